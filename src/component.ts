@@ -1,0 +1,289 @@
+// The contracts of sources, interceptors, selectors, channels, sinks and sink processors, and the one
+// value a component exports: its definition. A definition declares the options once; validation, types,
+// defaults, reference pages and the lifecycle test are made from it. See docs/architecture.md.
+import type { Event } from './event.ts'
+import type { Fields, OptionsOf } from './fields.ts'
+import type { Counters } from './observe/counters.ts'
+import type { Logger } from './observe/log.ts'
+import type { System } from './system/system.ts'
+
+// ---------------------------------------------------------------------------------------- channels
+
+export interface PutOptions {
+  /** How long to wait for room before CHANNEL_FULL; the channel's keep-alive where absent, Infinity allowed. */
+  readonly patienceMs?: number
+  /** Gives the wait up: the put rejects with STOPPED and nothing was put. */
+  readonly signal?: AbortSignal
+}
+
+export interface TakeLimit {
+  readonly events: number
+  /** Sum of encoded sizes; the first event always fits. */
+  readonly bytes?: number
+}
+
+/** Events taken together: hidden from other takers until committed (gone) or rolled back (at the head again, in order). */
+export interface Batch {
+  readonly events: readonly Event[]
+  /** Durable as the channel promises. Rejects when that failed; the events are then delivered again. */
+  commit(): Promise<void>
+  rollback(): Promise<void>
+}
+
+export interface Channel {
+  /** Events the channel can hold, and events one put or take may have. */
+  readonly capacity: number
+  readonly transactionCapacity: number
+  /** Events inside, those of open takes included. */
+  readonly size: number
+  start(): Promise<void>
+  /** Waiting puts and takes end with CHANNEL_CLOSED; open batches may still be committed before it resolves. */
+  stop(): Promise<void>
+  /**
+   * All or none. Resolved means as durable as the channel promises. Puts are kept in the order in which
+   * put was called: one that waits for room holds back those after it. Rejects with CHANNEL_FULL,
+   * TRANSACTION_TOO_LARGE, CHANNEL_CLOSED, CHANNEL_FAILED or STOPPED.
+   */
+  put(events: readonly Event[], options?: PutOptions): Promise<void>
+  /**
+   * The next events, at once as soon as there is one; null when the signal was aborted first. Several
+   * batches may be open at a time. When more than one is rolled back, the later one goes first.
+   */
+  take(limit: TakeLimit, signal: AbortSignal): Promise<Batch | null>
+}
+
+// ----------------------------------------------------------------------------------------- sources
+
+/** What a source hands its events to: interceptors, selector, then one put a channel. */
+export interface ChannelProcessor {
+  /**
+   * Rejects as the first required channel that refused does, after its keep-alive; channels before it
+   * keep the events. For sources whose sender is told and decides (Avro, HTTP, netcat).
+   */
+  process(events: readonly Event[]): Promise<void>
+  /**
+   * The same, but waits for room and repeats failed puts until every required channel has taken the
+   * events, once each; interceptors run once. Calls keep their order. Rejects with STOPPED when the
+   * signal is aborted, and with what can never succeed (TRANSACTION_TOO_LARGE). For sources that can wait.
+   */
+  processUntilAccepted(events: readonly Event[], signal: AbortSignal): Promise<void>
+}
+
+export interface Source {
+  /** Ready when resolved. Rejected: the runner says so and tries again every 3 s, as Flume's supervisor does. */
+  start(): Promise<void>
+  /** Takes nothing new; resolves when what was begun has ended. Also called after a failed start. */
+  stop(): Promise<void>
+  /**
+   * Sources that fetch: one round, waiting for data itself (the runner calls again at once, there is
+   * no idle sleep). A rejection is logged and followed by a back-off.
+   */
+  poll?(signal: AbortSignal): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------- sinks
+
+export interface Sink {
+  /** Events of one take. */
+  readonly batchSize: number
+  /** Batches that may be under way at once; 1 where absent. */
+  readonly window?: number
+  /** Prepares; a peer that is away is not a failure here. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  /**
+   * Resolved: delivered, the runner commits. Rejected: the runner rolls back and calls again later.
+   * With a window calls are made in the order of the events before earlier ones have resolved; when one
+   * rejects, every later one outstanding must reject too, so that order holds.
+   */
+  deliver(events: readonly Event[], signal: AbortSignal): Promise<void>
+}
+
+/** Decides which sink of a group serves next. Names are those of the group's sinks. */
+export interface SinkProcessor {
+  /** Sinks to try for the next batch, best first; empty while all of them rest. `now` is monotonic ms. */
+  order(now: number): readonly string[]
+  delivered(sink: string, now: number): void
+  failed(sink: string, now: number): void
+}
+
+// -------------------------------------------------------------------- interceptors and selectors
+
+export interface Interceptor {
+  start?(): Promise<void>
+  stop?(): Promise<void>
+  /** The event, changed in place or another; null drops it. */
+  intercept(event: Event): Event | null
+}
+
+export interface Selection {
+  /** Names of channels that must take the event, and of channels that may. */
+  readonly required: readonly string[]
+  readonly optional: readonly string[]
+}
+
+export interface Selector {
+  select(event: Event): Selection
+}
+
+// ------------------------------------------------------------------------------------- definitions
+
+/** What every component is given. */
+export interface ComponentContext {
+  readonly name: string
+  readonly agent: string
+  readonly system: System
+  readonly log: Logger
+  /** The user's home directory as Flume finds it (the password database, not $HOME). */
+  readonly home: string
+  /** Whether event bodies may be written to the log (-Dorg.apache.flume.log.rawdata=true). */
+  readonly logRawData: boolean
+  /** -D properties, e.g. javax.net.ssl.trustStore. */
+  readonly systemProperties: ReadonlyMap<string, string>
+  /** Turns the agent's health red with one sentence, or green again with null. */
+  setHealth(problem: string | null): void
+}
+
+export interface CountedContext extends ComponentContext {
+  readonly counters: Counters
+}
+
+export interface SourceContext extends CountedContext {
+  readonly processor: ChannelProcessor
+}
+
+export interface SelectorContext extends ComponentContext {
+  /** The source's channels, in the order written. */
+  readonly channels: readonly string[]
+}
+
+export interface SinkProcessorContext extends ComponentContext {
+  /** The group's sinks, in the order written. */
+  readonly sinks: readonly string[]
+}
+
+/** Says what is wrong with an option; the reader adds file and line. `key` is the option's key as written. */
+export interface Say {
+  error(key: string, problem: string, fix: string): void
+  warning(key: string, problem: string, fix: string): void
+}
+
+/**
+ * What a component does with topics, addresses and headers, as far as its options alone tell it; the
+ * warning about events that return to the topic they came from is made of these.
+ */
+export type Flow =
+  | {
+      does: 'read-topics'
+      servers: string
+      topics: readonly string[]
+      pattern?: RegExp
+      topicHeader: string | null
+    }
+  | { does: 'write-topic'; servers: string; topic: string; topicHeader: string | null }
+  | { does: 'send'; host: string; port: number }
+  | { does: 'receive'; host: string; port: number }
+  | { does: 'set-header'; header: string; value: string | null; overwrite: boolean }
+  | { does: 'remove-header'; header: string }
+
+/** Places outside the options that defaults depend on. */
+export interface Surroundings {
+  readonly home: string
+}
+
+interface Declaration<F extends Fields> {
+  /** As written in `type =`: the alias, or the class name where Flume has no alias. */
+  readonly type: string
+  /** Flume's class name and other spellings that mean the same. */
+  readonly aliases: readonly string[]
+  /** One sentence for the reference page. */
+  readonly summary: string
+  /** Longer text for the reference page, Markdown: semantics, headers, differences from Flume. */
+  readonly description?: string
+  readonly options: F
+  /** Keys Flume calls deprecated: taken over by `to` where that is absent, with a warning. */
+  readonly deprecated?: Readonly<
+    Record<string, { readonly to: string; readonly value?: (text: string) => string }>
+  >
+  /** Keys Flume knows that have no effect here, each with the reason. */
+  readonly withoutEffect?: Readonly<Record<string, string>>
+  /** Rules over several options. */
+  readonly check?: (options: OptionsOf<F>, say: Say) => void
+  readonly flow?: (options: OptionsOf<F>) => readonly Flow[]
+  /** Things only one component may have, e.g. "directory /a/b" or "port 0.0.0.0:44444". */
+  readonly claims?: (options: OptionsOf<F>, surroundings: Surroundings) => readonly string[]
+}
+
+interface Counted {
+  /** Attributes of the component's counter group; absent where Flume has none. */
+  readonly counters?: readonly string[]
+}
+
+export interface SourceDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {
+  readonly kind: 'source'
+  /** Most events of one put, where the source bounds it. */
+  readonly batchSize?: (options: OptionsOf<F>) => number
+  readonly create: (options: OptionsOf<F>, context: SourceContext) => Source
+}
+export interface ChannelDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {
+  readonly kind: 'channel'
+  readonly transactionCapacity?: (options: OptionsOf<F>) => number
+  readonly create: (options: OptionsOf<F>, context: CountedContext) => Channel
+}
+export interface SinkDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {
+  readonly kind: 'sink'
+  readonly batchSize?: (options: OptionsOf<F>) => number
+  readonly create: (options: OptionsOf<F>, context: CountedContext) => Sink
+}
+export interface InterceptorDefinition<F extends Fields = Fields> extends Declaration<F> {
+  readonly kind: 'interceptor'
+  readonly create: (options: OptionsOf<F>, context: ComponentContext) => Interceptor
+}
+export interface SelectorDefinition<F extends Fields = Fields> extends Declaration<F> {
+  readonly kind: 'selector'
+  readonly create: (options: OptionsOf<F>, context: SelectorContext) => Selector
+}
+export interface SinkProcessorDefinition<F extends Fields = Fields> extends Declaration<F> {
+  readonly kind: 'sink-processor'
+  readonly create: (options: OptionsOf<F>, context: SinkProcessorContext) => SinkProcessor
+}
+
+export type Definition =
+  | SourceDefinition
+  | ChannelDefinition
+  | SinkDefinition
+  | InterceptorDefinition
+  | SelectorDefinition
+  | SinkProcessorDefinition
+export type ComponentKind = Definition['kind']
+export type DefinitionOf<K extends ComponentKind> = Extract<Definition, { kind: K }>
+
+type Given<D extends { kind: unknown }> = Omit<D, 'kind'>
+
+// The cast forgets the option types: the reader parses by the fields, so they hold by construction.
+export const defineSource = <F extends Fields>(given: Given<SourceDefinition<F>>): SourceDefinition =>
+  ({ ...given, kind: 'source' }) as unknown as SourceDefinition
+export const defineChannel = <F extends Fields>(given: Given<ChannelDefinition<F>>): ChannelDefinition =>
+  ({ ...given, kind: 'channel' }) as unknown as ChannelDefinition
+export const defineSink = <F extends Fields>(given: Given<SinkDefinition<F>>): SinkDefinition =>
+  ({ ...given, kind: 'sink' }) as unknown as SinkDefinition
+export const defineInterceptor = <F extends Fields>(
+  given: Given<InterceptorDefinition<F>>,
+): InterceptorDefinition => ({ ...given, kind: 'interceptor' }) as unknown as InterceptorDefinition
+export const defineSelector = <F extends Fields>(given: Given<SelectorDefinition<F>>): SelectorDefinition =>
+  ({ ...given, kind: 'selector' }) as unknown as SelectorDefinition
+export const defineSinkProcessor = <F extends Fields>(
+  given: Given<SinkProcessorDefinition<F>>,
+): SinkProcessorDefinition => ({ ...given, kind: 'sink-processor' }) as unknown as SinkProcessorDefinition
+
+// --------------------------------------------------------------------------------------- catalogue
+
+/** One line of the catalogue: a component, loaded when a configuration names it, or why there is none. */
+export interface CatalogueEntry {
+  readonly kind: ComponentKind
+  /** Alias and class names; compared without regard to case. */
+  readonly names: readonly string[]
+  readonly load?: () => Promise<Definition>
+  /** Where there is no component yet: one sentence saying so and what to use instead. */
+  readonly absent?: string
+}

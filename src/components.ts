@@ -1,0 +1,198 @@
+// The catalogue: every component there is, one line each, loaded only when a configuration names it.
+// Names are Flume's aliases and class names (compared without regard to case). Components of Flume's
+// that are not here yet stand here all the same, with a sentence saying so.
+import type { CatalogueEntry } from './component.ts'
+
+const flume = 'org.apache.flume.'
+const notYet = (what: string) => `Millrace has no ${what} yet`
+
+export const catalogue: readonly CatalogueEntry[] = [
+  // sources
+  { kind: 'source', names: ['avro', `${flume}source.AvroSource`], absent: notYet('Avro source') },
+  { kind: 'source', names: [`${flume}source.kafka.KafkaSource`], absent: notYet('Kafka source') },
+  {
+    kind: 'source',
+    names: ['seq', `${flume}source.SequenceGeneratorSource`],
+    absent: notYet('sequence source'),
+  },
+  { kind: 'source', names: ['netcat', `${flume}source.NetcatSource`], absent: notYet('netcat source') },
+  { kind: 'source', names: ['http', `${flume}source.http.HTTPSource`], absent: notYet('HTTP source') },
+  { kind: 'source', names: ['thrift', `${flume}source.ThriftSource`], absent: notYet('Thrift source') },
+  { kind: 'source', names: ['exec', `${flume}source.ExecSource`], absent: notYet('exec source') },
+  {
+    kind: 'source',
+    names: ['netcatudp', `${flume}source.NetcatUdpSource`],
+    absent: notYet('netcat UDP source'),
+  },
+  {
+    kind: 'source',
+    names: ['syslogtcp', `${flume}source.SyslogTcpSource`],
+    absent: notYet('syslog TCP source'),
+  },
+  {
+    kind: 'source',
+    names: ['syslogudp', `${flume}source.SyslogUDPSource`],
+    absent: notYet('syslog UDP source'),
+  },
+  {
+    kind: 'source',
+    names: ['multiport_syslogtcp', `${flume}source.MultiportSyslogTCPSource`],
+    absent: notYet('multiport syslog source'),
+  },
+  {
+    kind: 'source',
+    names: ['spooldir', `${flume}source.SpoolDirectorySource`],
+    absent: notYet('spooling directory source'),
+  },
+  {
+    kind: 'source',
+    names: ['taildir', `${flume}source.taildir.TaildirSource`],
+    absent: notYet('taildir source'),
+  },
+  { kind: 'source', names: ['jms', `${flume}source.jms.JMSSource`], absent: notYet('JMS source') },
+  { kind: 'source', names: [`${flume}source.StressSource`], absent: notYet('stress source') },
+  {
+    kind: 'source',
+    names: [`${flume}source.twitter.TwitterSource`],
+    absent: 'The API the Twitter source used no longer exists',
+  },
+  { kind: 'source', names: [`${flume}source.scribe.ScribeSource`], absent: notYet('Scribe source') },
+  {
+    kind: 'source',
+    names: [`${flume}source.avroLegacy.AvroLegacySource`],
+    absent: notYet('source for Flume 0.9 senders'),
+  },
+  {
+    kind: 'source',
+    names: [`${flume}source.thriftLegacy.ThriftLegacySource`],
+    absent: notYet('source for Flume 0.9 senders'),
+  },
+  // channels
+  { kind: 'channel', names: ['memory', `${flume}channel.MemoryChannel`], absent: notYet('memory channel') },
+  { kind: 'channel', names: ['file', `${flume}channel.file.FileChannel`], absent: notYet('file channel') },
+  {
+    kind: 'channel',
+    names: ['spillablememory', `${flume}channel.SpillableMemoryChannel`],
+    absent: `${notYet('spillable memory channel')}; the file channel keeps recent events in memory as well`,
+  },
+  {
+    kind: 'channel',
+    names: ['jdbc', `${flume}channel.jdbc.JdbcChannel`],
+    absent: `${notYet('JDBC channel')} (Flume dropped it after 1.11); use the file channel`,
+  },
+  { kind: 'channel', names: [`${flume}channel.kafka.KafkaChannel`], absent: notYet('Kafka channel') },
+  {
+    kind: 'channel',
+    names: [`${flume}channel.PseudoTxnMemoryChannel`],
+    absent: `${notYet('pseudo-transaction channel')}; use memory`,
+  },
+  // sinks
+  { kind: 'sink', names: ['avro', `${flume}sink.AvroSink`], absent: notYet('Avro sink') },
+  { kind: 'sink', names: [`${flume}sink.kafka.KafkaSink`], absent: notYet('Kafka sink') },
+  { kind: 'sink', names: ['logger', `${flume}sink.LoggerSink`], absent: notYet('logger sink') },
+  { kind: 'sink', names: ['null', `${flume}sink.NullSink`], absent: notYet('null sink') },
+  { kind: 'sink', names: ['file_roll', `${flume}sink.RollingFileSink`], absent: notYet('file roll sink') },
+  { kind: 'sink', names: ['thrift', `${flume}sink.ThriftSink`], absent: notYet('Thrift sink') },
+  { kind: 'sink', names: ['http', `${flume}sink.http.HttpSink`], absent: notYet('HTTP sink') },
+  { kind: 'sink', names: ['hdfs', `${flume}sink.hdfs.HDFSEventSink`], absent: notYet('HDFS sink') },
+  { kind: 'sink', names: ['hive', `${flume}sink.hive.HiveSink`], absent: notYet('Hive sink') },
+  { kind: 'sink', names: ['hbase', `${flume}sink.hbase.HBaseSink`], absent: notYet('HBase sink') },
+  { kind: 'sink', names: ['asynchbase', `${flume}sink.hbase.AsyncHBaseSink`], absent: notYet('HBase sink') },
+  { kind: 'sink', names: ['hbase2', `${flume}sink.hbase2.HBase2Sink`], absent: notYet('HBase sink') },
+  { kind: 'sink', names: ['irc', `${flume}sink.irc.IRCSink`], absent: notYet('IRC sink') },
+  {
+    kind: 'sink',
+    names: ['morphline_solr', `${flume}sink.solr.morphline.MorphlineSolrSink`],
+    absent: notYet('morphline sink'),
+  },
+  { kind: 'sink', names: [`${flume}sink.solr.morphline.MorphlineSink`], absent: notYet('morphline sink') },
+  { kind: 'sink', names: [`${flume}sink.kudu.KuduSink`], absent: notYet('Kudu sink') },
+  {
+    kind: 'sink',
+    names: ['elasticsearch', `${flume}sink.elasticsearch.ElasticSearchSink`],
+    absent: `${notYet('Elasticsearch sink')} (Flume dropped it in 1.10)`,
+  },
+  {
+    kind: 'sink',
+    names: [`${flume}sink.kite.DatasetSink`],
+    absent: `${notYet('Kite sink')} (Flume dropped it in 1.10)`,
+  },
+  // sink processors
+  {
+    kind: 'sink-processor',
+    names: ['default', `${flume}sink.DefaultSinkProcessor`],
+    absent: notYet('default sink processor'),
+  },
+  {
+    kind: 'sink-processor',
+    names: ['failover', `${flume}sink.FailoverSinkProcessor`],
+    absent: notYet('failover processor'),
+  },
+  {
+    kind: 'sink-processor',
+    names: ['load_balance', `${flume}sink.LoadBalancingSinkProcessor`],
+    absent: notYet('load-balancing processor'),
+  },
+  // selectors
+  {
+    kind: 'selector',
+    names: ['replicating', `${flume}channel.ReplicatingChannelSelector`],
+    absent: notYet('replicating selector'),
+  },
+  {
+    kind: 'selector',
+    names: ['multiplexing', `${flume}channel.MultiplexingChannelSelector`],
+    absent: notYet('multiplexing selector'),
+  },
+  {
+    kind: 'selector',
+    names: ['load_balancing', `${flume}channel.LoadBalancingChannelSelector`],
+    absent: notYet('load-balancing selector'),
+  },
+  // interceptors
+  {
+    kind: 'interceptor',
+    names: ['timestamp', `${flume}interceptor.TimestampInterceptor$Builder`],
+    absent: notYet('timestamp interceptor'),
+  },
+  {
+    kind: 'interceptor',
+    names: ['host', `${flume}interceptor.HostInterceptor$Builder`],
+    absent: notYet('host interceptor'),
+  },
+  {
+    kind: 'interceptor',
+    names: ['static', `${flume}interceptor.StaticInterceptor$Builder`],
+    absent: notYet('static interceptor'),
+  },
+  {
+    kind: 'interceptor',
+    names: ['remove_header', `${flume}interceptor.RemoveHeaderInterceptor$Builder`],
+    absent: notYet('remove-header interceptor'),
+  },
+  {
+    kind: 'interceptor',
+    names: ['search_replace', `${flume}interceptor.SearchAndReplaceInterceptor$Builder`],
+    absent: notYet('search-and-replace interceptor'),
+  },
+  {
+    kind: 'interceptor',
+    names: ['regex_filter', `${flume}interceptor.RegexFilteringInterceptor$Builder`],
+    absent: notYet('regex filter'),
+  },
+  {
+    kind: 'interceptor',
+    names: ['regex_extractor', `${flume}interceptor.RegexExtractorInterceptor$Builder`],
+    absent: notYet('regex extractor'),
+  },
+  {
+    kind: 'interceptor',
+    names: [`${flume}sink.solr.morphline.UUIDInterceptor$Builder`, 'uuid'],
+    absent: notYet('UUID interceptor'),
+  },
+  {
+    kind: 'interceptor',
+    names: [`${flume}sink.solr.morphline.MorphlineInterceptor$Builder`],
+    absent: notYet('morphline interceptor'),
+  },
+]

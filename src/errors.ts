@@ -1,0 +1,71 @@
+// Faults: what can go wrong while an agent runs. One table, each entry with a code, whether trying
+// again can help, and what the operator can do. Problems of a configuration are not faults but values
+// (config/problem.ts); a failed assertion is a bug and stops the agent.
+
+/** When a runner tries again: at once, after its back-off, or not at all. */
+export type Retry = 'at-once' | 'after-backoff' | 'never'
+
+interface FaultEntry {
+  readonly retry: Retry
+  /** What the operator can do, one sentence. */
+  readonly remedy: string
+}
+
+const table = {
+  CHANNEL_FULL: {
+    retry: 'after-backoff',
+    remedy: 'The sink drains slower than the source fills: raise the channel capacity or look at the sink.',
+  },
+  TRANSACTION_TOO_LARGE: {
+    retry: 'never',
+    remedy: "Raise the channel's transactionCapacity or lower the batch size of the source or sender.",
+  },
+  CHANNEL_CLOSED: { retry: 'after-backoff', remedy: 'The channel is stopping or failed; see the log above.' },
+  CHANNEL_FAILED: {
+    retry: 'after-backoff',
+    remedy: 'The channel could not write; see the cause named with it.',
+  },
+  DISK: { retry: 'after-backoff', remedy: 'Look at the disk and the rights of the directory named.' },
+  DISK_FULL: { retry: 'after-backoff', remedy: 'Free space on the file system named.' },
+  CORRUPT: { retry: 'never', remedy: 'Keep the file named; it holds bytes that fail their checksum.' },
+  DIRECTORY_IN_USE: { retry: 'never', remedy: 'Give each channel directories of its own.' },
+  PEER_UNREACHABLE: { retry: 'after-backoff', remedy: 'Start the peer or correct host and port.' },
+  PEER_CLOSED: { retry: 'after-backoff', remedy: 'See the log of the peer.' },
+  PEER_TIMEOUT: { retry: 'after-backoff', remedy: 'See whether the peer is overloaded; raise the time-out.' },
+  PEER_REFUSED: { retry: 'after-backoff', remedy: 'See the log of the peer for its reason.' },
+  PROTOCOL: { retry: 'after-backoff', remedy: 'Check that the peer speaks this protocol on this port.' },
+  TLS: { retry: 'after-backoff', remedy: 'Check certificates, host names and protocol versions.' },
+  ADDRESS_IN_USE: { retry: 'after-backoff', remedy: 'End the program on this port or choose another port.' },
+  ADDRESS: { retry: 'after-backoff', remedy: 'Choose an address of this machine.' },
+  UNDELIVERABLE: { retry: 'after-backoff', remedy: 'This event can never be delivered as it is.' },
+  KAFKA: { retry: 'after-backoff', remedy: "See Kafka's error named with it." },
+  KAFKA_FATAL: { retry: 'never', remedy: "See Kafka's error named with it." },
+  STOPPED: { retry: 'never', remedy: 'The agent is stopping.' },
+} as const satisfies Record<string, FaultEntry>
+
+export type FaultCode = keyof typeof table
+export const faultTable: Readonly<Record<FaultCode, FaultEntry>> = table
+
+/** A run-time fault with a code of the table. The message says what and where (host:port, file, position). */
+export class Fault extends Error {
+  override name = 'Fault'
+  readonly code: FaultCode
+
+  constructor(code: FaultCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+
+  get retry(): Retry {
+    return table[this.code].retry
+  }
+
+  get remedy(): string {
+    return table[this.code].remedy
+  }
+}
+
+/** The error's own text, for the middle of a sentence. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,135 @@
+// Event: what everything carries. Headers (text to text) and a body (bytes, never null).
+//
+// An event has one encoding, which is the Avro record AvroFlumeEvent as Flume puts it on the wire:
+//
+//   headers  map<string>   count, then key and value as length and UTF-8, ended by a zero count
+//   body     bytes         length, then the bytes
+//
+// The same bytes stand in the file channel. An Event holds either side, decoded or encoded, and makes
+// the other when asked; changing a header or the body drops the encoded side.
+import { AvroReader, longSize, writeLong } from './wire/avro/binary.ts'
+
+export type Headers = Map<string, string>
+
+const noBytes = Buffer.alloc(0)
+
+export class Event {
+  #headers: Headers | null
+  #body: Buffer | null
+  #encoded: Buffer | null
+
+  private constructor(headers: Headers | null, body: Buffer | null, encoded: Buffer | null) {
+    this.#headers = headers
+    this.#body = body
+    this.#encoded = encoded
+  }
+
+  /** Takes the map and the buffer as they are: neither is copied. */
+  static of(headers: Headers | Record<string, string>, body: Buffer | string = noBytes): Event {
+    const map = headers instanceof Map ? headers : new Map(Object.entries(headers))
+    return new Event(map, typeof body === 'string' ? Buffer.from(body) : body, null)
+  }
+
+  /** `encoded` is exactly one encoded event; it is decoded only when somebody looks. */
+  static fromEncoded(encoded: Buffer): Event {
+    return new Event(null, null, encoded)
+  }
+
+  /** The live header map. Do not change it directly: use setHeader and removeHeader. */
+  get headers(): ReadonlyMap<string, string> {
+    if (this.#headers === null) this.#decode()
+    return this.#headers!
+  }
+
+  get body(): Buffer {
+    if (this.#body === null) this.#decode()
+    return this.#body!
+  }
+
+  set body(body: Buffer) {
+    if (this.#headers === null) this.#decode()
+    this.#body = body
+    this.#encoded = null
+  }
+
+  setHeader(name: string, value: string): void {
+    if (this.#headers === null) this.#decode()
+    this.#headers!.set(name, value)
+    this.#encoded = null
+  }
+
+  removeHeader(name: string): void {
+    if (this.#headers === null) this.#decode()
+    if (this.#headers!.delete(name)) this.#encoded = null
+  }
+
+  /** The event's one encoding; made at the first call and kept. */
+  get encoded(): Buffer {
+    return (this.#encoded ??= encode(this.#headers!, this.#body!))
+  }
+
+  /** Bytes of the encoding. */
+  get size(): number {
+    return this.encoded.length
+  }
+
+  /** A copy with a header map of its own, so that changing it does not change this one. */
+  clone(): Event {
+    return this.#encoded === null
+      ? new Event(new Map(this.#headers!), this.#body, null)
+      : new Event(null, null, this.#encoded)
+  }
+
+  #decode(): void {
+    const reader = new AvroReader(this.#encoded!)
+    const headers: Headers = new Map()
+    for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount())
+      for (let index = 0; index < count; index++) {
+        const key = reader.readString()
+        headers.set(key, reader.readString())
+      }
+    this.#headers = headers
+    this.#body = reader.readBytes()
+  }
+}
+
+/** The position after the event that starts at `reader`'s position, checked but not decoded. */
+export function skipEvent(reader: AvroReader): number {
+  for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount())
+    for (let index = 0; index < count; index++) {
+      reader.skipBytes()
+      reader.skipBytes()
+    }
+  reader.skipBytes()
+  return reader.at
+}
+
+function encode(headers: Headers, body: Buffer): Buffer {
+  let size = longSize(body.length) + body.length + 1
+  const lengths: number[] = []
+  if (headers.size > 0) size += longSize(headers.size)
+  for (const [key, value] of headers)
+    for (const text of [key, value]) {
+      const length = Buffer.byteLength(text)
+      lengths.push(length)
+      size += longSize(length) + length
+    }
+  // Not from the shared pool: channels keep encodings for long, and a slice of a pool pins all of it.
+  const target = Buffer.allocUnsafeSlow(size)
+  let at = 0
+  if (headers.size > 0) {
+    at = writeLong(target, at, headers.size)
+    let index = 0
+    for (const [key, value] of headers)
+      for (const text of [key, value]) {
+        const length = lengths[index++]!
+        at = writeLong(target, at, length)
+        target.write(text, at, length, length === text.length ? 'latin1' : 'utf8')
+        at += length
+      }
+  }
+  at = writeLong(target, at, 0)
+  at = writeLong(target, at, body.length)
+  body.copy(target, at)
+  return target
+}

@@ -1,0 +1,24 @@
+// The log, as components see it. How lines look and where they go is the command line's business.
+
+export interface Logger {
+  /** `cause` is printed after the message; its stack at DEBUG only. */
+  error(message: string, cause?: unknown): void
+  warn(message: string, cause?: unknown): void
+  info(message: string): void
+  /** Per batch at most, never per event. */
+  debug(message: string): void
+  /** Whether debug lines are printed: ask before building one that costs. */
+  readonly debugs: boolean
+  /** A logger whose lines name this component. */
+  child(name: string): Logger
+}
+
+/** Drops every line. */
+export const silentLogger: Logger = {
+  error() {},
+  warn() {},
+  info() {},
+  debug() {},
+  debugs: false,
+  child: () => silentLogger,
+}

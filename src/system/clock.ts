@@ -1,0 +1,42 @@
+// The door to time: wall clock, monotonic clock, timers.
+
+export interface Timer {
+  /** Cancels it; does nothing after it fired. */
+  cancel(): void
+}
+
+export interface Clock {
+  /** Wall clock, milliseconds since 1970. */
+  now(): number
+  /** Milliseconds that never go back, from an arbitrary start, with a fraction. */
+  monotonic(): number
+  /** Calls `run` once after `delayMs`. The timer keeps the process alive unless `background` is set. */
+  after(delayMs: number, run: () => void, options?: { background?: boolean }): Timer
+  /** Resolves after `delayMs`, or at once when the signal is aborted: look at the signal afterwards. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>
+  /** Calls `run` in the next turn of the event loop, after waiting input and output. */
+  soon(run: () => void): void
+}
+
+export const realClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, run, options) {
+    const timeout = setTimeout(run, delayMs)
+    if (options?.background === true) timeout.unref()
+    return { cancel: () => clearTimeout(timeout) }
+  },
+  sleep(delayMs, signal) {
+    return new Promise(resolve => {
+      if (signal?.aborted === true) return resolve()
+      const done = () => {
+        clearTimeout(timeout)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const timeout = setTimeout(done, delayMs)
+      signal?.addEventListener('abort', done, { once: true })
+    })
+  },
+  soon: run => void setImmediate(run),
+}

@@ -1,0 +1,119 @@
+// The door to the network: TCP and TLS connections and listeners, and names. A connection is a
+// Node Duplex, so that zlib and TLS can be laid over it in either order.
+import { createServer, connect as connectTcp, type Server, type Socket } from 'node:net'
+import { hostname, networkInterfaces } from 'node:os'
+import type { Duplex } from 'node:stream'
+import { Fault } from '../errors.ts'
+
+/** A connection's two ends as text, `host:port`. */
+export interface Connection {
+  readonly stream: Duplex
+  readonly local: string
+  readonly remote: string
+  readonly remoteAddress: string
+}
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  /** Accepts no more; connections that stand are the owner's to end. */
+  close(): Promise<void>
+}
+
+export interface Network {
+  /** Connects with TCP_NODELAY and keep-alive. Rejects with PEER_UNREACHABLE or PEER_TIMEOUT, naming host:port. */
+  connect(target: {
+    host: string
+    port: number
+    timeoutMs: number
+    signal?: AbortSignal
+  }): Promise<Connection>
+  /** Listens; port 0 takes a free one. Rejects with ADDRESS_IN_USE or ADDRESS, naming host:port. */
+  listen(
+    at: { host: string; port: number; backlog?: number },
+    accept: (connection: Connection) => void,
+  ): Promise<Listener>
+  /** This machine's name, and its addresses that are not loopback. */
+  hostName(): string
+  addresses(): string[]
+}
+
+function connectionOf(socket: Socket): Connection {
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true)
+  return {
+    stream: socket,
+    local: `${socket.localAddress}:${socket.localPort}`,
+    remote: `${socket.remoteAddress}:${socket.remotePort}`,
+    remoteAddress: socket.remoteAddress ?? '',
+  }
+}
+
+export const realNetwork: Network = {
+  connect({ host, port, timeoutMs, signal }) {
+    return new Promise((resolve, reject) => {
+      const where = `${host}:${port}`
+      const socket = connectTcp({ host, port })
+      const fail = (fault: Fault) => {
+        finish()
+        socket.on('error', () => {}) // a second error of a connection given up concerns nobody
+        socket.destroy()
+        reject(fault)
+      }
+      const timer = setTimeout(
+        () => fail(new Fault('PEER_TIMEOUT', `no connection to ${where} within ${timeoutMs} ms`)),
+        timeoutMs,
+      )
+      const abort = () => fail(new Fault('STOPPED', `connecting to ${where} was given up: stopping`))
+      const refuse = (error: Error) =>
+        fail(new Fault('PEER_UNREACHABLE', `cannot connect to ${where}: ${error.message}`, { cause: error }))
+      const finish = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', abort)
+        socket.off('error', refuse)
+      }
+      socket.once('error', refuse)
+      socket.once('connect', () => {
+        finish()
+        resolve(connectionOf(socket))
+      })
+      if (signal?.aborted === true) abort()
+      else signal?.addEventListener('abort', abort, { once: true })
+    })
+  },
+
+  listen({ host, port, backlog = 1024 }, accept) {
+    return new Promise((resolve, reject) => {
+      const where = `${host}:${port}`
+      const server: Server = createServer(socket => accept(connectionOf(socket)))
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EADDRINUSE')
+          reject(
+            new Fault('ADDRESS_IN_USE', `port ${port} on ${host} is in use by another program`, {
+              cause: error,
+            }),
+          )
+        else if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+          reject(new Fault('ADDRESS', `${host} is not an address of this machine`, { cause: error }))
+        else reject(new Fault('ADDRESS', `cannot listen on ${where}: ${error.message}`, { cause: error }))
+      })
+      server.listen({ host, port, backlog }, () => {
+        const bound = server.address()
+        if (bound === null || typeof bound === 'string')
+          return reject(new Fault('ADDRESS', `no port at ${where}`))
+        resolve({
+          host,
+          port: bound.port,
+          close: () => new Promise(done => void server.close(() => done())),
+        })
+      })
+    })
+  },
+
+  hostName: () => hostname(),
+  addresses: () =>
+    Object.values(networkInterfaces())
+      .flatMap(list => list ?? [])
+      .filter(one => !one.internal)
+      .map(one => one.address),
+}
