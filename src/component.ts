@@ -36,7 +36,14 @@ export interface Channel {
   readonly transactionCapacity: number
   /** Events inside, those of open takes included. */
   readonly size: number
+  /** True where events inside are gone when the agent ends. */
+  readonly volatile?: boolean
   start(): Promise<void>
+  /**
+   * Takes changed options while running and keeps its events; false where these need a new channel.
+   * Channels without it are stopped and made anew when a reload changes them.
+   */
+  reconfigure?(options: never): boolean
   /** Waiting puts and takes end with CHANNEL_CLOSED; open batches may still be committed before it resolves. */
   stop(): Promise<void>
   /**

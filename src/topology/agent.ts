@@ -1,0 +1,261 @@
+// Agent: a topology that runs. Starts channels, then sinks, then sources; stops in reverse; a reload
+// touches only what changed. Resolved start means every channel is open and every source and sink has
+// been started once; a source whose start fails is tried again while the agent runs.
+import type { Channel } from '../component.ts'
+import type { Problem } from '../config/problem.ts'
+import { Fault, messageOf } from '../errors.ts'
+import type { Counters } from '../observe/counters.ts'
+import { makeChannel, makeSinkGroup, makeSource, type Surrounds, type Stoppable } from './instances.ts'
+import { compareTopologies, type ChannelPart, type Topology } from './topology.ts'
+
+/** What stopping may take: SIGTERM to exit must stay below 10 s in all. */
+const stopMs = { sources: 3000, drain: 2000, sinkDelivery: 2000, sinks: 3000, channels: 1800 }
+
+/** Nothing runs: what was started has been stopped again. */
+export class StartFailure extends Error {
+  override name = 'StartFailure'
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(one => one.problem).join('; '))
+    this.problems = problems
+  }
+}
+
+interface RunningChannel {
+  readonly part: ChannelPart
+  readonly channel: Channel
+  readonly counters: Counters | undefined
+}
+
+export class Agent {
+  #topology: Topology
+  readonly #surrounds: Surrounds
+  readonly #channels = new Map<string, RunningChannel>()
+  readonly #sources = new Map<string, Stoppable>()
+  readonly #sinkGroups = new Map<string, Stoppable>()
+  readonly #problems = new Map<string, string>()
+  #busy: Promise<unknown> = Promise.resolve()
+  #stopped = false
+
+  constructor(topology: Topology, surrounds: Omit<Surrounds, 'setHealth'>) {
+    this.#topology = topology
+    this.#surrounds = {
+      ...surrounds,
+      setHealth: (component, problem) => {
+        if (problem === null) this.#problems.delete(component)
+        else this.#problems.set(component, problem)
+      },
+    }
+  }
+
+  /** Rejects with StartFailure, every problem at once, when a channel cannot open or a part cannot be made. */
+  start(): Promise<void> {
+    return this.#alone(async () => {
+      try {
+        await this.#bringUp(this.#topology)
+      } catch (error) {
+        await this.#takeDown(this.#topology)
+        throw error
+      }
+    })
+  }
+
+  /**
+   * Changes the running agent into `next`; what is equal in both is not touched. Rejects with
+   * StartFailure when a new part cannot start: the old topology then runs again.
+   */
+  reload(next: Topology): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#stopped) return
+      const before = this.#topology
+      try {
+        await this.#change(before, next)
+        this.#topology = next
+      } catch (error) {
+        await this.#change(next, before)
+        throw error
+      }
+    })
+  }
+
+  /** Resolves when all has stopped, within 10 s; a second call waits for the first. */
+  stop(): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#stopped) return
+      this.#stopped = true
+      await this.#takeDown(this.#topology)
+    })
+  }
+
+  /** Counter groups of everything that runs. */
+  *counters(): Iterable<Counters> {
+    for (const { counters } of this.#channels.values()) if (counters !== undefined) yield counters
+    for (const { counters } of this.#sinkGroups.values()) yield* counters
+    for (const { counters } of this.#sources.values()) yield* counters
+  }
+
+  health(): { ok: boolean; problems: { component: string; problem: string }[] } {
+    const problems = [...this.#problems].map(([component, problem]) => ({ component, problem }))
+    return { ok: problems.length === 0, problems }
+  }
+
+  /** Start, reload and stop follow one another. */
+  #alone(work: () => Promise<void>): Promise<void> {
+    const result = this.#busy.then(work)
+    this.#busy = result.catch(() => {})
+    return result
+  }
+
+  async #change(from: Topology, to: Topology): Promise<void> {
+    const kept = this.#reconfigure(from, to)
+    const difference = compareTopologies(from, to, kept)
+    const within = (topology: Topology): Topology => ({
+      agent: topology.agent,
+      sources: topology.sources.filter(part => difference.sources.has(part.name)),
+      channels: topology.channels.filter(part => difference.channels.has(part.name) && !kept.has(part.name)),
+      sinkGroups: topology.sinkGroups.filter(part => difference.sinkGroups.has(part.name)),
+    })
+    await this.#takeDown(within(from))
+    await this.#bringUp(within(to))
+  }
+
+  /** Hands new options to channels that can take them while running; gives their names. */
+  #reconfigure(from: Topology, to: Topology): Set<string> {
+    const kept = new Set<string>()
+    for (const part of to.channels) {
+      const old = from.channels.find(one => one.name === part.name)
+      const running = this.#channels.get(part.name)
+      if (old === undefined || running === undefined || old.fingerprint === part.fingerprint) continue
+      if (old.definition !== part.definition || running.channel.reconfigure?.(part.options) !== true) continue
+      this.#channels.set(part.name, { ...running, part })
+      kept.add(part.name)
+    }
+    return kept
+  }
+
+  async #bringUp(topology: Topology): Promise<void> {
+    const problems: Problem[] = []
+    const { log } = this.#surrounds
+    for (const part of topology.channels)
+      try {
+        const made = makeChannel(part, this.#surrounds)
+        await made.channel.start()
+        if (made.counters !== undefined) made.counters.startTime = this.#surrounds.system.clock.now()
+        this.#channels.set(part.name, { part, ...made })
+        log.info(`Component type: CHANNEL, name: ${part.name} started`)
+      } catch (error) {
+        problems.push(problemOf('channel', part, error))
+      }
+    if (problems.length > 0) throw new StartFailure(problems)
+    const channels = new Map([...this.#channels].map(([name, { channel }]) => [name, channel]))
+    const starts: (() => Promise<void>)[] = []
+    const attempt = <P extends { name: string }>(
+      kind: string,
+      part: P,
+      place: Problem['place'],
+      make: (part: P) => Stoppable,
+      into: Map<string, Stoppable>,
+    ) => {
+      try {
+        const made = make(part)
+        into.set(part.name, made)
+        starts.push(() => made.start())
+      } catch (error) {
+        problems.push(problemOf(kind, { name: part.name, place }, error))
+      }
+    }
+    for (const part of topology.sinkGroups)
+      attempt(
+        'sink',
+        part,
+        part.sinks[0]?.place,
+        one => makeSinkGroup(one, channels, this.#surrounds),
+        this.#sinkGroups,
+      )
+    const sinkStarts = starts.splice(0)
+    for (const part of topology.sources)
+      attempt('source', part, part.place, one => makeSource(one, channels, this.#surrounds), this.#sources)
+    if (problems.length > 0) throw new StartFailure(problems)
+    await Promise.all(sinkStarts.map(start => start()))
+    await Promise.all(starts.map(start => start()))
+  }
+
+  async #takeDown(topology: Topology): Promise<void> {
+    const sources = pick(this.#sources, topology.sources)
+    await this.#within(
+      stopMs.sources,
+      'sources',
+      [...sources.values()].map(one => one.stop(stopMs.sources)),
+    )
+    for (const name of sources.keys()) this.#sources.delete(name)
+    await this.#drain(topology)
+    const groups = pick(this.#sinkGroups, topology.sinkGroups)
+    await this.#within(
+      stopMs.sinks,
+      'sinks',
+      [...groups.values()].map(one => one.stop(stopMs.sinkDelivery)),
+    )
+    for (const name of groups.keys()) this.#sinkGroups.delete(name)
+    const channels = pick(this.#channels, topology.channels)
+    for (const [name, { channel }] of channels)
+      if (channel.volatile === true && channel.size > 0)
+        this.#surrounds.log.warn(`channel ${name} is in memory only: ${channel.size} events in it are lost`)
+    await this.#within(
+      stopMs.channels,
+      'channels',
+      [...channels.values()].map(({ channel }) => channel.stop()),
+    )
+    for (const [name, { counters }] of channels) {
+      this.#channels.delete(name)
+      this.#problems.delete(`CHANNEL.${name}`)
+      if (counters !== undefined) counters.stopTime = this.#surrounds.system.clock.now()
+    }
+  }
+
+  /** Gives the sinks of channels that live in memory a moment to empty them. */
+  async #drain(topology: Topology): Promise<void> {
+    const { clock } = this.#surrounds.system
+    const drained = new Set(topology.sinkGroups.flatMap(group => group.sinks.map(sink => sink.channel)))
+    const volatile = [...pick(this.#channels, topology.channels)]
+      .filter(([name, { channel }]) => channel.volatile === true && drained.has(name))
+      .map(([, { channel }]) => channel)
+    const end = clock.monotonic() + stopMs.drain
+    while (volatile.some(channel => channel.size > 0) && clock.monotonic() < end) await clock.sleep(10)
+  }
+
+  /** Waits for all, but not for ever: what does not end is named and left. */
+  async #within(limitMs: number, what: string, stops: readonly Promise<void>[]): Promise<void> {
+    const { log, system } = this.#surrounds
+    const settled = Promise.allSettled(stops).then(results => {
+      for (const result of results)
+        if (result.status === 'rejected') log.error(`stopping the ${what}: ${messageOf(result.reason)}`)
+      return true
+    })
+    let expire = (): void => {}
+    const expired = new Promise<boolean>(resolve => (expire = () => resolve(false)))
+    const timer = system.clock.after(limitMs + 500, expire)
+    if (!(await Promise.race([settled, expired])))
+      log.warn(`the ${what} did not stop within ${limitMs} ms and are left`)
+    timer.cancel()
+  }
+}
+
+function pick<V>(running: ReadonlyMap<string, V>, parts: readonly { name: string }[]): Map<string, V> {
+  const found = new Map<string, V>()
+  for (const { name } of parts) {
+    const value = running.get(name)
+    if (value !== undefined) found.set(name, value)
+  }
+  return found
+}
+
+function problemOf(kind: string, part: { name: string; place?: Problem['place'] }, error: unknown): Problem {
+  const fix = error instanceof Fault ? error.remedy.replace(/\.$/, '') : 'correct its settings'
+  return {
+    severity: 'error',
+    ...(part.place === undefined ? {} : { place: part.place }),
+    problem: `${kind} ${part.name} cannot start: ${messageOf(error)}`,
+    fix,
+  }
+}

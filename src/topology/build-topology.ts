@@ -1,0 +1,177 @@
+// AgentConfig -> Topology: finds every component's definition, reads its options, and checks what only
+// shows when parts are seen together. Starts nothing. All problems are collected.
+import type { CatalogueEntry, ComponentKind, Definition, DefinitionOf, Surroundings } from '../component.ts'
+import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
+import type { Place, Problem } from '../config/problem.ts'
+import { readOptions } from '../config/read-options.ts'
+import { findComponent } from './find-component.ts'
+import type {
+  ChannelPart,
+  InterceptorPart,
+  SelectorPart,
+  SinkGroupPart,
+  SinkPart,
+  SinkProcessorPart,
+  SourcePart,
+  Topology,
+} from './topology.ts'
+
+export interface BuildParts {
+  readonly catalogue: readonly CatalogueEntry[]
+  readonly surroundings: Surroundings
+}
+
+export interface Built {
+  /** Absent when there is an error among the problems. */
+  readonly topology?: Topology
+  readonly problems: readonly Problem[]
+}
+
+interface BasicPart<K extends ComponentKind> {
+  readonly name: string
+  readonly place: Place
+  readonly definition: DefinitionOf<K>
+  readonly options: never
+  readonly fingerprint: string
+}
+
+export async function buildTopology(
+  config: AgentConfig,
+  { catalogue, surroundings }: BuildParts,
+): Promise<Built> {
+  const problems: Problem[] = []
+
+  async function read<K extends ComponentKind>(
+    kind: K,
+    component: ComponentConfig,
+  ): Promise<BasicPart<K> | undefined> {
+    const found = await findComponent(catalogue, kind, component.type)
+    if ('problem' in found) {
+      problems.push(found.problem)
+      return undefined
+    }
+    const { options, problems: more } = readOptions(found.definition as Definition, component, surroundings)
+    problems.push(...more)
+    const { name, place } = component
+    return options === undefined
+      ? undefined
+      : {
+          name,
+          place,
+          definition: found.definition,
+          options: options as never,
+          fingerprint: fingerprintOf(component),
+        }
+  }
+
+  const channels: ChannelPart[] = []
+  for (const component of config.channels) {
+    const part = await read('channel', component)
+    if (part !== undefined) channels.push(part)
+  }
+
+  const sources: SourcePart[] = []
+  for (const component of config.sources) {
+    const part = await read('source', component)
+    const selector: SelectorPart | undefined = await read('selector', component.selector)
+    const interceptors: InterceptorPart[] = []
+    for (const one of component.interceptors) {
+      const interceptor = await read('interceptor', one)
+      if (interceptor !== undefined) interceptors.push(interceptor)
+    }
+    if (part === undefined || selector === undefined) continue
+    const fingerprint = [part, selector, ...interceptors]
+      .map(one => `${one.name}:${one.fingerprint}`)
+      .join('\n')
+    sources.push({ ...part, channels: component.channels, interceptors, selector, fingerprint })
+  }
+
+  const sinks = new Map<string, SinkPart>()
+  for (const component of config.sinks) {
+    const part = await read('sink', component)
+    if (part !== undefined) sinks.set(part.name, { ...part, channel: component.channel })
+  }
+
+  const sinkGroups: SinkGroupPart[] = []
+  for (const group of config.sinkGroups) {
+    const processor: SinkProcessorPart | undefined = await read('sink-processor', group.processor)
+    const members = group.sinks.flatMap(name => sinks.get(name) ?? [])
+    for (const { name } of members) sinks.delete(name)
+    if (processor === undefined) continue
+    const fingerprint = [processor, ...members].map(one => `${one.name}:${one.fingerprint}`).join('\n')
+    sinkGroups.push({ name: group.name, sinks: members, processor, fingerprint })
+  }
+  for (const sink of sinks.values())
+    sinkGroups.push({ name: sink.name, sinks: [sink], fingerprint: sink.fingerprint })
+
+  const topology: Topology = { agent: config.name, sources, channels, sinkGroups }
+  problems.push(...checkBatchSizes(config, topology), ...checkClaims(topology, surroundings))
+  return problems.some(one => one.severity === 'error') ? { problems } : { topology, problems }
+}
+
+/** Everything written below the component, in an order that does not depend on the file's. */
+function fingerprintOf(component: ComponentConfig): string {
+  const settings = [...component.settings].map(([key, { value }]) => `${key}=${value}`)
+  return JSON.stringify([component.type.value, ...settings.sort()])
+}
+
+/** A batch larger than a transaction of the channel could never be put or taken. */
+function checkBatchSizes(config: AgentConfig, topology: Topology): Problem[] {
+  const problems: Problem[] = []
+  const capacities = new Map(
+    topology.channels.map(({ name, definition, options }) => [
+      name,
+      definition.transactionCapacity?.(options),
+    ]),
+  )
+  const compare = (
+    kind: 'source' | 'sink',
+    part: { name: string; definition: Definition; options: never },
+    channels: readonly string[],
+  ): void => {
+    const size = 'batchSize' in part.definition ? part.definition.batchSize?.(part.options) : undefined
+    const written = (kind === 'source' ? config.sources : config.sinks).find(
+      ({ name }) => name === part.name,
+    )!
+    const setting = [...written.settings].find(([key]) => /(^|\.|flume)batch-?size$/i.test(key))?.[1]
+    for (const channel of channels) {
+      const capacity = capacities.get(channel)
+      if (size === undefined || capacity === undefined || size <= capacity) continue
+      problems.push({
+        severity: 'error',
+        place: setting?.place ?? written.type.place,
+        problem: `${kind} ${part.name} moves up to ${size} events at once${setting === undefined ? ' (its default)' : ''}, but a transaction of channel ${channel} holds ${capacity}`,
+        fix: `raise ${topology.agent}.channels.${channel}.transactionCapacity to at least ${size} or lower the batch size to ${capacity}`,
+      })
+    }
+  }
+  for (const source of topology.sources) compare('source', source, source.channels)
+  for (const group of topology.sinkGroups)
+    for (const sink of group.sinks) compare('sink', sink, [sink.channel])
+  return problems
+}
+
+/** What only one component may have (a directory, a port) must not be claimed twice. */
+function checkClaims(topology: Topology, surroundings: Surroundings): Problem[] {
+  const problems: Problem[] = []
+  const owners = new Map<string, string>()
+  const parts: { kind: string; name: string; place: Place; definition: Definition; options: never }[] = [
+    ...topology.channels.map(part => ({ kind: 'channel', ...part })),
+    ...topology.sources.map(part => ({ kind: 'source', ...part })),
+    ...topology.sinkGroups.flatMap(group => group.sinks.map(part => ({ kind: 'sink', ...part }))),
+  ]
+  for (const { kind, name, place, definition, options } of parts)
+    for (const claim of definition.claims?.(options, surroundings) ?? []) {
+      const owner = owners.get(claim)
+      const self = `${kind} ${name}`
+      if (owner === undefined) owners.set(claim, self)
+      else
+        problems.push({
+          severity: 'error',
+          place,
+          problem: owner === self ? `${self} names ${claim} twice` : `${self} and ${owner} both use ${claim}`,
+          fix: `give ${self} one of its own`,
+        })
+    }
+  return problems
+}

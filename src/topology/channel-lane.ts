@@ -1,0 +1,87 @@
+// ChannelLane: one source's way into one channel. While all is well a put goes straight through and
+// many may be under way. When one fails for a reason that may pass, that put and the failed ones after
+// it are repeated in their order, one at a time, and later ones wait behind them.
+import type { Channel } from '../component.ts'
+import type { Event } from '../event.ts'
+import { Fault } from '../errors.ts'
+import type { Clock } from '../system/clock.ts'
+import { backoffMs, type Outage } from './outage.ts'
+
+interface Entry {
+  readonly events: readonly Event[]
+  readonly signal: AbortSignal
+  readonly settle: { resolve(): void; reject(error: unknown): void }
+}
+
+export class ChannelLane {
+  readonly #channel: Channel
+  readonly #clock: Clock
+  readonly #outage: Outage
+  #underWay = 0
+  /** Entries to repeat, in order; null while all is well. */
+  #waiting: (Entry & { readonly sequence: number })[] | null = null
+  #sequence = 0
+
+  constructor(channel: Channel, clock: Clock, outage: Outage) {
+    this.#channel = channel
+    this.#clock = clock
+    this.#outage = outage
+  }
+
+  /** Resolves when the channel has taken the events; see ChannelProcessor.processUntilAccepted. */
+  put(events: readonly Event[], signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const entry = { events, signal, settle: { resolve, reject }, sequence: this.#sequence++ }
+      if (this.#waiting !== null) return void this.#waiting.push(entry)
+      this.#underWay++
+      this.#channel.put(events, { patienceMs: Infinity, signal }).then(
+        () => {
+          this.#underWay--
+          resolve()
+          this.#repeatWhenQuiet()
+        },
+        (error: unknown) => {
+          this.#underWay--
+          if (mayPass(error)) {
+            this.#outage.failed('Putting events into the channel', error)
+            ;(this.#waiting ??= []).push(entry)
+          } else reject(error)
+          this.#repeatWhenQuiet()
+        },
+      )
+    })
+  }
+
+  #repeatWhenQuiet(): void {
+    if (this.#waiting === null || this.#underWay > 0 || this.#repeating) return
+    this.#repeating = true
+    void this.#repeat()
+  }
+  #repeating = false
+
+  async #repeat(): Promise<void> {
+    const waiting = this.#waiting!
+    waiting.sort((a, b) => a.sequence - b.sequence)
+    for (let entry = waiting[0]; entry !== undefined; entry = waiting[0]) {
+      if (this.#outage.failures > 0) await this.#clock.sleep(backoffMs(this.#outage.failures), entry.signal)
+      try {
+        await this.#channel.put(entry.events, { patienceMs: Infinity, signal: entry.signal })
+        this.#outage.succeeded('Putting events into the channel')
+        entry.settle.resolve()
+      } catch (error) {
+        if (mayPass(error) && !entry.signal.aborted) {
+          this.#outage.failed('Putting events into the channel', error)
+          continue
+        }
+        entry.settle.reject(error)
+      }
+      waiting.shift()
+    }
+    this.#waiting = null
+    this.#repeating = false
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof Fault && error.retry !== 'never'
+}

@@ -1,0 +1,97 @@
+// Takes a source's events through its interceptors and its selector into its channels: required
+// channels must take them, optional ones may.
+import type { Channel, ChannelProcessor, Interceptor, Selector } from '../component.ts'
+import type { Event } from '../event.ts'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Clock } from '../system/clock.ts'
+import { ChannelLane } from './channel-lane.ts'
+import { Outage } from './outage.ts'
+
+export interface ProcessorParts {
+  readonly interceptors: readonly Interceptor[]
+  readonly selector: Selector
+  readonly channels: ReadonlyMap<string, Channel>
+  readonly clock: Clock
+  readonly log: Logger
+  setHealth(problem: string | null): void
+}
+
+/** The events of one call, by channel. */
+interface Shares {
+  readonly required: Map<string, readonly Event[]>
+  readonly optional: Map<string, readonly Event[]>
+}
+
+export class SourceChannelProcessor implements ChannelProcessor {
+  readonly #parts: ProcessorParts
+  readonly #lanes: ReadonlyMap<string, ChannelLane>
+
+  constructor(parts: ProcessorParts) {
+    this.#parts = parts
+    const outage = new Outage(parts.clock, parts.log, problem => parts.setHealth(problem))
+    this.#lanes = new Map(
+      [...parts.channels].map(([name, channel]) => [name, new ChannelLane(channel, parts.clock, outage)]),
+    )
+  }
+
+  async process(events: readonly Event[]): Promise<void> {
+    const shares = this.#share(this.#intercept(events))
+    for (const [name, share] of shares.required) await this.#parts.channels.get(name)!.put(share)
+    await this.#offer(shares.optional)
+  }
+
+  async processUntilAccepted(events: readonly Event[], signal: AbortSignal): Promise<void> {
+    const shares = this.#share(this.#intercept(events))
+    if (shares.required.size === 1) {
+      const [[name, share]] = shares.required as unknown as [[string, readonly Event[]]]
+      await this.#lanes.get(name)!.put(share, signal)
+    } else
+      await Promise.all(
+        [...shares.required].map(([name, share]) => this.#lanes.get(name)!.put(share, signal)),
+      )
+    await this.#offer(shares.optional)
+  }
+
+  #intercept(events: readonly Event[]): readonly Event[] {
+    let kept = events
+    for (const interceptor of this.#parts.interceptors) {
+      const next: Event[] = []
+      for (const event of kept) {
+        const result = interceptor.intercept(event)
+        if (result !== null) next.push(result)
+      }
+      kept = next
+    }
+    return kept
+  }
+
+  #share(events: readonly Event[]): Shares {
+    const required = new Map<string, Event[]>()
+    const optional = new Map<string, Event[]>()
+    for (const event of events) {
+      const selection = this.#parts.selector.select(event)
+      for (const name of selection.required) add(required, name, event)
+      for (const name of selection.optional) add(optional, name, event)
+    }
+    return { required, optional }
+  }
+
+  /** Optional channels take what they can take at once; what they refuse is logged and forgotten. */
+  async #offer(shares: ReadonlyMap<string, readonly Event[]>): Promise<void> {
+    for (const [name, share] of shares)
+      try {
+        await this.#parts.channels.get(name)!.put(share, { patienceMs: 0 })
+      } catch (error) {
+        this.#parts.log.warn(
+          `optional channel ${name} did not take ${share.length} events: ${messageOf(error)}`,
+        )
+      }
+  }
+}
+
+function add(shares: Map<string, Event[]>, name: string, event: Event): void {
+  const share = shares.get(name)
+  if (share === undefined) shares.set(name, [event])
+  else share.push(event)
+}

@@ -1,0 +1,151 @@
+// Makes running things of a topology's parts: a channel, a source with its processor and runner, a
+// sink or sink group with its runner. Nothing here starts anything by itself.
+import type { Channel, ComponentContext, CountedContext, Sink } from '../component.ts'
+import { Counters, type CounterKind } from '../observe/counters.ts'
+import type { Logger } from '../observe/log.ts'
+import type { System } from '../system/system.ts'
+import { SourceChannelProcessor } from './channel-processor.ts'
+import { SinkGroupRunner } from './sink-group-runner.ts'
+import { SinkRunner } from './sink-runner.ts'
+import { SourceRunner } from './source-runner.ts'
+import type { ChannelPart, SinkGroupPart, SinkPart, SourcePart } from './topology.ts'
+
+/** What an agent's components have around them. */
+export interface Surrounds {
+  readonly agent: string
+  readonly system: System
+  readonly log: Logger
+  readonly home: string
+  readonly logRawData: boolean
+  readonly systemProperties: ReadonlyMap<string, string>
+  setHealth(component: string, problem: string | null): void
+}
+
+export interface Stoppable {
+  readonly counters: readonly Counters[]
+  start(): Promise<void>
+  /** `patienceMs` is what work under way may still take. */
+  stop(patienceMs: number): Promise<void>
+}
+
+/** `label` names the component in the health listing, as /metrics names it: SINK.k1. */
+function contextOf(name: string, label: string, { setHealth, log, ...rest }: Surrounds): ComponentContext {
+  return { ...rest, name, log: log.child(name), setHealth: problem => setHealth(label, problem) }
+}
+
+/** The context with a counter group; a component Flume does not count gets one that is not shown. */
+function countedContextOf(
+  kind: CounterKind,
+  part: { name: string; definition: { counters?: readonly string[] } },
+  surrounds: Surrounds,
+): { context: CountedContext; shown: Counters | undefined } {
+  const counters = new Counters(kind, part.name, part.definition.counters ?? [])
+  return {
+    context: { ...contextOf(part.name, `${kind}.${part.name}`, surrounds), counters },
+    shown: part.definition.counters === undefined ? undefined : counters,
+  }
+}
+
+export function makeChannel(
+  part: ChannelPart,
+  surrounds: Surrounds,
+): { channel: Channel; counters: Counters | undefined } {
+  const { context, shown } = countedContextOf('CHANNEL', part, surrounds)
+  return { channel: part.definition.create(part.options, context), counters: shown }
+}
+
+export function makeSource(
+  part: SourcePart,
+  all: ReadonlyMap<string, Channel>,
+  surrounds: Surrounds,
+): Stoppable {
+  const { context, shown } = countedContextOf('SOURCE', part, surrounds)
+  const channels = new Map(part.channels.map(name => [name, all.get(name)!]))
+  const interceptors = part.interceptors.map(one =>
+    one.definition.create(
+      one.options,
+      contextOf(`${part.name}.${one.name}`, `SOURCE.${part.name}.${one.name}`, surrounds),
+    ),
+  )
+  const selector = part.selector.definition.create(part.selector.options, {
+    ...context,
+    channels: part.channels,
+  })
+  const { clock } = surrounds.system
+  const { log } = context
+  const setPutHealth = (problem: string | null) => surrounds.setHealth(`SOURCE.${part.name} (put)`, problem)
+  const processor = new SourceChannelProcessor({
+    interceptors,
+    selector,
+    channels,
+    clock,
+    log,
+    setHealth: setPutHealth,
+  })
+  const source = part.definition.create(part.options, { ...context, processor })
+  const { setHealth, counters } = context
+  const runner = new SourceRunner({ name: part.name, source, interceptors, counters, clock, log, setHealth })
+  return {
+    counters: shown === undefined ? [] : [shown],
+    start: () => runner.start(),
+    stop: () => runner.stop(),
+  }
+}
+
+export function makeSinkGroup(
+  group: SinkGroupPart,
+  all: ReadonlyMap<string, Channel>,
+  surrounds: Surrounds,
+): Stoppable {
+  const members = group.sinks.map(part => makeSink(part, all, surrounds))
+  const { clock } = surrounds.system
+  const context = contextOf(
+    group.name,
+    group.processor === undefined ? `SINK.${group.name}` : `SINKGROUP.${group.name}`,
+    surrounds,
+  )
+  const { log, setHealth } = context
+  const [only] = members
+  const runner =
+    only !== undefined && members.length === 1
+      ? new SinkRunner({ ...only, clock, log: log.child(only.name), setHealth })
+      : new SinkGroupRunner({
+          name: group.name,
+          members,
+          processor: group.processor!.definition.create(group.processor!.options, {
+            ...context,
+            sinks: members.map(member => member.name),
+          }),
+          clock,
+          log,
+          setHealth,
+        })
+  return {
+    counters: members.flatMap(member => member.shown ?? []),
+    async start() {
+      for (const { sink, name, counters } of members) {
+        await sink.start()
+        counters.startTime = clock.now()
+        log.info(`Component type: SINK, name: ${name} started`)
+      }
+      runner.start()
+    },
+    async stop(patienceMs) {
+      await runner.stop(patienceMs)
+      for (const { sink, counters } of members) {
+        await sink.stop()
+        counters.stopTime = clock.now()
+      }
+    },
+  }
+}
+
+function makeSink(
+  part: SinkPart,
+  all: ReadonlyMap<string, Channel>,
+  surrounds: Surrounds,
+): { name: string; sink: Sink; channel: Channel; counters: Counters; shown: Counters | undefined } {
+  const { context, shown } = countedContextOf('SINK', part, surrounds)
+  const sink = part.definition.create(part.options, context)
+  return { name: part.name, sink, channel: all.get(part.channel)!, counters: context.counters, shown }
+}

@@ -1,0 +1,84 @@
+// SourceRunner: starts a source, again every 3 s while that fails, drives it if it polls, and stops it.
+import type { Interceptor, Source } from '../component.ts'
+import type { Counters } from '../observe/counters.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Clock } from '../system/clock.ts'
+import { Fault, messageOf } from '../errors.ts'
+import { backoffMs, Outage } from './outage.ts'
+
+/** How often a component whose start failed is started again: Flume's supervisor does so every 3 s. */
+const restartMs = 3000
+
+export interface SourceRunnerParts {
+  readonly name: string
+  readonly source: Source
+  readonly interceptors: readonly Interceptor[]
+  readonly counters: Counters
+  readonly clock: Clock
+  readonly log: Logger
+  setHealth(problem: string | null): void
+}
+
+export class SourceRunner {
+  readonly #parts: SourceRunnerParts
+  readonly #outage: Outage
+  readonly #stopping = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(parts: SourceRunnerParts) {
+    this.#parts = parts
+    this.#outage = new Outage(parts.clock, parts.log, problem => parts.setHealth(problem))
+  }
+
+  /** Resolves after the first try to start; while the source fails to start, later tries follow. */
+  async start(): Promise<void> {
+    for (const interceptor of this.#parts.interceptors) await interceptor.start?.()
+    const started = await this.#tryStart()
+    this.#running = this.#run(started)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+    await this.#parts.source.stop()
+    for (const interceptor of this.#parts.interceptors) await interceptor.stop?.()
+    this.#parts.counters.stopTime = this.#parts.clock.now()
+    this.#parts.setHealth(null)
+  }
+
+  async #tryStart(): Promise<boolean> {
+    const { source, name, counters, clock, log } = this.#parts
+    try {
+      await source.start()
+    } catch (error) {
+      this.#outage.failed(`Starting source ${name}`, error)
+      await source
+        .stop()
+        .catch((again: unknown) => log.debug(`stopping after a failed start: ${messageOf(again)}`))
+      return false
+    }
+    this.#outage.succeeded(`Starting source ${name}`)
+    counters.startTime = clock.now()
+    log.info(`Component type: SOURCE, name: ${name} started`)
+    return true
+  }
+
+  async #run(started: boolean): Promise<void> {
+    const { source, name, clock } = this.#parts
+    const { signal } = this.#stopping
+    while (!started && !signal.aborted) {
+      await clock.sleep(restartMs, signal)
+      if (!signal.aborted) started = await this.#tryStart()
+    }
+    if (source.poll === undefined) return
+    while (!signal.aborted)
+      try {
+        await source.poll(signal)
+        this.#outage.succeeded(`Reading by source ${name}`)
+      } catch (error) {
+        if (signal.aborted || (error instanceof Fault && error.code === 'STOPPED')) continue
+        this.#outage.failed(`Reading by source ${name}`, error)
+        await clock.sleep(backoffMs(this.#outage.failures), signal)
+      }
+  }
+}
