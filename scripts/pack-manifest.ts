@@ -1,0 +1,21 @@
+// The manifest of the published package is the checkout's without what only the checkout needs: the
+// Node binaries, the development tools and the scripts. Run by npm before (`strip`) and after
+// (`restore`) it packs.
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+
+const manifest = new URL('../package.json', import.meta.url)
+const kept = new URL('../package.json.kept', import.meta.url)
+
+const [step] = process.argv.slice(2)
+if (step === 'strip') {
+  const whole = readFileSync(manifest, 'utf8')
+  const { optionalDependencies, devDependencies, scripts, ...published } = JSON.parse(whole) as Record<string, unknown>
+  void [optionalDependencies, devDependencies, scripts]
+  if (!existsSync(kept)) writeFileSync(kept, whole)
+  writeFileSync(manifest, `${JSON.stringify(published, null, 2)}\n`)
+} else if (step === 'restore') {
+  if (existsSync(kept)) renameSync(kept, manifest)
+} else {
+  console.error('usage: pack-manifest.ts strip|restore')
+  process.exitCode = 1
+}

@@ -1,0 +1,48 @@
+// The published package: built JavaScript and no Node binary, no install script, nothing of the checkout.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+const root = new URL('..', import.meta.url).pathname
+
+test('the packed tarball runs on a Node of the user and carries none', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-pack-'))
+  try {
+    // Packed from a copy: packing rewrites the manifest, and other tests read it meanwhile.
+    const copy = join(directory, 'copy')
+    const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').filter(Boolean)
+    for (const path of tracked) cpSync(join(root, path), join(copy, path))
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+    execFileSync('npm', ['pack', '--ignore-scripts=false', '--pack-destination', directory], { cwd: copy, stdio: 'pipe' })
+    const tarball = readdirSync(directory).find(name => name.endsWith('.tgz'))!
+    execFileSync('tar', ['-xzf', join(directory, tarball), '-C', directory])
+    const unpacked = join(directory, 'package')
+
+    const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8')) as Record<string, unknown>
+    for (const key of ['optionalDependencies', 'devDependencies', 'scripts'])
+      assert.equal(manifest[key], undefined, `${key} stands in the published manifest`)
+    assert.deepEqual(
+      JSON.parse(readFileSync(join(copy, 'package.json'), 'utf8')),
+      JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')),
+      'packing must leave the manifest of the checkout as it was',
+    )
+    const files = readdirSync(unpacked, { recursive: true, encoding: 'utf8' })
+    assert.ok(files.includes('dist/index.js') && files.includes('dist/index.d.ts'), 'the public door is built')
+    assert.deepEqual(files.filter(path => /(^|\/)node(\.exe)?$|\.test\.|^src\/|^test\//.test(path)), [])
+    for (const path of files) {
+      const { size } = statSync(join(unpacked, path))
+      assert.ok(size < 1024 * 1024, `${path} is ${size} bytes: what is it?`)
+    }
+
+    // As npm would install it: its dependencies beside it. The machine's own Node may be too old to
+    // run it; then the launcher must say so in one sentence.
+    symlinkSync(join(root, 'node_modules'), join(unpacked, 'node_modules'))
+    const version = execFileSync(process.execPath, [join(unpacked, 'dist/cli/main.js'), 'flume-ng', 'version'], { encoding: 'utf8' })
+    assert.match(version, /^Millrace 0\./m)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
