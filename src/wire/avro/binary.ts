@@ -89,7 +89,8 @@ export class AvroReader {
   }
 
   skipBytes(): void {
-    this.at += this.readLength()
+    const length = this.readLength() // moves `at` itself, so it cannot stand in the sum
+    this.at += length
   }
 
   readFixed(size: number): Buffer {

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import avro from 'avsc'
+import fc from 'fast-check'
+import { Event, skipEvent } from './event.ts'
+import { AvroFormatError, AvroReader } from './wire/avro/binary.ts'
+
+// The oracle: avsc with Flume's record, whose field order is headers, body.
+const flumeEvent = avro.Type.forSchema({
+  type: 'record',
+  name: 'AvroFlumeEvent',
+  fields: [
+    { name: 'headers', type: { type: 'map', values: 'string' } },
+    { name: 'body', type: 'bytes' },
+  ],
+})
+
+const headersOf = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), {
+  noNullPrototype: true,
+})
+const bodyOf = fc.uint8Array({ maxLength: 300 }).map(bytes => Buffer.from(bytes))
+
+test('the encoding is the Avro record another implementation writes and reads', () => {
+  fc.assert(
+    fc.property(headersOf, bodyOf, (headers, body) => {
+      const { encoded } = Event.of({ ...headers }, body)
+      assert.deepEqual(encoded, flumeEvent.toBuffer({ headers, body }))
+      const back = Event.fromEncoded(encoded)
+      assert.deepEqual(Object.fromEntries(back.headers), { ...headers })
+      assert.deepEqual(back.body, body)
+    }),
+  )
+})
+
+test('the measured bytes of an event with body "0" and no headers', () => {
+  assert.equal(Event.of({}, '0').encoded.toString('hex'), '000230')
+})
+
+test('changing a header or the body changes the encoding; a clone is independent', () => {
+  const event = Event.fromEncoded(Event.of({ topic: 'test3', key: 'k' }, 'hello').encoded)
+  const copy = event.clone()
+  event.setHeader('topic', 'test2')
+  event.removeHeader('key')
+  event.body = Buffer.from('bye')
+  const back = Event.fromEncoded(event.encoded)
+  assert.deepEqual([...back.headers], [['topic', 'test2']])
+  assert.equal(back.body.toString(), 'bye')
+  assert.equal(copy.headers.get('topic'), 'test3')
+  assert.equal(copy.body.toString(), 'hello')
+})
+
+test('reading the encoded side does not decode: the bytes handed in come back', () => {
+  const { encoded } = Event.of({ a: 'b' }, 'body')
+  assert.equal(Event.fromEncoded(encoded).encoded, encoded)
+})
+
+test('skipEvent ends where the event does, whatever blocks its map is written in', () => {
+  // Two map blocks, the second with a negative count and its size in bytes, as Avro allows.
+  const blocks = Buffer.from([2, 2, 0x61, 2, 0x62, 1, 8, 2, 0x63, 2, 0x64, 0, 4, 0x68, 0x69, 0xff])
+  assert.equal(skipEvent(new AvroReader(blocks)), blocks.length - 1)
+  const event = Event.fromEncoded(blocks.subarray(0, -1))
+  assert.deepEqual(
+    [...event.headers],
+    [
+      ['a', 'b'],
+      ['c', 'd'],
+    ],
+  )
+  assert.equal(event.body.toString(), 'hi')
+})
+
+test('every cut of an encoded event is refused, with the position', () => {
+  const { encoded } = Event.of({ topic: 'test3', partition: '0' }, 'some body')
+  for (let length = 0; length < encoded.length; length++)
+    assert.throws(
+      () => skipEvent(new AvroReader(encoded.subarray(0, length))),
+      (error: unknown) => error instanceof AvroFormatError && /byte \d+ of \d+/.test(error.message),
+      `cut at ${length}`,
+    )
+})
