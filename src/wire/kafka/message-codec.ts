@@ -1,0 +1,262 @@
+// Turns a declaration (fields.ts) into the encoder and decoder of one version. Made once per version
+// and kept by api.ts: what runs for every message is a loop over prepared steps.
+//
+// Versions from the first flexible one on write lengths as varints plus one and end every struct with
+// its tagged fields: a count, then number, size and value of each, in the order of their numbers
+// (KIP-482). Other versions write int16 lengths for text, int32 for bytes and arrays, -1 for null.
+import type { ByteReader } from './byte-reader.ts'
+import { ByteWriter } from './byte-writer.ts'
+import { isIn, type Field, type FieldSet } from './fields.ts'
+
+type Value = unknown
+type Record_ = Record<string, Value>
+
+export interface Codec {
+  /** Fewest bytes a value takes: bounds how many elements an array can announce. */
+  readonly minSize: number
+  read(reader: ByteReader): Value
+  write(writer: ByteWriter, value: Value): void
+}
+
+const scalars: Record<string, Codec> = {
+  int8: { minSize: 1, read: r => r.readInt8(), write: (w, v) => w.writeInt8(v as number) },
+  int16: { minSize: 2, read: r => r.readInt16(), write: (w, v) => w.writeInt16(v as number) },
+  uint16: { minSize: 2, read: r => r.readUint16(), write: (w, v) => w.writeUint16(v as number) },
+  int32: { minSize: 4, read: r => r.readInt32(), write: (w, v) => w.writeInt32(v as number) },
+  uint32: { minSize: 4, read: r => r.readUint32(), write: (w, v) => w.writeUint32(v as number) },
+  int64: { minSize: 8, read: r => r.readInt64(), write: (w, v) => w.writeInt64(v as number) },
+  float64: { minSize: 8, read: r => r.readFloat64(), write: (w, v) => w.writeFloat64(v as number) },
+  bool: { minSize: 1, read: r => r.readInt8() !== 0, write: (w, v) => w.writeInt8(v === true ? 1 : 0) },
+  uuid: {
+    minSize: 16,
+    read: r => r.readView(16).toString('base64url'),
+    write(w, v) {
+      const raw = Buffer.from(v as string, 'base64url')
+      if (raw.length !== 16) throw w.cannot(`"${v}" is not a UUID of 22 base64url characters`)
+      w.writeBytes(raw)
+    },
+  },
+}
+
+/** How text, bytes and arrays say their length: -1 is null. */
+interface LengthCodec {
+  readonly minSize: number
+  read(reader: ByteReader): number
+  write(writer: ByteWriter, length: number): void
+}
+const compactLength: LengthCodec = {
+  minSize: 1,
+  read: r => r.readUvarint() - 1,
+  write: (w, length) => w.writeUvarint(length + 1),
+}
+const shortLength: LengthCodec = {
+  minSize: 2,
+  read: r => r.readInt16(),
+  write(w, length) {
+    if (length > 32767) throw w.cannot(`text of ${length} bytes is longer than 32767`)
+    w.writeInt16(length)
+  },
+}
+const longLength: LengthCodec = {
+  minSize: 4,
+  read: r => r.readInt32(),
+  write: (w, length) => w.writeInt32(length),
+}
+
+const stringCodec = (length: LengthCodec, nullable: boolean): Codec => ({
+  minSize: length.minSize,
+  read(r) {
+    const size = r.lengthOf(length.read(r))
+    if (size >= 0) return r.readText(size)
+    if (!nullable) throw r.broken('text is null where it must not be')
+    return null
+  },
+  write(w, v) {
+    if (v === null && nullable) return length.write(w, -1)
+    if (typeof v !== 'string') throw w.cannot(`${String(v)} is not text`)
+    const size = Buffer.byteLength(v)
+    length.write(w, size)
+    w.writeText(v, size)
+  },
+})
+
+const bytesCodec = (length: LengthCodec, nullable: boolean): Codec => ({
+  minSize: length.minSize,
+  read(r) {
+    const size = r.lengthOf(length.read(r))
+    if (size >= 0) return r.readView(size)
+    if (!nullable) throw r.broken('bytes are null where they must not be')
+    return null
+  },
+  write(w, v) {
+    if (v === null && nullable) return length.write(w, -1)
+    if (!(v instanceof Uint8Array)) throw w.cannot(`${String(v)} is not bytes`)
+    length.write(w, v.length)
+    w.writeBytes(v)
+  },
+})
+
+const arrayCodec = (length: LengthCodec, nullable: boolean, element: Codec): Codec => ({
+  minSize: length.minSize,
+  read(r) {
+    const count = length.read(r)
+    if (count === -1 && nullable) return null
+    if (count < 0) throw r.broken(`an array has the length ${count}`)
+    if (count * element.minSize > r.left)
+      throw r.broken(`an array of ${count} elements does not fit the ${r.left} bytes left`)
+    const items: Value[] = []
+    for (let index = 0; index < count; index++) items.push(element.read(r))
+    return items
+  },
+  write(w, v) {
+    if (v === null && nullable) return length.write(w, -1)
+    if (!Array.isArray(v)) throw w.cannot(`${String(v)} is not an array`)
+    length.write(w, v.length)
+    for (const item of v) element.write(w, item)
+  },
+})
+
+const nullableStruct = (inner: Codec): Codec => ({
+  minSize: 1,
+  read: r => (r.readInt8() < 0 ? null : inner.read(r)),
+  write(w, v) {
+    w.writeInt8(v === null ? -1 : 1)
+    if (v !== null) inner.write(w, v)
+  },
+})
+
+/** Whether a struct may be left out: everything in it is as by default. */
+function isDefault(field: Field, value: Value): boolean {
+  if (value === undefined) return true
+  const fallback = defaultOf(field)
+  if (field.kind === 'array' || field.kind === 'bytes')
+    return value === null || fallback === null ? value === fallback : (value as Value[]).length === 0
+  if (field.kind === 'struct') {
+    if (value === null || fallback === null) return value === fallback
+    return Object.entries(field.fields!).every(([name, inner]) => isDefault(inner, (value as Record_)[name]))
+  }
+  return value === fallback
+}
+
+/** A fresh default: arrays and structs must not be shared between messages. */
+function defaultOf(field: Field): Value {
+  const { default: given } = field.options
+  if (given === null) return null
+  if (field.kind === 'array') return []
+  if (field.kind !== 'struct') return given
+  const made: Record_ = {}
+  for (const [name, inner] of Object.entries(field.fields!)) made[name] = defaultOf(inner)
+  return made
+}
+
+interface Step {
+  readonly name: string
+  readonly path: string
+  readonly field: Field
+  /** Absent where the version does not have the field, or has it as a tagged one. */
+  readonly codec: Codec | null
+  readonly isTagged: boolean
+}
+
+interface TaggedStep {
+  readonly tag: number
+  readonly step: Step
+  readonly codec: Codec
+}
+
+class StructCodec implements Codec {
+  readonly minSize: number
+  readonly #steps: readonly Step[]
+  readonly #tagged: readonly TaggedStep[]
+  readonly #flexible: boolean
+
+  constructor(fields: FieldSet, version: number, flexible: boolean, path: string) {
+    const tagged: TaggedStep[] = []
+    this.#flexible = flexible
+    this.#steps = Object.entries(fields).map(([name, field]) => {
+      const inner = path === '' ? name : `${path}.${name}`
+      const { versions, tag, tagged: taggedVersions } = field.options
+      const has = versions === undefined || isIn(version, versions)
+      const isTagged = has && tag !== undefined && isIn(version, taggedVersions)
+      const codec = has ? compileField(field, version, flexible, inner) : null
+      const step = { name, path: inner, field, codec: isTagged ? null : codec, isTagged }
+      if (isTagged) tagged.push({ tag, step, codec: codec! })
+      return step
+    })
+    this.#tagged = tagged.sort((a, b) => a.tag - b.tag)
+    this.minSize = this.#steps.reduce((sum, step) => sum + (step.codec?.minSize ?? 0), flexible ? 1 : 0)
+  }
+
+  read(r: ByteReader): Value {
+    const body: Record_ = {}
+    for (const { name, path, codec, field } of this.#steps) {
+      r.field = path
+      body[name] = codec === null ? defaultOf(field) : codec.read(r)
+    }
+    if (this.#flexible) this.#readTags(r, body)
+    return body
+  }
+
+  #readTags(r: ByteReader, body: Record_): void {
+    if (this.#tagged.length === 0) return r.skipTags()
+    for (let count = r.readUvarint(); count > 0; count--) {
+      const tag = r.readUvarint()
+      const size = r.readUvarint()
+      const start = r.at
+      const known = this.#tagged.find(one => one.tag === tag)
+      if (known === undefined) {
+        r.take(size)
+        continue
+      }
+      r.field = known.step.path
+      body[known.step.name] = known.codec.read(r)
+      if (r.at - start !== size) throw r.broken(`the tagged field takes ${r.at - start} bytes, not ${size}`)
+    }
+  }
+
+  write(w: ByteWriter, value: Value): void {
+    const body = value as Record_
+    for (const { name, path, codec, field, isTagged } of this.#steps) {
+      const given = body[name]
+      w.field = path
+      if (codec !== null) codec.write(w, given === undefined ? defaultOf(field) : given)
+      else if (!isTagged && field.options.ignorable !== true && !isDefault(field, given))
+        throw w.cannot('this version does not have the field, and its value must not be left out')
+    }
+    if (!this.#flexible) return
+    const present = this.#tagged.filter(({ step }) => !isDefault(step.field, body[step.name]))
+    w.writeUvarint(present.length)
+    for (const { tag, step, codec } of present) {
+      const apart = new ByteWriter(w.what)
+      apart.field = step.path
+      codec.write(apart, body[step.name])
+      w.writeUvarint(tag)
+      w.writeUvarint(apart.at)
+      w.writeBytes(apart.written)
+    }
+  }
+}
+
+function compileField(field: Field, version: number, flexible: boolean, path: string): Codec {
+  const nullable = isIn(version, field.options.nullable)
+  const length = flexible ? compactLength : longLength
+  switch (field.kind) {
+    case 'string':
+      return stringCodec(flexible ? compactLength : shortLength, nullable)
+    case 'bytes':
+      return bytesCodec(length, nullable)
+    case 'array':
+      return arrayCodec(length, nullable, compileField(field.element!, version, flexible, path))
+    case 'struct': {
+      const inner = new StructCodec(field.fields!, version, flexible, path)
+      return nullable ? nullableStruct(inner) : inner
+    }
+    default:
+      return scalars[field.kind]!
+  }
+}
+
+/** The codec of a whole message body in one version. */
+export function compileMessage(fields: FieldSet, version: number, flexible: boolean): Codec {
+  return new StructCodec(fields, version, flexible, '')
+}
