@@ -13,7 +13,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   {
     kind: 'source',
     names: ['seq', `${flume}source.SequenceGeneratorSource`],
-    absent: notYet('sequence source'),
+    load: () => import('./sources/sequence.ts').then(module => module.sequenceSource),
   },
   { kind: 'source', names: ['netcat', `${flume}source.NetcatSource`], absent: notYet('netcat source') },
   { kind: 'source', names: ['http', `${flume}source.http.HTTPSource`], absent: notYet('HTTP source') },
@@ -89,8 +89,16 @@ export const catalogue: readonly CatalogueEntry[] = [
   // sinks
   { kind: 'sink', names: ['avro', `${flume}sink.AvroSink`], absent: notYet('Avro sink') },
   { kind: 'sink', names: [`${flume}sink.kafka.KafkaSink`], absent: notYet('Kafka sink') },
-  { kind: 'sink', names: ['logger', `${flume}sink.LoggerSink`], absent: notYet('logger sink') },
-  { kind: 'sink', names: ['null', `${flume}sink.NullSink`], absent: notYet('null sink') },
+  {
+    kind: 'sink',
+    names: ['logger', `${flume}sink.LoggerSink`],
+    load: () => import('./sinks/logger.ts').then(module => module.loggerSink),
+  },
+  {
+    kind: 'sink',
+    names: ['null', `${flume}sink.NullSink`],
+    load: () => import('./sinks/null.ts').then(module => module.nullSink),
+  },
   { kind: 'sink', names: ['file_roll', `${flume}sink.RollingFileSink`], absent: notYet('file roll sink') },
   { kind: 'sink', names: ['thrift', `${flume}sink.ThriftSink`], absent: notYet('Thrift sink') },
   { kind: 'sink', names: ['http', `${flume}sink.http.HttpSink`], absent: notYet('HTTP sink') },
@@ -121,74 +129,74 @@ export const catalogue: readonly CatalogueEntry[] = [
   {
     kind: 'sink-processor',
     names: ['default', `${flume}sink.DefaultSinkProcessor`],
-    absent: notYet('default sink processor'),
+    load: () => import('./sink-processors/default.ts').then(module => module.defaultProcessor),
   },
   {
     kind: 'sink-processor',
     names: ['failover', `${flume}sink.FailoverSinkProcessor`],
-    absent: notYet('failover processor'),
+    load: () => import('./sink-processors/failover.ts').then(module => module.failoverProcessor),
   },
   {
     kind: 'sink-processor',
     names: ['load_balance', `${flume}sink.LoadBalancingSinkProcessor`],
-    absent: notYet('load-balancing processor'),
+    load: () => import('./sink-processors/load-balance.ts').then(module => module.loadBalanceProcessor),
   },
   // selectors
   {
     kind: 'selector',
     names: ['replicating', `${flume}channel.ReplicatingChannelSelector`],
-    absent: notYet('replicating selector'),
+    load: () => import('./selectors/replicating.ts').then(module => module.replicatingSelector),
   },
   {
     kind: 'selector',
     names: ['multiplexing', `${flume}channel.MultiplexingChannelSelector`],
-    absent: notYet('multiplexing selector'),
+    load: () => import('./selectors/multiplexing.ts').then(module => module.multiplexingSelector),
   },
   {
     kind: 'selector',
     names: ['load_balancing', `${flume}channel.LoadBalancingChannelSelector`],
-    absent: notYet('load-balancing selector'),
+    load: () => import('./selectors/load-balancing.ts').then(module => module.loadBalancingSelector),
   },
   // interceptors
   {
     kind: 'interceptor',
     names: ['timestamp', `${flume}interceptor.TimestampInterceptor$Builder`],
-    absent: notYet('timestamp interceptor'),
+    load: () => import('./interceptors/timestamp.ts').then(module => module.timestampInterceptor),
   },
   {
     kind: 'interceptor',
     names: ['host', `${flume}interceptor.HostInterceptor$Builder`],
-    absent: notYet('host interceptor'),
+    load: () => import('./interceptors/host.ts').then(module => module.hostInterceptor),
   },
   {
     kind: 'interceptor',
     names: ['static', `${flume}interceptor.StaticInterceptor$Builder`],
-    absent: notYet('static interceptor'),
+    load: () => import('./interceptors/static.ts').then(module => module.staticInterceptor),
   },
   {
     kind: 'interceptor',
     names: ['remove_header', `${flume}interceptor.RemoveHeaderInterceptor$Builder`],
-    absent: notYet('remove-header interceptor'),
+    load: () => import('./interceptors/remove-header.ts').then(module => module.removeHeaderInterceptor),
   },
   {
     kind: 'interceptor',
     names: ['search_replace', `${flume}interceptor.SearchAndReplaceInterceptor$Builder`],
-    absent: notYet('search-and-replace interceptor'),
+    load: () => import('./interceptors/search-replace.ts').then(module => module.searchReplaceInterceptor),
   },
   {
     kind: 'interceptor',
     names: ['regex_filter', `${flume}interceptor.RegexFilteringInterceptor$Builder`],
-    absent: notYet('regex filter'),
+    load: () => import('./interceptors/regex-filter.ts').then(module => module.regexFilterInterceptor),
   },
   {
     kind: 'interceptor',
     names: ['regex_extractor', `${flume}interceptor.RegexExtractorInterceptor$Builder`],
-    absent: notYet('regex extractor'),
+    load: () => import('./interceptors/regex-extractor.ts').then(module => module.regexExtractorInterceptor),
   },
   {
     kind: 'interceptor',
     names: [`${flume}sink.solr.morphline.UUIDInterceptor$Builder`, 'uuid'],
-    absent: notYet('UUID interceptor'),
+    load: () => import('./interceptors/uuid.ts').then(module => module.uuidInterceptor),
   },
   {
     kind: 'interceptor',

@@ -1,0 +1,105 @@
+// The regex_extractor interceptor: groups of a pattern found in the body become headers.
+import { defineInterceptor, type Say } from '../component.ts'
+import type { Event } from '../event.ts'
+import { list, prefix, regex } from '../fields.ts'
+import { compileJodaPattern } from './joda-time.ts'
+
+const flume = 'org.apache.flume.interceptor.'
+const passThrough = ['default', `${flume}RegexExtractorInterceptorPassThroughSerializer`.toLowerCase()]
+const millis = ['millis', `${flume}RegexExtractorInterceptorMillisSerializer`.toLowerCase()]
+
+/** The header's value made of a group's text; null where it cannot be. */
+type Serialize = (text: string) => string | null
+
+/** Puts one serializer together from `serializers.<name>.*`; reports what is wrong by `wrong`. */
+function serializerOf(
+  settings: Readonly<Record<string, string>>,
+  name: string,
+  wrong: (key: string, problem: string, fix: string) => void,
+): { header: string; serialize: Serialize } | undefined {
+  const key = (part: string) => `serializers.${name}.${part}`
+  const header = settings[`${name}.name`]?.trim() ?? ''
+  if (header === '') {
+    wrong(key('name'), 'is missing', 'write the name of the header for this group')
+    return undefined
+  }
+  const type = (settings[`${name}.type`] ?? 'DEFAULT').trim()
+  if (passThrough.includes(type.toLowerCase())) return { header, serialize: text => text }
+  if (!millis.includes(type.toLowerCase())) {
+    const words = `DEFAULT or ${flume}RegexExtractorInterceptorMillisSerializer`
+    wrong(key('type'), `there is no serializer "${type}"`, `write ${words}`)
+    return undefined
+  }
+  const pattern = settings[`${name}.pattern`]?.trim() ?? ''
+  if (pattern === '') {
+    wrong(key('pattern'), 'is missing', 'write how the time looks, e.g. yyyy-MM-dd HH:mm:ss')
+    return undefined
+  }
+  const compiled = compileJodaPattern(pattern)
+  if ('problem' in compiled) {
+    wrong(key('pattern'), compiled.problem, 'use the letters y M d H h K k m s S a E Z')
+    return undefined
+  }
+  return { header, serialize: text => compiled.read(text)?.toString() ?? null }
+}
+
+export const regexExtractorInterceptor = defineInterceptor({
+  type: 'regex_extractor',
+  aliases: [`${flume}RegexExtractorInterceptor$Builder`, `${flume}RegexExtractorInterceptor`],
+  summary: 'Turns the groups of a pattern found in the body into headers.',
+  description: `The first match in the body (read as UTF-8) counts: its first group goes to the first serializer's header,
+the second to the second's. Groups beyond the serializers, and serializers beyond the groups, are left out.
+
+Each serializer has \`serializers.<s>.name\`, the header (required), and \`serializers.<s>.type\`: \`DEFAULT\` takes the text as
+it is; \`org.apache.flume.interceptor.RegexExtractorInterceptorMillisSerializer\` reads a time by
+\`serializers.<s>.pattern\` (Joda-Time: y M d H h K k m s S a E Z and quoted text) and gives milliseconds since 1970.
+
+Differences from Flume: a group that took no part in the match sets no header (Flume sets null); a time that does not fit
+its pattern sets no header, with one warning (Flume fails the whole batch).`,
+  options: {
+    regex: regex({ doc: 'The pattern looked for in the body.', required: true }),
+    serializers: list({ doc: 'Names of serializers, one a group, in order.', required: true }),
+    'serializers.': prefix({ doc: '`serializers.<s>.name`, `.type` and `.pattern`: see above.' }),
+  },
+  check({ serializers, 'serializers.': settings }, say: Say) {
+    if (serializers.length === 0)
+      say.error('serializers', 'names no serializer', 'write one name a group of the pattern')
+    for (const name of serializers)
+      serializerOf(settings, name, (key, problem, fix) => say.error(key, problem, fix))
+  },
+  flow: ({ serializers, 'serializers.': settings }) =>
+    serializers.map(name => ({
+      does: 'set-header',
+      header: settings[`${name}.name`] ?? '',
+      value: null,
+      overwrite: true,
+    })),
+  create({ regex: pattern, serializers, 'serializers.': settings }, { log }) {
+    const parts = serializers.map(name => ({
+      name,
+      ...serializerOf(settings, name, (key, problem) => {
+        throw new Error(`${key} ${problem}`)
+      })!,
+    }))
+    let told = false
+    return {
+      intercept(event: Event) {
+        const match = pattern.exec(event.body.toString('utf8'))
+        if (match === null) return event
+        for (const [index, { name, header, serialize }] of parts.entries()) {
+          const text = match[index + 1]
+          if (text === undefined) continue
+          const value = serialize(text)
+          if (value !== null) event.setHeader(header, value)
+          else if (!told) {
+            told = true
+            log.warn(
+              `what was found does not fit serializers.${name}.pattern: header ${header} is left out where it does not`,
+            )
+          }
+        }
+        return event
+      },
+    }
+  },
+})

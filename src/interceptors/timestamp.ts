@@ -1,0 +1,28 @@
+// The timestamp interceptor: when the event came in, as a header.
+import { defineInterceptor } from '../component.ts'
+import { flag, text } from '../fields.ts'
+
+export const timestampInterceptor = defineInterceptor({
+  type: 'timestamp',
+  aliases: [
+    'org.apache.flume.interceptor.TimestampInterceptor$Builder',
+    'org.apache.flume.interceptor.TimestampInterceptor',
+  ],
+  summary: 'Sets a header to the time of interception, in milliseconds since 1970.',
+  options: {
+    preserveExisting: flag({ doc: 'Leaves an event alone that has the header already.', default: false }),
+    headerName: text({ doc: 'Name of the header.', default: 'timestamp' }),
+  },
+  flow: ({ headerName, preserveExisting }) => [
+    { does: 'set-header', header: headerName, value: null, overwrite: !preserveExisting },
+  ],
+  create({ preserveExisting, headerName }, { system: { clock } }) {
+    return {
+      intercept(event) {
+        if (!preserveExisting || !event.headers.has(headerName))
+          event.setHeader(headerName, String(clock.now()))
+        return event
+      },
+    }
+  },
+})

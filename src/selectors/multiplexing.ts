@@ -1,0 +1,62 @@
+// The multiplexing selector: the value of one header says which channels an event goes to.
+import { defineSelector, type Selection } from '../component.ts'
+import { list, prefix, text } from '../fields.ts'
+import { requireChannels } from './channel-names.ts'
+
+const nothing: Selection = { required: [], optional: [] }
+
+export const multiplexingSelector = defineSelector({
+  type: 'multiplexing',
+  aliases: ['org.apache.flume.channel.MultiplexingChannelSelector'],
+  summary: 'Chooses the channels of an event by the value of one of its headers.',
+  description: `Values are compared exactly, case included. An event whose header is missing, blank or without a mapping goes
+to \`default\`; without a \`default\` it is dropped, as in Flume, which the agent says once. Lists of channels are separated
+by blanks, any number of them (Flume: exactly one). A channel that is required and optional for a value is required.`,
+  options: {
+    header: text({ doc: 'The header looked at.', default: 'flume.selector.header' }),
+    mapping: prefix({ doc: '`mapping.<value>`: channels that must take events with this value.' }),
+    default: list({ doc: 'Channels for events that no mapping is for.', default: [] }),
+    optional: prefix({ doc: '`optional.<value>`: channels that may take events with this value.' }),
+  },
+  check({ mapping, default: fallback }, say) {
+    for (const [value, channels] of Object.entries(mapping))
+      if (channels.trim() === '')
+        say.error(`mapping.${value}`, 'names no channel', 'write the channels for this value')
+    if (Object.keys(mapping).length === 0 && fallback.length === 0)
+      say.warning('type', 'every event is dropped', 'write mapping.<value> or default')
+  },
+  create({ header, mapping, default: fallback, optional }, { channels, log }) {
+    requireChannels('selector.default', fallback, channels)
+    const byValue = new Map<string, Selection>()
+    for (const [value, names] of Object.entries(mapping)) {
+      const required = words(names)
+      requireChannels(`selector.mapping.${value}`, required, channels)
+      byValue.set(value, { required, optional: [] })
+    }
+    for (const [value, names] of Object.entries(optional)) {
+      const all = words(names)
+      requireChannels(`selector.optional.${value}`, all, channels)
+      const required = byValue.get(value)?.required ?? fallback
+      byValue.set(value, { required, optional: all.filter(name => !required.includes(name)) })
+    }
+    const otherwise: Selection = fallback.length === 0 ? nothing : { required: fallback, optional: [] }
+    let told = false
+    return {
+      select(event) {
+        const value = event.headers.get(header)
+        const selection = (value === undefined ? undefined : byValue.get(value)) ?? otherwise
+        if (selection === nothing && !told) {
+          told = true
+          log.warn(
+            `events are dropped: no selector.mapping for what they have in header ${header}, and no selector.default`,
+          )
+        }
+        return selection
+      },
+    }
+  },
+})
+
+function words(text: string): string[] {
+  return [...new Set(text.trim().split(/\s+/).filter(Boolean))]
+}
