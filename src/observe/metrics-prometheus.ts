@@ -1,0 +1,102 @@
+// The Prometheus page: the counters of every component, and the process's own. Names are made from
+// Flume's attributes by one rule:
+//
+//   millrace_<kind>_<attribute in snake case>   label `component`; the attribute's own "Channel", "Count"
+//                                               and "Timer" left out, `_total` for what only grows
+//
+// EventPutSuccessCount of a channel is millrace_channel_event_put_success_total, ChannelSize is
+// millrace_channel_size, KafkaEventSendTimer is millrace_sink_kafka_event_send_milliseconds_total.
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import type { Counters } from './counters.ts'
+import { fillPercentage } from './metrics-json.ts'
+
+/** Attributes that go up and down. */
+const gauges = new Set([
+  'ChannelSize',
+  'ChannelCapacity',
+  'OpenConnectionCount',
+  'Open',
+  'Closed',
+  'Unhealthy',
+])
+
+export interface Health {
+  readonly ok: boolean
+  readonly problems: readonly { readonly component: string; readonly problem: string }[]
+}
+
+export class PrometheusPage {
+  readonly #process = new Registry()
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#process })
+  }
+
+  readonly contentType: string = Registry.PROMETHEUS_CONTENT_TYPE
+
+  /** The page's text. */
+  async render(groups: Iterable<Counters>, health: Health): Promise<string> {
+    const components = registryOf(groups, health)
+    return `${await components.metrics()}\n${await this.#process.metrics()}`
+  }
+}
+
+function registryOf(groups: Iterable<Counters>, health: Health): Registry {
+  const registry = new Registry()
+  const registers = [registry]
+  const known = new Map<string, Counter | Gauge>()
+  const report = (name: string, help: string, grows: boolean, component: string, value: number) => {
+    let metric = known.get(name)
+    if (metric === undefined) {
+      const shape = { name, help, labelNames: ['component'], registers }
+      metric = grows ? new Counter(shape) : new Gauge(shape)
+      known.set(name, metric)
+    }
+    metric.inc({ component }, value)
+  }
+  for (const group of groups) {
+    const kind = group.kind.toLowerCase()
+    for (const [attribute, value] of group.values) {
+      const grows = !gauges.has(attribute)
+      report(prometheusName(kind, attribute), `Flume's ${attribute}`, grows, group.name, Number(value))
+    }
+    for (const [name, value] of group.own)
+      report(`millrace_${kind}_${name}_total`, `${name.replaceAll('_', ' ')}`, true, group.name, value)
+    if (group.kind === 'CHANNEL' && Number(group.get('ChannelCapacity') ?? 0) > 0)
+      report(
+        'millrace_channel_fill_ratio',
+        'Share of the capacity in use, 0 to 1',
+        false,
+        group.name,
+        fillPercentage(group) / 100,
+      )
+    report(
+      `millrace_${kind}_start_time_seconds`,
+      'When the component was started, since 1970; 0 while it is not',
+      false,
+      group.name,
+      group.startTime / 1000,
+    )
+  }
+  new Gauge({ name: 'millrace_healthy', help: '1 while nothing is wrong', registers }).set(health.ok ? 1 : 0)
+  const problems = new Gauge({
+    name: 'millrace_component_problem',
+    help: '1 while something is wrong with the component; /health says what',
+    labelNames: ['component'],
+    registers,
+  })
+  for (const { component } of health.problems) problems.set({ component }, 1)
+  return registry
+}
+
+/** The metric name of Flume's `attribute` of a component of `kind` (source, channel, sink). */
+export function prometheusName(kind: string, attribute: string): string {
+  const timed = attribute.endsWith('Timer')
+  const words = attribute
+    .replace(/^Channel(?=Size|Capacity)/, '')
+    .replace(/(Count|Timer)$/, '')
+    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+  const name = `millrace_${kind}_${words}${timed ? '_milliseconds' : ''}`
+  return gauges.has(attribute) ? name : `${name}_total`
+}
