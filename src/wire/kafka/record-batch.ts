@@ -1,0 +1,286 @@
+// The record batch, message format 2 (Kafka 0.11 and later). Source: Kafka documentation, "Message
+// Format", and KIP-98. Numbers are big-endian; varints are zig-zag.
+//
+//    0 baseOffset int64            21 attributes int16          43 producerId int64, -1: none
+//    8 batchLength int32, from 12  23 lastOffsetDelta int32     51 producerEpoch int16
+//   12 partitionLeaderEpoch int32  27 baseTimestamp int64       53 baseSequence int32
+//   16 magic int8 = 2              35 maxTimestamp int64        57 record count int32
+//   17 crc uint32, CRC-32C of all bytes from 21 on              61 records, packed together
+//
+//   attributes   bits 0-2 codec, bit 3 timestamp is the broker's (maxTimestamp for all records),
+//                bit 4 transactional, bit 5 control batch
+//   record       length varint | attributes int8 = 0 | timestamp delta varlong | offset delta varint |
+//                key length varint, -1: null | key | value length | value | header count varint |
+//                headers: key length varint | key | value length varint, -1: null | value
+import { compress, compressions, decompress, type Compression } from './compression.ts'
+import { crc32c } from './crc32c.ts'
+import { FormatError } from './format-error.ts'
+import {
+  noHeaders,
+  type KafkaRecord,
+  type NewRecord,
+  type ProducerIdentity,
+  type RecordBatch,
+  type RecordHeader,
+  type RecordsBuilder,
+} from './record.ts'
+import { varintSize, writeVarint } from './varint.ts'
+
+export const batchHeaderBytes = 61
+const two32 = 4294967296
+
+export function readInt64(bytes: Buffer, at: number): number {
+  const value = bytes.readInt32BE(at) * two32 + bytes.readUInt32BE(at + 4)
+  if (!Number.isSafeInteger(value)) throw new FormatError(`an int64 at byte ${at} is beyond 2^53`)
+  return value
+}
+
+/** Times beyond 2^53 (somebody wrote nanoseconds) lose digits rather than block their partition. */
+export function readTime(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * two32 + bytes.readUInt32BE(at + 4)
+}
+
+export function writeInt64(bytes: Buffer, at: number, value: number): void {
+  const high = Math.floor(value / two32)
+  bytes.writeInt32BE(high, at)
+  bytes.writeUInt32BE(value - high * two32, at + 4)
+}
+
+// ------------------------------------------------------------------------------------------ writing
+
+const encodedKeys = new Map<string, Buffer>()
+
+/** Header keys repeat with every record: keep their bytes, but not without bound. */
+function encodeKey(key: string): Buffer {
+  const known = encodedKeys.get(key)
+  if (known !== undefined) return known
+  const made = Buffer.from(key)
+  if (encodedKeys.size < 1000 && made.length < 256) encodedKeys.set(key, made)
+  return made
+}
+
+/** Most bytes a record takes in a batch, without the header of the batch. */
+export function recordBytes(record: NewRecord): number {
+  let size = 21 + (record.key?.length ?? 0) + (record.value?.length ?? 0) + 10
+  for (const { key, value } of record.headers ?? noHeaders)
+    size += 10 + Buffer.byteLength(key) + (value?.length ?? 0)
+  return size
+}
+
+export class RecordBatchBuilder implements RecordsBuilder {
+  count = 0
+  #bytes: Buffer
+  #at = batchHeaderBytes
+  #baseTimestamp = -1
+  #maxTimestamp = -1
+  readonly #codec: Compression
+  readonly #level: number | undefined
+
+  constructor(codec: Compression = 'none', options: { level?: number; expectedBytes?: number } = {}) {
+    this.#codec = codec
+    this.#level = options.level
+    this.#bytes = Buffer.allocUnsafeSlow(batchHeaderBytes + (options.expectedBytes ?? 1024))
+  }
+
+  get sizeBytes(): number {
+    return this.#at
+  }
+
+  append({ timestamp, key, value, headers = noHeaders }: NewRecord): void {
+    if (this.count === 0) this.#baseTimestamp = timestamp
+    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    const delta = timestamp - this.#baseTimestamp
+    let size = 1 + varintSize(delta) + varintSize(this.count) + varintSize(headers.length)
+    size += key === null ? 1 : varintSize(key.length) + key.length
+    size += value === null ? 1 : varintSize(value.length) + value.length
+    for (const header of headers) {
+      const keySize = encodeKey(header.key).length
+      size += varintSize(keySize) + keySize
+      size += header.value === null ? 1 : varintSize(header.value.length) + header.value.length
+    }
+    let at = this.#reserve(size + 5)
+    const bytes = this.#bytes
+    at = writeVarint(bytes, at, size)
+    bytes[at++] = 0
+    at = writeVarint(bytes, at, delta)
+    at = writeVarint(bytes, at, this.count++)
+    at = writeNullable(bytes, at, key)
+    at = writeNullable(bytes, at, value)
+    at = writeVarint(bytes, at, headers.length)
+    for (const header of headers) {
+      at = writeNullable(bytes, at, encodeKey(header.key))
+      at = writeNullable(bytes, at, header.value)
+    }
+    this.#at = at
+  }
+
+  finish(identity?: ProducerIdentity): Buffer {
+    let bytes = this.#bytes.subarray(0, this.#at)
+    const number = compressions.indexOf(this.#codec)
+    if (number !== 0) {
+      const packed = compress(bytes.subarray(batchHeaderBytes), this.#codec, 2, this.#level)
+      const smaller = Buffer.allocUnsafeSlow(batchHeaderBytes + packed.length)
+      packed.copy(smaller, batchHeaderBytes)
+      bytes = smaller
+    }
+    bytes.fill(0, 0, batchHeaderBytes)
+    bytes.writeInt32BE(bytes.length - 12, 8)
+    bytes.writeInt32BE(-1, 12)
+    bytes[16] = 2
+    bytes.writeInt16BE(number | (identity?.isTransactional === true ? 16 : 0), 21)
+    bytes.writeInt32BE(this.count - 1, 23)
+    writeInt64(bytes, 27, this.#baseTimestamp)
+    writeInt64(bytes, 35, this.#maxTimestamp)
+    writeInt64(bytes, 43, identity?.producerId ?? -1)
+    bytes.writeInt16BE(identity?.producerEpoch ?? -1, 51)
+    bytes.writeInt32BE(identity?.baseSequence ?? -1, 53)
+    bytes.writeInt32BE(this.count, 57)
+    bytes.writeUInt32BE(crc32c(bytes, 21), 17)
+    return bytes
+  }
+
+  #reserve(size: number): number {
+    if (this.#at + size > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#at + size))
+      this.#bytes.copy(larger, 0, 0, this.#at)
+      this.#bytes = larger
+    }
+    return this.#at
+  }
+}
+
+function writeNullable(target: Buffer, at: number, value: Buffer | null): number {
+  if (value === null) {
+    target[at] = 1 // zig-zag of -1
+    return at + 1
+  }
+  at = writeVarint(target, at, value.length)
+  target.set(value, at)
+  return at + value.length
+}
+
+// ------------------------------------------------------------------------------------------ reading
+
+/** Reads the header of the batch that takes bytes `start` to `end`. Throws FormatError. */
+export function readRecordBatch(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  options: { maxUnpackedBytes: number; checksums: boolean },
+): RecordBatch {
+  const baseOffset = readInt64(bytes, start)
+  const where = `the record batch at offset ${baseOffset} (byte ${start})`
+  if (end - start < batchHeaderBytes) throw new FormatError(`${where} is only ${end - start} bytes long`)
+  if (options.checksums && crc32c(bytes, start + 21, end) !== bytes.readUInt32BE(start + 17))
+    throw new FormatError(`${where} fails its checksum`)
+  const attributes = bytes.readInt16BE(start + 21)
+  return {
+    magic: 2,
+    baseOffset,
+    lastOffset: baseOffset + bytes.readInt32BE(start + 23),
+    position: start,
+    sizeBytes: end - start,
+    isControl: (attributes & 32) !== 0,
+    isTransactional: (attributes & 16) !== 0,
+    producerId: readInt64(bytes, start + 43),
+    producerEpoch: bytes.readInt16BE(start + 51),
+    baseSequence: bytes.readInt32BE(start + 53),
+    partitionLeaderEpoch: bytes.readInt32BE(start + 12),
+    records() {
+      const packed = bytes.subarray(start + batchHeaderBytes, end)
+      const body = decompress(packed, attributes & 7, options.maxUnpackedBytes)
+      const count = bytes.readInt32BE(start + 57)
+      const baseTimestamp = readTime(bytes, start + 27)
+      const appendTime = (attributes & 8) === 0 ? null : readTime(bytes, start + 35)
+      return new RecordCursor(body, where).readAll(count, baseOffset, baseTimestamp, appendTime)
+    },
+  }
+}
+
+class RecordCursor {
+  readonly #bytes: Buffer
+  readonly #where: string
+  #at = 0
+
+  constructor(bytes: Buffer, where: string) {
+    this.#bytes = bytes
+    this.#where = where
+  }
+
+  readAll(
+    count: number,
+    baseOffset: number,
+    baseTimestamp: number,
+    appendTime: number | null,
+  ): KafkaRecord[] {
+    const bytes = this.#bytes
+    // The smallest record takes seven bytes.
+    if (count < 0 || count * 7 > bytes.length)
+      throw this.#broken(`${count} records do not fit its ${bytes.length} bytes`)
+    const records: KafkaRecord[] = []
+    for (let index = 0; index < count; index++) {
+      const size = this.#varint()
+      const end = this.#at + size
+      if (size < 0 || end > bytes.length) throw this.#broken(`record ${index} claims ${size} bytes`)
+      this.#at++ // attributes: none are defined
+      const delta = this.#varint()
+      const offset = baseOffset + this.#varint()
+      const key = this.#nullable(end)
+      const value = this.#nullable(end)
+      const headerCount = this.#varint()
+      const headers = headerCount === 0 ? noHeaders : this.#headers(headerCount, end)
+      if (this.#at !== end) throw this.#broken(`record ${index} does not end where it says`)
+      records.push({ offset, timestamp: appendTime ?? baseTimestamp + delta, key, value, headers })
+    }
+    if (this.#at !== bytes.length) throw this.#broken(`${bytes.length - this.#at} bytes are left over`)
+    return records
+  }
+
+  #headers(count: number, end: number): RecordHeader[] {
+    if (count < 0 || count * 2 > end - this.#at) throw this.#broken(`a record claims ${count} headers`)
+    const headers: RecordHeader[] = []
+    for (let index = 0; index < count; index++) {
+      const key = this.#nullable(end)
+      if (key === null) throw this.#broken('a header has no key')
+      headers.push({ key: key.toString(), value: this.#nullable(end) })
+    }
+    return headers
+  }
+
+  #nullable(end: number): Buffer | null {
+    const size = this.#varint()
+    if (size === -1) return null
+    const start = this.#at
+    if (size < 0 || size > end - start) throw this.#broken(`a length of ${size} is beyond its record`)
+    this.#at = start + size
+    return this.#bytes.subarray(start, start + size)
+  }
+
+  #varint(): number {
+    const bytes = this.#bytes
+    const first = bytes[this.#at]
+    if (first !== undefined && first < 128) {
+      this.#at++
+      return first & 1 ? -(first >>> 1) - 1 : first >>> 1
+    }
+    // The sign is the lowest bit; beyond 2^53 the value loses its last digits, which no length survives
+    // and a time may.
+    let value = 0
+    let scale = 0.5
+    let sign = 0
+    for (let count = 0; ; count++) {
+      const byte = bytes[this.#at]
+      if (byte === undefined || count === 10) throw this.#broken('a number is cut off or too long')
+      this.#at++
+      if (count === 0) sign = byte & 1
+      value += (count === 0 ? byte & 126 : byte & 127) * scale
+      if (byte < 128) break
+      scale *= 128
+    }
+    return sign === 1 ? -value - 1 : value
+  }
+
+  #broken(problem: string): FormatError {
+    return new FormatError(`${this.#where} is damaged near byte ${this.#at} of its records: ${problem}`)
+  }
+}
