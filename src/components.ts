@@ -15,7 +15,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     names: ['seq', `${flume}source.SequenceGeneratorSource`],
     load: () => import('./sources/sequence.ts').then(module => module.sequenceSource),
   },
-  { kind: 'source', names: ['netcat', `${flume}source.NetcatSource`], absent: notYet('netcat source') },
+  {
+    kind: 'source',
+    names: ['netcat', `${flume}source.NetcatSource`],
+    load: () => import('./sources/netcat.ts').then(module => module.netcatSource),
+  },
   { kind: 'source', names: ['http', `${flume}source.http.HTTPSource`], absent: notYet('HTTP source') },
   { kind: 'source', names: ['thrift', `${flume}source.ThriftSource`], absent: notYet('Thrift source') },
   { kind: 'source', names: ['exec', `${flume}source.ExecSource`], absent: notYet('exec source') },

@@ -28,9 +28,12 @@ export interface Network {
     timeoutMs: number
     signal?: AbortSignal
   }): Promise<Connection>
-  /** Listens; port 0 takes a free one. Rejects with ADDRESS_IN_USE or ADDRESS, naming host:port. */
+  /**
+   * Listens; port 0 takes a free one. Rejects with ADDRESS_IN_USE or ADDRESS, naming host:port. With
+   * `halfOpen` a connection whose peer has ended its side stays open for answers until it is ended here.
+   */
   listen(
-    at: { host: string; port: number; backlog?: number },
+    at: { host: string; port: number; backlog?: number; halfOpen?: boolean },
     accept: (connection: Connection) => void,
   ): Promise<Listener>
   /** This machine's name, and its addresses that are not loopback. */
@@ -82,10 +85,12 @@ export const realNetwork: Network = {
     })
   },
 
-  listen({ host, port, backlog = 1024 }, accept) {
+  listen({ host, port, backlog = 1024, halfOpen = false }, accept) {
     return new Promise((resolve, reject) => {
       const where = `${host}:${port}`
-      const server: Server = createServer(socket => accept(connectionOf(socket)))
+      const server: Server = createServer({ allowHalfOpen: halfOpen }, socket =>
+        accept(connectionOf(socket)),
+      )
       server.once('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'EADDRINUSE')
           reject(

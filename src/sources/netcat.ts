@@ -1,0 +1,200 @@
+// The netcat source: a TCP port where every line is an event. The protocol, as Flume speaks it:
+//
+//   line LF        ->  "OK" LF where ack-every-event, "FAILED: <reason>" LF where the channel refused
+//   too long a line -> "FAILED: Event exceeds the maximum length (512 chars, including newline)" LF, closed
+//
+// Lines end at LF alone, a CR stays part of the line. What follows the last LF is not an event.
+import { isUtf8 } from 'node:buffer'
+import { defineSource, type ChannelProcessor } from '../component.ts'
+import { messageOf } from '../errors.ts'
+import { Event } from '../event.ts'
+import { flag, int, text } from '../fields.ts'
+import { charset, type Charset } from '../java-charset.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Connection, Listener } from '../system/network.ts'
+
+const newline = 0x0a
+/** What a client may take to read its last reply before its connection is cut. */
+const graceMs = 1000
+
+interface Behaviour {
+  readonly encoding: Charset
+  /** In characters as Java counts them (UTF-16 units), newline included. */
+  readonly maxLineLength: number
+  readonly ack: boolean
+}
+
+export const netcatSource = defineSource({
+  type: 'netcat',
+  aliases: ['org.apache.flume.source.NetcatSource'],
+  summary: 'Listens on a TCP port and turns every line into an event.',
+  description: `Lines end at LF; a CR before it stays in the body. One line is one transaction. The reply is \`OK\`, or
+\`FAILED: <reason>\` where the channel refused (also with \`ack-every-event = false\`); after a line that is too long the
+connection is closed. Text after the last LF is discarded when the client ends. The body is always UTF-8. Flume keeps no
+counters for this source, nor does Millrace.
+
+Lines that arrive together are put together and answered in order (Flume: one after the other).`,
+  options: {
+    bind: text({ doc: 'Address or name to listen on.', required: true, example: '0.0.0.0' }),
+    port: int({ doc: 'Port to listen on; 0 takes a free one.', required: true, min: 0, max: 65_535 }),
+    'max-line-length': int({
+      doc: 'Longest line, in characters, the newline included.',
+      default: 512,
+      min: 1,
+    }),
+    'ack-every-event': flag({ doc: 'Replies OK to every line accepted.', default: true }),
+    encoding: charset({
+      doc: 'Character set of the lines and replies.',
+      default: 'utf-8',
+      differs: 'UTF-16 and UTF-32 are refused: a line end is looked for as one byte.',
+    }),
+  },
+  check({ encoding }, say) {
+    if (/^UTF-(16|32)/.test(encoding.name))
+      say.error(
+        'encoding',
+        `${encoding.name} cannot be read line by line here`,
+        'write UTF-8 or a one-byte set',
+      )
+  },
+  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${bind}:${port}`]),
+  create(options, { processor, log, system: { network, clock } }) {
+    const { bind, port, encoding } = options
+    const behaviour = {
+      encoding,
+      maxLineLength: options['max-line-length'],
+      ack: options['ack-every-event'],
+    }
+    const clients = new Set<Client>()
+    let listener: Listener | undefined
+    return {
+      async start() {
+        listener = await network.listen({ host: bind, port, halfOpen: true }, connection => {
+          const client = new Client(connection, processor, behaviour, log, clock)
+          clients.add(client)
+          void client.run().finally(() => clients.delete(client))
+        })
+        log.info(`netcat source listens on ${bind}:${listener.port}`)
+      },
+      async stop() {
+        const closed = listener?.close()
+        listener = undefined
+        await Promise.all([...clients].map(client => client.stop()))
+        await closed
+      },
+    }
+  },
+})
+
+/** One connection: reads lines, puts them, replies in order. */
+class Client {
+  readonly #connection: Connection
+  readonly #processor: ChannelProcessor
+  readonly #behaviour: Behaviour
+  readonly #log: Logger
+  readonly #clock: Clock
+  #pending: Buffer = Buffer.alloc(0)
+  #busy = false
+  #stopping = false
+  #ended: Promise<void> = Promise.resolve()
+
+  constructor(
+    connection: Connection,
+    processor: ChannelProcessor,
+    behaviour: Behaviour,
+    log: Logger,
+    clock: Clock,
+  ) {
+    this.#connection = connection
+    this.#processor = processor
+    this.#behaviour = behaviour
+    this.#log = log
+    this.#clock = clock
+  }
+
+  run(): Promise<void> {
+    this.#ended = this.#serve()
+    return this.#ended
+  }
+
+  /** Lines already read are put and answered first, within `graceMs`. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    if (!this.#busy) this.#connection.stream.destroy()
+    await this.#endWithin(this.#ended)
+  }
+
+  async #serve(): Promise<void> {
+    const { stream, remote } = this.#connection
+    // What breaks a connection ends the loop below by itself; without a listener it would end the process.
+    stream.on('error', error => this.#log.debug(`connection of ${remote}: ${error.message}`))
+    const closed = new Promise<void>(resolve => stream.once('close', () => resolve()))
+    try {
+      for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        this.#busy = true
+        const goOn = await this.#take(chunk, closed)
+        this.#busy = false
+        if (!goOn || this.#stopping) break
+      }
+      // What still comes is read and thrown away: closing over unread bytes would reset the connection
+      // and could take the last reply with it.
+      stream.end()
+      stream.resume()
+      await this.#endWithin(closed)
+    } catch (error) {
+      if (!this.#stopping) this.#log.debug(`connection of ${remote} broke: ${messageOf(error)}`)
+      stream.destroy()
+    }
+  }
+
+  async #endWithin(end: Promise<void>): Promise<void> {
+    const timer = this.#clock.after(graceMs, () => this.#connection.stream.destroy())
+    await end
+    timer.cancel()
+  }
+
+  /** Puts the lines that are complete with `chunk`; false when the connection has to be closed. */
+  async #take(chunk: Buffer, closed: Promise<void>): Promise<boolean> {
+    const { encoding, ack, maxLineLength } = this.#behaviour
+    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
+    const puts: Promise<string>[] = []
+    let from = 0
+    let tooLong = false
+    for (let end = bytes.indexOf(newline); end >= 0 && !tooLong; end = bytes.indexOf(newline, from)) {
+      const line = bytes.subarray(from, end)
+      from = end + 1
+      tooLong = this.#lengthOf(line) >= maxLineLength
+      if (!tooLong) puts.push(this.#put(line))
+    }
+    this.#pending = bytes.subarray(from)
+    tooLong ||= this.#lengthOf(this.#pending) >= maxLineLength
+    let replies = (await Promise.all(puts)).filter(reply => ack || reply !== 'OK\n').join('')
+    if (tooLong) {
+      replies += `FAILED: Event exceeds the maximum length (${maxLineLength} chars, including newline)\n`
+      this.#log.warn(
+        `a line from ${this.#connection.remote} is longer than ${maxLineLength} characters; the connection is closed`,
+      )
+    }
+    const { stream } = this.#connection
+    if (replies !== '' && !stream.write(encoding.encode(replies)))
+      await Promise.race([closed, new Promise(resolve => stream.once('drain', resolve))])
+    return !tooLong
+  }
+
+  #put(line: Buffer): Promise<string> {
+    const { encoding } = this.#behaviour
+    const body = encoding.name === 'UTF-8' && isUtf8(line) ? line : Buffer.from(encoding.decode(line))
+    return this.#processor.process([Event.of(new Map(), body)]).then(
+      () => 'OK\n',
+      (error: unknown) => `FAILED: ${messageOf(error)}\n`,
+    )
+  }
+
+  /** Characters of the line; bytes where even those are below the limit. */
+  #lengthOf(line: Buffer): number {
+    const { encoding, maxLineLength } = this.#behaviour
+    if (line.length < maxLineLength) return line.length
+    return line.length >= maxLineLength * 4 ? line.length : encoding.decode(line).length
+  }
+}
