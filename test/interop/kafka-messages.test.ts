@@ -1,0 +1,113 @@
+// Our declarations of Kafka's messages against Kafka's own, as they lie in the kafka-clients jars: the
+// same fields in the same order, with the same types, in every version both know.
+import assert from 'node:assert/strict'
+import { existsSync, globSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { apis } from '../../src/wire/kafka/apis.ts'
+import { isIn, type FieldSet } from '../../src/wire/kafka/fields.ts'
+import { readJar } from './jar.ts'
+
+const peers = new URL('../../.peers/', import.meta.url)
+// The jars of 2.1 to 3.9 hold all versions since 0; those of 4.x hold the newest.
+const jars = existsSync(peers)
+  ? globSync('**/kafka-clients-*.jar', { cwd: peers.pathname }).map(name => `${peers.pathname}${name}`)
+  : []
+const extra = process.env['KAFKA_CLIENTS_JARS']
+if (extra !== undefined) jars.push(...extra.split(':'))
+
+interface JsonField {
+  name: string
+  type: string
+  versions: string
+  nullableVersions?: string
+  tag?: number
+  taggedVersions?: string
+  ignorable?: boolean
+  fields?: JsonField[]
+}
+interface JsonMessage {
+  apiKey: number
+  type: 'request' | 'response'
+  validVersions: string
+  flexibleVersions?: string
+  fields: JsonField[]
+  commonStructs?: { name: string; fields: JsonField[] }[]
+}
+
+/** One field as one line: what it is called, what it is, where in the tree. */
+const lineOf = (path: string, type: string, isNull: boolean, tag: number | undefined) =>
+  `${path}: ${type}${isNull ? ' or null' : ''}${tag === undefined ? '' : ` tag ${tag}`}`.toLowerCase()
+
+function theirs(message: JsonMessage, version: number): string[] {
+  const walk = (fields: JsonField[], path: string): string[] =>
+    fields
+      .filter(field => isIn(version, field.versions))
+      .flatMap(field => {
+        const at = `${path}/${field.name}`
+        const base = field.type.replace('[]', '')
+        const inner = field.fields ?? message.commonStructs?.find(one => one.name === base)?.fields
+        const type = (field.type.startsWith('[]') ? '[]' : '') + (inner ? 'struct' : base)
+        const tag = isIn(version, field.taggedVersions) ? field.tag : undefined
+        const line = lineOf(at, type.replace('records', 'bytes'), isIn(version, field.nullableVersions), tag)
+        return [line, ...(inner === undefined ? [] : walk(inner, at))]
+      })
+  return walk(message.fields, '')
+}
+
+function ours(fields: FieldSet, version: number): string[] {
+  const walk = (set: FieldSet, path: string): string[] =>
+    Object.entries(set)
+      .filter(([, field]) => field.options.versions === undefined || isIn(version, field.options.versions))
+      .flatMap(([name, field]) => {
+        const at = `${path}/${name}`
+        const core = field.element ?? field
+        const type = (field.kind === 'array' ? '[]' : '') + core.kind
+        const tag = isIn(version, field.options.tagged) ? field.options.tag : undefined
+        const line = lineOf(at, type, isIn(version, field.options.nullable), tag)
+        return [line, ...(core.fields === undefined ? [] : walk(core.fields, at))]
+      })
+  return walk(fields, '')
+}
+
+const parse = (json: Buffer): JsonMessage =>
+  JSON.parse(
+    json
+      .toString()
+      .replaceAll(/^\s*\/\/.*$/gm, '')
+      .replaceAll(/([^:"])\/\/.*$/gm, '$1'),
+  )
+
+function lastVersion(text: string): number {
+  return text === 'none' ? -1 : Number(text.split('-').at(-1))
+}
+
+/** Jars before 3.0 have other names for some fields, and lack tagged fields added since to old versions. */
+const shapes = (lines: string[]) =>
+  lines.filter(line => !line.includes(' tag ')).map(line => line.replaceAll(/[^/]*(\/|: )/g, '$1'))
+
+const skip = jars.length === 0 ? 'no kafka-clients jar in .peers (the tests of real peers fetch them)' : false
+describe('declarations of Kafka messages', { skip }, () => {
+  if (skip !== false && process.env['REQUIRE_PEERS'] === '1') it('needs the jars', () => assert.fail(skip))
+  for (const jar of jars) {
+    const name = jar.split('/').at(-1)!
+    const messages = [...readJar(jar, 'common/message/').entries()]
+      .filter(([path]) => /(Request|Response)\.json$/.test(path))
+      .map(([, json]) => parse(json))
+    if (messages.length === 0) continue
+    for (const api of apis)
+      it(`${api.name} is as in ${name}`, () => {
+        for (const type of ['request', 'response'] as const) {
+          const message = messages.find(one => one.apiKey === api.key && one.type === type)!
+          assert.ok(lastVersion(message.validVersions) <= api.maxVersion, 'a version is missing here')
+          for (let version = api.minVersion; version <= api.maxVersion; version++) {
+            if (!isIn(version, message.validVersions)) continue
+            const [mine, kafkas] = [ours(api[type], version), theirs(message, version)]
+            if (/-[012]\.[\d.]+jar/.test(name)) assert.deepEqual(shapes(mine), shapes(kafkas))
+            else assert.deepEqual(mine, kafkas, `${type} v${version}`)
+            const flexible = message.flexibleVersions ?? 'none'
+            assert.equal(version >= api.firstFlexibleVersion, flexible !== 'none' && isIn(version, flexible))
+          }
+        }
+      })
+  }
+})
