@@ -8,7 +8,11 @@ const notYet = (what: string) => `Millrace has no ${what} yet`
 
 export const catalogue: readonly CatalogueEntry[] = [
   // sources
-  { kind: 'source', names: ['avro', `${flume}source.AvroSource`], absent: notYet('Avro source') },
+  {
+    kind: 'source',
+    names: ['avro', `${flume}source.AvroSource`],
+    load: () => import('./sources/avro.ts').then(m => m.avroSource),
+  },
   { kind: 'source', names: [`${flume}source.kafka.KafkaSource`], absent: notYet('Kafka source') },
   {
     kind: 'source',
@@ -91,7 +95,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     absent: `${notYet('pseudo-transaction channel')}; use memory`,
   },
   // sinks
-  { kind: 'sink', names: ['avro', `${flume}sink.AvroSink`], absent: notYet('Avro sink') },
+  {
+    kind: 'sink',
+    names: ['avro', `${flume}sink.AvroSink`],
+    load: () => import('./sinks/avro.ts').then(m => m.avroSink),
+  },
   { kind: 'sink', names: [`${flume}sink.kafka.KafkaSink`], absent: notYet('Kafka sink') },
   {
     kind: 'sink',

@@ -1,5 +1,6 @@
 // The door to the network: TCP and TLS connections and listeners, and names. A connection is a
 // Node Duplex, so that zlib and TLS can be laid over it in either order.
+import { reverse } from 'node:dns/promises'
 import { createServer, connect as connectTcp, type Server, type Socket } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
@@ -38,6 +39,8 @@ export interface Network {
   ): Promise<Listener>
   /** This machine's name, and its addresses that are not loopback. */
   hostName(): string
+  /** The name an address belongs to by reverse lookup; null where it has none. */
+  nameOf(address: string): Promise<string | null>
   addresses(): string[]
 }
 
@@ -116,6 +119,10 @@ export const realNetwork: Network = {
   },
 
   hostName: () => hostname(),
+  nameOf: async address => {
+    const names = await reverse(address).catch(() => [])
+    return names[0] ?? null
+  },
   addresses: () =>
     Object.values(networkInterfaces())
       .flatMap(list => list ?? [])

@@ -1,0 +1,253 @@
+// One sender's connection, the server's side. Its requests are handled strictly in order, one at a time.
+// After the first that is not accepted, every later one on this connection is answered FAILED without
+// being handed on, until the sender has opened a new connection: that keeps the order of a sender that
+// has several requests in flight. A sender that does not reopen by itself is cut off after a while, so
+// that it cannot be refused for ever.
+import type { Duplex } from 'node:stream'
+import { messageOf } from '../errors.ts'
+import type { Clock } from '../system/clock.ts'
+import { AvroFormatError, AvroReader } from '../wire/avro/binary.ts'
+import {
+  cutBatch,
+  cutEvent,
+  decodeCallName,
+  encodeError,
+  encodeHandshakeOnly,
+  encodeStatus,
+} from '../wire/avro-rpc/call.ts'
+import { type Frame, FrameError, FrameParser, looksLike } from '../wire/avro-rpc/frame.ts'
+import type { KnownClients } from './known-clients.ts'
+import type { BudgetedReader, ReadBudget } from './read-budget.ts'
+
+/** What a server does with events: each is one encoded event; true where all are accepted. Never rejects. */
+export type Handle = (events: readonly Buffer[], message: 'append' | 'appendBatch') => Promise<boolean>
+
+export interface ServerConnectionParts {
+  readonly maxRequestBytes: number
+  /** How long a sender may pause inside a request. */
+  readonly stallMs: number
+  /** Requests in flight offered to Millrace senders. */
+  readonly window: number
+  readonly clock: Clock
+  readonly budget: ReadBudget
+  readonly clients: KnownClients
+  readonly handle: Handle
+  /** One sentence why the connection was closed, for the log. */
+  complain(reason: string): void
+  closed(): void
+}
+
+/** Reading pauses while this much waits to be handled. */
+const maxQueued = 64
+const maxQueuedBytes = 16 * 1024 * 1024
+/** How long a sender that was refused may go on without reopening. */
+const reopenMs = 10_000
+/** How long the last answers may take to leave when the server stops. */
+const lingerMs = 1000
+
+export class ServerConnection implements BudgetedReader {
+  readonly #stream: Duplex
+  readonly #parts: ServerConnectionParts
+  readonly #parser: FrameParser
+  #queue: Frame[] = []
+  #queuedBytes = 0
+  #chargedBytes = 0
+  #reading = true
+  #readSince: number
+  #greeted = false
+  #agreedWindow = 0
+  #refusing = false
+  #stopping = false
+  #closed = false
+  /** The request being handled, and those behind it. */
+  #working: Promise<void> | null = null
+  #anyByte = false
+
+  constructor(stream: Duplex, parts: ServerConnectionParts) {
+    this.#stream = stream
+    this.#parts = parts
+    this.#parser = new FrameParser(parts.maxRequestBytes)
+    this.#readSince = parts.clock.monotonic()
+    stream.on('error', error => this.#broken(error))
+    stream.on('close', () => this.#end())
+    stream.on('end', () => this.#ended())
+    stream.on('data', (chunk: Buffer) => this.#received(chunk))
+    if (stream.destroyed) this.#end()
+  }
+
+  wake(): void {
+    this.#adjustReading()
+  }
+
+  /** Closes the connection when its sender has paused inside a request for too long. */
+  checkStall(now: number): void {
+    if (this.#reading && this.#parser.midFrame && now - this.#readSince > this.#parts.stallMs)
+      this.#refuse(
+        `half a request arrived and then nothing for ${Math.round(this.#parts.stallMs / 1000)} s (${this.#parser.heldBytes} bytes dropped)`,
+      )
+  }
+
+  /** Lets the request being handled end and be answered, then closes. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#adjustReading()
+    await this.#working
+    if (this.#closed) return
+    const timer = this.#parts.clock.after(lingerMs, () => this.#stream.destroy())
+    await new Promise<void>(resolve => {
+      this.#stream.once('close', resolve)
+      this.#stream.end(() => this.#stream.destroy())
+    })
+    timer.cancel()
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#closed) return
+    this.#readSince = this.#parts.clock.monotonic()
+    try {
+      this.#parser.feed(chunk, frame => {
+        this.#queue.push(frame)
+        this.#queuedBytes += frame.message.length
+      })
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      return this.#refuse(this.#anyByte ? error.message : `${error.message}${hintOf(error, chunk)}`)
+    }
+    this.#anyByte = true
+    this.#settleBudget()
+    if (this.#queue.length > 0) {
+      this.#parts.budget.yield(this)
+      this.#working ??= this.#work()
+    }
+    this.#adjustReading()
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0 && !this.#stopping && !this.#closed) {
+      const frame = this.#queue.shift()!
+      const reply = await this.#answer(frame)
+      this.#queuedBytes -= frame.message.length
+      this.#settleBudget()
+      if (reply !== null && this.#stream.writable && !this.#stream.write(reply)) await this.#drained()
+      this.#adjustReading()
+    }
+    this.#working = null
+  }
+
+  /** The reply's frame; null when the connection was closed over it. */
+  async #answer({ serial, message }: Frame): Promise<Buffer | null> {
+    const reader = new AvroReader(message)
+    let shake: Buffer | null = null
+    try {
+      if (!this.#greeted) {
+        const greeting = this.#parts.clients.greet(reader, this.#parts.window)
+        shake = greeting.reply
+        if (greeting.mismatch !== undefined) {
+          this.#parts.complain(`its protocol cannot be spoken: ${greeting.mismatch}`)
+          void this.stop() // ends after this reply
+          return encodeError(serial, shake, `this agent cannot take your events: ${greeting.mismatch}`)
+        }
+        if (!greeting.known) return encodeHandshakeOnly(serial, shake)
+        this.#greeted = true
+        this.#agreedWindow = greeting.window
+      }
+      const name = decodeCallName(reader)
+      if (name === '') return encodeHandshakeOnly(serial, shake ?? noBytes)
+      if (name !== 'append' && name !== 'appendBatch')
+        return encodeError(serial, shake, `there is no message "${name}": append and appendBatch are`)
+      if (this.#refusing) return encodeStatus(serial, shake, failed)
+      const events = name === 'append' ? [cutEvent(reader)] : cutBatch(reader)
+      const accepted = await this.#parts.handle(events, name)
+      if (!accepted) this.#startRefusing()
+      return encodeStatus(serial, shake, accepted ? ok : failed)
+    } catch (error) {
+      if (!(error instanceof AvroFormatError)) throw error
+      this.#refuse(
+        this.#greeted ? `its request is ${error.message}` : `no Avro handshake opens it: ${error.message}`,
+      )
+      return null
+    }
+  }
+
+  #startRefusing(): void {
+    this.#refusing = true
+    this.#parts.clock.after(reopenMs, () => void this.stop(), { background: true })
+  }
+
+  #adjustReading(): void {
+    if (this.#closed) return
+    const reading =
+      !this.#stopping &&
+      this.#queue.length < maxQueued &&
+      this.#queuedBytes < maxQueuedBytes &&
+      this.#parts.budget.mayRead(this)
+    if (reading === this.#reading) return
+    this.#reading = reading
+    if (reading) {
+      this.#readSince = this.#parts.clock.monotonic()
+      this.#stream.resume()
+    } else this.#stream.pause()
+  }
+
+  #settleBudget(): void {
+    const held = this.#closed ? 0 : this.#parser.heldBytes + this.#queuedBytes
+    const delta = held - this.#chargedBytes
+    this.#chargedBytes = held
+    if (delta !== 0) this.#parts.budget.charge(delta)
+  }
+
+  #drained(): Promise<void> {
+    if (this.#closed || !this.#stream.writableNeedDrain) return Promise.resolve()
+    return new Promise(resolve => {
+      const done = () => {
+        this.#stream.off('drain', done)
+        this.#stream.off('close', done)
+        resolve()
+      }
+      this.#stream.on('drain', done)
+      this.#stream.on('close', done)
+    })
+  }
+
+  /** The sender has closed its side. A Millrace sender sends again what was not answered; of any other, what is complete counts. */
+  #ended(): void {
+    if (this.#closed) return
+    if (this.#parser.midFrame) return this.#refuse('it ended in the middle of a request')
+    if (this.#agreedWindow > 0 || this.#working === null) this.#stream.destroy()
+    else void this.#working.then(() => this.stop())
+  }
+
+  #broken(error: Error & { code?: string }): void {
+    if (this.#closed) return
+    const zlib = error.code?.startsWith('Z_') === true
+    if (zlib)
+      this.#refuse(
+        `its bytes are no valid zlib stream (${error.message}): set compression-type the same on both sides`,
+      )
+    else if (this.#parser.midFrame) this.#refuse(`it broke in the middle of a request: ${messageOf(error)}`)
+    else this.#stream.destroy()
+  }
+
+  #refuse(reason: string): void {
+    if (this.#closed) return
+    this.#parts.complain(reason)
+    this.#end()
+    this.#stream.destroy()
+  }
+
+  #end(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#queue = []
+    this.#settleBudget()
+    this.#parts.budget.yield(this)
+    this.#parts.closed()
+  }
+}
+
+const ok = 0
+const failed = 1
+const noBytes = Buffer.alloc(0)
+
+/** What the very first bytes look like, unless the parser has said so already. */
+const hintOf = (error: FrameError, chunk: Buffer) => (/look/.test(error.message) ? '' : looksLike(chunk))

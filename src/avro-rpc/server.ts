@@ -1,0 +1,144 @@
+// The Avro RPC server: a listener, its connections, what they share (the budget of bytes, the clients
+// known by hash) and the check for senders that stall.
+import { Fault, messageOf } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Clock, Timer } from '../system/clock.ts'
+import type { Connection, Listener, Network } from '../system/network.ts'
+import type { TlsContext } from '../system/tls.ts'
+import { Complaints } from './complaints.ts'
+import { KnownClients } from './known-clients.ts'
+import { serverLayers } from './layers.ts'
+import { ReadBudget } from './read-budget.ts'
+import { type Handle, ServerConnection } from './server-connection.ts'
+
+export interface AvroServerOptions {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** Longest message taken; longer ones close the connection before anything is stored. */
+  readonly maxRequestBytes: number
+  /** Bytes that all connections together may hold before reading pauses. */
+  readonly maxBufferedBytes: number
+  /** Requests a Millrace sender may have in flight; 0 agrees to none. */
+  readonly window: number
+  /** How long a sender may pause inside a request, or with the TLS handshake. */
+  readonly stallMs: number
+  readonly deflate: boolean
+  readonly tls: TlsContext | null
+  readonly network: Network
+  readonly clock: Clock
+  readonly log: Logger
+  readonly handle: Handle
+  /** False closes the connection before a byte is read. */
+  admits?(remoteAddress: string): boolean | Promise<boolean>
+  /** Told after each change. */
+  connections?(open: number): void
+}
+
+export class AvroServer {
+  readonly #options: AvroServerOptions
+  readonly #budget: ReadBudget
+  readonly #clients = new KnownClients()
+  readonly #complaints: Complaints
+  readonly #connections = new Set<ServerConnection>()
+  /** Sockets that have been accepted and are not closed, connections or still without their layers. */
+  readonly #sockets = new Set<Connection>()
+  readonly #stopping = new AbortController()
+  #listener: Listener | null = null
+  #stallTimer: Timer | null = null
+
+  constructor(options: AvroServerOptions) {
+    this.#options = options
+    this.#budget = new ReadBudget(options.maxBufferedBytes)
+    this.#complaints = new Complaints(options.log, options.clock)
+  }
+
+  /** The port listened on. */
+  get port(): number {
+    return this.#listener?.port ?? this.#options.port
+  }
+
+  /** Rejects with ADDRESS_IN_USE or ADDRESS. */
+  async start(): Promise<void> {
+    const { host, port, network } = this.#options
+    this.#listener = await network.listen(
+      { host, port, halfOpen: true },
+      connection => void this.#accept(connection),
+    )
+    this.#watchStalls()
+  }
+
+  /** Accepts no more, lets requests being handled end and be answered, and closes the connections. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#stallTimer?.cancel()
+    const closing = this.#listener?.close()
+    await Promise.all([...this.#connections].map(connection => connection.stop()))
+    for (const { stream } of this.#sockets) stream.destroy()
+    await closing
+    this.#listener = null
+  }
+
+  async #accept(socket: Connection): Promise<void> {
+    const { options, stream, remote } = { options: this.#options, ...socket }
+    this.#sockets.add(socket)
+    options.connections?.(this.#sockets.size)
+    stream.once('close', () => {
+      this.#sockets.delete(socket)
+      options.connections?.(this.#sockets.size)
+    })
+    stream.on('error', () => {}) // told by the layer above, where it matters
+    // Layers have as long as a stalled request has.
+    const patience = new AbortController()
+    const timer = options.clock.after(options.stallMs, () => patience.abort(), { background: true })
+    const signal = AbortSignal.any([patience.signal, this.#stopping.signal])
+    try {
+      if (options.admits !== undefined && !(await options.admits(socket.remoteAddress))) {
+        options.log.debug(`connection from ${remote} refused by ipFilterRules`)
+        stream.destroy()
+        return
+      }
+      this.#open(await serverLayers(stream, options, signal), remote)
+    } catch (error) {
+      stream.destroy()
+      const silent = error instanceof Fault && error.code === 'PEER_CLOSED'
+      if (!silent && !this.#stopping.signal.aborted) this.#complain(remote, messageOf(error))
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  #open(stream: Connection['stream'], remote: string): void {
+    if (this.#stopping.signal.aborted) return void stream.destroy()
+    const { maxRequestBytes, stallMs, window, clock, handle } = this.#options
+    const connection: ServerConnection = new ServerConnection(stream, {
+      maxRequestBytes,
+      stallMs,
+      window,
+      clock,
+      handle,
+      budget: this.#budget,
+      clients: this.#clients,
+      complain: reason => this.#complain(remote, reason),
+      closed: () => void this.#connections.delete(connection),
+    })
+    this.#connections.add(connection)
+  }
+
+  #complain(remote: string, reason: string): void {
+    this.#complaints.say(`Avro connection from ${remote} closed: ${reason}`)
+  }
+
+  #watchStalls(): void {
+    const { clock, stallMs } = this.#options
+    this.#stallTimer = clock.after(
+      stallMs / 4,
+      () => {
+        const now = clock.monotonic()
+        for (const connection of this.#connections) connection.checkStall(now)
+        this.#watchStalls()
+      },
+      { background: true },
+    )
+  }
+}

@@ -1,0 +1,297 @@
+// The Avro sink: sends events by Avro RPC to the Avro source of a Millrace or a Flume agent.
+import { type CountedContext, defineSink, type Sink } from '../component.ts'
+import { Fault, messageOf } from '../errors.ts'
+import type { Event } from '../event.ts'
+import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
+import { type AvroClient, connectAvro } from '../avro-rpc/client.ts'
+import { sinkCounters } from '../observe/counters.ts'
+import type { Timer } from '../system/clock.ts'
+import { loadClientTls } from '../system/ssl-settings.ts'
+import type { ClientTls } from '../system/tls.ts'
+import { maxWindow } from '../wire/avro-rpc/handshake.ts'
+
+const useGroups = 'sink groups do this: sinkgroups.<g>.processor.type = failover or load_balance'
+
+const options = {
+  hostname: text({ doc: 'Host to send to.', required: true }),
+  port: int({ doc: 'Port to send to.', required: true, min: 1, max: 65_535 }),
+  'batch-size': int({
+    doc: 'Most events of one transaction and one request.',
+    unit: 'events',
+    default: 100,
+    min: 1,
+    badValueMeansDefault: true,
+  }),
+  'connect-timeout': int({
+    doc: 'For connecting, the TLS handshake included.',
+    unit: 'ms',
+    default: 20_000,
+    min: 1000,
+    badValueMeansDefault: true,
+  }),
+  'request-timeout': int({
+    doc: 'For the answer to a request, counted from the answer before it where several are in flight.',
+    unit: 'ms',
+    default: 20_000,
+    min: 1000,
+    badValueMeansDefault: true,
+  }),
+  'reset-connection-interval': int({
+    doc: 'Connects anew after so many seconds, for targets behind a load balancer; 0 means never. What is in flight is answered first.',
+    unit: 's',
+    default: 0,
+    min: 0,
+    badValueMeansDefault: true,
+    differs: 'The time counts for every connection, also those made after a failure.',
+  }),
+  'compression-type': choice(['none', 'deflate'], {
+    doc: 'deflate compresses both directions as one zlib stream each; the source must say the same.',
+    default: 'none',
+    badValueMeansDefault: true,
+  }),
+  'compression-level': int({ doc: 'zlib’s level.', default: 6, min: 0, max: 9 }),
+  'compression-layering': choice(['zlib-outside', 'tls-outside'], {
+    doc: 'With ssl and deflate together: zlib around TLS, as Flume from 1.10 does it, or TLS around zlib, as Flume up to 1.9 does it. A Millrace source takes either.',
+    default: 'zlib-outside',
+    since: 'ours',
+  }),
+  ssl: flag({ doc: 'TLS from the first byte.', default: false }),
+  'trust-all-certs': flag({
+    doc: 'Accepts every certificate for every host: whoever sits between can read and change everything.',
+    default: false,
+  }),
+  'ssl.disableHostnameVerification': flag({
+    doc: 'Accepts a trusted certificate also where it is for another host, as Flume always does.',
+    default: false,
+    since: 'ours',
+  }),
+  truststore: text({
+    doc: 'Certificates to trust: JKS, PKCS12 or PEM, recognised by its content. The usual authorities where absent.',
+    example: '/etc/flume/truststore.jks',
+  }),
+  'truststore-password': text({ doc: 'Its password.', secret: true }),
+  'truststore-type': text({
+    doc: 'Accepted and not needed.',
+    differs: 'The type is recognised by the content of the file.',
+  }),
+  'include-protocols': list({
+    doc: 'TLS versions to speak, by Java’s names; TLSv1.2 and TLSv1.3 where empty.',
+    since: '1.9',
+  }),
+  'exclude-protocols': list({ doc: 'TLS versions not to speak. SSLv3 never is spoken.' }),
+  'include-cipher-suites': list({
+    doc: 'Cipher suites to use, by Java’s names; all usual ones where empty.',
+    since: '1.9',
+  }),
+  'exclude-cipher-suites': list({ doc: 'Cipher suites not to use.', since: '1.9' }),
+  window: int({
+    doc: 'Requests in flight toward a Millrace agent (each a transaction of its own); the agent may agree to fewer.',
+    default: 8,
+    min: 1,
+    max: maxWindow,
+    since: 'ours',
+  }),
+  'window-flume': int({
+    doc: 'Requests in flight toward a Flume agent. With more than 1 a refused request may be overtaken by those after it, so that the order changes.',
+    default: 1,
+    min: 1,
+    max: maxWindow,
+    since: 'ours',
+  }),
+}
+type Options = OptionsOf<typeof options>
+
+export const avroSink = defineSink({
+  type: 'avro',
+  aliases: ['org.apache.flume.sink.AvroSink'],
+  summary: 'Sends events to the Avro source of another agent by Avro RPC.',
+  description: `A batch is one request, answered when the other agent's channel has it. Toward another Millrace agent several
+requests are in flight (\`window\`, agreed when connecting); toward Flume one. Requests above 8 MiB are cut into several.
+Any failure closes the connection, and everything not answered is sent again in the same order.
+
+With \`ssl = true\` the certificate and its host name are verified. Flume verifies no host names: where a certificate is for
+another host, correct it or set \`ssl.disableHostnameVerification = true\`.`,
+  options,
+  withoutEffect: {
+    maxIoWorkers: 'there are no worker threads to count; Flume ignores it too since 1.10',
+    batchSize: 'the key is batch-size; Flume ignores this one too',
+    'client.type': useGroups,
+    hosts: useGroups,
+    'max-attempts': useGroups,
+    'host-selector': useGroups,
+    backoff: useGroups,
+    maxBackoff: useGroups,
+  },
+  flow: ({ hostname, port }) => [{ does: 'send', host: hostname, port }],
+  batchSize: given => given['batch-size'],
+  counters: sinkCounters,
+  create: (given, context) => new AvroSink(given, context),
+})
+
+export class AvroSink implements Sink {
+  readonly batchSize: number
+  readonly window: number
+  readonly #options: Options
+  readonly #context: CountedContext
+  /**
+   * The connection, or the one being made. Every batch waits for this one promise, also when it has long
+   * been resolved: that is what keeps batches in order around a new connection.
+   */
+  #ready: Promise<AvroClient> | null = null
+  #client: AvroClient | null = null
+  #opening: AbortController | null = null
+  #tls: ClientTls | null | undefined
+  /** The failure that the runner is just being told. */
+  #recent: unknown = null
+  #resetTimer: Timer | null = null
+  #stopped = false
+
+  constructor(given: Options, context: CountedContext) {
+    this.#options = given
+    this.#context = context
+    this.batchSize = given['batch-size']
+    this.window = Math.max(given.window, given['window-flume'])
+  }
+
+  /** Begins to connect without waiting: a peer that is away is not a failure here. */
+  start(): Promise<void> {
+    this.#connect().catch((error: unknown) => {
+      if (!this.#stopped)
+        this.#context.log.warn(`not connected yet, the next batch tries again: ${messageOf(error)}`)
+    })
+    return Promise.resolve()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#resetTimer?.cancel()
+    this.#opening?.abort()
+    const client = await this.#ready?.catch(() => null)
+    await client?.close()
+  }
+
+  async deliver(events: readonly Event[], signal: AbortSignal): Promise<void> {
+    const { counters } = this.#context
+    counters.add(events.length === this.batchSize ? 'BatchCompleteCount' : 'BatchUnderflowCount')
+    counters.add('EventDrainAttemptCount', events.length)
+    const giveUp = () => {
+      this.#opening?.abort()
+      this.#client?.destroy(new Fault('STOPPED', 'the request was given up: the agent is stopping'))
+    }
+    signal.addEventListener('abort', giveUp)
+    try {
+      if (this.#recent !== null) throw this.#recent
+      const client = await this.#connect()
+      await client.appendBatch(events)
+    } catch (error) {
+      counters.add('EventWriteFail')
+      this.#remember(error)
+      throw error
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+    }
+    counters.add('EventDrainSuccessCount', events.length)
+  }
+
+  /**
+   * After a failure the runner learns of it a little later and may have called deliver once more; that
+   * batch must not overtake the failed ones on a new connection, so it fails with them.
+   */
+  #remember(error: unknown): void {
+    if (this.#recent !== null) return
+    this.#recent = error
+    this.#context.system.clock.soon(() => (this.#recent = null))
+  }
+
+  #connect(): Promise<AvroClient> {
+    return this.#ready ?? this.#becomeReady(this.#open())
+  }
+
+  #becomeReady(opening: Promise<AvroClient>): Promise<AvroClient> {
+    this.#ready = opening
+    opening.catch(() => {
+      if (this.#ready === opening) this.#ready = null
+    })
+    return opening
+  }
+
+  async #open(): Promise<AvroClient> {
+    const { counters, log, system } = this.#context
+    const given = this.#options
+    const opening = (this.#opening = new AbortController())
+    try {
+      if (this.#tls === undefined) this.#tls = given.ssl ? await this.#loadTls() : null
+      const client = await connectAvro({
+        host: given.hostname,
+        port: given.port,
+        connectTimeoutMs: given['connect-timeout'],
+        requestTimeoutMs: given['request-timeout'],
+        deflateLevel: given['compression-type'] === 'deflate' ? given['compression-level'] : null,
+        tls: this.#tls,
+        layering: given['compression-layering'],
+        window: given.window,
+        flumeWindow: given['window-flume'],
+        network: system.network,
+        clock: system.clock,
+        signal: opening.signal,
+      })
+      counters.add('ConnectionCreatedCount')
+      log.debug(`connected to ${given.hostname}:${given.port}`)
+      this.#client = client
+      client.onClose(() => this.#closed(client))
+      this.#scheduleReset(client)
+      return client
+    } catch (error) {
+      counters.add('ConnectionFailedCount')
+      throw error
+    } finally {
+      if (this.#opening === opening) this.#opening = null
+    }
+  }
+
+  #closed(client: AvroClient): void {
+    this.#context.counters.add('ConnectionClosedCount')
+    if (this.#client !== client) return
+    this.#client = null
+    this.#ready = null
+    this.#resetTimer?.cancel()
+  }
+
+  /** Batches that come while the old connection still waits for answers go out after these, on the new one. */
+  #scheduleReset(client: AvroClient): void {
+    const seconds = this.#options['reset-connection-interval']
+    if (seconds === 0) return
+    const reset = async () => {
+      await client.drained()
+      // Did it fail instead? Then what was outstanding comes again, and nothing may go before it.
+      if (client.fault !== null) throw client.fault
+      this.#client = null
+      await client.close()
+      return this.#open()
+    }
+    this.#resetTimer = this.#context.system.clock.after(
+      seconds * 1000,
+      () => {
+        if (this.#client === client && !this.#stopped) void this.#becomeReady(reset())
+      },
+      { background: true },
+    )
+  }
+
+  #loadTls(): Promise<ClientTls> {
+    const given = this.#options
+    return loadClientTls(
+      {
+        store: given.truststore,
+        password: given['truststore-password'],
+        includeProtocols: given['include-protocols'],
+        excludeProtocols: given['exclude-protocols'],
+        includeCipherSuites: given['include-cipher-suites'],
+        excludeCipherSuites: given['exclude-cipher-suites'],
+        trustsAll: given['trust-all-certs'],
+        verifiesHost: !given['ssl.disableHostnameVerification'],
+      },
+      { disk: this.#context.system.disk, systemProperties: this.#context.systemProperties },
+    )
+  }
+}

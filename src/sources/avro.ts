@@ -1,0 +1,236 @@
+// The Avro source: a port to which Flume and Millrace agents, and Flume's clients, send events by Avro RPC.
+import { type CountedContext, defineSource, type Source, type SourceContext } from '../component.ts'
+import { Fault, messageOf } from '../errors.ts'
+import { Event } from '../event.ts'
+import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
+import { admits, parseIpRules } from '../avro-rpc/ip-filter.ts'
+import { AvroServer } from '../avro-rpc/server.ts'
+import { sourceCounters } from '../observe/counters.ts'
+import { loadServerTls } from '../system/ssl-settings.ts'
+import { maxWindow } from '../wire/avro-rpc/handshake.ts'
+
+const mebibyte = 1024 * 1024
+
+const options = {
+  bind: text({ doc: 'Address or name to listen on.', required: true, example: '0.0.0.0' }),
+  port: int({ doc: 'Port to listen on; 0 takes a free one.', required: true, min: 0, max: 65_535 }),
+  'compression-type': choice(['none', 'deflate'], {
+    doc: 'deflate compresses both directions as one zlib stream each; the sender must say the same.',
+    default: 'none',
+    badValueMeansDefault: true,
+  }),
+  ssl: flag({
+    doc: 'TLS from the first byte. With compression-type = deflate both layerings are accepted: TLS around zlib (Flume up to 1.9) and zlib around TLS (Flume from 1.10).',
+    default: false,
+  }),
+  keystore: text({
+    doc: "Key store with the server's key and certificate: JKS, PKCS12 or PEM, recognised by its content.",
+    example: '/etc/flume/keystore.p12',
+    differs: 'PEM is read too.',
+  }),
+  'keystore-password': text({ doc: 'Its password, also of the key inside.', secret: true }),
+  'keystore-type': text({
+    doc: 'Accepted and not needed.',
+    differs: 'The type is recognised by the content of the file.',
+  }),
+  'include-protocols': list({
+    doc: 'TLS versions to speak, by Java’s names; TLSv1.2 and TLSv1.3 where empty.',
+    since: '1.9',
+  }),
+  'exclude-protocols': list({ doc: 'TLS versions not to speak. SSLv3 never is spoken.' }),
+  'include-cipher-suites': list({
+    doc: 'Cipher suites to use, by Java’s names; all usual ones where empty.',
+    since: '1.9',
+  }),
+  'exclude-cipher-suites': list({ doc: 'Cipher suites not to use.', since: '1.9' }),
+  ipFilter: flag({ doc: 'Whether ipFilterRules decide who may connect.', default: false }),
+  ipFilterRules: text({
+    doc: 'Comma list of <allow|deny>:<ip|name>:<pattern>, * and ? are wildcards. The first rule that matches decides; who matches none may connect.',
+    example: 'allow:ip:10.1.*,allow:name:localhost,deny:ip:*',
+  }),
+  maxRequestBytes: int({
+    doc: 'Longest request taken. A longer one closes the connection before anything is stored.',
+    unit: 'bytes',
+    default: 256 * mebibyte,
+    min: 1024,
+    max: 1024 * mebibyte,
+    since: 'ours',
+  }),
+  maxBufferedBytes: int({
+    doc: 'Bytes of requests that all connections together may hold. Above it reading pauses, except for one connection, until requests are done.',
+    unit: 'bytes',
+    default: 256 * mebibyte,
+    min: 1024,
+    since: 'ours',
+  }),
+  window: int({
+    doc: 'Requests a Millrace sender may have in flight on one connection; 0 allows one.',
+    default: 32,
+    min: 0,
+    max: maxWindow,
+    since: 'ours',
+  }),
+  'stall-timeout': int({
+    doc: 'A sender that stops in the middle of a request, or of the TLS handshake, for this long is cut off.',
+    unit: 'ms',
+    default: 10_000,
+    min: 100,
+    since: 'ours',
+  }),
+}
+type Options = OptionsOf<typeof options>
+
+export const avroSource = defineSource({
+  type: 'avro',
+  aliases: ['org.apache.flume.source.AvroSource'],
+  summary: 'Takes events from Avro sinks and Flume clients by Avro RPC.',
+  description: `One request is one transaction in each channel. It is answered \`OK\` when every required channel has the
+events, \`FAILED\` when one has refused (after its keep-alive).
+
+A connection's requests are handled strictly in order. After the first that is not accepted, every later one on the same
+connection is answered \`FAILED\` without being put, until the sender has opened a new connection; so the order holds also
+for a sender with several requests in flight. Flume's senders reopen by themselves. A sender that does not is
+disconnected 10 s after the refusal.
+
+Bytes that are no Avro RPC close the connection with one line in the log (at most 30 lines a minute).
+
+Flume answers \`append\` with an Avro error when something other than the channel fails; Millrace answers \`FAILED\`.`,
+  options,
+  withoutEffect: { threads: 'connections share one event loop; Flume ignores it too since 1.10' },
+  check({ ipFilter, ipFilterRules }, say) {
+    if (!ipFilter) return
+    const fix = 'write ipFilterRules = <allow|deny>:<ip|name>:<pattern>, …'
+    if (ipFilterRules === undefined || ipFilterRules.trim() === '')
+      return say.error('ipFilter', 'ipFilter = true without ipFilterRules', fix)
+    const parsed = parseIpRules(ipFilterRules)
+    if ('problem' in parsed) say.error('ipFilterRules', parsed.problem, fix)
+  },
+  flow: ({ bind, port }) => [{ does: 'receive', host: bind, port }],
+  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${bind}:${port}`]),
+  counters: sourceCounters,
+  create: (given, context) => new AvroSource(given, context),
+})
+
+/** Once a minute is enough to say that a channel refuses: every sender repeats within seconds. */
+const reminderMs = 60_000
+
+export class AvroSource implements Source {
+  readonly #options: Options
+  readonly #context: SourceContext
+  #server: AvroServer | null = null
+  #open = 0
+  #refusedSince: number | null = null
+  #refusals = 0
+  #lastLineAt = 0
+
+  constructor(given: Options, context: SourceContext) {
+    this.#options = given
+    this.#context = context
+  }
+
+  /** The port listened on; known once started. */
+  get port(): number {
+    return this.#server?.port ?? this.#options.port
+  }
+
+  async start(): Promise<void> {
+    const { bind, port } = this.#options
+    const { log } = this.#context
+    const server = new AvroServer({
+      host: bind,
+      port,
+      maxRequestBytes: this.#options.maxRequestBytes,
+      maxBufferedBytes: this.#options.maxBufferedBytes,
+      window: this.#options.window,
+      stallMs: this.#options['stall-timeout'],
+      deflate: this.#options['compression-type'] === 'deflate',
+      tls: this.#options.ssl ? await this.#loadTls() : null,
+      network: this.#context.system.network,
+      clock: this.#context.system.clock,
+      log,
+      handle: (events, message) => this.#handle(events, message),
+      ...this.#filter(),
+      connections: open => {
+        this.#context.counters.add('OpenConnectionCount', open - this.#open)
+        this.#open = open
+      },
+    })
+    await server.start()
+    this.#server = server
+    log.info(`Avro source ${this.#context.name} listens on ${bind}:${server.port}`)
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop()
+    this.#server = null
+  }
+
+  #loadTls() {
+    const given = this.#options
+    return loadServerTls(
+      {
+        store: given.keystore,
+        password: given['keystore-password'],
+        includeProtocols: given['include-protocols'],
+        excludeProtocols: given['exclude-protocols'],
+        includeCipherSuites: given['include-cipher-suites'],
+        excludeCipherSuites: given['exclude-cipher-suites'],
+      },
+      { disk: this.#context.system.disk, systemProperties: this.#context.systemProperties },
+    )
+  }
+
+  #filter(): { admits?: (address: string) => Promise<boolean> } {
+    if (!this.#options.ipFilter) return {}
+    const parsed = parseIpRules(this.#options.ipFilterRules ?? '')
+    if ('problem' in parsed) throw new Fault('ADDRESS', `ipFilterRules: ${parsed.problem}`)
+    const { network } = this.#context.system
+    return {
+      admits: address => admits(parsed.rules, address, one => network.nameOf(one), network.addresses()),
+    }
+  }
+
+  async #handle(encoded: readonly Buffer[], message: 'append' | 'appendBatch'): Promise<boolean> {
+    const { counters, processor } = this.#context
+    const call = message === 'append' ? 'Append' : 'AppendBatch'
+    counters.add(`${call}ReceivedCount`)
+    counters.add('EventReceivedCount', encoded.length)
+    try {
+      await processor.process(encoded.map(Event.fromEncoded))
+    } catch (error) {
+      countFailure(counters, error)
+      this.#refused(error)
+      return false
+    }
+    counters.add(`${call}AcceptedCount`)
+    counters.add('EventAcceptedCount', encoded.length)
+    if (this.#refusedSince !== null) this.#acceptsAgain()
+    return true
+  }
+
+  #refused(error: unknown): void {
+    const { log, name, system } = this.#context
+    const now = system.clock.monotonic()
+    this.#refusals++
+    if (this.#refusedSince !== null && now - this.#lastLineAt < reminderMs) return
+    const remedy = error instanceof Fault ? ` ${error.remedy}` : ''
+    const times = this.#refusedSince === null ? '' : ` (${this.#refusals} times so far)`
+    this.#refusedSince ??= now
+    this.#lastLineAt = now
+    log.warn(`Avro source ${name} answered FAILED${times}: ${messageOf(error)}.${remedy}`)
+  }
+
+  #acceptsAgain(): void {
+    const { log, name } = this.#context
+    log.info(`Avro source ${name} accepts events again after ${this.#refusals} refused requests`)
+    this.#refusedSince = null
+    this.#refusals = 0
+  }
+}
+
+const channelFaults = new Set(['CHANNEL_FULL', 'TRANSACTION_TOO_LARGE', 'CHANNEL_CLOSED', 'CHANNEL_FAILED'])
+
+function countFailure(counters: CountedContext['counters'], error: unknown): void {
+  const byChannel = error instanceof Fault && channelFaults.has(error.code)
+  counters.add(byChannel ? 'ChannelWriteFail' : 'GenericProcessingFail')
+}

@@ -1,0 +1,143 @@
+// Key stores as Java users have them: JKS, PKCS12 and PEM, told apart by their first bytes and not by the
+// file's name (keytool has long written PKCS12 into files named .jks). Gives what Node's TLS wants: PEM.
+//
+// JKS, all numbers big-endian: magic FEEDFEED, version 1 or 2, entry count; an entry is tag 1 (private
+// key: alias, date int64, length and EncryptedPrivateKeyInfo, chain count, certificates) or tag 2
+// (trusted certificate: alias, date, certificate); a certificate is a type name (version 2 only), length
+// and DER; texts are a 16-bit length and modified UTF-8. At the end the SHA-1 of the password in UTF-16BE,
+// the text "Mighty Aphrodite" and everything before. A key is protected by an XOR stream: 20 bytes salt,
+// the key under SHA-1(password, salt), SHA-1(password, that), ..., 20 bytes SHA-1(password, plain key).
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import forge from 'node-forge'
+import { Fault, messageOf } from '../errors.ts'
+import { readPkcs12 } from './pkcs12.ts'
+
+export interface KeyEntry {
+  readonly alias: string
+  /** PKCS8 in PEM. */
+  readonly key: string
+  /** The certificate, then those that signed it, in PEM. */
+  readonly chain: readonly string[]
+}
+
+export interface KeyStore {
+  readonly keys: readonly KeyEntry[]
+  /** Trusted certificates in PEM. */
+  readonly trusted: readonly string[]
+}
+
+const jksMagic = 0xfeedfeed
+const jceksMagic = 0xcececece
+
+/**
+ * Reads a key store. `name` is its path, for messages; no message holds the password. Without a password
+ * certificates can be read from JKS and PEM, keys cannot. Throws Fault TLS.
+ */
+export function readKeyStore(bytes: Buffer, password: string | undefined, name: string): KeyStore {
+  try {
+    const magic = bytes.length >= 4 ? bytes.readUInt32BE(0) : 0
+    if (magic === jksMagic) return readJks(bytes, password)
+    if (magic === jceksMagic)
+      throw new Error('it is a JCEKS store; convert it with keytool -importkeystore -deststoretype PKCS12')
+    if (bytes.includes('-----BEGIN ')) return readPem(bytes.toString('latin1'), password)
+    if (bytes[0] === 0x30) return readPkcs12(bytes, password ?? '')
+    throw new Error('it is neither JKS nor PKCS12 nor PEM')
+  } catch (error) {
+    throw new Fault('TLS', `cannot read the key store ${name}: ${messageOf(error)}`)
+  }
+}
+
+export function pemOf(label: 'CERTIFICATE' | 'PRIVATE KEY', der: Buffer): string {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? []
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
+}
+
+function readPem(text: string, password: string | undefined): KeyStore {
+  const blocks = text.match(/-----BEGIN ([A-Z0-9 ]+)-----[\s\S]+?-----END \1-----/g) ?? []
+  const certificates = blocks
+    .filter(block => block.startsWith('-----BEGIN CERTIFICATE-----'))
+    .map(block => new X509Certificate(block).toString())
+  const keys = blocks.filter(block => /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(block))
+  const [key] = keys
+  if (key === undefined) return { keys: [], trusted: certificates }
+  const decrypted = createPrivateKey({ key, ...(password === undefined ? {} : { passphrase: password }) })
+  const pem = decrypted.export({ type: 'pkcs8', format: 'pem' }).toString()
+  return { keys: [{ alias: '1', key: pem, chain: certificates }], trusted: [] }
+}
+
+function readJks(bytes: Buffer, password: string | undefined): KeyStore {
+  const passwordBytes = password === undefined ? null : Buffer.from(password, 'utf16le').swap16()
+  const content = bytes.subarray(0, -20)
+  if (passwordBytes !== null) {
+    const digest = createHash('sha1').update(passwordBytes).update('Mighty Aphrodite').update(content)
+    if (!digest.digest().equals(bytes.subarray(-20)))
+      throw new Error('the password is wrong, or the file was changed')
+  }
+  const cursor = new Cursor(content)
+  cursor.int() // the magic
+  const version = cursor.int()
+  if (version !== 1 && version !== 2) throw new Error(`JKS version ${version} is unknown`)
+  const keys: KeyEntry[] = []
+  const trusted: string[] = []
+  const certificate = () => {
+    if (version === 2) cursor.text()
+    return pemOf('CERTIFICATE', cursor.bytes(cursor.int()))
+  }
+  for (let left = cursor.int(); left > 0; left--) {
+    const tag = cursor.int()
+    const alias = cursor.text()
+    cursor.bytes(8) // when it was made
+    if (tag === 1) {
+      const protectedKey = cursor.bytes(cursor.int())
+      const chain: string[] = []
+      for (let count = cursor.int(); count > 0; count--) chain.push(certificate())
+      if (passwordBytes !== null)
+        keys.push({ alias, key: pemOf('PRIVATE KEY', unprotect(protectedKey, passwordBytes)), chain })
+    } else if (tag === 2) trusted.push(certificate())
+    else throw new Error(`entry "${alias}" is of an unknown kind`)
+  }
+  return { keys, trusted }
+}
+
+/** Takes Sun's key protection off; see the head of the file. */
+function unprotect(info: Buffer, password: Buffer): Buffer {
+  const der = forge.asn1.fromDer(info.toString('binary'))
+  const parts = der.value as forge.asn1.Asn1[]
+  const oid = forge.asn1.derToOid((parts[0]!.value as forge.asn1.Asn1[])[0]!.value as string)
+  if (oid !== '1.3.6.1.4.1.42.2.17.1.1') throw new Error(`its key is protected in an unknown way (${oid})`)
+  const data = Buffer.from(parts[1]!.value as string, 'binary')
+  const cipher = data.subarray(20, -20)
+  const plain = Buffer.alloc(cipher.length)
+  let stream = data.subarray(0, 20)
+  for (let at = 0; at < cipher.length; at++) {
+    if (at % 20 === 0) stream = createHash('sha1').update(password).update(stream).digest()
+    plain[at] = cipher[at]! ^ stream[at % 20]!
+  }
+  if (!createHash('sha1').update(password).update(plain).digest().equals(data.subarray(-20)))
+    throw new Error('the password does not open its key (store and key must have the same password)')
+  return plain
+}
+
+/** Reads big-endian fields and refuses to run over the end. */
+class Cursor {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  bytes(count: number): Buffer {
+    if (count < 0 || count > this.#bytes.length - this.#at) throw new Error('the file ends too early')
+    this.#at += count
+    return this.#bytes.subarray(this.#at - count, this.#at)
+  }
+
+  int(): number {
+    return this.bytes(4).readInt32BE(0)
+  }
+
+  text(): string {
+    return this.bytes(this.bytes(2).readUInt16BE(0)).toString('utf8')
+  }
+}

@@ -1,0 +1,103 @@
+// TLS settings as Flume finds them: the component's own keys first, then Java's system properties, then
+// the FLUME_SSL_* environment variables. The global ones never switch TLS on. Lists are separated by
+// commas in the global places. SSLv3 is never spoken.
+import type { Disk } from './disk.ts'
+import { environmentVariable } from './environment.ts'
+import { type KeyStore, readKeyStore } from './keystore.ts'
+import { type ClientTls, createTlsContext, type TlsContext, type TlsPolicy } from './tls.ts'
+import { Fault, messageOf } from '../errors.ts'
+
+/** A component's own keys; what is absent comes from the global places. */
+export interface StoreSettings {
+  readonly store: string | undefined
+  readonly password: string | undefined
+  readonly includeProtocols: readonly string[] | undefined
+  readonly excludeProtocols: readonly string[] | undefined
+  readonly includeCipherSuites: readonly string[] | undefined
+  readonly excludeCipherSuites: readonly string[] | undefined
+}
+
+export interface SslDoors {
+  readonly disk: Disk
+  readonly systemProperties: ReadonlyMap<string, string>
+}
+
+/** What a TLS server needs. Rejects with Fault TLS, naming the option to set or the file. */
+export async function loadServerTls(settings: StoreSettings, doors: SslDoors): Promise<TlsContext> {
+  const global = globalOf(doors)
+  const path = settings.store ?? global('javax.net.ssl.keyStore', 'KEYSTORE_PATH')
+  const password = settings.password ?? global('javax.net.ssl.keyStorePassword', 'KEYSTORE_PASSWORD')
+  if (path === undefined || password === undefined)
+    throw new Fault(
+      'TLS',
+      `ssl = true needs ${path === undefined ? 'keystore' : 'keystore-password'}, as an option or as -Djavax.net.ssl.keyStore${path === undefined ? '' : 'Password'}`,
+    )
+  const { keys } = await loadStore(path, password, doors.disk)
+  const [identity] = keys
+  if (identity === undefined) throw new Fault('TLS', `the key store ${path} holds no private key`)
+  return createTlsContext({ policy: policyOf(settings, global), identity })
+}
+
+/** What a TLS client needs. Without a trust store the usual authorities are trusted. Rejects with Fault TLS. */
+export async function loadClientTls(
+  settings: StoreSettings & { readonly trustsAll: boolean; readonly verifiesHost: boolean },
+  doors: SslDoors,
+): Promise<ClientTls> {
+  const global = globalOf(doors)
+  const policy = policyOf(settings, global)
+  if (settings.trustsAll)
+    return { context: createTlsContext({ policy }), verifiesCertificate: false, verifiesHost: false }
+  const path = settings.store ?? global('javax.net.ssl.trustStore', 'TRUSTSTORE_PATH')
+  const password = settings.password ?? global('javax.net.ssl.trustStorePassword', 'TRUSTSTORE_PASSWORD')
+  const verification = { verifiesCertificate: true, verifiesHost: settings.verifiesHost }
+  if (path === undefined) return { context: createTlsContext({ policy }), ...verification }
+  const { trusted, keys } = await loadStore(path, password, doors.disk)
+  // Java trusts the certificates of key entries in a trust store too.
+  const all = [...trusted, ...keys.flatMap(key => key.chain.slice(0, 1))]
+  if (all.length === 0) throw new Fault('TLS', `the trust store ${path} holds no certificate`)
+  return { context: createTlsContext({ policy, trusted: all }), ...verification }
+}
+
+async function loadStore(path: string, password: string | undefined, disk: Disk): Promise<KeyStore> {
+  const file = await disk.open(path, 'read').catch((error: unknown) => {
+    throw new Fault('TLS', `cannot read the key store ${path}: ${messageOf(error)}`)
+  })
+  try {
+    const bytes = Buffer.alloc(await file.size())
+    await file.read(bytes, 0)
+    return readKeyStore(bytes, password, path)
+  } finally {
+    await file.close()
+  }
+}
+
+type Global = (property: string, variable: string) => string | undefined
+
+function globalOf({ systemProperties }: SslDoors): Global {
+  return (property, variable) =>
+    systemProperties.get(property) ?? environmentVariable(`FLUME_SSL_${variable}`)
+}
+
+function policyOf(settings: StoreSettings, global: Global): TlsPolicy {
+  const list = (own: readonly string[] | undefined, property: string, variable: string) =>
+    own !== undefined && own.length > 0
+      ? own
+      : (global(property, variable) ?? '')
+          .split(',')
+          .map(word => word.trim())
+          .filter(Boolean)
+  return {
+    includeProtocols: list(settings.includeProtocols, 'flume.ssl.include.protocols', 'INCLUDE_PROTOCOLS'),
+    excludeProtocols: list(settings.excludeProtocols, 'flume.ssl.exclude.protocols', 'EXCLUDE_PROTOCOLS'),
+    includeCipherSuites: list(
+      settings.includeCipherSuites,
+      'flume.ssl.include.cipherSuites',
+      'INCLUDE_CIPHERSUITES',
+    ),
+    excludeCipherSuites: list(
+      settings.excludeCipherSuites,
+      'flume.ssl.exclude.cipherSuites',
+      'EXCLUDE_CIPHERSUITES',
+    ),
+  }
+}
