@@ -24,7 +24,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     names: ['netcat', `${flume}source.NetcatSource`],
     load: () => import('./sources/netcat.ts').then(module => module.netcatSource),
   },
-  { kind: 'source', names: ['http', `${flume}source.http.HTTPSource`], absent: notYet('HTTP source') },
+  {
+    kind: 'source',
+    names: ['http', `${flume}source.http.HTTPSource`],
+    load: () => import('./sources/http.ts').then(module => module.httpSource),
+  },
   { kind: 'source', names: ['thrift', `${flume}source.ThriftSource`], absent: notYet('Thrift source') },
   { kind: 'source', names: ['exec', `${flume}source.ExecSource`], absent: notYet('exec source') },
   {

@@ -1,0 +1,305 @@
+// The HTTP source: every POST is one batch of events, whatever its path. Node's own HTTP server sits
+// on the connections of the network door; there is nothing to route.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { defineSource, type Source, type SourceContext } from '../component.ts'
+import { Fault, messageOf } from '../errors.ts'
+import type { Event } from '../event.ts'
+import { flag, int, list, prefix, text } from '../fields.ts'
+import { sourceCounters } from '../observe/counters.ts'
+import type { Connection, Listener } from '../system/network.ts'
+import { loadServerTls } from '../system/ssl-settings.ts'
+import { secureServer, type TlsContext } from '../system/tls.ts'
+import { BadRequest, handlerNames, makeHandler, type Handler } from './http-handlers.ts'
+
+/** A connection on which nothing moves for so long is ended. */
+const idleMs = 120_000
+const handshakeMs = 30_000
+
+const jetty = 'Has no effect: there is no Jetty here.'
+
+const options = {
+  port: int({ doc: 'Port to listen on; 0 takes a free one.', required: true, min: 0, max: 65_535 }),
+  bind: text({ doc: 'Address or name to listen on.', default: '0.0.0.0' }),
+  handler: text({
+    doc: 'Class that turns a request into events; see above.',
+    default: 'org.apache.flume.source.http.JSONHandler',
+  }),
+  'handler.mandatoryParameters': list({
+    doc: 'BLOBHandler: parameters a request must have.',
+    separator: ',',
+    default: [],
+    differs: 'Without this key Flume refuses every request with 500; here no parameter is demanded.',
+  }),
+  'handler.maxBlobLength': int({
+    doc: 'BlobHandler: bytes kept of a body; what is longer is cut, with a warning.',
+    default: 100_000_000,
+    min: 1,
+    unit: 'bytes',
+  }),
+  maxRequestBytes: int({
+    doc: 'Longest body of a request; a longer one is answered with 413.',
+    default: 256 * 1024 * 1024,
+    min: 1,
+    unit: 'bytes',
+    since: 'ours',
+  }),
+  ssl: flag({ doc: 'Speaks HTTPS.', default: false }),
+  keystore: text({
+    doc: 'Path of the key store (JKS, PKCS12 or PEM); needed with `ssl = true` unless given by -Djavax.net.ssl.keyStore.',
+  }),
+  'keystore-password': text({ doc: 'Password of the store and its key.', secret: true }),
+  'keystore-type': text({
+    doc: 'JKS or PKCS12.',
+    differs: 'Has no effect: the type is found in the file.',
+  }),
+  'exclude-protocols': list({ doc: 'TLS versions not spoken, e.g. `TLSv1.2`.' }),
+  'include-protocols': list({ doc: 'TLS versions spoken; TLSv1.2 and TLSv1.3 where empty.', since: '1.9' }),
+  'include-cipher-suites': list({ doc: 'Cipher suites used, by their Java names.', since: '1.9' }),
+  'exclude-cipher-suites': list({ doc: 'Cipher suites not used, by their Java names.', since: '1.9' }),
+  QueuedThreadPool: prefix({ doc: jetty, since: '1.9', differs: jetty }),
+  HttpConfiguration: prefix({ doc: jetty, since: '1.9', differs: jetty }),
+  SslContextFactory: prefix({ doc: jetty, since: '1.9', differs: jetty }),
+  ServerConnector: prefix({ doc: jetty, since: '1.9', differs: jetty }),
+}
+
+export const httpSource = defineSource({
+  type: 'http',
+  aliases: ['org.apache.flume.source.http.HTTPSource'],
+  summary: 'Takes events by HTTP or HTTPS; one request is one transaction.',
+  description: `Any path. Handlers:
+
+- \`org.apache.flume.source.http.JSONHandler\`: an array of \`{"headers": {"name": "value"}, "body": "text"}\`; both parts
+  may be missing; numbers and booleans become text as written; a null header is left out. The body is encoded in the
+  character set of the request: utf-8 (default), utf-16 or utf-32. JSON is read strictly (Flume's reader also takes single
+  quotes, comments and the like).
+- \`org.apache.flume.source.http.BLOBHandler\`: the whole body is one event, query and form parameters are headers. A
+  form's body is kept (Flume: empty).
+- \`org.apache.flume.sink.solr.morphline.BlobHandler\`: the same, cut at \`handler.maxBlobLength\`.
+
+| status | when |
+|---|---|
+| 200 | accepted, an empty array included |
+| 400 | no JSON, or not an array of events |
+| 403, 405 | TRACE and OPTIONS; PUT, DELETE and others (GET is taken as POST) |
+| 413 | longer than \`maxRequestBytes\` |
+| 500 | empty body, unknown character set, missing mandatory parameter |
+| 503 | a channel refused, after its keep-alive |
+
+A port that is in use at start is tried again every 3 s (Flume: never).`,
+  counters: sourceCounters,
+  options,
+  deprecated: {
+    enableSSL: { to: 'ssl' },
+    keystorePassword: { to: 'keystore-password' },
+    excludeProtocols: { to: 'exclude-protocols' },
+  },
+  check({ handler }, say) {
+    if (!handlerNames.some(name => name.toLowerCase() === handler.trim().toLowerCase()))
+      say.error(
+        'handler',
+        `${handler} is not one of Flume's own handlers, and Java classes cannot be loaded here`,
+        `write one of: ${handlerNames.join(', ')}`,
+      )
+  },
+  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${bind}:${port}`]),
+  create(given, context) {
+    const handler = makeHandler(given.handler.trim(), {
+      mandatoryParameters: given['handler.mandatoryParameters'],
+      maxBlobLength: given['handler.maxBlobLength'],
+      warn: message => context.log.warn(message),
+    })!
+    return new HttpSource(given.bind, given.port, given.maxRequestBytes, handler, context, async () =>
+      given.ssl
+        ? loadServerTls(
+            {
+              store: given.keystore,
+              password: given['keystore-password'],
+              includeProtocols: given['include-protocols'],
+              excludeProtocols: given['exclude-protocols'],
+              includeCipherSuites: given['include-cipher-suites'],
+              excludeCipherSuites: given['exclude-cipher-suites'],
+            },
+            { disk: context.system.disk, systemProperties: context.systemProperties },
+          )
+        : null,
+    )
+  },
+})
+
+class HttpSource implements Source {
+  readonly #bind: string
+  readonly #port: number
+  readonly #maxRequestBytes: number
+  readonly #handler: Handler
+  readonly #context: SourceContext
+  readonly #loadTls: () => Promise<TlsContext | null>
+  readonly #server: Server
+  readonly #connections = new Set<Connection['stream']>()
+  /** Requests read whole and not yet answered. */
+  readonly #working = new Set<{ readonly stream: unknown; readonly finished: Promise<void> }>()
+  #listener: Listener | undefined
+  #stopping = false
+  #toldBadRequest = false
+
+  constructor(
+    bind: string,
+    port: number,
+    maxRequestBytes: number,
+    handler: Handler,
+    context: SourceContext,
+    loadTls: () => Promise<TlsContext | null>,
+  ) {
+    this.#bind = bind
+    this.#port = port
+    this.#maxRequestBytes = maxRequestBytes
+    this.#handler = handler
+    this.#context = context
+    this.#loadTls = loadTls
+    this.#server = createServer((request, response) => {
+      this.#serve(request, response).catch((error: unknown) => {
+        context.log.debug(`a request ended early: ${messageOf(error)}`)
+        request.destroy()
+      })
+    })
+    this.#server.timeout = idleMs
+  }
+
+  async start(): Promise<void> {
+    const { system, log } = this.#context
+    this.#stopping = false
+    const tls = await this.#loadTls()
+    this.#listener = await system.network.listen({ host: this.#bind, port: this.#port }, connection => {
+      void this.#accept(connection, tls)
+    })
+    log.info(
+      `HTTP source listens on ${tls === null ? 'http' : 'https'}://${this.#bind}:${this.#listener.port}`,
+    )
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    const closed = this.#listener?.close()
+    this.#listener = undefined
+    const busy = new Set([...this.#working].map(one => one.stream))
+    for (const stream of this.#connections) if (!busy.has(stream)) stream.destroy()
+    await Promise.all([...this.#working].map(one => one.finished))
+    for (const stream of this.#connections) stream.destroy()
+    await closed
+  }
+
+  async #accept({ stream: raw, remote }: Connection, tls: TlsContext | null): Promise<void> {
+    const { clock } = this.#context.system
+    let stream = raw
+    this.#keep(raw)
+    if (tls !== null) {
+      const giveUp = new AbortController()
+      const timer = clock.after(handshakeMs, () => giveUp.abort(), { background: true })
+      try {
+        stream = await secureServer(raw, tls, giveUp.signal)
+      } catch (error) {
+        this.#context.log.warn(`connection of ${remote} refused: ${messageOf(error)}`)
+        raw.destroy()
+        return
+      } finally {
+        timer.cancel()
+      }
+      this.#connections.delete(raw)
+      this.#keep(stream)
+    }
+    this.#server.emit('connection', stream)
+  }
+
+  #keep(stream: Connection['stream']): void {
+    this.#connections.add(stream)
+    stream.once('close', () => this.#connections.delete(stream))
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '' } = request
+    if (method === 'TRACE' || method === 'OPTIONS') return this.#refuse(request, response, 403, 'Forbidden.')
+    if (!['POST', 'GET', 'HEAD'].includes(method))
+      return this.#refuse(request, response, 405, `${method} is not supported here, use POST.`)
+    const body = await this.#readBody(request)
+    if (body === null) {
+      this.#context.counters.add('EventReadFail')
+      const reason = `The request is longer than maxRequestBytes = ${this.#maxRequestBytes} bytes.`
+      return this.#refuse(request, response, 413, reason)
+    }
+    const finished = new Promise<void>(resolve => response.once('close', () => resolve()))
+    const work = { stream: request.socket, finished }
+    this.#working.add(work)
+    try {
+      const { status, reason } = await this.#take(request, body)
+      this.#answer(response, status, reason)
+      await finished
+    } finally {
+      this.#working.delete(work)
+    }
+  }
+
+  /** The whole body, or null when it is too long. */
+  async #readBody(request: IncomingMessage): Promise<Buffer | null> {
+    if (Number(request.headers['content-length'] ?? 0) > this.#maxRequestBytes) return null
+    const chunks: Buffer[] = []
+    let size = 0
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > this.#maxRequestBytes) return null
+      chunks.push(chunk)
+    }
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+  }
+
+  async #take(request: IncomingMessage, body: Buffer): Promise<{ status: number; reason: string }> {
+    const { counters, processor } = this.#context
+    let events: Event[]
+    try {
+      const contentType = request.headers['content-type'] ?? ''
+      events = this.#handler({ target: request.url ?? '/', contentType, body })
+    } catch (error) {
+      counters.add('EventReadFail')
+      const status = error instanceof BadRequest ? 400 : 500
+      this.#tellBadRequest(request, status)
+      return { status, reason: messageOf(error) }
+    }
+    counters.add('AppendBatchReceivedCount')
+    counters.add('EventReceivedCount', events.length)
+    try {
+      await processor.process(events)
+    } catch (error) {
+      const refused = error instanceof Fault
+      counters.add(refused ? 'ChannelWriteFail' : 'GenericProcessingFail')
+      if (!refused) this.#context.log.error('a request could not be processed', error)
+      const reason = refused
+        ? `Error appending event to channel. Channel might be full. ${error.message}`
+        : 'Unexpected error while appending event to channel.'
+      return { status: refused ? 503 : 500, reason }
+    }
+    counters.add('AppendBatchAcceptedCount')
+    counters.add('EventAcceptedCount', events.length)
+    return { status: 200, reason: '' }
+  }
+
+  /** Once at WARN; a client that goes on sending nonsense must not fill the log. */
+  #tellBadRequest(request: IncomingMessage, status: number): void {
+    const line = `a request from ${request.socket.remoteAddress} cannot be read and was answered with ${status}`
+    if (this.#toldBadRequest) return this.#context.log.debug(line)
+    this.#toldBadRequest = true
+    this.#context.log.warn(`${line}; further ones are counted as EventReadFail`)
+  }
+
+  /** Answers without reading the body; the connection cannot be used further then. */
+  #refuse(request: IncomingMessage, response: ServerResponse, status: number, reason: string): void {
+    if (!request.complete) response.setHeader('connection', 'close')
+    this.#answer(response, status, reason)
+    request.resume()
+  }
+
+  #answer(response: ServerResponse, status: number, reason: string): void {
+    const text = reason === '' ? '' : `${reason}\n`
+    if (this.#stopping) response.setHeader('connection', 'close')
+    if (text !== '') response.setHeader('content-type', 'text/plain;charset=utf-8')
+    response.writeHead(status, { 'content-length': Buffer.byteLength(text) })
+    response.end(text)
+  }
+}
