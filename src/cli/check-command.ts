@@ -1,0 +1,33 @@
+// `millrace check`: everything there is to say about a configuration, without starting anything.
+import { userInfo } from 'node:os'
+import { Command } from 'commander'
+import { formatProblem } from '../config/problem.ts'
+import { exitCodes } from './agent-command.ts'
+import type { Arguments } from './arguments.ts'
+import { readTexts } from './configuration-source.ts'
+import { loadTopology } from './load-topology.ts'
+
+export async function runCheck({ rest, properties }: Arguments): Promise<number> {
+  const { name, confFile } = new Command('check')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .requiredOption('-n, --name <name>', 'the agent')
+    .requiredOption('-f, --conf-file <file>', 'properties file', (value: string, before: string[] = []) => [
+      ...before,
+      value,
+    ])
+    .option('-c, --conf <directory>')
+    .parse([...rest], { from: 'user' })
+    .opts<{ name: string; confFile: string[] }>()
+  const texts = await readTexts({ files: confFile, uris: [] })
+  const { topology, problems } = await loadTopology(texts, {
+    agent: name,
+    environment: process.env,
+    systemProperties: properties,
+    home: userInfo().homedir,
+  })
+  for (const problem of problems) process.stdout.write(`${formatProblem(problem)}\n`)
+  const count = (severity: string) => problems.filter(one => one.severity === severity).length
+  process.stdout.write(`agent ${name}: ${count('error')} errors, ${count('warning')} warnings\n`)
+  return topology === undefined ? exitCodes.configuration : 0
+}

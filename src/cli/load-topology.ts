@@ -1,0 +1,81 @@
+// Configuration texts -> Topology, with everything the reader, the builder and the loop check have to say.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import type { Flow } from '../component.ts'
+import { catalogue } from '../components.ts'
+import type { Setting } from '../config/agent-config.ts'
+import { readConfiguration, type ConfigurationText } from '../config/configuration.ts'
+import { agentNames, readAgent } from '../config/grammar.ts'
+import { findLoops, type FlowAgent } from '../config/loop.ts'
+import type { Problem } from '../config/problem.ts'
+import { buildTopology } from '../topology/build-topology.ts'
+import type { Topology } from '../topology/topology.ts'
+
+export interface LoadOptions {
+  readonly agent: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly systemProperties: ReadonlyMap<string, string>
+  readonly home: string
+}
+
+export interface Loaded {
+  readonly topology?: Topology
+  readonly problems: readonly Problem[]
+}
+
+/** How long a program of a config filter may take. */
+const filterLimitMs = 30_000
+
+export async function loadTopology(
+  texts: readonly ConfigurationText[],
+  options: LoadOptions,
+): Promise<Loaded> {
+  const { agent, environment, systemProperties, home } = options
+  const read = await readConfiguration(texts, {
+    agent,
+    environment,
+    systemProperties,
+    now: Date.now(),
+    run: async ([program, ...rest]) => {
+      const { stdout } = await promisify(execFile)(program!, rest, { timeout: filterLimitMs })
+      return stdout.split(/\r?\n/, 1)[0]!
+    },
+  })
+  if (read.config === undefined) return { problems: read.problems }
+  const built = await buildTopology(read.config, { catalogue, surroundings: { home } })
+  const problems = [...read.problems, ...built.problems]
+  if (built.topology === undefined) return { problems }
+  problems.push(...findLoops([flowAgentOf(built.topology), ...(await neighbours(read.settings, options))]))
+  return { topology: built.topology, problems }
+}
+
+/** The other agents of the same files, as far as they can be read: events may pass through them. */
+async function neighbours(settings: readonly Setting[], { agent, home }: LoadOptions): Promise<FlowAgent[]> {
+  const found: FlowAgent[] = []
+  for (const name of agentNames(settings)) {
+    if (name === agent) continue
+    const { config } = readAgent(settings, name, '')
+    if (config === undefined) continue
+    const { topology } = await buildTopology(config, { catalogue, surroundings: { home } })
+    if (topology !== undefined) found.push(flowAgentOf(topology))
+  }
+  return found
+}
+
+function flowAgentOf(topology: Topology): FlowAgent {
+  const flows = (part: { definition: { flow?: (options: never) => readonly Flow[] }; options: never }) =>
+    part.definition.flow?.(part.options) ?? []
+  return {
+    name: topology.agent,
+    sources: topology.sources.map(source => ({
+      name: source.name,
+      place: source.place,
+      channels: source.channels,
+      flows: flows(source),
+      interceptors: source.interceptors.map(flows),
+    })),
+    sinks: topology.sinkGroups.flatMap(group =>
+      group.sinks.map(sink => ({ name: sink.name, channel: sink.channel, flows: flows(sink) })),
+    ),
+  }
+}

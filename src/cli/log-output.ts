@@ -1,0 +1,132 @@
+// The log of a process: pino underneath, and on top the two forms that -Dflume.root.logger=LEVEL,WHERE
+// asks for: `console` (standard error, as log4j's console appender does) and `LOGFILE`.
+//
+//   2026-11-23 01:02:03,456 (k1) [INFO - a1] Component type: SINK, name: k1 started
+import { createWriteStream, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino, type Logger as Pino } from 'pino'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+
+const levels: Record<string, string> = {
+  ALL: 'trace',
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+  FATAL: 'fatal',
+  OFF: 'silent',
+}
+
+export interface LogOutput {
+  readonly log: Logger
+  /** What was wrong with flume.root.logger, one sentence each. */
+  readonly complaints: readonly string[]
+}
+
+/** The log as the properties ask: flume.root.logger (INFO,console where absent), flume.log.dir, flume.log.file. */
+export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
+  const complaints: string[] = []
+  const [levelWord = '', ...places] = (properties.get('flume.root.logger') ?? 'INFO,console')
+    .split(',')
+    .map(word => word.trim())
+  let level = levels[levelWord.toUpperCase()]
+  if (level === undefined) {
+    complaints.push(
+      `flume.root.logger: "${levelWord}" is not a level; INFO is used. Write one of: ${Object.keys(levels).join(', ')}`,
+    )
+    level = 'info'
+  }
+  const sinks: ((text: string) => void)[] = []
+  for (const place of places.length === 0 ? ['console'] : places)
+    switch (place.toLowerCase()) {
+      case 'console':
+        sinks.push(text => void process.stderr.write(text))
+        break
+      case 'logfile':
+      case 'daily': {
+        const directory = properties.get('flume.log.dir') ?? './logs'
+        const path = join(directory, properties.get('flume.log.file') ?? 'flume.log')
+        mkdirSync(directory, { recursive: true })
+        const stream = createWriteStream(path, { flags: 'a' })
+        stream.on(
+          'error',
+          error => void process.stderr.write(`cannot write the log ${path}: ${error.message}\n`),
+        )
+        sinks.push(text => void stream.write(text))
+        break
+      }
+      default:
+        complaints.push(`flume.root.logger: "${place}" is not known; write console or LOGFILE`)
+    }
+  if (sinks.length === 0) sinks.push(text => void process.stderr.write(text))
+  const destination = { write: (line: string) => format(line, sinks) }
+  const root = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, destination)
+  return { log: new PinoLogger(root, 'main'), complaints }
+}
+
+function format(line: string, sinks: readonly ((text: string) => void)[]): void {
+  const { level, time, msg, name, detail } = JSON.parse(line) as {
+    level: number
+    time: number
+    msg: string
+    name: string
+    detail?: string
+  }
+  const word = pino.levels.labels[level]?.toUpperCase() ?? String(level)
+  const text = `${stamp(time)} (${name}) [${word}] ${msg}${detail === undefined ? '' : `\n${detail}`}\n`
+  for (const sink of sinks) sink(text)
+}
+
+/** Local time as log4j's %d prints it. */
+function stamp(ms: number): string {
+  const date = new Date(ms)
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  return `${day} ${time},${String(date.getMilliseconds()).padStart(3, '0')}`
+}
+
+class PinoLogger implements Logger {
+  readonly #pino: Pino
+
+  constructor(parent: Pino, name: string) {
+    this.#pino = parent.child({ name })
+    this.#parent = parent
+  }
+  readonly #parent: Pino
+
+  get debugs(): boolean {
+    return this.#pino.isLevelEnabled('debug')
+  }
+
+  error(message: string, cause?: unknown): void {
+    this.#pino.error(this.#detail(cause), withCause(message, cause))
+  }
+
+  warn(message: string, cause?: unknown): void {
+    this.#pino.warn(this.#detail(cause), withCause(message, cause))
+  }
+
+  info(message: string): void {
+    this.#pino.info(message)
+  }
+
+  debug(message: string): void {
+    this.#pino.debug(message)
+  }
+
+  child(name: string): Logger {
+    return new PinoLogger(this.#parent, name)
+  }
+
+  /** The stack at DEBUG only: a user reads the message. */
+  #detail(cause: unknown): object {
+    return this.debugs && cause instanceof Error && cause.stack !== undefined ? { detail: cause.stack } : {}
+  }
+}
+
+function withCause(message: string, cause: unknown): string {
+  return cause === undefined ? message : `${message}: ${messageOf(cause)}`
+}

@@ -1,0 +1,195 @@
+// The command line: `flume-ng …` and `millrace …`. The launchers in bin/ start this file with their own
+// name as the first argument.
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, Option } from 'commander'
+import { messageOf } from '../errors.ts'
+import { exitCodes, runAgent } from './agent-command.ts'
+import { readArguments, type Arguments } from './arguments.ts'
+import { runAvroClient } from './avro-client-command.ts'
+import { runCheck } from './check-command.ts'
+import { readFlumeEnv } from './flume-env.ts'
+import { openLog } from './log-output.ts'
+import { flumeUsage, millraceUsage } from './usage.ts'
+
+class UsageError extends Error {}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return manifest.version
+}
+
+const many = (value: string, before: string[]): string[] => [...before, value]
+
+/** Options every command takes, and the agent's. */
+function agentParser(): Command {
+  return new Command('agent')
+    .helpOption(false)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .option('-n, --name <name>')
+    .option('-f, --conf-file <file>', '', many, [])
+    .option('-u, --conf-uri <uri>', '', many, [])
+    .option('--conf-user <user>')
+    .option('--conf-password <password>')
+    .option('-i, --poll-interval <seconds>')
+    .option('-b, --backup-directory <directory>')
+    .option('--no-reload-conf')
+    .option('-c, --conf <directory>')
+    .option('-C, --classpath <path>')
+    .option('--plugins-path <directories>')
+    .option('-d, --dryrun')
+    .option('-h, --help')
+    .addOption(new Option('-z, --zkConnString <servers>'))
+    .addOption(new Option('-p, --zkBasePath <path>'))
+    .addOption(new Option('--conf-provider <class>'))
+    .addOption(new Option('-a, --auth-provider <class>'))
+}
+
+interface AgentOptions {
+  name?: string
+  confFile: string[]
+  confUri: string[]
+  confUser?: string
+  confPassword?: string
+  pollInterval?: string
+  backupDirectory?: string
+  reloadConf: boolean
+  conf?: string
+  classpath?: string
+  pluginsPath?: string
+  dryrun?: boolean
+  help?: boolean
+  zkConnString?: string
+  confProvider?: string
+  authProvider?: string
+}
+
+/** Options that exist in Flume and cannot exist here, each with a sentence. */
+function refuseUnsupported(options: AgentOptions): void {
+  if (options.zkConnString !== undefined)
+    throw new UsageError(
+      '--zkConnString: Millrace does not read configurations from ZooKeeper yet; write the text to a file and use --conf-file',
+    )
+  if (options.confProvider !== undefined)
+    throw new UsageError(
+      '--conf-provider names a Java class, which Millrace cannot load; use --conf-file or --conf-uri',
+    )
+  if (options.authProvider !== undefined)
+    throw new UsageError(
+      '--auth-provider names a Java class, which Millrace cannot load; use --conf-user and --conf-password',
+    )
+}
+
+async function agentCommand({ rest, properties, jvm }: Arguments): Promise<number> {
+  const options = agentParser()
+    .parse([...rest], { from: 'user' })
+    .opts<AgentOptions>()
+  if (options.help === true) {
+    process.stdout.write(flumeUsage)
+    return 0
+  }
+  if (options.name === undefined) throw new UsageError('the agent to run is not named: add --name NAME')
+  refuseUnsupported(options)
+  if (options.confFile.length === 0 && options.confUri.length === 0)
+    throw new UsageError('no configuration: add --conf-file FILE')
+  const seconds = Number(options.pollInterval ?? (options.confUri.some(uri => /^http/i.test(uri)) ? 300 : 30))
+  if (!(seconds > 0))
+    throw new UsageError(`--poll-interval ${options.pollInterval}: write seconds, more than 0`)
+  if (options.dryrun === true) {
+    const from = options.confUri.length > 0 ? options.confUri : options.confFile
+    process.stdout.write(`agent ${options.name} from ${from.join(', ')}, nothing is started (--dryrun)\n`)
+    return 0
+  }
+  const { log, complaints } = openLog(properties)
+  for (const complaint of complaints) log.warn(complaint)
+  if (jvm.length > 0) log.debug(`${jvm.join(' ')}: no effect, there is no JVM`)
+  if (options.classpath !== undefined || options.pluginsPath !== undefined)
+    log.warn(
+      '--classpath and --plugins-path have no effect: a component of your own is named by the path of its module',
+    )
+  if (options.conf === undefined) log.info('no --conf directory: no flume-env.sh is read')
+  const exported = options.conf === undefined ? {} : await readFlumeEnv(options.conf)
+  Object.assign(process.env, exported)
+  return runAgent({
+    name: options.name,
+    source: {
+      files: options.confFile,
+      uris: options.confUri,
+      ...(options.confUser === undefined ? {} : { user: options.confUser }),
+      ...(options.confPassword === undefined ? {} : { password: options.confPassword }),
+    },
+    properties,
+    environment: process.env,
+    reload: options.reloadConf,
+    pollIntervalMs: seconds * 1000,
+    ...(options.backupDirectory === undefined ? {} : { backupDirectory: options.backupDirectory }),
+    log,
+  })
+}
+
+async function toolCommand({ rest }: Arguments): Promise<number> {
+  const [tool] = rest
+  if (tool?.toUpperCase() === 'FCINTEGRITYTOOL')
+    throw new UsageError(
+      'tool FCINTEGRITYTOOL: Millrace has no channel tool yet; its file channel checks every byte when it opens',
+    )
+  throw new UsageError(
+    tool === undefined
+      ? 'no tool named; Flume has FCINTEGRITYTOOL'
+      : `there is no tool ${tool}; Flume has FCINTEGRITYTOOL`,
+  )
+}
+
+async function run(program: string, argv: readonly string[]): Promise<number> {
+  const given = readArguments(argv)
+  switch (given.command) {
+    case 'agent':
+      return agentCommand(given)
+    case 'node':
+      process.stderr.write(`${program}: the command node is deprecated; write agent\n`)
+      return agentCommand(given)
+    case 'avro-client':
+      return runAvroClient(given.rest)
+    case 'check':
+      return runCheck(given)
+    case 'tool':
+      return toolCommand(given)
+    case 'version':
+    case '--version':
+      process.stdout.write(
+        `Millrace ${version()}, runs Apache Flume 1.8 to 1.11 configurations\nNode ${process.version}\n`,
+      )
+      return 0
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(program === 'millrace' ? `${millraceUsage}\n${flumeUsage}` : flumeUsage)
+      return 0
+    default:
+      process.stderr.write(`Error: Unknown or unspecified command '${given.command ?? ''}'\n`)
+      process.stdout.write(`\n${program === 'millrace' ? millraceUsage : flumeUsage}`)
+      return exitCodes.usage
+  }
+}
+
+const [program = 'millrace', ...argv] = process.argv.slice(2)
+
+process.on('uncaughtException', error => {
+  process.stderr.write(
+    `${program}: this is a bug in Millrace, and the process ends: ${error.stack ?? error.message}\n`,
+  )
+  process.exit(exitCodes.bug)
+})
+
+try {
+  const code = await run(program, argv)
+  process.exit(code)
+} catch (error) {
+  if (error instanceof CommanderError)
+    process.stderr.write(`${program}: ${error.message.replace(/^error: /, '')}\n`)
+  else process.stderr.write(`${program}: ${error instanceof UsageError ? error.message : messageOf(error)}\n`)
+  process.exit(exitCodes.usage)
+}

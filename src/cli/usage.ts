@@ -1,0 +1,47 @@
+// What the commands print when asked how they are used.
+
+export const flumeUsage = `Usage: flume-ng <command> [options]...
+
+commands:
+  help                      print this text
+  agent                     run an agent
+  avro-client               send events to an Avro source
+  tool                      run a tool
+  version                   print the version
+
+global options:
+  --conf, -c <dir>          configuration directory; its flume-env.sh is read
+  --dryrun, -d              print what would run, run nothing
+  -Dproperty=value          set a property, e.g. -Dflume.root.logger=DEBUG,console
+  --classpath, -C, --plugins-path, -X...
+                            accepted, no effect: there is no JVM
+
+agent options:
+  --name, -n <name>         the agent to run (required)
+  --conf-file, -f <file>    properties file; several are merged, later ones win
+  --conf-uri, -u <uri>      file:, http: or https: address of a properties file; replaces -f
+  --conf-user, --conf-password
+                            HTTP Basic for such addresses
+  --poll-interval, -i <s>   seconds between looks at the configuration (30; 300 with http addresses)
+  --backup-directory, -b <dir>
+                            keep every good configuration there, and use it when none can be read
+  --no-reload-conf          read the configuration once
+  --help, -h                print this text
+
+avro-client options:
+  --host, -H  --port, -p    the Avro source
+  --rpcProps, -P <file>     client properties: hosts, hosts.<name>, batch-size, time-outs, TLS
+  --filename, -F <file>     one event a line; standard input where absent
+  --dirname <dir>           every file of the directory, renamed to *.COMPLETED when sent
+  --headerFile, -R <file>   properties that become headers of every event
+`
+
+export const millraceUsage = `Usage: millrace <command> [options]...
+
+  check --name <agent> -f <file>    print every problem of a configuration; starts nothing
+  agent …                           run an agent; the options of flume-ng agent
+  version
+  help
+
+Every command of flume-ng works here too: see flume-ng help.
+`
