@@ -80,8 +80,16 @@ export const catalogue: readonly CatalogueEntry[] = [
     absent: notYet('source for Flume 0.9 senders'),
   },
   // channels
-  { kind: 'channel', names: ['memory', `${flume}channel.MemoryChannel`], absent: notYet('memory channel') },
-  { kind: 'channel', names: ['file', `${flume}channel.file.FileChannel`], absent: notYet('file channel') },
+  {
+    kind: 'channel',
+    names: ['memory', `${flume}channel.MemoryChannel`],
+    load: () => import('./channels/memory.ts').then(m => m.memoryChannel),
+  },
+  {
+    kind: 'channel',
+    names: ['file', `${flume}channel.file.FileChannel`],
+    load: () => import('./channels/file.ts').then(m => m.fileChannel),
+  },
   {
     kind: 'channel',
     names: ['spillablememory', `${flume}channel.SpillableMemoryChannel`],
@@ -115,7 +123,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     names: ['null', `${flume}sink.NullSink`],
     load: () => import('./sinks/null.ts').then(module => module.nullSink),
   },
-  { kind: 'sink', names: ['file_roll', `${flume}sink.RollingFileSink`], absent: notYet('file roll sink') },
+  {
+    kind: 'sink',
+    names: ['file_roll', `${flume}sink.RollingFileSink`],
+    load: () => import('./sinks/file-roll.ts').then(module => module.fileRollSink),
+  },
   { kind: 'sink', names: ['thrift', `${flume}sink.ThriftSink`], absent: notYet('Thrift sink') },
   { kind: 'sink', names: ['http', `${flume}sink.http.HttpSink`], absent: notYet('HTTP sink') },
   { kind: 'sink', names: ['hdfs', `${flume}sink.hdfs.HDFSEventSink`], absent: notYet('HDFS sink') },

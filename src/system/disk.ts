@@ -1,7 +1,8 @@
 // The door to the disk. Positions and sizes are bytes.
-import { constants } from 'node:fs'
-import * as fs from 'node:fs/promises'
+import * as fs from 'node:fs'
+import * as promises from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 
 export interface DiskFile {
   readonly path: string
@@ -10,6 +11,8 @@ export interface DiskFile {
   read(target: Buffer, position: number): Promise<number>
   /** Writes all of `bytes` at `position` or rejects. */
   write(bytes: Buffer, position: number): Promise<void>
+  /** Writes the buffers one after another from `position`, all of them, or rejects. */
+  writeAll(buffers: readonly Buffer[], position: number): Promise<void>
   truncate(size: number): Promise<void>
   /** Returns when the data written so far is on stable storage (fdatasync). Never call again after it rejected. */
   sync(): Promise<void>
@@ -30,53 +33,112 @@ export interface Disk {
   /** Bytes an ordinary user may still write on the file system of `path`. */
   freeBytes(path: string): Promise<number>
   readText(path: string): Promise<string>
+  /** Keeps every other process and channel out of the directory; rejects with DIRECTORY_IN_USE naming the holder. */
+  lockDirectory(directory: string, holder: string): Promise<DirectoryLock>
 }
+
+/** Most bytes and buffers of one call to the system: it takes no more than 2 GiB and 1024 buffers. */
+const callBytes = 1024 * 1024 * 1024
+const callBuffers = 1000
 
 class RealFile implements DiskFile {
   readonly path: string
-  readonly #handle: fs.FileHandle
+  readonly #fd: number
 
-  constructor(path: string, handle: fs.FileHandle) {
+  constructor(path: string, fd: number) {
     this.path = path
-    this.#handle = handle
+    this.#fd = fd
   }
 
-  async size(): Promise<number> {
-    return (await this.#handle.stat()).size
+  size(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      fs.fstat(this.#fd, (error, stat) => (error === null ? resolve(stat.size) : reject(error))),
+    )
   }
 
   async read(target: Buffer, position: number): Promise<number> {
     let done = 0
     while (done < target.length) {
-      const { bytesRead } = await this.#handle.read(target, done, target.length - done, position + done)
-      if (bytesRead === 0) break
-      done += bytesRead
+      const count = await this.#read(target, done, position + done)
+      if (count === 0) break
+      done += count
     }
     return done
+  }
+
+  #read(target: Buffer, done: number, position: number): Promise<number> {
+    const length = Math.min(target.length - done, callBytes)
+    return new Promise((resolve, reject) =>
+      fs.read(this.#fd, target, done, length, position, (error, count) =>
+        error === null ? resolve(count) : reject(error),
+      ),
+    )
   }
 
   async write(bytes: Buffer, position: number): Promise<void> {
     let done = 0
     while (done < bytes.length) {
       // A short count without an error happens (disk full half way): the next call says why.
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, position + done)
-      done += bytesWritten
+      done += await this.#write(bytes, done, position + done)
     }
   }
 
-  async truncate(size: number): Promise<void> {
-    await this.#handle.truncate(size)
+  #write(bytes: Buffer, done: number, position: number): Promise<number> {
+    const length = Math.min(bytes.length - done, callBytes)
+    return new Promise((resolve, reject) =>
+      fs.write(this.#fd, bytes, done, length, position, (error, count) =>
+        error === null ? resolve(count) : reject(error),
+      ),
+    )
   }
 
-  async sync(): Promise<void> {
-    await this.#handle.datasync()
+  async writeAll(buffers: readonly Buffer[], position: number): Promise<void> {
+    let at = position
+    for (let from = 0; from < buffers.length;) {
+      let bytes = buffers[from]!.length
+      let to = from + 1
+      while (to < buffers.length && to - from < callBuffers && bytes + buffers[to]!.length <= callBytes)
+        bytes += buffers[to++]!.length
+      const part = buffers.slice(from, to)
+      const written = part.length === 1 ? 0 : await this.#writeVector(part, at)
+      let skip = written
+      let start = at
+      for (const buffer of part) {
+        if (skip < buffer.length) await this.write(buffer.subarray(skip), start + skip)
+        skip = Math.max(0, skip - buffer.length)
+        start += buffer.length
+      }
+      at += bytes
+      from = to
+    }
   }
 
-  async close(): Promise<void> {
-    await this.#handle.close()
+  #writeVector(buffers: readonly Buffer[], position: number): Promise<number> {
+    return new Promise((resolve, reject) =>
+      fs.writev(this.#fd, buffers, position, (error, count) =>
+        error === null ? resolve(count) : reject(error),
+      ),
+    )
+  }
+
+  truncate(size: number): Promise<void> {
+    return new Promise((resolve, reject) =>
+      fs.ftruncate(this.#fd, size, error => (error === null ? resolve() : reject(error))),
+    )
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      fs.fdatasync(this.#fd, error => (error === null ? resolve() : reject(error))),
+    )
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => fs.close(this.#fd, error => (!error ? resolve() : reject(error))))
   }
 }
 
+const { constants } = fs
 const flagsOf = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR,
@@ -84,18 +146,23 @@ const flagsOf = {
 }
 
 export const realDisk: Disk = {
-  open: async (path, mode) => new RealFile(path, await fs.open(path, flagsOf[mode], 0o644)),
+  open: (path, mode) =>
+    new Promise((resolve, reject) =>
+      fs.open(path, flagsOf[mode], 0o644, (error, fd) =>
+        error === null ? resolve(new RealFile(path, fd)) : reject(error),
+      ),
+    ),
   exists: path =>
-    fs.access(path).then(
+    promises.access(path).then(
       () => true,
       () => false,
     ),
-  list: async directory => (await fs.readdir(directory)).sort(),
-  makeDirectory: async path => void (await fs.mkdir(path, { recursive: true })),
-  rename: (from, to) => fs.rename(from, to),
-  remove: path => fs.rm(path),
+  list: async directory => (await promises.readdir(directory)).sort(),
+  makeDirectory: async path => void (await promises.mkdir(path, { recursive: true })),
+  rename: (from, to) => promises.rename(from, to),
+  remove: path => promises.rm(path),
   async syncDirectory(path) {
-    const handle = await fs.open(path, constants.O_RDONLY)
+    const handle = await promises.open(path, constants.O_RDONLY)
     try {
       await handle.sync()
     } finally {
@@ -103,8 +170,9 @@ export const realDisk: Disk = {
     }
   },
   async freeBytes(path) {
-    const { bavail, bsize } = await fs.statfs(path).catch(() => fs.statfs(dirname(path)))
+    const { bavail, bsize } = await promises.statfs(path).catch(() => promises.statfs(dirname(path)))
     return bavail * bsize
   },
-  readText: path => fs.readFile(path, 'utf8'),
+  readText: path => promises.readFile(path, 'utf8'),
+  lockDirectory,
 }

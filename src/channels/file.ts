@@ -1,0 +1,146 @@
+// File channel: a definition; the channel itself is in file/.
+import { join, resolve } from 'node:path'
+import { defineChannel, type Surroundings } from '../component.ts'
+import { flag, int, list, prefix, text, type OptionsOf } from '../fields.ts'
+import { fileChannelCounters } from '../observe/counters.ts'
+import { FileChannel } from './file/file-channel.ts'
+
+/** Flume's largest file; also what a larger value is clipped to there. */
+const flumeFileBytes = 1_623_195_647
+/** Segments of this size are emptied and used again soon; larger ones gain nothing. */
+const usualSegmentBytes = 32 * 1024 * 1024
+const leastSegmentBytes = 64 * 1024
+
+const options = {
+  checkpointDir: text({
+    doc: 'Directory that belongs to this channel alone; ~/.flume/file-channel/checkpoint where not written. Made when missing.',
+    differs:
+      'Only locked: there is no checkpoint to write. Each segment of the log begins with the state of the channel, so a start reads the newest segment, however large the backlog is.',
+  }),
+  dataDirs: list({
+    doc: 'Directories of the log, separated by commas; ~/.flume/file-channel/data where not written. Made when missing. Segments take turns over them.',
+    separator: ',',
+  }),
+  capacity: int({
+    doc: 'Most events in the channel, those of open transactions included.',
+    unit: 'events',
+    default: 1_000_000,
+    min: 1,
+    differs: 'May be changed between starts at no cost; Flume then replays all logs.',
+  }),
+  transactionCapacity: int({
+    doc: 'Most events of one put or take.',
+    unit: 'events',
+    default: 10_000,
+    min: 1,
+  }),
+  'keep-alive': int({
+    doc: 'How long a put waits for room.',
+    unit: 's',
+    default: 3,
+    min: 0,
+    differs: 'A take waits until there is an event; in Flume it never waits and the sink runner sleeps.',
+  }),
+  maxFileSize: int({
+    doc: 'Most bytes of one file of the log.',
+    unit: 'bytes',
+    default: flumeFileBytes,
+    min: 1,
+    differs:
+      'Segments have 32 MiB, or maxFileSize where that is smaller, at least 64 KiB. A transaction that does not fit gets a larger segment of its own.',
+  }),
+  minimumRequiredSpace: int({
+    doc: 'Bytes that must be free on the file system of each data directory; below, puts are refused. At least 1 MiB.',
+    unit: 'bytes',
+    default: 524_288_000,
+    min: 0,
+    differs:
+      'Takes, commits and rollbacks go on, so that the channel can be emptied; in Flume they fail as well.',
+  }),
+  fsyncPerTransaction: flag({
+    doc: 'Whether a commit returns only when it is on stable storage. false: synced every fsyncInterval; a power cut loses what came after the last sync.',
+    default: true,
+    differs: 'Transactions that arrive during a sync share the next one.',
+  }),
+  fsyncInterval: int({
+    doc: 'Seconds between syncs when fsyncPerTransaction is false.',
+    unit: 's',
+    default: 5,
+    min: 1,
+  }),
+  encryption: prefix({
+    doc: 'encryption.activeKey, encryption.cipherProvider, encryption.keyProvider...: encryption at rest.',
+    differs:
+      'Not there yet: a configuration that asks for it is refused, rather than its events stored as plain text.',
+  }),
+}
+type Options = OptionsOf<typeof options>
+
+const stateInSegments =
+  'each segment of the log begins with the state of the channel: there is no checkpoint that could be written, doubled or lost'
+const noReplay = 'a start reads the newest segment only: there is no replay to choose'
+
+function directoriesOf(given: Options, home: string): { checkpoint: string; data: readonly string[] } {
+  const base = join(home, '.flume', 'file-channel')
+  const data = given.dataDirs ?? []
+  return {
+    checkpoint: resolve(given.checkpointDir?.trim() || join(base, 'checkpoint')),
+    data: (data.length > 0 ? data : [join(base, 'data')]).map(one => resolve(one)),
+  }
+}
+
+export const fileChannel = defineChannel({
+  type: 'file',
+  aliases: ['org.apache.flume.channel.file.FileChannel'],
+  summary: 'Keeps events on disk: an accepted event survives the end of the process and of the machine.',
+  description:
+    "A log of its own format in millrace-<n>.wal files (docs/formats/file-channel.md). Puts and commits of takes share writes and syncs; recent events are served from memory, older ones read back in large pieces. Flume's own directories are refused, with a sentence how to drain them first; a Flume started on ours finds no logs of its own. After a failed write or sync everything that was not durable is refused and the log goes on in a new file; a second failure within a minute leaves the channel failed, and the agent's health says so.",
+  options,
+  withoutEffect: {
+    checkpointInterval: stateInSegments,
+    checkpointOnClose: stateInSegments,
+    useDualCheckpoints: stateInSegments,
+    backupCheckpointDir: stateInSegments,
+    compressBackupCheckpoint: stateInSegments,
+    'use-log-replay-v1': noReplay,
+    'use-fast-replay': noReplay,
+  },
+  counters: fileChannelCounters,
+  transactionCapacity: given => given.transactionCapacity,
+  check(given, say) {
+    if (given.transactionCapacity > given.capacity)
+      say.error(
+        'transactionCapacity',
+        `transactionCapacity ${given.transactionCapacity} is larger than capacity ${given.capacity}`,
+        'raise capacity to at least transactionCapacity',
+      )
+    const [key] = Object.keys(given.encryption)
+    if (key !== undefined)
+      say.error(
+        `encryption.${key}`,
+        'Millrace cannot encrypt a file channel yet and does not store as plain text what was meant to be encrypted',
+        'take the encryption.* lines out, or put the directories on an encrypted file system',
+      )
+  },
+  claims(given, { home }: Surroundings) {
+    const { checkpoint, data } = directoriesOf(given, home)
+    return [checkpoint, ...data].map(one => `directory ${one}`)
+  },
+  create(given, context) {
+    const { checkpoint, data } = directoriesOf(given, context.home)
+    return new FileChannel(
+      {
+        checkpointDirectory: checkpoint,
+        dataDirectories: data,
+        capacity: given.capacity,
+        transactionCapacity: given.transactionCapacity,
+        keepAliveMs: given['keep-alive'] * 1000,
+        segmentBytes: Math.max(leastSegmentBytes, Math.min(given.maxFileSize, usualSegmentBytes)),
+        floorBytes: Math.max(1024 * 1024, given.minimumRequiredSpace),
+        syncEachGroup: given.fsyncPerTransaction,
+        syncIntervalMs: given.fsyncInterval * 1000,
+      },
+      context,
+    )
+  },
+})

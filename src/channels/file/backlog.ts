@@ -1,0 +1,161 @@
+// Backlog: gives the channel's events from its head: those in memory first, the others read back from the
+// segments in order. Events just put stay in memory while nothing older is still on the disk and the
+// budget allows; then the rest waits on the disk, and memory does not grow with it.
+import type { TakeLimit } from '../../component.ts'
+import type { Event } from '../../event.ts'
+import type { Logger } from '../../observe/log.ts'
+import type { Disk, DiskFile } from '../../system/disk.ts'
+import { EntryReader, readBytes } from './entry-reader.ts'
+import { entryKinds } from './entry.ts'
+import { LoadedEvents } from './loaded-events.ts'
+import type { LoggedPut } from './log.ts'
+import type { GoneNumbers, NumberRange } from './number-ranges.ts'
+import type { Segment } from './segment.ts'
+
+/** Bytes of events kept in memory, besides those of open batches. */
+export const memoryBytes = 64 * 1024 * 1024
+/** Below this the next events are read in advance. */
+const readAheadBytes = 2 * readBytes
+
+export interface BacklogParts {
+  readonly disk: Disk
+  readonly log: Logger
+  readonly gone: GoneNumbers
+  /** Every segment there is, oldest first; the last is being written. */
+  readonly segments: readonly Segment[]
+  /** Position in the last segment up to which entries have taken effect. */
+  visibleEnd(): number
+  /** Events were read and can be taken, or damage made some impossible to have. */
+  onLoaded(): void
+  onLost(range: NumberRange, segment: Segment, from: number, to: number): void
+  onFailed(error: unknown): void
+}
+
+export class Backlog {
+  readonly #parts: BacklogParts
+  readonly #loaded = new LoadedEvents()
+  /** What is read next: the segment, the position in it, and the number of the next event there. */
+  #segment: Segment
+  #position: number
+  #next: number
+  #file: DiskFile | null = null
+  #reader: EntryReader | null = null
+  #readerEnd = 0
+  /** Number after the last event that can be taken. */
+  #tail: number
+  #loading: Promise<void> | null = null
+  #closed = false
+
+  constructor(parts: BacklogParts, tail: number) {
+    this.#parts = parts
+    this.#segment = parts.segments[0]!
+    for (const segment of parts.segments) if (segment.first <= parts.gone.low) this.#segment = segment
+    this.#position = this.#segment.start
+    this.#next = this.#segment.first
+    this.#tail = tail
+  }
+
+  /** The segment that is read, which must not go away. */
+  get reading(): Segment | null {
+    return this.#loading === null ? null : this.#segment
+  }
+
+  /** The next events at once, or null: then they are being read, or there are none. */
+  take(limit: TakeLimit): { first: number; events: Event[] } | null {
+    const run = this.#loaded.take(limit, this.#parts.gone)
+    if (this.#loaded.bytes < readAheadBytes && this.#next < this.#tail) this.#load()
+    return run
+  }
+
+  add({ put, first, segment, end }: LoggedPut, payload: Buffer): void {
+    if (this.#next === first && this.#loading === null && this.#loaded.bytes < memoryBytes) {
+      this.#loaded.add(first, put.count, payload)
+      this.#next = first + put.count
+      if (this.#segment !== segment) this.#go(segment)
+      this.#position = end
+      this.#reader = null
+    }
+    this.#tail = first + put.count
+  }
+
+  /** The segment goes away: reading goes on in the one after it. */
+  leave(segment: Segment, following: Segment): void {
+    if (this.#segment !== segment) return
+    this.#go(following)
+    this.#next = Math.max(this.#next, following.first)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#loading
+    await this.#file?.close()
+    this.#file = null
+  }
+
+  /** Goes on at the start of a segment. */
+  #go(segment: Segment): void {
+    this.#segment = segment
+    this.#position = segment.start
+    this.#reader = null
+    void this.#file?.close().catch(() => {})
+    this.#file = null
+  }
+
+  #load(): void {
+    if (this.#loading !== null || this.#closed) return
+    this.#loading = this.#read()
+      .catch((error: unknown) => this.#parts.onFailed(error))
+      .then(() => {
+        this.#loading = null
+        if (!this.#closed) this.#parts.onLoaded()
+      })
+  }
+
+  /** Reads until there is something to take and a read's worth of it, or the end is reached. */
+  async #read(): Promise<void> {
+    const { segments, gone } = this.#parts
+    let bytes = 0
+    while (!this.#closed && this.#next < this.#tail && bytes < readBytes) {
+      const active = this.#segment === segments.at(-1)
+      const end = active ? this.#parts.visibleEnd() : this.#segment.end
+      if (this.#position >= end) {
+        if (active) return
+        const following = segments[segments.indexOf(this.#segment) + 1]!
+        if (this.#next < following.first) this.#lose(following.first, end, end)
+        this.#go(following)
+        continue
+      }
+      this.#file ??= await this.#parts.disk.open(this.#segment.path, 'read')
+      if (this.#reader === null || this.#readerEnd !== end) {
+        this.#reader = new EntryReader(this.#file, this.#segment, this.#position, end)
+        this.#readerEnd = end
+      }
+      const found = await this.#reader.next()
+      const before = this.#position
+      this.#position = this.#reader.position
+      if (found === null) continue
+      if ('damage' in found) {
+        this.#segment.damaged = true
+        this.#parts.log.error(
+          `segment ${this.#segment.path} is damaged at bytes ${found.damage.from} to ${found.damage.to}; it is kept when its events are gone`,
+        )
+        continue
+      }
+      const { header, payload } = found
+      if (header.kind !== entryKinds.put) continue
+      if (header.first > this.#next) this.#lose(header.first, before, found.position)
+      const after = header.first + header.count
+      if (gone.nextInside(header.first) < after) {
+        this.#loaded.add(header.first, header.count, payload)
+        bytes += payload.length
+      }
+      this.#next = Math.max(this.#next, after)
+    }
+  }
+
+  /** Events up to `end` stood where the damage is. */
+  #lose(end: number, from: number, to: number): void {
+    this.#parts.onLost({ first: this.#next, end }, this.#segment, from, to)
+    this.#next = end
+  }
+}

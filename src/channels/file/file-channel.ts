@@ -1,0 +1,368 @@
+// FileChannel: puts and takes over the log. A put resolves, and its events can be taken, when a sync has
+// covered them; a commit resolves when a sync has covered the note that they are gone.
+//
+// Invariants
+// - Events are numbered in the order of their puts; gone numbers only grow.
+// - What a batch holds is neither gone nor in the backlog; a rollback returns it at its place.
+// - A segment is removed when all its events are gone and all segments before it are removed: the notes
+//   of takes in it speak only of events in it and in those before.
+import { resolve as absolute } from 'node:path'
+import type { Batch, Channel, CountedContext, PutOptions, TakeLimit } from '../../component.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import type { Event } from '../../event.ts'
+import { Backlog } from './backlog.ts'
+import { encodePut, entryHeaderBytes, placeEntry, putEntryBytes } from './entry.ts'
+import { FreeSpace } from './free-space.ts'
+import { Log, sizeFor, type LoggedPut } from './log.ts'
+import type { GoneNumbers, NumberRange } from './number-ranges.ts'
+import { PutGate } from '../put-gate.ts'
+import { recover, type Recovered } from './recovery.ts'
+import { ReturnedEvents } from '../returned-events.ts'
+import type { Segment } from './segment.ts'
+import { SegmentStore } from './segment-store.ts'
+import { TakeLine } from '../take-line.ts'
+
+export interface FileChannelSettings {
+  readonly checkpointDirectory: string
+  readonly dataDirectories: readonly string[]
+  readonly capacity: number
+  readonly transactionCapacity: number
+  readonly keepAliveMs: number
+  readonly segmentBytes: number
+  readonly floorBytes: number
+  readonly syncEachGroup: boolean
+  readonly syncIntervalMs: number
+}
+
+/** Most encoded bytes of one put: more could not be read back in one piece. */
+const mostPutBytes = 1024 * 1024 * 1024
+/** A start's segment is small, so that it is made quickly; those after it have the usual size. */
+const firstSegmentBytes = 4 * 1024 * 1024
+const leastSegmentBytes = 128 * 1024
+
+interface Open {
+  readonly store: SegmentStore
+  readonly log: Log
+  readonly backlog: Backlog
+  readonly gone: GoneNumbers
+  readonly segments: Segment[]
+  readonly space: FreeSpace
+}
+
+export class FileChannel implements Channel {
+  readonly capacity: number
+  readonly transactionCapacity: number
+  readonly #settings: FileChannelSettings
+  readonly #context: CountedContext
+  readonly #gate: PutGate
+  readonly #takers = new TakeLine()
+  readonly #returned = new ReturnedEvents()
+  #size = 0
+  #open: Open | null = null
+  #stopping = false
+
+  constructor(settings: FileChannelSettings, context: CountedContext) {
+    this.#settings = settings
+    this.#context = context
+    this.capacity = settings.capacity
+    this.transactionCapacity = settings.transactionCapacity
+    this.#gate = new PutGate(context.name, context.system.clock, {
+      events: settings.capacity,
+      slots: Infinity,
+    })
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  async start(): Promise<void> {
+    const { counters, system, log, name, agent } = this.#context
+    const { segmentBytes, floorBytes } = this.#settings
+    const begun = system.clock.monotonic()
+    const store = new SegmentStore({
+      disk: system.disk,
+      log,
+      channel: name,
+      agent,
+      checkpointDirectory: absolute(this.#settings.checkpointDirectory),
+      dataDirectories: this.#settings.dataDirectories.map(one => absolute(one)),
+      segmentBytes,
+      floorBytes,
+    })
+    await store.open()
+    try {
+      const found = await recover(system.disk, log, await store.list())
+      this.#open = await this.#begin(store, found)
+      for (const segment of found.emptied) store.retire(segment)
+    } catch (error) {
+      await store.close()
+      if (error instanceof Fault) throw error
+      throw new Fault('DISK', `channel ${name} cannot open its log: ${messageOf(error)}`, { cause: error })
+    }
+    await this.#open.space.refresh()
+    this.#stopping = false
+    counters.set('Open', true)
+    counters.set('Closed', 0)
+    counters.set('Unhealthy', 0)
+    counters.set('ChannelCapacity', this.capacity)
+    counters.set('ChannelSize', this.#size)
+    this.#retire()
+    log.info(
+      `channel ${name} opened with ${this.#size} events after ${Math.round(system.clock.monotonic() - begun)} ms`,
+    )
+  }
+
+  /** Makes the new segment, with the rewritten tail in it, and all that works on it. */
+  async #begin(store: SegmentStore, found: Recovered): Promise<Open> {
+    const { system, log, name } = this.#context
+    const { gone } = found
+    const previous = found.segments.at(-1)
+    const header = {
+      id: found.lastId + 1,
+      channelId: found.channelId ?? system.random.bytes(16).toString('hex'),
+      createdAt: system.clock.now(),
+      first: found.tailFirst,
+      previousEnd: previous?.end ?? 0,
+      low: gone.low,
+      salt: system.random.bytes(4).readUInt32LE(0),
+      gone: gone.ranges,
+    }
+    const tailBytes = found.tail.reduce((sum, entry) => sum + entry.length, 0)
+    const least = sizeFor(tailBytes, gone.ranges.length)
+    let position = Math.ceil((80 + gone.ranges.length * 16) / 4096) * 4096
+    const start = position
+    for (const entry of found.tail) {
+      const first = entry.readUInt32LE(48) + entry.readUInt32LE(52) * 0x1_0000_0000
+      placeEntry(entry, { segmentId: header.id, salt: header.salt, position, durable: start, first })
+      position += entry.length
+    }
+    // On a full disk events must still be taken: a small segment will do for that.
+    const usual = Math.min(firstSegmentBytes, this.#settings.segmentBytes)
+    const make = (size: number) => store.create(header, Math.max(size, least), found.tail, { needed: true })
+    const made = await make(usual).catch((error: unknown) => {
+      if (error instanceof Fault && error.code === 'DISK_FULL') return make(leastSegmentBytes)
+      throw error
+    })
+    const segments = [...found.segments, made.segment]
+    this.#size = found.nextNumber - gone.low - gone.countAbove
+    this.#gate.occupy({ events: this.#size, slots: 0 })
+    const logParts = {
+      system,
+      log,
+      channel: name,
+      store,
+      segmentBytes: this.#settings.segmentBytes,
+      syncEachGroup: this.#settings.syncEachGroup,
+      syncIntervalMs: this.#settings.syncIntervalMs,
+      onLogged: (puts: readonly LoggedPut[], takes: readonly NumberRange[]) => this.#logged(puts, takes),
+      onSegment: (segment: Segment) => void segments.push(segment),
+      goneNow: () => ({ low: gone.low, ranges: gone.ranges }),
+      onFailed: (problem: string) => this.#fail(problem),
+    }
+    const { segment, file, size } = made
+    const writer = new Log(logParts, { segment, file, size, position, nextNumber: found.nextNumber })
+    const backlog = new Backlog(
+      {
+        disk: system.disk,
+        log,
+        gone,
+        segments,
+        visibleEnd: () => writer.visibleEnd,
+        onLoaded: () => this.#serve(),
+        onLost: (range, where, from, to) => this.#lose(range, where, from, to),
+        onFailed: error => this.#fail(`reading the log back failed: ${messageOf(error)}`),
+      },
+      found.nextNumber,
+    )
+    const space = new FreeSpace(store, system.clock, this.#settings, name, log)
+    return { store, log: writer, backlog, gone, segments, space }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#gate.refuseAll(() => this.#closedFault())
+    this.#takers.failAll(() => this.#closedFault())
+    const open = this.#open
+    if (open === null) return
+    await open.log.close()
+    await open.backlog.close()
+    this.#open = null
+    await open.store.close()
+    this.#context.counters.set('Open', false)
+    this.#context.counters.set('Closed', 1)
+  }
+
+  put(events: readonly Event[], { patienceMs, signal }: PutOptions = {}): Promise<void> {
+    const open = this.#open
+    const { counters, name } = this.#context
+    if (open === null || this.#stopping) return Promise.reject(this.#closedFault())
+    if (events.length === 0) return Promise.resolve()
+    counters.add('EventPutAttemptCount', events.length)
+    const most = Math.min(this.transactionCapacity, this.capacity)
+    if (events.length > most)
+      return Promise.reject(
+        new Fault(
+          'TRANSACTION_TOO_LARGE',
+          `${events.length} events in one put, but a transaction of channel ${name} holds ${most}`,
+        ),
+      )
+    const failure = open.log.failed ?? open.space.problem
+    if (failure !== null) {
+      counters.add('EventPutErrorCount')
+      return Promise.reject(failure)
+    }
+    const bytes = putEntryBytes(events)
+    if (bytes > mostPutBytes)
+      return Promise.reject(
+        new Fault(
+          'TRANSACTION_TOO_LARGE',
+          `one put of ${bytes} bytes; channel ${name} takes ${mostPutBytes} at once`,
+        ),
+      )
+    return new Promise((resolve, reject) => {
+      const room = { events: events.length, slots: 0 }
+      const enter = (): void =>
+        open.log.put({
+          entry: encodePut(events, bytes),
+          count: events.length,
+          resolve,
+          reject: fault => {
+            counters.add('EventPutErrorCount')
+            if (fault.code === 'DISK_FULL') open.space.tell(fault)
+            reject(fault)
+            this.#gate.release(room)
+          },
+        })
+      const patience = patienceMs ?? this.#settings.keepAliveMs
+      this.#gate.ask(room, { patienceMs: patience, ...(signal && { signal }) }, enter, reject)
+    })
+  }
+
+  async take(limit: TakeLimit, signal: AbortSignal): Promise<Batch | null> {
+    const open = this.#open
+    if (open === null || this.#stopping) throw this.#closedFault()
+    if (open.log.failed !== null) throw open.log.failed
+    if (!signal.aborted && this.#takers.length === 0) {
+      const batch = this.#next(open, limit)
+      if (batch !== null) return batch
+    }
+    const waited = await this.#takers.wait(limit, signal)
+    if (waited === null) this.#context.counters.add('EventTakeAttemptCount')
+    return waited
+  }
+
+  #serve(): void {
+    const open = this.#open
+    if (open === null || this.#stopping) return
+    this.#takers.serve(limit => this.#next(open, limit))
+    this.#retire()
+  }
+
+  #next(open: Open, limit: TakeLimit): Batch | null {
+    const most = { ...limit, events: Math.min(limit.events, this.transactionCapacity) }
+    const run = this.#returned.take(most) ?? open.backlog.take(most)
+    if (run === null) return null
+    this.#context.counters.add('EventTakeAttemptCount', run.events.length)
+    return this.#batchOf(open, run.first, run.events)
+  }
+
+  #batchOf(open: Open, first: number, events: readonly Event[]): Batch {
+    let ended = false
+    const close = (): void => {
+      if (ended) throw new Error('the batch was committed or rolled back before')
+      ended = true
+    }
+    const giveBack = (): void => {
+      this.#returned.add({ first, events })
+      this.#serve()
+    }
+    return {
+      events,
+      commit: () =>
+        new Promise((resolve, reject) => {
+          close()
+          open.log.take({ first, end: first + events.length }, resolve, fault => {
+            this.#context.counters.add('EventTakeErrorCount')
+            reject(fault)
+            giveBack()
+          })
+        }),
+      rollback: async () => {
+        close()
+        giveBack()
+      },
+    }
+  }
+
+  /** A group is durable. */
+  #logged(puts: readonly LoggedPut[], takes: readonly NumberRange[]): void {
+    const { backlog, gone, space } = this.#open!
+    const { counters } = this.#context
+    let putEvents = 0
+    for (const logged of puts) {
+      putEvents += logged.put.count
+      backlog.add(logged, logged.put.entry.subarray(entryHeaderBytes))
+    }
+    let takenEvents = 0
+    for (const range of takes) {
+      gone.add(range)
+      takenEvents += range.end - range.first
+    }
+    this.#size += putEvents - takenEvents
+    if (putEvents > 0) counters.add('EventPutSuccessCount', putEvents)
+    if (takenEvents > 0) counters.add('EventTakeSuccessCount', takenEvents)
+    counters.set('ChannelSize', this.#size)
+    if (putEvents > 0) space.look()
+    if (takenEvents > 0) {
+      this.#retire()
+      this.#gate.release({ events: takenEvents, slots: 0 })
+    }
+    if (putEvents > 0) this.#serve()
+  }
+
+  /** Removes segments from the front as long as all their events are gone. */
+  #retire(): void {
+    const open = this.#open
+    if (open === null) return
+    const { segments, gone, store, backlog } = open
+    while (segments.length > 1 && segments[1]!.first <= gone.low && backlog.reading !== segments[0]) {
+      backlog.leave(segments[0]!, segments[1]!)
+      store.retire(segments.shift()!)
+    }
+  }
+
+  #lose({ first, end }: NumberRange, segment: Segment, from: number, to: number): void {
+    const { gone, log } = this.#open!
+    let lost = 0
+    for (let at = gone.nextInside(first); at < end;) {
+      const until = Math.min(end, gone.nextGone(at))
+      lost += until - at
+      log.take(
+        { first: at, end: until },
+        () => {},
+        () => {},
+      )
+      at = gone.nextInside(until)
+    }
+    if (lost === 0) return
+    this.#context.counters.addOwn('events_lost_to_damage', lost)
+    this.#context.counters.add('EventTakeErrorCount')
+    this.#context.log.error(
+      `${lost} events (numbers ${first} to ${end - 1}) are lost: they stood in the damaged part of ${segment.path}, bytes ${from} to ${to}; the file is kept`,
+    )
+  }
+
+  #fail(problem: string): void {
+    this.#context.counters.set('Unhealthy', 1)
+    this.#context.setHealth(problem)
+    const fault = () =>
+      this.#open?.log.failed ?? new Fault('CHANNEL_FAILED', `channel ${this.#context.name}: ${problem}`)
+    this.#gate.refuseAll(fault)
+    this.#takers.failAll(fault)
+  }
+
+  #closedFault(): Fault {
+    return new Fault('CHANNEL_CLOSED', `channel ${this.#context.name} is closed`)
+  }
+}

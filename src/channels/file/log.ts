@@ -1,0 +1,373 @@
+// Log: writes transactions, many at a time. What arrives while a write and its sync run forms the next
+// group: one write, one sync, for puts and takes alike. A group takes effect (events become visible,
+// takes are gone, promises resolve) only after its sync.
+//
+// Invariants
+// - Groups are written one after another; numbers of events are given out when a group is formed.
+// - A sync that failed is never tried again. Everything not covered by an earlier sync is refused, and
+//   the log goes on in a new segment whose header says where the old one ends: at the last good sync,
+//   kept in memory, not at what reads back. A second failure within a minute and it stays failed.
+// - Part of every segment is kept for takes: a full disk must not keep the channel from being emptied.
+import { Fault, messageOf } from '../../errors.ts'
+import type { Logger } from '../../observe/log.ts'
+import { isDiskFull } from '../../storage/directory.ts'
+import type { DiskFile } from '../../system/disk.ts'
+import type { System } from '../../system/system.ts'
+import { encodeStop, encodeTake, entryHeaderBytes, placeEntry } from './entry.ts'
+import type { NumberRange } from './number-ranges.ts'
+import type { Segment, SegmentHeader } from './segment.ts'
+import type { SegmentStore } from './segment-store.ts'
+
+export interface PendingPut {
+  readonly entry: Buffer
+  readonly count: number
+  readonly resolve: () => void
+  readonly reject: (fault: Fault) => void
+}
+
+interface PendingTake {
+  readonly range: NumberRange
+  readonly resolve: () => void
+  readonly reject: (fault: Fault) => void
+}
+
+/** A put that is in the log: its first event's number and the position after it. */
+export interface LoggedPut {
+  readonly put: PendingPut
+  readonly first: number
+  readonly segment: Segment
+  readonly end: number
+}
+
+export interface LogParts {
+  readonly system: System
+  readonly log: Logger
+  readonly channel: string
+  readonly store: SegmentStore
+  readonly segmentBytes: number
+  readonly syncEachGroup: boolean
+  readonly syncIntervalMs: number
+  /** The group is durable: called before its promises resolve. */
+  onLogged(puts: readonly LoggedPut[], takes: readonly NumberRange[]): void
+  /** A new segment is begun. */
+  onSegment(segment: Segment): void
+  /** What a new segment's header states. */
+  goneNow(): { low: number; ranges: readonly NumberRange[] }
+  onFailed(problem: string): void
+}
+
+/** Where the log stands when it begins to write. */
+export interface LogStart {
+  readonly segment: Segment
+  readonly file: DiskFile
+  readonly size: number
+  readonly position: number
+  readonly nextNumber: number
+}
+
+const groupBytes = 8 * 1024 * 1024
+/** Groups below this are copied into one buffer: one write is cheaper than a list of small ones. */
+const coalesceBytes = 256 * 1024
+const secondFailureMs = 60_000
+
+export class Log {
+  readonly #parts: LogParts
+  #segment: Segment
+  #file: DiskFile
+  #size: number
+  /** Position after what was written, and after what a sync has covered. */
+  #written: number
+  #durable: number
+  #nextNumber: number
+  #puts: PendingPut[] = []
+  #takes: PendingTake[] = []
+  #syncDue = false
+  #running: Promise<void> | null = null
+  #failed: Fault | null = null
+  #failedAt = -Infinity
+  #closed = false
+  readonly #staging = Buffer.allocUnsafeSlow(coalesceBytes)
+
+  constructor(parts: LogParts, start: LogStart) {
+    this.#parts = parts
+    this.#segment = start.segment
+    this.#file = start.file
+    this.#size = start.size
+    this.#written = this.#durable = start.position
+    this.#nextNumber = start.nextNumber
+    if (!parts.syncEachGroup) this.#syncLater()
+  }
+
+  get segment(): Segment {
+    return this.#segment
+  }
+
+  get file(): DiskFile {
+    return this.#file
+  }
+
+  /** Position in the newest segment up to which entries have taken effect. */
+  get visibleEnd(): number {
+    return this.#parts.syncEachGroup ? this.#durable : this.#written
+  }
+
+  get nextNumber(): number {
+    return this.#nextNumber
+  }
+
+  get failed(): Fault | null {
+    return this.#failed
+  }
+
+  put(put: PendingPut): void {
+    if (this.#failed !== null || this.#closed) return put.reject(this.#failed ?? this.#closedFault())
+    this.#puts.push(put)
+    this.#wake()
+  }
+
+  take(range: NumberRange, resolve: () => void, reject: (fault: Fault) => void): void {
+    if (this.#failed !== null || this.#closed) return reject(this.#failed ?? this.#closedFault())
+    this.#takes.push({ range, resolve, reject })
+    this.#wake()
+  }
+
+  /** Ends what was begun, marks the log as stopped cleanly, and closes. */
+  async close(): Promise<void> {
+    while (this.#running !== null) await this.#running
+    this.#closed = true
+    if (this.#failed === null) {
+      try {
+        if (this.#written > this.#durable) await this.#file.sync()
+        this.#durable = this.#written
+        if (this.#written + entryHeaderBytes <= this.#size) {
+          const entry = encodeStop()
+          this.#place(entry, this.#nextNumber)
+          await this.#file.write(entry, this.#written)
+          await this.#file.sync()
+        }
+      } catch (error) {
+        this.#parts.log.error(`closing the log of channel ${this.#parts.channel} failed: ${messageOf(error)}`)
+      }
+    }
+    await this.#file.close().catch(() => {})
+  }
+
+  #wake(): void {
+    if (this.#running !== null) return
+    // Puts of the same turn share the first group.
+    this.#running = Promise.resolve().then(() => this.#run())
+  }
+
+  async #run(): Promise<void> {
+    while (this.#puts.length > 0 || this.#takes.length > 0 || this.#syncDue) {
+      try {
+        await this.#writeGroup()
+      } catch (error) {
+        await this.#recover(error)
+      }
+    }
+    // In the same step as the look at the queues: nothing that comes after it is overlooked.
+    this.#running = null
+  }
+
+  #underWay: { puts: LoggedPut[]; takes: PendingTake[] } = { puts: [], takes: [] }
+
+  async #writeGroup(): Promise<void> {
+    const { syncEachGroup } = this.#parts
+    if (!(await this.#makeRoom())) return
+    const group = (this.#underWay = { puts: [] as LoggedPut[], takes: [] as PendingTake[] })
+    const entries: Buffer[] = []
+    let end = this.#written
+    if (this.#takes.length > 0) {
+      const fits = Math.floor((this.#size - end - entryHeaderBytes) / 16)
+      group.takes = this.#takes.splice(0, fits)
+      const entry = encodeTake(joined(group.takes))
+      this.#placeAt(entry, end, this.#nextNumber)
+      entries.push(entry)
+      end += entry.length
+    }
+    let number = this.#nextNumber
+    let used = 0
+    const putEnd = this.#size - this.#reserve
+    for (const put of this.#puts) {
+      const { entry, count } = put
+      if (end + entry.length > putEnd || (used > 0 && end - this.#written + entry.length > groupBytes)) break
+      this.#placeAt(entry, end, number)
+      entries.push(entry)
+      end += entry.length
+      group.puts.push({ put, first: number, segment: this.#segment, end })
+      number += count
+      used++
+    }
+    if (used === this.#puts.length) this.#puts = []
+    else this.#puts.splice(0, used)
+    if (entries.length > 0) await this.#write(entries, end - this.#written)
+    this.#written = end
+    if (syncEachGroup || this.#syncDue) {
+      this.#syncDue = false
+      await this.#file.sync()
+      this.#durable = end
+    }
+    this.#nextNumber = number
+    this.#underWay = { puts: [], takes: [] }
+    this.#parts.onLogged(
+      group.puts,
+      group.takes.map(take => take.range),
+    )
+    for (const { put } of group.puts) put.resolve()
+    for (const take of group.takes) take.resolve()
+    if (end > this.#size / 2) this.#parts.store.prepare(this.#segment.id + 1)
+  }
+
+  async #write(entries: readonly Buffer[], bytes: number): Promise<void> {
+    if (entries.length === 1) return await this.#file.write(entries[0]!, this.#written)
+    if (bytes > coalesceBytes) return await this.#file.writeAll(entries, this.#written)
+    let at = 0
+    for (const entry of entries) {
+      this.#staging.set(entry, at)
+      at += entry.length
+    }
+    await this.#file.write(this.#staging.subarray(0, bytes), this.#written)
+  }
+
+  /** Bytes at the end of the segment that only takes may use. */
+  get #reserve(): number {
+    return Math.min(256 * 1024, this.#size / 8)
+  }
+
+  /** Goes over to a new segment where the next entry does not fit; false when nothing is left to write. */
+  async #makeRoom(): Promise<boolean> {
+    const put = this.#puts[0]
+    const left = this.#size - this.#written
+    const takesFit = this.#takes.length === 0 || left >= entryHeaderBytes + 64 * 16
+    const takeBytes = this.#takes.length === 0 ? 0 : entryHeaderBytes + this.#takes.length * 16
+    const putFits = put === undefined || left - this.#reserve >= put.entry.length + takeBytes
+    if (takesFit && putFits) return true
+    try {
+      await this.#roll(put?.entry.length ?? 0, { fresh: false, needed: !takesFit })
+      return true
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      const fault = new Fault('DISK_FULL', `channel ${this.#parts.channel}: ${messageOf(error)}`, {
+        cause: error,
+      })
+      for (const one of this.#puts.splice(0)) one.reject(fault)
+      if (!takesFit) for (const one of this.#takes.splice(0)) one.reject(fault)
+      return this.#takes.length > 0 || this.#syncDue
+    }
+  }
+
+  async #roll(entryBytes: number, how: { fresh: boolean; needed: boolean }): Promise<void> {
+    const { store, system, segmentBytes } = this.#parts
+    // Without a sync each group the old segment may hold what no sync has covered.
+    if (this.#written > this.#durable && !how.fresh) {
+      await this.#file.sync()
+      this.#durable = this.#written
+    }
+    const old = this.#segment
+    const { low, ranges } = this.#parts.goneNow()
+    const header: SegmentHeader = {
+      id: old.id + 1,
+      channelId: old.channelId,
+      createdAt: system.clock.now(),
+      first: this.#nextNumber,
+      previousEnd: this.visibleEnd,
+      low,
+      salt: system.random.bytes(4).readUInt32LE(0),
+      gone: ranges,
+    }
+    const size = Math.max(segmentBytes, sizeFor(entryBytes, ranges.length))
+    const made = await store.create(header, size, [], how)
+    old.end = header.previousEnd
+    await this.#file.close().catch(() => {})
+    this.#segment = made.segment
+    this.#file = made.file
+    this.#size = made.size
+    this.#written = this.#durable = made.segment.start
+    this.#parts.onSegment(made.segment)
+  }
+
+  /** Refuses all that is not covered by a good sync, then goes on in a new segment, once. */
+  async #recover(error: unknown): Promise<void> {
+    const { log, channel, system } = this.#parts
+    const where = `${this.#file.path} at ${this.#durable}`
+    const fault = new Fault(
+      'CHANNEL_FAILED',
+      `channel ${channel} could not write its log (${where}): ${messageOf(error)}`,
+      { cause: error },
+    )
+    const refuse = (): void => {
+      const { puts, takes } = this.#underWay
+      this.#underWay = { puts: [], takes: [] }
+      for (const { put } of puts) put.reject(fault)
+      for (const take of takes) take.reject(fault)
+      for (const put of this.#puts.splice(0)) put.reject(fault)
+      for (const take of this.#takes.splice(0)) take.reject(fault)
+      this.#syncDue = false
+    }
+    refuse()
+    const now = system.clock.monotonic()
+    const again = now - this.#failedAt < secondFailureMs
+    this.#failedAt = now
+    if (!again)
+      try {
+        await this.#roll(0, { fresh: true, needed: true })
+        log.error(
+          `${fault.message}. What was not yet durable was refused; the log goes on in ${this.#file.path}`,
+        )
+        return
+      } catch (second) {
+        log.error(`opening a new segment for channel ${channel} failed as well: ${messageOf(second)}`)
+      }
+    this.#failed = fault
+    refuse()
+    log.error(`${fault.message}. The channel stays failed until the agent is started again`)
+    this.#parts.onFailed(fault.message)
+  }
+
+  #place(entry: Buffer, first: number): void {
+    this.#placeAt(entry, this.#written, first)
+  }
+
+  #placeAt(entry: Buffer, position: number, first: number): void {
+    const { id: segmentId, salt } = this.#segment
+    placeEntry(entry, { segmentId, salt, position, durable: this.#durable, first })
+  }
+
+  #syncLater(): void {
+    this.#parts.system.clock.after(
+      this.#parts.syncIntervalMs,
+      () => {
+        if (this.#closed || this.#failed !== null) return
+        if (this.#written > this.#durable) {
+          this.#syncDue = true
+          this.#wake()
+        }
+        this.#syncLater()
+      },
+      { background: true },
+    )
+  }
+
+  #closedFault(): Fault {
+    return new Fault('CHANNEL_CLOSED', `channel ${this.#parts.channel} is closed`)
+  }
+}
+
+/** Bytes a segment needs to hold an entry of this size. */
+export function sizeFor(entryBytes: number, ranges: number): number {
+  const header = Math.ceil((80 + ranges * 16) / 4096) * 4096
+  return Math.ceil(((header + entryBytes + 8192) * 8) / 7 / 4096) * 4096
+}
+
+/** The runs of the takes, those that touch joined. */
+function joined(takes: readonly PendingTake[]): NumberRange[] {
+  const ranges: NumberRange[] = []
+  for (const { range } of takes) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last.end === range.first)
+      ranges[ranges.length - 1] = { first: last.first, end: range.end }
+    else ranges.push(range)
+  }
+  return ranges
+}

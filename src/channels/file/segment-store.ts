@@ -1,0 +1,216 @@
+// SegmentStore: the directories of a file channel: locks them, refuses what belongs to Flume, lists,
+// makes and removes segments. Segment n lies in data directory n modulo their number. One prepared
+// file waits as a spare, so that going over to a new segment is short; emptied segments become spares.
+import { dirname, join } from 'node:path'
+import { Fault, messageOf } from '../../errors.ts'
+import type { Logger } from '../../observe/log.ts'
+import { createZeroed, ensureDirectory, isDiskFull } from '../../storage/directory.ts'
+import type { Disk, DiskFile } from '../../system/disk.ts'
+import type { DirectoryLock } from '../../system/directory-lock.ts'
+import { encodeSegmentHeader, segmentIdOf, segmentName, spareName } from './segment.ts'
+import type { Segment, SegmentHeader } from './segment.ts'
+
+export interface StoreParts {
+  readonly disk: Disk
+  readonly log: Logger
+  readonly channel: string
+  readonly agent: string
+  readonly checkpointDirectory: string
+  readonly dataDirectories: readonly string[]
+  /** Bytes of a usual segment. */
+  readonly segmentBytes: number
+  /** Bytes that stay free on a data directory's file system when a segment is made. */
+  readonly floorBytes: number
+}
+
+export class SegmentStore {
+  readonly #parts: StoreParts
+  readonly #locks: DirectoryLock[] = []
+  #spare: { readonly path: string; readonly size: number } | null = null
+  /** Work in the background: one thing at a time. */
+  #busy: Promise<void> = Promise.resolve()
+  #preparing = false
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts
+  }
+
+  /** Rejects with DISK, DIRECTORY_IN_USE, or FOREIGN_FILES where Flume's files lie. */
+  async open(): Promise<void> {
+    const { disk, agent, channel, checkpointDirectory, dataDirectories } = this.#parts
+    try {
+      for (const directory of [checkpointDirectory, ...dataDirectories]) {
+        await ensureDirectory(disk, directory)
+        this.#locks.push(await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))
+        await this.#refuseFlume(directory)
+      }
+      for (const directory of dataDirectories) {
+        const path = join(directory, spareName)
+        if (await disk.exists(path)) await this.#adoptSpare(path)
+      }
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  /** Ids and paths of the segments there are, lowest first. */
+  async list(): Promise<{ id: number; directory: string; path: string }[]> {
+    const found: { id: number; directory: string; path: string }[] = []
+    for (const directory of this.#parts.dataDirectories)
+      for (const name of await this.#parts.disk.list(directory)) {
+        const id = segmentIdOf(name)
+        if (id !== null) found.push({ id, directory, path: join(directory, name) })
+      }
+    return found.sort((a, b) => a.id - b.id)
+  }
+
+  async close(): Promise<void> {
+    await this.#busy
+    for (const lock of this.#locks.splice(0)) await lock.release()
+  }
+
+  /**
+   * Makes a segment of at least `size` bytes with this header, followed by `entries`, all durable when
+   * resolved. `fresh` refuses recycled files; `floorBytes` stay free unless `needed` is set.
+   * Rejects with DISK_FULL, or whatever the disk says.
+   */
+  async create(
+    header: SegmentHeader,
+    size: number,
+    entries: readonly Buffer[],
+    { fresh = false, needed = false } = {},
+  ): Promise<{ segment: Segment; file: DiskFile; size: number }> {
+    await this.#busy
+    const { disk } = this.#parts
+    const directory = this.#directoryOf(header.id)
+    const bytes = encodeSegmentHeader(header)
+    if (this.#spare !== null && (fresh || this.#spare.size < size)) await this.#dropSpare()
+    if (this.#spare === null) await this.#makeSpare(directory, size, needed)
+    const spare = this.#spare!
+    this.#spare = null
+    const file = await disk.open(spare.path, 'write')
+    try {
+      await file.writeAll([bytes, ...entries], 0)
+      await file.sync()
+      const home = dirname(spare.path)
+      const path = join(home, segmentName(header.id))
+      await disk.rename(spare.path, path)
+      await disk.syncDirectory(home)
+      const { id, salt, channelId, first } = header
+      const segment: Segment = {
+        id,
+        salt,
+        channelId,
+        first,
+        directory: home,
+        path,
+        start: bytes.length,
+        end: Infinity,
+        damaged: false,
+      }
+      return { segment, file, size: spare.size }
+    } catch (error) {
+      await file.close().catch(() => {})
+      await disk.remove(spare.path).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Has a spare made in the background; its failure shows when the segment is needed. */
+  prepare(nextId: number): void {
+    if (this.#spare !== null || this.#preparing) return
+    this.#preparing = true
+    this.#busy = this.#busy
+      .then(() => this.#makeSpare(this.#directoryOf(nextId), this.#parts.segmentBytes, false))
+      .catch((error: unknown) => this.#parts.log.debug(`no spare segment: ${messageOf(error)}`))
+      .finally(() => (this.#preparing = false))
+  }
+
+  /** Recycles or removes a segment whose events are all gone; a damaged one is kept aside. */
+  retire(segment: Segment): void {
+    this.#busy = this.#busy
+      .then(() => this.#retire(segment))
+      .catch((error: unknown) =>
+        this.#parts.log.warn(`cannot remove the emptied segment ${segment.path}: ${messageOf(error)}`),
+      )
+  }
+
+  async freeBytes(): Promise<number> {
+    const free = await Promise.all(this.#parts.dataDirectories.map(one => this.#parts.disk.freeBytes(one)))
+    return Math.min(...free)
+  }
+
+  async #retire(segment: Segment): Promise<void> {
+    const { disk, segmentBytes } = this.#parts
+    if (segment.damaged) {
+      await disk.rename(segment.path, `${segment.path}.damaged`)
+      await disk.syncDirectory(segment.directory)
+      return
+    }
+    const path = join(segment.directory, spareName)
+    if (this.#spare === null && (await this.#sizeOf(segment.path)) === segmentBytes) {
+      await disk.rename(segment.path, path)
+      // Before it is written again: its old name must never show new content.
+      await disk.syncDirectory(segment.directory)
+      this.#spare = { path, size: segmentBytes }
+    } else await disk.remove(segment.path)
+  }
+
+  async #makeSpare(directory: string, size: number, needed: boolean): Promise<void> {
+    if (this.#spare !== null) return
+    const { disk, floorBytes } = this.#parts
+    const path = join(directory, spareName)
+    try {
+      const free = await disk.freeBytes(directory)
+      if (!needed && free - size < floorBytes)
+        throw new Fault(
+          'DISK_FULL',
+          `${free} bytes are free in ${directory}; a new segment of ${size} bytes would leave less than minimumRequiredSpace (${floorBytes})`,
+        )
+      const file = await createZeroed(disk, path, size)
+      await file.close()
+    } catch (error) {
+      if (error instanceof Fault || !isDiskFull(error)) throw error
+      throw new Fault('DISK_FULL', `no room for a segment of ${size} bytes in ${directory}`, { cause: error })
+    }
+    this.#spare = { path, size }
+  }
+
+  async #dropSpare(): Promise<void> {
+    const spare = this.#spare
+    this.#spare = null
+    if (spare !== null) await this.#parts.disk.remove(spare.path)
+  }
+
+  async #adoptSpare(path: string): Promise<void> {
+    const { disk, segmentBytes } = this.#parts
+    if (this.#spare === null && (await this.#sizeOf(path)) === segmentBytes)
+      this.#spare = { path, size: segmentBytes }
+    else await disk.remove(path)
+  }
+
+  async #sizeOf(path: string): Promise<number> {
+    const file = await this.#parts.disk.open(path, 'read')
+    try {
+      return await file.size()
+    } finally {
+      await file.close()
+    }
+  }
+
+  #directoryOf(id: number): string {
+    const { dataDirectories } = this.#parts
+    return dataDirectories[id % dataDirectories.length]!
+  }
+
+  async #refuseFlume(directory: string): Promise<void> {
+    const names = await this.#parts.disk.list(directory)
+    const found = names.filter(name => /^log-\d+(\.meta)?$/.test(name))
+    if (found.length === 0) return
+    throw new Fault(
+      'FOREIGN_FILES',
+      `directory ${directory} holds the logs of a Flume file channel (${found.slice(0, 3).join(', ')}), which may still have events. Drain it with Flume first: start Flume without the source until its ChannelSize is 0, stop it, and move the log-* files away; or give the channel another directory`,
+    )
+  }
+}

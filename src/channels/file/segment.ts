@@ -1,0 +1,127 @@
+// Segment: one file of the log, millrace-<id>.wal: a header, then entries (entry.ts), then zeros or what
+// a recycled file held before. The header states all that is needed of the segments before it, so that
+// a start reads the newest segment alone. Numbers are little-endian.
+//
+//   at  bytes
+//    0  4   magic "MRS1"
+//    4  4   CRC-32 of bytes 8 to the header's end
+//    8  4   version of the format: 1
+//   12  4   bytes of the header, a multiple of 4096; the first entry follows
+//   16  8   id: 1 for the channel's first segment, then one more each
+//   24  16  id of the channel, random
+//   40  8   when it was made, milliseconds since 1970
+//   48  8   number of the first event put into this segment
+//   56  8   end of the last entry that counts in the segment before this; 0 where there is none.
+//           What stands behind it there was never acknowledged, whatever it looks like.
+//   64  8   every event with a lower number was gone when this segment was begun
+//   72  4   salt of the entries' checksums, random
+//   76  4   runs of numbers gone above that
+//   80  16  each: first, end (exclusive)
+//
+// A segment is written under another name (millrace-spare.wal), header and all, synced, and only then
+// renamed: one that has its name has a whole header.
+import { crc32 } from 'node:zlib'
+import type { DiskFile } from '../../system/disk.ts'
+import { readNumber, writeNumber } from './entry.ts'
+import type { NumberRange } from './number-ranges.ts'
+
+const magicNumber = Buffer.from('MRS1', 'latin1').readUInt32LE(0)
+const version = 1
+const block = 4096
+const fixedBytes = 80
+const mostHeaderBytes = 64 * 1024 * 1024
+
+export interface SegmentHeader {
+  readonly id: number
+  readonly channelId: string
+  readonly createdAt: number
+  readonly first: number
+  readonly previousEnd: number
+  readonly low: number
+  readonly salt: number
+  readonly gone: readonly NumberRange[]
+}
+
+export interface Segment {
+  readonly id: number
+  readonly salt: number
+  readonly directory: string
+  readonly path: string
+  readonly channelId: string
+  /** Number of the first event put into it. */
+  readonly first: number
+  /** Position of the first entry. */
+  readonly start: number
+  /** Position after the last entry that counts; Infinity while it is written. */
+  end: number
+  /** A checksum failed in it: it is kept aside, not deleted, when its events are gone. */
+  damaged: boolean
+}
+
+export const spareName = 'millrace-spare.wal'
+export const segmentName = (id: number): string => `millrace-${id}.wal`
+
+/** The id in a segment's file name, or null. */
+export function segmentIdOf(name: string): number | null {
+  const found = /^millrace-(\d{1,15})\.wal$/.exec(name)
+  return found === null ? null : Number(found[1])
+}
+
+export function encodeSegmentHeader(header: SegmentHeader): Buffer {
+  const bytes = Buffer.alloc(Math.ceil((fixedBytes + header.gone.length * 16) / block) * block)
+  bytes.writeUInt32LE(magicNumber, 0)
+  bytes.writeUInt32LE(version, 8)
+  bytes.writeUInt32LE(bytes.length, 12)
+  writeNumber(bytes, header.id, 16)
+  bytes.write(header.channelId, 24, 16, 'hex')
+  writeNumber(bytes, header.createdAt, 40)
+  writeNumber(bytes, header.first, 48)
+  writeNumber(bytes, header.previousEnd, 56)
+  writeNumber(bytes, header.low, 64)
+  bytes.writeUInt32LE(header.salt, 72)
+  bytes.writeUInt32LE(header.gone.length, 76)
+  header.gone.forEach(({ first, end }, index) => {
+    writeNumber(bytes, first, fixedBytes + index * 16)
+    writeNumber(bytes, end, fixedBytes + index * 16 + 8)
+  })
+  bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4)
+  return bytes
+}
+
+/** The header and its size, or why it cannot be read. */
+export async function readSegmentHeader(
+  file: DiskFile,
+): Promise<{ header: SegmentHeader; bytes: number } | { problem: string }> {
+  let bytes = Buffer.alloc(block)
+  if ((await file.read(bytes, 0)) < block) return { problem: 'it is shorter than a header' }
+  if (bytes.readUInt32LE(0) !== magicNumber) return { problem: 'it does not begin as a segment does' }
+  const size = bytes.readUInt32LE(12)
+  if (size % block !== 0 || size < block || size > mostHeaderBytes)
+    return { problem: 'the length of its header is wrong' }
+  if (size > block) {
+    bytes = Buffer.alloc(size)
+    if ((await file.read(bytes, 0)) < size) return { problem: 'it ends inside its header' }
+  }
+  if (crc32(bytes.subarray(8)) !== bytes.readUInt32LE(4))
+    return { problem: "its header's checksum does not fit" }
+  if (bytes.readUInt32LE(8) !== version)
+    return { problem: `it has format ${bytes.readUInt32LE(8)}, this program knows ${version}` }
+  const count = bytes.readUInt32LE(76)
+  if (fixedBytes + count * 16 > size) return { problem: 'its header names more than it holds' }
+  const gone: NumberRange[] = []
+  for (let at = fixedBytes; gone.length < count; at += 16)
+    gone.push({ first: readNumber(bytes, at), end: readNumber(bytes, at + 8) })
+  return {
+    bytes: size,
+    header: {
+      id: readNumber(bytes, 16),
+      channelId: bytes.toString('hex', 24, 40),
+      createdAt: readNumber(bytes, 40),
+      first: readNumber(bytes, 48),
+      previousEnd: readNumber(bytes, 56),
+      low: readNumber(bytes, 64),
+      salt: bytes.readUInt32LE(72),
+      gone,
+    },
+  }
+}

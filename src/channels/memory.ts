@@ -1,0 +1,259 @@
+// Memory channel: events in a ring, first in, first out; gone when the process ends.
+import {
+  defineChannel,
+  type Batch,
+  type Channel,
+  type CountedContext,
+  type PutOptions,
+  type TakeLimit,
+} from '../component.ts'
+import { Fault } from '../errors.ts'
+import type { Event } from '../event.ts'
+import { int, type OptionsOf } from '../fields.ts'
+import { channelCounters } from '../observe/counters.ts'
+import { PutGate, type Room } from './put-gate.ts'
+import { ReturnedEvents } from './returned-events.ts'
+import { TakeLine } from './take-line.ts'
+
+const options = {
+  capacity: int({
+    doc: 'Most events in the channel, those of open transactions included.',
+    unit: 'events',
+    default: 100,
+    min: 1,
+    badValueMeansDefault: true,
+  }),
+  transactionCapacity: int({
+    doc: 'Most events of one put or take.',
+    unit: 'events',
+    default: 100,
+    min: 1,
+    badValueMeansDefault: true,
+  }),
+  'keep-alive': int({
+    doc: 'How long a put waits for room.',
+    unit: 's',
+    default: 3,
+    min: 0,
+    badValueMeansDefault: true,
+    differs: 'A take always waits until there is an event: nothing polls.',
+  }),
+  byteCapacity: int({
+    doc: 'Most bytes of event bodies, counted in units of 100 bytes, at least one an event. 0 or less: no limit.',
+    unit: 'bytes',
+    default: 268_435_456,
+    badValueMeansDefault: true,
+    differs: 'Flume takes 80 % of the Java heap; there is none here, so the default is 256 MiB.',
+  }),
+  byteCapacityBufferPercentage: int({
+    doc: 'Part of byteCapacity kept free for headers.',
+    unit: 'percent',
+    default: 20,
+    min: 0,
+    max: 99,
+    badValueMeansDefault: true,
+  }),
+}
+type Options = OptionsOf<typeof options>
+
+/** Bytes of one unit of byteCapacity, as in Flume. */
+const slotBytes = 100
+
+function slotsOf(events: readonly Event[]): number {
+  let slots = 0
+  for (const event of events) slots += Math.max(1, Math.ceil(event.body.length / slotBytes))
+  return slots
+}
+
+function totalOf(given: Options): Room {
+  const bytes = given.byteCapacity * (1 - given.byteCapacityBufferPercentage / 100)
+  const slots = bytes <= 0 ? Infinity : Math.max(1, Math.floor(bytes / slotBytes))
+  return { events: given.capacity, slots }
+}
+
+export class MemoryChannel implements Channel {
+  readonly volatile = true
+  #options: Options
+  readonly #context: CountedContext
+  readonly #gate: PutGate
+  readonly #takers = new TakeLine()
+  readonly #returned = new ReturnedEvents()
+  /** Events nobody has taken yet: numbers #head up to #tail, at their number modulo the ring's size. */
+  #ring: (Event | undefined)[] = Array.from({ length: 64 })
+  #head = 0
+  #tail = 0
+  #size = 0
+  #closed = true
+
+  constructor(given: Options, context: CountedContext) {
+    this.#options = given
+    this.#context = context
+    this.#gate = new PutGate(context.name, context.system.clock, totalOf(given))
+  }
+
+  get capacity(): number {
+    return this.#options.capacity
+  }
+
+  get transactionCapacity(): number {
+    return this.#options.transactionCapacity
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  async start(): Promise<void> {
+    this.#closed = false
+    this.#context.counters.set('ChannelCapacity', this.capacity)
+  }
+
+  async stop(): Promise<void> {
+    this.#closed = true
+    this.#gate.refuseAll(() => this.#closedFault())
+    this.#takers.failAll(() => this.#closedFault())
+  }
+
+  reconfigure(given: Options): boolean {
+    this.#options = given
+    this.#gate.resize(totalOf(given))
+    this.#context.counters.set('ChannelCapacity', given.capacity)
+    return true
+  }
+
+  put(events: readonly Event[], { patienceMs, signal }: PutOptions = {}): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#closedFault())
+    if (events.length === 0) return Promise.resolve()
+    const need = { events: events.length, slots: slotsOf(events) }
+    const total = totalOf(this.#options)
+    const { counters } = this.#context
+    counters.add('EventPutAttemptCount', events.length)
+    if (need.events > Math.min(this.transactionCapacity, total.events))
+      return Promise.reject(
+        new Fault(
+          'TRANSACTION_TOO_LARGE',
+          `${need.events} events in one put, but a transaction of channel ${this.#context.name} holds ${Math.min(this.transactionCapacity, total.events)}`,
+        ),
+      )
+    if (need.slots > total.slots)
+      return Promise.reject(
+        new Fault(
+          'TRANSACTION_TOO_LARGE',
+          `${need.events} events in one put take ${need.slots * slotBytes} bytes, but channel ${this.#context.name} holds ${total.slots * slotBytes} in all (byteCapacity)`,
+        ),
+      )
+    return new Promise((resolve, reject) => {
+      const enter = (): void => {
+        this.#append(events)
+        counters.add('EventPutSuccessCount', events.length)
+        resolve()
+        this.#takers.serve(limit => this.#next(limit))
+      }
+      this.#gate.ask(
+        need,
+        { patienceMs: patienceMs ?? this.#options['keep-alive'] * 1000, ...(signal && { signal }) },
+        enter,
+        reject,
+      )
+    })
+  }
+
+  async take(limit: TakeLimit, signal: AbortSignal): Promise<Batch | null> {
+    if (this.#closed) throw this.#closedFault()
+    const batch = signal.aborted || this.#takers.length > 0 ? null : this.#next(limit)
+    if (batch !== null) return batch
+    const waited = await this.#takers.wait(limit, signal)
+    if (waited === null) this.#context.counters.add('EventTakeAttemptCount')
+    return waited
+  }
+
+  #next(limit: TakeLimit): Batch | null {
+    const most = { ...limit, events: Math.min(limit.events, this.transactionCapacity) }
+    const run = this.#returned.take(most) ?? this.#fresh(most)
+    if (run === null) return null
+    this.#context.counters.add('EventTakeAttemptCount', run.events.length)
+    return this.#batchOf(run.first, run.events)
+  }
+
+  #fresh(limit: TakeLimit): { first: number; events: Event[] } | null {
+    if (this.#head === this.#tail) return null
+    const first = this.#head
+    const end = Math.min(this.#tail, first + limit.events)
+    const mask = this.#ring.length - 1
+    const events: Event[] = []
+    let bytes = 0
+    for (; this.#head < end; this.#head++) {
+      const event = this.#ring[this.#head & mask]!
+      if (limit.bytes !== undefined) {
+        bytes += event.size
+        if (bytes > limit.bytes && events.length > 0) break
+      }
+      events.push(event)
+      this.#ring[this.#head & mask] = undefined
+    }
+    return { first, events }
+  }
+
+  #batchOf(first: number, events: readonly Event[]): Batch {
+    let open = true
+    const close = (): void => {
+      if (!open) throw new Error('the batch was committed or rolled back before')
+      open = false
+    }
+    return {
+      events,
+      commit: async () => {
+        close()
+        this.#size -= events.length
+        const { counters } = this.#context
+        counters.add('EventTakeSuccessCount', events.length)
+        counters.set('ChannelSize', this.#size)
+        this.#gate.release({ events: events.length, slots: slotsOf(events) })
+      },
+      rollback: async () => {
+        close()
+        this.#returned.add({ first, events })
+        this.#takers.serve(limit => this.#next(limit))
+      },
+    }
+  }
+
+  #append(events: readonly Event[]): void {
+    while (this.#tail - this.#head + events.length > this.#ring.length) this.#grow()
+    const mask = this.#ring.length - 1
+    for (const event of events) this.#ring[this.#tail++ & mask] = event
+    this.#size += events.length
+    this.#context.counters.set('ChannelSize', this.#size)
+  }
+
+  #grow(): void {
+    const bigger: (Event | undefined)[] = Array.from({ length: this.#ring.length * 2 })
+    for (let at = this.#head; at < this.#tail; at++)
+      bigger[at & (bigger.length - 1)] = this.#ring[at & (this.#ring.length - 1)]
+    this.#ring = bigger
+  }
+
+  #closedFault(): Fault {
+    return new Fault('CHANNEL_CLOSED', `channel ${this.#context.name} is closed`)
+  }
+}
+
+export const memoryChannel = defineChannel({
+  type: 'memory',
+  aliases: ['org.apache.flume.channel.MemoryChannel'],
+  summary: 'Keeps events in memory: fast, and lost when the process ends.',
+  description:
+    'Events leave in the order of their puts. A take returns as soon as there is one event. On a graceful stop the sinks get up to 2 s to empty the channel; what is left is lost, with a warning that counts it. A reload may change every option; the events stay.',
+  options,
+  counters: channelCounters,
+  transactionCapacity: given => given.transactionCapacity,
+  check(given, say) {
+    if (given.transactionCapacity > given.capacity)
+      say.error(
+        'transactionCapacity',
+        `transactionCapacity ${given.transactionCapacity} is larger than capacity ${given.capacity}`,
+        'raise capacity to at least transactionCapacity',
+      )
+  },
+  create: (given, context) => new MemoryChannel(given, context),
+})

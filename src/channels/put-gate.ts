@@ -1,0 +1,136 @@
+// PutGate: lets puts into a channel in the order in which they came, as long as there is room. Room is
+// counted in events and, where the channel has them, in slots of bytes. A put that does not fit waits,
+// and every later one waits behind it.
+import type { PutOptions } from '../component.ts'
+import { Fault } from '../errors.ts'
+import type { Clock, Timer } from '../system/clock.ts'
+
+export interface Room {
+  readonly events: number
+  readonly slots: number
+}
+
+interface Waiting {
+  readonly need: Room
+  /** Called inside the admission, so that order holds: what it starts comes before any later put. */
+  readonly enter: () => void
+  readonly refuse: (fault: Fault) => void
+  timer?: Timer
+  leave?: () => void
+}
+
+export class PutGate {
+  readonly #channel: string
+  readonly #clock: Clock
+  #total: Room
+  #usedEvents = 0
+  #usedSlots = 0
+  /** Puts that wait, first come first; a set keeps order and lets one in the middle go. */
+  readonly #waiting = new Set<Waiting>()
+
+  constructor(channel: string, clock: Clock, total: Room) {
+    this.#channel = channel
+    this.#clock = clock
+    this.#total = total
+  }
+
+  get usedEvents(): number {
+    return this.#usedEvents
+  }
+
+  /** Calls `enter` once there is room, at once when there is now; else `refuse` after the patience. */
+  ask(
+    need: Room,
+    { patienceMs = 0, signal }: PutOptions,
+    enter: () => void,
+    refuse: (fault: Fault) => void,
+  ): void {
+    if (signal?.aborted === true) return refuse(new Fault('STOPPED', 'the put was given up: stopping'))
+    if (this.#waiting.size === 0 && this.#fits(need)) {
+      this.#occupy(need)
+      return enter()
+    }
+    if (patienceMs <= 0) return refuse(this.#full(need, 0))
+    const waiting: Waiting = { need, enter, refuse }
+    this.#waiting.add(waiting)
+    if (patienceMs !== Infinity)
+      waiting.timer = this.#clock.after(patienceMs, () => this.#giveUp(waiting, this.#full(need, patienceMs)))
+    if (signal !== undefined) {
+      const abort = () => this.#giveUp(waiting, new Fault('STOPPED', 'the put was given up: stopping'))
+      signal.addEventListener('abort', abort, { once: true })
+      waiting.leave = () => signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** Occupies room without asking: events found at start. */
+  occupy(room: Room): void {
+    this.#occupy(room)
+  }
+
+  /** Gives room back and lets in whoever fits now, in order. */
+  release(room: Room): void {
+    this.#usedEvents -= room.events
+    this.#usedSlots -= room.slots
+    this.#admit()
+  }
+
+  resize(total: Room): void {
+    this.#total = total
+    this.#admit()
+  }
+
+  /** Refuses every put that waits. */
+  refuseAll(make: () => Fault): void {
+    for (const waiting of this.#waiting) {
+      this.#forget(waiting)
+      waiting.refuse(make())
+    }
+  }
+
+  #admit(): void {
+    for (const waiting of this.#waiting) {
+      if (!this.#fits(waiting.need)) return
+      this.#forget(waiting)
+      this.#occupy(waiting.need)
+      waiting.enter()
+    }
+  }
+
+  #fits({ events, slots }: Room): boolean {
+    return (
+      this.#usedEvents + events <= this.#total.events &&
+      (slots === 0 || this.#usedSlots + slots <= this.#total.slots)
+    )
+  }
+
+  #occupy({ events, slots }: Room): void {
+    this.#usedEvents += events
+    this.#usedSlots += slots
+  }
+
+  #giveUp(waiting: Waiting, fault: Fault): void {
+    if (!this.#waiting.has(waiting)) return
+    this.#forget(waiting)
+    waiting.refuse(fault)
+    this.#admit() // one behind it may be smaller
+  }
+
+  #forget(waiting: Waiting): void {
+    this.#waiting.delete(waiting)
+    waiting.timer?.cancel()
+    waiting.leave?.()
+  }
+
+  #full({ events, slots }: Room, patienceMs: number): Fault {
+    const bytesOnly = this.#usedEvents + events <= this.#total.events && this.#waiting.size === 0
+    const why =
+      bytesOnly && slots > 0
+        ? `its bytes are used up (byteCapacity)`
+        : `it holds ${this.#usedEvents} of ${this.#total.events} events`
+    const waited = patienceMs > 0 ? ` within ${patienceMs / 1000} s` : ''
+    return new Fault(
+      'CHANNEL_FULL',
+      `channel ${this.#channel} had no room for ${events} events${waited}: ${why}`,
+    )
+  }
+}
