@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { zstdDecompressSync } from 'node:zlib'
+import avro from 'avsc'
+import fc from 'fast-check'
+import { Event } from '../event.ts'
+import { realRandom } from '../system/random.ts'
+import { makeSerializer, serializerField } from './serializer.ts'
+
+const options = { appendNewline: true, syncIntervalBytes: 2_048_000, compressionCodec: 'null' }
+
+interface Decoded {
+  headers: Record<string, string>
+  body: Buffer
+}
+
+/** The other implementation keeps maps in plain objects and loses this one name. */
+const headerName = fc.string().filter(name => name !== '__proto__')
+
+/** Reads a container file with another implementation. */
+function readContainer(file: Buffer): Promise<Decoded[]> {
+  return new Promise((resolve, reject) => {
+    const found: Decoded[] = []
+    const decoder = new avro.streams.BlockDecoder({
+      codecs: {
+        null: (data: Buffer, done: (error: Error | null, data: Buffer) => void) => done(null, data),
+        deflate: avro.streams.BlockDecoder.defaultCodecs()['deflate']!,
+        zstandard: (data: Buffer, done: (error: Error | null, data: Buffer) => void) =>
+          done(null, zstdDecompressSync(data)),
+      },
+    } as never)
+    decoder.on('data', (value: Decoded) => found.push(value))
+    decoder.on('end', () => resolve(found))
+    decoder.on('error', reject)
+    decoder.end(file)
+  })
+}
+
+test('text: bodies, with a newline or without', () => {
+  const events = [Event.of({ a: '1' }, 'x'), Event.of({}, '')]
+  assert.equal(makeSerializer('TEXT', options, realRandom).encode(events).toString(), 'x\n\n')
+  const joined = makeSerializer('TEXT', { ...options, appendNewline: false }, realRandom)
+  assert.equal(joined.encode(events).toString(), 'x')
+})
+
+test('header_and_text: headers as Java prints a map, then the body', () => {
+  const events = [Event.of({ a: '1', b: 'ü' }, 'x'), Event.of({}, 'y')]
+  const serializer = makeSerializer('HEADER_AND_TEXT', options, realRandom)
+  assert.equal(serializer.encode(events).toString(), '{a=1, b=ü} x\n{} y\n')
+})
+
+for (const compressionCodec of ['null', 'deflate', 'zstandard'])
+  test(`avro_event with codec ${compressionCodec} is read by another implementation`, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(fc.tuple(fc.dictionary(headerName, fc.string()), fc.uint8Array()))),
+        fc.integer({ min: 1, max: 200 }),
+        async (transactions, syncIntervalBytes) => {
+          const given = { ...options, syncIntervalBytes, compressionCodec }
+          const serializer = makeSerializer('AVRO_EVENT', given, realRandom)
+          const parts = transactions.map(one =>
+            serializer.encode(one.map(([headers, body]) => Event.of(headers, Buffer.from(body)))),
+          )
+          const found = await readContainer(Buffer.concat([serializer.head, ...parts]))
+          assert.deepEqual(
+            found.map(one => [{ ...one.headers }, [...one.body]]),
+            transactions.flat().map(([headers, body]) => [{ ...headers }, [...body]]),
+          )
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+
+test('a serializer is found by alias or class name', () => {
+  const field = serializerField({ doc: '', default: 'TEXT' })
+  for (const text of [
+    'avro_event',
+    'AVRO_EVENT',
+    'org.apache.flume.serialization.FlumeEventAvroEventSerializer$Builder',
+  ])
+    assert.deepEqual(field.parse(text), { value: 'AVRO_EVENT' })
+  assert.ok('problem' in field.parse('com.example.Mine'))
+})

@@ -1,0 +1,67 @@
+// Event serializers: how a sink that writes files lays events out in them. One serializer belongs to one
+// file, from its head to its last byte.
+import type { Event } from '../event.ts'
+import { Fault } from '../errors.ts'
+import type { Field } from '../fields.ts'
+import type { Random } from '../system/random.ts'
+import { avroContainer } from './avro-container.ts'
+import { headerAndText, plainText } from './text.ts'
+
+export interface Serializer {
+  /** Bytes at the head of the file. */
+  readonly head: Buffer
+  /** The events of one transaction, whole: after these bytes a reader of the file finds all of them. */
+  encode(events: readonly Event[]): Buffer
+}
+
+export interface SerializerOptions {
+  readonly appendNewline: boolean
+  readonly syncIntervalBytes: number
+  readonly compressionCodec: string
+}
+
+const flume = 'org.apache.flume.serialization.'
+const names = {
+  TEXT: ['text', `${flume}BodyTextEventSerializer`],
+  HEADER_AND_TEXT: ['header_and_text', `${flume}HeaderAndBodyTextEventSerializer`],
+  AVRO_EVENT: ['avro_event', `${flume}FlumeEventAvroEventSerializer`],
+} as const
+export type SerializerName = keyof typeof names
+
+/** An option that names a serializer, by alias or by the class name of its Builder. */
+export function serializerField(about: {
+  readonly doc: string
+  readonly default: SerializerName
+}): Field<SerializerName, true> {
+  const accepts = Object.values(names)
+    .map(([alias]) => alias)
+    .join(', ')
+  return {
+    ...about,
+    kind: 'choice',
+    accepts,
+    required: false,
+    parse(text) {
+      const wanted = text.trim().toLowerCase()
+      for (const [name, spellings] of Object.entries(names))
+        for (const spelling of spellings)
+          if (wanted === spelling.toLowerCase() || wanted === `${spelling}$Builder`.toLowerCase())
+            return { value: name as SerializerName }
+      return { problem: `there is no serializer "${text}"`, fix: `write one of: ${accepts}` }
+    },
+  }
+}
+
+/** A serializer for one new file. Throws Fault UNDELIVERABLE where the codec is not known. */
+export function makeSerializer(name: SerializerName, options: SerializerOptions, random: Random): Serializer {
+  switch (name) {
+    case 'TEXT':
+      return plainText(options.appendNewline)
+    case 'HEADER_AND_TEXT':
+      return headerAndText(options.appendNewline)
+    case 'AVRO_EVENT':
+      return avroContainer(options.compressionCodec, options.syncIntervalBytes, random.bytes(16))
+    default:
+      throw new Fault('UNDELIVERABLE', `there is no serializer ${String(name)}`)
+  }
+}

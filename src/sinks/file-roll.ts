@@ -1,0 +1,273 @@
+// The file_roll sink: events into files of a directory, a new file after each interval.
+//
+// Batches that are handed over while a write is under way are written and synced together. A batch is
+// delivered when its bytes are on stable storage and its file's name is.
+import { join } from 'node:path'
+import { defineSink, type CountedContext, type Sink } from '../component.ts'
+import { Fault, messageOf } from '../errors.ts'
+import type { Event } from '../event.ts'
+import { choice, flag, int, text } from '../fields.ts'
+import { sinkCounters } from '../observe/counters.ts'
+import { codecNames } from '../serializers/avro-container.ts'
+import { makeSerializer, serializerField, type Serializer } from '../serializers/serializer.ts'
+import type { Timer } from '../system/clock.ts'
+import type { DiskFile } from '../system/disk.ts'
+import { fileNames, pathManagerField } from './file-roll-names.ts'
+
+/** Batches under way at once. */
+const batchesUnderWay = 16
+
+export const fileRollSink = defineSink({
+  type: 'file_roll',
+  aliases: ['org.apache.flume.sink.RollingFileSink'],
+  summary: 'Writes events to files of a local directory, a new file after each interval.',
+  description: `Events are on stable storage before they leave the channel. What a failed write left behind is written over;
+events can come twice only when the process or the disk dies between a write and the channel's record of it.
+
+Differences from Flume: a file is created with its first event, so an idle sink leaves no empty files, and it is closed when
+its interval ends also where no event follows; a file that exists is never overwritten (Flume truncates it), the next number
+is taken; a directory that is missing refuses the start (Flume retries for ever).
+
+Serializers (\`sink.serializer\`): \`text\` writes the body, \`header_and_text\` writes \`{k=v, k2=v2} \` and the body, \`avro_event\`
+an Avro container of records with headers and body. A serializer class of one's own is not supported.`,
+  counters: sinkCounters,
+  options: {
+    'sink.directory': text({ doc: 'Where the files go; it must exist.', required: true }),
+    'sink.rollInterval': int({
+      doc: 'How long a file is written to; 0 for ever.',
+      default: 30,
+      min: 0,
+      unit: 's',
+    }),
+    'sink.pathManager': pathManagerField({
+      doc: '`DEFAULT` names files `<prefix><start in ms>-<n>`, `ROLLTIME` `<prefix><yyyyMMddHHmmss>-<n>`.',
+      default: 'DEFAULT',
+    }),
+    'sink.pathManager.prefix': text({ doc: 'Start of every file name.', default: '' }),
+    'sink.pathManager.extension': text({ doc: 'End of every file name, without the dot.', default: '' }),
+    'sink.serializer': serializerField({ doc: 'How events are laid out; see above.', default: 'TEXT' }),
+    'sink.serializer.appendNewline': flag({
+      doc: 'text, header_and_text: a newline after each event.',
+      default: true,
+    }),
+    'sink.serializer.syncIntervalBytes': int({
+      doc: 'avro_event: size at which a block ends; it also ends with a batch.',
+      default: 2_048_000,
+      min: 1,
+      unit: 'bytes',
+    }),
+    'sink.serializer.compressionCodec': choice(codecNames, {
+      doc: 'avro_event: compression of blocks.',
+      default: 'null',
+      differs: 'snappy, bzip2 and xz are not supported.',
+    }),
+    'sink.batchSize': int({ doc: 'Most events of one transaction.', default: 100, min: 1, unit: 'events' }),
+  },
+  check(options, say) {
+    for (const key of ['sink.pathManager.prefix', 'sink.pathManager.extension'] as const)
+      if (options[key].includes('/'))
+        say.error(key, 'is part of a file name and holds a slash', 'write it without one')
+  },
+  batchSize: options => options['sink.batchSize'],
+  create(options, context) {
+    const { clock, random } = context.system
+    const names = fileNames(
+      {
+        manager: options['sink.pathManager'],
+        prefix: options['sink.pathManager.prefix'],
+        extension: options['sink.pathManager.extension'],
+      },
+      clock.now(),
+    )
+    return new FileRollSink({
+      directory: options['sink.directory'],
+      rollIntervalMs: options['sink.rollInterval'] * 1000,
+      batchSize: options['sink.batchSize'],
+      nextName: () => names(clock.now()),
+      newSerializer: () =>
+        makeSerializer(
+          options['sink.serializer'],
+          {
+            appendNewline: options['sink.serializer.appendNewline'],
+            syncIntervalBytes: options['sink.serializer.syncIntervalBytes'],
+            compressionCodec: options['sink.serializer.compressionCodec'],
+          },
+          random,
+        ),
+      context,
+    })
+  },
+})
+
+interface Parts {
+  readonly directory: string
+  readonly rollIntervalMs: number
+  readonly batchSize: number
+  readonly nextName: () => string
+  readonly newSerializer: () => Serializer
+  readonly context: CountedContext
+}
+
+interface OpenFile {
+  readonly file: DiskFile
+  readonly serializer: Serializer
+  readonly timer: Timer | null
+  /** Where the next batch goes: the end of what is synced. */
+  position: number
+}
+
+interface Delivery {
+  readonly events: readonly Event[]
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+class FileRollSink implements Sink {
+  readonly batchSize: number
+  readonly window = batchesUnderWay
+  readonly #parts: Parts
+  #open: OpenFile | null = null
+  #queue: Delivery[] = []
+  #rollDue = false
+  #working = false
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(parts: Parts) {
+    this.batchSize = parts.batchSize
+    this.#parts = parts
+  }
+
+  async start(): Promise<void> {
+    const { directory, context } = this.#parts
+    await context.system.disk.list(directory).catch((error: unknown) => {
+      throw new Fault('DISK', `sink.directory ${directory} cannot be used: ${reasonOf(error)}`, {
+        cause: error,
+      })
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.#rollDue = true
+    await this.#begin()
+  }
+
+  deliver(events: readonly Event[]): Promise<void> {
+    this.#parts.context.counters.add('EventDrainAttemptCount', events.length)
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ events, resolve, reject })
+      void this.#begin()
+    })
+  }
+
+  /** Works until nothing is left to do; one worker at a time. */
+  #begin(): Promise<void> {
+    if (!this.#working) {
+      this.#working = true
+      this.#work = this.#run()
+    }
+    return this.#work
+  }
+
+  async #run(): Promise<void> {
+    const { counters, log } = this.#parts.context
+    while (this.#queue.length > 0 || this.#rollDue) {
+      if (this.#rollDue) {
+        this.#rollDue = false
+        await this.#close()
+      }
+      const group = this.#queue
+      this.#queue = []
+      if (group.length === 0) continue
+      try {
+        await this.#write(group.map(one => one.events))
+      } catch (error) {
+        counters.add('EventWriteFail')
+        // Those that came meanwhile fail as well: the order must hold when they come again.
+        for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(error)
+        log.debug(`writing failed: ${messageOf(error)}`)
+        continue
+      }
+      for (const { events, resolve } of group) {
+        counters.add('EventDrainSuccessCount', events.length)
+        resolve()
+      }
+    }
+    this.#working = false
+  }
+
+  async #write(batches: readonly (readonly Event[])[]): Promise<void> {
+    const open = (this.#open ??= await this.#create())
+    const { file, serializer, position } = open
+    const parts = batches.map(events => serializer.encode(events))
+    const bytes = Buffer.concat(position === 0 ? [serializer.head, ...parts] : parts)
+    try {
+      await file.write(bytes, position)
+    } catch (error) {
+      // The next try writes over what is left of this one; cut off, so that no reader sees half an event.
+      await file.truncate(position).catch(() => {})
+      throw faultOf(error, `cannot write to ${file.path}`)
+    }
+    try {
+      await file.sync()
+    } catch (error) {
+      // After a failed sync nobody knows what the file holds beyond this point: go on in another.
+      await file.truncate(position).catch(() => {})
+      await this.#close()
+      throw faultOf(error, `cannot sync ${file.path}`)
+    }
+    open.position = position + bytes.length
+  }
+
+  /** A new file under the next name that is free. */
+  async #create(): Promise<OpenFile> {
+    const { directory, rollIntervalMs, nextName, newSerializer, context } = this.#parts
+    const { disk, clock } = context.system
+    for (;;) {
+      const path = join(directory, nextName())
+      try {
+        const file = await disk.open(path, 'create')
+        await disk.syncDirectory(directory)
+        context.counters.add('ConnectionCreatedCount')
+        const roll = () => {
+          this.#rollDue = true
+          void this.#begin()
+        }
+        const timer = rollIntervalMs === 0 ? null : clock.after(rollIntervalMs, roll, { background: true })
+        return { file, serializer: newSerializer(), timer, position: 0 }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue
+        context.counters.add('ConnectionFailedCount')
+        throw faultOf(error, `cannot create ${path}`)
+      }
+    }
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open
+    this.#open = null
+    if (open === null) return
+    open.timer?.cancel()
+    await open.file.close().catch((error: unknown) => {
+      this.#parts.context.log.warn(`closing ${open.file.path}: ${messageOf(error)}`)
+    })
+    this.#parts.context.counters.add('ConnectionClosedCount')
+  }
+}
+
+function reasonOf(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      return 'it does not exist'
+    case 'ENOTDIR':
+      return 'it is not a directory'
+    case 'EACCES':
+      return 'no right to read it'
+    default:
+      return messageOf(error)
+  }
+}
+
+function faultOf(error: unknown, what: string): Fault {
+  const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
+  return new Fault(full ? 'DISK_FULL' : 'DISK', `${what}: ${messageOf(error)}`, { cause: error })
+}
