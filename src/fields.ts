@@ -145,7 +145,11 @@ export function regex<const C extends Common<RegExp> & { flags?: string }>(
   })
 }
 
-/** Every key below the option's name: `kafka.consumer` gives {"max.poll.records": "10"} for kafka.consumer.max.poll.records. */
+/**
+ * Every key below the option's name: `kafka.consumer` gives {"max.poll.records": "10"} for
+ * kafka.consumer.max.poll.records. Where there is an option of the same name, a dot ends the prefix's:
+ * `serializers.` stands beside `serializers`.
+ */
 export function prefix<const C extends Common<Readonly<Record<string, string>>>>(
   about: C,
 ): Field<Readonly<Record<string, string>>, true> {

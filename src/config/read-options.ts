@@ -52,9 +52,11 @@ export function readOptions(
   for (const [name, field] of Object.entries(definition.options)) {
     if (field.kind === 'prefix') {
       const values: Record<string, string> = {}
+      // A name that ends with the dot itself stands beside an option of the same name without it.
+      const start = name.endsWith('.') ? name : `${name}.`
       for (const [key, setting] of given)
-        if (key.startsWith(`${name}.`)) {
-          values[key.slice(name.length + 1)] = setting.value
+        if (key.startsWith(start)) {
+          values[key.slice(start.length)] = setting.value
           seen.add(key)
         }
       options[name] = values
