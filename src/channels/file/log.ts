@@ -131,25 +131,34 @@ export class Log {
     this.#wake()
   }
 
-  /** Ends what was begun, marks the log as stopped cleanly, and closes. */
+  /** Ends what was begun and what still comes meanwhile, marks the log as stopped cleanly, and closes. */
   async close(): Promise<void> {
-    while (this.#running !== null) await this.#running
-    this.#closed = true
-    if (this.#failed === null) {
-      try {
-        if (this.#written > this.#durable) await this.#file.sync()
-        this.#durable = this.#written
-        if (this.#written + entryHeaderBytes <= this.#size) {
-          const entry = encodeStop()
-          this.#place(entry, this.#nextNumber)
-          await this.#file.write(entry, this.#written)
-          await this.#file.sync()
-        }
-      } catch (error) {
-        this.#parts.log.error(`closing the log of channel ${this.#parts.channel} failed: ${messageOf(error)}`)
+    try {
+      for (let marked = false; !marked || this.#puts.length > 0 || this.#takes.length > 0;) {
+        this.#wake()
+        await this.#running
+        if (this.#failed === null) await this.#mark()
+        marked = true
       }
+    } catch (error) {
+      this.#parts.log.error(`closing the log of channel ${this.#parts.channel} failed: ${messageOf(error)}`)
     }
+    this.#closed = true
+    this.#refuse(this.#failed ?? this.#closedFault())
     await this.#file.close().catch(() => {})
+  }
+
+  /** A segment that ends with the mark is durable to its end: whatever is invalid in it is damage. */
+  async #mark(): Promise<void> {
+    if (this.#written > this.#durable) await this.#file.sync()
+    this.#durable = this.#written
+    if (this.#written + entryHeaderBytes > this.#size) return
+    const entry = encodeStop()
+    this.#placeAt(entry, this.#written, this.#nextNumber)
+    await this.#file.write(entry, this.#written)
+    await this.#file.sync()
+    this.#written += entry.length
+    this.#durable = this.#written
   }
 
   #wake(): void {
@@ -296,16 +305,7 @@ export class Log {
       `channel ${channel} could not write its log (${where}): ${messageOf(error)}`,
       { cause: error },
     )
-    const refuse = (): void => {
-      const { puts, takes } = this.#underWay
-      this.#underWay = { puts: [], takes: [] }
-      for (const { put } of puts) put.reject(fault)
-      for (const take of takes) take.reject(fault)
-      for (const put of this.#puts.splice(0)) put.reject(fault)
-      for (const take of this.#takes.splice(0)) take.reject(fault)
-      this.#syncDue = false
-    }
-    refuse()
+    this.#refuse(fault)
     const now = system.clock.monotonic()
     const again = now - this.#failedAt < secondFailureMs
     this.#failedAt = now
@@ -320,13 +320,19 @@ export class Log {
         log.error(`opening a new segment for channel ${channel} failed as well: ${messageOf(second)}`)
       }
     this.#failed = fault
-    refuse()
+    this.#refuse(fault)
     log.error(`${fault.message}. The channel stays failed until the agent is started again`)
     this.#parts.onFailed(fault.message)
   }
 
-  #place(entry: Buffer, first: number): void {
-    this.#placeAt(entry, this.#written, first)
+  #refuse(fault: Fault): void {
+    const { puts, takes } = this.#underWay
+    this.#underWay = { puts: [], takes: [] }
+    for (const { put } of puts) put.reject(fault)
+    for (const take of takes) take.reject(fault)
+    for (const put of this.#puts.splice(0)) put.reject(fault)
+    for (const take of this.#takes.splice(0)) take.reject(fault)
+    this.#syncDue = false
   }
 
   #placeAt(entry: Buffer, position: number, first: number): void {

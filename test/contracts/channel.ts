@@ -1,0 +1,391 @@
+// What every channel must do, as tests: each channel runs them with channels of its own making.
+// The model test compares random puts, takes, commits, rollbacks (and restarts, where events outlive the
+// channel) with a plain list.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Batch, Channel } from '../../src/component.ts'
+import { Fault, type FaultCode } from '../../src/errors.ts'
+import { Event } from '../../src/event.ts'
+import type { TestContext } from '../context.ts'
+
+export interface ChannelLimits {
+  readonly capacity: number
+  readonly transactionCapacity: number
+}
+
+/** Channels over one place: the next one finds what the one before left, where the channel is durable. */
+export interface ChannelHome {
+  open(limits: ChannelLimits): { channel: Channel; context: TestContext }
+  remove(): Promise<void>
+}
+
+const never = new AbortController().signal
+
+export function eventOf(text: string): Event {
+  return Event.of({ n: text }, text)
+}
+
+export function eventsOf(from: number, count: number): Event[] {
+  return Array.from({ length: count }, (_, index) => eventOf(String(from + index)))
+}
+
+export function textsOf(batch: Batch | null): string[] {
+  assert.ok(batch !== null)
+  return batch.events.map(event => {
+    assert.equal(event.headers.get('n'), event.body.toString())
+    return event.body.toString()
+  })
+}
+
+export function rejectsWith(code: FaultCode, promise: Promise<unknown>, pattern?: RegExp): Promise<void> {
+  return assert.rejects(promise, error => {
+    assert.ok(error instanceof Fault, String(error))
+    assert.equal(error.code, code)
+    if (pattern !== undefined) assert.match(error.message, pattern)
+    return true
+  })
+}
+
+function numbers(from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => String(from + index))
+}
+
+/** Whether the promise has settled after everything that can run now has run. */
+async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  const nothing = Symbol('pending')
+  const later = new Promise(resolve => setImmediate(() => resolve(nothing)))
+  return (await Promise.race([promise.catch(() => null), later])) === nothing
+}
+
+export function testChannel(
+  name: string,
+  home: () => Promise<ChannelHome>,
+  { durable }: { durable: boolean },
+): void {
+  const run = async (
+    limits: ChannelLimits,
+    body: (channel: Channel, context: TestContext) => Promise<void>,
+  ): Promise<void> => {
+    const place = await home()
+    const { channel, context } = place.open(limits)
+    await channel.start()
+    try {
+      await body(channel, context)
+    } finally {
+      await channel.stop()
+      await place.remove()
+    }
+  }
+  const usual = { capacity: 100, transactionCapacity: 50 }
+
+  describe(`${name} channel: the contract`, () => {
+    it('gives events first in, first out, headers and bodies unchanged', () =>
+      run(usual, async channel => {
+        await channel.put(eventsOf(0, 3))
+        await channel.put([Event.of({ n: '', é: 'ü€😀' }, '')])
+        await channel.put(eventsOf(4, 2))
+        const first = await channel.take({ events: 4 }, never)
+        assert.deepEqual(
+          first!.events.slice(0, 3).map(event => event.body.toString()),
+          ['0', '1', '2'],
+        )
+        assert.deepEqual(
+          [...first!.events[3]!.headers],
+          [
+            ['n', ''],
+            ['é', 'ü€😀'],
+          ],
+        )
+        assert.equal(first!.events[3]!.body.length, 0)
+        assert.deepEqual(textsOf(await channel.take({ events: 9 }, never)), ['4', '5'])
+      }))
+
+    it('keeps puts in the order in which they were called', () =>
+      run(usual, async channel => {
+        await Promise.all([
+          channel.put(eventsOf(0, 5)),
+          channel.put(eventsOf(5, 1)),
+          channel.put(eventsOf(6, 20)),
+        ])
+        assert.deepEqual(textsOf(await channel.take({ events: 50 }, never)), numbers(0, 26))
+      }))
+
+    it('counts events of open takes in its size, and only a commit makes room', () =>
+      run({ capacity: 5, transactionCapacity: 5 }, async channel => {
+        await channel.put(eventsOf(0, 5))
+        assert.equal(channel.size, 5)
+        const batch = await channel.take({ events: 2 }, never)
+        assert.equal(channel.size, 5)
+        await rejectsWith('CHANNEL_FULL', channel.put(eventsOf(5, 1), { patienceMs: 0 }))
+        const waiting = channel.put(eventsOf(5, 2), { patienceMs: Infinity })
+        assert.ok(await isPending(waiting))
+        await batch!.commit()
+        await waiting
+        assert.equal(channel.size, 5)
+        assert.deepEqual(textsOf(await channel.take({ events: 9 }, never)), ['2', '3', '4', '5', '6'])
+      }))
+
+    it('takes all events of a put or none', () =>
+      run({ capacity: 5, transactionCapacity: 5 }, async channel => {
+        await channel.put(eventsOf(0, 3))
+        await rejectsWith('CHANNEL_FULL', channel.put(eventsOf(3, 3), { patienceMs: 0 }), /3 of 5 events/)
+        assert.equal(channel.size, 3)
+        await channel.put(eventsOf(3, 2), { patienceMs: 0 })
+        assert.deepEqual(textsOf(await channel.take({ events: 9 }, never)), numbers(0, 5))
+      }))
+
+    it('holds back later puts while one waits for room', () =>
+      run({ capacity: 4, transactionCapacity: 4 }, async channel => {
+        await channel.put(eventsOf(0, 3))
+        const large = channel.put(eventsOf(3, 3), { patienceMs: Infinity })
+        const small = channel.put(eventsOf(6, 1), { patienceMs: Infinity })
+        assert.ok(await isPending(small))
+        const batch = await channel.take({ events: 2 }, never)
+        await batch!.commit()
+        await large
+        assert.ok(await isPending(small))
+        const more = await channel.take({ events: 4 }, never)
+        assert.deepEqual(textsOf(more), ['2', '3', '4', '5'])
+        await more!.commit()
+        await small
+        assert.deepEqual(textsOf(await channel.take({ events: 4 }, never)), ['6'])
+      }))
+
+    it('gives up after the patience with CHANNEL_FULL and lets the next in', () =>
+      run({ capacity: 4, transactionCapacity: 4 }, async channel => {
+        await channel.put(eventsOf(0, 3))
+        const large = channel.put(eventsOf(3, 3), { patienceMs: 20 })
+        const small = channel.put(eventsOf(6, 1), { patienceMs: Infinity })
+        await rejectsWith('CHANNEL_FULL', large, /no room for 3 events within 0.02 s/)
+        await small
+        assert.deepEqual(textsOf(await channel.take({ events: 4 }, never)), ['0', '1', '2', '6'])
+      }))
+
+    it('ends a waiting put with STOPPED when its signal is aborted', () =>
+      run({ capacity: 1, transactionCapacity: 1 }, async channel => {
+        await channel.put(eventsOf(0, 1))
+        const stop = new AbortController()
+        const waiting = channel.put(eventsOf(1, 1), { patienceMs: Infinity, signal: stop.signal })
+        assert.ok(await isPending(waiting))
+        stop.abort()
+        await rejectsWith('STOPPED', waiting)
+        await rejectsWith('STOPPED', channel.put(eventsOf(1, 1), { signal: stop.signal }))
+        assert.equal(channel.size, 1)
+      }))
+
+    it('refuses more events than a transaction holds', () =>
+      run({ capacity: 10, transactionCapacity: 3 }, async channel => {
+        await rejectsWith('TRANSACTION_TOO_LARGE', channel.put(eventsOf(0, 4)), /4 events .* holds 3/)
+        await channel.put(eventsOf(0, 3))
+        await channel.put([])
+        assert.equal(channel.size, 3)
+        await channel.put(eventsOf(3, 3))
+        assert.equal((await channel.take({ events: 100 }, never))!.events.length, 3)
+      }))
+
+    it('has a take wait for the first event and wakes it at once', () =>
+      run(usual, async channel => {
+        const first = channel.take({ events: 10 }, never)
+        const second = channel.take({ events: 10 }, never)
+        assert.ok(await isPending(first))
+        await channel.put(eventsOf(0, 2))
+        assert.deepEqual(textsOf(await first), ['0', '1'])
+        assert.ok(await isPending(second))
+        await channel.put(eventsOf(2, 1))
+        assert.deepEqual(textsOf(await second), ['2'])
+      }))
+
+    it('ends a waiting take with null when its signal is aborted', () =>
+      run(usual, async channel => {
+        const stop = new AbortController()
+        const waiting = channel.take({ events: 1 }, stop.signal)
+        assert.ok(await isPending(waiting))
+        stop.abort()
+        assert.equal(await waiting, null)
+        assert.equal(await channel.take({ events: 1 }, stop.signal), null)
+        await channel.put(eventsOf(0, 1))
+        assert.deepEqual(textsOf(await channel.take({ events: 1 }, never)), ['0'])
+      }))
+
+    it('bounds a take by bytes, but never below one event', () =>
+      run(usual, async channel => {
+        const events = eventsOf(0, 5)
+        const { size } = events[0]!
+        await channel.put(events)
+        assert.equal((await channel.take({ events: 9, bytes: 1 }, never))!.events.length, 1)
+        const two = await channel.take({ events: 9, bytes: size * 2 }, never)
+        assert.deepEqual(textsOf(two), ['1', '2'])
+        await two!.rollback()
+        assert.deepEqual(textsOf(await channel.take({ events: 9, bytes: size * 3 - 1 }, never)), ['1', '2'])
+      }))
+
+    it('returns a rolled-back batch to the head, in order', () =>
+      run(usual, async channel => {
+        await channel.put(eventsOf(0, 10))
+        const batch = await channel.take({ events: 4 }, never)
+        await batch!.rollback()
+        assert.equal(channel.size, 10)
+        assert.deepEqual(textsOf(await channel.take({ events: 2 }, never)), ['0', '1'])
+        assert.deepEqual(textsOf(await channel.take({ events: 20 }, never)).slice(0, 2), ['2', '3'])
+      }))
+
+    it('keeps the order when several open batches are rolled back, whichever goes first', () =>
+      run(usual, async channel => {
+        await channel.put(eventsOf(0, 12))
+        const open: Batch[] = []
+        for (let index = 0; index < 4; index++) open.push((await channel.take({ events: 3 }, never))!)
+        for (const index of [3, 2]) await open[index]!.rollback()
+        for (const index of [0, 1]) await open[index]!.rollback()
+        assert.deepEqual(textsOf(await channel.take({ events: 50 }, never)), numbers(0, 12))
+      }))
+
+    it('serves competing takers each event once', () =>
+      run({ capacity: 1000, transactionCapacity: 100 }, async channel => {
+        const seen: string[] = []
+        const stop = new AbortController()
+        const taker = async (often: number): Promise<void> => {
+          for (let turn = 0; ; turn++) {
+            const batch = await channel.take({ events: 7 }, stop.signal)
+            if (batch === null) return
+            if (turn % often === 0) await batch.rollback()
+            else {
+              await batch.commit()
+              seen.push(...textsOf(batch))
+              if (seen.length >= 500) stop.abort()
+            }
+          }
+        }
+        const takers = [taker(2), taker(3), taker(5)]
+        for (let at = 0; at < 500; at += 20) await channel.put(eventsOf(at, 20))
+        await Promise.all(takers)
+        assert.deepEqual(
+          seen.map(Number).sort((a, b) => a - b),
+          numbers(0, 500).map(Number),
+        )
+        assert.equal(channel.size, 0)
+      }))
+
+    it('refuses a second end of a batch', () =>
+      run(usual, async channel => {
+        await channel.put(eventsOf(0, 1))
+        const batch = await channel.take({ events: 1 }, never)
+        await batch!.commit()
+        await assert.rejects(batch!.commit())
+        await assert.rejects(batch!.rollback())
+        assert.equal(channel.size, 0)
+      }))
+
+    it('ends waiting puts and takes with CHANNEL_CLOSED when it stops, and refuses new ones', async () => {
+      const place = await home()
+      const { channel } = place.open({ capacity: 1, transactionCapacity: 1 })
+      await channel.start()
+      await channel.put(eventsOf(0, 1))
+      const batch = await channel.take({ events: 1 }, never)
+      const put = channel.put(eventsOf(1, 1), { patienceMs: Infinity })
+      const take = channel.take({ events: 1 }, never)
+      assert.ok(await isPending(put))
+      assert.ok(await isPending(take))
+      const stopped = channel.stop()
+      const commit = batch!.commit()
+      await rejectsWith('CHANNEL_CLOSED', put)
+      await rejectsWith('CHANNEL_CLOSED', take)
+      await commit
+      await stopped
+      assert.equal(channel.size, 0)
+      await rejectsWith('CHANNEL_CLOSED', channel.put(eventsOf(2, 1)))
+      await rejectsWith('CHANNEL_CLOSED', channel.take({ events: 1 }, never))
+      await place.remove()
+    })
+
+    it("moves the counters as Flume's channels do", () =>
+      run({ capacity: 5, transactionCapacity: 5 }, async (channel, { counters }) => {
+        await channel.put(eventsOf(0, 3))
+        await rejectsWith('CHANNEL_FULL', channel.put(eventsOf(3, 3), { patienceMs: 0 }))
+        const batch = await channel.take({ events: 2 }, never)
+        assert.equal(counters.get('ChannelSize'), 3)
+        await batch!.rollback()
+        await (await channel.take({ events: 2 }, never))!.commit()
+        const values = Object.fromEntries(counters.values)
+        assert.equal(values['ChannelCapacity'], 5)
+        assert.equal(values['ChannelSize'], 1)
+        assert.equal(values['EventPutAttemptCount'], 6)
+        assert.equal(values['EventPutSuccessCount'], 3)
+        assert.equal(values['EventTakeAttemptCount'], 4)
+        assert.equal(values['EventTakeSuccessCount'], 2)
+      }))
+
+    it('does what a plain list does, whatever is done to it', async () => {
+      type Step =
+        | { do: 'put'; count: number }
+        | { do: 'take'; events: number }
+        | { do: 'commit' | 'rollback'; which: number }
+        | { do: 'restart' }
+      const step: fc.Arbitrary<Step> = fc.oneof(
+        {
+          weight: 4,
+          arbitrary: fc.record({ do: fc.constant('put' as const), count: fc.integer({ min: 1, max: 8 }) }),
+        },
+        {
+          weight: 4,
+          arbitrary: fc.record({ do: fc.constant('take' as const), events: fc.integer({ min: 1, max: 8 }) }),
+        },
+        { weight: 3, arbitrary: fc.record({ do: fc.constant('commit' as const), which: fc.nat(5) }) },
+        { weight: 2, arbitrary: fc.record({ do: fc.constant('rollback' as const), which: fc.nat(5) }) },
+        ...(durable ? [{ weight: 1, arbitrary: fc.constant({ do: 'restart' as const }) }] : []),
+      )
+      const limits = { capacity: 20, transactionCapacity: 6 }
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 60 }), async steps => {
+          const place = await home()
+          let { channel } = place.open(limits)
+          await channel.start()
+          let waiting: number[] = []
+          let open: { batch: Batch; numbers: number[] }[] = []
+          let next = 0
+          const inside = () => waiting.length + open.reduce((sum, one) => sum + one.numbers.length, 0)
+          const giveBack = (numbers: readonly number[]) =>
+            (waiting = [...waiting, ...numbers].sort((a, b) => a - b))
+          try {
+            for (const one of steps) {
+              if (one.do === 'put') {
+                const put = channel.put(eventsOf(next, one.count), { patienceMs: 0 })
+                if (one.count > limits.transactionCapacity) await rejectsWith('TRANSACTION_TOO_LARGE', put)
+                else if (inside() + one.count > limits.capacity) await rejectsWith('CHANNEL_FULL', put)
+                else {
+                  await put
+                  for (let index = 0; index < one.count; index++) waiting.push(next++)
+                }
+              } else if (one.do === 'take') {
+                if (waiting.length === 0) continue
+                const batch = (await channel.take({ events: one.events }, never))!
+                const numbers = textsOf(batch).map(Number)
+                const most = Math.min(one.events, limits.transactionCapacity)
+                assert.ok(numbers.length >= 1 && numbers.length <= most)
+                assert.deepEqual(numbers, waiting.slice(0, numbers.length))
+                waiting = waiting.slice(numbers.length)
+                open.push({ batch, numbers })
+              } else if (one.do === 'restart') {
+                await channel.stop()
+                for (const { numbers } of open) giveBack(numbers)
+                open = []
+                ;({ channel } = place.open(limits))
+                await channel.start()
+              } else {
+                const [ended] = open.splice(one.which % Math.max(1, open.length), 1)
+                if (ended === undefined) continue
+                await ended.batch[one.do]()
+                if (one.do === 'rollback') giveBack(ended.numbers)
+              }
+              assert.equal(channel.size, inside())
+            }
+          } finally {
+            await channel.stop()
+            await place.remove()
+          }
+        }),
+        { numRuns: process.env['MILLRACE_DEEP'] === undefined ? 100 : 2000 },
+      )
+    })
+  })
+}
