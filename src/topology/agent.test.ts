@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KeptLog } from '../../test/context.ts'
+import { memoryChannel } from '../channels/memory.ts'
+import {
+  defineChannel,
+  defineSelector,
+  defineSink,
+  defineSource,
+  type CatalogueEntry,
+  type SourceContext,
+} from '../component.ts'
+import type { AgentConfig, ComponentConfig, Setting } from '../config/agent-config.ts'
+import { Fault } from '../errors.ts'
+import { Event } from '../event.ts'
+import { int, text } from '../fields.ts'
+import { realSystem } from '../system/system.ts'
+import { Agent, StartFailure } from './agent.ts'
+import { buildTopology } from './build-topology.ts'
+import type { Topology } from './topology.ts'
+
+/** What the components of these tests did, in order; and the way into their source. */
+interface Stage {
+  readonly did: string[]
+  readonly sources: Map<string, SourceContext>
+  readonly delivered: string[]
+  readonly catalogue: readonly CatalogueEntry[]
+}
+
+function stage(): Stage {
+  const did: string[] = []
+  const sources = new Map<string, SourceContext>()
+  const delivered: string[] = []
+  const doc = 'for the test'
+  const source = defineSource({
+    type: 'hand',
+    aliases: [],
+    summary: doc,
+    options: { label: text({ doc, default: '' }), batchSize: int({ doc, default: 1 }) },
+    batchSize: options => options.batchSize,
+    create: (_, context) => {
+      sources.set(context.name, context)
+      return {
+        start: async () => void did.push(`start source ${context.name}`),
+        stop: async () => void did.push(`stop source ${context.name}`),
+      }
+    },
+  })
+  const sink = defineSink({
+    type: 'keep',
+    aliases: [],
+    summary: doc,
+    options: { label: text({ doc, default: '' }) },
+    create: (_, { name }) => ({
+      batchSize: 100,
+      start: async () => void did.push(`start sink ${name}`),
+      stop: async () => void did.push(`stop sink ${name}`),
+      deliver: async events => void delivered.push(...events.map(event => event.body.toString())),
+    }),
+  })
+  const locked = defineChannel({
+    type: 'locked',
+    aliases: [],
+    summary: doc,
+    options: { directory: text({ doc, required: true }) },
+    claims: options => [`directory ${options.directory}`],
+    create: (options, context) =>
+      Object.assign(memoryChannel.create({ capacity: 10, transactionCapacity: 10 } as never, context), {
+        start: async () => {
+          if (options.directory === '/taken')
+            throw new Fault('DIRECTORY_IN_USE', '/taken is in use by process 1')
+          did.push(`start channel ${context.name}`)
+        },
+        stop: async () => void did.push(`stop channel ${context.name}`),
+      }),
+  })
+  const all = defineSelector({
+    type: 'replicating',
+    aliases: [],
+    summary: doc,
+    options: {},
+    create: (_, { channels }) => ({ select: () => ({ required: channels, optional: [] }) }),
+  })
+  const entry = (kind: CatalogueEntry['kind'], name: string, definition: unknown) =>
+    ({ kind, names: [name], load: async () => definition }) as CatalogueEntry
+  const catalogue = [
+    entry('source', 'hand', source),
+    entry('sink', 'keep', sink),
+    entry('channel', 'memory', memoryChannel),
+    entry('channel', 'locked', locked),
+    entry('selector', 'replicating', all),
+  ]
+  return { did, sources, delivered, catalogue }
+}
+
+function component(name: string, type: string, given: Record<string, string> = {}): ComponentConfig {
+  const place = { file: 'test.conf', line: 1 }
+  const setting = (key: string, value: string): Setting => ({ key, value, place })
+  const settings = new Map([['type', setting('type', type)]])
+  for (const [key, value] of Object.entries(given)) settings.set(key, setting(key, value))
+  return { name, place, type: settings.get('type')!, settings }
+}
+
+interface Plan {
+  sources?: Record<string, { channels?: string[]; given?: Record<string, string> }>
+  channels?: Record<string, { type?: string; given?: Record<string, string> }>
+  sinks?: Record<string, { channel?: string; given?: Record<string, string> }>
+}
+
+function configOf({ sources = { r1: {} }, channels = { c1: {} }, sinks = { k1: {} } }: Plan): AgentConfig {
+  return {
+    name: 'a1',
+    sources: Object.entries(sources).map(([name, { channels: to = ['c1'], given }]) => ({
+      ...component(name, 'hand', given),
+      channels: to,
+      interceptors: [],
+      selector: component(`${name}.selector`, 'replicating'),
+    })),
+    channels: Object.entries(channels).map(([name, { type = 'memory', given }]) =>
+      component(name, type, given),
+    ),
+    sinks: Object.entries(sinks).map(([name, { channel = 'c1', given }]) => ({
+      ...component(name, 'keep', given),
+      channel,
+    })),
+    sinkGroups: [],
+  }
+}
+
+async function topologyOf({ catalogue }: Stage, plan: Plan): Promise<Topology> {
+  const built = await buildTopology(configOf(plan), { catalogue, surroundings: { home: '/nowhere' } })
+  assert.deepEqual(built.problems, [])
+  return built.topology!
+}
+
+function agentOf(topology: Topology) {
+  const log = new KeptLog()
+  const agent = new Agent(topology, {
+    agent: 'a1',
+    system: realSystem,
+    log,
+    home: '/nowhere',
+    logRawData: false,
+    systemProperties: new Map(),
+  })
+  return { agent, log }
+}
+
+test('starts channels, sinks, sources; stops sources, sinks, channels', async () => {
+  const on = stage()
+  const plan = { channels: { c1: { type: 'locked', given: { directory: '/a' } } } }
+  const { agent } = agentOf(await topologyOf(on, plan))
+  await agent.start()
+  await agent.stop()
+  assert.deepEqual(on.did, [
+    'start channel c1',
+    'start sink k1',
+    'start source r1',
+    'stop source r1',
+    'stop sink k1',
+    'stop channel c1',
+  ])
+})
+
+test('a channel that cannot open ends the start with its reason, and nothing runs', async () => {
+  const on = stage()
+  const channels = { c1: {}, c2: { type: 'locked', given: { directory: '/taken' } } }
+  const { agent } = agentOf(await topologyOf(on, { channels, sources: { r1: { channels: ['c1', 'c2'] } } }))
+  await assert.rejects(agent.start(), (error: unknown) => {
+    assert.ok(error instanceof StartFailure)
+    assert.match(error.problems[0]!.problem, /channel c2 cannot start: \/taken is in use by process 1/)
+    return true
+  })
+  assert.deepEqual(
+    on.did.filter(line => line.startsWith('start')),
+    [],
+  )
+})
+
+test('stopping empties channels that live in memory', async () => {
+  const on = stage()
+  const { agent } = agentOf(await topologyOf(on, {}))
+  await agent.start()
+  const { processor } = on.sources.get('r1')!
+  for (let index = 0; index < 50; index++) await processor.process([Event.of({}, String(index))])
+  await agent.stop()
+  assert.deepEqual(
+    on.delivered,
+    Array.from({ length: 50 }, (_, index) => String(index)),
+  )
+})
+
+test('a reload restarts only what changed', async () => {
+  const on = stage()
+  const before: Plan = { sources: { r1: {}, r2: {} }, sinks: { k1: {} } }
+  const { agent } = agentOf(await topologyOf(on, before))
+  await agent.start()
+  on.did.length = 0
+  await agent.reload(
+    await topologyOf(on, { ...before, sources: { r1: {}, r2: { given: { label: 'new' } } } }),
+  )
+  assert.deepEqual(on.did, ['stop source r2', 'start source r2'])
+  on.did.length = 0
+  await agent.reload(
+    await topologyOf(on, { sources: { r1: {}, r2: { given: { label: 'new' } } }, sinks: { k1: {}, k2: {} } }),
+  )
+  assert.deepEqual(on.did, ['start sink k2'])
+  await agent.stop()
+})
+
+test('a memory channel that grows in a reload keeps its events, and its neighbours keep running', async () => {
+  const on = stage()
+  const plan: Plan = { sinks: {} }
+  const { agent } = agentOf(await topologyOf(on, plan))
+  await agent.start()
+  await on.sources.get('r1')!.processor.process([Event.of({}, 'a')])
+  on.did.length = 0
+  await agent.reload(await topologyOf(on, { ...plan, channels: { c1: { given: { capacity: '500' } } } }))
+  assert.deepEqual(on.did, [])
+  const [channel] = [...agent.counters()].filter(counters => counters.kind === 'CHANNEL')
+  assert.equal(channel!.get('ChannelSize'), 1)
+  assert.equal(channel!.get('ChannelCapacity'), 500)
+  await agent.stop()
+})
+
+test('a reload whose new part cannot start leaves the old topology running', async () => {
+  const on = stage()
+  const { agent } = agentOf(await topologyOf(on, {}))
+  await agent.start()
+  const next = await topologyOf(on, {
+    channels: { c1: {}, c2: { type: 'locked', given: { directory: '/taken' } } },
+    sources: { r1: { channels: ['c1', 'c2'] } },
+  })
+  await assert.rejects(agent.reload(next), StartFailure)
+  await on.sources.get('r1')!.processor.process([Event.of({}, 'still here')])
+  await agent.stop()
+  assert.deepEqual(on.delivered, ['still here'])
+})
+
+test('two components that claim the same place, and a batch larger than a transaction, are problems', async () => {
+  const { catalogue } = stage()
+  const config = configOf({
+    channels: {
+      c1: { given: { transactionCapacity: '10' } },
+      c2: { type: 'locked', given: { directory: '/a' } },
+      c3: { type: 'locked', given: { directory: '/a' } },
+    },
+    sources: { r1: { channels: ['c1', 'c2', 'c3'], given: { batchSize: '20' } } },
+  })
+  const { topology, problems } = await buildTopology(config, {
+    catalogue,
+    surroundings: { home: '/nowhere' },
+  })
+  assert.equal(topology, undefined)
+  const text = problems.map(one => `${one.problem}. ${one.fix}`).join('\n')
+  assert.match(text, /source r1 moves up to 20 events at once, but a transaction of channel c1 holds 10/)
+  assert.match(text, /channel c3 and channel c2 both use directory \/a/)
+})

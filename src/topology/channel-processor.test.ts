@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { contextFor, KeptLog, optionsFor } from '../../test/context.ts'
+import { memoryChannel } from '../channels/memory.ts'
+import type { Channel, Interceptor, PutOptions } from '../component.ts'
+import { Fault } from '../errors.ts'
+import { Event } from '../event.ts'
+import { realClock } from '../system/clock.ts'
+import { SourceChannelProcessor } from './channel-processor.ts'
+
+const never = new AbortController().signal
+
+async function openChannel(name: string, capacity = 1000): Promise<Channel> {
+  const context = contextFor('CHANNEL', name, memoryChannel.counters)
+  const channel = memoryChannel.create(
+    optionsFor(memoryChannel, { capacity, transactionCapacity: capacity, 'keep-alive': 0 }),
+    context,
+  )
+  await channel.start()
+  return channel
+}
+
+async function drain(channel: Channel): Promise<string[]> {
+  const out: string[] = []
+  while (channel.size > 0) {
+    const batch = await channel.take({ events: 100 }, never)
+    out.push(...batch!.events.map(event => event.body.toString()))
+    await batch!.commit()
+  }
+  return out
+}
+
+/** Appends to every body, so that a second run would show. */
+const marks: Interceptor = {
+  intercept(event) {
+    event.body = Buffer.concat([event.body, Buffer.from('+')])
+    return event
+  },
+}
+
+function processorOf(channels: Record<string, Channel>, select: { required: string[]; optional?: string[] }) {
+  const log = new KeptLog()
+  const processor = new SourceChannelProcessor({
+    interceptors: [marks],
+    selector: { select: () => ({ required: select.required, optional: select.optional ?? [] }) },
+    channels: new Map(Object.entries(channels)),
+    clock: realClock,
+    log,
+    setHealth() {},
+  })
+  return { processor, log }
+}
+
+/** The channel, but puts fail as the list says: one entry a call, null passes it on. */
+function failing(channel: Channel, faults: (Fault | null)[]): Channel {
+  return Object.assign(Object.create(channel) as Channel, {
+    put(events: readonly Event[], options?: PutOptions) {
+      const fault = faults.shift() ?? null
+      return fault === null ? channel.put(events, options) : Promise.reject(fault)
+    },
+  })
+}
+
+test('interceptors run once, however often the put is repeated', async () => {
+  const channel = await openChannel('c1')
+  const faults = Array.from({ length: 4 }, () => new Fault('CHANNEL_FAILED', 'for the test'))
+  const { processor } = processorOf({ c1: failing(channel, faults) }, { required: ['c1'] })
+  await processor.processUntilAccepted([Event.of({}, 'a')], never)
+  assert.deepEqual(await drain(channel), ['a+'])
+})
+
+test('puts under way keep their order when some fail and are repeated', async () => {
+  const channel = await openChannel('c1')
+  const fault = () => new Fault('CHANNEL_FAILED', 'for the test')
+  const { processor } = processorOf(
+    { c1: failing(channel, [null, fault(), fault(), fault()]) },
+    { required: ['c1'] },
+  )
+  await Promise.all(
+    ['a', 'b', 'c', 'd', 'e'].map(body => processor.processUntilAccepted([Event.of({}, body)], never)),
+  )
+  const order = await drain(channel)
+  assert.equal(order[0], 'a+')
+  assert.ok(
+    order.indexOf('b+') < order.indexOf('c+') && order.indexOf('c+') < order.indexOf('d+'),
+    order.join(),
+  )
+  assert.equal(order.length, 5)
+})
+
+test('a channel that has the events does not get them again while another is repeated', async () => {
+  const good = await openChannel('good')
+  const bad = await openChannel('bad')
+  const { processor } = processorOf(
+    { good, bad: failing(bad, [new Fault('CHANNEL_FAILED', 'for the test')]) },
+    { required: ['good', 'bad'] },
+  )
+  await processor.processUntilAccepted([Event.of({}, 'a')], never)
+  assert.deepEqual(await drain(good), ['a+'])
+  assert.deepEqual(await drain(bad), ['a+'])
+})
+
+test('process refuses at the first required channel that is full; those after it get nothing', async () => {
+  const first = await openChannel('first', 1)
+  const second = await openChannel('second')
+  const { processor } = processorOf({ first, second }, { required: ['first', 'second'] })
+  await processor.process([Event.of({}, 'a')])
+  await assert.rejects(
+    processor.process([Event.of({}, 'b')]),
+    (error: unknown) => error instanceof Fault && error.code === 'CHANNEL_FULL',
+  )
+  assert.deepEqual(await drain(second), ['a+'])
+})
+
+test('an optional channel that is full costs a warning, not the put', async () => {
+  const needed = await openChannel('needed')
+  const spare = await openChannel('spare', 1)
+  const { processor, log } = processorOf({ needed, spare }, { required: ['needed'], optional: ['spare'] })
+  await processor.process([Event.of({}, 'a')])
+  await processor.process([Event.of({}, 'b')])
+  assert.deepEqual(await drain(needed), ['a+', 'b+'])
+  assert.deepEqual(await drain(spare), ['a+'])
+  assert.match(log.lines.join('\n'), /WARN optional channel spare did not take 1 events/)
+})
+
+test('what can never succeed is not repeated', async () => {
+  const channel = await openChannel('c1', 2)
+  const { processor } = processorOf({ c1: channel }, { required: ['c1'] })
+  const three = ['a', 'b', 'c'].map(body => Event.of({}, body))
+  await assert.rejects(
+    processor.processUntilAccepted(three, never),
+    (error: unknown) => error instanceof Fault && error.code === 'TRANSACTION_TOO_LARGE',
+  )
+})
+
+test('a put that waits for room ends with STOPPED when the signal is aborted, and nothing was put', async () => {
+  const channel = await openChannel('c1', 1)
+  const { processor } = processorOf({ c1: channel }, { required: ['c1'] })
+  await processor.process([Event.of({}, 'a')])
+  const stopping = new AbortController()
+  const put = processor.processUntilAccepted([Event.of({}, 'b')], stopping.signal)
+  stopping.abort()
+  await assert.rejects(put, (error: unknown) => error instanceof Fault && error.code === 'STOPPED')
+  assert.deepEqual(await drain(channel), ['a+'])
+})

@@ -1,0 +1,72 @@
+// What components are given in tests: the real doors, a log that keeps its lines, counters, health.
+import { homedir } from 'node:os'
+import type { CountedContext, Definition } from '../src/component.ts'
+import { Counters, type CounterKind } from '../src/observe/counters.ts'
+import { messageOf } from '../src/errors.ts'
+import type { Logger } from '../src/observe/log.ts'
+import { realSystem, type System } from '../src/system/system.ts'
+
+export class KeptLog implements Logger {
+  readonly lines: string[] = []
+  readonly debugs = true
+  readonly #listeners = new Set<() => void>()
+
+  error = (message: string, cause?: unknown) => this.#keep('ERROR', message, cause)
+  warn = (message: string, cause?: unknown) => this.#keep('WARN', message, cause)
+  info = (message: string) => this.#keep('INFO', message)
+  debug = (message: string) => this.#keep('DEBUG', message)
+  child = () => this
+
+  /** Resolves when a line matches, at once when one did already. */
+  line(pattern: RegExp): Promise<string> {
+    return new Promise(resolve => {
+      const look = () => {
+        const found = this.lines.find(line => pattern.test(line))
+        if (found === undefined) return
+        this.#listeners.delete(look)
+        resolve(found)
+      }
+      this.#listeners.add(look)
+      look()
+    })
+  }
+
+  #keep(level: string, message: string, cause?: unknown): void {
+    this.lines.push(`${level} ${message}${cause === undefined ? '' : `: ${messageOf(cause)}`}`)
+    for (const look of this.#listeners) look()
+  }
+}
+
+export interface TestContext extends CountedContext {
+  readonly log: KeptLog
+  readonly health: (string | null)[]
+}
+
+/** A context for a component named `name`, counted with `attributes`. */
+export function contextFor(
+  kind: CounterKind,
+  name: string,
+  attributes: readonly string[] = [],
+  given: { system?: System; home?: string } = {},
+): TestContext {
+  const health: (string | null)[] = []
+  return {
+    name,
+    agent: 'a1',
+    system: given.system ?? realSystem,
+    log: new KeptLog(),
+    home: given.home ?? homedir(),
+    logRawData: false,
+    systemProperties: new Map(),
+    setHealth: problem => void health.push(problem),
+    health,
+    counters: new Counters(kind, name, attributes),
+  }
+}
+
+/** A definition's options: defaults, with `given` over them; typed by the definition alone. */
+export function optionsFor(definition: Definition, given: Record<string, unknown> = {}): never {
+  const options: Record<string, unknown> = {}
+  for (const [key, field] of Object.entries(definition.options)) options[key] = field.default
+  return { ...options, ...given } as never
+}
