@@ -230,12 +230,13 @@ export class ClientConnection {
   /** False where the peer does not know us yet: the same call is to be sent again, with the text. */
   #shakeHands(reader: AvroReader): boolean {
     const answer = decodeHandshakeResponse(reader)
+    // It comes once, with NONE or with CLIENT.
+    if (answer.serverProtocol !== null) this.#protocol = readProtocol(answer.serverProtocol)
     if (answer.match === 'NONE') {
       if (this.#peerHash !== null) throw new ProtocolMismatch('it does not accept our protocol')
       this.#peerHash = answer.serverHash ?? protocolHash
       return false
     }
-    if (answer.serverProtocol !== null) this.#protocol = readProtocol(answer.serverProtocol)
     this.#greeted = true
     const agreed = windowOf(answer.meta)
     this.#pipelined = agreed > 0

@@ -4,6 +4,8 @@
 // may always read on until its request is complete.
 
 export interface BudgetedReader {
+  /** Whether it holds a part of a request. */
+  readonly midRequest: boolean
   /** Called when it may be allowed to read again: it asks by `mayRead`. */
   wake(): void
 }
@@ -27,7 +29,8 @@ export class ReadBudget {
   /** Whether the reader may read now; if not, it is woken later. */
   mayRead(reader: BudgetedReader): boolean {
     if (this.#usedBytes < this.#limitBytes) return true
-    this.#favoured ??= reader
+    // Who holds nothing can wait: what others hold will be let go without it.
+    if (reader.midRequest) this.#favoured ??= reader
     if (this.#favoured === reader) return true
     this.#waiting.add(reader)
     return false
@@ -49,7 +52,7 @@ export class ReadBudget {
     this.#waiting.delete(reader)
     if (this.#favoured !== reader) return
     this.#favoured = null
-    const [next] = this.#waiting
+    const next = [...this.#waiting].find(one => one.midRequest)
     if (next === undefined) return
     this.#waiting.delete(next)
     next.wake()

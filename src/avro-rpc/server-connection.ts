@@ -57,6 +57,8 @@ export class ServerConnection implements BudgetedReader {
   #greeted = false
   #agreedWindow = 0
   #refusing = false
+  /** The next reply ends the connection. */
+  #lastReply = false
   #stopping = false
   #closed = false
   /** The request being handled, and those behind it. */
@@ -73,6 +75,10 @@ export class ServerConnection implements BudgetedReader {
     stream.on('end', () => this.#ended())
     stream.on('data', (chunk: Buffer) => this.#received(chunk))
     if (stream.destroyed) this.#end()
+  }
+
+  get midRequest(): boolean {
+    return this.#parser.midFrame
   }
 
   wake(): void {
@@ -129,9 +135,11 @@ export class ServerConnection implements BudgetedReader {
       this.#queuedBytes -= frame.message.length
       this.#settleBudget()
       if (reply !== null && this.#stream.writable && !this.#stream.write(reply)) await this.#drained()
+      if (this.#lastReply) break
       this.#adjustReading()
     }
     this.#working = null
+    if (this.#lastReply) void this.stop()
   }
 
   /** The reply's frame; null when the connection was closed over it. */
@@ -144,7 +152,7 @@ export class ServerConnection implements BudgetedReader {
         shake = greeting.reply
         if (greeting.mismatch !== undefined) {
           this.#parts.complain(`its protocol cannot be spoken: ${greeting.mismatch}`)
-          void this.stop() // ends after this reply
+          this.#lastReply = true
           return encodeError(serial, shake, `this agent cannot take your events: ${greeting.mismatch}`)
         }
         if (!greeting.known) return encodeHandshakeOnly(serial, shake)

@@ -34,6 +34,7 @@ export class FrameParser {
   #headNeeded = 8
   #headFilled = 0
   #serial = 0
+  #first = true
   #inFrame = false
   /** Buffers of the current frame that have not begun, and bytes missing in the one that has. */
   #buffersLeft = 0
@@ -85,10 +86,11 @@ export class FrameParser {
   #beginFrame(): void {
     this.#serial = this.#head.readInt32BE(0)
     const count = this.#head.readUInt32BE(4)
-    if (count > maxBuffers)
-      throw new FrameError(
-        `these bytes are no Avro RPC: a frame of ${count} buffers is announced${looksLike(this.#head)}`,
-      )
+    // Serials count up from 1: a first one that reads like another protocol is one.
+    const other = this.#first ? looksLike(this.#head) : ''
+    this.#first = false
+    if (other !== '' || count > maxBuffers)
+      throw new FrameError(`these bytes are no Avro RPC: a frame of ${count} buffers is announced${other}`)
     this.#inFrame = true
     this.#buffersLeft = count
     this.#headNeeded = 4
