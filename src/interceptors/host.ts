@@ -4,10 +4,7 @@ import { flag, text } from '../fields.ts'
 
 export const hostInterceptor = defineInterceptor({
   type: 'host',
-  aliases: [
-    'org.apache.flume.interceptor.HostInterceptor$Builder',
-    'org.apache.flume.interceptor.HostInterceptor',
-  ],
+  aliases: ['org.apache.flume.interceptor.HostInterceptor$Builder'],
   summary: "Sets a header to this machine's address or name.",
   description: `The address is the machine's first IPv4 address that is not loopback, 127.0.0.1 where there is none; it is
 looked up once, when the agent starts. Flume asks the resolver for the host name's address, which on many machines is

@@ -45,7 +45,7 @@ function serializerOf(
 
 export const regexExtractorInterceptor = defineInterceptor({
   type: 'regex_extractor',
-  aliases: [`${flume}RegexExtractorInterceptor$Builder`, `${flume}RegexExtractorInterceptor`],
+  aliases: [`${flume}RegexExtractorInterceptor$Builder`],
   summary: 'Turns the groups of a pattern found in the body into headers.',
   description: `The first match in the body (read as UTF-8) counts: its first group goes to the first serializer's header,
 the second to the second's. Groups beyond the serializers, and serializers beyond the groups, are left out.

@@ -4,10 +4,7 @@ import { flag, regex } from '../fields.ts'
 
 export const regexFilterInterceptor = defineInterceptor({
   type: 'regex_filter',
-  aliases: [
-    'org.apache.flume.interceptor.RegexFilteringInterceptor$Builder',
-    'org.apache.flume.interceptor.RegexFilteringInterceptor',
-  ],
+  aliases: ['org.apache.flume.interceptor.RegexFilteringInterceptor$Builder'],
   summary: 'Keeps the events whose body contains a match of a pattern, or drops them.',
   description:
     'The body is read as UTF-8 (Flume: in the character set of the platform). A match anywhere in the body counts.',

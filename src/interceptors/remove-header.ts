@@ -5,10 +5,7 @@ import { regex, text } from '../fields.ts'
 
 export const removeHeaderInterceptor = defineInterceptor({
   type: 'remove_header',
-  aliases: [
-    'org.apache.flume.interceptor.RemoveHeaderInterceptor$Builder',
-    'org.apache.flume.interceptor.RemoveHeaderInterceptor',
-  ],
+  aliases: ['org.apache.flume.interceptor.RemoveHeaderInterceptor$Builder'],
   summary: 'Removes headers by name, by list of names, or by pattern; the three may be combined.',
   options: {
     withName: text({ doc: 'Name of one header to remove.', since: '1.8' }),

@@ -5,10 +5,7 @@ import { charset } from '../java-charset.ts'
 
 export const searchReplaceInterceptor = defineInterceptor({
   type: 'search_replace',
-  aliases: [
-    'org.apache.flume.interceptor.SearchAndReplaceInterceptor$Builder',
-    'org.apache.flume.interceptor.SearchAndReplaceInterceptor',
-  ],
+  aliases: ['org.apache.flume.interceptor.SearchAndReplaceInterceptor$Builder'],
   summary: 'Replaces every match of a pattern in the body.',
   description:
     "The replacement is Java's: `$1` and `${name}` are groups, a backslash takes the next character as it is.",

@@ -4,10 +4,7 @@ import { flag, text } from '../fields.ts'
 
 export const staticInterceptor = defineInterceptor({
   type: 'static',
-  aliases: [
-    'org.apache.flume.interceptor.StaticInterceptor$Builder',
-    'org.apache.flume.interceptor.StaticInterceptor',
-  ],
+  aliases: ['org.apache.flume.interceptor.StaticInterceptor$Builder'],
   summary: 'Sets one header to a fixed value.',
   description: `Mind the default of \`preserveExisting\`: a header that is there already is **not** overwritten. Several
 headers take several interceptors.`,

@@ -4,10 +4,7 @@ import { flag, text } from '../fields.ts'
 
 export const timestampInterceptor = defineInterceptor({
   type: 'timestamp',
-  aliases: [
-    'org.apache.flume.interceptor.TimestampInterceptor$Builder',
-    'org.apache.flume.interceptor.TimestampInterceptor',
-  ],
+  aliases: ['org.apache.flume.interceptor.TimestampInterceptor$Builder'],
   summary: 'Sets a header to the time of interception, in milliseconds since 1970.',
   options: {
     preserveExisting: flag({ doc: 'Leaves an event alone that has the header already.', default: false }),

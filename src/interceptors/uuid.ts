@@ -4,7 +4,7 @@ import { flag, text } from '../fields.ts'
 
 export const uuidInterceptor = defineInterceptor({
   type: 'org.apache.flume.sink.solr.morphline.UUIDInterceptor$Builder',
-  aliases: ['org.apache.flume.sink.solr.morphline.UUIDInterceptor', 'uuid'],
+  aliases: ['uuid'],
   summary: 'Sets a header to a random UUID.',
   description: 'Flume has no alias for this interceptor and needs its Morphline module; `uuid` is our alias.',
   options: {
