@@ -50,7 +50,11 @@ function* logicalLines(text: string): Iterable<{ line: number; content: string }
     if (content === '' || content.startsWith('#') || content.startsWith('!')) continue
     while (endsOpen(content)) {
       content = content.slice(0, -1)
-      if (index + 1 >= lines.length) break
+      if (index + 1 >= lines.length) {
+        // Java reads a lone backslash at the very end as an empty key.
+        if (content === '') yield { line: first, content }
+        break
+      }
       content += lines[++index]!.replace(/^[ \t\f]+/, '')
     }
     if (content !== '') yield { line: first, content }

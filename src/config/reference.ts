@@ -1,0 +1,183 @@
+// The reference pages, made of the components' declarations and the table of faults: one page a
+// component, an index that says of everything Flume has whether it is here, and a page of faults.
+import type { CatalogueEntry, ComponentKind, Definition } from '../component.ts'
+import { faultTable } from '../errors.ts'
+import type { Field } from '../fields.ts'
+
+const kinds: readonly (readonly [kind: ComponentKind, title: string, one: string])[] = [
+  ['source', 'Sources', 'source'],
+  ['channel', 'Channels', 'channel'],
+  ['sink', 'Sinks', 'sink'],
+  ['interceptor', 'Interceptors', 'interceptor'],
+  ['selector', 'Channel selectors', 'channel selector'],
+  ['sink-processor', 'Sink processors', 'sink processor'],
+]
+
+const generated = '<!-- Made by `npm run docs` from the declarations in src/. Do not edit. -->\n'
+
+/** File name -> Markdown, for everything in the catalogue. */
+export async function referencePages(catalogue: readonly CatalogueEntry[]): Promise<Map<string, string>> {
+  const pages = new Map<string, string>()
+  const loaded = new Map<CatalogueEntry, Definition>()
+  for (const entry of catalogue)
+    if (entry.load !== undefined) {
+      const definition = await entry.load()
+      loaded.set(entry, definition)
+      pages.set(pageName(definition), componentPage(definition))
+    }
+  pages.set('README.md', indexPage(catalogue, loaded))
+  pages.set('errors.md', errorsPage())
+  return pages
+}
+
+/** `source-kafka.md`: the kind and the alias, or what the class name says where there is no alias. */
+export function pageName({ kind, type }: Definition): string {
+  return `${kind}-${shortName(type)}.md`
+}
+
+function shortName(type: string): string {
+  if (!type.includes('.')) return type
+  const simple = type.split('.').at(-1)!.replace(/\$.*$/, '')
+  return simple.replace(/(Source|Channel|Sink|Interceptor|Selector|Processor)$/, '').toLowerCase()
+}
+
+// ------------------------------------------------------------------------------------ one component
+
+function componentPage(definition: Definition): string {
+  const { kind, type, aliases, summary, description, options, deprecated, withoutEffect } = definition
+  const [, , one] = kinds.find(([name]) => name === kind)!
+  const fields = Object.entries(options)
+  const lines = [
+    generated,
+    `# ${type} (${one})`,
+    '',
+    summary,
+    '',
+    `\`type = ${type}\`${aliases.length === 0 ? '' : `; the same: ${aliases.map(name => `\`${name}\``).join(', ')}`}`,
+    '',
+  ]
+  if (description !== undefined) lines.push(description, '')
+  lines.push('## Options', '')
+  if (fields.length === 0) lines.push('None.', '')
+  else {
+    lines.push('| key | default | accepts | what it does |', '|---|---|---|---|')
+    for (const [key, field] of fields)
+      lines.push(
+        row([keyText(key, field), defaultText(field), cell(acceptsText(field)), cell(aboutText(field))]),
+      )
+    lines.push('', '**Bold** keys must be written.', '')
+  }
+  const old = Object.entries(deprecated ?? {})
+  if (old.length > 0) {
+    lines.push('## Deprecated keys', '', '| key | write instead |', '|---|---|')
+    for (const [key, { to }] of old) lines.push(row([`\`${key}\``, `\`${to}\``]))
+    lines.push('')
+  }
+  const idle = Object.entries(withoutEffect ?? {})
+  if (idle.length > 0) {
+    lines.push('## Keys without effect', '', '| key | why |', '|---|---|')
+    for (const [key, reason] of idle) lines.push(row([`\`${key}\``, cell(reason)]))
+    lines.push('')
+  }
+  if ('counters' in definition && definition.counters !== undefined)
+    lines.push('## Counters', '', definition.counters.map(name => `\`${name}\``).join(', '), '')
+  else if (kind === 'source' || kind === 'sink')
+    lines.push('## Counters', '', 'None, as in Flume: it does not appear in `/metrics`.', '')
+  return lines.join('\n')
+}
+
+function keyText(key: string, field: Field<unknown>): string {
+  const name = field.kind === 'prefix' ? `${key.replace(/\.$/, '')}.*` : key
+  return field.required ? `**\`${name}\`**` : `\`${name}\``
+}
+
+function acceptsText({ accepts, unit }: Field<unknown>): string {
+  return unit === undefined ? accepts : `${accepts} (${unit})`
+}
+
+function defaultText({ kind, default: value, secret }: Field<unknown>): string {
+  if (value === undefined || kind === 'prefix' || secret === true) return ''
+  if (value === Number.MAX_SAFE_INTEGER) return 'no limit'
+  const text =
+    value instanceof RegExp
+      ? value.source
+      : Array.isArray(value)
+        ? value.join(' ')
+        : typeof value === 'object' && value !== null && 'name' in value
+          ? String(value.name)
+          : String(value)
+  return text === '' ? 'empty' : `\`${cell(text)}\``
+}
+
+function aboutText({ doc, example, since, differs }: Field<unknown>): string {
+  const parts = [/[.;:!?]$/.test(doc) ? doc : `${doc}.`]
+  if (example !== undefined) parts.push(`Example: \`${example}\`.`)
+  if (since === 'ours') parts.push('Not in Flume.')
+  else if (since !== undefined) parts.push(`Since Flume ${since}.`)
+  if (differs !== undefined) parts.push(`**Differs:** ${differs}`)
+  return parts.join(' ')
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+
+// ------------------------------------------------------------------------------------------- index
+
+function indexPage(
+  catalogue: readonly CatalogueEntry[],
+  loaded: ReadonlyMap<CatalogueEntry, Definition>,
+): string {
+  const lines = [
+    generated,
+    '# Reference',
+    '',
+    'Every component of Flume: whether it is here, and whether it behaves as in Flume. "differs" means that its page names',
+    'differences; they are deliberate. [What can go wrong while an agent runs](errors.md) has a page of its own.',
+    '',
+  ]
+  for (const [kind, title] of kinds) {
+    lines.push(`## ${title}`, '', '| type | here | |', '|---|---|---|')
+    for (const entry of catalogue.filter(one => one.kind === kind)) {
+      const definition = loaded.get(entry)
+      if (definition === undefined) lines.push(row([`\`${entry.names[0]}\``, 'absent', `${entry.absent}.`]))
+      else {
+        const link = `[\`${definition.type}\`](${pageName(definition)})`
+        lines.push(row([link, differs(definition) ? 'differs' : 'same', cell(definition.summary)]))
+      }
+    }
+    lines.push('')
+  }
+  return lines.join('\n')
+}
+
+/** Whether its page names a difference from Flume. */
+function differs({ options, description = '', withoutEffect = {} }: Definition): boolean {
+  return (
+    Object.values(options).some(field => field.differs !== undefined) ||
+    Object.keys(withoutEffect).length > 0 ||
+    /Flume/.test(description.replaceAll(/\b(as|like) (in )?Flume('s)?\b/g, ''))
+  )
+}
+
+// ------------------------------------------------------------------------------------------- faults
+
+const retries = {
+  'at-once': 'at once',
+  'after-backoff': 'after a pause that grows to 5 s',
+  never: 'never',
+} as const
+
+function errorsPage(): string {
+  const lines = [
+    generated,
+    '# Faults',
+    '',
+    'What can go wrong while an agent runs. Each has a code; the message beside it names the place (host:port, file).',
+    '',
+    '| code | tried again | what to do |',
+    '|---|---|---|',
+  ]
+  for (const [code, { retry, remedy }] of Object.entries(faultTable))
+    lines.push(row([`\`${code}\``, retries[retry], cell(remedy)]))
+  return `${lines.join('\n')}\n`
+}
