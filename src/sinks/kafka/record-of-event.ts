@@ -1,0 +1,130 @@
+// An event -> a record of a topic: topic, partition, key, time and headers as Flume's sink chooses them.
+import { Fault, messageOf } from '../../errors.ts'
+import { compileEscapes, hasEscapes } from '../../escapes.ts'
+import type { Event } from '../../event.ts'
+import type { Logger } from '../../observe/log.ts'
+import type { RecordHeader } from '../../wire/kafka/record.ts'
+
+export interface EventMapping {
+  /** With escapes; expanded only where the topic header may override it. */
+  readonly topic: string
+  /** The header that overrides the topic; null where none may. */
+  readonly topicHeader: string | null
+  readonly partitionIdHeader: string | undefined
+  readonly defaultPartitionId: number | undefined
+  readonly timestampHeader: string | undefined
+  /** Event header -> record header. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly useFlumeEventFormat: boolean
+}
+
+/** Partition and time are undefined where the producer chooses them. */
+export interface OutgoingRecord {
+  readonly topic: string
+  readonly partition: number | undefined
+  readonly key: Buffer | null
+  readonly value: Buffer
+  readonly timestamp: number | undefined
+  readonly headers: readonly RecordHeader[]
+}
+
+const noHeaders: readonly RecordHeader[] = []
+
+export class RecordMaker {
+  readonly #mapping: EventMapping
+  readonly #log: Logger
+  readonly #expandTopic: (headers: ReadonlyMap<string, string>) => string
+  readonly #mapped: readonly (readonly [string, string])[]
+  #warnedOfTime = false
+
+  constructor(
+    mapping: EventMapping,
+    {
+      log,
+      now,
+      host,
+    }: { log: Logger; now: () => number; host: Parameters<typeof compileEscapes>[1]['host'] },
+  ) {
+    this.#mapping = mapping
+    this.#log = log
+    this.#mapped = Object.entries(mapping.headers)
+    const { topic } = mapping
+    this.#expandTopic =
+      mapping.topicHeader !== null && hasEscapes(topic)
+        ? compileEscapes(topic, { now, ...(host === undefined ? {} : { host }) })
+        : () => topic
+  }
+
+  /** Throws UNDELIVERABLE where the event cannot become a record, now or later. */
+  make(event: Event): OutgoingRecord {
+    const { useFlumeEventFormat } = this.#mapping
+    const { headers } = event
+    const key = headers.get('key')
+    return {
+      topic: this.#topicOf(headers),
+      partition: this.#partitionOf(headers),
+      key: key === undefined ? null : Buffer.from(key),
+      value: useFlumeEventFormat ? event.encoded : event.body,
+      timestamp: this.#timeOf(headers),
+      headers: this.#mapped.length === 0 ? noHeaders : this.#headersOf(headers),
+    }
+  }
+
+  #topicOf(headers: ReadonlyMap<string, string>): string {
+    const { topicHeader } = this.#mapping
+    const override = topicHeader === null ? undefined : headers.get(topicHeader)
+    if (override !== undefined) {
+      if (override === '')
+        throw new Fault(
+          'UNDELIVERABLE',
+          `the header "${topicHeader}" of an event names an empty topic; remove the header or set allowTopicOverride = false`,
+        )
+      return override
+    }
+    try {
+      return this.#expandTopic(headers)
+    } catch (error) {
+      throw new Fault('UNDELIVERABLE', `kafka.topic cannot be expanded: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+
+  #partitionOf(headers: ReadonlyMap<string, string>): number | undefined {
+    const { partitionIdHeader, defaultPartitionId } = this.#mapping
+    const given = partitionIdHeader === undefined ? undefined : headers.get(partitionIdHeader)
+    if (given === undefined) return defaultPartitionId
+    const partition = Number(given)
+    if (!/^\+?\d+$/.test(given) || partition > 2147483647)
+      throw new Fault(
+        'UNDELIVERABLE',
+        `the header "${partitionIdHeader}" of an event is no partition number; ` +
+          'correct what sets it, or remove partitionIdHeader',
+      )
+    return partition
+  }
+
+  #timeOf(headers: ReadonlyMap<string, string>): number | undefined {
+    const { timestampHeader } = this.#mapping
+    const given = timestampHeader === undefined ? undefined : headers.get(timestampHeader)
+    if (given === undefined) return undefined
+    const time = Number(given)
+    if (/^\+?\d+$/.test(given) && Number.isSafeInteger(time)) return time
+    if (!this.#warnedOfTime) {
+      this.#warnedOfTime = true
+      this.#log.warn(
+        `the header "${timestampHeader}" of an event is no time in milliseconds since 1970; the record gets the time of sending (said once)`,
+      )
+    }
+    return undefined
+  }
+
+  #headersOf(headers: ReadonlyMap<string, string>): readonly RecordHeader[] {
+    const made: RecordHeader[] = []
+    for (const [eventHeader, recordHeader] of this.#mapped) {
+      const value = headers.get(eventHeader)
+      if (value !== undefined) made.push({ key: recordHeader, value: Buffer.from(value) })
+    }
+    return made
+  }
+}

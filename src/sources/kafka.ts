@@ -1,0 +1,184 @@
+// The Kafka source: records of topics become events, each with where it came from in its headers.
+import { defineSource, type Say, type Source, type SourceContext } from '../component.ts'
+import { flag, int, list, prefix, regex, text, type OptionsOf } from '../fields.ts'
+import { createConsumer, readConsumerProperties, type Consumer } from '../kafka-client/kafka-client.ts'
+import { kafkaSourceCounters } from '../observe/counters.ts'
+import { EventMaker } from './kafka/event-of-record.ts'
+import { Intake } from './kafka/intake.ts'
+
+const options = {
+  'kafka.bootstrap.servers': text({
+    doc: 'Brokers to begin with, as host:port, separated by commas; the others are learned from them.',
+    required: true,
+    example: 'localhost:9092',
+  }),
+  'kafka.topics': list({ doc: 'Topics to read.', separator: ',', example: 'test1, test2' }),
+  'kafka.topics.regex': regex({
+    doc: 'Reads every topic whose whole name matches, also those made later. Wins over `kafka.topics`.',
+    example: '^topic[0-9]$',
+  }),
+  'kafka.consumer.group.id': text({
+    doc: 'Consumer group. Sources with the same group share the partitions between them.',
+    default: 'flume',
+  }),
+  batchSize: int({ doc: 'Most events of one channel transaction.', default: 1000, min: 1, unit: 'events' }),
+  batchDurationMillis: int({
+    doc: 'A poll that brings nothing for so long counts as empty.',
+    default: 1000,
+    min: 1,
+    unit: 'ms',
+    differs:
+      'Flume collects until the batch is full or the time is over. Here what has arrived is delivered at once.',
+  }),
+  useFlumeEventFormat: flag({
+    doc: "Takes each value for an event in Avro's binary encoding, with its headers, as the Kafka sink writes it under the same option. Records with other values are skipped.",
+    default: false,
+  }),
+  setTopicHeader: flag({ doc: 'Sets a header to the topic.', default: true, since: '1.8' }),
+  topicHeader: text({ doc: 'Name of that header.', default: 'topic', since: '1.8' }),
+  header: prefix({
+    doc: '`header.<event header> = <record header>` copies a record header. The last of several with one name wins; a header of the event is overwritten.',
+    since: '1.11',
+  }),
+  'kafka.consumer': prefix({
+    doc: "Properties of Kafka's consumer, by their names there, such as `kafka.consumer.auto.offset.reset`.",
+    differs: 'Read by a client of our own: properties without meaning here are named in a warning.',
+  }),
+}
+type Options = OptionsOf<typeof options>
+
+export const kafkaSource = defineSource({
+  type: 'org.apache.flume.source.kafka.KafkaSource',
+  aliases: [],
+  summary: 'Reads topics as a member of a consumer group; works with brokers from 0.10.2 to 4.x.',
+  description: `Headers set on each event: \`timestamp\` (the record's time in milliseconds; the time of receipt where the record has
+none), \`topic\` (see \`topicHeader\`), \`partition\`, \`offset\`, and \`key\` where the record has one. With
+\`useFlumeEventFormat\` headers that the event brings are kept, but for \`key\` and mapped ones.
+
+A position is committed to the group only after the channel has the events before it: a kill repeats events and loses
+none. When partitions move to another member, what was read of them is finished and committed first (Flume repeats it).
+Commits run behind; several batches are under way at once.
+
+What text headers cannot carry is counted, and warned about once: keys that are not UTF-8 (\`records_binary_key\`), mapped
+record headers that are not (\`records_binary_header\`), record headers that are not mapped
+(\`records_unmapped_headers\`). Null values become empty bodies (\`records_null_value\`). Under \`useFlumeEventFormat\`
+values that are no events are skipped (\`records_not_flume_events\`).
+
+The header \`topic\` overrides the topic of a Kafka sink further on, so that events return to where they came from. Set
+\`setTopicHeader = false\` here or \`allowTopicOverride = false\` there, unless that is what you want.`,
+  options,
+  counters: kafkaSourceCounters,
+  deprecated: {
+    topic: { to: 'kafka.topics' },
+    groupId: { to: 'kafka.consumer.group.id' },
+  },
+  withoutEffect: {
+    zookeeperConnect: 'brokers are not looked up in ZooKeeper, kafka.bootstrap.servers names them',
+    migrateZookeeperOffsets: 'positions are not taken over from ZooKeeper; let Flume do that once before',
+  },
+  batchSize: given => given.batchSize,
+  check(given, say) {
+    if (given['kafka.topics.regex'] === undefined && (given['kafka.topics'] ?? []).length === 0)
+      say.error('kafka.topics', 'no topic is given', 'write kafka.topics or kafka.topics.regex')
+    checkProperties(given, say)
+  },
+  flow: given => [
+    {
+      does: 'read-topics',
+      servers: given['kafka.bootstrap.servers'],
+      topics: given['kafka.topics.regex'] === undefined ? (given['kafka.topics'] ?? []) : [],
+      ...(given['kafka.topics.regex'] === undefined ? {} : { pattern: given['kafka.topics.regex'] }),
+      topicHeader: given.setTopicHeader ? given.topicHeader : null,
+    },
+  ],
+  create: (given, context) => new KafkaSource(given, context),
+})
+
+/** The consumer's properties as Flume puts them together; `problems` name keys of the prefix. */
+function readProperties(given: Options): ReturnType<typeof readConsumerProperties> {
+  return readConsumerProperties({
+    ...given['kafka.consumer'],
+    'bootstrap.servers': given['kafka.bootstrap.servers'],
+    'group.id': given['kafka.consumer.group.id'],
+  })
+}
+
+function checkProperties(given: Options, say: Say): void {
+  for (const { key, severity, problem, fix } of readProperties(given).problems)
+    say[severity](
+      key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.consumer.${key}`,
+      problem,
+      fix,
+    )
+}
+
+class KafkaSource implements Source {
+  readonly #options: Options
+  readonly #context: SourceContext
+  #consumer: Consumer | null = null
+  #intake: Intake | null = null
+  #trouble: string | null = null
+
+  constructor(given: Options, context: SourceContext) {
+    this.#options = given
+    this.#context = context
+  }
+
+  async start(): Promise<void> {
+    const given = this.#options
+    const { log, system, processor, counters } = this.#context
+    const { settings } = readProperties(given)
+    if (settings === undefined) throw new Error('the consumer properties are not valid')
+    const { clock } = system
+    const maker = new EventMaker({
+      mapping: {
+        topicHeader: given.setTopicHeader ? given.topicHeader : null,
+        headers: given.header,
+        useFlumeEventFormat: given.useFlumeEventFormat,
+      },
+      counters,
+      log,
+      now: () => clock.now(),
+    })
+    const consumer = createConsumer({
+      settings,
+      topics: given['kafka.topics.regex'] ?? given['kafka.topics'] ?? [],
+      system,
+      log,
+      onRevoked: partitions => intake.giveUp(partitions),
+      onLost: partitions => intake.forget(partitions),
+    })
+    const intake = new Intake(
+      {
+        batchSize: given.batchSize,
+        emptyPollMs: given.batchDurationMillis,
+        processor,
+        counters,
+        clock,
+        log,
+        makeEvent: record => maker.make(record),
+        endBatch: () => maker.endBatch(),
+      },
+      consumer,
+    )
+    this.#consumer = consumer
+    this.#intake = intake
+    consumer.start()
+  }
+
+  async poll(signal: AbortSignal): Promise<void> {
+    await this.#intake!.poll(signal)
+    const { trouble } = this.#consumer!
+    if (trouble === this.#trouble) return
+    this.#trouble = trouble
+    this.#context.setHealth(trouble)
+  }
+
+  async stop(): Promise<void> {
+    await this.#intake?.close()
+    this.#intake = null
+    const consumer = this.#consumer
+    this.#consumer = null
+    await consumer?.close()
+  }
+}

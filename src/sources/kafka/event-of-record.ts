@@ -1,0 +1,136 @@
+// A record of a topic -> an event: the headers Flume 1.11 sets, and what text headers cannot carry.
+import { isUtf8 } from 'node:buffer'
+import { messageOf } from '../../errors.ts'
+import { Event, skipEvent, type Headers } from '../../event.ts'
+import type { Counters } from '../../observe/counters.ts'
+import type { Logger } from '../../observe/log.ts'
+import { AvroReader } from '../../wire/avro/binary.ts'
+import type { ConsumedRecord } from '../../kafka-client/kafka-client.ts'
+import type { RecordHeader } from '../../wire/kafka/record.ts'
+
+export interface RecordMapping {
+  /** The header that receives the topic; null for none. */
+  readonly topicHeader: string | null
+  /** Event header -> record header. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The value is an event in Avro's binary encoding, headers included. */
+  readonly useFlumeEventFormat: boolean
+}
+
+interface Parts {
+  readonly mapping: RecordMapping
+  readonly counters: Counters
+  readonly log: Logger
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: () => number
+}
+
+export class EventMaker {
+  readonly #parts: Parts
+  readonly #mapped: readonly (readonly [string, string])[]
+  readonly #mappedKeys: ReadonlySet<string>
+  readonly #warned = new Set<string>()
+  #skipped: string | null = null
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#mapped = Object.entries(parts.mapping.headers)
+    this.#mappedKeys = new Set(Object.values(parts.mapping.headers))
+  }
+
+  /** The event, or null where the record holds none (useFlumeEventFormat with another value). */
+  make(record: ConsumedRecord): Event | null {
+    if (record.value === null)
+      this.#lost('records_null_value', 'has no value (a tombstone); the body of its event is empty', record)
+    return this.#parts.mapping.useFlumeEventFormat ? this.#unwrap(record) : this.#wrap(record)
+  }
+
+  /** Says, once a batch, that records were skipped. */
+  endBatch(): void {
+    if (this.#skipped === null) return
+    this.#parts.log.error(
+      `skipped records whose values are no events in Avro's binary encoding, as useFlumeEventFormat = true ` +
+        `wants them (counted as records_not_flume_events); the first at ${this.#skipped}`,
+    )
+    this.#skipped = null
+  }
+
+  #wrap(record: ConsumedRecord): Event {
+    const headers: Headers = new Map()
+    this.#addHeaders(headers, record)
+    return Event.of(headers, record.value ?? Buffer.alloc(0))
+  }
+
+  #unwrap(record: ConsumedRecord): Event | null {
+    let event: Event
+    try {
+      const bytes = record.value ?? Buffer.alloc(0)
+      const end = skipEvent(new AvroReader(bytes))
+      event = Event.fromEncoded(end === bytes.length ? bytes : bytes.subarray(0, end))
+    } catch (error) {
+      this.#parts.counters.addOwn('records_not_flume_events')
+      this.#skipped ??= `${record.topic}-${record.partition} offset ${record.offset}: ${messageOf(error)}`
+      return null
+    }
+    const headers: Headers = new Map(event.headers)
+    this.#addHeaders(headers, record)
+    return Event.of(headers, event.body)
+  }
+
+  /** Each only where it is absent, but for the key and the mapped ones, which overwrite. */
+  #addHeaders(headers: Headers, record: ConsumedRecord): void {
+    const { topicHeader } = this.#parts.mapping
+    const { topic, partition } = record
+    const setIfAbsent = (name: string, value: string) => {
+      if (!headers.has(name)) headers.set(name, value)
+    }
+    // Message format 0 has no times, and brokers give -1 for records converted from it.
+    const time = record.timestamp === -1 ? this.#parts.now() : record.timestamp
+    setIfAbsent('timestamp', String(time))
+    if (record.headers.length > 0) this.#mapHeaders(headers, record)
+    if (topicHeader !== null) setIfAbsent(topicHeader, topic)
+    setIfAbsent('partition', String(partition))
+    setIfAbsent('offset', String(record.offset))
+    if (record.key === null) return
+    if (!isUtf8(record.key))
+      this.#lost(
+        'records_binary_key',
+        'has a key that is not UTF-8; the header "key" cannot carry it unchanged',
+        record,
+      )
+    headers.set('key', record.key.toString())
+  }
+
+  #mapHeaders(headers: Headers, record: ConsumedRecord): void {
+    for (const [eventHeader, recordHeader] of this.#mapped) {
+      const value = lastOf(record.headers, recordHeader)?.value
+      if (value === undefined || value === null) continue
+      if (!isUtf8(value))
+        this.#lost('records_binary_header', `has a header "${recordHeader}" that is not UTF-8`, record)
+      headers.set(eventHeader, value.toString())
+    }
+    const dropped = record.headers.find(({ key }) => !this.#mappedKeys.has(key))
+    if (dropped !== undefined)
+      this.#lost(
+        'records_unmapped_headers',
+        `has record headers that are dropped ("${dropped.key}" for one); header.<event header> = <record header> keeps one`,
+        record,
+      )
+  }
+
+  /** Counts each, warns of the first. */
+  #lost(counter: string, what: string, { topic, partition, offset }: ConsumedRecord): void {
+    this.#parts.counters.addOwn(counter)
+    if (this.#warned.has(counter)) return
+    this.#warned.add(counter)
+    this.#parts.log.warn(
+      `the record at ${topic}-${partition} offset ${offset} ${what}; further ones are counted (${counter})`,
+    )
+  }
+}
+
+function lastOf(headers: readonly RecordHeader[], key: string): RecordHeader | undefined {
+  for (let index = headers.length - 1; index >= 0; index--)
+    if (headers[index]!.key === key) return headers[index]
+  return undefined
+}

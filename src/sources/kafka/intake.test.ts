@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { contextFor } from '../../../test/context.ts'
+import { Fault } from '../../errors.ts'
+import { Event } from '../../event.ts'
+import type { ConsumedRecord, Position } from '../../kafka-client/kafka-client.ts'
+import { kafkaSourceCounters } from '../../observe/counters.ts'
+import { Intake } from './intake.ts'
+
+const recordsOf = (partition: number, first: number, count: number): ConsumedRecord[] =>
+  Array.from({ length: count }, (_, index) => ({
+    topic: 't',
+    partition,
+    offset: first + index,
+    timestamp: 1,
+    key: null,
+    value: Buffer.from(`${partition}:${first + index}`),
+    headers: [],
+  }))
+
+/** A supply that gives batches as they are set out, and a channel that takes them when told. */
+function setUp({ emptyPollMs = 60_000 } = {}) {
+  const { log, counters, system } = contextFor('SOURCE', 'r1', kafkaSourceCounters)
+  const batches: ConsumedRecord[][] = []
+  const commits: string[] = []
+  const puts: { bodies: string[]; accept: () => void; refuse: (error: unknown) => void }[] = []
+  const stopping = new AbortController()
+  let arrived: () => void = () => {}
+  const state = { failCommits: 0, committed: Promise.resolve(), onPut: (_count: number) => {} }
+  let noteCommit: () => void = () => {}
+  const nextCommit = () => new Promise<void>(resolve => (noteCommit = resolve))
+  const intake = new Intake(
+    {
+      batchSize: 10,
+      emptyPollMs,
+      counters,
+      clock: system.clock,
+      log,
+      makeEvent: record => (record.value!.length === 0 ? null : Event.of({}, record.value!)),
+      endBatch() {},
+      processor: {
+        process: () => assert.fail('not for sources that can wait'),
+        processUntilAccepted: (events, signal) =>
+          new Promise<void>((resolve, reject) => {
+            puts.push({
+              bodies: events.map(event => event.body.toString()),
+              accept: resolve,
+              refuse: reject,
+            })
+            signal.addEventListener('abort', () => reject(new Fault('STOPPED', 'stopping')), { once: true })
+            state.onPut(puts.length)
+          }),
+      },
+    },
+    {
+      async poll({ signal }) {
+        while (batches.length === 0 && !signal.aborted)
+          await new Promise<void>(resolve => {
+            arrived = resolve
+            signal.addEventListener('abort', () => resolve(), { once: true })
+          })
+        return signal.aborted ? [] : batches.shift()!
+      },
+      async commit(positions: readonly Position[]) {
+        if (state.failCommits-- > 0) throw new Fault('KAFKA_FATAL', 'the group has moved on')
+        commits.push(positions.map(one => `${one.topic}-${one.partition}@${one.offset}`).join(' '))
+        noteCommit()
+      },
+    },
+  )
+  const supply = (...given: ConsumedRecord[][]) => {
+    batches.push(...given)
+    arrived()
+  }
+  return {
+    intake,
+    supply,
+    puts,
+    commits,
+    log,
+    counters,
+    stopping,
+    signal: stopping.signal,
+    state,
+    nextCommit,
+  }
+}
+
+describe('batches under way', () => {
+  it('polls on while the channel has not answered, and commits only what it has, in order', async () => {
+    const { intake, supply, puts, commits, signal, counters, nextCommit } = setUp()
+    supply(recordsOf(0, 5, 2), recordsOf(0, 7, 2))
+    await intake.poll(signal)
+    await intake.poll(signal)
+    assert.deepEqual(
+      puts.map(put => put.bodies),
+      [
+        ['0:5', '0:6'],
+        ['0:7', '0:8'],
+      ],
+    )
+    puts[1]!.accept()
+    const committed = nextCommit()
+    puts[0]!.accept()
+    await committed
+    assert.deepEqual(commits, ['t-0@9'])
+    assert.equal(counters.get('EventReceivedCount'), 4)
+    assert.equal(counters.get('EventAcceptedCount'), 4)
+  })
+
+  it('does not commit behind a batch that the channel still has to take', async () => {
+    const { intake, supply, puts, commits, signal, stopping } = setUp()
+    supply(recordsOf(0, 0, 1), recordsOf(0, 1, 1))
+    await intake.poll(signal)
+    await intake.poll(signal)
+    puts[1]!.accept()
+    stopping.abort()
+    await intake.close()
+    assert.deepEqual(commits, [])
+  })
+
+  it('commits every partition of a batch', async () => {
+    const { intake, supply, puts, commits, signal, nextCommit } = setUp()
+    supply([...recordsOf(0, 0, 2), ...recordsOf(1, 10, 1), ...recordsOf(0, 2, 1)])
+    await intake.poll(signal)
+    const committed = nextCommit()
+    puts[0]!.accept()
+    await committed
+    assert.deepEqual(commits, ['t-0@3 t-1@11'])
+  })
+
+  it('moves past records that hold no event', async () => {
+    const { intake, supply, puts, commits, signal, nextCommit } = setUp()
+    const committed = nextCommit()
+    supply([{ ...recordsOf(0, 3, 1)[0]!, value: Buffer.alloc(0) }])
+    await intake.poll(signal)
+    await committed
+    assert.deepEqual([puts.length, commits], [0, ['t-0@4']])
+  })
+
+  it('offers a refused batch again, before anything new', async () => {
+    const { intake, supply, puts, commits, signal, state, nextCommit } = setUp()
+    supply(recordsOf(0, 0, 1))
+    await intake.poll(signal)
+    const waiting = intake.poll(signal)
+    puts[0]!.refuse(new Fault('TRANSACTION_TOO_LARGE', 'too large'))
+    await waiting
+    state.onPut = count => count === 2 && puts[1]!.refuse(new Fault('TRANSACTION_TOO_LARGE', 'still'))
+    await assert.rejects(intake.poll(signal), /still/)
+    const committed = nextCommit()
+    state.onPut = count => count === 3 && puts[2]!.accept()
+    supply(recordsOf(0, 1, 1))
+    await intake.poll(signal)
+    await committed
+    assert.deepEqual(
+      puts.map(put => put.bodies),
+      [['0:0'], ['0:0'], ['0:0'], ['0:1']],
+    )
+    assert.deepEqual(commits, ['t-0@1'])
+  })
+
+  it('counts polls that bring nothing', async () => {
+    const { intake, signal, counters } = setUp({ emptyPollMs: 1 })
+    await intake.poll(signal)
+    assert.equal(counters.get('KafkaEmptyCount'), 1)
+  })
+})
+
+describe('partitions that move', () => {
+  it('are finished and committed before they are given up', async () => {
+    const { intake, supply, puts, commits, signal } = setUp()
+    supply(recordsOf(0, 0, 2))
+    await intake.poll(signal)
+    const given = intake.giveUp([{ topic: 't', partition: 0 }])
+    puts[0]!.accept()
+    await given
+    assert.deepEqual(commits, ['t-0@2'])
+  })
+
+  it('are given up at once where nothing of them is under way', async () => {
+    const { intake, supply, signal, commits } = setUp()
+    supply(recordsOf(0, 0, 1))
+    await intake.poll(signal)
+    await intake.giveUp([{ topic: 't', partition: 1 }])
+    assert.deepEqual(commits, [])
+  })
+
+  it('are not committed any more when they are lost', async () => {
+    const { intake, supply, puts, commits, signal, state, log } = setUp()
+    state.failCommits = 1
+    supply(recordsOf(0, 0, 1))
+    await intake.poll(signal)
+    puts[0]!.accept()
+    await log.line(/positions were not committed .*group has moved on.*delivered again/)
+    intake.forget([{ topic: 't', partition: 0 }])
+    await intake.close()
+    assert.deepEqual(commits, [])
+  })
+})
+
+it('commits at the end what was accepted', async () => {
+  const { intake, supply, puts, commits, signal, stopping } = setUp()
+  supply(recordsOf(0, 0, 1))
+  await intake.poll(signal)
+  puts[0]!.accept()
+  stopping.abort()
+  await intake.close()
+  assert.deepEqual(commits, ['t-0@1'])
+})

@@ -1,0 +1,233 @@
+// The Kafka source at work: records to the channel, several batches under way, and positions committed
+// behind them. A position is committed only when the channel has every event before it, so that a kill
+// at any moment repeats events and loses none.
+import type { ChannelProcessor } from '../../component.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import type { Event } from '../../event.ts'
+import type { Counters } from '../../observe/counters.ts'
+import type { Logger } from '../../observe/log.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { ConsumedRecord, Consumer, Position, TopicPartition } from '../../kafka-client/kafka-client.ts'
+
+/** What the intake needs of a consumer. */
+export type RecordSupply = Pick<Consumer, 'poll' | 'commit'>
+
+export interface IntakeParts {
+  readonly batchSize: number
+  /** A poll that brings nothing for so long ends and is counted. */
+  readonly emptyPollMs: number
+  readonly processor: ChannelProcessor
+  readonly counters: Counters
+  readonly clock: Clock
+  readonly log: Logger
+  /** Null skips the record. */
+  makeEvent(record: ConsumedRecord): Event | null
+  endBatch(): void
+}
+
+interface Flight {
+  readonly events: readonly Event[]
+  readonly positions: ReadonlyMap<string, Position>
+  state: 'under way' | 'accepted' | 'refused'
+  error?: unknown
+}
+
+/** Batches handed to the channel and not yet accepted. */
+const window = 16
+/** How long a revocation waits for the channel before the partitions are given away regardless. */
+const revocationPatienceMs = 30_000
+const commitBackoffMs = 1000
+/** How long the end waits for the last commit; records not committed are delivered again. */
+const closePatienceMs = 3000
+
+const nameOf = ({ topic, partition }: TopicPartition) => `${topic}-${partition}`
+
+export class Intake {
+  readonly #parts: IntakeParts
+  readonly #supply: RecordSupply
+  #flights: Flight[] = []
+  /** Accepted by the channel and not yet committed. */
+  #uncommitted = new Map<string, Position>()
+  #committing: Promise<void> | null = null
+  #interrupt: () => void = () => {}
+  #landed: () => void = () => {}
+  #isClosing = false
+
+  constructor(parts: IntakeParts, supply: RecordSupply) {
+    this.#parts = parts
+    this.#supply = supply
+  }
+
+  /** One batch from the supply to the channel; does not wait for the channel while the window has room. */
+  async poll(signal: AbortSignal): Promise<void> {
+    await this.#putRefusedAgain(signal)
+    while (this.#flights.length >= window) {
+      await this.#nextLanding()
+      if (this.#flights.some(flight => flight.state === 'refused')) return
+    }
+    const { counters, clock } = this.#parts
+    const begin = clock.monotonic()
+    const records = await this.#supplied(signal)
+    if (records.length === 0) {
+      if (!signal.aborted) counters.add('KafkaEmptyCount')
+      return
+    }
+    counters.add('KafkaEventGetTimer', Math.round(clock.monotonic() - begin))
+    const flight = this.#flightOf(records)
+    this.#flights.push(flight)
+    void this.#put(flight, signal)
+  }
+
+  /** Empty when nothing came for long, when a batch was refused meanwhile, and at the end. */
+  async #supplied(signal: AbortSignal): Promise<readonly ConsumedRecord[]> {
+    const { batchSize, emptyPollMs, clock } = this.#parts
+    const interrupt = new AbortController()
+    const end = () => interrupt.abort()
+    this.#interrupt = end
+    signal.addEventListener('abort', end)
+    const timer = clock.after(emptyPollMs, end, { background: true })
+    if (signal.aborted) end()
+    try {
+      return await this.#supply.poll({ maxRecords: batchSize, signal: interrupt.signal })
+    } finally {
+      timer.cancel()
+      signal.removeEventListener('abort', end)
+    }
+  }
+
+  /** Waits until the channel has what it was given of the partitions, and commits that. */
+  async giveUp(partitions: readonly TopicPartition[]): Promise<void> {
+    const { clock, log } = this.#parts
+    const names = new Set(partitions.map(nameOf))
+    const isConcerned = (flight: Flight) => [...flight.positions.keys()].some(name => names.has(name))
+    const patience = new AbortController()
+    const expired = clock.sleep(revocationPatienceMs, patience.signal).then(() => true)
+    const finish = async () => {
+      while (!this.#isClosing && this.#flights.some(isConcerned)) await this.#nextLanding()
+      await this.#commitAll()
+      return false
+    }
+    if (await Promise.race([finish(), expired]))
+      log.warn(
+        `partitions were given away before the channel had taken all their records (${revocationPatienceMs} ms); ` +
+          'another member of the group will deliver some of them again',
+      )
+    patience.abort()
+    this.forget(partitions)
+  }
+
+  /** The partitions belong to somebody else already: what is not committed stays so. */
+  forget(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#uncommitted.delete(nameOf(partition))
+  }
+
+  /** After the last poll: waits for what is under way (its signal is aborted) and commits what was accepted. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    while (this.#flights.some(flight => flight.state === 'under way')) await this.#nextLanding()
+    const done = new AbortController()
+    await Promise.race([this.#commitAll(), this.#parts.clock.sleep(closePatienceMs, done.signal)])
+    done.abort()
+  }
+
+  #flightOf(records: readonly ConsumedRecord[]): Flight {
+    const { makeEvent, endBatch, counters } = this.#parts
+    const events: Event[] = []
+    const positions = new Map<string, Position>()
+    let name = ''
+    let last: ConsumedRecord | undefined
+    const note = () => {
+      if (last === undefined) return
+      positions.set(name, { topic: last.topic, partition: last.partition, offset: last.offset + 1 })
+    }
+    for (const record of records) {
+      if (last === undefined || last.partition !== record.partition || last.topic !== record.topic) {
+        note()
+        name = nameOf(record)
+      }
+      last = record
+      const event = makeEvent(record)
+      if (event !== null) events.push(event)
+    }
+    note()
+    endBatch()
+    counters.add('EventReceivedCount', events.length)
+    return { events, positions, state: 'under way' }
+  }
+
+  async #put(flight: Flight, signal: AbortSignal): Promise<void> {
+    flight.state = 'under way'
+    try {
+      if (flight.events.length > 0) await this.#parts.processor.processUntilAccepted(flight.events, signal)
+      flight.state = 'accepted'
+    } catch (error) {
+      flight.state = 'refused'
+      flight.error = error
+      this.#interrupt()
+    }
+    this.#land()
+  }
+
+  /** Takes accepted flights off the front: positions advance in order, whatever order flights end in. */
+  #land(): void {
+    const { counters } = this.#parts
+    while (this.#flights[0]?.state === 'accepted') {
+      const { events, positions } = this.#flights.shift()!
+      counters.add('EventAcceptedCount', events.length)
+      for (const [name, position] of positions) this.#uncommitted.set(name, position)
+    }
+    if (this.#uncommitted.size > 0) this.#committing ??= this.#commitBehind()
+    this.#landed()
+  }
+
+  #nextLanding(): Promise<void> {
+    const before = this.#landed
+    return new Promise(resolve => {
+      this.#landed = () => {
+        before()
+        this.#landed = () => {}
+        resolve()
+      }
+    })
+  }
+
+  /** What the channel refused for good (a batch larger than its transactions) is offered again, as it is. */
+  async #putRefusedAgain(signal: AbortSignal): Promise<void> {
+    for (const flight of this.#flights.filter(one => one.state === 'refused')) {
+      await this.#put(flight, signal)
+      // The state has changed behind the compiler's back.
+      if ((flight.state as Flight['state']) === 'refused') throw flight.error
+    }
+  }
+
+  /** One commit at a time; what was accepted meanwhile goes with the next. Never rejects. */
+  async #commitBehind(): Promise<void> {
+    const { counters, clock, log } = this.#parts
+    // A turn of the event loop, so that batches accepted together are committed together.
+    await new Promise<void>(resolve => clock.soon(resolve))
+    while (this.#uncommitted.size > 0) {
+      const positions = this.#uncommitted
+      this.#uncommitted = new Map()
+      const begin = clock.monotonic()
+      try {
+        await this.#supply.commit([...positions.values()])
+        counters.add('KafkaCommitTimer', Math.round(clock.monotonic() - begin))
+      } catch (error) {
+        const isFinal = error instanceof Fault && error.retry === 'never'
+        log.warn(
+          `positions were not committed (${messageOf(error)}); ` +
+            (isFinal ? 'their records may be delivered again' : 'they are committed with the next'),
+        )
+        if (isFinal || this.#isClosing) break
+        for (const [name, position] of positions)
+          if (!this.#uncommitted.has(name)) this.#uncommitted.set(name, position)
+        await clock.sleep(commitBackoffMs)
+      }
+    }
+    this.#committing = null
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#committing !== null) await this.#committing
+  }
+}
