@@ -15,7 +15,11 @@ import { BadRequest, handlerNames, makeHandler, type Handler } from './http-hand
 const idleMs = 120_000
 const handshakeMs = 30_000
 
-const jetty = 'Has no effect: there is no Jetty here.'
+const jetty = {
+  doc: 'Settings of Jetty.',
+  since: '1.9',
+  differs: 'Has no effect: there is no Jetty here.',
+} as const
 
 const options = {
   port: int({ doc: 'Port to listen on; 0 takes a free one.', required: true, min: 0, max: 65_535 }),
@@ -56,10 +60,10 @@ const options = {
   'include-protocols': list({ doc: 'TLS versions spoken; TLSv1.2 and TLSv1.3 where empty.', since: '1.9' }),
   'include-cipher-suites': list({ doc: 'Cipher suites used, by their Java names.', since: '1.9' }),
   'exclude-cipher-suites': list({ doc: 'Cipher suites not used, by their Java names.', since: '1.9' }),
-  QueuedThreadPool: prefix({ doc: jetty, since: '1.9', differs: jetty }),
-  HttpConfiguration: prefix({ doc: jetty, since: '1.9', differs: jetty }),
-  SslContextFactory: prefix({ doc: jetty, since: '1.9', differs: jetty }),
-  ServerConnector: prefix({ doc: jetty, since: '1.9', differs: jetty }),
+  QueuedThreadPool: prefix(jetty),
+  HttpConfiguration: prefix(jetty),
+  SslContextFactory: prefix(jetty),
+  ServerConnector: prefix(jetty),
 }
 
 export const httpSource = defineSource({

@@ -1,0 +1,43 @@
+// docs/reference is what the declarations say: `npm run docs` mends it.
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import test from 'node:test'
+import { catalogue } from '../src/components.ts'
+import { pageName, referencePages } from '../src/config/reference.ts'
+import { filesBelow, read } from './source-text.ts'
+
+const folder = new URL('../docs/reference/', import.meta.url)
+
+test('docs/reference is fresh', async () => {
+  const pages = await referencePages(catalogue)
+  assert.deepEqual(readdirSync(folder).sort(), [...pages.keys()].sort(), 'run npm run docs')
+  for (const [name, text] of pages)
+    assert.equal(readFileSync(new URL(name, folder), 'utf8'), text, `${name}: run npm run docs`)
+})
+
+test('each component has a page of its own, and every option is on it', async () => {
+  const pages = await referencePages(catalogue)
+  const names = new Set<string>()
+  for (const { load } of catalogue) {
+    if (load === undefined) continue
+    const definition = await load()
+    const name = pageName(definition)
+    assert.ok(!names.has(name), `${name} twice`)
+    names.add(name)
+    for (const key of Object.keys(definition.options))
+      assert.ok(pages.get(name)!.includes(`\`${key.replace(/\.$/, '')}`), `${name}: ${key}`)
+  }
+})
+
+test('links between the pages of docs lead somewhere', () => {
+  const wrong: string[] = []
+  for (const path of [...filesBelow('docs'), 'README.md', 'CONTRIBUTING.md'])
+    if (path.endsWith('.md'))
+      for (const [, target] of read(path).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g))
+        if (
+          !/^[a-z]+:/.test(target!) &&
+          !existsSync(new URL(target!, new URL(`../${path}`, import.meta.url)))
+        )
+          wrong.push(`${path}: ${target}`)
+  assert.deepEqual(wrong, [])
+})
