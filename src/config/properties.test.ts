@@ -76,10 +76,9 @@ test('agrees with another reader on random text', () => {
     fc.property(texts, text => {
       // The other reader refuses malformed \u and keeps going elsewhere; ours reports them.
       if (parseProperties(text, 'f').problems.some(one => one.severity === 'error')) return
-      // It takes a lone backslash before the end for an empty key, which Java does not (see below).
-      const withoutEmpty = (values: Record<string, string>) =>
-        Object.entries(values).filter(pair => pair.join('') !== '')
-      assert.deepEqual(withoutEmpty(valuesOf(text)), withoutEmpty(getProperties(text)))
+      // It takes a line of nothing but a backslash for an empty key, which Java does not (see below).
+      if (/(^|[\r\n])\s*\\\s*([\r\n]|$)/.test(text)) return
+      assert.deepEqual(valuesOf(text), { ...getProperties(text) })
     }),
     { numRuns: 500 },
   )
