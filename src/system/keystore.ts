@@ -60,9 +60,24 @@ function readPem(text: string, password: string | undefined): KeyStore {
   const keys = blocks.filter(block => /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(block))
   const [key] = keys
   if (key === undefined) return { keys: [], trusted: certificates }
-  const decrypted = createPrivateKey({ key, ...(password === undefined ? {} : { passphrase: password }) })
-  const pem = decrypted.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const encrypted = key.includes('ENCRYPTED')
+  if (encrypted && password === undefined) throw new Error('its key needs a password')
+  const pem = decryptPem(key, encrypted ? password : undefined)
   return { keys: [{ alias: '1', key: pem, chain: certificates }], trusted: [] }
+}
+
+function decryptPem(key: string, passphrase: string | undefined): string {
+  try {
+    const plain = createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) })
+    return plain.export({ type: 'pkcs8', format: 'pem' }).toString()
+  } catch (error) {
+    throw new Error(
+      passphrase === undefined
+        ? `its key is damaged (${messageOf(error)})`
+        : 'the password does not open its key',
+      { cause: error },
+    )
+  }
 }
 
 function readJks(bytes: Buffer, password: string | undefined): KeyStore {

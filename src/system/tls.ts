@@ -50,20 +50,24 @@ export function createTlsContext(given: {
 
 function protocolOptions(policy: TlsPolicy): tls.SecureContextOptions {
   const wanted = policy.includeProtocols.length > 0 ? policy.includeProtocols : usualVersions
+  const ciphers = cipherList(policy)
+  // A version without any suite is left out, or OpenSSL would take its own suites for it.
+  const hasSuite = (version: Version) =>
+    ciphers === undefined ||
+    ciphers.some(name => !name.startsWith('!') && name.startsWith('TLS_') === (version === 'TLSv1.3'))
   const enabled = versions.filter(
-    version => wanted.includes(version) && !policy.excludeProtocols.includes(version),
+    version => wanted.includes(version) && !policy.excludeProtocols.includes(version) && hasSuite(version),
   )
   const [lowest] = enabled
   const highest = enabled.at(-1)
   if (lowest === undefined || highest === undefined)
     throw new Fault(
       'TLS',
-      `no TLS version is left: include-protocols and exclude-protocols leave none of ${versions.join(', ')}`,
+      `no TLS version is left: include-protocols and exclude-protocols leave none of ${versions.join(', ')} that has a cipher suite`,
     )
   const off = versions.filter(version => !enabled.includes(version))
   // OpenSSL refuses the old versions' signatures unless its security level is lowered for this context.
   const old = lowest === 'TLSv1' || lowest === 'TLSv1.1'
-  const ciphers = cipherList(policy)
   const level = old ? [...(ciphers ?? [tls.DEFAULT_CIPHERS]), '@SECLEVEL=0'] : ciphers
   return {
     minVersion: lowest,
