@@ -216,6 +216,8 @@ interface Declaration<F extends Fields> {
   readonly withoutEffect?: Readonly<Record<string, string>>
   /** Rules over several options. */
   readonly check?: (options: OptionsOf<F>, say: Say) => void
+  /** Rules about the names around it: the channels of a selector's source, the sinks of a processor's group. */
+  readonly checkNames?: (options: OptionsOf<F>, names: readonly string[], say: Say) => void
   readonly flow?: (options: OptionsOf<F>) => readonly Flow[]
   /** Things only one component may have, e.g. "directory /a/b" or "port 0.0.0.0:44444". */
   readonly claims?: (options: OptionsOf<F>, surroundings: Surroundings) => readonly string[]

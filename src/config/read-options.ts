@@ -37,12 +37,7 @@ export function readOptions(
   const settings = component.settings
   const prefixKey = component.type.key.replace(/type$/, '')
   const options: Record<string, unknown> = {}
-  const written = (key: string): Setting | undefined => settings.get(key)
-  const say = (severity: Problem['severity']) => (key: string, problem: string, fix: string) => {
-    const place = written(key)?.place ?? component.type.place
-    problems.push({ severity, place, problem: `${prefixKey}${key}: ${problem}`, fix })
-  }
-  const both: Say = { error: say('error'), warning: say('warning') }
+  const both = sayOf(component, problems)
 
   const given = new Map<string, Setting>()
   for (const [key, setting] of settings) given.set(key, setting)
@@ -96,6 +91,16 @@ export function readOptions(
     if (!seen.has(key)) complainOfKey(definition, key, setting, surroundings, options, problems)
   if (!problems.some(one => one.severity === 'error')) definition.check?.(options as never, both)
   return problems.some(one => one.severity === 'error') ? { problems } : { options, problems }
+}
+
+/** Collects in `problems` what is said about the component's options, each where its key is written. */
+export function sayOf(component: ComponentConfig, problems: Problem[]): Say {
+  const prefixKey = component.type.key.replace(/type$/, '')
+  const say = (severity: Problem['severity']) => (key: string, problem: string, fix: string) => {
+    const place = component.settings.get(key)?.place ?? component.type.place
+    problems.push({ severity, place, problem: `${prefixKey}${key}: ${problem}`, fix })
+  }
+  return { error: say('error'), warning: say('warning') }
 }
 
 /** Hands the values of deprecated keys over to the keys that replace them. */

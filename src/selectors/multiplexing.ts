@@ -1,7 +1,7 @@
 // The multiplexing selector: the value of one header says which channels an event goes to.
 import { defineSelector, type Selection } from '../component.ts'
 import { list, prefix, text } from '../fields.ts'
-import { requireChannels } from './channel-names.ts'
+import { checkChannels } from './channel-names.ts'
 
 const nothing: Selection = { required: [], optional: [] }
 
@@ -25,17 +25,20 @@ by blanks, any number of them (Flume: exactly one). A channel that is required a
     if (Object.keys(mapping).length === 0 && fallback.length === 0)
       say.warning('type', 'every event is dropped', 'write mapping.<value> or default')
   },
-  create({ header, mapping, default: fallback, optional }, { channels, log }) {
-    requireChannels('selector.default', fallback, channels)
+  checkNames({ mapping, default: fallback, optional }, channels, say) {
+    for (const [value, names] of Object.entries(mapping))
+      checkChannels(`mapping.${value}`, words(names), channels, say)
+    checkChannels('default', fallback, channels, say)
+    for (const [value, names] of Object.entries(optional))
+      checkChannels(`optional.${value}`, words(names), channels, say)
+  },
+  create({ header, mapping, default: fallback, optional }, { log }) {
     const byValue = new Map<string, Selection>()
     for (const [value, names] of Object.entries(mapping)) {
-      const required = words(names)
-      requireChannels(`selector.mapping.${value}`, required, channels)
-      byValue.set(value, { required, optional: [] })
+      byValue.set(value, { required: words(names), optional: [] })
     }
     for (const [value, names] of Object.entries(optional)) {
       const all = words(names)
-      requireChannels(`selector.optional.${value}`, all, channels)
       const required = byValue.get(value)?.required ?? fallback
       byValue.set(value, { required, optional: all.filter(name => !required.includes(name)) })
     }

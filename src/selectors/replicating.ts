@@ -1,7 +1,7 @@
 // The replicating selector: every event to every channel of the source.
 import { defineSelector } from '../component.ts'
 import { list } from '../fields.ts'
-import { requireChannels } from './channel-names.ts'
+import { checkChannels } from './channel-names.ts'
 
 export const replicatingSelector = defineSelector({
   type: 'replicating',
@@ -15,8 +15,8 @@ export const replicatingSelector = defineSelector({
         'A name that is not among the channels of the source is refused at start; Flume fails at run time.',
     }),
   },
+  checkNames: ({ optional }, channels, say) => checkChannels('optional', optional, channels, say),
   create({ optional }, { channels }) {
-    requireChannels('selector.optional', optional, channels)
     const selection = {
       required: channels.filter(name => !optional.includes(name)),
       optional: channels.filter(name => optional.includes(name)),

@@ -6,11 +6,13 @@ export const defaultProcessor = defineSinkProcessor({
   aliases: ['org.apache.flume.sink.DefaultSinkProcessor'],
   summary: 'Drives the one sink of its group, as a sink without a group is driven.',
   options: {},
-  create(_options, { sinks }) {
+  checkNames(_options, sinks, say) {
     if (sinks.length > 1)
-      throw new Error(
-        `a sink group with processor.type = default has one sink, this one has ${sinks.length}: ${sinks.join(' ')}; write processor.type = failover or load_balance`,
+      say.error(
+        'type',
+        `default is for one sink, and this group has ${sinks.length}: ${sinks.join(' ')}`,
+        'write failover or load_balance',
       )
-    return { order: () => sinks, delivered() {}, failed() {} }
   },
+  create: (_options, { sinks }) => ({ order: () => sinks, delivered() {}, failed() {} }),
 })

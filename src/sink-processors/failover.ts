@@ -30,10 +30,16 @@ not tried with live events while a better one works; the pause never disappears 
       if (!/^\s*[+-]?\d+\s*$/.test(value))
         say.error(`priority.${sink}`, `"${value}" is not a whole number`, 'write a whole number')
   },
-  create({ priority, maxpenalty }, { sinks, log }) {
+  checkNames({ priority }, sinks, say) {
     for (const sink of Object.keys(priority))
       if (!sinks.includes(sink))
-        log.warn(`processor.priority.${sink}: the sinks of this group are: ${sinks.join(' ')}`)
+        say.warning(
+          `priority.${sink}`,
+          `${sink} is not a sink of this group`,
+          `write one of: ${sinks.join(' ')}`,
+        )
+  },
+  create({ priority, maxpenalty }, { sinks, log }) {
     const members: Member[] = sinks
       .map((name, index) => {
         const written = priority[name]

@@ -21,9 +21,18 @@ function make(
   })
 }
 
+function complaints(definition: SinkProcessorDefinition, given: Record<string, unknown>): string[] {
+  const said: string[] = []
+  const note = (key: string, problem: string) => void said.push(`${key}: ${problem}`)
+  definition.checkNames?.(optionsFor(definition, given), ['k1', 'k2', 'k3'], { error: note, warning: note })
+  return said
+}
+
 test('default: one sink only', () => {
   assert.deepEqual(make(defaultProcessor, {}, ['k1']).order(0), ['k1'])
-  assert.throws(() => make(defaultProcessor, {}), /has one sink, this one has 3: k1 k2 k3/)
+  assert.deepEqual(complaints(defaultProcessor, {}), [
+    'type: default is for one sink, and this group has 3: k1 k2 k3',
+  ])
 })
 
 test('failover: by priority, those without one last, equals in the order written', () => {
@@ -37,6 +46,12 @@ test('failover: by priority, those without one last, equals in the order written
     'k1',
     'k2',
     'k3',
+  ])
+})
+
+test('failover: a priority for a sink that is not in the group is pointed out', () => {
+  assert.deepEqual(complaints(failoverProcessor, { priority: { k9: '1' } }), [
+    'priority.k9: k9 is not a sink of this group',
   ])
 })
 

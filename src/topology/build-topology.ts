@@ -3,7 +3,7 @@
 import type { CatalogueEntry, ComponentKind, Definition, DefinitionOf, Surroundings } from '../component.ts'
 import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
 import type { Place, Problem } from '../config/problem.ts'
-import { readOptions } from '../config/read-options.ts'
+import { readOptions, sayOf } from '../config/read-options.ts'
 import { findComponent } from './find-component.ts'
 import type {
   ChannelPart,
@@ -44,6 +44,8 @@ export async function buildTopology(
   async function read<K extends ComponentKind>(
     kind: K,
     component: ComponentConfig,
+    /** Names around it that its options may refer to. */
+    names: readonly string[] = [],
   ): Promise<BasicPart<K> | undefined> {
     const found = await findComponent(catalogue, kind, component.type)
     if ('problem' in found) {
@@ -52,6 +54,8 @@ export async function buildTopology(
     }
     const { options, problems: more } = readOptions(found.definition as Definition, component, surroundings)
     problems.push(...more)
+    if (options !== undefined)
+      found.definition.checkNames?.(options as never, names, sayOf(component, problems))
     const { name, place } = component
     return options === undefined
       ? undefined
@@ -73,7 +77,7 @@ export async function buildTopology(
   const sources: SourcePart[] = []
   for (const component of config.sources) {
     const part = await read('source', component)
-    const selector: SelectorPart | undefined = await read('selector', component.selector)
+    const selector: SelectorPart | undefined = await read('selector', component.selector, component.channels)
     const interceptors: InterceptorPart[] = []
     for (const one of component.interceptors) {
       const interceptor = await read('interceptor', one)
@@ -94,7 +98,11 @@ export async function buildTopology(
 
   const sinkGroups: SinkGroupPart[] = []
   for (const group of config.sinkGroups) {
-    const processor: SinkProcessorPart | undefined = await read('sink-processor', group.processor)
+    const processor: SinkProcessorPart | undefined = await read(
+      'sink-processor',
+      group.processor,
+      group.sinks,
+    )
     const members = group.sinks.flatMap(name => sinks.get(name) ?? [])
     for (const { name } of members) sinks.delete(name)
     if (processor === undefined) continue
