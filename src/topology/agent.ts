@@ -160,7 +160,11 @@ export class Agent {
       try {
         const made = make(part)
         into.set(part.name, made)
-        starts.push(() => made.start())
+        starts.push(() =>
+          made.start().catch((error: unknown) => {
+            problems.push(problemOf(kind, { name: part.name, place }, error))
+          }),
+        )
       } catch (error) {
         problems.push(problemOf(kind, { name: part.name, place }, error))
       }
@@ -177,8 +181,10 @@ export class Agent {
     for (const part of topology.sources)
       attempt('source', part, part.place, one => makeSource(one, channels, this.#surrounds), this.#sources)
     if (problems.length > 0) throw new StartFailure(problems)
-    await Promise.all(sinkStarts.map(start => start()))
-    await Promise.all(starts.map(start => start()))
+    for (const some of [sinkStarts, starts]) {
+      await Promise.all(some.map(start => start()))
+      if (problems.length > 0) throw new StartFailure(problems)
+    }
   }
 
   async #takeDown(topology: Topology): Promise<void> {
