@@ -305,13 +305,15 @@ export class Log {
       `channel ${channel} could not write its log (${where}): ${messageOf(error)}`,
       { cause: error },
     )
-    this.#refuse(fault)
     const now = system.clock.monotonic()
     const again = now - this.#failedAt < secondFailureMs
     this.#failedAt = now
     if (!again)
       try {
         await this.#roll(0, { fresh: true, needed: true })
+        // Only now: the old segment is cut durably, and what is refused cannot come back after a crash.
+        // What came meanwhile goes too, so that it does not overtake what was refused.
+        this.#refuse(fault)
         log.error(
           `${fault.message}. What was not yet durable was refused; the log goes on in ${this.#file.path}`,
         )

@@ -1,0 +1,400 @@
+// The file channel on real files: restarts, torn and damaged logs, kills, full disks, locks, backlogs.
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { contextFor, optionsFor, type TestContext } from '../../../test/context.ts'
+import { eventsOf, rejectsWith, textsOf } from '../../../test/contracts/channel.ts'
+import type { Channel } from '../../component.ts'
+import { Event } from '../../event.ts'
+import { fileChannel } from '../file.ts'
+
+const never = new AbortController().signal
+const cleanups: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).toReversed()) await clean()
+})
+
+async function directory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'millrace-file-'))
+  cleanups.push(() => rm(path, { recursive: true }))
+  return path
+}
+
+function make(path: string, given: Record<string, unknown> = {}): { channel: Channel; context: TestContext } {
+  const context = contextFor('CHANNEL', 'c1', fileChannel.counters)
+  const options = optionsFor(fileChannel, {
+    checkpointDir: join(path, 'checkpoint'),
+    dataDirs: [join(path, 'data')],
+    minimumRequiredSpace: 0,
+    ...given,
+  })
+  return { channel: fileChannel.create(options, context), context }
+}
+
+async function open(
+  path: string,
+  given: Record<string, unknown> = {},
+): Promise<{ channel: Channel; context: TestContext }> {
+  const made = make(path, given)
+  await made.channel.start()
+  cleanups.push(() => made.channel.stop())
+  return made
+}
+
+async function drain(channel: Channel): Promise<string[]> {
+  const found: string[] = []
+  while (channel.size > 0) {
+    const batch = (await channel.take({ events: 1000 }, never))!
+    found.push(...textsOf(batch))
+    await batch.commit()
+  }
+  return found
+}
+
+const numbers = (from: number, end: number): string[] =>
+  Array.from({ length: end - from }, (_, index) => String(from + index))
+
+/** A copy of a directory of a channel that still runs: what a kill would leave. */
+async function copyOf(path: string): Promise<string> {
+  const copy = await directory()
+  await cp(path, copy, { recursive: true, filter: source => !source.endsWith('.lock') })
+  return copy
+}
+
+async function newestSegment(path: string): Promise<string> {
+  const ids = (await readdir(join(path, 'data'))).flatMap(
+    name => /^millrace-(\d+)\.wal$/.exec(name)?.[1] ?? [],
+  )
+  return join(path, 'data', `millrace-${Math.max(...ids.map(Number))}.wal`)
+}
+
+it('gives after a restart what was not taken, in order, also after restarts in a row', async () => {
+  const path = await directory()
+  let { channel } = make(path, { maxFileSize: 1 })
+  await channel.start()
+  for (let at = 0; at < 2000; at += 20) await channel.put(eventsOf(at, 20))
+  const batch = await channel.take({ events: 30 }, never)
+  await batch!.commit()
+  await channel.take({ events: 30 }, never)
+  for (let restart = 0; restart < 3; restart++) {
+    await channel.stop()
+    ;({ channel } = make(path, { maxFileSize: 1 }))
+    await channel.start()
+    assert.equal(channel.size, 1970)
+  }
+  assert.deepEqual(await drain(channel), numbers(30, 2000))
+  await channel.stop()
+})
+
+it('remembers what several takers committed out of order', async () => {
+  const path = await directory()
+  const { channel } = make(path)
+  await channel.start()
+  await channel.put(eventsOf(0, 100))
+  const open = []
+  for (let index = 0; index < 10; index++) open.push((await channel.take({ events: 10 }, never))!)
+  for (const index of [1, 3, 4, 8]) await open[index]!.commit()
+  const killed = await open_(await copyOf(path))
+  assert.equal(killed.size, 60)
+  const left = [0, 2, 5, 6, 7, 9].flatMap(index => numbers(index * 10, index * 10 + 10))
+  assert.deepEqual(await drain(killed), left)
+  await channel.stop()
+})
+
+async function open_(path: string, given: Record<string, unknown> = {}): Promise<Channel> {
+  return (await open(path, given)).channel
+}
+
+it('keeps every whole transaction before the cut, wherever the log is torn', async () => {
+  const path = await directory()
+  const { channel } = await open(path, { maxFileSize: 1 })
+  const file = await newestSegment(path)
+  /** After each put: its end in the file, known because what follows is still zero. */
+  for (let at = 0; at < 60; at += 3) await channel.put(eventsOf(at, 3))
+  const bytes = await readFile(file)
+  const ends: number[] = []
+  for (let at = bytes.readUInt32LE(12); bytes.toString('latin1', at, at + 4) === 'MRE1';) {
+    at += 56 + bytes.readUInt32LE(at + 12)
+    ends.push(at)
+  }
+  assert.equal(ends.length, 20)
+  const copy = await copyOf(path)
+  const torn = await newestSegment(copy)
+  const last = ends.at(-1)!
+  for (let cut = last; cut > last - 600; cut--) {
+    const garbage = [0, 0xff, 'older entries' as const][cut % 3]!
+    const image = Buffer.from(bytes)
+    if (garbage === 'older entries') image.set(bytes.subarray(5000, 5000 + image.length - cut), cut)
+    else image.fill(garbage, cut)
+    await rm(join(copy, 'data'), { recursive: true })
+    await mkdir(join(copy, 'data'))
+    await writeFile(torn, image)
+    const whole = ends.filter(end => end <= cut).length
+    const opened = make(copy, { maxFileSize: 1 })
+    await opened.channel.start()
+    // Padding that is cut off and zero anyway is no loss.
+    const size = opened.channel.size
+    assert.ok(size === whole * 3 || (garbage === 0 && size === (whole + 1) * 3), `cut at ${cut}: ${size}`)
+    assert.deepEqual(await drain(opened.channel), numbers(0, size))
+    await opened.channel.stop()
+  }
+})
+
+it('accepts a log that ends before its preallocated size', async () => {
+  const path = await directory()
+  const { channel } = await open(path)
+  await channel.put(eventsOf(0, 5))
+  const copy = await copyOf(path)
+  const file = await newestSegment(copy)
+  await truncate(file, (await readFile(file)).readUInt32LE(12) + 8)
+  assert.equal((await open_(copy)).size, 0)
+})
+
+it('notices every flipped bit, says which events are lost, and delivers the others', async () => {
+  const path = await directory()
+  const { channel } = make(path, { maxFileSize: 1 })
+  await channel.start()
+  for (let at = 0; at < 30; at += 3) await channel.put(eventsOf(at, 3))
+  await channel.stop()
+  const file = await newestSegment(path)
+  const bytes = await readFile(file)
+  const start = bytes.readUInt32LE(12)
+  const first = 56 + bytes.readUInt32LE(start + 12)
+  for (let bit = 0; bit < first * 8; bit += 7) {
+    const image = Buffer.from(bytes)
+    image[start + (bit >> 3)]! ^= 1 << (bit & 7)
+    const copy = await directory()
+    await mkdir(join(copy, 'data'))
+    await writeFile(join(copy, 'data', 'millrace-1.wal'), image)
+    const { channel: damaged, context } = await open(copy, { maxFileSize: 1 })
+    const stop = new AbortController()
+    const found: string[] = []
+    while (found.length < 27) {
+      const batch = (await damaged.take({ events: 50 }, stop.signal))!
+      found.push(...textsOf(batch))
+      await batch.commit()
+    }
+    assert.deepEqual(found, numbers(3, 30), `bit ${bit}`)
+    assert.match(context.log.lines.join('\n'), /3 events \(numbers 0 to 2\) are lost/)
+    await damaged.stop()
+    assert.ok((await readdir(join(copy, 'data'))).some(name => name === 'millrace-1.wal.damaged'))
+  }
+})
+
+it('refuses to start where a segment is missing or its header damaged, and touches nothing', async () => {
+  const path = await directory()
+  const { channel } = make(path, { maxFileSize: 1 })
+  await channel.start()
+  for (let at = 0; at < 9000; at += 100) await channel.put(eventsOf(at, 100))
+  await channel.stop()
+  const names = (await readdir(join(path, 'data'))).sort()
+  assert.ok(names.includes('millrace-3.wal'))
+  const gap = await copyOf(path)
+  await rm(join(gap, 'data', 'millrace-2.wal'))
+  await rejectsWith('CORRUPT', make(gap).channel.start(), /segments 2 to 2 .* are missing/)
+  const damaged = await copyOf(path)
+  const file = await newestSegment(damaged)
+  const bytes = await readFile(file)
+  bytes[50]! ^= 1
+  await writeFile(file, bytes)
+  await rejectsWith('CORRUPT', make(damaged).channel.start(), /header's checksum/)
+  assert.deepEqual((await readdir(join(damaged, 'data'))).sort(), names)
+})
+
+it('spreads segments over several data directories', async () => {
+  const path = await directory()
+  const given = { maxFileSize: 1, dataDirs: [join(path, 'a'), join(path, 'b')] }
+  const { channel } = make(path, given)
+  await channel.start()
+  for (let at = 0; at < 9000; at += 100) await channel.put(eventsOf(at, 100))
+  await channel.stop()
+  for (const name of ['a', 'b']) assert.ok((await readdir(join(path, name))).length > 1)
+  const again = await open_(path, given)
+  assert.deepEqual(await drain(again), numbers(0, 9000))
+})
+
+it("refuses a directory with a Flume channel's logs and says how to drain it", async () => {
+  for (const where of ['data', 'checkpoint']) {
+    const path = await directory()
+    await mkdir(join(path, where))
+    await writeFile(join(path, where, 'log-3'), '')
+    await rejectsWith(
+      'FOREIGN_FILES',
+      make(path).channel.start(),
+      /Flume.*log-3.*[Dd]rain it with Flume first/,
+    )
+    await rm(join(path, where, 'log-3'))
+    await open(path)
+  }
+})
+
+it('keeps a second channel out of its directories, naming the holder', async () => {
+  const path = await directory()
+  await open(path)
+  const second = make(path, { dataDirs: [join(path, 'other')] })
+  await rejectsWith(
+    'DIRECTORY_IN_USE',
+    second.channel.start(),
+    /checkpoint is in use by pid \d+, agent a1, channel c1/,
+  )
+  const third = make(path, { checkpointDir: join(path, 'other') })
+  await rejectsWith('DIRECTORY_IN_USE', third.channel.start(), /data is in use by pid \d+/)
+})
+
+it('says which directory cannot be used', async () => {
+  const path = await directory()
+  await writeFile(join(path, 'data'), 'a file')
+  await rejectsWith('DISK', make(path).channel.start(), /data/)
+})
+
+it('refuses encryption rather than storing plain text', () => {
+  const said: string[] = []
+  const say = {
+    error: (key: string, problem: string) => void said.push(`${key}: ${problem}`),
+    warning: () => {},
+  }
+  fileChannel.check!(optionsFor(fileChannel, { encryption: { activeKey: 'k' } }), say)
+  assert.match(said.join(), /^encryption.activeKey: .*cannot encrypt/)
+})
+
+it('carries events of 20 MiB, back from the disk as well', async () => {
+  const path = await directory()
+  const bodies = [Buffer.alloc(20 * 1024 * 1024, 'a'), Buffer.from('b'), Buffer.alloc(20 * 1024 * 1024, 'c')]
+  const { channel } = make(path)
+  await channel.start()
+  await channel.put(bodies.map(body => Event.of({}, body)))
+  for (const body of bodies) await channel.put([Event.of({}, body)])
+  await channel.stop()
+  const again = await open_(path)
+  for (let index = 0; index < 6;) {
+    const batch = (await again.take({ events: 10, bytes: 16 * 1024 * 1024 }, never))!
+    for (const event of batch.events) assert.ok(event.body.equals(bodies[index++ % 3]!))
+    await batch.commit()
+  }
+  assert.equal(again.size, 0)
+})
+
+it('deletes emptied segments', async () => {
+  const path = await directory()
+  const { channel } = await open(path, { maxFileSize: 1 })
+  for (let at = 0; at < 20_000; at += 100) {
+    await channel.put(eventsOf(at, 100))
+    await (await channel.take({ events: 100 }, never))!.commit()
+  }
+  assert.ok((await readdir(join(path, 'data'))).length <= 5)
+})
+
+it('refuses puts while too little space is free, lets takes go on, and recovers by itself', async t => {
+  if (process.getuid?.() !== 0) return t.skip('mounting a small file system needs root')
+  const path = await directory()
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', path])
+  cleanups.push(async () => void execFileSync('umount', ['-l', path]))
+  const { channel } = await open(path, { maxFileSize: 1024 * 1024, minimumRequiredSpace: 1024 * 1024 })
+  const body = Buffer.alloc(10_000)
+  let put = 0
+  await assert.rejects(
+    (async () => {
+      for (;;) {
+        await channel.put([Event.of({ n: String(put) }, body)])
+        put++
+      }
+    })(),
+    (error: Error & { code?: string }) =>
+      error.code === 'DISK_FULL' && /minimumRequiredSpace/.test(error.message),
+  )
+  assert.ok(put > 100)
+  const batch = (await channel.take({ events: 10 }, never))!
+  await batch.rollback()
+  for (let taken = 0; taken < put;) {
+    const batch = (await channel.take({ events: 7 }, never))!
+    for (const event of batch.events) assert.equal(event.headers.get('n'), String(taken++))
+    await batch.commit()
+  }
+  assert.equal(channel.size, 0)
+  for (let ok = false; !ok;)
+    ok = await channel.put([Event.of({}, body)]).then(
+      () => true,
+      () => new Promise<boolean>(resolve => setTimeout(() => resolve(false), 20)),
+    )
+  await channel.stop()
+})
+
+it('holds a million events without holding them in memory', async () => {
+  const path = await directory()
+  const { channel } = make(path, { capacity: 1_000_000 })
+  await channel.start()
+  const body = Buffer.alloc(150, 'x')
+  const events = (at: number) => Array.from({ length: 1000 }, (_, n) => Event.of({ n: String(at + n) }, body))
+  for (let at = 0; at < 1_000_000; at += 10_000)
+    await Promise.all(Array.from({ length: 10 }, (_, part) => channel.put(events(at + part * 1000))))
+  await rejectsWith('CHANNEL_FULL', channel.put(events(0).slice(0, 1), { patienceMs: 0 }))
+  await channel.stop()
+  const again = await open_(path, { capacity: 1_000_000 })
+  const before = process.memoryUsage().rss
+  let next = 0
+  let most = 0
+  while (again.size > 0) {
+    const batch = (await again.take({ events: 1000 }, never))!
+    for (const event of batch.events)
+      if (event.headers.get('n') !== String(next++)) assert.fail(`${next} expected`)
+    await batch.commit()
+    most = Math.max(most, process.memoryUsage().rss)
+  }
+  assert.equal(next, 1_000_000)
+  assert.ok(most - before < 150e6, `${most - before} bytes more`)
+})
+
+it('has everything acknowledged, in order, after kill -9 under load, ten times over', async () => {
+  const path = await directory()
+  const script = fileURLToPath(new URL('../../../test/contracts/channel-kill-writer.ts', import.meta.url))
+  let next = 0
+  let committed = 0
+  for (let round = 0; round < 10; round++) {
+    const child = spawn(process.execPath, [script, path, String(next)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let acknowledged = next
+    const lines = createInterface({ input: child.stdout })
+    const enough = 20 + round * 40
+    let seen = 0
+    for await (const line of lines) {
+      const [what, value] = line.split(' ')
+      if (what === 'put') acknowledged = Number(value)
+      else committed = Math.max(committed, Number(value))
+      if (++seen === enough) child.kill('SIGKILL')
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    assert.equal(child.signalCode, 'SIGKILL')
+    const channel = make(path, { maxFileSize: 1024 * 1024 }).channel
+    await channel.start()
+    const found: number[] = []
+    const open = []
+    for (let left = channel.size; left > 0;) {
+      const batch = (await channel.take({ events: 10_000 }, never))!
+      left -= batch.events.length
+      found.push(...textsOf(batch).map(Number))
+      open.push(batch)
+    }
+    for (const batch of open.toReversed()) await batch.rollback()
+    await channel.stop()
+    const first = found[0] ?? acknowledged
+    assert.ok(first >= committed, `${first} came back, ${committed} were committed`)
+    assert.deepEqual(
+      found,
+      Array.from({ length: found.length }, (_, index) => first + index),
+    )
+    assert.ok(
+      first + found.length >= acknowledged,
+      `${acknowledged} acknowledged, ${first + found.length} there`,
+    )
+    next = first + found.length
+  }
+  assert.ok(next > 1000 && committed > 0)
+  assert.ok((await stat(join(path, 'data'))).isDirectory())
+})

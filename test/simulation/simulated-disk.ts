@@ -1,0 +1,193 @@
+// A disk in memory that loses what a real one may lose. Writes stay pending until a sync; a crash keeps
+// any of their sectors, in any combination. Names created, renamed and removed stay pending until the
+// directory is synced; a crash keeps any first part of them. A sync can be made to fail: the data it
+// should have saved is then lost, although it still reads back, and the next sync says all is well.
+import { basename, dirname, join } from 'node:path'
+import { Fault } from '../../src/errors.ts'
+import type { Disk, DiskFile } from '../../src/system/disk.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+const sectorBytes = 512
+
+interface Pending {
+  readonly at: number
+  readonly bytes: Buffer
+}
+
+class Inode {
+  /** What reads give, and what is on the platter. */
+  current: Buffer = Buffer.alloc(0)
+  durable: Buffer = Buffer.alloc(0)
+  pending: Pending[] = []
+}
+
+type NameChange = { readonly name: string; readonly inode: Inode | null }
+
+class Directory {
+  current = new Map<string, Inode>()
+  durable = new Map<string, Inode>()
+  /** Each a change that happens as a whole. */
+  pending: NameChange[][] = []
+}
+
+function errorOf(code: string, path: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: simulated, ${path}`), { code })
+}
+
+function written(target: Buffer, { at, bytes }: Pending): Buffer {
+  const grown = at + bytes.length > target.length
+  const result = grown ? Buffer.concat([target, Buffer.alloc(at + bytes.length - target.length)]) : target
+  bytes.copy(result, at)
+  return result
+}
+
+export class SimulatedDisk {
+  readonly #random: SeededRandom
+  readonly #directories = new Map<string, Directory>()
+  #life = 0
+  /** Operations until everything stands still; the last one may have happened in part. */
+  operationsLeft = Infinity
+  /** Probability that a sync fails. */
+  syncFailures = 0
+  /** Called when everything stands still. */
+  onStill: () => void = () => {}
+
+  constructor(random: SeededRandom) {
+    this.#random = random
+  }
+
+  /** Power goes and comes back: gives what may have survived. Doors of the life before stay silent for ever. */
+  crash(): void {
+    this.#life++
+    this.operationsLeft = Infinity
+    const random = this.#random
+    const kept = [0, 0.5, 0.9, 1][random.below(4)]!
+    const seen = new Set<Inode>()
+    for (const directory of this.#directories.values()) {
+      const changes = directory.pending.slice(0, random.below(directory.pending.length + 1))
+      for (const change of changes.flat())
+        if (change.inode === null) directory.durable.delete(change.name)
+        else directory.durable.set(change.name, change.inode)
+      directory.current = new Map(directory.durable)
+      directory.pending = []
+      for (const inode of directory.current.values()) seen.add(inode)
+    }
+    for (const inode of seen) {
+      for (const { at, bytes } of inode.pending)
+        for (let from = 0; from < bytes.length;) {
+          const to = Math.min(bytes.length, (Math.floor((at + from) / sectorBytes) + 1) * sectorBytes - at)
+          if (random.chance(kept))
+            inode.durable = written(inode.durable, { at: at + from, bytes: bytes.subarray(from, to) })
+          from = to
+        }
+      inode.pending = []
+      inode.current = Buffer.from(inode.durable)
+    }
+  }
+
+  /** The door of this life. */
+  open(): Disk {
+    const life = this.#life
+    const step = async <T>(work: () => T): Promise<T> => {
+      await Promise.resolve()
+      if (life !== this.#life || this.operationsLeft <= 0) return await new Promise<T>(() => {})
+      if (--this.operationsLeft === 0) {
+        try {
+          if (this.#random.chance(0.5)) work()
+        } finally {
+          this.onStill()
+        }
+        return await new Promise<T>(() => {})
+      }
+      return work()
+    }
+    const directoryOf = (path: string): Directory => {
+      const found = this.#directories.get(dirname(path))
+      if (found === undefined) throw errorOf('ENOENT', path)
+      return found
+    }
+    const inodeOf = (path: string): Inode => {
+      const found = directoryOf(path).current.get(basename(path))
+      if (found === undefined) throw errorOf('ENOENT', path)
+      return found
+    }
+    const change = (directory: Directory, changes: NameChange[]): void => {
+      for (const { name, inode } of changes)
+        if (inode === null) directory.current.delete(name)
+        else directory.current.set(name, inode)
+      directory.pending.push(changes)
+    }
+    const fileOf = (path: string, inode: Inode): DiskFile => ({
+      path,
+      size: () => step(() => inode.current.length),
+      read: (target, position) => step(() => inode.current.copy(target, 0, position)),
+      write: (bytes, position) => step(() => this.#write(inode, bytes, position)),
+      writeAll: (buffers, position) => step(() => this.#write(inode, Buffer.concat(buffers), position)),
+      truncate: () => Promise.reject(new Error('not simulated')),
+      sync: () => step(() => this.#sync(path, inode)),
+      close: () => step(() => {}),
+    })
+    return {
+      open: (path, mode) =>
+        step(() => {
+          if (mode !== 'create') return fileOf(path, inodeOf(path))
+          if (directoryOf(path).current.has(basename(path))) throw errorOf('EEXIST', path)
+          const inode = new Inode()
+          change(directoryOf(path), [{ name: basename(path), inode }])
+          return fileOf(path, inode)
+        }),
+      exists: path =>
+        step(
+          () =>
+            this.#directories.has(path) ||
+            (this.#directories.get(dirname(path))?.current.has(basename(path)) ?? false),
+        ),
+      list: path => step(() => [...directoryOf(join(path, 'x')).current.keys()].sort()),
+      makeDirectory: path =>
+        step(() => void this.#directories.set(path, this.#directories.get(path) ?? new Directory())),
+      rename: (from, to) =>
+        step(() =>
+          change(directoryOf(from), [
+            { name: basename(to), inode: inodeOf(from) },
+            { name: basename(from), inode: null },
+          ]),
+        ),
+      remove: path =>
+        step(() => {
+          inodeOf(path)
+          change(directoryOf(path), [{ name: basename(path), inode: null }])
+        }),
+      syncDirectory: path =>
+        step(() => {
+          const directory = this.#directories.get(path)
+          if (directory === undefined) return
+          directory.durable = new Map(directory.current)
+          directory.pending = []
+        }),
+      freeBytes: () => step(() => Number.MAX_SAFE_INTEGER),
+      readText: path => step(() => inodeOf(path).current.toString()),
+      lockDirectory: path =>
+        step(() => {
+          if (!this.#directories.has(path)) throw new Fault('DISK', `no directory ${path}`)
+          return { release: async () => {} }
+        }),
+    }
+  }
+
+  #write(inode: Inode, bytes: Buffer, at: number): void {
+    const write = { at, bytes: Buffer.from(bytes) }
+    inode.current = written(inode.current, write)
+    inode.pending.push(write)
+  }
+
+  #sync(path: string, inode: Inode): void {
+    if (this.#random.chance(this.syncFailures)) {
+      for (const write of inode.pending)
+        if (this.#random.chance(0.3)) inode.durable = written(inode.durable, write)
+      inode.pending = []
+      throw errorOf('EIO', path)
+    }
+    for (const write of inode.pending) inode.durable = written(inode.durable, write)
+    inode.pending = []
+  }
+}
