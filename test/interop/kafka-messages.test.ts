@@ -98,7 +98,8 @@ describe('declarations of Kafka messages', { skip }, () => {
       .filter(([path]) => /(Request|Response)\.json$/.test(path))
       .map(([, json]) => parse(json))
     if (messages.length === 0) continue
-    for (const api of apis)
+    // Old jars do not know the newest APIs.
+    for (const api of apis.filter(one => messages.some(({ apiKey }) => apiKey === one.key)))
       it(`${api.name} is as in ${name}`, () => {
         for (const type of ['request', 'response'] as const) {
           const message = messages.find(one => one.apiKey === api.key && one.type === type)!

@@ -1,21 +1,33 @@
 // All APIs that are declared, in the order of their keys: what a broker can offer, and what tests go over.
 import type { Api } from './api.ts'
+import { addOffsetsToTxn } from './messages/add-offsets-to-txn.ts'
+import { addPartitionsToTxn } from './messages/add-partitions-to-txn.ts'
 import { apiVersions } from './messages/api-versions.ts'
+import { createPartitions } from './messages/create-partitions.ts'
 import { createTopics } from './messages/create-topics.ts'
+import { deleteGroups } from './messages/delete-groups.ts'
+import { deleteTopics } from './messages/delete-topics.ts'
+import { describeCluster } from './messages/describe-cluster.ts'
+import { describeConfigs } from './messages/describe-configs.ts'
+import { describeGroups } from './messages/describe-groups.ts'
+import { endTxn } from './messages/end-txn.ts'
 import { fetch } from './messages/fetch.ts'
 import { findCoordinator } from './messages/find-coordinator.ts'
 import { heartbeat } from './messages/heartbeat.ts'
 import { initProducerId } from './messages/init-producer-id.ts'
 import { joinGroup } from './messages/join-group.ts'
 import { leaveGroup } from './messages/leave-group.ts'
+import { listGroups } from './messages/list-groups.ts'
 import { listOffsets } from './messages/list-offsets.ts'
 import { metadata } from './messages/metadata.ts'
 import { offsetCommit } from './messages/offset-commit.ts'
 import { offsetFetch } from './messages/offset-fetch.ts'
+import { offsetForLeaderEpoch } from './messages/offset-for-leader-epoch.ts'
 import { produce } from './messages/produce.ts'
 import { saslAuthenticate } from './messages/sasl-authenticate.ts'
 import { saslHandshake } from './messages/sasl-handshake.ts'
 import { syncGroup } from './messages/sync-group.ts'
+import { txnOffsetCommit } from './messages/txn-offset-commit.ts'
 
 export const apis: readonly Api[] = [
   produce,
@@ -29,9 +41,21 @@ export const apis: readonly Api[] = [
   heartbeat,
   leaveGroup,
   syncGroup,
+  describeGroups,
+  listGroups,
   saslHandshake,
   apiVersions,
   createTopics,
+  deleteTopics,
   initProducerId,
+  offsetForLeaderEpoch,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  endTxn,
+  txnOffsetCommit,
+  describeConfigs,
   saslAuthenticate,
+  createPartitions,
+  deleteGroups,
+  describeCluster,
 ] as unknown as readonly Api[]
