@@ -1,6 +1,5 @@
 // The child of the kill test: puts numbered events from several writers, takes some of them, and says
 // on standard output what was acknowledged and committed. Arguments: directory, first number.
-import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { contextFor, optionsFor } from '../context.ts'
 import { eventsOf } from './channel.ts'
@@ -18,12 +17,15 @@ await channel.start()
 const never = new AbortController().signal
 let next = Number(from)
 
+const say = (line: string): Promise<void> =>
+  new Promise(resolve => void process.stdout.write(`${line}\n`, () => resolve()))
+
 async function write(): Promise<never> {
   for (;;) {
     const count = 1 + (next % 17)
     const end = (next += count)
     await channel.put(eventsOf(end - count, count), { patienceMs: Infinity })
-    writeSync(1, `put ${end}\n`)
+    await say(`put ${end}`)
   }
 }
 
@@ -31,7 +33,7 @@ async function take(): Promise<never> {
   for (;;) {
     const batch = (await channel.take({ events: 8 }, never))!
     await batch.commit()
-    writeSync(1, `taken ${Number(batch.events.at(-1)!.body.toString()) + 1}\n`)
+    await say(`taken ${Number(batch.events.at(-1)!.body.toString()) + 1}`)
   }
 }
 

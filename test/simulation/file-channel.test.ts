@@ -55,7 +55,6 @@ const settings = {
   syncIntervalMs: 1000,
 }
 
-const never = new AbortController().signal
 const numbersOf = (batch: Batch): number[] =>
   batch.events.map(event => Number(event.body.toString().split(' ')[0]))
 
@@ -73,11 +72,14 @@ async function live(disk: SimulatedDisk, random: SeededRandom, oracle: Oracle, s
   if ((await Promise.race([still, channel.start().then(() => 'started')])) === 'still') return
   disk.operationsLeft = Infinity
 
+  const damage = new AbortController()
+  void context.log.line(/damaged|lost/).then(() => damage.abort())
   // Everything that is inside is looked at and given back.
   const open: Batch[] = []
   const found: number[] = []
   for (let left = channel.size; left > 0;) {
-    const batch = (await channel.take({ events: 40 }, never))!
+    const batch = await channel.take({ events: 40 }, damage.signal)
+    if (batch === null) assert.fail(`seed ${seed}: ${context.log.lines.join('\n')}`)
     left -= batch.events.length
     found.push(...numbersOf(batch))
     open.push(batch)
