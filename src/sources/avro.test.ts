@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { connect } from 'node:tls'
 import { createAuthority } from '../../test/certificates.ts'
 import { contextFor, optionsFor, type TestContext } from '../../test/context.ts'
 import { type AvroClientOptions, connectAvro } from '../avro-rpc/client.ts'
@@ -177,6 +178,25 @@ test('TLS: what is missing is named; the key store may come from a system proper
   const plain = await run(t, {}, undefined, { systemProperties })
   await (await plain.client()).append(Event.of({}, 'x'))
   assert.equal(plain.received.length, 1)
+})
+
+test('TLS 1.2 is spoken by default, which all of Flume’s senders can; 1.3 where it is written', async t => {
+  const directory = await mkdtemp(join(tmpdir(), 'avro-source-'))
+  t.after(() => rm(directory, { recursive: true }))
+  const keystore = join(directory, 'keys.pem')
+  await writeFile(keystore, createAuthority().sign({ host: 'localhost' }).pem)
+  const tls = { ssl: true, keystore, 'keystore-password': 'unused' }
+  for (const [options, version] of [
+    [{}, 'TLSv1.2'],
+    [{ 'include-protocols': ['TLSv1.2', 'TLSv1.3'] }, 'TLSv1.3'],
+    [{ 'exclude-protocols': ['TLSv1.2'] }, 'TLSv1.3'],
+  ] as const) {
+    const { source } = await run(t, { ...tls, ...options })
+    const socket = connect({ port: source.port, host: '127.0.0.1', rejectUnauthorized: false })
+    await new Promise(resolve => socket.once('secureConnect', resolve))
+    assert.equal(socket.getProtocol(), version)
+    socket.destroy()
+  }
 })
 
 test('plain bytes on a TLS port, and TLS without deflate where both are set: one line each', async t => {

@@ -17,13 +17,21 @@ export interface StoreSettings {
   readonly excludeCipherSuites: readonly string[] | undefined
 }
 
+/** The versions a server speaks where nobody has said which. */
+export interface UsualVersions {
+  readonly usualProtocols?: readonly string[]
+}
+
 export interface SslDoors {
   readonly disk: Disk
   readonly systemProperties: ReadonlyMap<string, string>
 }
 
 /** What a TLS server needs. Rejects with Fault TLS, naming the option to set or the file. */
-export async function loadServerTls(settings: StoreSettings, doors: SslDoors): Promise<TlsContext> {
+export async function loadServerTls(
+  settings: StoreSettings & UsualVersions,
+  doors: SslDoors,
+): Promise<TlsContext> {
   const global = globalOf(doors)
   const path = settings.store ?? global('javax.net.ssl.keyStore', 'KEYSTORE_PATH')
   const password = settings.password ?? global('javax.net.ssl.keyStorePassword', 'KEYSTORE_PASSWORD')
@@ -35,7 +43,10 @@ export async function loadServerTls(settings: StoreSettings, doors: SslDoors): P
   const { keys } = await loadStore(path, password, doors.disk)
   const [identity] = keys
   if (identity === undefined) throw new Fault('TLS', `the key store ${path} holds no private key`)
-  return createTlsContext({ policy: policyOf(settings, global), identity })
+  const policy = policyOf(settings, global)
+  const usual = settings.usualProtocols?.filter(version => !policy.excludeProtocols.includes(version)) ?? []
+  const said = policy.includeProtocols.length > 0 || usual.length === 0
+  return createTlsContext({ policy: said ? policy : { ...policy, includeProtocols: usual }, identity })
 }
 
 /** What a TLS client needs. Without a trust store the usual authorities are trusted. Rejects with Fault TLS. */
