@@ -175,7 +175,9 @@ export class FileChannel implements Channel {
       },
       found.nextNumber,
     )
-    const space = new FreeSpace(store, system.clock, this.#settings, name, log)
+    const space = new FreeSpace(store, system.clock, this.#settings, name, log, problem => {
+      if (writer.failed === null) this.#context.setHealth(problem)
+    })
     return { store, log: writer, backlog, gone, segments, space }
   }
 
@@ -185,6 +187,7 @@ export class FileChannel implements Channel {
     this.#takers.failAll(() => this.#closedFault())
     const open = this.#open
     if (open === null) return
+    open.space.close()
     await open.log.close()
     await open.backlog.close()
     this.#open = null

@@ -1,8 +1,8 @@
 // FreeSpace: whether the data directories have room for puts. Looked at on the way, at most once a
-// second, and more often while there is too little: puts are then refused until there is enough again.
+// second; while there is too little puts are refused, and a timer looks until there is enough again.
 import { Fault } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
-import type { Clock } from '../../system/clock.ts'
+import type { Clock, Timer } from '../../system/clock.ts'
 import type { SegmentStore } from './segment-store.ts'
 
 const lookMs = 1000
@@ -15,10 +15,10 @@ export class FreeSpace {
   readonly #channel: string
   readonly #log: Logger
   #problem: Fault | null = null
-  /** Bytes that must be free before puts are let in again. */
-  #needed: number
   #lookedAt = -Infinity
   #looking = false
+  #timer: Timer | null = null
+  readonly #setHealth: (problem: string | null) => void
 
   constructor(
     store: SegmentStore,
@@ -26,24 +26,23 @@ export class FreeSpace {
     limits: { readonly floorBytes: number; readonly segmentBytes: number },
     channel: string,
     log: Logger,
+    setHealth: (problem: string | null) => void,
   ) {
     this.#store = store
     this.#clock = clock
     this.#limits = limits
     this.#channel = channel
     this.#log = log
-    this.#needed = limits.floorBytes
+    this.#setHealth = setHealth
   }
 
-  /** Why puts are refused, or null. Asking looks again when the last look is old. */
+  /** Why puts are refused, or null. */
   get problem(): Fault | null {
-    if (this.#problem !== null) this.look()
     return this.#problem
   }
 
   look(): void {
-    const interval = this.#problem === null ? lookMs : lookWhileLowMs
-    if (this.#looking || this.#clock.monotonic() - this.#lookedAt < interval) return
+    if (this.#looking || this.#clock.monotonic() - this.#lookedAt < lookMs) return
     void this.refresh()
   }
 
@@ -51,11 +50,12 @@ export class FreeSpace {
     this.#looking = true
     try {
       const free = await this.#store.freeBytes()
-      if (free >= this.#needed) {
-        if (this.#problem !== null)
+      if (free >= this.#limits.floorBytes) {
+        if (this.#problem !== null) {
+          this.#problem = null
           this.#log.info(`channel ${this.#channel} takes puts again: ${free} bytes are free`)
-        this.#problem = null
-        this.#needed = this.#limits.floorBytes
+          this.#setHealth(null)
+        }
       } else if (this.#problem === null)
         this.tell(
           new Fault(
@@ -69,12 +69,31 @@ export class FreeSpace {
       this.#lookedAt = this.#clock.monotonic()
       this.#looking = false
     }
+    if (this.#problem !== null) this.#lookLater()
   }
 
   /** A segment could not be made: puts wait until there is room for one. */
   tell(problem: Fault): void {
-    if (this.#problem === null) this.#log.error(`${problem.message}. Events can still be taken`)
+    if (this.#problem === null) {
+      this.#log.error(`${problem.message}. Events can still be taken`)
+      this.#setHealth(problem.message)
+    }
     this.#problem = problem
-    this.#needed = this.#limits.floorBytes
+    this.#lookLater()
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+    this.#closed = true
+  }
+  #closed = false
+
+  #lookLater(): void {
+    if (this.#closed || this.#timer !== null) return
+    const again = (): void => {
+      this.#timer = null
+      void this.refresh()
+    }
+    this.#timer = this.#clock.after(lookWhileLowMs, again, { background: true })
   }
 }
