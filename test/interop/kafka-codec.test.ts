@@ -1,8 +1,11 @@
 // The codec against real brokers: every version of every API that both sides know, and record sets in
-// every message format with every codec. MILLRACE_KAFKA=host:port,... names the brokers.
+// every message format with every codec.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { ClientApi } from '../../src/wire/kafka/api.ts'
 import { apis } from '../../src/wire/kafka/apis.ts'
@@ -25,6 +28,7 @@ import { produce } from '../../src/wire/kafka/messages/produce.ts'
 import { saslHandshake } from '../../src/wire/kafka/messages/sasl-handshake.ts'
 import { syncGroup } from '../../src/wire/kafka/messages/sync-group.ts'
 import { magicOfProduce, readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from './peers/peers.ts'
 
 class Line {
   readonly #socket: Socket
@@ -67,18 +71,24 @@ class Line {
 }
 
 const ok = (code: number, what: string) => assert.equal(kafkaError(code).name, 'NONE', what)
-const brokers = (process.env['MILLRACE_KAFKA'] ?? '').split(',').filter(Boolean)
 
-if (brokers.length === 0) it('the codec against real brokers', { skip: 'MILLRACE_KAFKA names no broker' })
-
-for (const broker of brokers)
-  describe(`the broker at ${broker}`, () => {
+for (const kind of ['0.10.2.1', '4.1.0'] as const)
+  describe(`Kafka ${kind}`, { skip: skipWithoutPeers }, () => {
+    const peers = new AsyncDisposableStack()
+    let broker: string
     const topic = `codec-${process.pid}`
     const group = `codec-${process.pid}`
     let line: Line
     let topicId: string
     const ranges = new Map<number, { first: number; last: number }>()
     before(async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'kafka-codec-'))
+      peers.defer(() => rm(directory, { recursive: true, force: true }))
+      const kafka =
+        kind === '4.1.0'
+          ? await startKafka41(directory)
+          : await startKafka010(directory, peers.use(await startZooKeeper(directory)))
+      broker = peers.use(kafka).bootstrap
       line = await Line.to(broker)
       const { apiKeys } = await line.ask(apiVersions, 0, {})
       for (const { apiKey, minVersion, maxVersion } of apiKeys) {
@@ -93,7 +103,10 @@ for (const broker of brokers)
       const produceRange = ranges.get(produce.key)!
       if (ranges.get(fetch.key)!.first >= 4) ranges.set(produce.key, { ...produceRange, first: 3 })
     })
-    after(() => line.close())
+    after(async () => {
+      line?.close()
+      await peers.disposeAsync()
+    })
 
     /** Every version that both know, lowest first. */
     function versionsOf(api: { key: number }): number[] {

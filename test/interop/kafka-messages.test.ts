@@ -1,19 +1,21 @@
 // Our declarations of Kafka's messages against Kafka's own, as they lie in the kafka-clients jars: the
 // same fields in the same order, with the same types, in every version both know.
 import assert from 'node:assert/strict'
-import { existsSync, globSync } from 'node:fs'
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { apis } from '../../src/wire/kafka/apis.ts'
 import { isIn, type FieldSet } from '../../src/wire/kafka/fields.ts'
 import { readJar } from './jar.ts'
+import { fetchPeer, skipWithoutPeers } from './peers/fetch.ts'
 
-const peers = new URL('../../.peers/', import.meta.url)
-// The jars of 2.1 to 3.9 hold all versions since 0; those of 4.x hold the newest.
-const jars = existsSync(peers)
-  ? globSync('**/kafka-clients-*.jar', { cwd: peers.pathname }).map(name => `${peers.pathname}${name}`)
-  : []
-const extra = process.env['KAFKA_CLIENTS_JARS']
-if (extra !== undefined) jars.push(...extra.split(':'))
+// A jar says what all versions it knows look like. KAFKA_CLIENTS_JARS adds more, separated by colons.
+const jars = (process.env['KAFKA_CLIENTS_JARS'] ?? '').split(':').filter(Boolean)
+if (skipWithoutPeers === false)
+  for (const set of ['kafka-4.1.0', 'flume-1.11.0'] as const) {
+    const directory = await fetchPeer(set)
+    for (const name of globSync('kafka-clients-*.jar', { cwd: directory })) jars.push(join(directory, name))
+  }
 
 interface JsonField {
   name: string
@@ -89,9 +91,7 @@ function shapes(lines: string[]): string[] {
     .map(line => line.replaceAll(/[^/]*(\/|: )/g, '$1'))
 }
 
-const skip = jars.length === 0 ? 'no kafka-clients jar in .peers (the tests of real peers fetch them)' : false
-describe('declarations of Kafka messages', { skip }, () => {
-  if (skip !== false && process.env['REQUIRE_PEERS'] === '1') it('needs the jars', () => assert.fail(skip))
+describe('declarations of Kafka messages', { skip: jars.length === 0 && skipWithoutPeers }, () => {
   for (const jar of jars) {
     const name = jar.split('/').at(-1)!
     const messages = [...readJar(jar, 'common/message/').entries()]
