@@ -1,5 +1,5 @@
 # Sourced by the launchers with $self (the launcher, links followed) and $command set.
-root=$(cd "$(dirname "$self")/.." && pwd -P)
+root=$(cd -P "$(dirname "$self")/.." && pwd -P)
 if [ -f "$root/src/cli/main.ts" ]; then main=$root/src/cli/main.ts; else main=$root/dist/cli/main.js; fi
 
 case $(uname -s) in Linux) os=linux ;; *) os=other ;; esac

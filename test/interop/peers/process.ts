@@ -42,13 +42,15 @@ export async function startProcess(given: {
   ready: RegExp
   readyWithinMs: number
   environment?: Readonly<Record<string, string>>
+  /** Where it runs; the directory of its log where absent. */
+  cwd?: string
 }): Promise<Running> {
   mkdirSync(given.directory, { recursive: true })
   const logFile = join(given.directory, `${given.name}.log`)
   closeSync(openSync(logFile, 'w'))
   const [program, ...rest] = given.command
   const child = spawn(program!, rest, {
-    cwd: given.directory,
+    cwd: given.cwd ?? given.directory,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...given.environment },

@@ -1,0 +1,118 @@
+// Topics as an outsider writes and reads them: through kafkajs, which speaks to every broker used here.
+import { Kafka, logLevel, type Admin, type IHeaders } from 'kafkajs'
+
+export interface Sent {
+  readonly key: string | null
+  readonly value: string | Buffer | null
+  readonly partition?: number
+  readonly headers?: IHeaders
+}
+
+export interface Received {
+  readonly partition: number
+  readonly offset: number
+  readonly key: string | null
+  readonly value: string | null
+  readonly headers: Record<string, string>
+}
+
+const clientOf = (bootstrap: string) =>
+  new Kafka({
+    brokers: [bootstrap],
+    clientId: 'test',
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 10, initialRetryTime: 100 },
+  })
+
+/** Runs `work` with an admin client. */
+export async function withAdmin<T>(bootstrap: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = clientOf(bootstrap).admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+export async function createTopic(bootstrap: string, topic: string, partitions = 1): Promise<void> {
+  await withAdmin(bootstrap, admin =>
+    admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
+    }),
+  )
+}
+
+/** Sends all, in order; resolves when all are acknowledged. */
+export async function produceAll(
+  bootstrap: string,
+  topic: string,
+  messages: readonly Sent[],
+  batch = 500,
+): Promise<void> {
+  const producer = clientOf(bootstrap).producer({ allowAutoTopicCreation: false })
+  await producer.connect()
+  try {
+    for (let at = 0; at < messages.length; at += batch) {
+      const part = messages.slice(at, at + batch).map(message => ({ ...message }))
+      await producer.send({ topic, acks: -1, messages: part })
+    }
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+/** How many records the topic holds, over all partitions. */
+export async function countOf(bootstrap: string, topic: string): Promise<number> {
+  return withAdmin(bootstrap, async admin =>
+    (await admin.fetchTopicOffsets(topic)).reduce(
+      (sum, { high, low }) => sum + Number(high) - Number(low),
+      0,
+    ),
+  )
+}
+
+/**
+ * Reads the topic from its beginning until `count` records are there, or until `limitMs` have passed; gives
+ * what there was. `extra` also waits that long for records beyond `count`, which there should not be.
+ */
+export async function consumeAll(
+  bootstrap: string,
+  topic: string,
+  count: number,
+  { limitMs = 60_000, extraMs = 0 } = {},
+): Promise<Received[]> {
+  const consumer = clientOf(bootstrap).consumer({
+    groupId: `test-${Math.random().toString(36).slice(2)}`,
+    maxWaitTimeInMs: 200,
+  })
+  const found: Received[] = []
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await new Promise<void>((resolve, reject) => {
+    let timer = setTimeout(resolve, limitMs)
+    let complete = false
+    consumer
+      .run({
+        autoCommit: false,
+        eachMessage: async ({ partition, message }) => {
+          const headers = Object.entries(message.headers ?? {}).map(([key, value]) => [key, String(value)])
+          found.push({
+            partition,
+            offset: Number(message.offset),
+            key: message.key?.toString() ?? null,
+            value: message.value?.toString() ?? null,
+            headers: Object.fromEntries(headers) as Record<string, string>,
+          })
+          if (found.length < count || complete) return
+          complete = true
+          clearTimeout(timer)
+          timer = setTimeout(resolve, extraMs)
+        },
+      })
+      .catch(reject)
+  })
+  await consumer.disconnect()
+  return found
+}
