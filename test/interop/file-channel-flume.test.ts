@@ -50,7 +50,7 @@ for (const version of ['1.8.0', '1.11.0'] as const)
             'a1.sources = r1',
             'a1.channels = c1',
             'a1.sinks = k1',
-            'a1.sources.r1.type = netcat',
+            'a1.sources.r1.type = avro',
             'a1.sources.r1.bind = 127.0.0.1',
             `a1.sources.r1.port = ${port}`,
             'a1.sources.r1.channels = c1',
