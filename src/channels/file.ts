@@ -13,13 +13,15 @@ const leastSegmentBytes = 64 * 1024
 
 const options = {
   checkpointDir: text({
-    doc: 'Directory that belongs to this channel alone; ~/.flume/file-channel/checkpoint where not written. Made when missing.',
+    doc: 'Directory that belongs to this channel alone. ~ is the home directory of the user in the password database. Made when missing.',
+    default: '~/.flume/file-channel/checkpoint',
     differs:
       'Only locked: there is no checkpoint to write. Each segment of the log begins with the state of the channel, so a start reads the newest segment, however large the backlog is.',
   }),
   dataDirs: list({
-    doc: 'Directories of the log, separated by commas; ~/.flume/file-channel/data where not written. Made when missing. Segments take turns over them.',
+    doc: 'Directories of the log, separated by commas. Made when missing. Segments take turns over them.',
     separator: ',',
+    default: ['~/.flume/file-channel/data'],
   }),
   capacity: int({
     doc: 'Most events in the channel, those of open transactions included.',
@@ -81,12 +83,8 @@ const stateInSegments =
 const noReplay = 'a start reads the newest segment only: there is no replay to choose'
 
 function directoriesOf(given: Options, home: string): { checkpoint: string; data: readonly string[] } {
-  const base = join(home, '.flume', 'file-channel')
-  const data = given.dataDirs ?? []
-  return {
-    checkpoint: resolve(given.checkpointDir?.trim() || join(base, 'checkpoint')),
-    data: (data.length > 0 ? data : [join(base, 'data')]).map(one => resolve(one)),
-  }
+  const place = (path: string) => resolve(path.startsWith('~/') ? join(home, path.slice(2)) : path)
+  return { checkpoint: place(given.checkpointDir.trim()), data: given.dataDirs.map(place) }
 }
 
 export const fileChannel = defineChannel({

@@ -20,5 +20,6 @@ export interface Problem {
 /** One line: `flume.conf:12: error: … Write … .` */
 export function formatProblem({ severity, place, problem, fix }: Problem): string {
   const where = place === undefined ? '' : `${place.file}:${place.line}: `
-  return `${where}${severity}: ${problem}. ${fix.charAt(0).toUpperCase()}${fix.slice(1)}.`
+  const end = /^did you mean [^?]*$/.test(fix) ? '?' : '.'
+  return `${where}${severity}: ${problem}. ${fix.charAt(0).toUpperCase()}${fix.slice(1)}${end}`
 }

@@ -141,9 +141,11 @@ function complainOfKey(
   const known = [...Object.keys(definition.options), ...Object.keys(definition.deprecated ?? {}), ...keys]
   const near = suggest(key, known)
   const used = near === undefined ? undefined : options[near]
+  const text = Array.isArray(used) ? used.join(', ') : String(used ?? '')
+  // What counts instead, where a path is at stake: data in a place nobody meant is the usual harm.
   const consequence =
-    near !== undefined && typeof used === 'string' && used !== ''
-      ? `; ${near} is ${used.replace(/^~(?=\/)/, surroundings.home)}`
+    text.startsWith('~/') || text.startsWith('/')
+      ? `; ${near} is ${text.replace(/^~(?=\/)/, surroundings.home)}`
       : ''
   problems.push({
     severity: 'warning',
