@@ -159,6 +159,19 @@ describe('batches under way', () => {
     assert.deepEqual(commits, ['t-0@1'])
   })
 
+  it('waits for the channel where the window is full of bytes', async () => {
+    const { intake, supply, puts, signal } = setUp()
+    supply([{ ...recordsOf(0, 0, 1)[0]!, value: Buffer.alloc(40_000_000) }], recordsOf(0, 1, 1))
+    await intake.poll(signal)
+    let isDone = false
+    const second = intake.poll(signal).then(() => (isDone = true))
+    await new Promise(resolve => setImmediate(resolve))
+    assert.deepEqual([isDone, puts.length], [false, 1])
+    puts[0]!.accept()
+    await second
+    assert.equal(puts.length, 2)
+  })
+
   it('counts polls that bring nothing', async () => {
     const { intake, signal, counters } = setUp({ emptyPollMs: 1 })
     await intake.poll(signal)

@@ -28,12 +28,14 @@ export interface IntakeParts {
 interface Flight {
   readonly events: readonly Event[]
   readonly positions: ReadonlyMap<string, Position>
+  readonly bytes: number
   state: 'under way' | 'accepted' | 'refused'
   error?: unknown
 }
 
-/** Batches handed to the channel and not yet accepted. */
-const window = 16
+/** Batches handed to the channel and not yet accepted, and their bytes: a batch more is begun below both. */
+const windowBatches = 16
+const windowBytes = 33_554_432
 /** How long a revocation waits for the channel before the partitions are given away regardless. */
 const revocationPatienceMs = 30_000
 const commitBackoffMs = 1000
@@ -61,7 +63,7 @@ export class Intake {
   /** One batch from the supply to the channel; does not wait for the channel while the window has room. */
   async poll(signal: AbortSignal): Promise<void> {
     await this.#putRefusedAgain(signal)
-    while (this.#flights.length >= window) {
+    while (this.#isFull()) {
       await this.#nextLanding()
       if (this.#flights.some(flight => flight.state === 'refused')) return
     }
@@ -76,6 +78,11 @@ export class Intake {
     const flight = this.#flightOf(records)
     this.#flights.push(flight)
     void this.#put(flight, signal)
+  }
+
+  #isFull(): boolean {
+    const bytes = this.#flights.reduce((sum, flight) => sum + flight.bytes, 0)
+    return this.#flights.length >= windowBatches || bytes >= windowBytes
   }
 
   /** Empty when nothing came for long, when a batch was refused meanwhile, and at the end. */
@@ -135,6 +142,7 @@ export class Intake {
     const events: Event[] = []
     const positions = new Map<string, Position>()
     let name = ''
+    let bytes = 0
     let last: ConsumedRecord | undefined
     const note = () => {
       if (last === undefined) return
@@ -146,13 +154,14 @@ export class Intake {
         name = nameOf(record)
       }
       last = record
+      bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
       const event = makeEvent(record)
       if (event !== null) events.push(event)
     }
     note()
     endBatch()
     counters.add('EventReceivedCount', events.length)
-    return { events, positions, state: 'under way' }
+    return { events, positions, bytes, state: 'under way' }
   }
 
   async #put(flight: Flight, signal: AbortSignal): Promise<void> {
