@@ -145,6 +145,8 @@ export class AvroSink implements Sink {
   #recent: unknown = null
   #resetTimer: Timer | null = null
   #stopped = false
+  /** Later connections are told at DEBUG: while the peer refuses there is one every few seconds. */
+  #connectedBefore = false
 
   constructor(given: Options, context: CountedContext) {
     this.#options = given
@@ -236,7 +238,10 @@ export class AvroSink implements Sink {
         signal: opening.signal,
       })
       counters.add('ConnectionCreatedCount')
-      log.debug(`connected to ${given.hostname}:${given.port}`)
+      const line = `connected to ${given.hostname}:${given.port}`
+      if (this.#connectedBefore) log.debug(line)
+      else log.info(line)
+      this.#connectedBefore = true
       this.#client = client
       client.onClose(() => this.#closed(client))
       this.#scheduleReset(client)
