@@ -14,6 +14,9 @@ import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
 import { apiCeilings } from './api-ceilings.ts'
 
+/** The doors a client needs. */
+export type Doors = Pick<System, 'clock' | 'network' | 'random'>
+
 export interface ConnectionTarget {
   readonly host: string
   readonly port: number
@@ -46,7 +49,7 @@ export class BrokerConnection {
   readonly where: string
   /** When the last request was sent, monotonic ms. */
   usedAt: number
-  readonly #system: System
+  readonly #system: Doors
   readonly #target: ConnectionTarget
   readonly #stream: Duplex
   readonly #versions = new Map<number, { min: number; max: number }>()
@@ -63,20 +66,22 @@ export class BrokerConnection {
   #chunks: Buffer[] = []
   readonly #closed: (() => void)[] = []
 
-  private constructor(system: System, target: ConnectionTarget, stream: Duplex) {
+  private constructor(system: Doors, target: ConnectionTarget, stream: Duplex) {
     this.where = `${target.host}:${target.port}`
     this.#system = system
     this.#target = target
     this.#stream = stream
     this.usedAt = system.clock.monotonic()
     stream.on('data', (chunk: Buffer) => this.#read(chunk))
-    stream.on('error', error => this.fail('PEER_CLOSED', `the connection to ${this.where} broke: ${error.message}`, error))
+    stream.on('error', error =>
+      this.fail('PEER_CLOSED', `the connection to ${this.where} broke: ${error.message}`, error),
+    )
     stream.on('close', () => this.#ended())
     stream.on('end', () => this.#ended())
   }
 
   /** Connects and asks for the versions. Rejects with PEER_UNREACHABLE, PEER_TIMEOUT, PEER_CLOSED, PROTOCOL or STOPPED. */
-  static async open(system: System, target: ConnectionTarget): Promise<BrokerConnection> {
+  static async open(system: Doors, target: ConnectionTarget): Promise<BrokerConnection> {
     const first = await BrokerConnection.#connect(system, target)
     try {
       await first.#negotiate(3)
@@ -84,7 +89,8 @@ export class BrokerConnection {
     } catch (error) {
       first.close()
       // Some old brokers close the connection on a version they do not know.
-      if (!(error instanceof Fault) || error.code !== 'PEER_CLOSED' || target.signal?.aborted === true) throw error
+      if (!(error instanceof Fault) || error.code !== 'PEER_CLOSED' || target.signal?.aborted === true)
+        throw error
     }
     const second = await BrokerConnection.#connect(system, target)
     try {
@@ -101,13 +107,15 @@ export class BrokerConnection {
     }
   }
 
-  static async #connect(system: System, target: ConnectionTarget): Promise<BrokerConnection> {
+  static async #connect(system: Doors, target: ConnectionTarget): Promise<BrokerConnection> {
     const { host, port, connectTimeoutMs: timeoutMs, signal } = target
     const connection = await system.network.connect(
       signal === undefined ? { host, port, timeoutMs } : { host, port, timeoutMs, signal },
     )
     const stream =
-      target.secure === undefined ? connection.stream : await target.secure(connection.stream, `${host}:${port}`)
+      target.secure === undefined
+        ? connection.stream
+        : await target.secure(connection.stream, `${host}:${port}`)
     return new BrokerConnection(system, target, stream)
   }
 
@@ -152,7 +160,10 @@ export class BrokerConnection {
     const version = this.versionOf(api)
     if (version === -1)
       return Promise.reject(
-        new Fault('PROTOCOL', `the broker at ${this.where} speaks no version of ${api.name} that is known here`),
+        new Fault(
+          'PROTOCOL',
+          `the broker at ${this.where} speaks no version of ${api.name} that is known here`,
+        ),
       )
     return this.#exchange(api, version, body, extraTimeMs)
   }
@@ -180,7 +191,11 @@ export class BrokerConnection {
     this.fail('STOPPED', `the connection to ${this.where} was closed here`)
   }
 
-  fail(code: 'PEER_CLOSED' | 'PEER_TIMEOUT' | 'PROTOCOL' | 'STOPPED', message: string, cause?: unknown): void {
+  fail(
+    code: 'PEER_CLOSED' | 'PEER_TIMEOUT' | 'PROTOCOL' | 'STOPPED',
+    message: string,
+    cause?: unknown,
+  ): void {
     if (this.#fault !== null) return
     const fault = new Fault(code, message, { cause })
     this.#fault = fault

@@ -2,6 +2,7 @@
 // producer that keeps order. One client for brokers from 0.10.2 to 4.x. Components use this file alone.
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
+import type { ConnectionTarget } from './connection.ts'
 import type { RecordHeader } from '../wire/kafka/record.ts'
 import { GroupConsumer } from './consumer.ts'
 import { OrderedProducer } from './producer.ts'
@@ -40,6 +41,7 @@ export interface ConsumerOptions {
   readonly topics: readonly string[] | RegExp
   readonly system: Pick<System, 'clock' | 'network' | 'random'>
   readonly log: Logger
+  readonly secure?: ConnectionTarget['secure']
   /** Partitions are about to go: what is durable may still be committed before this resolves. */
   readonly onRevoked?: (partitions: readonly TopicPartition[]) => Promise<void>
   readonly onAssigned?: (partitions: readonly TopicPartition[]) => void
@@ -83,6 +85,7 @@ export interface ProducerOptions {
   readonly settings: ProducerSettings
   readonly system: Pick<System, 'clock' | 'network' | 'random'>
   readonly log: Logger
+  readonly secure?: ConnectionTarget['secure']
   /** Called once when a broker's message format cannot carry record headers. */
   readonly onHeadersDropped?: () => void
 }

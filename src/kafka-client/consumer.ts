@@ -1,0 +1,322 @@
+// The consumer: membership in a group, positions, and polling what is fetched ahead.
+//
+//   assigned -> committed offsets; where there are none, by auto.offset.reset -> that choice is committed
+//   -> fetching -> poll
+//
+// A position chosen by auto.offset.reset is committed before the first record is handed out: a consumer
+// that is killed before its first commit would otherwise choose again, later, and skip what came between.
+// Partitions that came into being while the group was reading start at their beginning, whatever
+// auto.offset.reset says: none of their records was there to be skipped.
+import { Fault, messageOf } from '../errors.ts'
+import { Cluster } from './cluster.ts'
+import type { Doors } from './connection.ts'
+import { Fetcher, nameOf } from './fetcher.ts'
+import { Group } from './group.ts'
+import type { ConsumedRecord, Consumer, ConsumerOptions, Position, TopicPartition } from './kafka-client.ts'
+import { commitOffsets, earliest, fetchCommitted, latest, listAllEnds } from './offsets.ts'
+import type { ConsumerSettings } from './settings.ts'
+import { countsIn, Subscription } from './subscription.ts'
+
+/** Brokers before 2.1 forget positions that have not been committed for a day. */
+const recommitMs = 3_600_000
+/** How long the end waits for the group; the session of a member that is not heard of ends by itself. */
+const closePatienceMs = 6_000
+/** How often a topic that does not exist is looked for. */
+const missingTopicMs = 2_000
+
+interface Committed extends Position {
+  readonly at: number
+}
+
+export class GroupConsumer implements Consumer {
+  readonly #options: ConsumerOptions
+  readonly #doors: Doors
+  readonly #settings: ConsumerSettings
+  readonly #cluster: Cluster
+  readonly #subscription: Subscription
+  readonly #fetcher: Fetcher
+  readonly #group: Group
+  readonly #stop = new AbortController()
+  readonly #committed = new Map<string, Committed>()
+  /** Counts assignments: what was begun for an earlier one is dropped. */
+  #epoch = 0
+  #watching: Promise<void> | null = null
+
+  constructor(options: ConsumerOptions) {
+    const { settings, system, log } = options
+    if (settings.groupId === null) throw new Fault('KAFKA_FATAL', 'a consumer needs group.id')
+    this.#options = options
+    this.#doors = system
+    this.#settings = settings
+    this.#cluster = new Cluster({
+      system,
+      log,
+      settings,
+      allowAutoTopicCreation: settings.allowAutoCreateTopics,
+      ...(options.secure === undefined ? {} : { secure: options.secure }),
+    })
+    this.#subscription = new Subscription(options.topics)
+    this.#subscription.watchIn(this.#cluster)
+    const cluster = this.#cluster
+    this.#fetcher = new Fetcher({
+      doors: system,
+      log,
+      cluster,
+      settings,
+      resolveOutOfRange: (partition, offset) => this.#resolveOutOfRange(partition, offset),
+    })
+    this.#group = new Group({
+      doors: system,
+      log,
+      cluster,
+      settings,
+      topics: () => this.#subscription.topicsIn(cluster),
+      countPartitions: async topics => {
+        cluster.watch(topics)
+        await cluster.refresh()
+        return countsIn(cluster, topics)
+      },
+      onAssigned: partitions => void this.#assigned(partitions),
+      onRevoked: partitions => this.#revoked(partitions),
+      onLost: partitions => this.#lost(partitions),
+      onFault: fault => this.#fetcher.raise(fault),
+    })
+  }
+
+  start(): void {
+    this.#watching = this.#watch()
+  }
+
+  poll({ maxRecords, signal }: { maxRecords: number; signal: AbortSignal }): Promise<ConsumedRecord[]> {
+    return this.#fetcher.poll(maxRecords, signal)
+  }
+
+  async commit(positions: readonly Position[]): Promise<void> {
+    if (positions.length === 0) return
+    const mine = new Set(this.#group.partitions.map(nameOf))
+    const foreign = positions.find(one => !mine.has(nameOf(one)))
+    if (foreign !== undefined)
+      throw new Fault(
+        'KAFKA',
+        `${nameOf(foreign)} is not read here any more; its position belongs to another member`,
+      )
+    const { groupId, groupInstanceId } = this.#settings
+    await commitOffsets(this.#group, { groupId: groupId!, groupInstanceId, positions })
+    const at = this.#doors.clock.monotonic()
+    for (const one of positions) if (mine.has(nameOf(one))) this.#committed.set(nameOf(one), { ...one, at })
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const one of partitions) {
+      const buffer = this.#fetcher.buffer(one)
+      if (buffer !== undefined) buffer.isPaused = true
+    }
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const one of partitions) {
+      const buffer = this.#fetcher.buffer(one)
+      if (buffer !== undefined) buffer.isPaused = false
+    }
+    this.#fetcher.wake()
+  }
+
+  seek(position: Position): void {
+    this.#fetcher.buffer(position)?.moveTo(position.offset)
+    this.#fetcher.kick()
+  }
+
+  position(partition: TopicPartition): number | undefined {
+    return this.#fetcher.buffer(partition)?.position
+  }
+
+  get assignment(): readonly TopicPartition[] {
+    return this.#group.partitions
+  }
+
+  get trouble(): string | null {
+    return this.#cluster.brokers.trouble
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    this.#fetcher.close()
+    const patience = new AbortController()
+    await Promise.race([this.#group.close(), this.#doors.clock.sleep(closePatienceMs, patience.signal)])
+    patience.abort()
+    this.#cluster.close()
+    await this.#watching
+  }
+
+  /** Learns the topics, joins, and looks now and then whether the topics have changed. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop
+    let failures = 0
+    let hasStarted = false
+    while (!signal.aborted) {
+      try {
+        await this.#cluster.refresh()
+        failures = 0
+        this.#subscription.note(this.#cluster)
+        if (!hasStarted) this.#group.start()
+        hasStarted = true
+        const topics = this.#subscription.topicsIn(this.#cluster)
+        this.#group.noteTopics(topics, countsIn(this.#cluster, this.#group.sharedTopics))
+        await this.#recommit()
+      } catch (error) {
+        failures++
+        this.#options.log.debug(`asking for the topics failed: ${messageOf(error)}`)
+      }
+      if (failures > 0) await this.#cluster.pause(failures, signal).catch(() => {})
+      else {
+        const isMissing = this.#subscription.misses(this.#cluster)
+        const ageMs = this.#settings.metadataMaxAgeMs
+        await this.#doors.clock.sleep(isMissing ? Math.min(missingTopicMs, ageMs) : ageMs, signal)
+      }
+    }
+  }
+
+  async #recommit(): Promise<void> {
+    const old = this.#doors.clock.monotonic() - recommitMs
+    const due = [...this.#committed.values()].filter(one => one.at <= old)
+    if (due.length > 0 && this.#group.isStable) await this.commit(due)
+  }
+
+  async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    const epoch = ++this.#epoch
+    this.#fetcher.remove(this.#fetcher.partitions)
+    this.#committed.clear()
+    this.#options.onAssigned?.(partitions)
+    if (partitions.length === 0) return
+    for (let failures = 1; epoch === this.#epoch && !this.#stop.signal.aborted; failures++)
+      try {
+        const positions = await this.#findPositions(partitions)
+        if (epoch === this.#epoch) this.#fetcher.add(positions)
+        return
+      } catch (error) {
+        if (this.#stop.signal.aborted || epoch !== this.#epoch) return
+        this.#options.log.debug(`finding the positions failed: ${messageOf(error)}`)
+        if (error instanceof Fault && error.code === 'KAFKA_FATAL') this.#fetcher.raise(error)
+        await this.#cluster.pause(failures, this.#stop.signal).catch(() => {})
+      }
+  }
+
+  async #findPositions(partitions: readonly TopicPartition[]): Promise<Position[]> {
+    const committed = await fetchCommitted(this.#group, this.#settings.groupId!, partitions)
+    const at = this.#doors.clock.monotonic()
+    const positions: Position[] = []
+    const open: TopicPartition[] = []
+    for (const one of partitions) {
+      const offset = committed.get(nameOf(one))
+      if (offset === undefined) open.push(one)
+      else {
+        positions.push({ ...one, offset })
+        this.#committed.set(nameOf(one), { ...one, offset, at })
+      }
+    }
+    if (open.length === 0) return positions
+    const chosen = await this.#choosePositions(open, await this.#topicsWithCommits(partitions, committed))
+    await this.commit(chosen)
+    return [...positions, ...chosen]
+  }
+
+  /** Topics of which the group has committed some partition, be it another member's. */
+  async #topicsWithCommits(
+    partitions: readonly TopicPartition[],
+    committed: ReadonlyMap<string, number>,
+  ): Promise<Set<string>> {
+    const found = new Set<string>()
+    const mine = new Set(partitions.map(nameOf))
+    const others: TopicPartition[] = []
+    for (const topic of new Set(partitions.map(one => one.topic))) {
+      const count = this.#cluster.topic(topic)?.partitions.length ?? 0
+      for (let partition = 0; partition < count; partition++)
+        if (!mine.has(nameOf({ topic, partition }))) others.push({ topic, partition })
+    }
+    const theirs =
+      others.length === 0
+        ? new Map<string, number>()
+        : await fetchCommitted(this.#group, this.#settings.groupId!, others)
+    for (const one of [...partitions, ...others])
+      if (committed.has(nameOf(one)) || theirs.has(nameOf(one))) found.add(one.topic)
+    return found
+  }
+
+  async #choosePositions(
+    partitions: readonly TopicPartition[],
+    topicsInUse: ReadonlySet<string>,
+  ): Promise<Position[]> {
+    const { autoOffsetReset } = this.#settings
+    const isFoundLater = (one: TopicPartition) => topicsInUse.has(one.topic) || this.#subscription.isNew(one)
+    const fromStart = partitions.filter(one => autoOffsetReset === 'earliest' || isFoundLater(one))
+    const fromEnd = partitions.filter(one => !fromStart.includes(one))
+    if (autoOffsetReset === 'none' && fromEnd.length > 0)
+      throw new Fault(
+        'KAFKA_FATAL',
+        `group ${this.#settings.groupId} has no position for ${fromEnd.map(nameOf).join(', ')}, and auto.offset.reset=none forbids to choose one: commit one, or write earliest or latest`,
+      )
+    const [starts, ends] = await Promise.all([this.#ends(fromStart, earliest), this.#ends(fromEnd, latest)])
+    const chosen = [...fromStart, ...fromEnd].map(one => ({
+      ...one,
+      offset: (starts.get(nameOf(one)) ?? ends.get(nameOf(one)))!,
+    }))
+    const text = chosen.map(one => `${nameOf(one)} from ${one.offset}`).join(', ')
+    this.#options.log.info(`group ${this.#settings.groupId} has no position yet and begins: ${text}`)
+    return chosen
+  }
+
+  #ends(
+    partitions: readonly TopicPartition[],
+    end: typeof earliest | typeof latest,
+  ): Promise<Map<string, number>> {
+    const isolationLevel = this.#settings.readCommitted ? 1 : 0
+    return listAllEnds(this.#cluster, partitions, end, { isolationLevel, signal: this.#stop.signal })
+  }
+
+  /**
+   * Records before the partition's first are gone: reading goes on at the first that is there. A position
+   * beyond the end (the topic was made anew, or cut off) is chosen by auto.offset.reset.
+   */
+  async #resolveOutOfRange({ topic, partition }: TopicPartition, offset: number): Promise<number> {
+    const { log, onGone } = this.#options
+    const { autoOffsetReset } = this.#settings
+    const one = { topic, partition }
+    const name = nameOf(one)
+    const [starts, ends] = await Promise.all([this.#ends([one], earliest), this.#ends([one], latest)])
+    const first = starts.get(name)!
+    const next = ends.get(name)!
+    if (offset >= first && offset <= next) return offset
+    if (offset < first) {
+      log.warn(
+        `records ${offset}..${first - 1} of ${name} are gone: the broker removed them (retention) before they were read; going on at ${first}`,
+      )
+      onGone?.({ ...one, from: offset, to: first - 1 })
+    }
+    if (autoOffsetReset === 'none')
+      throw new Fault(
+        'KAFKA_FATAL',
+        `position ${offset} of ${name} is outside ${first}..${next}, and auto.offset.reset=none forbids to choose another`,
+      )
+    if (offset < first) return first
+    const chosen = autoOffsetReset === 'earliest' ? first : next
+    log.warn(
+      `${name} ends at ${next}, before the position ${offset}: the topic was made anew or lost records; going on at ${chosen} (auto.offset.reset=${autoOffsetReset})`,
+    )
+    return chosen
+  }
+
+  async #revoked(partitions: readonly TopicPartition[]): Promise<void> {
+    // Nothing more of them is handed out; what was may still be committed.
+    this.#epoch++
+    this.#fetcher.remove(partitions)
+    await this.#options.onRevoked?.(partitions)
+    this.#committed.clear()
+  }
+
+  #lost(partitions: readonly TopicPartition[]): void {
+    this.#epoch++
+    this.#fetcher.remove(partitions)
+    this.#committed.clear()
+    this.#options.onLost?.(partitions)
+  }
+}

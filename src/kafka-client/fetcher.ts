@@ -1,0 +1,288 @@
+// Fetches ahead of the polls: one request under way to each leader, for all of its partitions whose
+// buffers have room; the next one goes out before the answer is looked at by anybody. A partition is
+// fetched again as soon as it holds less than one answer's worth.
+import { Fault, messageOf } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+import type { ResponseOf } from '../wire/kafka/api.ts'
+import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
+import { fetch } from '../wire/kafka/messages/fetch.ts'
+import { backoffMs } from './backoff.ts'
+import type { Cluster } from './cluster.ts'
+import type { Doors } from './connection.ts'
+import { FetchBuffer } from './fetch-buffer.ts'
+import type { ConsumedRecord, Position, TopicPartition } from './kafka-client.ts'
+import type { ConsumerSettings } from './settings.ts'
+
+export interface FetcherParts {
+  readonly doors: Doors
+  readonly log: Logger
+  readonly cluster: Cluster
+  readonly settings: ConsumerSettings
+  /** The broker does not hold what is asked for: gives where to go on. */
+  resolveOutOfRange(partition: TopicPartition, offset: number): Promise<number>
+}
+
+type PartitionAnswer = ResponseOf<typeof fetch>['responses'][number]['partitions'][number]
+export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
+
+export class Fetcher {
+  readonly #parts: FetcherParts
+  readonly #buffers = new Map<string, FetchBuffer>()
+  readonly #busyLeaders = new Set<number>()
+  readonly #stop = new AbortController()
+  /** Where the next poll starts, so that no partition starves. */
+  #turn = 0
+  #ring: FetchBuffer[] = []
+  #wake: () => void = () => {}
+  #fault: Fault | null = null
+  #isKicked = false
+  #isLearning = false
+
+  constructor(parts: FetcherParts) {
+    this.#parts = parts
+  }
+
+  add(positions: readonly Position[]): void {
+    for (const { topic, partition, offset } of positions)
+      this.#buffers.set(
+        nameOf({ topic, partition }),
+        new FetchBuffer(topic, partition, offset, this.#parts.settings.maxPartitionFetchBytes),
+      )
+    this.#ring = [...this.#buffers.values()]
+    this.kick()
+  }
+
+  remove(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#buffers.delete(nameOf(partition))
+    this.#ring = [...this.#buffers.values()]
+  }
+
+  get partitions(): readonly TopicPartition[] {
+    return this.#ring
+  }
+
+  /** Looks again whether there is something to hand out, or to fetch. */
+  wake(): void {
+    this.#wake()
+    this.kick()
+  }
+
+  buffer(partition: TopicPartition): FetchBuffer | undefined {
+    return this.#buffers.get(nameOf(partition))
+  }
+
+  /** The next poll, or the one that waits, rejects with it. */
+  raise(fault: Fault): void {
+    this.#fault = fault
+    this.#wake()
+  }
+
+  close(): void {
+    this.#stop.abort()
+    this.#wake()
+  }
+
+  /** As soon as there is one record; empty when the signal is aborted first, or at the end. */
+  async poll(maxRecords: number, signal: AbortSignal): Promise<ConsumedRecord[]> {
+    for (;;) {
+      const out = this.#take(maxRecords)
+      if (out.length > 0 || signal.aborted || this.#stop.signal.aborted) return out
+      const fault = this.#fault
+      if (fault !== null) {
+        this.#fault = null
+        throw fault
+      }
+      await new Promise<void>(resolve => {
+        const done = () => {
+          signal.removeEventListener('abort', done)
+          resolve()
+        }
+        this.#wake = done
+        signal.addEventListener('abort', done, { once: true })
+      })
+    }
+  }
+
+  #take(maxRecords: number): ConsumedRecord[] {
+    const out: ConsumedRecord[] = []
+    const ring = this.#ring
+    for (let count = 0; count < ring.length && out.length < maxRecords; count++) {
+      const buffer = ring[(this.#turn + count) % ring.length]!
+      if (buffer.isPaused || !buffer.hasRecords) continue
+      try {
+        buffer.take(out, maxRecords - out.length)
+      } catch (error) {
+        this.#damaged(buffer, error as Fault)
+      }
+    }
+    if (out.length > 0) {
+      this.#turn = (this.#turn + 1) % ring.length
+      this.kick()
+    }
+    return out
+  }
+
+  /** Sends requests to leaders that have none under way and something to give. */
+  kick(): void {
+    if (this.#isKicked || this.#stop.signal.aborted) return
+    this.#isKicked = true
+    void Promise.resolve().then(() => {
+      this.#isKicked = false
+      this.#fetchAll()
+    })
+  }
+
+  #fetchAll(): void {
+    const { cluster, settings, doors } = this.#parts
+    if (this.#stop.signal.aborted) return
+    const now = doors.clock.monotonic()
+    let held = 0
+    for (const buffer of this.#ring) held += buffer.bytes
+    const byLeader = new Map<number, { ready: FetchBuffer[]; isHeldBack: boolean }>()
+    for (const buffer of this.#ring) {
+      if (buffer.isPaused || buffer.isResetting || buffer.restsUntil > now) continue
+      const leader = cluster.leaderOf(buffer.topic, buffer.partition)
+      if (this.#busyLeaders.has(leader)) continue
+      let plan = byLeader.get(leader)
+      if (plan === undefined) byLeader.set(leader, (plan = { ready: [], isHeldBack: false }))
+      if (
+        buffer.bytes < settings.maxPartitionFetchBytes &&
+        (held < settings.readAheadBytes || buffer.bytes === 0)
+      )
+        plan.ready.push(buffer)
+      else plan.isHeldBack = true
+    }
+    for (const [leader, { ready, isHeldBack }] of byLeader)
+      if (ready.length === 0) continue
+      else if (leader === -1) void this.#learnLeaders()
+      else void this.#fetchFrom(leader, ready, isHeldBack)
+  }
+
+  async #fetchFrom(leader: number, ready: readonly FetchBuffer[], isHeldBack: boolean): Promise<void> {
+    const { cluster, settings, doors } = this.#parts
+    this.#busyLeaders.add(leader)
+    const asked = ready.map(buffer => ({ buffer, offset: buffer.fetchOffset }))
+    try {
+      const connection = await cluster.connect(leader, 'fetch')
+      const byTopic = new Map<
+        string,
+        { partition: number; fetchOffset: number; partitionMaxBytes: number }[]
+      >()
+      for (const { buffer, offset } of asked) {
+        const one = { partition: buffer.partition, fetchOffset: offset, partitionMaxBytes: buffer.maxBytes }
+        const list = byTopic.get(buffer.topic)
+        if (list === undefined) byTopic.set(buffer.topic, [one])
+        else list.push(one)
+      }
+      // Where a buffer is full, its partition must not wait for the silence of the others.
+      const maxWaitMs = isHeldBack ? Math.min(50, settings.fetchMaxWaitMs) : settings.fetchMaxWaitMs
+      const answer = await connection.request(
+        fetch,
+        {
+          maxWaitMs,
+          minBytes: settings.fetchMinBytes,
+          maxBytes: Math.min(settings.fetchMaxBytes, settings.readAheadBytes),
+          isolationLevel: settings.readCommitted ? 1 : 0,
+          topics: [...byTopic].map(([topic, partitions]) => ({ topic, partitions })),
+          forgottenTopicsData: [],
+        },
+        maxWaitMs,
+      )
+      this.#busyLeaders.delete(leader)
+      this.#accept(asked, answer)
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      this.#parts.log.debug(`fetching from broker ${leader} failed: ${messageOf(error)}`)
+      const now = doors.clock.monotonic()
+      for (const { buffer } of asked) this.#rest(buffer, now)
+      void this.#learnLeaders()
+    } finally {
+      this.#busyLeaders.delete(leader)
+      this.kick()
+    }
+  }
+
+  #accept(asked: readonly { buffer: FetchBuffer; offset: number }[], answer: ResponseOf<typeof fetch>): void {
+    const offsets = new Map(asked.map(({ buffer, offset }) => [buffer, offset]))
+    let hasNew = false
+    for (const { topic, partitions } of answer.responses)
+      for (const one of partitions) {
+        const buffer = this.#buffers.get(nameOf({ topic, partition: one.partitionIndex }))
+        // Given away, or moved, since it was asked for.
+        if (buffer === undefined || offsets.get(buffer) !== buffer.fetchOffset) continue
+        if (one.errorCode !== 0) this.#refused(buffer, one)
+        else if (this.#load(buffer, one)) hasNew = true
+      }
+    if (hasNew) this.#wake()
+  }
+
+  #load(buffer: FetchBuffer, answer: PartitionAnswer): boolean {
+    buffer.failures = 0
+    if (answer.records === null) return false
+    const { checkCrcs, readCommitted } = this.#parts.settings
+    try {
+      return buffer.load(answer.records, checkCrcs, readCommitted ? answer.abortedTransactions : null)
+    } catch (error) {
+      this.#damaged(buffer, error as Fault)
+      return buffer.hasRecords
+    }
+  }
+
+  /** Said, and tried again: it is never passed over. */
+  #damaged(buffer: FetchBuffer, fault: Fault): void {
+    this.#rest(buffer, this.#parts.doors.clock.monotonic(), 1_000)
+    this.raise(fault)
+  }
+
+  #refused(buffer: FetchBuffer, { errorCode }: PartitionAnswer): void {
+    const error = kafkaError(errorCode)
+    if (errorCode === errorCodes.OFFSET_OUT_OF_RANGE) {
+      void this.#reset(buffer)
+      return
+    }
+    this.#rest(buffer, this.#parts.doors.clock.monotonic())
+    if (error.isRetriable) void this.#learnLeaders()
+    else this.raise(new Fault('KAFKA', `${buffer.name} cannot be read: ${error.name}: ${error.meaning}`))
+  }
+
+  async #reset(buffer: FetchBuffer): Promise<void> {
+    const offset = buffer.fetchOffset
+    buffer.isResetting = true
+    try {
+      // What was fetched before is handed out all the same.
+      const next = await this.#parts.resolveOutOfRange(buffer, offset)
+      if (buffer.fetchOffset !== offset) return
+      if (buffer.hasRecords) buffer.fetchOffset = next
+      else buffer.moveTo(next)
+    } catch (error) {
+      this.#rest(buffer, this.#parts.doors.clock.monotonic(), 1_000)
+      if (error instanceof Fault && error.code === 'KAFKA_FATAL') this.raise(error)
+    } finally {
+      buffer.isResetting = false
+      this.kick()
+    }
+  }
+
+  #rest(buffer: FetchBuffer, now: number, atLeastMs = 0): void {
+    const { settings, doors } = this.#parts
+    buffer.failures++
+    const { retryBackoffMs, retryBackoffMaxMs } = settings
+    const restMs = Math.max(
+      atLeastMs,
+      backoffMs(buffer.failures, retryBackoffMs, retryBackoffMaxMs, doors.random),
+    )
+    buffer.restsUntil = now + restMs
+    doors.clock.after(restMs + 1, () => this.kick(), { background: true })
+  }
+
+  /** Asks for the metadata until it comes, at most one asking at a time. */
+  async #learnLeaders(): Promise<void> {
+    if (this.#isLearning) return
+    this.#isLearning = true
+    const { cluster } = this.#parts
+    await cluster.pause(1, this.#stop.signal).catch(() => {})
+    if (!this.#stop.signal.aborted) await cluster.refresh().catch(() => {})
+    this.#isLearning = false
+    this.kick()
+  }
+}

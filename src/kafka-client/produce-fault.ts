@@ -1,0 +1,20 @@
+// A send that failed for good, with what an operator needs to know about it, and what was not written.
+import { Fault, type FaultCode } from '../errors.ts'
+import type { ProducerRecord } from './kafka-client.ts'
+
+export class ProduceFault extends Fault {
+  override name = 'ProduceFault'
+  /** The record that can never be written, where it is known which one it is. */
+  readonly record: ProducerRecord | null
+  /** Those records of the send that are not known to be written, the bad one included, in their order. */
+  undelivered: readonly ProducerRecord[] = []
+
+  constructor(
+    code: FaultCode,
+    message: string,
+    options: { record?: ProducerRecord | null; cause?: unknown } = {},
+  ) {
+    super(code, message, { cause: options.cause })
+    this.record = options.record ?? null
+  }
+}

@@ -1,0 +1,241 @@
+// The Java clients' properties, as Flume's files have them under kafka.consumer. and kafka.producer.,
+// read into our settings. Every problem is a value; no value of a secret property is ever repeated.
+import { parseAddress } from './brokers.ts'
+import { consumerRules, producerRules, type Rule, type Rules } from './known-properties.ts'
+import {
+  consumerDefaults,
+  producerDefaults,
+  type AssignorName,
+  type ConsumerSettings,
+  type ProducerSettings,
+} from './settings.ts'
+
+export interface PropertyProblem {
+  /** As written, without kafka.consumer. or kafka.producer. */
+  readonly key: string
+  readonly problem: string
+  readonly fix: string
+  readonly severity: 'error' | 'warning'
+}
+
+export interface Read<S> {
+  /** Absent where a problem is an error. */
+  readonly settings: S | undefined
+  readonly problems: readonly PropertyProblem[]
+}
+
+type Values = Record<string, unknown>
+type Say = (severity: PropertyProblem['severity'], problem: string, fix: string) => void
+
+const assignorNames: Readonly<Record<string, AssignorName>> = {
+  'org.apache.kafka.clients.consumer.rangeassignor': 'range',
+  'org.apache.kafka.clients.consumer.roundrobinassignor': 'roundrobin',
+  'org.apache.kafka.clients.consumer.stickyassignor': 'sticky',
+  range: 'range',
+  roundrobin: 'roundrobin',
+  sticky: 'sticky',
+}
+
+/** Keys are those of the Java consumer, such as "auto.offset.reset". */
+export function readConsumerProperties(properties: Readonly<Record<string, string>>): Read<ConsumerSettings> {
+  const { values, problems } = readAll(properties, consumerRules)
+  const settings = { ...consumerDefaults, ...values } as unknown as ConsumerSettings
+  const complain = (key: string, problem: string, fix: string, severity: 'error' | 'warning' = 'error') =>
+    problems.push({ key, problem, fix, severity })
+  if (settings.groupId === null || settings.groupId === '')
+    complain('group.id', 'no group is given', 'write the name of a consumer group')
+  if (settings.heartbeatIntervalMs >= settings.sessionTimeoutMs)
+    complain(
+      'heartbeat.interval.ms' in properties ? 'heartbeat.interval.ms' : 'session.timeout.ms',
+      `heartbeat.interval.ms (${settings.heartbeatIntervalMs}) must be lower than session.timeout.ms (${settings.sessionTimeoutMs})`,
+      'use a third of session.timeout.ms',
+    )
+  requireServers(properties, settings.bootstrapServers, complain)
+  return { settings: hasError(problems) ? undefined : settings, problems }
+}
+
+/** Keys are those of the Java producer, such as "compression.type". */
+export function readProducerProperties(properties: Readonly<Record<string, string>>): Read<ProducerSettings> {
+  const { values, problems } = readAll(properties, producerRules)
+  const { gzipLevel, zstdLevel, ...rest } = values
+  const merged = { ...producerDefaults, ...rest } as unknown as ProducerSettings
+  const level =
+    merged.compression === 'gzip' ? gzipLevel : merged.compression === 'zstd' ? zstdLevel : undefined
+  const settings = { ...merged, compressionLevel: level as number | undefined }
+  const complain = (key: string, problem: string, fix: string, severity: 'error' | 'warning' = 'error') =>
+    problems.push({ key, problem, fix, severity })
+  requireServers(properties, settings.bootstrapServers, complain)
+  return { settings: hasError(problems) ? undefined : settings, problems }
+}
+
+const hasError = (problems: readonly PropertyProblem[]) => problems.some(one => one.severity === 'error')
+
+function requireServers(
+  properties: Readonly<Record<string, string>>,
+  servers: readonly string[] | undefined,
+  complain: (key: string, problem: string, fix: string) => void,
+): void {
+  if (properties['bootstrap.servers'] === undefined || (servers !== undefined && servers.length === 0))
+    complain('bootstrap.servers', 'no broker is given', 'write host:port, several separated by commas')
+}
+
+function readAll(
+  properties: Readonly<Record<string, string>>,
+  rules: Rules,
+): { values: Values; problems: PropertyProblem[] } {
+  const values: Values = {}
+  const problems: PropertyProblem[] = []
+  for (const [key, text] of Object.entries(properties)) {
+    const say: Say = (severity, problem, fix) => void problems.push({ key, problem, fix, severity })
+    const rule = Object.hasOwn(rules, key) ? rules[key]! : undefined
+    if (rule === undefined) sayUnknown(key, rules, say)
+    else readOne(rule, key, text, { values, say })
+  }
+  return { values, problems }
+}
+
+/** Properties written for Java that change nothing here on purpose are not worth a warning each. */
+const silent = new Set([
+  'key.serializer',
+  'value.serializer',
+  'key.deserializer',
+  'value.deserializer',
+  'enable.auto.commit',
+])
+
+function readOne(rule: Rule, key: string, text: string, { values, say }: { values: Values; say: Say }): void {
+  const value = text.trim()
+  if ('noEffect' in rule) {
+    if (!silent.has(key)) say('warning', `it has no effect here: ${rule.noEffect}`, 'leave it out')
+    return
+  }
+  if ('refused' in rule) return say('error', rule.refused, 'leave it out')
+  if ('only' in rule) {
+    if (!rule.only.includes(value.toUpperCase()) && !rule.only.includes(value.toLowerCase()))
+      say(
+        'error',
+        `"${value}" is not possible: ${rule.why}`,
+        `write ${rule.only.join(' or ')}, or leave it out`,
+      )
+    return
+  }
+  switch (rule.kind) {
+    case 'text':
+      if (value !== '') values[rule.to] = value
+      return
+    case 'flag':
+      if (/^(true|false)$/i.test(value)) values[rule.to] = value.toLowerCase() === 'true'
+      else say('error', `"${value}" is neither true nor false`, 'write true or false')
+      return
+    case 'int':
+      return readInt(rule, value, { values, say })
+    case 'choice': {
+      const found = Object.keys(rule.values).find(name => name === value.toLowerCase())
+      const accepted = Object.keys(rule.values).join(', ')
+      if (found === undefined)
+        say('error', `"${value}" is not one of: ${accepted}`, `write one of: ${accepted}`)
+      else values[rule.to] = rule.values[found]
+      return
+    }
+    case 'servers':
+      return readServers(rule.to, value, { values, say })
+    case 'assignors':
+      return readAssignors(rule.to, value, { values, say })
+  }
+}
+
+function readInt(
+  rule: Extract<Rule, { kind: 'int' }>,
+  value: string,
+  { values, say }: { values: Values; say: Say },
+): void {
+  const { min, max = Number.MAX_SAFE_INTEGER, minusOne } = rule
+  const number = Number(value)
+  const accepts = `a whole number from ${min}${rule.max === undefined ? ' on' : ` to ${max}`}`
+  if (minusOne !== undefined && number === -1) values[rule.to] = minusOne
+  else if (!/^[+-]?\d+$/.test(value)) say('error', `"${value}" is not a whole number`, `write ${accepts}`)
+  else if (number < min || (rule.max !== undefined && number > max))
+    say('error', `${value} is outside what is allowed`, `write ${accepts}`)
+  else values[rule.to] = Math.min(number, max)
+}
+
+function readServers(to: string, value: string, { values, say }: { values: Values; say: Say }): void {
+  const servers = value
+    .split(',')
+    .map(one => one.trim())
+    .filter(Boolean)
+  for (const server of servers)
+    if (parseAddress(server) === null)
+      say(
+        'error',
+        `"${server}" is not host:port`,
+        'write host:port, several separated by commas, such as localhost:9092',
+      )
+  values[to] = servers
+}
+
+function readAssignors(to: string, value: string, { values, say }: { values: Values; say: Say }): void {
+  const found: AssignorName[] = []
+  for (const name of value
+    .split(',')
+    .map(one => one.trim())
+    .filter(Boolean)) {
+    const known = assignorNames[name.toLowerCase()]
+    if (known !== undefined) found.push(known)
+    else if (/cooperativestickyassignor$/i.test(name))
+      say(
+        'warning',
+        'the cooperative assignor is not spoken here',
+        'write the StickyAssignor or RangeAssignor; the whole group must agree',
+      )
+    else
+      say(
+        'warning',
+        `"${name}" names a Java class that is not there`,
+        'write the RangeAssignor, RoundRobinAssignor or StickyAssignor',
+      )
+  }
+  if (found.length > 0) values[to] = [...new Set(found)]
+}
+
+function sayUnknown(key: string, rules: Rules, say: Say): void {
+  const near = nearest(key, Object.keys(rules))
+  say(
+    'warning',
+    "Kafka's clients know no such property",
+    near === null ? 'correct it or leave it out' : `did you mean ${near}?`,
+  )
+}
+
+/** The name that takes the fewest changes to reach, if those are few. */
+function nearest(key: string, names: readonly string[]): string | null {
+  let best: string | null = null
+  let least = Math.max(2, Math.floor(key.length / 4)) + 1
+  for (const name of names) {
+    const changes = countChanges(key.toLowerCase(), name, least)
+    if (changes < least) {
+      least = changes
+      best = name
+    }
+  }
+  return best
+}
+
+/** Levenshtein's distance, or `limit` where it is at least that. */
+function countChanges(one: string, other: string, limit: number): number {
+  if (Math.abs(one.length - other.length) >= limit) return limit
+  let previous = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= one.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= other.length; column++)
+      current.push(
+        Math.min(
+          previous[column]! + 1,
+          current[column - 1]! + 1,
+          previous[column - 1]! + (one[row - 1] === other[column - 1] ? 0 : 1),
+        ),
+      )
+    previous = current
+  }
+  return Math.min(previous[other.length]!, limit)
+}

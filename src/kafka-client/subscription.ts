@@ -1,0 +1,61 @@
+// Which topics a consumer reads: a fixed list, or all whose whole name matches a pattern. Remembers what
+// there was when the subscription began, to tell partitions found later.
+import type { Cluster } from './cluster.ts'
+import type { PartitionCounts } from './assignors.ts'
+import type { TopicPartition } from './kafka-client.ts'
+
+export class Subscription {
+  readonly #names: readonly string[]
+  readonly #pattern: RegExp | null
+  /** Partition counts when the subscription began; null before the first answer. */
+  #first: Map<string, number> | null = null
+
+  constructor(topics: readonly string[] | RegExp) {
+    this.#names = topics instanceof RegExp ? [] : [...new Set(topics)].sort()
+    this.#pattern =
+      topics instanceof RegExp
+        ? new RegExp(`^(?:${topics.source})$`, topics.flags.replace(/[gy]/g, ''))
+        : null
+  }
+
+  watchIn(cluster: Cluster): void {
+    if (this.#pattern !== null) cluster.watchAll()
+    else cluster.watch(this.#names)
+  }
+
+  /** Sorted. Named topics are there also while they do not exist. */
+  topicsIn(cluster: Cluster): readonly string[] {
+    if (this.#pattern === null) return this.#names
+    const found: string[] = []
+    for (const { name, isInternal, partitions } of cluster.topics())
+      if (!isInternal && partitions.length > 0 && this.#pattern.test(name)) found.push(name)
+    return found.sort()
+  }
+
+  /** Whether a named topic does not exist (yet): then it is looked for more often. */
+  misses(cluster: Cluster): boolean {
+    return this.#names.some(name => (cluster.topic(name)?.partitions.length ?? 0) === 0)
+  }
+
+  /** To be called after every refresh; the first one counts. */
+  note(cluster: Cluster): void {
+    if (this.#first !== null) return
+    this.#first = new Map()
+    for (const { name, partitions } of cluster.topics()) this.#first.set(name, partitions.length)
+  }
+
+  /** Whether the partition came into being while the subscription ran. */
+  isNew({ topic, partition }: TopicPartition): boolean {
+    return this.#first !== null && partition >= (this.#first.get(topic) ?? 0)
+  }
+}
+
+/** Partition counts of topics that exist. */
+export function countsIn(cluster: Cluster, topics: Iterable<string>): PartitionCounts {
+  const counts = new Map<string, number>()
+  for (const topic of topics) {
+    const count = cluster.topic(topic)?.partitions.length ?? 0
+    if (count > 0) counts.set(topic, count)
+  }
+  return counts
+}
