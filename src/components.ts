@@ -13,7 +13,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     names: ['avro', `${flume}source.AvroSource`],
     load: () => import('./sources/avro.ts').then(m => m.avroSource),
   },
-  { kind: 'source', names: [`${flume}source.kafka.KafkaSource`], absent: notYet('Kafka source') },
+  {
+    kind: 'source',
+    names: [`${flume}source.kafka.KafkaSource`],
+    load: () => import('./sources/kafka.ts').then(m => m.kafkaSource),
+  },
   {
     kind: 'source',
     names: ['seq', `${flume}source.SequenceGeneratorSource`],
@@ -112,7 +116,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     names: ['avro', `${flume}sink.AvroSink`],
     load: () => import('./sinks/avro.ts').then(m => m.avroSink),
   },
-  { kind: 'sink', names: [`${flume}sink.kafka.KafkaSink`], absent: notYet('Kafka sink') },
+  {
+    kind: 'sink',
+    names: [`${flume}sink.kafka.KafkaSink`],
+    load: () => import('./sinks/kafka.ts').then(m => m.kafkaSink),
+  },
   {
     kind: 'sink',
     names: ['logger', `${flume}sink.LoggerSink`],
