@@ -1,0 +1,189 @@
+// SIGTERM to agents in the middle of traffic, on a real broker: they end within 10 s with code 0, and what
+// was under way is neither lost nor out of order when they start again.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test, type TestContext } from 'node:test'
+import {
+  freePort,
+  skipWithoutPeers,
+  startKafka41,
+  startMillrace,
+  type Kafka,
+  type Running,
+} from './peers/peers.ts'
+import { consumeAll, countOf, createTopic, produceAll } from './peers/topics.ts'
+
+/** Each message is as long as the seed's usual ones; its number comes first. */
+const messageOf = (number: number) => ({ key: null, value: `${number} `.padEnd(200, '.') })
+const numberOf = (value: string | null) => Number.parseInt(value ?? '', 10)
+
+interface Chain {
+  readonly name: string
+  readonly port: number
+  readonly directory: string
+}
+
+const agentA = ({ name, port, directory }: Chain, bootstrap: string) => `
+A.sources = s
+A.channels = c
+A.sinks = k
+A.sources.s.type = org.apache.flume.source.kafka.KafkaSource
+A.sources.s.kafka.bootstrap.servers = ${bootstrap}
+A.sources.s.kafka.topics = ${name}-in
+A.sources.s.kafka.consumer.group.id = ${name}
+A.sources.s.kafka.consumer.auto.offset.reset = earliest
+A.sources.s.setTopicHeader = false
+A.sources.s.batchSize = 100
+A.sources.s.channels = c
+A.channels.c.type = file
+A.channels.c.checkpointDir = ${directory}/${name}/a/checkpoint
+A.channels.c.dataDirs = ${directory}/${name}/a/data
+A.sinks.k.type = avro
+A.sinks.k.hostname = 127.0.0.1
+A.sinks.k.port = ${port}
+A.sinks.k.channel = c
+`
+
+const agentB = ({ name, port, directory }: Chain, bootstrap: string) => `
+B.sources = s
+B.channels = c
+B.sinks = k
+B.sources.s.type = avro
+B.sources.s.bind = 127.0.0.1
+B.sources.s.port = ${port}
+B.sources.s.channels = c
+B.channels.c.type = file
+B.channels.c.checkpointDir = ${directory}/${name}/b/checkpoint
+B.channels.c.dataDirs = ${directory}/${name}/b/data
+B.sinks.k.type = org.apache.flume.sink.kafka.KafkaSink
+B.sinks.k.kafka.bootstrap.servers = ${bootstrap}
+B.sinks.k.kafka.topic = ${name}-out
+B.sinks.k.flumeBatchSize = 100
+B.sinks.k.channel = c
+`
+
+describe('SIGTERM under load', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
+  let directory: string
+  let kafka: Kafka
+
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'millrace-stop-'))
+    kafka = await startKafka41(directory)
+  })
+  after(async () => {
+    await kafka?.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  async function chain(name: string) {
+    const made: Chain = { name, port: await freePort(), directory }
+    await createTopic(kafka.bootstrap, `${name}-in`)
+    await createTopic(kafka.bootstrap, `${name}-out`)
+    const home = join(directory, name)
+    return {
+      startA: () => startMillrace(home, { agent: 'A', conf: agentA(made, kafka.bootstrap) }),
+      startB: () => startMillrace(home, { agent: 'B', conf: agentB(made, kafka.bootstrap) }),
+    }
+  }
+
+  /** Writes without end; what it returns stops it and gives how many there are. */
+  function load(topic: string): () => Promise<number> {
+    let sent = 0
+    const over = new AbortController()
+    const writing = (async () => {
+      while (!over.signal.aborted) {
+        const first = sent
+        await produceAll(
+          kafka.bootstrap,
+          topic,
+          Array.from({ length: 1000 }, (_, index) => messageOf(first + index)),
+        )
+        sent += 1000
+      }
+    })()
+    return async () => {
+      over.abort()
+      await writing
+      return sent
+    }
+  }
+
+  async function end(agent: Running, t: TestContext): Promise<void> {
+    const begun = performance.now()
+    const how = await agent.stop()
+    const ms = Math.round(performance.now() - begun)
+    t.diagnostic(`${agent.name} ended with ${how} after ${ms} ms`)
+    assert.equal(how, 0, agent.output.split('\n').slice(-20).join('\n'))
+    assert.ok(ms < 10_000, `${agent.name} took ${ms} ms`)
+    assert.match(agent.output, /Agent \S+ stopped/)
+  }
+
+  /** Every number is there, and each first time in order; gives how many came twice. */
+  async function check(topic: string, sent: number, t: TestContext): Promise<number> {
+    const limit = performance.now() + 90_000
+    for (;;) {
+      // Duplicates count as well, so that this many records may not be all numbers yet.
+      const there = Math.max(sent, await countOf(kafka.bootstrap, topic))
+      const received = await consumeAll(kafka.bootstrap, topic, there, { limitMs: 60_000 })
+      const firsts = [...new Set(received.map(({ value }) => numberOf(value)))]
+      if (firsts.length < sent && performance.now() < limit) continue
+      assert.deepEqual(
+        firsts,
+        Array.from({ length: sent }, (_, index) => index),
+      )
+      t.diagnostic(`${sent} sent, ${received.length - sent} of them twice`)
+      return received.length - sent
+    }
+  }
+
+  test('the agent that reads Kafka', async t => {
+    const { startA, startB } = await chain('reader')
+    await using b = await startB()
+    const a = await startA()
+    await using _ = a
+    const finish = load('reader-in')
+    await consumeAll(kafka.bootstrap, 'reader-out', 2000)
+    await end(a, t)
+    await using again = await startA()
+    const sent = await finish()
+    // What it had in its channel it still has, and it reads on behind the last it took.
+    assert.equal(await check('reader-out', sent, t), 0, 'a graceful stop repeats nothing')
+    await end(again, t)
+    await end(b, t)
+  })
+
+  test('the agent that writes Kafka', async t => {
+    const { startA, startB } = await chain('writer')
+    const b = await startB()
+    await using _ = b
+    await using a = await startA()
+    const finish = load('writer-in')
+    await consumeAll(kafka.bootstrap, 'writer-out', 2000)
+    await end(b, t)
+    await using again = await startB()
+    const sent = await finish()
+    assert.equal(await check('writer-out', sent, t), 0, 'a graceful stop repeats nothing')
+    await end(a, t)
+    await end(again, t)
+  })
+
+  test('the agent whose peer is away', async t => {
+    const { startA, startB } = await chain('alone')
+    const a = await startA()
+    await using _ = a
+    const sent = 3000
+    await produceAll(
+      kafka.bootstrap,
+      'alone-in',
+      Array.from({ length: sent }, (_unused, index) => messageOf(index)),
+    )
+    await end(a, t)
+    await using b = await startB()
+    await using again = await startA()
+    assert.equal(await check('alone-out', sent, t), 0)
+    await end(again, t)
+    await end(b, t)
+  })
+})
