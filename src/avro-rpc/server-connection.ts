@@ -15,7 +15,7 @@ import {
   encodeHandshakeOnly,
   encodeStatus,
 } from '../wire/avro-rpc/call.ts'
-import { type Frame, FrameError, FrameParser, looksLike } from '../wire/avro-rpc/frame.ts'
+import { type Frame, FrameError, FrameParser } from '../wire/avro-rpc/frame.ts'
 import type { KnownClients } from './known-clients.ts'
 import type { BudgetedReader, ReadBudget } from './read-budget.ts'
 
@@ -63,7 +63,6 @@ export class ServerConnection implements BudgetedReader {
   #closed = false
   /** The request being handled, and those behind it. */
   #working: Promise<void> | null = null
-  #anyByte = false
 
   constructor(stream: Duplex, parts: ServerConnectionParts) {
     this.#stream = stream
@@ -117,9 +116,8 @@ export class ServerConnection implements BudgetedReader {
       })
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      return this.#refuse(this.#anyByte ? error.message : `${error.message}${hintOf(error, chunk)}`)
+      return this.#refuse(error.message)
     }
-    this.#anyByte = true
     this.#settleBudget()
     if (this.#queue.length > 0) {
       this.#parts.budget.yield(this)
@@ -256,6 +254,3 @@ export class ServerConnection implements BudgetedReader {
 const ok = 0
 const failed = 1
 const noBytes = Buffer.alloc(0)
-
-/** What the very first bytes look like, unless the parser has said so already. */
-const hintOf = (error: FrameError, chunk: Buffer) => (/look/.test(error.message) ? '' : looksLike(chunk))

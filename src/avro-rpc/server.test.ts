@@ -327,14 +327,14 @@ test('a connection that sends nothing is left alone, and its end is no line', as
   assert.equal(log.lines.length, 1)
 })
 
-test('a flood of garbage makes no more than 30 lines a minute', async t => {
+test('a flood of garbage makes no more than 100 lines a minute', async t => {
   const { open, log } = await serve(t)
-  for (let count = 0; count < 100; count++) {
+  for (let count = 0; count < 150; count++) {
     const peer = await open()
     peer.socket.write('GET / HTTP/1.1\r\n\r\n')
     await peer.closed
   }
-  assert.equal(log.lines.length, 30)
+  assert.equal(log.lines.length, 100)
 })
 
 test('over the budget reading pauses, nobody is cut off, and everything arrives', async t => {
@@ -438,7 +438,7 @@ test('hostile bytes of every kind leave memory within 64 MiB', { timeout: 60_000
   assert.ok(most - before < 64 * 1024 * 1024, `RSS grew by ${Math.round((most - before) / 1048576)} MiB`)
   t.diagnostic(`RSS grew by ${Math.round((most - before) / 1048576)} MiB`)
   assert.match(packed.log.lines[0]!, /67108864 bytes is announced/)
-  assert.ok(log.lines.length <= 30)
+  assert.ok(log.lines.length <= 100)
   const good = await open()
   good.send('a')
   assert.equal(await good.status(), 0)

@@ -100,7 +100,7 @@ connection is answered \`FAILED\` without being put, until the sender has opened
 for a sender with several requests in flight. Flume's senders reopen by themselves. A sender that does not is
 disconnected 10 s after the refusal.
 
-Bytes that are no Avro RPC close the connection with one line in the log (at most 30 lines a minute).
+Bytes that are no Avro RPC close the connection with one line in the log (at most 100 lines a minute).
 
 Flume answers \`append\` with an Avro error when something other than the channel fails; Millrace answers \`FAILED\`.`,
   options,
