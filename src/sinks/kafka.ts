@@ -65,8 +65,8 @@ const options = {
 }
 type Options = OptionsOf<typeof options>
 
-/** Batches under way at once; the producer keeps their order. */
-const window = 16
+/** Batches under way at once, more where they are small; the producer keeps their order and sends them together. */
+const windowOf = (batchSize: number) => Math.min(64, Math.max(4, Math.ceil(2000 / batchSize)))
 
 export const kafkaSink = defineSink({
   type: 'org.apache.flume.sink.kafka.KafkaSink',
@@ -131,7 +131,7 @@ function readProperties(given: Options): ReturnType<typeof readProducerPropertie
 
 class KafkaSink implements Sink {
   readonly batchSize: number
-  readonly window = window
+  readonly window: number
   readonly #options: Options
   readonly #context: CountedContext
   readonly #maker: RecordMaker
@@ -140,6 +140,7 @@ class KafkaSink implements Sink {
   constructor(given: Options, context: CountedContext) {
     const { log, system } = context
     this.batchSize = given.flumeBatchSize
+    this.window = windowOf(given.flumeBatchSize)
     this.#options = given
     this.#context = context
     this.#maker = new RecordMaker(

@@ -34,7 +34,7 @@ interface Flight {
 }
 
 /** Batches handed to the channel and not yet accepted, and their bytes: a batch more is begun below both. */
-const windowBatches = 16
+const windowBatches = (batchSize: number) => Math.min(128, Math.max(4, Math.ceil(2000 / batchSize)))
 const windowBytes = 33_554_432
 /** How long a revocation waits for the channel before the partitions are given away regardless. */
 const revocationPatienceMs = 30_000
@@ -82,7 +82,7 @@ export class Intake {
 
   #isFull(): boolean {
     const bytes = this.#flights.reduce((sum, flight) => sum + flight.bytes, 0)
-    return this.#flights.length >= windowBatches || bytes >= windowBytes
+    return this.#flights.length >= windowBatches(this.#parts.batchSize) || bytes >= windowBytes
   }
 
   /** Empty when nothing came for long, when a batch was refused meanwhile, and at the end. */
