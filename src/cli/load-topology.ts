@@ -7,7 +7,7 @@ import type { Setting } from '../config/agent-config.ts'
 import { readConfiguration, type ConfigurationText } from '../config/configuration.ts'
 import { agentNames, readAgent } from '../config/grammar.ts'
 import { findLoops, type FlowAgent } from '../config/loop.ts'
-import type { Problem } from '../config/problem.ts'
+import { inOrder, type Problem } from '../config/problem.ts'
 import { buildTopology } from '../topology/build-topology.ts'
 import type { Topology } from '../topology/topology.ts'
 
@@ -41,21 +41,23 @@ export async function loadTopology(
       return stdout.split(/\r?\n/, 1)[0]!
     },
   })
-  if (read.config === undefined) return { problems: read.problems }
+  if (read.config === undefined) return { problems: inOrder(read.problems) }
   const built = await buildTopology(read.config, { catalogue, surroundings: { home } })
   const problems = [...read.problems, ...built.problems]
-  if (built.topology === undefined) return { problems }
+  if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
   problems.push(...findLoops([flowAgentOf(built.topology), ...(await neighbours(read.settings, options))]))
-  return { topology: built.topology, problems }
+  return { topology: built.topology, problems: inOrder(problems) }
 }
+
+const hasErrors = (problems: readonly Problem[]) => problems.some(one => one.severity === 'error')
 
 /** The other agents of the same files, as far as they can be read: events may pass through them. */
 async function neighbours(settings: readonly Setting[], { agent, home }: LoadOptions): Promise<FlowAgent[]> {
   const found: FlowAgent[] = []
   for (const name of agentNames(settings)) {
     if (name === agent) continue
-    const { config } = readAgent(settings, name, '')
-    if (config === undefined) continue
+    const { config, problems } = readAgent(settings, name, '')
+    if (config === undefined || hasErrors(problems)) continue
     const { topology } = await buildTopology(config, { catalogue, surroundings: { home } })
     if (topology !== undefined) found.push(flowAgentOf(topology))
   }

@@ -22,6 +22,7 @@ export interface ReadOptionsOfConfiguration {
 }
 
 export interface ReadConfiguration {
+  /** Absent when the agent is not in the files; it must not run when there is an error among the problems. */
   readonly config?: AgentConfig
   readonly problems: readonly Problem[]
   /** All settings after lookups and filters, other agents' too. */
@@ -58,8 +59,7 @@ export async function readConfiguration(
     texts.map(text => text.file).join(', '),
   )
   problems.push(...more)
-  const failed = problems.some(one => one.severity === 'error')
-  return { ...(config === undefined || failed ? {} : { config }), problems, settings: filtered.settings }
+  return { ...(config === undefined ? {} : { config }), problems, settings: filtered.settings }
 }
 
 /** UTF-8; where the bytes are not, ISO-8859-1 as Flume 1.10 and later read every file, with a warning. */

@@ -10,7 +10,7 @@ import type {
   SourceConfig,
 } from './agent-config.ts'
 import { suggest } from './did-you-mean.ts'
-import type { Place, Problem } from './problem.ts'
+import { inOrder, type Place, type Problem } from './problem.ts'
 
 const kinds = ['configfilters', 'sources', 'channels', 'sinks', 'sinkgroups'] as const
 type Kind = (typeof kinds)[number]
@@ -30,7 +30,10 @@ interface Block {
 }
 
 export interface GrammarResult {
-  /** Absent when the agent is not in the file or has an error in its grammar. */
+  /**
+   * Absent when the agent is not in the files. Where there are errors it holds what could be read, so
+   * that the components' own problems can be told at the same time; it must not run then.
+   */
   readonly config?: AgentConfig
   readonly problems: readonly Problem[]
 }
@@ -89,6 +92,23 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
     }))
   }
 
+  /** A key that must be there is not; where one like it is, that is the place. */
+  const missing = (
+    kind: Kind,
+    component: string,
+    key: string,
+    own: Map<string, Setting>,
+    place: Place,
+    example: string,
+  ): void => {
+    const near = own.get(suggest(key, [...own.keys()]) ?? '')
+    error(
+      near?.place ?? place,
+      `${singular[kind]} ${component} has no ${key}${near === undefined ? '' : `, but ${near.key}`}`,
+      near === undefined ? `add ${name}.${kind}.${component}.${key} = ${example}` : `did you mean ${key}`,
+    )
+  }
+
   const typed = (
     kind: Kind,
     component: string,
@@ -97,7 +117,7 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
   ): ComponentConfig | undefined => {
     const type = own.get('type')
     if (type === undefined) {
-      error(place, `${singular[kind]} ${component} has no type`, `add ${name}.${kind}.${component}.type = …`)
+      missing(kind, component, 'type', own, place, '…')
       return undefined
     }
     return { name: component, place, type, settings: own }
@@ -107,6 +127,7 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
     ({ component, place, settings: own }) => typed('channels', component, place, own) ?? [],
   )
   const channelNames = new Set(listed('channels').map(one => one.component))
+  const firstChannel = [...channelNames][0] ?? 'c1'
   if (channelNames.size === 0)
     error(
       block.lists.get('channels')?.place ?? block.place,
@@ -114,35 +135,32 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
       `add ${name}.channels = c1 and ${name}.channels.c1.type = file`,
     )
 
-  const known = (setting: Setting, word: string): boolean => {
-    if (channelNames.has(word)) return true
+  const checkKnown = (setting: Setting, word: string): void => {
+    if (channelNames.has(word)) return
     const near = suggest(word, [...channelNames])
     error(
       setting.place,
       `${setting.key} names channel ${word}, which is not in the list ${name}.channels`,
       near === undefined ? `use one of: ${[...channelNames].join(', ')}` : `did you mean ${near}`,
     )
-    return false
   }
 
   const sources: SourceConfig[] = []
   for (const { component, place, settings: own } of listed('sources')) {
     const typedSource = typed('sources', component, place, own)
     const to = own.get('channels')
-    if (to === undefined)
-      error(
-        place,
-        `source ${component} has no channels`,
-        `add ${name}.sources.${component}.channels = ${[...channelNames][0] ?? 'c1'}`,
-      )
-    if (typedSource === undefined || to === undefined) continue
-    const names = [...new Set(words(to.value))].filter(word => known(to, word))
+    if (to === undefined) missing('sources', component, 'channels', own, place, firstChannel)
+    const names = to === undefined ? [] : [...new Set(words(to.value))]
+    for (const word of names) checkKnown(to!, word)
+    const interceptors = interceptorsOf(name, component, own, error, warn)
+    if (typedSource === undefined) continue
     sources.push({
       ...typedSource,
       channels: names,
-      interceptors: interceptorsOf(name, component, own, error, warn),
+      interceptors,
       selector: sub(
-        own,
+        // Without channels every name in the selector would be wrong.
+        to === undefined ? new Map() : own,
         'selector.',
         `${component}.selector`,
         place,
@@ -156,18 +174,10 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
   for (const { component, place, settings: own } of listed('sinks')) {
     const typedSink = typed('sinks', component, place, own)
     const from = own.get('channel')
-    if (from === undefined) {
-      const plural = own.get('channels')
-      error(
-        plural?.place ?? place,
-        plural === undefined
-          ? `sink ${component} has no channel`
-          : `${plural.key}: a sink reads one channel, and the key is channel`,
-        `write ${name}.sinks.${component}.channel = ${[...channelNames][0] ?? 'c1'}`,
-      )
-    }
-    if (typedSink === undefined || from === undefined) continue
-    if (known(from, from.value.trim())) sinks.push({ ...typedSink, channel: from.value.trim() })
+    if (from === undefined) missing('sinks', component, 'channel', own, place, firstChannel)
+    const channel = from?.value.trim() ?? ''
+    if (from !== undefined) checkKnown(from, channel)
+    if (typedSink !== undefined) sinks.push({ ...typedSink, channel })
   }
   if (block.lists.get('sources') === undefined && block.lists.get('sinks') === undefined)
     error(
@@ -177,8 +187,9 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
     )
 
   const used = new Set([...sources.flatMap(source => source.channels), ...sinks.map(sink => sink.channel)])
+  const failed = problems.some(one => one.severity === 'error')
   for (const channel of channels)
-    if (!used.has(channel.name) && problems.every(one => one.severity !== 'error'))
+    if (!used.has(channel.name) && !failed)
       warn(
         channel.type.place,
         `channel ${channel.name} is connected to nothing and is left out`,
@@ -191,18 +202,9 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
     new Set(listed('sinks').map(one => one.component)),
     error,
   )
-  if (problems.some(one => one.severity === 'error')) return { problems: dedupe(problems) }
-  const config = { name, sources, channels: channels.filter(one => used.has(one.name)), sinks, sinkGroups }
-  return { config, problems: dedupe(problems) }
-}
-
-/** `listed` may look at a kind twice; its warnings are the same then. */
-function dedupe(problems: readonly Problem[]): Problem[] {
-  const seen = new Set<string>()
-  return problems.filter(one => {
-    const key = JSON.stringify(one)
-    return !seen.has(key) && seen.add(key)
-  })
+  const kept = failed ? channels : channels.filter(one => used.has(one.name))
+  const config = { name, sources, channels: kept, sinks, sinkGroups }
+  return { config, problems: inOrder(problems) }
 }
 
 function words(value: string): string[] {
@@ -335,7 +337,10 @@ function groupsOf(
     for (const name of names) {
       const owner = owners.get(name)
       if (!sinkNames.has(name)) {
-        const near = suggest(name, [...sinkNames])
+        const near = suggest(
+          name,
+          [...sinkNames].filter(one => !names.includes(one)),
+        )
         error(
           list.place,
           `${list.key} names sink ${name}, which is not in the list ${agent}.sinks`,

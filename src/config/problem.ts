@@ -23,3 +23,11 @@ export function formatProblem({ severity, place, problem, fix }: Problem): strin
   const end = /^did you mean [^?]*$/.test(fix) ? '?' : '.'
   return `${where}${severity}: ${problem}. ${fix.charAt(0).toUpperCase()}${fix.slice(1)}${end}`
 }
+
+/** As they are printed: each once, file by file and line by line, those without a place first. */
+export function inOrder(problems: readonly Problem[]): Problem[] {
+  const once = new Map(problems.map(problem => [JSON.stringify(problem), problem]))
+  const files = [...new Set(problems.map(({ place }) => place?.file))]
+  const rank = ({ place }: Problem) => (place === undefined ? -1 : files.indexOf(place.file))
+  return [...once.values()].sort((a, b) => rank(a) - rank(b) || (a.place?.line ?? 0) - (b.place?.line ?? 0))
+}
