@@ -1,6 +1,6 @@
 // What tests and the console ask of a cluster beside reading and writing.
 import { Fault } from '../errors.ts'
-import { silentLogger, type Logger } from '../observe/log.ts'
+import type { Logger } from '../observe/log.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { createTopics } from '../wire/kafka/messages/create-topics.ts'
 import { Cluster } from './cluster.ts'
@@ -12,12 +12,12 @@ import { connectionDefaults, type ConnectionSettings } from './settings.ts'
 export interface AdminOptions {
   readonly system: Doors
   readonly bootstrapServers: readonly string[]
-  readonly log?: Logger
+  readonly log: Logger
   readonly settings?: Partial<ConnectionSettings>
 }
 
 /** Nothing is asked before the first call. */
-export function createAdmin({ system, bootstrapServers, log = silentLogger, settings }: AdminOptions): Admin {
+export function createAdmin({ system, bootstrapServers, log, settings }: AdminOptions): Admin {
   const cluster = new Cluster({
     system,
     log,
