@@ -225,6 +225,9 @@ test('CONTRIBUTING names the commands there are', () => {
 
 // ------------------------------------------------------------------------------------------ tests
 
+/** Ask a real peer again and again, a bounded number of times, because it has no way to tell when it is ready. */
+const pollPeers = new Set(['test/interop/kafka-codec.test.ts'])
+
 test('no test runs alone, and none sleeps', () => {
   const sleeps = /await\s+(setTimeout|sleep|delay|wait)\(|new Promise\b[^;{]{0,60}\bset(Timeout|Interval)\(/
   const wrong: string[] = []
@@ -232,7 +235,8 @@ test('no test runs alone, and none sleeps', () => {
     const code = codeOf(read(path))
     if (/\b(test|it|describe|suite)\.only\(|\bonly:\s*true/.test(code)) wrong.push(`${path} runs alone`)
     const found = sleeps.exec(code)
-    if (found !== null) wrong.push(`${path} sleeps: ${found[0].replaceAll(/\s+/g, ' ')}`)
+    if (found !== null && !pollPeers.has(path))
+      wrong.push(`${path} sleeps: ${found[0].replaceAll(/\s+/g, ' ')}`)
   }
   assert.deepEqual(wrong, [])
 })
