@@ -143,3 +143,44 @@ test('stopping gives up deliveries that do not end; their events stay in the cha
   const batch = await channel.take({ events: 10 }, new AbortController().signal)
   assert.deepEqual(bodies(batch!.events), ['2', '3', '4'])
 })
+
+test('a batch taken in the moment in which an earlier one fails does not overtake it', async () => {
+  // The failure is told a different number of microtasks after the put that wakes the runner each time.
+  for (let delay = 0; delay < 12; delay++) {
+    const channel = await openChannel()
+    const delivered: string[] = []
+    let failOnce: (() => void) | null = null
+    let done = () => {}
+    const both = new Promise<void>(resolve => (done = resolve))
+    const sink: Sink = {
+      batchSize: 1,
+      window: 2,
+      start: async () => {},
+      stop: async () => {},
+      // As a sink on a connection: the first delivery waits; later ones leave in a later turn, unless given up.
+      deliver: (batch, signal) =>
+        new Promise((resolve, reject) => {
+          const [body] = bodies(batch) as [string]
+          if (body === '0' && failOnce === null) {
+            failOnce = () => reject(new Fault('PEER_CLOSED', 'closed'))
+            return
+          }
+          realClock.soon(() => {
+            if (signal.aborted) return reject(new Fault('STOPPED', 'given up'))
+            delivered.push(body)
+            resolve()
+            if (delivered.includes('0') && delivered.includes('1')) done()
+          })
+        }),
+    }
+    const { runner } = runnerOf(channel, sink)
+    await channel.put(events(0, 1))
+    while (failOnce === null) await new Promise<void>(resolve => realClock.soon(resolve))
+    void channel.put(events(1, 1))
+    for (let count = 0; count < delay; count++) await Promise.resolve()
+    ;(failOnce as () => void)()
+    await both
+    await runner.stop(1000)
+    assert.deepEqual(delivered.slice(0, 2), ['0', '1'], `after ${delay} microtasks`)
+  }
+})

@@ -22,6 +22,8 @@ export interface SinkRunnerParts {
 
 interface Flight {
   readonly batch: Batch
+  /** Aborted when an earlier flight fails: what has not left yet must not overtake it. */
+  readonly giveUp: AbortController
   /** Whether the sink delivered; never rejects. */
   readonly outcome: Promise<{ error?: unknown }>
 }
@@ -34,8 +36,7 @@ export class SinkRunner {
   readonly #outage: Outage
   /** Takes nothing more; what is under way may end. */
   readonly #closing = new AbortController()
-  /** Gives deliveries under way up. */
-  readonly #abandoning = new AbortController()
+  #abandoned = false
   #flights: Flight[] = []
   #commits = 0
   #failed = false
@@ -57,7 +58,10 @@ export class SinkRunner {
   async stop(patienceMs: number): Promise<void> {
     this.#closing.abort()
     this.#interrupt.abort()
-    const timer = this.#parts.clock.after(patienceMs, () => this.#abandoning.abort())
+    const timer = this.#parts.clock.after(patienceMs, () => {
+      this.#abandoned = true
+      for (const { giveUp } of this.#flights) giveUp.abort()
+    })
     await this.#running
     timer.cancel()
     this.#parts.setHealth(null)
@@ -82,9 +86,9 @@ export class SinkRunner {
       } else {
         const batch = await this.#take(channel, sink)
         if (batch === null) continue
-        const flight = { batch, outcome: this.#deliver(batch) }
-        this.#flights.push(flight)
-        inOrder = this.#land(inOrder, flight)
+        // An earlier flight may have failed while this batch was taken: it waits its turn again.
+        if (this.#failed) await batch.rollback()
+        else inOrder = this.#land(inOrder, this.#takeOff(batch))
       }
     }
     await inOrder
@@ -103,11 +107,20 @@ export class SinkRunner {
     }
   }
 
-  #deliver(batch: Batch): Promise<{ error?: unknown }> {
-    return this.#parts.sink.deliver(batch.events, this.#abandoning.signal).then(
+  #takeOff(batch: Batch): Flight {
+    const giveUp = new AbortController()
+    const outcome = this.#parts.sink.deliver(batch.events, giveUp.signal).then(
       () => ({}),
-      (error: unknown) => ({ error: error ?? new Fault('PEER_REFUSED', 'no reason given') }),
+      (error: unknown) => {
+        this.#failed = true
+        this.#interrupt.abort()
+        for (const later of this.#flights.slice(this.#flights.indexOf(flight) + 1)) later.giveUp.abort()
+        return { error: error ?? new Fault('PEER_REFUSED', 'no reason given') }
+      },
     )
+    const flight: Flight = { batch, giveUp, outcome }
+    this.#flights.push(flight)
+    return flight
   }
 
   /** Waits for the flights before this one and for its own end; commits it, or begins the rollback. */
@@ -117,9 +130,7 @@ export class SinkRunner {
     const what = `Delivering events by sink ${this.#parts.name}`
     if (!goOn) return false
     if (error !== undefined) {
-      if (!this.#abandoning.signal.aborted) this.#outage.failed(what, error)
-      this.#failed = true
-      this.#interrupt.abort()
+      if (!this.#abandoned) this.#outage.failed(what, error)
     } else {
       this.#flights.shift()
       this.#outage.succeeded(what)
