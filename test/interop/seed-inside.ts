@@ -53,7 +53,7 @@ try {
     ),
   )
   // The seed leaves auto.offset.reset at latest: what is produced before the position is known is not read.
-  await a.line(/reads? test3-0 from/)
+  await a.line(/begins: test3-0 from/)
 
   const messages = Array.from({ length: count }, (_, index) => ({ key: null, value: `message ${index}` }))
   const begun = performance.now()
