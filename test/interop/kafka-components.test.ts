@@ -154,6 +154,43 @@ for (const kind of ['0.10.2.1', '4.1.0'] as const)
       assert.equal(sum, 4000)
     })
 
+    it('shares partitions with a second source, and repeats nothing when they move', async () => {
+      const topic = await newTopic(4)
+      const given = { 'kafka.topics': [topic], 'kafka.consumer.group.id': topic, batchSize: 50 }
+      const produce = (from: number) =>
+        produceAll(
+          bootstrap,
+          topic,
+          Array.from({ length: 1000 }, (_, index) => ({
+            key: null,
+            value: String(from + index),
+            partition: index % 4,
+          })),
+        )
+      const seen: string[] = []
+      {
+        await using first = await runSource(bootstrap, given)
+        await produce(0)
+        await first.count(1000)
+        {
+          await using second = await runSource(bootstrap, given)
+          await second.context.log.line(new RegExp(`${topic}-\\d`))
+          await produce(1000)
+          while (first.events.length + second.events.length < 2000)
+            await Promise.race([first.count(first.events.length + 1), second.count(second.events.length + 1)])
+          assert.ok(second.events.length > 0)
+          seen.push(...second.events.map(event => event.body.toString()))
+        }
+        await produce(2000)
+        await first.count(3000 - seen.length)
+        seen.push(...first.events.map(event => event.body.toString()))
+      }
+      assert.deepEqual(
+        seen.map(Number).toSorted((a, b) => a - b),
+        Array.from({ length: 3000 }, (_, index) => index),
+      )
+    })
+
     it('reads topics by pattern', async () => {
       const [one, two] = [await newTopic(), await newTopic()]
       await produceAll(bootstrap, one, [{ key: null, value: 'a' }])

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { contextFor, optionsFor } from '../../test/context.ts'
+import type { DefinitionOf } from '../component.ts'
+import { kafkaSinkCounters } from '../observe/counters.ts'
+import { kafkaSink } from './kafka.ts'
+
+const definition = kafkaSink as DefinitionOf<'sink'>
+const given = (more: Record<string, unknown> = {}) =>
+  optionsFor(kafkaSink, { 'kafka.bootstrap.servers': 'b:9092', ...more })
+
+function problemsOf(options: never): string[] {
+  const found: string[] = []
+  const say = (severity: string) => (key: string, problem: string) =>
+    void found.push(`${severity} ${key}: ${problem}`)
+  definition.check!(options, { error: say('error'), warning: say('warning') })
+  return found
+}
+
+describe('the options of the Kafka sink', () => {
+  it('are well with no more than the brokers', () => assert.deepEqual(problemsOf(given()), []))
+
+  it('name a producer property that is not right, with its prefix', () => {
+    const [found, ...more] = problemsOf(given({ 'kafka.producer': { acks: 'most' } }))
+    assert.match(found!, /^error kafka.producer.acks: /)
+    assert.deepEqual(more, [])
+  })
+
+  it('name an escape that does not exist', () => {
+    assert.match(problemsOf(given({ 'kafka.topic': 't-%[host]' })).join(), /error kafka.topic: .*%\[host\]/)
+    assert.deepEqual(problemsOf(given({ 'kafka.topic': 't-%[host]', allowTopicOverride: false })), [])
+  })
+
+  it('take -1 for all in requiredAcks', () => {
+    const { value } = kafkaSink.deprecated!['requiredAcks']!
+    assert.deepEqual(['-1', '1', '0'].map(value!), ['all', '1', '0'])
+  })
+
+  it('say where is written to', () => {
+    const flow = { does: 'write-topic', servers: 'b:9092', topic: 'default-flume-topic' }
+    assert.deepEqual(definition.flow!(given()), [{ ...flow, topicHeader: 'topic' }])
+    assert.deepEqual(definition.flow!(given({ allowTopicOverride: false })), [{ ...flow, topicHeader: null }])
+  })
+})
+
+describe('at start', () => {
+  async function linesFor(acks?: string): Promise<string[]> {
+    const context = contextFor('SINK', 'k1', kafkaSinkCounters)
+    const sink = definition.create(given(acks === undefined ? {} : { 'kafka.producer': { acks } }), context)
+    await sink.start()
+    await sink.stop()
+    return context.log.lines
+  }
+
+  it('says once what acks = 1, the default, risks', async () => {
+    for (const acks of [undefined, '1'])
+      assert.equal((await linesFor(acks)).filter(line => line.includes('acks = 1')).length, 1)
+    assert.deepEqual(
+      (await linesFor('all')).filter(line => line.includes('acks')),
+      [],
+    )
+  })
+
+  it('warns of acks = 0', async () => {
+    assert.match((await linesFor('0')).join(), /WARN acks = 0/)
+  })
+})
