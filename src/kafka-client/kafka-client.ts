@@ -94,7 +94,7 @@ export interface Producer {
   /**
    * Resolves when every record is acknowledged as `acks` asks. Order a partition is that of the calls,
    * whatever is retried. When a call rejects, every later one outstanding rejects too; records of them
-   * may have been written. Rejects with UNDELIVERABLE (this record never can be), KAFKA, or STOPPED.
+   * may have been written. That holds for calls of the same turn of the event loop, too. Rejects with UNDELIVERABLE (this record never can be), KAFKA, or STOPPED.
    */
   send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
   close(): Promise<void>

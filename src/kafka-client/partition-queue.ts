@@ -95,15 +95,7 @@ export class PartitionQueue {
     this.#current = null
     this.failures = 0
     for (const chunk of batch.chunks) lose(chunk, fault)
-    this.#loseWaiting(
-      new Fault(
-        'KAFKA',
-        `held back behind a record for ${this.name} that could not be written: ${fault.message}`,
-        {
-          cause: fault,
-        },
-      ),
-    )
+    this.#loseWaiting(heldBack(fault))
   }
 
   /** Everything is lost but what is under way. */
@@ -120,14 +112,15 @@ export class PartitionQueue {
       const lost = [...batch.chunks.slice(at), ...this.#again.slice(inAgain + 1).flatMap(one => one.chunks)]
       this.#again.length = inAgain
       if (at > 0) this.#again.push(batchOf(batch.chunks.slice(0, at)))
-      for (const chunk of lost) lose(chunk, fault)
-      this.#loseChunks(this.#from, fault)
+      for (const chunk of lost) lose(chunk, chunk.send === send ? fault : heldBack(fault))
+      this.#loseChunks(this.#from, fault, send)
       return
     }
     const at = this.#chunks.findIndex((chunk, index) => index >= this.#from && chunk.send === send)
-    if (at !== -1) this.#loseChunks(at, fault)
+    if (at !== -1) this.#loseChunks(at, fault, send)
     // Under way: what is behind it must not be written if it is not.
-    else if (this.#current?.chunks.some(chunk => chunk.send === send) === true) this.#loseWaiting(fault)
+    else if (this.#current?.chunks.some(chunk => chunk.send === send) === true)
+      this.#loseWaiting(heldBack(fault))
   }
 
   /** Gives up what has waited too long. `now` is monotonic ms. */
@@ -173,10 +166,20 @@ export class PartitionQueue {
     this.#loseChunks(this.#from, fault)
   }
 
-  #loseChunks(at: number, fault: Fault): void {
-    for (const chunk of this.#chunks.splice(at)) lose(chunk, fault)
+  /** With `of` the fault is that send's own, and others are held back behind it. */
+  #loseChunks(at: number, fault: Fault, of: Send | null = null): void {
+    for (const chunk of this.#chunks.splice(at))
+      lose(chunk, of === null || chunk.send === of ? fault : heldBack(fault))
   }
 }
+
+/** What later sends are told when an earlier one has failed. */
+export const heldBack = (fault: Fault): Fault =>
+  new Fault(
+    fault.code === 'STOPPED' ? 'STOPPED' : 'KAFKA',
+    `held back, because an earlier send failed: ${fault.message}`,
+    { cause: fault },
+  )
 
 /** The chunk's records are not written. */
 export function lose(chunk: Chunk, fault: Fault): void {

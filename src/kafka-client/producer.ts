@@ -15,7 +15,7 @@ import { Cluster, type Topic } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { partitionOfKey } from './murmur2.ts'
 import type { Producer, ProducerOptions, ProducerRecord } from './kafka-client.ts'
-import { lose, PartitionQueue } from './partition-queue.ts'
+import { heldBack, lose, PartitionQueue } from './partition-queue.ts'
 import { ProduceFault } from './produce-fault.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Send, type Chunk } from './send.ts'
@@ -333,6 +333,3 @@ export class OrderedProducer implements Producer {
     }
   }
 }
-
-const heldBack = (fault: Fault) =>
-  new Fault('KAFKA', `held back, because an earlier send failed: ${fault.message}`, { cause: fault })
