@@ -1,0 +1,31 @@
+// The public door: what a program may use of Millrace. Everything else may change without notice.
+//
+//   running an agent       readConfiguration, buildTopology, Agent, catalogue
+//   writing a component    defineSource, defineSink … and the fields of its options
+//   sending by Avro RPC    connectAvro
+export { Event, type Headers } from './event.ts'
+export { Fault, faultTable, type FaultCode, type Retry } from './errors.ts'
+export * from './component.ts'
+export {
+  choice,
+  flag,
+  int,
+  list,
+  prefix,
+  regex,
+  text,
+  type Field,
+  type Fields,
+  type OptionsOf,
+} from './fields.ts'
+export { catalogue } from './components.ts'
+export { readConfiguration, type ConfigurationText } from './config/configuration.ts'
+export { formatProblem, type Place, type Problem } from './config/problem.ts'
+export { buildTopology } from './topology/build-topology.ts'
+export { Agent, StartFailure } from './topology/agent.ts'
+export type { Topology } from './topology/topology.ts'
+export { silentLogger, type Logger } from './observe/log.ts'
+export { Counters } from './observe/counters.ts'
+export { realSystem, type System } from './system/system.ts'
+export { connectAvro, type AvroClient, type AvroClientOptions } from './avro-rpc/client.ts'
+export { startAgent, type AgentOptions } from './start-agent.ts'
