@@ -80,9 +80,7 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
           `${first.key}: ${singular[kind]} ${component} is not in the list ${name}.${kind}, so its settings count for nothing`,
           list === undefined
             ? `add ${name}.${kind} = ${component}`
-            : suggest(component, names) === undefined
-              ? `add ${component} to the list in line ${list.place.line}`
-              : `did you mean ${suggest(component, names)}`,
+            : `add ${component} to the list in line ${list.place.line}${orWrite(suggest(component, names))}`,
         )
       }
     return names.map(component => ({
@@ -206,6 +204,8 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
   const config = { name, sources, channels: kept, sinks, sinkGroups }
   return { config, problems: inOrder(problems) }
 }
+
+const orWrite = (near: string | undefined) => (near === undefined ? '' : `, or write ${near}`)
 
 function words(value: string): string[] {
   return value.trim().split(/\s+/).filter(Boolean)
