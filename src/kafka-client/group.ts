@@ -104,7 +104,7 @@ export class Group {
     api: ClientApi<Q, S>,
     body: Q,
     extraTimeMs = 0,
-    signal = this.#stop.signal,
+    signal: AbortSignal = this.#stop.signal,
   ): Promise<S> {
     const { cluster } = this.#parts
     this.#coordinator ??= await cluster.findCoordinator(this.#groupId, signal)
