@@ -5,7 +5,14 @@ import type { Channel } from '../component.ts'
 import type { Problem } from '../config/problem.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Counters } from '../observe/counters.ts'
-import { makeChannel, makeSinkGroup, makeSource, type Surrounds, type Stoppable } from './instances.ts'
+import {
+  closeCounters,
+  makeChannel,
+  makeSinkGroup,
+  makeSource,
+  type Surrounds,
+  type Stoppable,
+} from './instances.ts'
 import { compareTopologies, type ChannelPart, type Topology } from './topology.ts'
 
 /** What stopping may take: SIGTERM to exit must stay below 10 s in all. */
@@ -215,7 +222,7 @@ export class Agent {
     for (const [name, { counters }] of channels) {
       this.#channels.delete(name)
       this.#problems.delete(`CHANNEL.${name}`)
-      if (counters !== undefined) counters.stopTime = this.#surrounds.system.clock.now()
+      closeCounters(counters, this.#surrounds)
     }
   }
 

@@ -4,6 +4,7 @@ import type { Channel, ComponentContext, CountedContext, Sink } from '../compone
 import { Counters, type CounterKind } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
+import { shutdownMetricLines } from '../observe/shutdown-metrics.ts'
 import { SourceChannelProcessor } from './channel-processor.ts'
 import { SinkGroupRunner } from './sink-group-runner.ts'
 import { SinkRunner } from './sink-runner.ts'
@@ -44,6 +45,16 @@ function countedContextOf(
     context: { ...contextOf(part.name, `${kind}.${part.name}`, surrounds), counters },
     shown: part.definition.counters === undefined ? undefined : counters,
   }
+}
+
+/** Marks the group as stopped and says its last counts, line by line as Flume does. */
+export function closeCounters(
+  counters: Counters | undefined,
+  { log, system }: Pick<Surrounds, 'log' | 'system'>,
+): void {
+  if (counters === undefined) return
+  counters.stopTime = system.clock.now()
+  for (const line of shutdownMetricLines(counters)) log.info(line)
 }
 
 export function makeChannel(
@@ -88,7 +99,10 @@ export function makeSource(
   return {
     counters: shown === undefined ? [] : [shown],
     start: () => runner.start(),
-    stop: () => runner.stop(),
+    async stop() {
+      await runner.stop()
+      closeCounters(shown, surrounds)
+    },
   }
 }
 
@@ -132,9 +146,9 @@ export function makeSinkGroup(
     },
     async stop(patienceMs) {
       await runner.stop(patienceMs)
-      for (const { sink, counters } of members) {
+      for (const { sink, shown } of members) {
         await sink.stop()
-        counters.stopTime = clock.now()
+        closeCounters(shown, surrounds)
       }
     },
   }

@@ -42,7 +42,6 @@ export class SourceRunner {
     await this.#running
     await this.#parts.source.stop()
     for (const interceptor of this.#parts.interceptors) await interceptor.stop?.()
-    this.#parts.counters.stopTime = this.#parts.clock.now()
     this.#parts.setHealth(null)
   }
 
