@@ -63,7 +63,9 @@ async function fetchPart(
     if (!response.ok) throw new Error(`the server answers ${response.status} ${response.statusText}`)
     return { file: uri, bytes: new Uint8Array(await response.arrayBuffer()) }
   } catch (error) {
-    throw new Error(`cannot read the configuration ${uri}: ${messageOf(error)}`, { cause: error })
+    // fetch says only that it failed; why is one level down.
+    const reason = error instanceof Error && error.cause !== undefined ? error.cause : error
+    throw new Error(`cannot read the configuration ${uri}: ${messageOf(reason)}`, { cause: error })
   }
 }
 

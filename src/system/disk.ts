@@ -145,6 +145,21 @@ const flagsOf = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 }
 
+/** With its parents. Node's own `recursive` never returns where a parent can be neither found nor made (/proc/x/y). */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await promises.mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await promises.stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDirectory(dirname(path))
+    await promises.mkdir(path).catch((again: NodeJS.ErrnoException) => {
+      if (again.code !== 'EEXIST') throw again
+    })
+  }
+}
+
 export const realDisk: Disk = {
   open: (path, mode) =>
     new Promise((resolve, reject) =>
@@ -158,7 +173,7 @@ export const realDisk: Disk = {
       () => false,
     ),
   list: async directory => (await promises.readdir(directory)).sort(),
-  makeDirectory: async path => void (await promises.mkdir(path, { recursive: true })),
+  makeDirectory,
   rename: (from, to) => promises.rename(from, to),
   remove: path => promises.rm(path),
   async syncDirectory(path) {
