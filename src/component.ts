@@ -186,6 +186,8 @@ export type Flow =
       topics: readonly string[]
       pattern?: RegExp
       topicHeader: string | null
+      /** Events may bring headers of their own, which keep or replace those the source sets. */
+      bringsHeaders?: boolean
     }
   | { does: 'write-topic'; servers: string; topic: string; topicHeader: string | null }
   | { does: 'send'; host: string; port: number }

@@ -336,6 +336,27 @@ const cases: Readonly<Record<string, Case>> = {
     says: ['FILE:11: error: config filter f1 has no type. Add a1.configfilters.f1.type = env or external.'],
   },
 
+  // -------------------------------------------------------------------------------------------- the loop
+  'events return to the topic they came from': {
+    args: file => ['check', '-n', 'a1', '-f', file],
+    change: {
+      4: 'a1.sources.r1.type = org.apache.flume.source.kafka.KafkaSource',
+      5: 'a1.sources.r1.kafka.topics = in',
+      9: 'a1.sinks.k1.type = org.apache.flume.sink.kafka.KafkaSink',
+    },
+    add: [
+      'a1.sources.r1.kafka.bootstrap.servers = 127.0.0.1:9092',
+      'a1.sources.r1.batchSize = 100',
+      'a1.sinks.k1.kafka.bootstrap.servers = 127.0.0.1:9092',
+      'a1.sinks.k1.kafka.topic = out',
+    ],
+    says: [
+      'warning: events return to the topic they came from: topic in -> source r1 -> channel c1 -> sink k1 -> topic in',
+      'Write a1.sinks.k1.allowTopicOverride = false.',
+    ],
+    code: 0,
+  },
+
   // ---------------------------------------------------------------------------------------- the outside
   'there is no such file': {
     args: () => ['agent', '-n', 'a1', '-f', inside('none.conf')],

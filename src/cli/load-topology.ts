@@ -64,17 +64,22 @@ async function neighbours(settings: readonly Setting[], { agent, home }: LoadOpt
   return found
 }
 
+/** Selectors that give every channel of the source some events at least. */
+const givesToAll = new Set(['replicating', 'load_balancing'])
+
 function flowAgentOf(topology: Topology): FlowAgent {
   const flows = (part: { definition: { flow?: (options: never) => readonly Flow[] }; options: never }) =>
     part.definition.flow?.(part.options) ?? []
+  const known = (type: string) =>
+    catalogue.some(entry => entry.kind === 'interceptor' && entry.names.includes(type))
   return {
     name: topology.agent,
     sources: topology.sources.map(source => ({
       name: source.name,
       place: source.place,
-      channels: source.channels,
+      channels: givesToAll.has(source.selector.definition.type) ? source.channels : [],
       flows: flows(source),
-      interceptors: source.interceptors.map(flows),
+      interceptors: source.interceptors.map(part => (known(part.definition.type) ? flows(part) : null)),
     })),
     sinks: topology.sinkGroups.flatMap(group =>
       group.sinks.map(sink => ({ name: sink.name, channel: sink.channel, flows: flows(sink) })),

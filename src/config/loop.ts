@@ -7,111 +7,181 @@ import type { Place, Problem } from './problem.ts'
 /** One agent's parts as the loop check sees them: what each does, and how they are wired. */
 export interface FlowAgent {
   readonly name: string
-  readonly sources: readonly {
-    name: string
-    place: Place
-    channels: readonly string[]
-    flows: readonly Flow[]
-    interceptors: readonly (readonly Flow[])[]
-  }[]
+  readonly sources: readonly FlowSource[]
   readonly sinks: readonly { name: string; channel: string; flows: readonly Flow[] }[]
 }
 
-/** What is known of a header while an event travels: its value, that it is absent, or nothing. */
-type Known = string | null | undefined
-
-interface Trip {
-  readonly topic: string
-  readonly servers: string
+export interface FlowSource {
+  readonly name: string
   readonly place: Place
-  readonly headers: ReadonlyMap<string, Known>
-  readonly path: readonly string[]
+  /** Channels that are sure to get events of this source. */
+  readonly channels: readonly string[]
+  readonly flows: readonly Flow[]
+  /** What each does; null where that is not known. */
+  readonly interceptors: readonly (readonly Flow[] | null)[]
 }
 
-/** A warning for each Kafka source whose events provably return to it. */
+/** What is known of a header: its value, that it is absent, or nothing. */
+type Known = string | null | undefined
+
+class KnownHeaders {
+  readonly #values: Map<string, Known>
+  /** What holds for headers that are not in the map. */
+  readonly #others: null | undefined
+
+  constructor(others: null | undefined, values: ReadonlyMap<string, Known> = new Map()) {
+    this.#others = others
+    this.#values = new Map(values)
+  }
+
+  of(header: string): Known {
+    return this.#values.has(header) ? this.#values.get(header) : this.#others
+  }
+
+  set(header: string, value: Known): void {
+    this.#values.set(header, value)
+  }
+
+  /** After the interceptors. */
+  after(interceptors: FlowSource['interceptors']): KnownHeaders {
+    let headers = new KnownHeaders(this.#others, this.#values)
+    for (const flows of interceptors) {
+      if (flows === null) headers = new KnownHeaders(undefined)
+      for (const flow of flows ?? []) {
+        if (flow.does === 'remove-header') headers.set(flow.header, null)
+        if (flow.does !== 'set-header') continue
+        const before = headers.of(flow.header)
+        if (flow.overwrite || before === null) headers.set(flow.header, flow.value ?? undefined)
+      }
+    }
+    return headers
+  }
+}
+
+interface Trip {
+  /** The topic the events came from, or `/pattern/` for each topic it matches. */
+  readonly origin: string
+  readonly servers: string
+  readonly place: Place
+  readonly headers: KnownHeaders
+  readonly path: readonly string[]
+  readonly been: readonly string[]
+}
+
+/** A warning for each Kafka source whose events provably return to the topic they came from. */
 export function findLoops(agents: readonly FlowAgent[]): Problem[] {
   const problems: Problem[] = []
   for (const agent of agents)
     for (const source of agent.sources)
       for (const flow of source.flows) {
         if (flow.does !== 'read-topics') continue
-        for (const topic of flow.topics) {
-          const headers = new Map<string, Known>()
-          if (flow.topicHeader !== null) headers.set(flow.topicHeader, topic)
-          const start: Trip = {
-            topic,
+        const origins = [...flow.topics, ...(flow.pattern === undefined ? [] : [`/${flow.pattern.source}/`])]
+        for (const origin of origins) {
+          const found = follow(agents, agent, source, {
+            origin,
             servers: flow.servers,
             place: source.place,
-            headers,
-            path: [`topic ${topic}`],
-          }
-          const found = follow(agents, agent, source, start, [])
-          if (found !== undefined) {
-            problems.push(found)
-            break
-          }
+            headers: headersAtStart(flow.topicHeader, origin, flow.bringsHeaders === true),
+            path: [`topic ${origin}`],
+            been: [],
+          })
+          if (found === undefined) continue
+          problems.push(found)
+          break
         }
       }
   return problems
 }
 
+/** The headers of an event as a Kafka source makes it. */
+function headersAtStart(topicHeader: string | null, topic: string, bringsHeaders: boolean): KnownHeaders {
+  if (bringsHeaders) return new KnownHeaders(undefined)
+  const headers = new KnownHeaders(null)
+  for (const name of ['timestamp', 'partition', 'offset', 'key']) headers.set(name, undefined)
+  if (topicHeader !== null) headers.set(topicHeader, topic)
+  return headers
+}
+
+/** Follows events of the trip's topic from `source` on, to the first way back. */
 function follow(
   agents: readonly FlowAgent[],
   agent: FlowAgent,
-  source: FlowAgent['sources'][number],
+  source: FlowSource,
   trip: Trip,
-  been: readonly string[],
 ): Problem | undefined {
   const here = `${agent.name}.${source.name}`
-  if (been.includes(here)) return undefined
-  const headers = new Map(trip.headers)
-  for (const flow of source.interceptors.flat()) {
-    if (flow.does === 'remove-header') headers.set(flow.header, null)
-    if (flow.does === 'set-header' && (flow.overwrite || (headers.get(flow.header) ?? null) === null))
-      headers.set(flow.header, flow.value ?? undefined)
-  }
+  if (trip.been.includes(here)) return undefined
+  const headers = trip.headers.after(source.interceptors)
+  const been = [...trip.been, here]
+  const of = agents.length > 1 ? ` of ${agent.name}` : ''
   for (const sink of agent.sinks) {
     if (!source.channels.includes(sink.channel)) continue
     const path = [
       ...trip.path,
-      `source ${source.name}`,
+      `source ${source.name}${of}`,
       `channel ${sink.channel}`,
-      `sink ${sink.name}${agents.length > 1 ? ` of ${agent.name}` : ''}`,
+      `sink ${sink.name}${of}`,
     ]
     for (const flow of sink.flows) {
-      if (flow.does === 'write-topic') {
-        const named =
-          flow.topicHeader === null
-            ? null
-            : headers.has(flow.topicHeader)
-              ? headers.get(flow.topicHeader)
-              : null
-        if (named === undefined) continue
-        const target = named ?? flow.topic
-        if (target !== trip.topic || !sameServers(flow.servers, trip.servers)) continue
-        const byHeader = named !== null
-        return {
-          severity: 'warning',
-          place: trip.place,
-          problem: `events return to the topic they came from: ${[...path, `topic ${target}`].join(' -> ')}${byHeader ? ` (the header ${flow.topicHeader} names it, and overrides ${flow.topic})` : ''}`,
-          fix: byHeader
-            ? `write ${agent.name}.sinks.${sink.name}.allowTopicOverride = false`
-            : `give ${agent.name}.sinks.${sink.name}.kafka.topic another topic`,
-        }
-      }
-      if (flow.does !== 'send') continue
-      for (const next of agents)
-        for (const receiver of next.sources)
-          if (
-            receiver.flows.some(
-              one => one.does === 'receive' && one.port === flow.port && reaches(flow.host, one.host),
-            )
-          ) {
-            const found = follow(agents, next, receiver, { ...trip, headers, path }, [...been, here])
-            if (found !== undefined) return found
-          }
+      const found =
+        flow.does === 'write-topic'
+          ? writeTopic(agents, `${agent.name}.sinks.${sink.name}`, flow, { ...trip, headers, path, been })
+          : flow.does === 'send'
+            ? send(agents, flow, { ...trip, headers, path, been })
+            : undefined
+      if (found !== undefined) return found
     }
   }
+  return undefined
+}
+
+function writeTopic(
+  agents: readonly FlowAgent[],
+  key: string,
+  flow: Extract<Flow, { does: 'write-topic' }>,
+  trip: Trip,
+): Problem | undefined {
+  const named = flow.topicHeader === null ? null : trip.headers.of(flow.topicHeader)
+  if (named === undefined) return undefined
+  const target = named ?? flow.topic
+  const path = [...trip.path, `topic ${target}`]
+  if (target === trip.origin && sameServers(flow.servers, trip.servers))
+    return {
+      severity: 'warning',
+      place: trip.place,
+      problem: `events return to the topic they came from: ${path.join(' -> ')}${named === null ? '' : ` (the header ${flow.topicHeader} names it, and overrides ${flow.topic})`}`,
+      fix:
+        named === null ? `give ${key}.kafka.topic another topic` : `write ${key}.allowTopicOverride = false`,
+    }
+  // On to whoever reads that topic.
+  for (const next of agents)
+    for (const reader of next.sources)
+      for (const read of reader.flows)
+        if (
+          read.does === 'read-topics' &&
+          read.topics.includes(target) &&
+          sameServers(flow.servers, read.servers)
+        ) {
+          const headers = headersAtStart(read.topicHeader, target, read.bringsHeaders === true)
+          const found = follow(agents, next, reader, { ...trip, headers, path })
+          if (found !== undefined) return found
+        }
+  return undefined
+}
+
+function send(
+  agents: readonly FlowAgent[],
+  { host, port }: Extract<Flow, { does: 'send' }>,
+  trip: Trip,
+): Problem | undefined {
+  for (const next of agents)
+    for (const receiver of next.sources)
+      if (
+        receiver.flows.some(one => one.does === 'receive' && one.port === port && reaches(host, one.host))
+      ) {
+        const found = follow(agents, next, receiver, trip)
+        if (found !== undefined) return found
+      }
   return undefined
 }
 

@@ -89,6 +89,7 @@ The header \`topic\` overrides the topic of a Kafka sink further on, so that eve
       topics: given['kafka.topics.regex'] === undefined ? (given['kafka.topics'] ?? []) : [],
       ...(given['kafka.topics.regex'] === undefined ? {} : { pattern: given['kafka.topics.regex'] }),
       topicHeader: given.setTopicHeader ? given.topicHeader : null,
+      bringsHeaders: given.useFlumeEventFormat || Object.keys(given.header).length > 0,
     },
   ],
   create: (given, context) => new KafkaSource(given, context),
