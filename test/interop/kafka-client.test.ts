@@ -412,6 +412,45 @@ for (const [version, start] of brokers)
       assert.equal(seen.size, sent)
     })
 
+    // Only this launcher can start a broker again on what it left.
+    if (version === '0.10.2.1')
+      it('goes on by itself when the broker is stopped and started again', async () => {
+        const again = {
+          port: await freePort(),
+          properties: { 'log.dirs': join(directory, 'restarted'), 'broker.id': 7 },
+        }
+        let broker = await start(again)
+        const own = createAdmin({ system, log, bootstrapServers: [broker.bootstrap] })
+        const topic = fresh('restart')
+        await own.createTopic({ name: topic, partitions: 2 })
+        own.close()
+        const producer = producerOn(broker.bootstrap)
+        const consumer = consumerOn(broker.bootstrap, fresh('g'), [topic])
+        const record = (index: number) => ({
+          topic,
+          partition: index % 2,
+          key: null,
+          value: Buffer.from(String(index)),
+        })
+        await producer.send(Array.from({ length: 100 }, (_, index) => record(index)))
+        const got = await read(consumer, 100)
+        await broker.stop()
+        const sends = Array.from({ length: 100 }, (_, index) => producer.send([record(100 + index)]))
+        broker = await start(again)
+        await Promise.all(sends)
+        got.push(...(await read(consumer, 100)))
+        await consumer.close()
+        await producer.close()
+        await broker.stop()
+        for (const partition of [0, 1]) {
+          const values = got.filter(one => one.partition === partition).map(one => Number(text(one.value)))
+          assert.deepEqual(
+            values,
+            Array.from({ length: 100 }, (_, index) => index * 2 + partition),
+          )
+        }
+      })
+
     it('finds topics made later by a pattern, from their beginning', async () => {
       const prefix = fresh('pattern')
       await admin.createTopic({ name: `${prefix}-a`, partitions: 1 })
