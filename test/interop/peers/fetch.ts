@@ -1,9 +1,10 @@
 // Fetches the real peers' jars with Maven, once, into .peers/ of the checkout (or MILLRACE_PEERS_DIR).
 // A set is complete or not there: it is built beside its place and renamed into it.
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { waitFor } from './waiting.ts'
 
 export type PeerSet = 'zookeeper-3.4.10' | 'kafka-0.10.2.1' | 'kafka-4.1.0' | 'flume-1.8.0' | 'flume-1.11.0'
 
@@ -25,7 +26,9 @@ export async function fetchPeer(name: PeerSet): Promise<string> {
   const place = join(cache, name)
   if (existsSync(place)) return place
   mkdirSync(cache, { recursive: true })
-  // Two test files may fetch the same set at once: each into a directory of its own, one rename wins.
+  // Test files run at the same time, and Maven's own store bears one writer only.
+  using _ = await lock(join(cache, '.lock'))
+  if (existsSync(place)) return place
   const making = join(cache, `.${name}-${process.pid}`)
   const pom = new URL(`poms/${name}.xml`, import.meta.url).pathname
   try {
@@ -37,11 +40,7 @@ export async function fetchPeer(name: PeerSet): Promise<string> {
         maxBuffer: 64 * 1024 * 1024,
       },
     )
-    try {
-      renameSync(making, place)
-    } catch (error) {
-      if (!existsSync(place)) throw error
-    }
+    renameSync(making, place)
   } catch (error) {
     throw new Error(`Maven cannot fetch ${name}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
@@ -50,4 +49,29 @@ export async function fetchPeer(name: PeerSet): Promise<string> {
     rmSync(making, { recursive: true, force: true })
   }
   return place
+}
+
+/** Waits for the processes before this one; a lock whose process is gone is taken over. */
+async function lock(file: string): Promise<Disposable> {
+  for (;;) {
+    try {
+      writeFileSync(file, String(process.pid), { flag: 'wx' })
+      return { [Symbol.dispose]: () => rmSync(file, { force: true }) }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    await waitFor(() => !isHeld(file), `another process lets go of ${file}`, 600_000)
+    if (existsSync(file) && !isHeld(file)) rmSync(file, { force: true })
+  }
+}
+
+function isHeld(file: string): boolean {
+  try {
+    const holder = Number(readFileSync(file, 'utf8'))
+    // Empty for the moment between making the file and writing it.
+    if (holder > 0) process.kill(holder, 0)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -24,6 +24,13 @@ const started = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of started) endGroup(child, 'SIGKILL')
 })
+// The groups are their own, so that neither Ctrl-C nor the runner's time limit reaches them by itself.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  process.once(signal, () => process.exit(code))
 
 function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return
