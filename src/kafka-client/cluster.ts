@@ -47,6 +47,8 @@ export class Cluster {
   #watchesAll = false
   #controllerId = -1
   #refreshing: Promise<void> | null = null
+  /** Whether the question under way names every topic watched by now. */
+  #askedAll = false
   /** Monotonic ms of the last good refresh; -Infinity before the first. */
   refreshedAt = -Infinity
 
@@ -74,7 +76,11 @@ export class Cluster {
 
   /** From the next refresh on these topics are known. */
   watch(topics: Iterable<string>): void {
-    for (const topic of topics) this.#watched.add(topic)
+    for (const topic of topics)
+      if (!this.#watched.has(topic)) {
+        this.#watched.add(topic)
+        this.#askedAll = false
+      }
   }
 
   unwatch(topic: string): void {
@@ -85,6 +91,7 @@ export class Cluster {
   /** From the next refresh on all topics of the cluster are known. */
   watchAll(): void {
     this.#watchesAll = true
+    this.#askedAll = false
   }
 
   /** As of the last refresh; undefined where the topic was not watched then. */
@@ -141,15 +148,17 @@ export class Cluster {
     return this.brokers.hasOpen(address, 'data') ? -1 : this.brokers.restMs(address)
   }
 
-  /** Asks for the metadata of all watched topics; calls that come meanwhile share one more. Rejects when no broker answers. */
+  /** Asks for the metadata of all watched topics; calls that come meanwhile share the answer. Rejects when no broker answers. */
   refresh(): Promise<void> {
-    if (this.#refreshing !== null) return this.#refreshing
+    if (this.#refreshing !== null)
+      return this.#askedAll ? this.#refreshing : this.#refreshing.catch(() => {}).then(() => this.refresh())
     this.#refreshing = this.#refresh().finally(() => (this.#refreshing = null))
     return this.#refreshing
   }
 
   async #refresh(): Promise<void> {
     const connection = await this.connectAny()
+    this.#askedAll = true
     const topics = this.#watchesAll ? null : [...this.#watched].map(name => ({ name }))
     // Before version 4 brokers decide alone.
     const allowed = this.#allowAutoTopicCreation || connection.versionOf(metadata) < 4
