@@ -7,24 +7,42 @@ import { promisify } from 'node:util'
 
 const limitMs = 10_000
 
-/** Variables the fragment in `directory` exports or changes. Rejects with a sentence when it fails. */
-export async function readFlumeEnv(directory: string): Promise<Record<string, string>> {
+export interface FlumeEnv {
+  /** Variables the fragment exports or changes. */
+  readonly exported: Readonly<Record<string, string>>
+  /** What the fragment wrote to standard error, and what else the user should know. */
+  readonly complaint?: string
+}
+
+// The fragment's own output must not mix with the list of variables. Its last command may fail
+// (`[ -n "$X" ] && export Y=1` often stands there): that is no failure of the fragment.
+const script = `"$2" -n "$1" || exit 9
+. "$1" >/dev/null
+env -0`
+
+/** Reads the fragment in `directory`. Rejects with a sentence where the shell cannot get through it. */
+export async function readFlumeEnv(directory: string): Promise<FlumeEnv> {
   const path = join(directory, 'flume-env.sh')
-  if (!existsSync(path)) return {}
+  if (!existsSync(directory))
+    return { exported: {}, complaint: `--conf ${directory}: there is no such directory` }
+  if (!existsSync(path)) return { exported: {} }
   const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh'
-  // The fragment's own output must not mix with the list of variables.
-  const script = '. "$1" >/dev/null || exit 1; env -0'
-  const { stdout } = await promisify(execFile)(shell, ['-c', script, 'flume-env', resolve(path)], {
+  const args = ['-c', script, 'flume-env', resolve(path), shell]
+  const { stdout, stderr } = await promisify(execFile)(shell, args, {
     timeout: limitMs,
     maxBuffer: 16 * 1024 * 1024,
-  }).catch((error: Error & { stderr?: string; killed?: boolean }) => {
+  }).catch((error: Error & { stderr?: string; killed?: boolean; code?: number }) => {
+    const said = error.stderr?.trim() ?? ''
     const reason =
       error.killed === true
         ? `it did not end within ${limitMs / 1000} s`
-        : error.stderr?.trim() || error.message
+        : error.code === 9 && said !== ''
+          ? said
+          : `it ended the shell with code ${error.code}${said === '' ? '' : `: ${said}`}`
     throw new Error(`${path} failed: ${reason}`)
   })
-  const changed: Record<string, string> = {}
+  if (stdout === '') throw new Error(`${path} failed: it ended the shell; remove its exit`)
+  const exported: Record<string, string> = {}
   for (const pair of stdout.split('\0')) {
     const at = pair.indexOf('=')
     if (at <= 0) continue
@@ -32,7 +50,7 @@ export async function readFlumeEnv(directory: string): Promise<Record<string, st
     const value = pair.slice(at + 1)
     if (process.env[name] === value || /^(_|SHLVL|PWD|OLDPWD)$/.test(name) || name.startsWith('JAVA_'))
       continue
-    changed[name] = value
+    exported[name] = value
   }
-  return changed
+  return stderr.trim() === '' ? { exported } : { exported, complaint: `${path} says: ${stderr.trim()}` }
 }

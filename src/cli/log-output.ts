@@ -1,7 +1,10 @@
 // The log of a process: pino underneath, and on top the two forms that -Dflume.root.logger=LEVEL,WHERE
 // asks for: `console` (standard error, as log4j's console appender does) and `LOGFILE`.
 //
-//   2026-11-23 01:02:03,456 (k1) [INFO - a1] Component type: SINK, name: k1 started
+//   2026-11-23 01:02:03,456 (k1) [INFO - millrace.k1] Component type: SINK, name: k1 started
+//
+// the pattern of Flume's own log, %d (%t) [%p - %l] %m%n: where a thread and a line of Java would stand,
+// the component stands.
 import { createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino, type Logger as Pino } from 'pino'
@@ -75,7 +78,7 @@ function format(line: string, sinks: readonly ((text: string) => void)[]): void 
     detail?: string
   }
   const word = pino.levels.labels[level]?.toUpperCase() ?? String(level)
-  const text = `${stamp(time)} (${name}) [${word}] ${msg}${detail === undefined ? '' : `\n${detail}`}\n`
+  const text = `${stamp(time)} (${name}) [${word} - millrace.${name}] ${msg}${detail === undefined ? '' : `\n${detail}`}\n`
   for (const sink of sinks) sink(text)
 }
 

@@ -111,7 +111,9 @@ async function agentCommand({ rest, properties, jvm }: Arguments): Promise<numbe
       '--classpath and --plugins-path have no effect: a component of your own is named by the path of its module',
     )
   if (options.conf === undefined) log.info('no --conf directory: no flume-env.sh is read')
-  const exported = options.conf === undefined ? {} : await readFlumeEnv(options.conf)
+  const { exported, complaint } =
+    options.conf === undefined ? { exported: {} } : await readFlumeEnv(options.conf)
+  if (complaint !== undefined) log.warn(complaint)
   Object.assign(process.env, exported)
   return runAgent({
     name: options.name,
