@@ -1,8 +1,6 @@
 // The Kafka client on real brokers of both ends of what it speaks, beside kafkajs as a member of its group.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -30,6 +28,7 @@ import {
   type Kafka,
   type ZooKeeper,
 } from './peers/peers.ts'
+import { CuttingProxy } from './cutting-proxy.ts'
 import kafkajs from 'kafkajs'
 
 const log = silentLogger
@@ -91,49 +90,6 @@ const text = (value: Buffer | null) => value?.toString() ?? null
 /** A producer holds back what is sent in the turn of the event loop in which a send has failed. */
 const nextTurn = () => new Promise(resolve => setImmediate(resolve))
 
-/** A proxy whose connections a test can cut; the broker advertises its address. */
-class Proxy implements AsyncDisposable {
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  port = 0
-  target = 0
-
-  constructor() {
-    this.#server = createServer(here => {
-      const there = connect(this.target, '127.0.0.1')
-      for (const [one, other] of [
-        [here, there],
-        [there, here],
-      ] as const) {
-        this.#sockets.add(one)
-        one.on('error', () => {})
-        one.on('close', () => {
-          this.#sockets.delete(one)
-          other.destroy()
-        })
-        one.pipe(other)
-      }
-    })
-  }
-
-  async start(): Promise<this> {
-    this.#server.listen(0, '127.0.0.1')
-    await once(this.#server, 'listening')
-    this.port = (this.#server.address() as AddressInfo).port
-    return this
-  }
-
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close()
-    this.cut()
-    await once(this.#server, 'close')
-  }
-}
-
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-client-'))
 })
@@ -155,7 +111,7 @@ for (const [version, start] of brokers)
   describe(`the Kafka client on Kafka ${version}`, { skip: skipWithoutPeers, timeout: 240_000 }, () => {
     let kafka: Kafka
     let admin: Admin
-    let proxy: Proxy
+    let proxy: CuttingProxy
     let bootstrap: string
     const topicOf = async (name: string, partitions = 1) => {
       const topic = fresh(name)
@@ -164,7 +120,7 @@ for (const [version, start] of brokers)
     }
 
     before(async () => {
-      proxy = await new Proxy().start()
+      proxy = await new CuttingProxy().start()
       const port = await freePort()
       proxy.target = port
       bootstrap = `127.0.0.1:${proxy.port}`
