@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { fetchPeer, skipWithoutPeers } from './peers/fetch.ts'
 
@@ -17,20 +17,22 @@ const sums = {
 }
 
 test('the two files are as their author wrote them', () => {
-  for (const [name, sum] of Object.entries(sums))
-    assert.equal(
-      createHash('sha256')
-        .update(readFileSync(join(root, 'conf', name)))
-        .digest('hex'),
-      sum,
-      name,
-    )
+  for (const place of ['conf', 'examples/02-kafka-to-kafka/conf'])
+    for (const [name, sum] of Object.entries(sums)) {
+      const content = readFileSync(join(root, place, name))
+      assert.equal(createHash('sha256').update(content).digest('hex'), sum, `${place}/${name}`)
+    }
 })
 
 const canUnshare = spawnSync('unshare', ['-n', '-m', 'true']).status === 0
 const skip = skipWithoutPeers || (canUnshare ? false : 'a network namespace of its own needs root')
 
-// The files name directories outside the test: in this mount namespace they lie in memory.
+// The files name directories outside the test: in this mount namespace they lie in memory. What must be
+// there to be mounted on is removed again.
+const mounted = ['/home/mywork', join(homedir(), '.flume')].filter(directory => !existsSync(directory))
+after(() => {
+  for (const directory of mounted) if (existsSync(directory)) rmdirSync(directory)
+})
 const enter = `set -e
 ip link set lo up
 ip addr add 192.168.79.129/32 dev lo
