@@ -9,6 +9,7 @@ import { runAvroClient } from './avro-client-command.ts'
 import { runCheck } from './check-command.ts'
 import { readFlumeEnv } from './flume-env.ts'
 import { openLog } from './log-output.ts'
+import { wordsOfOptionsFile } from './options-file.ts'
 import { flumeUsage, millraceUsage } from './usage.ts'
 
 class UsageError extends Error {}
@@ -83,10 +84,28 @@ function refuseUnsupported(options: AgentOptions): void {
     )
 }
 
+/** The command line's options, and those of flume.opts that it does not give. */
+function readAgentOptions(rest: readonly string[]): AgentOptions {
+  const parser = agentParser().parse([...rest], { from: 'user' })
+  const known = new Map(
+    parser.options.map(option => [
+      option.long!.replace(/^--/, ''),
+      {
+        takesValue: option.required,
+        given: parser.getOptionValueSource(option.attributeName()) === 'cli',
+      },
+    ]),
+  )
+  const words = wordsOfOptionsFile(parser.opts<AgentOptions>().conf, known)
+  return words.length === 0
+    ? parser.opts<AgentOptions>()
+    : agentParser()
+        .parse([...rest, ...words], { from: 'user' })
+        .opts<AgentOptions>()
+}
+
 async function agentCommand({ rest, properties, jvm }: Arguments): Promise<number> {
-  const options = agentParser()
-    .parse([...rest], { from: 'user' })
-    .opts<AgentOptions>()
+  const options = readAgentOptions(rest)
   if (options.help === true) {
     process.stdout.write(flumeUsage)
     return 0
