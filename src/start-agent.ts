@@ -1,15 +1,11 @@
 // Starts an agent inside a program, from the text of a configuration.
-import { execFile } from 'node:child_process'
-import { userInfo } from 'node:os'
-import { promisify } from 'node:util'
 import type { CatalogueEntry } from './component.ts'
-import { catalogue } from './components.ts'
-import { readConfiguration } from './config/configuration.ts'
-import type { Problem } from './config/problem.ts'
+import { formatProblem } from './config/problem.ts'
+import { loadTopology } from './load-topology.ts'
 import { silentLogger, type Logger } from './observe/log.ts'
+import { homeDirectory, environment } from './system/environment.ts'
 import { realSystem } from './system/system.ts'
 import { Agent, StartFailure } from './topology/agent.ts'
-import { buildTopology } from './topology/build-topology.ts'
 
 export interface AgentOptions {
   /** Which agent of the text. */
@@ -29,25 +25,17 @@ export interface AgentOptions {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { name, configuration, file = 'configuration', log = silentLogger, components = [] } = options
   const systemProperties = new Map(Object.entries(options.properties ?? {}))
-  const home = userInfo().homedir
-  const problems: Problem[] = []
-  const read = await readConfiguration([{ file, bytes: Buffer.from(configuration) }], {
+  const home = homeDirectory()
+  const { topology, problems } = await loadTopology([{ file, bytes: Buffer.from(configuration) }], {
     agent: name,
-    environment: process.env,
+    environment: environment(),
     systemProperties,
-    now: realSystem.clock.now(),
-    run: async ([program, ...rest]) =>
-      (await promisify(execFile)(program!, rest)).stdout.split(/\r?\n/, 1)[0]!,
+    home,
+    components,
   })
-  problems.push(...read.problems)
-  const built =
-    read.config === undefined
-      ? { problems: [] }
-      : await buildTopology(read.config, { catalogue: [...components, ...catalogue], surroundings: { home } })
-  problems.push(...built.problems)
-  const errors = problems.filter(one => one.severity === 'error')
-  if (built.topology === undefined || errors.length > 0) throw new StartFailure(errors)
-  const agent = new Agent(built.topology, {
+  if (topology === undefined) throw new StartFailure(problems.filter(one => one.severity === 'error'))
+  for (const problem of problems) log.warn(formatProblem(problem))
+  const agent = new Agent(topology, {
     agent: name,
     system: realSystem,
     log,

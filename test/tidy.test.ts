@@ -39,7 +39,7 @@ const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['topology', /^src\/topology\//],
   ['broker', /^src\/broker\//],
   ['console', /^src\/console\//],
-  ['everything', /^src\/(components|index)\.ts$|^src\/cli\//],
+  ['everything', /^src\/(components|index|load-topology|start-agent)\.ts$|^src\/cli\//],
 ]
 
 const event = ['event', 'errors']

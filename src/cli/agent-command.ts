@@ -1,7 +1,6 @@
 // `flume-ng agent`: reads the configuration, runs the agent, watches the configuration for changes, and
 // stops on a signal.
 import { writeFile } from 'node:fs/promises'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import type { ConfigurationText } from '../config/configuration.ts'
@@ -12,7 +11,8 @@ import { readMonitoring } from '../observe/metrics-settings.ts'
 import { realSystem } from '../system/system.ts'
 import { Agent, StartFailure } from '../topology/agent.ts'
 import { readTexts, sameTexts, type SourceOptions } from './configuration-source.ts'
-import { loadTopology, type LoadOptions } from './load-topology.ts'
+import { homeDirectory } from '../system/environment.ts'
+import { loadTopology, type LoadOptions } from '../load-topology.ts'
 
 export interface AgentCommand {
   readonly name: string
@@ -35,7 +35,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     agent: name,
     environment: command.environment,
     systemProperties: command.properties,
-    home: userInfo().homedir,
+    home: homeDirectory(),
   }
   let texts: ConfigurationText[]
   try {
@@ -57,6 +57,8 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     systemProperties: command.properties,
   })
   const ending = signalled(log)
+  // An idle agent without a listener has nothing else that keeps the process alive.
+  const alive = setInterval(() => {}, 1 << 30)
   log.info(`Starting agent ${name} from ${texts.map(text => text.file).join(', ')}`)
   try {
     await agent.start()
@@ -76,6 +78,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   await watch
   await agent.stop()
   await monitoring?.close()
+  clearInterval(alive)
   log.info(`Agent ${name} stopped`)
   return exitCodes.stopped
 }

@@ -1,11 +1,11 @@
 // `millrace check`: everything there is to say about a configuration, without starting anything.
-import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import { formatProblem } from '../config/problem.ts'
 import { exitCodes } from './agent-command.ts'
 import type { Arguments } from './arguments.ts'
 import { readTexts } from './configuration-source.ts'
-import { loadTopology } from './load-topology.ts'
+import { homeDirectory } from '../system/environment.ts'
+import { loadTopology } from '../load-topology.ts'
 
 export async function runCheck({ rest, properties }: Arguments): Promise<number> {
   const { name, confFile } = new Command('check')
@@ -24,7 +24,7 @@ export async function runCheck({ rest, properties }: Arguments): Promise<number>
     agent: name,
     environment: process.env,
     systemProperties: properties,
-    home: userInfo().homedir,
+    home: homeDirectory(),
   })
   for (const problem of problems) process.stdout.write(`${formatProblem(problem)}\n`)
   const count = (severity: string) => problems.filter(one => one.severity === severity).length

@@ -149,7 +149,9 @@ test('a batch taken in the moment in which an earlier one fails does not overtak
   for (let delay = 0; delay < 12; delay++) {
     const channel = await openChannel()
     const delivered: string[] = []
-    let failOnce: (() => void) | null = null
+    let firstTry = true
+    let held: (fail: () => void) => void = () => {}
+    const waiting = new Promise<() => void>(resolve => (held = resolve))
     let done = () => {}
     const both = new Promise<void>(resolve => (done = resolve))
     const sink: Sink = {
@@ -161,9 +163,9 @@ test('a batch taken in the moment in which an earlier one fails does not overtak
       deliver: (batch, signal) =>
         new Promise((resolve, reject) => {
           const [body] = bodies(batch) as [string]
-          if (body === '0' && failOnce === null) {
-            failOnce = () => reject(new Fault('PEER_CLOSED', 'closed'))
-            return
+          if (body === '0' && firstTry) {
+            firstTry = false
+            return held(() => reject(new Fault('PEER_CLOSED', 'closed')))
           }
           realClock.soon(() => {
             if (signal.aborted) return reject(new Fault('STOPPED', 'given up'))
@@ -175,10 +177,10 @@ test('a batch taken in the moment in which an earlier one fails does not overtak
     }
     const { runner } = runnerOf(channel, sink)
     await channel.put(events(0, 1))
-    while (failOnce === null) await new Promise<void>(resolve => realClock.soon(resolve))
+    const fail = await waiting
     void channel.put(events(1, 1))
     for (let count = 0; count < delay; count++) await Promise.resolve()
-    ;(failOnce as () => void)()
+    fail()
     await both
     await runner.stop(1000)
     assert.deepEqual(delivered.slice(0, 2), ['0', '1'], `after ${delay} microtasks`)

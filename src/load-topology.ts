@@ -1,21 +1,23 @@
 // Configuration texts -> Topology, with everything the reader, the builder and the loop check have to say.
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-import type { Flow } from '../component.ts'
-import { catalogue } from '../components.ts'
-import type { Setting } from '../config/agent-config.ts'
-import { readConfiguration, type ConfigurationText } from '../config/configuration.ts'
-import { agentNames, readAgent } from '../config/grammar.ts'
-import { findLoops, type FlowAgent } from '../config/loop.ts'
-import { inOrder, type Problem } from '../config/problem.ts'
-import { buildTopology } from '../topology/build-topology.ts'
-import type { Topology } from '../topology/topology.ts'
+import type { CatalogueEntry, Flow } from './component.ts'
+import { catalogue } from './components.ts'
+import type { Setting } from './config/agent-config.ts'
+import { readConfiguration, type ConfigurationText } from './config/configuration.ts'
+import { agentNames, readAgent } from './config/grammar.ts'
+import { findLoops, type FlowAgent } from './config/loop.ts'
+import { inOrder, type Problem } from './config/problem.ts'
+import { buildTopology } from './topology/build-topology.ts'
+import { firstLineOf } from './system/programs.ts'
+import { realSystem } from './system/system.ts'
+import type { Topology } from './topology/topology.ts'
 
 export interface LoadOptions {
   readonly agent: string
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly systemProperties: ReadonlyMap<string, string>
   readonly home: string
+  /** Components beside those of the catalogue. */
+  readonly components?: readonly CatalogueEntry[]
 }
 
 export interface Loaded {
@@ -30,19 +32,19 @@ export async function loadTopology(
   texts: readonly ConfigurationText[],
   options: LoadOptions,
 ): Promise<Loaded> {
-  const { agent, environment, systemProperties, home } = options
+  const { agent, environment, systemProperties, home, components = [] } = options
   const read = await readConfiguration(texts, {
     agent,
     environment,
     systemProperties,
-    now: Date.now(),
-    run: async ([program, ...rest]) => {
-      const { stdout } = await promisify(execFile)(program!, rest, { timeout: filterLimitMs })
-      return stdout.split(/\r?\n/, 1)[0]!
-    },
+    now: realSystem.clock.now(),
+    run: command => firstLineOf(command, filterLimitMs),
   })
   if (read.config === undefined) return { problems: inOrder(read.problems) }
-  const built = await buildTopology(read.config, { catalogue, surroundings: { home } })
+  const built = await buildTopology(read.config, {
+    catalogue: [...components, ...catalogue],
+    surroundings: { home },
+  })
   const problems = [...read.problems, ...built.problems]
   if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
   problems.push(...findLoops([flowAgentOf(built.topology), ...(await neighbours(read.settings, options))]))
