@@ -5,7 +5,7 @@
 //
 // the pattern of Flume's own log, %d (%t) [%p - %l] %m%n: where a thread and a line of Java would stand,
 // the component stands.
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino, type Logger as Pino } from 'pino'
 import { messageOf } from '../errors.ts'
@@ -51,13 +51,7 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
       case 'daily': {
         const directory = properties.get('flume.log.dir') ?? './logs'
         const path = join(directory, properties.get('flume.log.file') ?? 'flume.log')
-        mkdirSync(directory, { recursive: true })
-        const stream = createWriteStream(path, { flags: 'a' })
-        stream.on(
-          'error',
-          error => void process.stderr.write(`cannot write the log ${path}: ${error.message}\n`),
-        )
-        sinks.push(text => void stream.write(text))
+        sinks.push(fileSink(directory, path))
         break
       }
       default:
@@ -67,6 +61,29 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
   const destination = { write: (line: string) => format(line, sinks) }
   const root = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, destination)
   return { log: new PinoLogger(root, 'main'), complaints }
+}
+
+/** Appends to the file. Written at once: what a process says last is what is wanted most. */
+function fileSink(directory: string, path: string): (text: string) => void {
+  try {
+    mkdirSync(directory, { recursive: true })
+    const fd = openSync(path, 'a')
+    let complained = false
+    return text => {
+      try {
+        writeSync(fd, text)
+        complained = false
+      } catch (error) {
+        if (!complained) process.stderr.write(`cannot write the log ${path}: ${messageOf(error)}\n`)
+        complained = true
+      }
+    }
+  } catch (error) {
+    throw new Error(
+      `cannot write the log ${path}: ${messageOf(error)}; see -Dflume.log.dir and -Dflume.log.file`,
+      { cause: error },
+    )
+  }
 }
 
 function format(line: string, sinks: readonly ((text: string) => void)[]): void {

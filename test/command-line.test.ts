@@ -1,0 +1,230 @@
+// The command line as a user meets it: the launchers through links and from any directory, options in
+// every form, reload, backup, addresses, log files, and the codes they end with.
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { watch } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { after, describe, test } from 'node:test'
+
+const root = join(import.meta.dirname, '..')
+const directory = mkdtempSync(join(tmpdir(), 'command-line-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+const inside = (name: string) => join(directory, name)
+
+/** A process whose output can be waited for. */
+class Run {
+  readonly child: ChildProcess
+  readonly ended: Promise<number | null>
+  output = ''
+  #waiting: (() => void)[] = []
+  #closed = false
+
+  constructor(program: string, args: readonly string[], cwd = directory, stdin = '') {
+    this.child = spawn(program, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.child.stdin!.on('error', () => {})
+    this.child.stdin!.end(stdin)
+    for (const stream of [this.child.stdout!, this.child.stderr!])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text
+        this.#wake()
+      })
+    this.ended = new Promise((resolve, reject) => {
+      this.child.on('error', reject)
+      this.child.on('close', code => {
+        this.#closed = true
+        this.#wake()
+        resolve(code)
+      })
+    })
+  }
+
+  #wake() {
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  async says(pattern: RegExp, times = 1): Promise<void> {
+    while ((this.output.match(new RegExp(pattern, 'g'))?.length ?? 0) < times) {
+      if (this.#closed) assert.fail(`ended without ${pattern}:\n${this.output}`)
+      await new Promise<void>(resolve => void this.#waiting.push(resolve))
+    }
+  }
+
+  async stop(): Promise<number | null> {
+    this.child.kill('SIGTERM')
+    return await this.ended
+  }
+}
+
+const flumeNg = (args: readonly string[], cwd?: string, stdin?: string) =>
+  new Run(join(root, 'bin/flume-ng'), args, cwd, stdin)
+
+const configuration = (events: number, more = '') => `a1.sources = r1
+a1.channels = c1
+a1.sinks = k1
+a1.sources.r1.type = seq
+a1.sources.r1.totalEvents = ${events}
+a1.sources.r1.channels = c1
+a1.channels.c1.type = memory
+a1.sinks.k1.type = logger
+a1.sinks.k1.channel = c1
+${more}`
+
+const file = (name: string, text: string) => {
+  writeFileSync(inside(name), text)
+  return inside(name)
+}
+
+describe('the command line', { concurrency: 2 }, () => {
+  for (const program of ['flume-ng', 'millrace'])
+    test(`${program} through two links, from another directory`, async () => {
+      const links = inside(`links-${program}`)
+      mkdirSync(links)
+      symlinkSync(relative(links, join(root, 'bin', program)), join(links, 'one'))
+      symlinkSync('one', join(links, 'two'))
+      const run = new Run('./two', ['version'], links)
+      assert.equal(await run.ended, 0)
+      assert.match(run.output, /^Millrace \d+\.\d+\.\d+/)
+    })
+
+  const codes: readonly (readonly [args: string, code: number, said: RegExp])[] = [
+    ['help', 0, /^Usage: flume-ng <command>/],
+    ['', 1, /^Error: Unknown or unspecified command ''/],
+    ['bogus', 1, /^Error: Unknown or unspecified command 'bogus'/],
+    ['agent', 1, /the agent to run is not named: add --name NAME/],
+    ['agent -n a1', 1, /no configuration: add --conf-file FILE/],
+    ['agent -n a1 -c', 1, /'-c, --conf <directory>' argument missing/],
+    ['agent -n a1 --bogus', 1, /unknown option '--bogus'/],
+    ['agent -n a1 -z zk:2181 -p /flume', 1, /does not read configurations from ZooKeeper yet/],
+    ['agent -n a1 --conf-provider x.Y', 1, /--conf-provider names a Java class/],
+    ['agent -n a1 -f x.conf -i 0', 1, /--poll-interval 0: write seconds, more than 0/],
+    ['agent -n a1 -f x.conf --dryrun', 0, /nothing is started/],
+    ['agent --help', 0, /--conf-file, -f <file>/],
+    ['agent -n a1 -u classpath:x.conf', 2, /there is no classpath here/],
+    ['tool', 1, /no tool named/],
+    ['tool fcintegritytool -l /x', 1, /FCINTEGRITYTOOL/],
+    ['avro-client', 1, /where to\? Add --host HOST --port PORT/],
+    ['avro-client -H localhost -p 1', 1, /cannot connect to localhost:1/],
+  ]
+  for (const [args, code, said] of codes)
+    test(`flume-ng ${args}`, async () => {
+      const run = flumeNg(args.split(' ').filter(Boolean))
+      assert.equal(await run.ended, code, run.output)
+      assert.match(run.output, said)
+    })
+
+  test('node, single dashes and = all start the agent; SIGTERM ends it with 0', async () => {
+    file('plain.conf', configuration(1))
+    const run = flumeNg(['node', '-name', 'a1', '-conf-file=plain.conf', '-Dflume.root.logger=INFO,console'])
+    await run.says(/Agent a1 started/)
+    assert.equal(await run.stop(), 0)
+    assert.match(run.output, /command node is deprecated/)
+    assert.match(
+      run.output,
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \(k1\) \[INFO - \S+\] Component type: SINK, name: k1 started$/m,
+    )
+  })
+
+  test('flume-env.sh feeds lookups, and flume.opts options', async () => {
+    const conf = inside('conf')
+    mkdirSync(conf)
+    writeFileSync(join(conf, 'flume-env.sh'), 'export THE_TYPE=null\nexport JAVA_OPTS="-Xmx20m"\n')
+    writeFileSync(join(conf, 'flume.opts'), 'name = a1\nno-reload-conf = true\n')
+    const path = file('env.conf', configuration(1).replace('logger', '${env:THE_TYPE}'))
+    const run = flumeNg(['agent', '-c', conf, '-f', path])
+    await run.says(/Agent a1 started/)
+    assert.equal(await run.stop(), 0)
+    assert.match(run.output, /Null sink k1 stopped/)
+  })
+
+  test('LOGFILE writes to flume.log.dir, and nothing to the terminal', async () => {
+    const path = file('log.conf', configuration(1))
+    const logs = inside('logs')
+    mkdirSync(logs)
+    const changes = watch(logs)
+    const run = flumeNg(
+      `agent -n a1 -f ${path} -Dflume.root.logger=INFO,LOGFILE -Dflume.log.dir=${logs} -Dflume.log.file=a.log -Dflume.monitoring.type=http -Dflume.monitoring.port=0`.split(
+        ' ',
+      ),
+    )
+    const written = () => (existsSync(join(logs, 'a.log')) ? readFileSync(join(logs, 'a.log'), 'utf8') : '')
+    for await (const change of changes) if (change && /Agent a1 started/.test(written())) break
+    assert.equal(await run.stop(), 0)
+    assert.match(written(), /Agent a1 started[^]*Agent a1 stopped/)
+    assert.equal(run.output, '')
+  })
+
+  test('a changed file is taken over, a broken one is not, and the next change is seen again', async () => {
+    const path = file('reload.conf', configuration(1))
+    const run = flumeNg(['agent', '-n', 'a1', '-f', path, '-i', '0.1'])
+    await run.says(/Agent a1 started/)
+    writeFileSync(path, configuration(2, 'a1.sinks.k1.batchsize = 3\n').replace('= logger', '= loger'))
+    await run.says(/reload\.conf:8: error: a1\.sinks\.k1\.type = loger/)
+    await run.says(/the change is refused and the agent runs on as before/)
+    writeFileSync(path, configuration(3))
+    await run.says(/the agent runs with the changed configuration/)
+    await run.says(/body: 32 /)
+    rmSync(path)
+    await run.says(/there is no such file.*the agent runs on as before/)
+    writeFileSync(path, configuration(4))
+    await run.says(/the agent runs with the changed configuration/, 2)
+    assert.equal(await run.stop(), 0)
+  })
+
+  test('an address with a password, and the backup when it is away', async () => {
+    const server = createServer((request, response) => {
+      if (request.headers.authorization !== `Basic ${Buffer.from('me:hunter2').toString('base64')}`) {
+        response.writeHead(401).end()
+        return
+      }
+      response.end(configuration(1, 'a1.sinks.k1.nothing = ${env:HOME}\n'))
+    })
+    await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
+    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/flume.conf`
+    const backups = inside('backups')
+    mkdirSync(backups)
+    const args = ['agent', '-n', 'a1', '-u', uri, '-b', backups]
+    try {
+      const refused = flumeNg(['agent', '-n', 'a1', '-u', uri])
+      assert.equal(await refused.ended, 2)
+      assert.match(refused.output, /the server answers 401/)
+      const run = flumeNg([...args, '-user', 'me', '-pwd', 'hunter2'])
+      await run.says(/Agent a1 started/)
+      assert.equal(await run.stop(), 0)
+      assert.doesNotMatch(run.output, /hunter2/)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+    assert.match(readFileSync(join(backups, '.a1.properties'), 'utf8'), /\$\{env:HOME\}/)
+    const again = flumeNg(args)
+    await again.says(/Agent a1 started/)
+    assert.match(again.output, /cannot read the configuration .*the backup .* is used/)
+    assert.equal(await again.stop(), 0)
+  })
+
+  test('avro-client sends lines of standard input, with headers', async () => {
+    const path = file(
+      'avro.conf',
+      configuration(1)
+        .replace('type = seq', 'type = avro')
+        .replace('totalEvents = 1', 'bind = 127.0.0.1\na1.sources.r1.port = 0'),
+    )
+    const agent = flumeNg(['agent', '-n', 'a1', '-f', path])
+    await agent.says(/Agent a1 started/)
+    await agent.says(/127\.0\.0\.1:\d+/)
+    const port = /127\.0\.0\.1:(\d+)/.exec(agent.output)![1]!
+    const headers = file('headers', 'from = test\n')
+    const client = flumeNg(
+      ['avro-client', '-H', '127.0.0.1', '-p', port, '-R', headers],
+      directory,
+      'one\ntwo\n',
+    )
+    assert.equal(await client.ended, 0, client.output)
+    await agent.says(/Event: \{ headers:\{from=test\} body: 74 77 6F/)
+    assert.equal(await agent.stop(), 0)
+  })
+})
