@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compileJavaFullMatch, compileJavaRegex } from './java-regex.ts'
+import { compileJavaRegex } from './java-regex.ts'
 
 function compiled(source: string, flags = 'g'): RegExp {
   const result = compileJavaRegex(source, flags)
@@ -162,14 +162,6 @@ for (const [source, problem] of refused)
     assert.match(result.problem, problem)
     assert.match(result.problem, / \(at character \d+\)$/)
   })
-
-test('a full match fits the whole text', () => {
-  const result = compileJavaFullMatch('a|ab')
-  assert.ok('value' in result)
-  assert.ok(result.value.test('ab'))
-  assert.ok(!result.value.test('abc'))
-  assert.ok(!result.value.test('ab\n'))
-})
 
 test('groups keep their numbers and names', () => {
   const match = compiled('(\\d+)-(?<word>\\p{Alpha}+) x*+', '').exec('12-ab xx')!

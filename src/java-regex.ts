@@ -29,15 +29,6 @@ export type CompiledRegex = { readonly value: RegExp } | { readonly problem: str
  * `m` and `s` are Java's CASE_INSENSITIVE, MULTILINE and DOTALL; others (`g`, `y`) are JavaScript's.
  */
 export function compileJavaRegex(source: string, flags = ''): CompiledRegex {
-  return compile(source, flags, text => text)
-}
-
-/** The same for Java's matches(): the expression fits the whole text or not at all. */
-export function compileJavaFullMatch(source: string, flags = ''): CompiledRegex {
-  return compile(source, flags, text => `^(?:${text})$`)
-}
-
-function compile(source: string, flags: string, wrap: (text: string) => string): CompiledRegex {
   const translation = new Translation(withoutQuotes(source))
   try {
     const modes = {
@@ -49,7 +40,7 @@ function compile(source: string, flags: string, wrap: (text: string) => string):
       comments: false,
       unicodeClasses: false,
     }
-    const text = wrap(translation.whole(modes))
+    const text = translation.whole(modes)
     return { value: new RegExp(text, `v${flags.replaceAll(/[imsuv]/g, '')}`) }
   } catch (error) {
     if (error instanceof RegexProblem) return { problem: `${error.message} (at character ${translation.at})` }

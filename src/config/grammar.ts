@@ -138,7 +138,7 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
     const near = suggest(word, [...channelNames])
     error(
       setting.place,
-      `${setting.key} names channel ${word}, which is not in the list ${name}.channels`,
+      `${setting.key} names channel ${shown(setting, word)}, which is not in the list ${name}.channels`,
       near === undefined ? `use one of: ${[...channelNames].join(', ')}` : `did you mean ${near}`,
     )
   }
@@ -204,6 +204,9 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
   const config = { name, sources, channels: kept, sinks, sinkGroups }
   return { config, problems: inOrder(problems) }
 }
+
+/** What was looked up may be a secret, also where a name was expected. */
+const shown = (setting: Setting, word: string) => (setting.looked === true ? '(looked up, not shown)' : word)
 
 const orWrite = (near: string | undefined) => (near === undefined ? '' : `, or write ${near}`)
 
@@ -343,7 +346,7 @@ function groupsOf(
         )
         error(
           list.place,
-          `${list.key} names sink ${name}, which is not in the list ${agent}.sinks`,
+          `${list.key} names sink ${shown(list, name)}, which is not in the list ${agent}.sinks`,
           near === undefined ? `use one of: ${[...sinkNames].join(', ')}` : `did you mean ${near}`,
         )
       } else if (owner !== undefined)
