@@ -1,9 +1,19 @@
 // The published package: built JavaScript and no Node binary, no install script, nothing of the checkout.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, statSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 const root = new URL('..', import.meta.url).pathname
@@ -13,15 +23,23 @@ test('the packed tarball runs on a Node of the user and carries none', () => {
   try {
     // Packed from a copy: packing rewrites the manifest, and other tests read it meanwhile.
     const copy = join(directory, 'copy')
-    const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').filter(Boolean)
+    const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
+      .split('\0')
+      .filter(Boolean)
     for (const path of tracked) cpSync(join(root, path), join(copy, path))
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
-    execFileSync('npm', ['pack', '--ignore-scripts=false', '--pack-destination', directory], { cwd: copy, stdio: 'pipe' })
+    execFileSync('npm', ['pack', '--ignore-scripts=false', '--pack-destination', directory], {
+      cwd: copy,
+      stdio: 'pipe',
+    })
     const tarball = readdirSync(directory).find(name => name.endsWith('.tgz'))!
     execFileSync('tar', ['-xzf', join(directory, tarball), '-C', directory])
     const unpacked = join(directory, 'package')
 
-    const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8')) as Record<string, unknown>
+    const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >
     for (const key of ['optionalDependencies', 'devDependencies', 'scripts'])
       assert.equal(manifest[key], undefined, `${key} stands in the published manifest`)
     assert.deepEqual(
@@ -30,18 +48,47 @@ test('the packed tarball runs on a Node of the user and carries none', () => {
       'packing must leave the manifest of the checkout as it was',
     )
     const files = readdirSync(unpacked, { recursive: true, encoding: 'utf8' })
-    assert.ok(files.includes('dist/index.js') && files.includes('dist/index.d.ts'), 'the public door is built')
-    assert.deepEqual(files.filter(path => /(^|\/)node(\.exe)?$|\.test\.|^src\/|^test\//.test(path)), [])
+    assert.ok(
+      files.includes('dist/index.js') && files.includes('dist/index.d.ts'),
+      'the public door is built',
+    )
+    assert.deepEqual(
+      files.filter(path => /(^|\/)node(\.exe)?$|\.test\.|^src\/|^test\//.test(path)),
+      [],
+    )
     for (const path of files) {
       const { size } = statSync(join(unpacked, path))
       assert.ok(size < 1024 * 1024, `${path} is ${size} bytes: what is it?`)
     }
 
-    // As npm would install it: its dependencies beside it. The machine's own Node may be too old to
-    // run it; then the launcher must say so in one sentence.
-    symlinkSync(join(root, 'node_modules'), join(unpacked, 'node_modules'))
-    const version = execFileSync(process.execPath, [join(unpacked, 'dist/cli/main.js'), 'flume-ng', 'version'], { encoding: 'utf8' })
-    assert.match(version, /^Millrace 0\./m)
+    // On a machine whose Node is too old the launcher says so in one sentence.
+    const old = join(directory, 'old')
+    mkdirSync(old)
+    writeFileSync(join(old, 'node'), '#!/bin/sh\n[ "$1" = --version ] && echo v20.20.2 && exit\nexit 1\n', {
+      mode: 0o755,
+    })
+    const refused = spawnSync(join(unpacked, 'bin/flume-ng'), ['version'], {
+      encoding: 'utf8',
+      env: { PATH: `${old}:/usr/bin:/bin` },
+    })
+    assert.equal(refused.status, 1)
+    assert.match(
+      refused.stderr,
+      /^flume-ng: Millrace needs Node 22\.22 or newer, and .*node is v20\.20\.2; .*\n$/,
+    )
+
+    // As npm would install it: its dependencies beside it, and no Node among them.
+    const modules = join(unpacked, 'node_modules')
+    mkdirSync(modules)
+    for (const name of readdirSync(join(root, 'node_modules')))
+      if (!name.startsWith('node-linux') && !name.startsWith('.'))
+        symlinkSync(join(root, 'node_modules', name), join(modules, name))
+    const ran = spawnSync(join(unpacked, 'bin/flume-ng'), ['version'], {
+      encoding: 'utf8',
+      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+    })
+    assert.deepEqual([ran.status, ran.stderr], [0, ''])
+    assert.match(ran.stdout, /^Millrace 0\./)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
