@@ -1,0 +1,9 @@
+// npm run bench -- NAME: one file a question.
+import { runSeedBench } from './seed.ts'
+
+const benches: Record<string, () => Promise<void>> = { seed: runSeedBench }
+const bench = benches[process.argv[2] ?? '']
+if (bench === undefined) {
+  console.error(`npm run bench -- NAME, with one of: ${Object.keys(benches).join(', ')}`)
+  process.exitCode = 1
+} else await bench()
