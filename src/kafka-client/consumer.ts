@@ -247,6 +247,19 @@ export class GroupConsumer implements Consumer {
     topicsInUse: ReadonlySet<string>,
   ): Promise<Position[]> {
     const { autoOffsetReset } = this.#settings
+    const given = this.#options.initialPositions ?? new Map<string, number>()
+    const known = partitions.filter(one => given.has(nameOf(one)))
+    if (known.length > 0) {
+      const rest = partitions.filter(one => !given.has(nameOf(one)))
+      const positions = known.map(one => ({ ...one, offset: given.get(nameOf(one))! }))
+      const taken = positions.map(one => `${nameOf(one)} from ${one.offset}`).join(', ')
+      this.#options.log.info(
+        `group ${this.#settings.groupId} takes over positions it had elsewhere: ${taken}`,
+      )
+      return rest.length === 0
+        ? positions
+        : [...positions, ...(await this.#choosePositions(rest, topicsInUse))]
+    }
     const isFoundLater = (one: TopicPartition) => topicsInUse.has(one.topic) || this.#subscription.isNew(one)
     const fromStart = partitions.filter(one => autoOffsetReset === 'earliest' || isFoundLater(one))
     const fromEnd = partitions.filter(one => !fromStart.includes(one))

@@ -41,6 +41,8 @@ export interface ConsumerOptions {
   readonly topics: readonly string[] | RegExp
   readonly system: Pick<System, 'clock' | 'network' | 'random'>
   readonly log: Logger
+  /** Where to begin, by `topic-partition`, where the group has no position in Kafka; before auto.offset.reset. */
+  readonly initialPositions?: ReadonlyMap<string, number>
   readonly secure?: ConnectionTarget['secure']
   /** Partitions are about to go: what is durable may still be committed before this resolves. */
   readonly onRevoked?: (partitions: readonly TopicPartition[]) => Promise<void>

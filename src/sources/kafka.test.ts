@@ -36,7 +36,13 @@ describe('the options of the Kafka source', () => {
 
   it('say what is read, and which header names it', () => {
     assert.deepEqual(source.flow!(given({ 'kafka.topics': ['a', 'b'] })), [
-      { does: 'read-topics', servers: 'b:9092', topics: ['a', 'b'], topicHeader: 'topic' },
+      {
+        does: 'read-topics',
+        servers: 'b:9092',
+        topics: ['a', 'b'],
+        topicHeader: 'topic',
+        bringsHeaders: false,
+      },
     ])
     const [flow] = source.flow!(
       given({ 'kafka.topics': ['a'], 'kafka.topics.regex': /x/, setTopicHeader: false }),
@@ -47,6 +53,7 @@ describe('the options of the Kafka source', () => {
       topics: [],
       pattern: /x/,
       topicHeader: null,
+      bringsHeaders: false,
     })
   })
 })

@@ -5,12 +5,19 @@ import { createConsumer, readConsumerProperties, type Consumer } from '../kafka-
 import { kafkaSourceCounters } from '../observe/counters.ts'
 import { EventMaker } from './kafka/event-of-record.ts'
 import { Intake } from './kafka/intake.ts'
+import { findBrokers, findPositions } from './kafka/zookeeper.ts'
 
 const options = {
   'kafka.bootstrap.servers': text({
-    doc: 'Brokers to begin with, as host:port, separated by commas; the others are learned from them.',
-    required: true,
+    doc: 'Brokers to begin with, as host:port, separated by commas; the others are learned from them. Required, unless `zookeeperConnect` is written.',
     example: 'localhost:9092',
+  }),
+  zookeeperConnect: text({
+    doc: 'Deprecated in Flume: where `kafka.bootstrap.servers` is absent, the brokers are looked up in this ZooKeeper, host:port,… and a path.',
+  }),
+  migrateZookeeperOffsets: flag({
+    doc: 'With `zookeeperConnect` and one topic: positions that the group kept in ZooKeeper are taken over where it has none in Kafka.',
+    default: true,
   }),
   'kafka.topics': list({ doc: 'Topics to read.', separator: ',', example: 'test1, test2' }),
   'kafka.topics.regex': regex({
@@ -72,12 +79,16 @@ The header \`topic\` overrides the topic of a Kafka sink further on, so that eve
     topic: { to: 'kafka.topics' },
     groupId: { to: 'kafka.consumer.group.id' },
   },
-  withoutEffect: {
-    zookeeperConnect: 'brokers are not looked up in ZooKeeper, kafka.bootstrap.servers names them',
-    migrateZookeeperOffsets: 'positions are not taken over from ZooKeeper; let Flume do that once before',
-  },
   batchSize: given => given.batchSize,
   check(given, say) {
+    if (given['kafka.bootstrap.servers'] === undefined && given.zookeeperConnect === undefined)
+      say.error('kafka.bootstrap.servers', 'is required and not written', 'add it, e.g. localhost:9092')
+    if (given.zookeeperConnect !== undefined)
+      say.warning(
+        'zookeeperConnect',
+        'is deprecated',
+        'write kafka.bootstrap.servers instead; it works all the same',
+      )
     if (given['kafka.topics.regex'] === undefined && (given['kafka.topics'] ?? []).length === 0)
       say.error('kafka.topics', 'no topic is given', 'write kafka.topics or kafka.topics.regex')
     checkProperties(given, say)
@@ -85,7 +96,7 @@ The header \`topic\` overrides the topic of a Kafka sink further on, so that eve
   flow: given => [
     {
       does: 'read-topics',
-      servers: given['kafka.bootstrap.servers'],
+      servers: given['kafka.bootstrap.servers'] ?? '',
       topics: given['kafka.topics.regex'] === undefined ? (given['kafka.topics'] ?? []) : [],
       ...(given['kafka.topics.regex'] === undefined ? {} : { pattern: given['kafka.topics.regex'] }),
       topicHeader: given.setTopicHeader ? given.topicHeader : null,
@@ -96,16 +107,18 @@ The header \`topic\` overrides the topic of a Kafka sink further on, so that eve
 })
 
 /** The consumer's properties as Flume puts them together; `problems` name keys of the prefix. */
-function readProperties(given: Options): ReturnType<typeof readConsumerProperties> {
+function readProperties(given: Options, servers: string): ReturnType<typeof readConsumerProperties> {
   return readConsumerProperties({
     ...given['kafka.consumer'],
-    'bootstrap.servers': given['kafka.bootstrap.servers'],
+    'bootstrap.servers': servers,
     'group.id': given['kafka.consumer.group.id'],
   })
 }
 
 function checkProperties(given: Options, say: Say): void {
-  for (const { key, severity, problem, fix } of readProperties(given).problems)
+  // Without servers only the other properties are judged; ZooKeeper is asked when the source starts.
+  const servers = given['kafka.bootstrap.servers'] ?? 'unknown:9092'
+  for (const { key, severity, problem, fix } of readProperties(given, servers).problems)
     say[severity](
       key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.consumer.${key}`,
       problem,
@@ -128,7 +141,10 @@ class KafkaSource implements Source {
   async start(): Promise<void> {
     const given = this.#options
     const { log, system, processor, counters } = this.#context
-    const { settings } = readProperties(given)
+    const { zookeeperConnect } = given
+    const topics = given['kafka.topics.regex'] ?? given['kafka.topics'] ?? []
+    const servers = given['kafka.bootstrap.servers'] ?? (await findBrokers(zookeeperConnect!, system))
+    const { settings } = readProperties(given, servers)
     if (settings === undefined) throw new Error('the consumer properties are not valid')
     const { clock } = system
     const maker = new EventMaker({
@@ -143,7 +159,8 @@ class KafkaSource implements Source {
     })
     const consumer = createConsumer({
       settings,
-      topics: given['kafka.topics.regex'] ?? given['kafka.topics'] ?? [],
+      topics,
+      initialPositions: await this.#positionsInZooKeeper(topics),
       system,
       log,
       onRevoked: partitions => intake.giveUp(partitions),
@@ -165,6 +182,19 @@ class KafkaSource implements Source {
     this.#consumer = consumer
     this.#intake = intake
     consumer.start()
+  }
+
+  /** As Flume does: for one topic named as such, unless it is switched off. */
+  async #positionsInZooKeeper(topics: readonly string[] | RegExp): Promise<ReadonlyMap<string, number>> {
+    const { zookeeperConnect, migrateZookeeperOffsets, 'kafka.consumer.group.id': group } = this.#options
+    if (
+      zookeeperConnect === undefined ||
+      !migrateZookeeperOffsets ||
+      topics instanceof RegExp ||
+      topics.length !== 1
+    )
+      return new Map()
+    return findPositions(zookeeperConnect, group, topics[0]!, this.#context.system)
   }
 
   async poll(signal: AbortSignal): Promise<void> {

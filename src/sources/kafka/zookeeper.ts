@@ -1,0 +1,205 @@
+// What old configurations leave to ZooKeeper: which brokers there are, and where a group of Kafka 0.8
+// stood. Reads only, one connection for a few questions.
+//
+//   packet    size int32 | that many bytes, numbers big-endian; text is its length int32 and UTF-8
+//   connect   protocol 0 int32 | last zxid int64 | time-out ms int32 | session int64 | password 16 bytes
+//   question  xid int32 | kind int32 (4 data, 8 children) | path | watch 0 int8
+//   answer    xid int32 | zxid int64 | error int32 | data, or a count int32 and that many names
+//
+// Source: ZooKeeper 3.4's zookeeper.jute; Kafka's layout below /brokers and /consumers.
+import type { Duplex } from 'node:stream'
+import { Fault, messageOf } from '../../errors.ts'
+import type { System } from '../../system/system.ts'
+
+type Doors = Pick<System, 'network' | 'clock'>
+
+const timeoutMs = 10_000
+const noNode = -101
+const largestPacketBytes = 4 * 1024 * 1024
+
+/** Bootstrap servers, `host:port,…`, of the brokers registered below the connect string `h:2181,…/chroot`. */
+export async function findBrokers(connect: string, doors: Doors): Promise<string> {
+  return withZooKeeper(connect, doors, async zookeeper => {
+    const servers: string[] = []
+    for (const id of (await zookeeper.children('/brokers/ids')) ?? []) {
+      const data = await zookeeper.data(`/brokers/ids/${id}`)
+      if (data === null) continue
+      const {
+        endpoints = [],
+        host,
+        port,
+      } = JSON.parse(data) as { endpoints?: string[]; host?: string; port?: number }
+      const plain = endpoints.find(one => one.startsWith('PLAINTEXT://'))?.slice('PLAINTEXT://'.length)
+      if (plain !== undefined) servers.push(plain)
+      else if (typeof host === 'string' && typeof port === 'number' && port > 0)
+        servers.push(`${host}:${port}`)
+    }
+    if (servers.length === 0)
+      throw new Fault(
+        'PEER_REFUSED',
+        `ZooKeeper at ${connect} knows no broker that listens without TLS (/brokers/ids)`,
+      )
+    return servers.join(',')
+  })
+}
+
+/** Positions a group kept in ZooKeeper for the topic, by `topic-partition`; empty where it kept none. */
+export async function findPositions(
+  connect: string,
+  group: string,
+  topic: string,
+  doors: Doors,
+): Promise<Map<string, number>> {
+  return withZooKeeper(connect, doors, async zookeeper => {
+    const path = `/consumers/${group}/offsets/${topic}`
+    const found = new Map<string, number>()
+    for (const partition of (await zookeeper.children(path)) ?? []) {
+      const offset = Number((await zookeeper.data(`${path}/${partition}`)) ?? Number.NaN)
+      if (Number.isSafeInteger(offset) && offset >= 0) found.set(`${topic}-${partition}`, offset)
+    }
+    return found
+  })
+}
+
+/** Runs `work` with the first server of the connect string that answers. */
+async function withZooKeeper<T>(
+  connect: string,
+  doors: Doors,
+  work: (zookeeper: Session) => Promise<T>,
+): Promise<T> {
+  const slash = connect.indexOf('/')
+  const chroot = slash < 0 ? '' : connect.slice(slash).replace(/\/$/, '')
+  let last: unknown
+  for (const server of (slash < 0 ? connect : connect.slice(0, slash)).split(',')) {
+    const [host = '', port = '2181'] = server.trim().split(':')
+    let session: Session
+    try {
+      const { stream } = await doors.network.connect({ host, port: Number(port), timeoutMs })
+      session = new Session(stream, `${host}:${port}`, chroot, doors)
+    } catch (error) {
+      last = error
+      continue
+    }
+    try {
+      await session.open()
+      return await work(session)
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'PEER_REFUSED') throw error
+      last = error
+    } finally {
+      session.close()
+    }
+  }
+  throw new Fault('PEER_UNREACHABLE', `no ZooKeeper of ${connect} answers: ${messageOf(last)}`, {
+    cause: last,
+  })
+}
+
+class Session {
+  readonly #stream: Duplex
+  readonly #where: string
+  readonly #chroot: string
+  readonly #doors: Doors
+  #received: Buffer = Buffer.alloc(0)
+  #xid = 0
+  #waiting: { resolve(packet: Buffer): void; reject(fault: Fault): void } | null = null
+
+  constructor(stream: Duplex, where: string, chroot: string, doors: Doors) {
+    this.#stream = stream
+    this.#where = where
+    this.#chroot = chroot
+    this.#doors = doors
+    stream.on('data', (chunk: Buffer) => this.#read(chunk))
+    stream.on('error', error =>
+      this.#fail(new Fault('PEER_CLOSED', `the connection to ZooKeeper ${where} broke: ${error.message}`)),
+    )
+    stream.on('close', () => this.#fail(new Fault('PEER_CLOSED', `ZooKeeper ${where} closed the connection`)))
+  }
+
+  async open(): Promise<void> {
+    const body = Buffer.alloc(44)
+    body.writeInt32BE(timeoutMs, 12)
+    body.writeInt32BE(16, 24) // the password's length; a new session has sixteen zeros
+    await this.#ask(body)
+  }
+
+  /** Names below the path; null where it does not exist. */
+  async children(path: string): Promise<string[] | null> {
+    const answer = await this.#question(8, path)
+    if (answer === null) return null
+    const names: string[] = []
+    let at = 4
+    for (let count = answer.readInt32BE(0); count > 0; count--) {
+      const size = answer.readInt32BE(at)
+      names.push(answer.toString('utf8', at + 4, at + 4 + size))
+      at += 4 + size
+    }
+    return names
+  }
+
+  /** The node's data as text; null where it does not exist. */
+  async data(path: string): Promise<string | null> {
+    const answer = await this.#question(4, path)
+    return answer === null ? null : answer.toString('utf8', 4, 4 + Math.max(0, answer.readInt32BE(0)))
+  }
+
+  close(): void {
+    this.#stream.destroy()
+  }
+
+  async #question(kind: number, path: string): Promise<Buffer | null> {
+    const whole = Buffer.from(this.#chroot + path)
+    const body = Buffer.alloc(13 + whole.length)
+    body.writeInt32BE(++this.#xid, 0)
+    body.writeInt32BE(kind, 4)
+    body.writeInt32BE(whole.length, 8)
+    whole.copy(body, 12)
+    const answer = await this.#ask(body)
+    const error = answer.readInt32BE(12)
+    if (error === noNode) return null
+    if (error !== 0)
+      throw new Fault(
+        'PEER_REFUSED',
+        `ZooKeeper ${this.#where} answers ${whole.toString()} with error ${error}`,
+      )
+    return answer.subarray(16)
+  }
+
+  #ask(body: Buffer): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#doors.clock.after(timeoutMs, () =>
+        this.#fail(
+          new Fault('PEER_TIMEOUT', `ZooKeeper ${this.#where} did not answer within ${timeoutMs} ms`),
+        ),
+      )
+      const settle =
+        <T>(run: (value: T) => void) =>
+        (value: T) => {
+          timer.cancel()
+          this.#waiting = null
+          run(value)
+        }
+      this.#waiting = { resolve: settle(resolve), reject: settle(reject) }
+      const size = Buffer.alloc(4)
+      size.writeInt32BE(body.length)
+      this.#stream.write(Buffer.concat([size, body]))
+    })
+  }
+
+  #read(chunk: Buffer): void {
+    this.#received = Buffer.concat([this.#received, chunk])
+    if (this.#received.length < 4) return
+    const size = this.#received.readInt32BE(0)
+    if (size < 16 || size > largestPacketBytes)
+      return this.#fail(new Fault('PROTOCOL', `${this.#where} does not answer as ZooKeeper does`))
+    if (this.#received.length < 4 + size) return
+    const packet = this.#received.subarray(4, 4 + size)
+    this.#received = this.#received.subarray(4 + size)
+    this.#waiting?.resolve(packet)
+  }
+
+  #fail(fault: Fault): void {
+    this.#waiting?.reject(fault)
+    this.#stream.destroy()
+  }
+}
