@@ -9,7 +9,10 @@ const kept = new URL('../package.json.kept', import.meta.url)
 const [step] = process.argv.slice(2)
 if (step === 'strip') {
   const whole = readFileSync(manifest, 'utf8')
-  const { optionalDependencies, devDependencies, scripts, ...published } = JSON.parse(whole) as Record<string, unknown>
+  const { optionalDependencies, devDependencies, scripts, ...published } = JSON.parse(whole) as Record<
+    string,
+    unknown
+  >
   void [optionalDependencies, devDependencies, scripts]
   if (!existsSync(kept)) writeFileSync(kept, whole)
   writeFileSync(manifest, `${JSON.stringify(published, null, 2)}\n`)

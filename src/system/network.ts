@@ -91,9 +91,7 @@ export const realNetwork: Network = {
   listen({ host, port, backlog = 1024, halfOpen = false }, accept) {
     return new Promise((resolve, reject) => {
       const where = `${host}:${port}`
-      const server: Server = createServer({ allowHalfOpen: halfOpen }, socket =>
-        accept(connectionOf(socket)),
-      )
+      const server: Server = createServer({ allowHalfOpen: halfOpen }, socket => accept(connectionOf(socket)))
       server.once('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'EADDRINUSE')
           reject(
