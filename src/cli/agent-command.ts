@@ -26,7 +26,10 @@ export interface AgentCommand {
 }
 
 /** Exit codes: what a caller can tell apart. */
-export const exitCodes = { stopped: 0, usage: 1, configuration: 2, bug: 3 }
+export const exitCodes = { stopped: 0, usage: 1, configuration: 2, bug: 3, forced: 4 }
+
+/** From the first signal to the end of the process, whatever happens. */
+const stopLimitMs = 9500
 
 /** Runs until a signal ends it; resolves with the exit code. */
 export async function runAgent(command: AgentCommand): Promise<number> {
@@ -99,6 +102,11 @@ function signalled(log: Logger): Promise<void> {
     const end = (signal: NodeJS.Signals) => {
       if (count++ > 0) process.exit(signal === 'SIGINT' ? 130 : 143)
       log.info(`${signal}: stopping`)
+      const guard = setTimeout(() => {
+        log.error('something does not stop; the process ends all the same, and what is durable stays so')
+        process.exit(exitCodes.forced)
+      }, stopLimitMs)
+      guard.unref()
       resolve()
     }
     process.on('SIGTERM', end)

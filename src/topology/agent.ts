@@ -15,8 +15,8 @@ import {
 } from './instances.ts'
 import { compareTopologies, type ChannelPart, type Topology } from './topology.ts'
 
-/** What stopping may take: SIGTERM to exit must stay below 10 s in all. */
-const stopMs = { sources: 3000, drain: 2000, sinkDelivery: 2000, sinks: 3000, channels: 1800 }
+/** What stopping may take, each with half a second of grace: from SIGTERM to exit must stay below 10 s. */
+const stopMs = { sources: 2000, drain: 2000, sinkDelivery: 2000, sinks: 2000, channels: 1500 }
 
 /** Nothing runs: what was started has been stopped again. */
 export class StartFailure extends Error {

@@ -43,7 +43,8 @@ export class ChannelLane {
         (error: unknown) => {
           this.#underWay--
           if (mayPass(error)) {
-            this.#outage.failed('Putting events into the channel', error)
+            // Puts that fail together are one failure.
+            if (this.#waiting === null) this.#outage.failed('Putting events into the channel', error)
             ;(this.#waiting ??= []).push(entry)
           } else reject(error)
           this.#repeatWhenQuiet()
