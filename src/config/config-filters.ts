@@ -60,7 +60,7 @@ export async function applyConfigFilters(
         looked = true
       } catch (error) {
         warn(
-          `config filter ${name} failed for ${key}: ${error instanceof Error ? error.message : String(error)}`,
+          `config filter ${name} failed for ${key}: ${(error instanceof Error ? error.message : String(error)).trim()}`,
           'see the command of the filter',
         )
       }

@@ -40,7 +40,7 @@ export async function readConfiguration(
   const merged = new Map<string, Setting>()
   for (const { file, bytes } of texts) {
     const parsed = parseProperties(decode(bytes, file, problems), file)
-    problems.push(...parsed.problems)
+    for (const problem of parsed.problems) problems.push(problem)
     for (const setting of parsed.settings)
       merged.set(setting.key.trim(), { ...setting, key: setting.key.trim(), value: setting.value.trim() })
   }
@@ -50,15 +50,15 @@ export async function readConfiguration(
     now,
     environmentByName: systemProperties.get('propertiesImplementation') === environmentMode,
   })
-  problems.push(...looked.problems)
+  for (const problem of looked.problems) problems.push(problem)
   const filtered = await applyConfigFilters(looked.settings, agent, { environment, run })
-  problems.push(...filtered.problems)
+  for (const problem of filtered.problems) problems.push(problem)
   const { config, problems: more } = readAgent(
     filtered.settings,
     agent,
     texts.map(text => text.file).join(', '),
   )
-  problems.push(...more)
+  for (const problem of more) problems.push(problem)
   return { ...(config === undefined ? {} : { config }), problems, settings: filtered.settings }
 }
 

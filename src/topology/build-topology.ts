@@ -53,7 +53,7 @@ export async function buildTopology(
       return undefined
     }
     const { options, problems: more } = readOptions(found.definition as Definition, component, surroundings)
-    problems.push(...more)
+    for (const problem of more) problems.push(problem)
     if (options !== undefined)
       found.definition.checkNames?.(options as never, names, sayOf(component, problems))
     const { name, place } = component
