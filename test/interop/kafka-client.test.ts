@@ -368,7 +368,31 @@ for (const [version, start] of brokers)
       assert.equal(seen.size, sent)
     })
 
-    // Only this launcher can start a broker again on what it left.
+    it('finds topics made later by a pattern, from their beginning', async () => {
+      const prefix = fresh('pattern')
+      await admin.createTopic({ name: `${prefix}-a`, partitions: 1 })
+      const producer = producerOn(bootstrap)
+      await producer.send([{ topic: `${prefix}-a`, key: null, value: Buffer.from('old') }])
+      const consumer = consumerOn(bootstrap, fresh('g'), new RegExp(`${prefix}-.`), {
+        'auto.offset.reset': 'latest',
+        'metadata.max.age.ms': '200',
+      })
+      while (consumer.position({ topic: `${prefix}-a`, partition: 0 }) === undefined)
+        await consumer.poll({ maxRecords: 1, signal: AbortSignal.timeout(20) })
+      await admin.createTopic({ name: `${prefix}-b`, partitions: 1 })
+      await admin.createTopic({ name: `${prefix}-bb`, partitions: 1 })
+      for (const end of ['b', 'bb'])
+        await producer.send([{ topic: `${prefix}-${end}`, key: null, value: Buffer.from(end) }])
+      assert.deepEqual(
+        (await read(consumer, 1)).map(one => text(one.value)),
+        ['b'],
+      )
+      await consumer.close()
+      await producer.close()
+    })
+
+    // Only this launcher can start a broker again on what it left. The last one: a cluster that has seen two
+    // brokers may place new topics on the one that is gone.
     if (version === '0.10.2.1')
       it('goes on by itself when the broker is stopped and started again', async () => {
         const again = {
@@ -406,29 +430,6 @@ for (const [version, start] of brokers)
           )
         }
       })
-
-    it('finds topics made later by a pattern, from their beginning', async () => {
-      const prefix = fresh('pattern')
-      await admin.createTopic({ name: `${prefix}-a`, partitions: 1 })
-      const producer = producerOn(bootstrap)
-      await producer.send([{ topic: `${prefix}-a`, key: null, value: Buffer.from('old') }])
-      const consumer = consumerOn(bootstrap, fresh('g'), new RegExp(`${prefix}-.`), {
-        'auto.offset.reset': 'latest',
-        'metadata.max.age.ms': '200',
-      })
-      while (consumer.position({ topic: `${prefix}-a`, partition: 0 }) === undefined)
-        await consumer.poll({ maxRecords: 1, signal: AbortSignal.timeout(20) })
-      await admin.createTopic({ name: `${prefix}-b`, partitions: 1 })
-      await admin.createTopic({ name: `${prefix}-bb`, partitions: 1 })
-      for (const end of ['b', 'bb'])
-        await producer.send([{ topic: `${prefix}-${end}`, key: null, value: Buffer.from(end) }])
-      assert.deepEqual(
-        (await read(consumer, 1)).map(one => text(one.value)),
-        ['b'],
-      )
-      await consumer.close()
-      await producer.close()
-    })
   })
 
 /** kafkajs' name for its round-robin is its own: this one answers to Kafka's "range". */
