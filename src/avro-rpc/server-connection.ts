@@ -101,7 +101,12 @@ export class ServerConnection implements BudgetedReader {
     const timer = this.#parts.clock.after(lingerMs, () => this.#stream.destroy())
     await new Promise<void>(resolve => {
       this.#stream.once('close', resolve)
-      this.#stream.end(() => this.#stream.destroy())
+      // Unread bytes at the close would make it a reset, which can cost the peer the last answers: what
+      // still comes is dropped until the peer closes or the time is over.
+      this.#stream.removeAllListeners('data')
+      this.#stream.on('data', () => {})
+      this.#stream.resume()
+      this.#stream.end()
     })
     timer.cancel()
   }
