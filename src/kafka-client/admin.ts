@@ -5,7 +5,7 @@ import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { createTopics } from '../wire/kafka/messages/create-topics.ts'
 import { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
-import type { Admin } from './kafka-client.ts'
+import type { Admin } from './contract.ts'
 import { earliest, latest, listAllEnds } from './offsets.ts'
 import { connectionDefaults, type ConnectionSettings } from './settings.ts'
 

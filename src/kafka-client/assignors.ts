@@ -3,7 +3,7 @@
 // what members had, and balances as Java's does, though it may choose other partitions to move.
 // Source: the descriptions in the Java client's documentation of partition.assignment.strategy, KIP-54.
 import { decodeStickyData } from './group-protocol.ts'
-import type { TopicPartition } from './kafka-client.ts'
+import type { TopicPartition } from './contract.ts'
 import type { AssignorName } from './settings.ts'
 
 export interface Member {

@@ -11,7 +11,7 @@ import type { Cluster } from './cluster.ts'
 import type { BrokerConnection, Doors } from './connection.ts'
 import type { Batch, PartitionQueue } from './partition-queue.ts'
 import { ProduceFault } from './produce-fault.ts'
-import type { ProducerOptions } from './kafka-client.ts'
+import type { ProducerOptions } from './contract.ts'
 import type { ProducerSettings } from './settings.ts'
 
 interface Loaded {

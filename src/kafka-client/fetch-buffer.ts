@@ -3,7 +3,7 @@
 import { Fault, messageOf } from '../errors.ts'
 import type { KafkaRecord, RecordBatch } from '../wire/kafka/record.ts'
 import { RecordSetReader } from '../wire/kafka/record-set.ts'
-import type { ConsumedRecord } from './kafka-client.ts'
+import type { ConsumedRecord } from './contract.ts'
 
 export interface AbortedTransaction {
   readonly producerId: number

@@ -10,7 +10,7 @@ import { backoffMs } from './backoff.ts'
 import type { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { FetchBuffer } from './fetch-buffer.ts'
-import type { ConsumedRecord, Position, TopicPartition } from './kafka-client.ts'
+import type { ConsumedRecord, Position, TopicPartition } from './contract.ts'
 import type { ConsumerSettings } from './settings.ts'
 
 export interface FetcherParts {

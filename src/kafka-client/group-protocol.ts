@@ -13,7 +13,7 @@ import { ByteReader } from '../wire/kafka/byte-reader.ts'
 import { ByteWriter } from '../wire/kafka/byte-writer.ts'
 import { array, bytes, int16, int32, list, string } from '../wire/kafka/fields.ts'
 import { compileMessage } from '../wire/kafka/message-codec.ts'
-import type { TopicPartition } from './kafka-client.ts'
+import type { TopicPartition } from './contract.ts'
 
 const topicPartitions = { topic: string(), partitions: array(int32()) }
 const subscriptionCodec = compileMessage(

@@ -25,7 +25,7 @@ import {
   encodeStickyData,
   encodeSubscription,
 } from './group-protocol.ts'
-import type { TopicPartition } from './kafka-client.ts'
+import type { TopicPartition } from './contract.ts'
 import type { ConsumerSettings } from './settings.ts'
 
 export interface GroupParts {

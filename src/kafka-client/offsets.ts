@@ -7,7 +7,7 @@ import { offsetFetch } from '../wire/kafka/messages/offset-fetch.ts'
 import type { Cluster } from './cluster.ts'
 import { nameOf } from './fetcher.ts'
 import type { Group } from './group.ts'
-import type { Position, TopicPartition } from './kafka-client.ts'
+import type { Position, TopicPartition } from './contract.ts'
 
 function byTopic<T extends TopicPartition>(list: readonly T[]): [string, T[]][] {
   const found = new Map<string, T[]>()

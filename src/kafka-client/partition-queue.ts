@@ -3,7 +3,7 @@
 // later must not be written before what the caller will send again.
 import { Fault } from '../errors.ts'
 import { recordBytes } from '../wire/kafka/record-batch.ts'
-import type { ProducerRecord } from './kafka-client.ts'
+import type { ProducerRecord } from './contract.ts'
 import type { Chunk, Send } from './send.ts'
 
 /** Chunks that are sent together, and the bytes they became. */

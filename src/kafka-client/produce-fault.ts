@@ -1,6 +1,6 @@
 // A send that failed for good, with what an operator needs to know about it, and what was not written.
 import { Fault, type FaultCode } from '../errors.ts'
-import type { ProducerRecord } from './kafka-client.ts'
+import type { ProducerRecord } from './contract.ts'
 
 export class ProduceFault extends Fault {
   override name = 'ProduceFault'

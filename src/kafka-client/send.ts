@@ -2,7 +2,7 @@
 // send has for one partition; a thousand records make one promise and a few chunks.
 import { Fault } from '../errors.ts'
 import { ProduceFault } from './produce-fault.ts'
-import type { ProducerRecord } from './kafka-client.ts'
+import type { ProducerRecord } from './contract.ts'
 
 export interface Chunk {
   readonly send: Send

@@ -2,7 +2,7 @@
 // there was when the subscription began, to tell partitions found later.
 import type { Cluster } from './cluster.ts'
 import type { PartitionCounts } from './assignors.ts'
-import type { TopicPartition } from './kafka-client.ts'
+import type { TopicPartition } from './contract.ts'
 
 export class Subscription {
   readonly #names: readonly string[]

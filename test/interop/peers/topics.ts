@@ -16,9 +16,9 @@ export interface Received {
   readonly headers: Record<string, string>
 }
 
-const clientOf = (bootstrap: string) =>
+export const clientOf = (bootstrap: string) =>
   new Kafka({
-    brokers: [bootstrap],
+    brokers: bootstrap.split(','),
     clientId: 'test',
     logLevel: logLevel.NOTHING,
     retry: { retries: 10, initialRetryTime: 100 },

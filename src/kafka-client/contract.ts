@@ -1,0 +1,106 @@
+// What the client promises its users: the terms of records and positions, and the interfaces of consumer,
+// producer and admin. The factories are in kafka-client.ts.
+import type { Logger } from '../observe/log.ts'
+import type { System } from '../system/system.ts'
+import type { RecordHeader } from '../wire/kafka/record.ts'
+import type { ConnectionTarget } from './connection.ts'
+import type { ConsumerSettings, ProducerSettings } from './settings.ts'
+
+export interface ConsumedRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Milliseconds since 1970; -1 where the message format has none. */
+  readonly timestamp: number
+  /** Key and value are views of the bytes received. */
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly RecordHeader[]
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** `offset` is the next to read. */
+export interface Position extends TopicPartition {
+  readonly offset: number
+  readonly metadata?: string
+}
+
+export interface ConsumerOptions {
+  readonly settings: ConsumerSettings
+  /** Names, or a pattern that topics must match as a whole. */
+  readonly topics: readonly string[] | RegExp
+  readonly system: Pick<System, 'clock' | 'network' | 'random'>
+  readonly log: Logger
+  /** Where to begin, by `topic-partition`, where the group has no position in Kafka; before auto.offset.reset. */
+  readonly initialPositions?: ReadonlyMap<string, number>
+  readonly secure?: ConnectionTarget['secure']
+  /** Partitions are about to go: what is durable may still be committed before this resolves. */
+  readonly onRevoked?: (partitions: readonly TopicPartition[]) => Promise<void>
+  readonly onAssigned?: (partitions: readonly TopicPartition[]) => void
+  /** Partitions are gone already: commits for them would fail. */
+  readonly onLost?: (partitions: readonly TopicPartition[]) => void
+  /** Records that retention removed before they were read. */
+  readonly onGone?: (gone: TopicPartition & { from: number; to: number }) => void
+}
+
+export interface Consumer {
+  /** Joins in the background and keeps trying; a broker that is away is not a failure here. */
+  start(): void
+  /** As soon as there is one record, at most `maxRecords`; empty when the signal was aborted first. */
+  poll(options: { maxRecords: number; signal: AbortSignal }): Promise<ConsumedRecord[]>
+  /** Rejects with KAFKA when the positions could not be committed (the group has moved on, say). */
+  commit(positions: readonly Position[]): Promise<void>
+  pause(partitions: readonly TopicPartition[]): void
+  resume(partitions: readonly TopicPartition[]): void
+  seek(position: Position): void
+  /** Where poll reads on; undefined for partitions not assigned or not known yet. */
+  position(partition: TopicPartition): number | undefined
+  readonly assignment: readonly TopicPartition[]
+  /** Why there are no records at the moment (broker away); null while all is well. */
+  readonly trouble: string | null
+  /** Leaves the group and closes connections. onRevoked is called before. */
+  close(): Promise<void>
+}
+
+export interface ProducerRecord {
+  readonly topic: string
+  /** Absent: by key as Java's default partitioner, without a key one partition a call, in turn. */
+  readonly partition?: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** Milliseconds since 1970; now where absent. */
+  readonly timestamp?: number
+  readonly headers?: readonly RecordHeader[]
+}
+
+export interface ProducerOptions {
+  readonly settings: ProducerSettings
+  readonly system: Pick<System, 'clock' | 'network' | 'random'>
+  readonly log: Logger
+  readonly secure?: ConnectionTarget['secure']
+  /** Called once when a broker's message format cannot carry record headers. */
+  readonly onHeadersDropped?: () => void
+}
+
+export interface Producer {
+  /**
+   * Resolves when every record is acknowledged as `acks` asks. Order a partition is that of the calls,
+   * whatever is retried. When a call rejects, every later one outstanding rejects too; records of them
+   * may have been written. That holds for calls of the same turn of the event loop, too. Rejects with UNDELIVERABLE (this record never can be), KAFKA, or STOPPED.
+   */
+  send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Admin {
+  createTopic(topic: { name: string; partitions: number; replicationFactor?: number }): Promise<void>
+  /** Number of partitions, by topic. */
+  partitionCounts(topics: readonly string[]): Promise<Map<string, number>>
+  /** First and next offset of every partition of the topic. */
+  offsets(topic: string): Promise<{ partition: number; first: number; next: number }[]>
+  close(): void
+}
