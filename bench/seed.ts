@@ -1,6 +1,6 @@
 // npm run bench -- seed: the two-agent chain, real Flume and ours on the same broker in one run.
 //
-//   small batches   the configuration files of conf/ (20, 100 and 5 events), Flume 1.8.0, Kafka 0.10.2.1
+//   small batches   the files of conf/ (batches of 20, 100 and 5 events), Flume 1.8.0, Kafka 0.10.2.1
 //   large batches   batches of 1000, Flume 1.11.0, Kafka 4.1.0
 //
 // Throughput: messages produced as fast as the broker takes them, from the first until the last has
@@ -22,12 +22,6 @@ import {
 } from '../test/interop/peers/peers.ts'
 import { countOf, createTopic, produceAll } from '../test/interop/peers/topics.ts'
 
-interface Batches {
-  readonly source: number
-  readonly hop: number
-  readonly sink: number
-}
-
 interface Figures {
   readonly startMs: number
   readonly eventsPerSecond: number
@@ -37,17 +31,62 @@ interface Figures {
   readonly rssMiB: number
 }
 
-type Start = (directory: string, agent: string, conf: string) => Promise<Running>
+type Start = (directory: string, agent: Agent) => Promise<Running>
+
+interface Agent {
+  readonly agent: string
+  readonly conf: string
+}
+
+interface Chain {
+  readonly a: Agent
+  readonly b: Agent
+}
+
+interface Place {
+  readonly kafka: Kafka
+  /** Group, and part of the topics' names. */
+  readonly id: string
+  readonly port: number
+  readonly home: string
+}
+
+/**
+ * The two files of conf/ with this run's addresses, topics and directories. One line more: with
+ * auto.offset.reset at latest, as the files leave it, what is sent before the first assignment is skipped.
+ */
+function seedFiles(place: Place): Chain {
+  const read = (agent: string, directory: string) => ({
+    agent,
+    conf: readFileSync(new URL(`../conf/${agent}.conf`, import.meta.url), 'utf8')
+      .replaceAll('192.168.79.129:9092', place.kafka.bootstrap)
+      .replaceAll('192.168.79.129', '127.0.0.1')
+      .replaceAll('44444', String(place.port))
+      .replaceAll('test-consumer-group', place.id)
+      .replaceAll('test3', `in-${place.id}`)
+      .replaceAll('test2', `out-${place.id}`)
+      .replaceAll('checkpontDir', 'checkpointDir')
+      .replaceAll('/home/mywork/tmp', `${place.home}/${directory}`),
+  })
+  const a = read('kafka-memory-avro', 'a')
+  const earliest = 'kafka-memory-avro.sources.s1.kafka.consumer.auto.offset.reset = earliest'
+  return { a: { ...a, conf: `${a.conf}\n${earliest}\n` }, b: read('avro-memory-kafka', 'b') }
+}
 
 const body = (index: number) => `${index} `.padEnd(200, 'x')
 
-function confOf(kafka: Kafka, id: string, port: number, home: string, batches: Batches): string {
-  return `
+/** Batches of 1000 at every step. */
+function largeBatches(place: Place): Chain {
+  const { kafka, id, port, home } = place
+  return {
+    a: {
+      agent: 'A',
+      conf: `
 A.sources = s
 A.channels = c
 A.sinks = k
 A.sources.s.type = org.apache.flume.source.kafka.KafkaSource
-A.sources.s.batchSize = ${batches.source}
+A.sources.s.batchSize = 1000
 A.sources.s.kafka.bootstrap.servers = ${kafka.bootstrap}
 A.sources.s.kafka.topics = in-${id}
 A.sources.s.kafka.consumer.group.id = ${id}
@@ -62,10 +101,15 @@ A.channels.c.type = file
 A.channels.c.checkpointDir = ${home}/a/checkpoint
 A.channels.c.dataDirs = ${home}/a/data
 A.sinks.k.type = avro
-A.sinks.k.batch-size = ${batches.hop}
+A.sinks.k.batch-size = 1000
 A.sinks.k.hostname = 127.0.0.1
 A.sinks.k.port = ${port}
 A.sinks.k.channel = c
+`,
+    },
+    b: {
+      agent: 'B',
+      conf: `
 B.sources = s
 B.channels = c
 B.sinks = k
@@ -78,9 +122,11 @@ B.channels.c.checkpointDir = ${home}/b/checkpoint
 B.channels.c.dataDirs = ${home}/b/data
 B.sinks.k.type = org.apache.flume.sink.kafka.KafkaSink
 B.sinks.k.kafka.bootstrap.servers = ${kafka.bootstrap}
-B.sinks.k.flumeBatchSize = ${batches.sink}
+B.sinks.k.flumeBatchSize = 1000
 B.sinks.k.channel = c
-`
+`,
+    },
+  }
 }
 
 /** Ticks of /proc are hundredths of a second on Linux. */
@@ -97,17 +143,17 @@ async function measure(
   id: string,
   directory: string,
   start: Start,
-  batches: Batches,
+  make: (place: Place) => Chain,
   events: number,
 ): Promise<Figures> {
   const home = join(directory, id)
   await createTopic(kafka.bootstrap, `in-${id}`)
   await createTopic(kafka.bootstrap, `out-${id}`)
-  const conf = confOf(kafka, id, await freePort(), home, batches)
+  const chain = make({ kafka, id, port: await freePort(), home })
   await using agents = new AsyncDisposableStack()
   const begun = performance.now()
-  const b = agents.use(await start(home, 'B', conf))
-  const a = agents.use(await start(home, 'A', conf))
+  const b = agents.use(await start(home, chain.b))
+  const a = agents.use(await start(home, chain.a))
   const startMs = (performance.now() - begun) / 2
   const arrived = async (count: number) => {
     while ((await countOf(kafka.bootstrap, `out-${id}`)) < count) await later(20)
@@ -196,11 +242,11 @@ function print(title: string, flumeName: string, flume: Figures, ours: Figures):
   row('start of an agent, ms', flume.startMs, ours.startMs)
 }
 
-const millrace: Start = (directory, agent, conf) => startMillrace(directory, { agent, conf })
+const millrace: Start = (directory, agent) => startMillrace(directory, agent)
 const flumeOf =
   (version: '1.8.0' | '1.11.0'): Start =>
-  (directory, agent, conf) =>
-    startFlume(version, directory, { agent, conf })
+  (directory, agent) =>
+    startFlume(version, directory, agent)
 const given = Number(process.env['MILLRACE_BENCH_EVENTS'] ?? 0)
 
 export async function runSeedBench(): Promise<void> {
@@ -209,17 +255,15 @@ export async function runSeedBench(): Promise<void> {
     {
       await using zookeeper = await startZooKeeper(directory)
       await using kafka = await startKafka010(directory, zookeeper)
-      const batches = { source: 20, hop: 100, sink: 5 }
       const events = given || 20_000
-      const flume = await measure(kafka, 'flume', directory, flumeOf('1.8.0'), batches, events)
-      const ours = await measure(kafka, 'millrace', directory, millrace, batches, events)
-      print(`small batches (20, 100, 5), Kafka 0.10.2.1, ${events} events of 200 bytes`, '1.8.0', flume, ours)
+      const flume = await measure(kafka, 'flume', directory, flumeOf('1.8.0'), seedFiles, events)
+      const ours = await measure(kafka, 'millrace', directory, millrace, seedFiles, events)
+      print(`the files of conf/, Kafka 0.10.2.1, ${events} events of 200 bytes`, '1.8.0', flume, ours)
     }
     await using kafka = await startKafka41(directory)
-    const batches = { source: 1000, hop: 1000, sink: 1000 }
     const events = given || 100_000
-    const flume = await measure(kafka, 'flume', directory, flumeOf('1.11.0'), batches, events)
-    const ours = await measure(kafka, 'millrace', directory, millrace, batches, events)
+    const flume = await measure(kafka, 'flume', directory, flumeOf('1.11.0'), largeBatches, events)
+    const ours = await measure(kafka, 'millrace', directory, millrace, largeBatches, events)
     print(`large batches (1000), Kafka 4.1.0, ${events} events of 200 bytes`, '1.11.0', flume, ours)
   } finally {
     rmSync(directory, { recursive: true, force: true })
