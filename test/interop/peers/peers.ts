@@ -40,7 +40,8 @@ const openPackages = ['sun.nio.ch', 'java.nio', 'java.lang', 'jdk.internal.ref',
 /** Small and quick to start rather than fast. */
 const jvm = ['-Xms64m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...openPackages]
 
-async function java(
+/** Starts a main class of a peer; resolves when it prints `ready`. */
+export async function java(
   peer: PeerSet,
   directory: string,
   name: string,
@@ -115,7 +116,7 @@ export interface Kafka extends Running {
   readonly version: '0.10.2.1' | '4.1.0'
 }
 
-const properties = (values: Record<string, string | number>) =>
+export const properties = (values: Record<string, string | number>): string =>
   Object.entries(values)
     .map(([key, value]) => `${key}=${value}\n`)
     .join('')
