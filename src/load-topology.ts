@@ -47,7 +47,8 @@ export async function loadTopology(
   })
   const problems = [...read.problems, ...built.problems]
   if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
-  problems.push(...findLoops([flowAgentOf(built.topology), ...(await neighbours(read.settings, options))]))
+  const agents = [flowAgentOf(built.topology), ...(await neighbours(read.settings, options))]
+  for (const problem of findLoops(agents)) problems.push(problem)
   return { topology: built.topology, problems: inOrder(problems) }
 }
 

@@ -116,6 +116,18 @@ describe('the command line', { concurrency: 2 }, () => {
       assert.match(run.output, said)
     })
 
+  test('check tells everything also to a pipe that takes it slowly, and its help is no error', async () => {
+    const keys = Array.from({ length: 5000 }, (_, index) => `a1.sources.r1.surplus${index} = 1\n`).join('')
+    file('surplus.conf', configuration(1) + keys)
+    const run = new Run(join(root, 'bin/millrace'), ['check', '-n', 'a1', '-f', 'surplus.conf'])
+    assert.equal(await run.ended, 0)
+    assert.equal(run.output.match(/is not a key of source/g)?.length, 5000)
+    assert.match(run.output, /agent a1: 0 errors, 500\d warnings\n$/)
+    const help = new Run(join(root, 'bin/millrace'), ['check', '--help'])
+    assert.equal(await help.ended, 0, help.output)
+    assert.match(help.output, /^Usage: millrace check/)
+  })
+
   test('node, single dashes and = all start the agent; SIGTERM ends it with 0', async () => {
     file('plain.conf', configuration(1))
     const run = flumeNg(['node', '-name', 'a1', '-conf-file=plain.conf', '-Dflume.root.logger=INFO,console'])

@@ -8,7 +8,10 @@ import { homeDirectory } from '../system/environment.ts'
 import { loadTopology } from '../load-topology.ts'
 
 export async function runCheck({ rest, properties }: Arguments): Promise<number> {
-  const { name, confFile } = new Command('check')
+  const { name, confFile } = new Command('millrace check')
+    .description(
+      'Says everything there is to say about a configuration and starts nothing; 0 where it can run.',
+    )
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .requiredOption('-n, --name <name>', 'the agent')
@@ -16,7 +19,7 @@ export async function runCheck({ rest, properties }: Arguments): Promise<number>
       ...before,
       value,
     ])
-    .option('-c, --conf <directory>')
+    .option('-c, --conf <directory>', 'accepted as the agent command has it; not read')
     .parse([...rest], { from: 'user' })
     .opts<{ name: string; confFile: string[] }>()
   const texts = await readTexts({ files: confFile, uris: [] })

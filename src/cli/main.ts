@@ -205,12 +205,24 @@ process.on('uncaughtException', error => {
   process.exit(exitCodes.bug)
 })
 
+// Whoever reads our output may go away early (check … | head): then there is nobody to tell.
+process.stdout.on('error', () => process.exit(exitCodes.usage))
+
+/** Ends when what was printed has left: a pipe may take it later than we write it. */
+async function exit(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr])
+    await new Promise(resolve => stream.write('', resolve))
+  process.exit(code)
+}
+
 try {
   const code = await run(program, argv)
-  process.exit(code)
+  await exit(code)
 } catch (error) {
+  // Help that was asked for has been printed.
+  if (error instanceof CommanderError && error.exitCode === 0) await exit(0)
   if (error instanceof CommanderError)
     process.stderr.write(`${program}: ${error.message.replace(/^error: /, '')}\n`)
   else process.stderr.write(`${program}: ${error instanceof UsageError ? error.message : messageOf(error)}\n`)
-  process.exit(exitCodes.usage)
+  await exit(exitCodes.usage)
 }

@@ -25,6 +25,8 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {
+    // At least as many edits as the lengths differ: most words need no closer look.
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue
     const distance = editDistance(lower, candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate

@@ -87,8 +87,13 @@ export function readOptions(
     })
   }
 
+  const known = [
+    ...Object.keys(definition.options),
+    ...Object.keys(definition.deprecated ?? {}),
+    ...reserved[definition.kind].keys,
+  ]
   for (const [key, setting] of given)
-    if (!seen.has(key)) complainOfKey(definition, key, setting, surroundings, options, problems)
+    if (!seen.has(key)) complainOfKey({ definition, known, surroundings, options, problems }, key, setting)
   if (!problems.some(one => one.severity === 'error')) definition.check?.(options as never, both)
   return problems.some(one => one.severity === 'error') ? { problems } : { options, problems }
 }
@@ -119,13 +124,18 @@ function takeDeprecated(definition: Definition, given: Map<string, Setting>, say
 }
 
 function complainOfKey(
-  definition: Definition,
+  component: {
+    definition: Definition
+    /** Keys that would be understood. */
+    known: readonly string[]
+    surroundings: Surroundings
+    options: Record<string, unknown>
+    problems: Problem[]
+  },
   key: string,
   setting: Setting,
-  surroundings: Surroundings,
-  options: Record<string, unknown>,
-  problems: Problem[],
 ): void {
+  const { definition, known, surroundings, options, problems } = component
   const { keys, prefixes } = reserved[definition.kind]
   if (keys.includes(key) || prefixes.some(prefix => key.startsWith(prefix))) return
   const reason = definition.withoutEffect?.[key]
@@ -138,7 +148,6 @@ function complainOfKey(
     })
     return
   }
-  const known = [...Object.keys(definition.options), ...Object.keys(definition.deprecated ?? {}), ...keys]
   const near = suggest(key, known)
   const used = near === undefined ? undefined : options[near]
   const text = Array.isArray(used) ? used.join(', ') : String(used ?? '')

@@ -113,7 +113,8 @@ export async function buildTopology(
     sinkGroups.push({ name: sink.name, sinks: [sink], fingerprint: sink.fingerprint })
 
   const topology: Topology = { agent: config.name, sources, channels, sinkGroups }
-  problems.push(...checkBatchSizes(config, topology), ...checkClaims(topology, surroundings))
+  for (const found of [checkBatchSizes(config, topology), checkClaims(topology, surroundings)])
+    for (const problem of found) problems.push(problem)
   return problems.some(one => one.severity === 'error') ? { problems } : { topology, problems }
 }
 
