@@ -28,6 +28,11 @@ export interface Batch {
   /** Durable as the channel promises. Rejects when that failed; the events are then delivered again. */
   commit(): Promise<void>
   rollback(): Promise<void>
+  /**
+   * Ends the batch in two parts: `left` (events of it, in their order) are at the head of the channel
+   * again at once; the others are gone, durably when this resolves. Rejects as commit does.
+   */
+  commitExcept(left: readonly Event[]): Promise<void>
 }
 
 export interface Channel {

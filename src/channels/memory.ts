@@ -11,8 +11,9 @@ import { Fault } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { int, type OptionsOf } from '../fields.ts'
 import { channelCounters } from '../observe/counters.ts'
+import { OpenBatch } from './open-batch.ts'
 import { PutGate, type Room } from './put-gate.ts'
-import { ReturnedEvents } from './returned-events.ts'
+import { ReturnedEvents, type Run } from './returned-events.ts'
 import { TakeLine } from './take-line.ts'
 
 const options = {
@@ -169,13 +170,20 @@ export class MemoryChannel implements Channel {
 
   #next(limit: TakeLimit): Batch | null {
     const most = { ...limit, events: Math.min(limit.events, this.transactionCapacity) }
-    const run = this.#returned.take(most) ?? this.#fresh(most)
-    if (run === null) return null
-    this.#context.counters.add('EventTakeAttemptCount', run.events.length)
-    return this.#batchOf(run.first, run.events)
+    const runs = this.#returned.take(most) ?? this.#fresh(most)
+    if (runs === null) return null
+    const batch = new OpenBatch(runs, {
+      remove: async ({ events }) => this.#remove(events),
+      giveBack: returned => {
+        for (const run of returned) this.#returned.add(run)
+        this.#takers.serve(one => this.#next(one))
+      },
+    })
+    this.#context.counters.add('EventTakeAttemptCount', batch.events.length)
+    return batch
   }
 
-  #fresh(limit: TakeLimit): { first: number; events: Event[] } | null {
+  #fresh(limit: TakeLimit): Run[] | null {
     if (this.#head === this.#tail) return null
     const first = this.#head
     const end = Math.min(this.#tail, first + limit.events)
@@ -191,31 +199,15 @@ export class MemoryChannel implements Channel {
       events.push(event)
       this.#ring[this.#head & mask] = undefined
     }
-    return { first, events }
+    return [{ first, events }]
   }
 
-  #batchOf(first: number, events: readonly Event[]): Batch {
-    let open = true
-    const close = (): void => {
-      if (!open) throw new Error('the batch was committed or rolled back before')
-      open = false
-    }
-    return {
-      events,
-      commit: async () => {
-        close()
-        this.#size -= events.length
-        const { counters } = this.#context
-        counters.add('EventTakeSuccessCount', events.length)
-        counters.set('ChannelSize', this.#size)
-        this.#gate.release({ events: events.length, slots: slotsOf(events) })
-      },
-      rollback: async () => {
-        close()
-        this.#returned.add({ first, events })
-        this.#takers.serve(limit => this.#next(limit))
-      },
-    }
+  #remove(events: readonly Event[]): void {
+    const { counters } = this.#context
+    this.#size -= events.length
+    counters.add('EventTakeSuccessCount', events.length)
+    counters.set('ChannelSize', this.#size)
+    this.#gate.release({ events: events.length, slots: slotsOf(events) })
   }
 
   #append(events: readonly Event[]): void {

@@ -25,30 +25,35 @@ export class ReturnedEvents {
     this.#runs.splice(at, 0, run)
   }
 
-  /** The first events within the limit; runs that touch are joined. Null when there are none. */
-  take(limit: TakeLimit): { first: number; events: Event[] } | null {
-    const start = this.#runs[0]
-    if (start === undefined) return null
-    const events: Event[] = []
+  /** The first events within the limit, as runs; null when there are none. */
+  take(limit: TakeLimit): Run[] | null {
+    const taken: Run[] = []
+    let count = 0
     let bytes = 0
-    for (let run: Run | undefined = start; run !== undefined; run = this.#runs[0]) {
-      if (run.first !== start.first + events.length) break
+    for (let run = this.#runs[0]; run !== undefined; run = this.#runs[0]) {
       let used = 0
-      while (used < run.events.length && events.length < limit.events) {
-        const event = run.events[used]!
-        if (limit.bytes !== undefined) {
-          bytes += event.size
-          if (bytes > limit.bytes && events.length > 0) break
-        }
-        events.push(event)
+      while (used < run.events.length && count < limit.events) {
+        bytes += limit.bytes === undefined ? 0 : run.events[used]!.size
+        if (limit.bytes !== undefined && bytes > limit.bytes && count > 0) break
         used++
+        count++
       }
       if (used < run.events.length) {
+        if (used > 0) append(taken, { first: run.first, events: run.events.slice(0, used) })
         this.#runs[0] = { first: run.first + used, events: run.events.slice(used) }
         break
       }
+      append(taken, run)
       this.#runs.shift()
     }
-    return { first: start.first, events }
+    return taken.length === 0 ? null : taken
   }
+}
+
+/** Adds the run behind the others, joined to the last where it touches it. */
+function append(runs: Run[], run: Run): void {
+  const last = runs.at(-1)
+  if (last !== undefined && last.first + last.events.length === run.first)
+    runs[runs.length - 1] = { first: last.first, events: [...last.events, ...run.events] }
+  else runs.push(run)
 }

@@ -240,6 +240,65 @@ export function testChannel(
         assert.deepEqual(textsOf(await channel.take({ events: 50 }, never)), numbers(0, 12))
       }))
 
+    it('lets some events of a batch go and returns the others to their places', () =>
+      run({ capacity: 12, transactionCapacity: 12 }, async (channel, { counters }) => {
+        await channel.put(eventsOf(0, 12))
+        const first = (await channel.take({ events: 5 }, never))!
+        const second = (await channel.take({ events: 5 }, never))!
+        const waiting = channel.put(eventsOf(12, 7), { patienceMs: Infinity })
+        const part = (batch: Batch, indexes: number[]) => indexes.map(index => batch.events[index]!)
+        await second.commitExcept(part(second, [0, 4]))
+        assert.ok(await isPending(waiting))
+        await first.commitExcept(part(first, [1, 2, 4]))
+        assert.equal(channel.size, 7)
+        await assert.rejects(first.commit())
+        const again = (await channel.take({ events: 4 }, never))!
+        assert.deepEqual(textsOf(again), ['1', '2', '4', '5'], 'over the holes')
+        await again.commitExcept(again.events)
+        const all = (await channel.take({ events: 9 }, never))!
+        assert.deepEqual(textsOf(all), ['1', '2', '4', '5', '9'])
+        await all.commitExcept([])
+        await waiting
+        assert.deepEqual(textsOf(await channel.take({ events: 2 }, never)), ['10', '11'])
+        assert.deepEqual(textsOf(await channel.take({ events: 9 }, never)), numbers(12, 7))
+        assert.equal(counters.get('EventTakeSuccessCount'), 10)
+      }))
+
+    it('refuses to leave events that are not of the batch, or not in its order', () =>
+      run(usual, async channel => {
+        await channel.put(eventsOf(0, 3))
+        const batch = (await channel.take({ events: 3 }, never))!
+        await assert.rejects(batch.commitExcept(eventsOf(0, 1)))
+        await assert.rejects(batch.commitExcept(batch.events.toReversed()))
+        await batch.rollback()
+        assert.equal(channel.size, 3)
+      }))
+
+    if (durable)
+      it('knows after a restart which events of a batch are gone', async () => {
+        const place = await home()
+        let { channel } = place.open(usual)
+        await channel.start()
+        await channel.put(eventsOf(0, 20))
+        const first = (await channel.take({ events: 10 }, never))!
+        const second = (await channel.take({ events: 10 }, never))!
+        await second.commitExcept([second.events[3]!, second.events[4]!, second.events[9]!])
+        await first.commitExcept(first.events.slice(7))
+        await channel.stop()
+        const left: string[] = []
+        for (let restart = 0; restart < 2; restart++) {
+          ;({ channel } = place.open(usual))
+          await channel.start()
+          assert.equal(channel.size, 6)
+          const open: Batch[] = []
+          for (left.length = 0; left.length < 6; left.push(...textsOf(open.at(-1)!)))
+            open.push((await channel.take({ events: 20 }, never))!)
+          assert.deepEqual(left, ['7', '8', '9', '13', '14', '19'])
+          await channel.stop()
+        }
+        await place.remove()
+      })
+
     it('serves competing takers each event once', () =>
       run({ capacity: 1000, transactionCapacity: 100 }, async channel => {
         const seen: string[] = []
@@ -320,6 +379,7 @@ export function testChannel(
         | { do: 'put'; count: number }
         | { do: 'take'; events: number }
         | { do: 'commit' | 'rollback'; which: number }
+        | { do: 'commitExcept'; which: number; left: number }
         | { do: 'restart' }
       const step: fc.Arbitrary<Step> = fc.oneof(
         {
@@ -332,6 +392,14 @@ export function testChannel(
         },
         { weight: 3, arbitrary: fc.record({ do: fc.constant('commit' as const), which: fc.nat(5) }) },
         { weight: 2, arbitrary: fc.record({ do: fc.constant('rollback' as const), which: fc.nat(5) }) },
+        {
+          weight: 2,
+          arbitrary: fc.record({
+            do: fc.constant('commitExcept' as const),
+            which: fc.nat(5),
+            left: fc.nat(63),
+          }),
+        },
         ...(durable ? [{ weight: 1, arbitrary: fc.constant({ do: 'restart' as const }) }] : []),
       )
       const limits = { capacity: 20, transactionCapacity: 6 }
@@ -374,6 +442,13 @@ export function testChannel(
               } else {
                 const [ended] = open.splice(one.which % Math.max(1, open.length), 1)
                 if (ended === undefined) continue
+                if (one.do === 'commitExcept') {
+                  // `left` has a bit for each event of the batch.
+                  const isLeft = (_: unknown, index: number) => (one.left >> index) % 2 === 1
+                  await ended.batch.commitExcept(ended.batch.events.filter(isLeft))
+                  giveBack(ended.numbers.filter(isLeft))
+                  continue
+                }
                 await ended.batch[one.do]()
                 if (one.do === 'rollback') giveBack(ended.numbers)
               }

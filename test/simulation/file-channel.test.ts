@@ -117,7 +117,18 @@ async function live(disk: SimulatedDisk, random: SeededRandom, oracle: Oracle, s
         const [batch] = open.splice(random.below(open.length), 1)
         const numbers = numbersOf(batch!)
         if (random.chance(0.3)) await batch!.rollback()
-        else {
+        else if (random.chance(0.3)) {
+          const left = batch!.events.filter(() => random.chance(0.5))
+          const stay = new Set(left.map(event => Number(event.body.toString().split(' ')[0])))
+          const leaving = numbers.filter(number => !stay.has(number))
+          for (const number of leaving) oracle.states[number] = 'leaving'
+          // Refused: some of it may be gone all the same.
+          const gone = batch!.commitExcept(left).then(
+            () => leaving.forEach(number => (oracle.states[number] = 'gone')),
+            () => {},
+          )
+          if (random.chance(0.5)) await gone
+        } else {
           for (const number of numbers) oracle.states[number] = 'leaving'
           const mark = (state: State) => () => {
             for (const number of numbers) oracle.states[number] = state

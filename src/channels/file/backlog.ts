@@ -2,13 +2,13 @@
 // segments in order. Events just put stay in memory while nothing older is still on the disk and the
 // budget allows; then the rest waits on the disk, and memory does not grow with it.
 import type { TakeLimit } from '../../component.ts'
-import type { Event } from '../../event.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import { EntryReader, readBytes } from './entry-reader.ts'
 import { entryKinds } from './entry.ts'
 import { LoadedEvents } from './loaded-events.ts'
 import type { LoggedPut } from './log.ts'
+import type { Run } from '../returned-events.ts'
 import type { GoneNumbers, NumberRange } from './number-ranges.ts'
 import type { Segment } from './segment.ts'
 
@@ -61,10 +61,10 @@ export class Backlog {
   }
 
   /** The next events at once, or null: then they are being read, or there are none. */
-  take(limit: TakeLimit): { first: number; events: Event[] } | null {
+  take(limit: TakeLimit): [Run] | null {
     const run = this.#loaded.take(limit, this.#parts.gone)
     if (this.#loaded.bytes < readAheadBytes && this.#next < this.#tail) this.#load()
-    return run
+    return run === null ? null : [run]
   }
 
   add({ put, first, segment, end }: LoggedPut, payload: Buffer): void {

@@ -15,9 +15,10 @@ import { encodePut, entryHeaderBytes, placeEntry, putEntryBytes } from './entry.
 import { FreeSpace } from './free-space.ts'
 import { Log, sizeFor, type LoggedPut } from './log.ts'
 import type { GoneNumbers, NumberRange } from './number-ranges.ts'
+import { OpenBatch } from '../open-batch.ts'
 import { PutGate } from '../put-gate.ts'
 import { recover, type Recovered } from './recovery.ts'
-import { ReturnedEvents } from '../returned-events.ts'
+import { ReturnedEvents, type Run } from '../returned-events.ts'
 import type { Segment } from './segment.ts'
 import { SegmentStore } from './segment-store.ts'
 import { TakeLine } from '../take-line.ts'
@@ -264,38 +265,26 @@ export class FileChannel implements Channel {
 
   #next(open: Open, limit: TakeLimit): Batch | null {
     const most = { ...limit, events: Math.min(limit.events, this.transactionCapacity) }
-    const run = this.#returned.take(most) ?? open.backlog.take(most)
-    if (run === null) return null
-    this.#context.counters.add('EventTakeAttemptCount', run.events.length)
-    return this.#batchOf(open, run.first, run.events)
+    const runs = this.#returned.take(most) ?? open.backlog.take(most)
+    if (runs === null) return null
+    const batch = new OpenBatch(runs, {
+      remove: run => this.#remove(open, run),
+      giveBack: returned => {
+        for (const run of returned) this.#returned.add(run)
+        this.#serve()
+      },
+    })
+    this.#context.counters.add('EventTakeAttemptCount', batch.events.length)
+    return batch
   }
 
-  #batchOf(open: Open, first: number, events: readonly Event[]): Batch {
-    let ended = false
-    const close = (): void => {
-      if (ended) throw new Error('the batch was committed or rolled back before')
-      ended = true
-    }
-    const giveBack = (): void => {
-      this.#returned.add({ first, events })
-      this.#serve()
-    }
-    return {
-      events,
-      commit: () =>
-        new Promise((resolve, reject) => {
-          close()
-          open.log.take({ first, end: first + events.length }, resolve, fault => {
-            this.#context.counters.add('EventTakeErrorCount')
-            reject(fault)
-            giveBack()
-          })
-        }),
-      rollback: async () => {
-        close()
-        giveBack()
-      },
-    }
+  #remove(open: Open, { first, events }: Run): Promise<void> {
+    return new Promise((resolve, reject) =>
+      open.log.take({ first, end: first + events.length }, resolve, fault => {
+        this.#context.counters.add('EventTakeErrorCount')
+        reject(fault)
+      }),
+    )
   }
 
   /** A group is durable. */
