@@ -28,7 +28,7 @@ import {
   type Kafka,
   type ZooKeeper,
 } from './peers/peers.ts'
-import { CuttingProxy } from './cutting-proxy.ts'
+import { FaultProxy } from './fault-proxy.ts'
 import kafkajs from 'kafkajs'
 
 const log = silentLogger
@@ -111,7 +111,7 @@ for (const [version, start] of brokers)
   describe(`the Kafka client on Kafka ${version}`, { skip: skipWithoutPeers, timeout: 240_000 }, () => {
     let kafka: Kafka
     let admin: Admin
-    let proxy: CuttingProxy
+    let proxy: FaultProxy
     let bootstrap: string
     const topicOf = async (name: string, partitions = 1) => {
       const topic = fresh(name)
@@ -120,7 +120,7 @@ for (const [version, start] of brokers)
     }
 
     before(async () => {
-      proxy = await new CuttingProxy().start()
+      proxy = await new FaultProxy().start()
       const port = await freePort()
       proxy.target = port
       bootstrap = `127.0.0.1:${proxy.port}`
