@@ -1,6 +1,7 @@
 // The contracts of sources, interceptors, selectors, channels, sinks and sink processors, and the one
 // value a component exports: its definition. A definition declares the options once; validation, types,
 // defaults, reference pages and the lifecycle test are made from it. See docs/architecture.md.
+import type { Fault } from './errors.ts'
 import type { Event } from './event.ts'
 import type { Fields, OptionsOf } from './fields.ts'
 import type { Counters } from './observe/counters.ts'
@@ -104,11 +105,19 @@ export interface Sink {
   start(): Promise<void>
   stop(): Promise<void>
   /**
-   * Resolved: delivered, the runner commits. Rejected: the runner rolls back and calls again later.
+   * Resolved: delivered, the runner commits. Rejected: the runner calls again later, with those events
+   * that a DeliveryFault says are not delivered, else with all. UNDELIVERABLE with an event that it
+   * names (or the only one of the call): that one can never be delivered as it is, and nothing else is wrong.
    * With a window calls are made in the order of the events before earlier ones have resolved; when one
    * rejects, every later one outstanding must reject too, so that order holds.
    */
   deliver(events: readonly Event[], signal: AbortSignal): Promise<void>
+  /**
+   * Where the sink can set aside what can never be delivered: durable elsewhere when resolved, and the
+   * runner commits it. Called alone, with the UNDELIVERABLE fault. Rejects with UNDELIVERABLE where it
+   * cannot be kept there either; anything else is an outage.
+   */
+  readonly divert?: ((event: Event, fault: Fault, signal: AbortSignal) => Promise<void>) | undefined
 }
 
 /** Decides which sink of a group serves next. Names are those of the group's sinks. */

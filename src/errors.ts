@@ -38,7 +38,12 @@ const table = {
   TLS: { retry: 'after-backoff', remedy: 'Check certificates, host names and protocol versions.' },
   ADDRESS_IN_USE: { retry: 'after-backoff', remedy: 'End the program on this port or choose another port.' },
   ADDRESS: { retry: 'after-backoff', remedy: 'Choose an address of this machine.' },
-  UNDELIVERABLE: { retry: 'after-backoff', remedy: 'This event can never be delivered as it is.' },
+  BATCH_REFUSED: { retry: 'at-once', remedy: 'It is sent again in smaller batches.' },
+  UNDELIVERABLE: {
+    retry: 'after-backoff',
+    remedy:
+      'Remedy what is named; or have such events set aside, where the component has deadLetter.file or deadLetter.topic.',
+  },
   KAFKA: { retry: 'after-backoff', remedy: "See Kafka's error named with it." },
   KAFKA_FATAL: { retry: 'never', remedy: "See Kafka's error named with it." },
   STOPPED: { retry: 'never', remedy: 'The agent is stopping.' },

@@ -21,7 +21,10 @@ const tests = ['src', 'test', 'examples', 'bench']
 const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['system', /^src\/system\//],
   ['errors', /^src\/errors\.ts$/],
-  ['event', /^src\/(event|fields|component|java-regex|java-regex-class|java-charset|escapes)\.ts$/],
+  [
+    'event',
+    /^src\/(event|fields|component|delivery-fault|dead-letter|java-regex|java-regex-class|java-charset|escapes)\.ts$/,
+  ],
   ['avro', /^src\/wire\/avro\//],
   ['wire', /^src\/wire\//],
   ['config', /^src\/config\//],

@@ -16,6 +16,7 @@ export type {
   Admin,
 } from './contract.ts'
 export { readConsumerProperties, readProducerProperties } from './properties.ts'
+export { ProduceFault } from './produce-fault.ts'
 export type { PropertyProblem } from './properties.ts'
 export type { ConsumerSettings, ProducerSettings } from './settings.ts'
 

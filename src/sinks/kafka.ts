@@ -1,10 +1,13 @@
 // The Kafka sink: events become records; a batch is done when the brokers have acknowledged all of it.
 import { defineSink, type CountedContext, type Sink } from '../component.ts'
+import { DeliveryFault } from '../delivery-fault.ts'
+import { Fault } from '../errors.ts'
 import { compileEscapes } from '../escapes.ts'
 import type { Event } from '../event.ts'
 import { flag, int, prefix, text, type OptionsOf } from '../fields.ts'
 import {
   createProducer,
+  ProduceFault,
   readProducerProperties,
   type Producer,
   type ProducerRecord,
@@ -136,6 +139,8 @@ class KafkaSink implements Sink {
   readonly #context: CountedContext
   readonly #maker: RecordMaker
   #producer: Producer | null = null
+  /** Why an event could not become a record, while the runner is just being told. */
+  #recent: Fault | null = null
 
   constructor(given: Options, context: CountedContext) {
     const { log, system } = context
@@ -195,9 +200,11 @@ class KafkaSink implements Sink {
     counters.add('EventDrainAttemptCount', events.length)
     if (events.length < this.batchSize) counters.add('BatchUnderflowCount')
     try {
-      const records: ProducerRecord[] = []
-      for (const event of events) records.push(this.#maker.make(event) as ProducerRecord)
-      await this.#producer!.send(records, signal)
+      if (this.#recent !== null) throw heldBack(this.#recent, events)
+      const records = this.#convert(events)
+      await this.#producer!.send(records, signal).catch((error: unknown) => {
+        throw asDeliveryFault(error, events, records)
+      })
     } catch (error) {
       counters.add('RollbackCount')
       throw error
@@ -206,9 +213,46 @@ class KafkaSink implements Sink {
     counters.add('EventDrainSuccessCount', events.length)
   }
 
+  #convert(events: readonly Event[]): ProducerRecord[] {
+    const records: ProducerRecord[] = []
+    for (const event of events)
+      try {
+        records.push(this.#maker.make(event) as ProducerRecord)
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        // The runner learns of it a little later: what it hands over until then must not be written before.
+        this.#recent = error
+        this.#context.system.clock.soon(() => (this.#recent = null))
+        throw new DeliveryFault(error.code, error.message, { undelivered: events, event, cause: error.cause })
+      }
+    return records
+  }
+
   async stop(): Promise<void> {
     const producer = this.#producer
     this.#producer = null
     await producer?.close()
   }
 }
+
+/** The producer's fault in terms of events; `records` are those of `events`, one each. */
+function asDeliveryFault(
+  error: unknown,
+  events: readonly Event[],
+  records: readonly ProducerRecord[],
+): unknown {
+  if (!(error instanceof ProduceFault)) return error
+  const lost = new Set(error.undelivered)
+  const bad = error.record === null ? -1 : records.indexOf(error.record)
+  return new DeliveryFault(error.code, error.message, {
+    undelivered: events.filter((_, index) => lost.has(records[index]!)),
+    event: events[bad] ?? null,
+    cause: error.cause,
+  })
+}
+
+const heldBack = (fault: Fault, events: readonly Event[]): DeliveryFault =>
+  new DeliveryFault('KAFKA', `held back, because an earlier batch failed: ${fault.message}`, {
+    undelivered: events,
+    cause: fault,
+  })

@@ -1,11 +1,18 @@
 // SinkGroupRunner: one loop for the sinks of a group. The group's processor says which sink to try for
-// the next batch; a batch that one sink fails to deliver goes to the next of its order at once.
+// the next batch; what one sink fails to deliver of it goes to the next of its order at once. An event
+// that none of them can ever deliver is met as by SinkRunner, and is no failure of a sink.
 import type { Batch, Channel, Sink, SinkProcessor } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Event } from '../event.ts'
+import { Blockade } from './blockade.ts'
 import { backoffMs, Outage } from './outage.ts'
+import { Poison, undeliveredOf } from './poison.ts'
 import { takeBytes } from './sink-runner.ts'
+
+/** Tries that may follow one another at once because the sink asks for it. */
+const mostAtOnce = 30
 
 export interface GroupMember {
   readonly name: string
@@ -26,6 +33,7 @@ export class SinkGroupRunner {
   readonly #parts: SinkGroupRunnerParts
   readonly #members: ReadonlyMap<string, GroupMember>
   readonly #outage: Outage
+  readonly #poison: Poison
   readonly #closing = new AbortController()
   readonly #abandoning = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -33,14 +41,17 @@ export class SinkGroupRunner {
   constructor(parts: SinkGroupRunnerParts) {
     this.#parts = parts
     this.#members = new Map(parts.members.map(member => [member.name, member]))
-    this.#outage = new Outage(parts.clock, parts.log, problem => parts.setHealth(problem))
+    const { name, clock, log } = parts
+    const setHealth = (problem: string | null) => parts.setHealth(problem)
+    this.#outage = new Outage(clock, log, setHealth)
+    this.#poison = new Poison(new Blockade({ name: `Sink group ${name}`, clock, log, setHealth }))
   }
 
   start(): void {
     this.#running = this.#run()
   }
 
-  /** Waits `patienceMs` for a delivery under way, then gives it up and rolls it back. */
+  /** Waits `patienceMs` for a delivery under way, then gives it up; what it did not deliver stays. */
   async stop(patienceMs: number): Promise<void> {
     this.#closing.abort()
     const timer = this.#parts.clock.after(patienceMs, () => this.#abandoning.abort())
@@ -50,45 +61,107 @@ export class SinkGroupRunner {
   }
 
   async #run(): Promise<void> {
-    const { clock, name } = this.#parts
+    const { clock } = this.#parts
     const closing = this.#closing.signal
     while (!closing.aborted)
       try {
-        await this.#pass()
+        const restMs = await this.#pass()
+        if (restMs > 0) await clock.sleep(restMs, closing)
       } catch (error) {
         if (closing.aborted) break
-        this.#outage.failed(`Delivering events by sink group ${name}`, error)
+        this.#outage.failed(this.#doing, error)
         await clock.sleep(backoffMs(this.#outage.failures), closing)
       }
   }
 
-  /** Takes one batch and delivers it by the first sink that can; rejects when none could. */
-  async #pass(): Promise<void> {
-    const { processor, clock, log, name } = this.#parts
+  get #doing(): string {
+    return `Delivering events by sink group ${this.#parts.name}`
+  }
+
+  /**
+   * Takes one batch and delivers it by the first sinks that can; rejects when none could. Gives the
+   * milliseconds to rest.
+   */
+  async #pass(): Promise<number> {
     const taken = await this.#takeAny()
-    if (taken === null) return
+    if (taken === null) return 0
     const { channel, batch } = taken
-    const order = processor.order(clock.monotonic())
+    const sent = this.#poison.choose(batch.events)
+    const behind = batch.events.slice(sent.length)
+    const { left, error } = await this.#hand(sent, channel)
+    const isPoison = left.length > 0 && this.#poison.notice(error, sent)
+    this.#poison.returned(left.length + behind.length)
+    await end(batch, [...left, ...behind])
+    if (left.length > 0 && !isPoison) throw error
+    this.#outage.succeeded(this.#doing)
+    if (isPoison) return this.#poison.judge(error, sent, this.#diverting(channel) !== undefined)
+    this.#poison.passed(sent)
+    return 0
+  }
+
+  /** Sets the one event aside that can never be delivered, or tries the sinks in their order. */
+  async #hand(
+    sent: readonly Event[],
+    channel: Channel,
+  ): Promise<{ left: readonly Event[]; error?: unknown }> {
+    const divert = this.#diverting(channel)
+    if (divert === undefined || this.#poison.reasonToDivert(sent) === null)
+      return this.#deliver(sent, channel)
+    try {
+      await this.#poison.divert(divert, sent[0]!, this.#abandoning.signal)
+      return { left: [] }
+    } catch (error) {
+      return { left: sent, error }
+    }
+  }
+
+  #diverting(channel: Channel): Sink['divert'] {
+    return this.#parts.members.find(one => one.channel === channel && one.sink.divert !== undefined)?.sink
+      .divert
+  }
+
+  /** What one sink does not deliver goes to the next; `left` is what none has. */
+  async #deliver(
+    sent: readonly Event[],
+    channel: Channel,
+  ): Promise<{ left: readonly Event[]; error?: unknown }> {
+    const { processor, clock, log, name } = this.#parts
+    let left = sent
     let lastError: unknown = new Fault('PEER_REFUSED', `every sink of group ${name} rests after failures`)
-    for (const candidate of order) {
+    /** What a sink said that was given an event it can never deliver: its failure only where another can. */
+    const poisoned: { by: string; error: unknown }[] = []
+    for (const candidate of processor.order(clock.monotonic())) {
       const member = this.#members.get(candidate)
       if (member === undefined || member.channel !== channel) continue
-      try {
-        await member.sink.deliver(batch.events, this.#abandoning.signal)
-      } catch (error) {
-        lastError = error
-        processor.failed(candidate, clock.monotonic())
-        log.warn(`sink ${candidate} of group ${name} failed: ${messageOf(error)}`)
-        if (this.#abandoning.signal.aborted) break
+      let error: unknown = null
+      for (let tries = 0; tries < mostAtOnce; tries++) {
+        error = await member.sink.deliver(left, this.#abandoning.signal).then(
+          () => null,
+          (reason: unknown) => reason ?? new Fault('PEER_REFUSED', 'no reason given'),
+        )
+        if (error === null) break
+        const isPoison = this.#poison.isOf(error, left)
+        left = undeliveredOf(error, left)
+        if (isPoison) poisoned.push({ by: candidate, error })
+        if (left.length === 0 || !(error instanceof Fault) || error.retry !== 'at-once') break
+      }
+      if (error !== null) {
+        if (poisoned.at(-1)?.error !== error) {
+          lastError = error
+          processor.failed(candidate, clock.monotonic())
+          log.warn(`sink ${candidate} of group ${name} failed: ${messageOf(error)}`)
+        }
+        if (left.length === 0 || this.#abandoning.signal.aborted) break
         continue
       }
+      for (const { by, error: refusal } of poisoned) {
+        processor.failed(by, clock.monotonic())
+        log.warn(`sink ${by} of group ${name} cannot deliver what ${candidate} can: ${messageOf(refusal)}`)
+      }
       processor.delivered(candidate, clock.monotonic())
-      this.#outage.succeeded(`Delivering events by sink group ${name}`)
-      await batch.commit()
-      return
+      return { left: [] }
     }
-    await batch.rollback()
-    throw lastError
+    return { left, error: poisoned.at(-1)?.error ?? lastError }
   }
 
   /** A batch of the first channel that has one; the group's sinks may read different channels. */
@@ -118,4 +191,10 @@ export class SinkGroupRunner {
       this.#closing.signal.removeEventListener('abort', stop)
     }
   }
+}
+
+/** What is not left is gone. */
+function end(batch: Batch, left: readonly Event[]): Promise<void> {
+  if (left.length === 0) return batch.commit()
+  return left.length === batch.events.length ? batch.rollback() : batch.commitExcept(left)
 }

@@ -1,12 +1,18 @@
 // SinkRunner: takes batches from a channel, has a sink deliver them, commits what was delivered and
-// rolls back the rest. The ritual of transactions lives here and nowhere else. A sink may have several
-// batches under way (its window); they are committed in order, and a failure rolls back that batch and
-// those after it, so that the channel gives them again in the same order.
+// returns the rest. The ritual of transactions lives here and nowhere else. A sink may have several
+// batches under way (its window). When one fails, all of them are brought to an end; what is known to be
+// delivered is committed, event by event, and only the rest comes again, in its order.
+//
+// An event that can never be delivered is met alone: what stands before it is delivered first, then it
+// is set aside where the sink can do that, or tried again until it passes, while what is behind it waits.
 import type { Batch, Channel, Sink } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
+import type { Event } from '../event.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
+import { Blockade } from './blockade.ts'
 import { backoffMs, Outage } from './outage.ts'
+import { Poison, undeliveredOf } from './poison.ts'
 
 /** Most encoded bytes of one take: bounds memory where events are large. */
 export const takeBytes = 16 * 1024 * 1024
@@ -22,6 +28,8 @@ export interface SinkRunnerParts {
 
 interface Flight {
   readonly batch: Batch
+  /** The events of the batch that are handed to the sink: all, or the first of them. */
+  readonly sent: readonly Event[]
   /** Aborted when an earlier flight fails: what has not left yet must not overtake it. */
   readonly giveUp: AbortController
   /** Whether the sink delivered; never rejects. */
@@ -30,16 +38,20 @@ interface Flight {
 
 /** Most commits that may be under way behind the deliveries; they share the channel's syncs. */
 const commitsUnderWay = 256
+/** Tries that may follow one another at once because the sink asks for it. */
+const mostAtOnce = 30
 
 export class SinkRunner {
   readonly #parts: SinkRunnerParts
   readonly #outage: Outage
+  readonly #poison: Poison
   /** Takes nothing more; what is under way may end. */
   readonly #closing = new AbortController()
   #abandoned = false
   #flights: Flight[] = []
   #commits = 0
   #failed = false
+  #atOnce = 0
   /** Ends a take that waits; replaced after use. */
   #interrupt = new AbortController()
   #wake: () => void = () => {}
@@ -47,14 +59,17 @@ export class SinkRunner {
 
   constructor(parts: SinkRunnerParts) {
     this.#parts = parts
-    this.#outage = new Outage(parts.clock, parts.log, problem => parts.setHealth(problem))
+    const { name, clock, log } = parts
+    const setHealth = (problem: string | null) => parts.setHealth(problem)
+    this.#outage = new Outage(clock, log, setHealth)
+    this.#poison = new Poison(new Blockade({ name: `Sink ${name}`, clock, log, setHealth }))
   }
 
   start(): void {
     this.#running = this.#run()
   }
 
-  /** Waits `patienceMs` for deliveries under way, then gives them up and rolls them back. */
+  /** Waits `patienceMs` for deliveries under way, then gives them up; what they did not deliver stays. */
   async stop(patienceMs: number): Promise<void> {
     this.#closing.abort()
     this.#interrupt.abort()
@@ -68,23 +83,24 @@ export class SinkRunner {
   }
 
   async #run(): Promise<void> {
-    const { sink, channel, clock } = this.#parts
-    const window = sink.window ?? 1
+    const { sink, clock } = this.#parts
     const closing = this.#closing.signal
     // Resolves when every flight so far has ended, in order: true while none has failed.
     let inOrder: Promise<boolean> = Promise.resolve(true)
     while (!closing.aborted) {
+      // Around an event that can never be delivered, one step after the other.
+      const window = this.#poison.isKnown ? 1 : (sink.window ?? 1)
       if (this.#failed) {
         await inOrder
-        await this.#rollBack()
+        const restMs = await this.#settle()
         this.#failed = false
         inOrder = Promise.resolve(true)
-        await clock.sleep(backoffMs(Math.max(1, this.#outage.failures)), closing)
+        if (restMs > 0) await clock.sleep(restMs, closing)
         if (!closing.aborted) this.#interrupt = new AbortController()
       } else if (this.#flights.length >= window || this.#commits >= commitsUnderWay) {
         await new Promise<void>(resolve => (this.#wake = resolve))
       } else {
-        const batch = await this.#take(channel, sink)
+        const batch = await this.#take()
         if (batch === null) continue
         // An earlier flight may have failed while this batch was taken: it waits its turn again.
         if (this.#failed) await batch.rollback()
@@ -92,24 +108,26 @@ export class SinkRunner {
       }
     }
     await inOrder
-    await this.#rollBack()
+    await this.#settle()
     while (this.#commits > 0) await new Promise<void>(resolve => (this.#wake = resolve))
   }
 
-  async #take(channel: Channel, sink: Sink): Promise<Batch | null> {
+  async #take(): Promise<Batch | null> {
+    const { name, sink, channel, clock } = this.#parts
     try {
       return await channel.take({ events: sink.batchSize, bytes: takeBytes }, this.#interrupt.signal)
     } catch (error) {
       if (this.#closing.signal.aborted) return null
-      this.#outage.failed(`Taking events for sink ${this.#parts.name}`, error)
-      await this.#parts.clock.sleep(backoffMs(this.#outage.failures), this.#closing.signal)
+      this.#outage.failed(`Taking events for sink ${name}`, error)
+      await clock.sleep(backoffMs(this.#outage.failures), this.#closing.signal)
       return null
     }
   }
 
   #takeOff(batch: Batch): Flight {
     const giveUp = new AbortController()
-    const outcome = this.#parts.sink.deliver(batch.events, giveUp.signal).then(
+    const sent = this.#poison.choose(batch.events)
+    const outcome = this.#hand(sent, giveUp.signal).then(
       () => ({}),
       (error: unknown) => {
         this.#failed = true
@@ -118,49 +136,87 @@ export class SinkRunner {
         return { error: error ?? new Fault('PEER_REFUSED', 'no reason given') }
       },
     )
-    const flight: Flight = { batch, giveUp, outcome }
+    const flight: Flight = { batch, sent, giveUp, outcome }
     this.#flights.push(flight)
     return flight
   }
 
-  /** Waits for the flights before this one and for its own end; commits it, or begins the rollback. */
+  /** Has the sink deliver the events, or set aside the one that can never be delivered. */
+  #hand(events: readonly Event[], signal: AbortSignal): Promise<void> {
+    const { sink } = this.#parts
+    if (sink.divert === undefined || this.#poison.reasonToDivert(events) === null)
+      return sink.deliver(events, signal)
+    return this.#poison.divert(sink.divert, events[0]!, signal)
+  }
+
+  /** Waits for the flights before this one and for its own end; commits it where all were delivered. */
   async #land(before: Promise<boolean>, flight: Flight): Promise<boolean> {
     const { error } = await flight.outcome
     const goOn = await before
-    const what = `Delivering events by sink ${this.#parts.name}`
     if (!goOn) return false
-    if (error !== undefined) {
-      if (!this.#abandoned) this.#outage.failed(what, error)
-    } else {
+    if (error === undefined) {
       this.#flights.shift()
-      this.#outage.succeeded(what)
-      this.#commit(flight.batch)
+      this.#atOnce = 0
+      this.#outage.succeeded(this.#doing)
+      this.#poison.passed(flight.sent)
+      this.#end(flight.batch, flight.batch.events.slice(flight.sent.length))
     }
     this.#wake()
     return error === undefined
   }
 
-  /** Commits start in order and are not waited for: the channel syncs many at once. */
-  #commit(batch: Batch): void {
+  /**
+   * Ends everything under way after a failure, when all deliveries have ended. Gives the milliseconds to
+   * rest before the next try.
+   */
+  async #settle(): Promise<number> {
+    const flights = this.#flights
+    this.#flights = []
+    const errors = (await Promise.all(flights.map(flight => flight.outcome))).map(({ error }) => error)
+    const first = errors.findIndex(error => error !== undefined)
+    const isPoison = errors.map((error, index) => this.#poison.notice(error, flights[index]!.sent))
+    // The latest goes back first. Those behind the failed one may have been delivered all the same.
+    for (let index = flights.length - 1; index >= 0; index--) {
+      const { batch, sent } = flights[index]!
+      const undelivered = errors[index] === undefined ? [] : undeliveredOf(errors[index], sent)
+      this.#end(batch, [...undelivered, ...batch.events.slice(sent.length)])
+    }
+    if (first === -1 || this.#abandoned) return 0
+    return this.#judge(errors[first], flights[first]!.sent, isPoison[first]!)
+  }
+
+  /** Says what failed; gives the milliseconds to rest. */
+  #judge(error: unknown, sent: readonly Event[], isPoison: boolean): number {
+    if (error instanceof Fault && error.retry === 'at-once' && this.#atOnce++ < mostAtOnce) return 0
+    if (!isPoison) {
+      this.#outage.failed(this.#doing, error)
+      return backoffMs(Math.max(1, this.#outage.failures))
+    }
+    // The peer answers: it is no outage.
+    this.#outage.succeeded(this.#doing)
+    return this.#poison.judge(error, sent, this.#parts.sink.divert !== undefined)
+  }
+
+  get #doing(): string {
+    return `Delivering events by sink ${this.#parts.name}`
+  }
+
+  /** What is not left is gone. Commits start in order and are not waited for: the channel syncs many at once. */
+  #end(batch: Batch, left: readonly Event[]): void {
+    const count = batch.events.length - left.length
+    const ending =
+      count === 0 ? batch.rollback() : left.length === 0 ? batch.commit() : batch.commitExcept(left)
+    this.#poison.returned(left.length)
     this.#commits++
-    batch
-      .commit()
-      .catch((error: unknown) =>
+    ending
+      .catch((error: unknown) => {
         this.#parts.log.error(
-          `${batch.events.length} events were delivered but not marked so; they will be delivered again: ${messageOf(error)}`,
-        ),
-      )
+          `${count} events were delivered but not marked so; they will be delivered again: ${messageOf(error)}`,
+        )
+      })
       .finally(() => {
         this.#commits--
         this.#wake()
       })
-  }
-
-  /** Rolls back everything under way, the latest first, after all deliveries have ended. */
-  async #rollBack(): Promise<void> {
-    const flights = this.#flights
-    this.#flights = []
-    await Promise.all(flights.map(flight => flight.outcome))
-    for (const flight of flights.toReversed()) await flight.batch.rollback()
   }
 }

@@ -34,7 +34,8 @@ describe('the topic', () => {
     makerFor(mapping).maker.make(Event.of(headers)).topic
 
   it('is that of the header, as it is, else that of the configuration', () => {
-    assert.equal(topicOf({}, { topic: 'other%{x}' }), 'other%{x}')
+    assert.throws(() => topicOf({}, { topic: 'other%{x}' }), undeliverable(/"other%\{x\}" is not a name/))
+    assert.equal(topicOf({}, { topic: 'other' }), 'other')
     assert.equal(topicOf({}, {}), 'test2')
     assert.equal(topicOf({ topicHeader: 'dest' }, { topic: 'other', dest: 'there' }), 'there')
   })
@@ -43,7 +44,20 @@ describe('the topic', () => {
     assert.equal(topicOf({ topic: 'T%{x}' }, { x: '1' }), 'T1')
     assert.equal(topicOf({ topic: 'T%{x}' }, {}), 'T')
     assert.equal(topicOf({ topic: 'on-%[localhost]' }, {}), 'on-box')
-    assert.equal(topicOf({ topic: 'T%{x}', topicHeader: null }, { x: '1', topic: 'other' }), 'T%{x}')
+    assert.throws(
+      () => topicOf({ topic: 'T%{x}', topicHeader: null }, { x: '1', topic: 'other' }),
+      undeliverable(/"T%\{x\}" is not a name .*\(kafka.topic\)/),
+    )
+  })
+
+  it('blocks where no topic can have it', () => {
+    for (const topic of ['a b', 'ä', '.', '..', 'a/b', 'x'.repeat(250), 'a\nb'])
+      assert.throws(
+        () => topicOf({}, { topic }),
+        undeliverable(/is not a name that a topic can have: .*header "topic", or kafka.topic/),
+      )
+    assert.equal(topicOf({}, { topic: 'x'.repeat(249) }).length, 249)
+    assert.equal(topicOf({}, { topic: 'a.b_C-9' }), 'a.b_C-9')
   })
 
   it('blocks where it cannot be told', () => {

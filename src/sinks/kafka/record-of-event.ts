@@ -36,6 +36,7 @@ export class RecordMaker {
   readonly #expandTopic: (headers: ReadonlyMap<string, string>) => string
   readonly #mapped: readonly (readonly [string, string])[]
   #warnedOfTime = false
+  #lastTopic = ''
 
   constructor(
     mapping: EventMapping,
@@ -61,7 +62,7 @@ export class RecordMaker {
     const { headers } = event
     const key = headers.get('key')
     return {
-      topic: this.#topicOf(headers),
+      topic: this.#check(this.#topicOf(headers)),
       partition: this.#partitionOf(headers),
       key: key === undefined ? null : Buffer.from(key),
       value: useFlumeEventFormat ? event.encoded : event.body,
@@ -77,7 +78,7 @@ export class RecordMaker {
       if (override === '')
         throw new Fault(
           'UNDELIVERABLE',
-          `the header "${topicHeader}" of an event names an empty topic; remove the header or set allowTopicOverride = false`,
+          `the header "${topicHeader}" of an event names an empty topic. Remove the header or set allowTopicOverride = false`,
         )
       return override
     }
@@ -90,6 +91,18 @@ export class RecordMaker {
     }
   }
 
+  /** Asking a broker for a topic that cannot be would only make it complain, and some answer nothing for the others. */
+  #check(topic: string): string {
+    if (topic === this.#lastTopic) return topic
+    if (!/^[a-zA-Z0-9._-]{1,249}$/.test(topic) || topic === '.' || topic === '..')
+      throw new Fault(
+        'UNDELIVERABLE',
+        `${JSON.stringify(topic.slice(0, 300))} is not a name that a topic can have: letters, digits, ".", "_" and "-" are allowed, up to 249. Correct what sets it (${this.#mapping.topicHeader === null ? 'kafka.topic' : `the header "${this.#mapping.topicHeader}", or kafka.topic`})`,
+      )
+    this.#lastTopic = topic
+    return topic
+  }
+
   #partitionOf(headers: ReadonlyMap<string, string>): number | undefined {
     const { partitionIdHeader, defaultPartitionId } = this.#mapping
     const given = partitionIdHeader === undefined ? undefined : headers.get(partitionIdHeader)
@@ -98,8 +111,8 @@ export class RecordMaker {
     if (!/^\+?\d+$/.test(given) || partition > 2147483647)
       throw new Fault(
         'UNDELIVERABLE',
-        `the header "${partitionIdHeader}" of an event is no partition number; ` +
-          'correct what sets it, or remove partitionIdHeader',
+        `the header "${partitionIdHeader}" of an event is no partition number: ${JSON.stringify(given.slice(0, 100))}. ` +
+          'Correct what sets it, or remove partitionIdHeader',
       )
     return partition
   }
