@@ -42,7 +42,7 @@ const maxQueued = 64
 const maxQueuedBytes = 16 * 1024 * 1024
 /** How long a sender that was refused may go on without reopening. */
 const reopenMs = 10_000
-/** How long the last answers may take to leave when the server stops. */
+/** How long the last answers may take to reach the sender when the server stops. */
 const lingerMs = 1000
 
 export class ServerConnection implements BudgetedReader {
@@ -60,7 +60,11 @@ export class ServerConnection implements BudgetedReader {
   /** The next reply ends the connection. */
   #lastReply = false
   #stopping = false
+  /** Everything is answered that will be: what still comes is dropped. */
+  #leaving = false
+  #left: Promise<void> | null = null
   #closed = false
+  #stopWaiting: () => void = () => {}
   /** The request being handled, and those behind it. */
   #working: Promise<void> | null = null
 
@@ -95,16 +99,21 @@ export class ServerConnection implements BudgetedReader {
   /** Lets the request being handled end and be answered, then closes. */
   async stop(): Promise<void> {
     this.#stopping = true
+    this.#stopWaiting()
     this.#adjustReading()
     await this.#working
-    if (this.#closed) return
+    if (!this.#closed) await (this.#left ??= this.#leave())
+  }
+
+  /**
+   * Unread bytes at the close would make it a reset, and a sender that is just writing then loses answers it
+   * has not read yet: what still comes is dropped until the sender closes or the time is over.
+   */
+  async #leave(): Promise<void> {
+    this.#leaving = true
     const timer = this.#parts.clock.after(lingerMs, () => this.#stream.destroy())
     await new Promise<void>(resolve => {
       this.#stream.once('close', resolve)
-      // Unread bytes at the close would make it a reset, which can cost the peer the last answers: what
-      // still comes is dropped until the peer closes or the time is over.
-      this.#stream.removeAllListeners('data')
-      this.#stream.on('data', () => {})
       this.#stream.resume()
       this.#stream.end()
     })
@@ -112,7 +121,7 @@ export class ServerConnection implements BudgetedReader {
   }
 
   #received(chunk: Buffer): void {
-    if (this.#closed) return
+    if (this.#closed || this.#leaving) return
     this.#readSince = this.#parts.clock.monotonic()
     try {
       this.#parser.feed(chunk, frame => {
@@ -207,14 +216,16 @@ export class ServerConnection implements BudgetedReader {
     if (delta !== 0) this.#parts.budget.charge(delta)
   }
 
+  /** Also resolves at the stop: a sender that does not read its answers must not hold that up. */
   #drained(): Promise<void> {
-    if (this.#closed || !this.#stream.writableNeedDrain) return Promise.resolve()
+    if (this.#closed || this.#stopping || !this.#stream.writableNeedDrain) return Promise.resolve()
     return new Promise(resolve => {
       const done = () => {
         this.#stream.off('drain', done)
         this.#stream.off('close', done)
         resolve()
       }
+      this.#stopWaiting = done
       this.#stream.on('drain', done)
       this.#stream.on('close', done)
     })
@@ -222,7 +233,8 @@ export class ServerConnection implements BudgetedReader {
 
   /** The sender has closed its side. A Millrace sender sends again what was not answered; of any other, what is complete counts. */
   #ended(): void {
-    if (this.#closed) return
+    // A stream that leaves closes by itself once its last bytes are out.
+    if (this.#closed || this.#leaving) return
     if (this.#parser.midFrame) return this.#refuse('it ended in the middle of a request')
     if (this.#agreedWindow > 0 || this.#working === null) this.#stream.destroy()
     else void this.#working.then(() => this.stop())
@@ -230,6 +242,7 @@ export class ServerConnection implements BudgetedReader {
 
   #broken(error: Error & { code?: string }): void {
     if (this.#closed) return
+    if (this.#leaving) return void this.#stream.destroy()
     const zlib = error.code?.startsWith('Z_') === true
     if (zlib)
       this.#refuse(
