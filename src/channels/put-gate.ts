@@ -15,6 +15,7 @@ interface Waiting {
   /** Called inside the admission, so that order holds: what it starts comes before any later put. */
   readonly enter: () => void
   readonly refuse: (fault: Fault) => void
+  readonly signal: AbortSignal | undefined
   timer?: Timer
   leave?: () => void
 }
@@ -45,18 +46,18 @@ export class PutGate {
     enter: () => void,
     refuse: (fault: Fault) => void,
   ): void {
-    if (signal?.aborted === true) return refuse(new Fault('STOPPED', 'the put was given up: stopping'))
+    if (signal?.aborted === true) return refuse(stopped())
     if (this.#waiting.size === 0 && this.#fits(need)) {
       this.#occupy(need)
       return enter()
     }
     if (patienceMs <= 0) return refuse(this.#full(need, 0))
-    const waiting: Waiting = { need, enter, refuse }
+    const waiting: Waiting = { need, enter, refuse, signal }
     this.#waiting.add(waiting)
     if (patienceMs !== Infinity)
       waiting.timer = this.#clock.after(patienceMs, () => this.#giveUp(waiting, this.#full(need, patienceMs)))
     if (signal !== undefined) {
-      const abort = () => this.#giveUp(waiting, new Fault('STOPPED', 'the put was given up: stopping'))
+      const abort = () => this.#giveUp(waiting, stopped())
       signal.addEventListener('abort', abort, { once: true })
       waiting.leave = () => signal.removeEventListener('abort', abort)
     }
@@ -89,6 +90,12 @@ export class PutGate {
 
   #admit(): void {
     for (const waiting of this.#waiting) {
+      // Puts of one source are given up together: a smaller one must not slip in behind the one refused.
+      if (waiting.signal?.aborted === true) {
+        this.#forget(waiting)
+        waiting.refuse(stopped())
+        continue
+      }
       if (!this.#fits(waiting.need)) return
       this.#forget(waiting)
       this.#occupy(waiting.need)
@@ -133,4 +140,8 @@ export class PutGate {
       `channel ${this.#channel} had no room for ${events} events${waited}: ${why}`,
     )
   }
+}
+
+function stopped(): Fault {
+  return new Fault('STOPPED', 'the put was given up: stopping')
 }

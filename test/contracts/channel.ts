@@ -196,6 +196,18 @@ export function testChannel(
         assert.deepEqual(textsOf(await second), ['2'])
       }))
 
+    it('lets no put in behind another that is given up with it', () =>
+      run({ capacity: 10, transactionCapacity: 10 }, async channel => {
+        const stop = new AbortController()
+        await channel.put(eventsOf(0, 8))
+        const large = channel.put(eventsOf(8, 5), { patienceMs: Infinity, signal: stop.signal })
+        const small = channel.put(eventsOf(13, 1), { patienceMs: Infinity, signal: stop.signal })
+        const ended = Promise.all([rejectsWith('STOPPED', large), rejectsWith('STOPPED', small)])
+        stop.abort()
+        await ended
+        assert.equal(channel.size, 8)
+      }))
+
     it('ends a waiting take with null when its signal is aborted', () =>
       run(usual, async channel => {
         const stop = new AbortController()
