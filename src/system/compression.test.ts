@@ -73,3 +73,30 @@ test('a peer that leaves without the trailer is an end, not an error', async () 
   await new Promise((resolve, reject) => layer.once('end', resolve).once('error', reject))
   assert.equal(Buffer.concat(chunks).toString(), 'text')
 })
+
+test('an end waits until the last bytes are out, also where the other side has ended', async () => {
+  const written: Buffer[] = []
+  let leave = () => {}
+  const slow = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      leave = () => {
+        written.push(chunk)
+        done()
+      }
+    },
+  })
+  const layer = new DeflatedStream(slow)
+  const ended = new Promise(resolve => layer.once('end', resolve))
+  slow.push(null)
+  layer.resume()
+  await ended
+  layer.end('the last answer')
+  const closed = new Promise(resolve => layer.once('close', resolve))
+  while (!layer.closed && !slow.writableFinished) {
+    leave()
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await closed
+  assert.equal(inflateSync(Buffer.concat(written)).toString(), 'the last answer')
+})

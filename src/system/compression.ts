@@ -52,8 +52,8 @@ export class DeflatedStream extends Duplex {
   override _final(done: (error?: Error | null) => void): void {
     const deflate = this.#openDeflate()
     deflate.once('end', () => {
-      this.#inner.end()
-      done()
+      // Only when the last bytes are out: a stream that has ended on both sides is destroyed at once.
+      this.#inner.end(() => done())
     })
     deflate.end()
   }
