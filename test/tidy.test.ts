@@ -73,7 +73,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   storage: [['system', 'errors']],
   observe: [['system', 'errors']],
   'avro-rpc': [['wire', 'avro', 'system', 'errors'], ['observe']],
-  'kafka-client': [['wire', 'avro', 'system', 'errors'], ['observe']],
+  'kafka-client': [['wire', 'avro', 'system', 'errors', 'observe']],
   serializers: [[...event, 'wire', 'avro', 'system']],
   sources: [component],
   sinks: [component],

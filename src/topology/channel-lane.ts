@@ -1,11 +1,13 @@
 // ChannelLane: one source's way into one channel. While all is well a put goes straight through and
 // many may be under way. When one fails for a reason that may pass, that put and the failed ones after
-// it are repeated in their order, one at a time, and later ones wait behind them.
+// it are repeated in their order, one at a time, and later ones wait behind them. A channel that takes
+// nothing for some seconds is told: its sink is slow or its peer away, and the source waits.
 import type { Channel } from '../component.ts'
 import type { Event } from '../event.ts'
 import { Fault } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import { backoffMs, type Outage } from './outage.ts'
+import type { Standstill } from './standstill.ts'
 
 interface Entry {
   readonly events: readonly Event[]
@@ -17,15 +19,17 @@ export class ChannelLane {
   readonly #channel: Channel
   readonly #clock: Clock
   readonly #outage: Outage
+  readonly #standstill: Standstill
   #underWay = 0
   /** Entries to repeat, in order; null while all is well. */
   #waiting: (Entry & { readonly sequence: number })[] | null = null
   #sequence = 0
 
-  constructor(channel: Channel, clock: Clock, outage: Outage) {
+  constructor(channel: Channel, clock: Clock, given: { outage: Outage; standstill: Standstill }) {
     this.#channel = channel
     this.#clock = clock
-    this.#outage = outage
+    this.#outage = given.outage
+    this.#standstill = given.standstill
   }
 
   /** Resolves when the channel has taken the events; see ChannelProcessor.processUntilAccepted. */
@@ -34,7 +38,7 @@ export class ChannelLane {
       const entry = { events, signal, settle: { resolve, reject }, sequence: this.#sequence++ }
       if (this.#waiting !== null) return void this.#waiting.push(entry)
       this.#underWay++
-      this.#channel.put(events, { patienceMs: Infinity, signal }).then(
+      this.#put(events, signal).then(
         () => {
           this.#underWay--
           resolve()
@@ -53,6 +57,17 @@ export class ChannelLane {
     })
   }
 
+  async #put(events: readonly Event[], signal: AbortSignal): Promise<void> {
+    this.#standstill.begin()
+    let isTaken = false
+    try {
+      await this.#channel.put(events, { patienceMs: Infinity, signal })
+      isTaken = true
+    } finally {
+      this.#standstill.end(isTaken)
+    }
+  }
+
   #repeatWhenQuiet(): void {
     if (this.#waiting === null || this.#underWay > 0 || this.#repeating) return
     this.#repeating = true
@@ -66,7 +81,7 @@ export class ChannelLane {
     for (let entry = waiting[0]; entry !== undefined; entry = waiting[0]) {
       if (this.#outage.failures > 0) await this.#clock.sleep(backoffMs(this.#outage.failures), entry.signal)
       try {
-        await this.#channel.put(entry.events, { patienceMs: Infinity, signal: entry.signal })
+        await this.#put(entry.events, entry.signal)
         this.#outage.succeeded('Putting events into the channel')
         entry.settle.resolve()
       } catch (error) {

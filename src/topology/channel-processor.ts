@@ -7,6 +7,7 @@ import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
 import { ChannelLane } from './channel-lane.ts'
 import { Outage } from './outage.ts'
+import { Standstill } from './standstill.ts'
 
 export interface ProcessorParts {
   readonly interceptors: readonly Interceptor[]
@@ -29,9 +30,19 @@ export class SourceChannelProcessor implements ChannelProcessor {
 
   constructor(parts: ProcessorParts) {
     this.#parts = parts
-    const outage = new Outage(parts.clock, parts.log, problem => parts.setHealth(problem))
+    const { clock, log } = parts
+    const problems = new Map<string, string>()
+    const setHealth = (of: string) => (problem: string | null) => {
+      if (problem === null) problems.delete(of)
+      else problems.set(of, problem)
+      parts.setHealth([...problems.values()][0] ?? null)
+    }
+    const outage = new Outage(clock, log, setHealth(''))
     this.#lanes = new Map(
-      [...parts.channels].map(([name, channel]) => [name, new ChannelLane(channel, parts.clock, outage)]),
+      [...parts.channels].map(([name, channel]) => {
+        const standstill = new Standstill({ name, channel, clock, log, setHealth: setHealth(name) })
+        return [name, new ChannelLane(channel, clock, { outage, standstill })]
+      }),
     )
   }
 
