@@ -9,8 +9,9 @@ import { magicOfProduce, recordsBuilder } from '../wire/kafka/record-set.ts'
 import { backoffMs } from './backoff.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection, Doors } from './connection.ts'
+import type { MissingTopics } from './missing-topics.ts'
 import type { Batch, PartitionQueue } from './partition-queue.ts'
-import { ProduceFault } from './produce-fault.ts'
+import { noSuchTopic, ProduceFault } from './produce-fault.ts'
 import type { ProducerOptions } from './contract.ts'
 import type { ProducerSettings } from './settings.ts'
 
@@ -47,13 +48,15 @@ export class Dispatcher {
   readonly #log: Logger
   readonly #settings: ProducerSettings
   readonly #cluster: Cluster
+  readonly #missing: MissingTopics
   readonly #onHeadersDropped: (() => void) | undefined
   readonly #ready = new Set<PartitionQueue>()
   #droppedHeaders = false
   #isWoken = false
   #loggedTrouble = -Infinity
 
-  constructor(options: ProducerOptions, cluster: Cluster) {
+  constructor(options: ProducerOptions, cluster: Cluster, missing: MissingTopics) {
+    this.#missing = missing
     this.#system = options.system
     this.#log = options.log
     this.#settings = options.settings
@@ -78,6 +81,7 @@ export class Dispatcher {
       if (!queue.hasWork) continue
       queue.isBusy = true
       const leader = this.#cluster.leaderOf(queue.topic, queue.partition)
+      if (leader !== -1) this.#missing.seen(queue.topic)
       const list = byLeader.get(leader)
       if (list === undefined) byLeader.set(leader, [queue])
       else list.push(queue)
@@ -85,8 +89,30 @@ export class Dispatcher {
     this.#ready.clear()
     for (const [leader, queues] of byLeader)
       if (leader === -1)
-        for (const queue of queues) this.#retryLater(queue, 'it has no leader at the moment', true)
+        for (const queue of queues) {
+          const fault = this.#goneFault(queue)
+          if (fault === null) this.#retryLater(queue, 'it has no leader at the moment', true)
+          else this.#giveUp(queue, fault)
+        }
       else void this.#sendTo(leader, queues)
+  }
+
+  /** Why the partition will not come back: its topic was deleted, or made anew with fewer partitions. */
+  #goneFault({ topic, partition, first, failures }: PartitionQueue): Fault | null {
+    const missingMs = this.#missing.missingMs(topic)
+    if (first === null || failures === 0) return null
+    if (this.#missing.isUnknown(topic))
+      return missingMs < this.#settings.maxBlockMs ? null : noSuchTopic(topic, missingMs, first)
+    const known = this.#cluster.topic(topic)
+    if (known === undefined || known.errorCode !== 0 || partition < known.partitions.length) return null
+    // Sent again its records go to partitions there are, unless they ask for this one.
+    return new Fault('KAFKA', `topic ${topic} has no partition ${partition} any more`)
+  }
+
+  #giveUp(queue: PartitionQueue, fault: Fault): void {
+    const batch = queue.take()
+    if (batch !== null) queue.fail(batch, fault)
+    this.#release(queue)
   }
 
   #release(queue: PartitionQueue): void {
@@ -259,6 +285,7 @@ export class Dispatcher {
     if (metadataIsOld && !this.#cluster.stopped.aborted)
       await this.#cluster.refresh().catch(() => {
         // Nobody answers: the next try finds out, and the log says so already.
+        this.#missing.forget()
       })
     if (this.#cluster.stopped.aborted) queue.failAll(new Fault('STOPPED', 'the Kafka producer is stopping'))
     this.#release(queue)

@@ -45,6 +45,11 @@ export class PartitionQueue {
     return this.#again.length > 0 || this.#from < this.#chunks.length
   }
 
+  /** The record that is sent next. */
+  get first(): ProducerRecord | null {
+    return (this.#again[0]?.chunks[0] ?? this.#chunks[this.#from])?.records[0] ?? null
+  }
+
   push(chunk: Chunk): void {
     this.#chunks.push(chunk)
     this.#onWork(this)

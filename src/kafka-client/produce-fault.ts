@@ -18,3 +18,11 @@ export class ProduceFault extends Fault {
     this.record = options.record ?? null
   }
 }
+
+/** The brokers have been answering for `missingMs` that there is no such topic. */
+export const noSuchTopic = (topic: string, missingMs: number, record: ProducerRecord): ProduceFault =>
+  new ProduceFault(
+    'UNDELIVERABLE',
+    `topic ${topic} does not exist, say the brokers for ${(missingMs / 1000) | 0} s (max.block.ms). Create it, or let the brokers do so (auto.create.topics.enable)`,
+    { record },
+  )

@@ -15,8 +15,9 @@ import { Cluster, type Topic } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { partitionOfKey } from './murmur2.ts'
 import type { Producer, ProducerOptions, ProducerRecord } from './contract.ts'
+import { MissingTopics } from './missing-topics.ts'
 import { heldBack, lose, PartitionQueue } from './partition-queue.ts'
-import { ProduceFault } from './produce-fault.ts'
+import { noSuchTopic, ProduceFault } from './produce-fault.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Send, type Chunk } from './send.ts'
 import type { ProducerSettings } from './settings.ts'
@@ -38,13 +39,15 @@ export class OrderedProducer implements Producer {
   readonly #sends = new Set<Send>()
   #isHoldingBack = false
   readonly #dispatcher: Dispatcher
+  readonly #missing: MissingTopics
 
   constructor(options: ProducerOptions) {
     const { system, settings } = options
     this.#system = system
     this.#settings = settings
     this.cluster = new Cluster({ ...options, allowAutoTopicCreation: true })
-    this.#dispatcher = new Dispatcher(options, this.cluster)
+    this.#missing = new MissingTopics(this.cluster)
+    this.#dispatcher = new Dispatcher(options, this.cluster, this.#missing)
   }
 
   /** Sends that have not settled yet. */
@@ -231,23 +234,23 @@ export class OrderedProducer implements Producer {
   /** Asks for the topic until it is known, then hands out what waits for it in its order. */
   async #learnTopic(name: string, state: TopicState): Promise<void> {
     const { clock } = this.#system
-    let unknownSince = -1
     for (let failures = 0; state.waiting.length > 0; failures++) {
       try {
         if (failures > 0) await this.cluster.pause(failures)
         await this.cluster.refresh()
         // The answer may be to a question asked before the topic was watched.
         if (this.cluster.topic(name) === undefined) await this.cluster.refresh()
-        const topic = this.cluster.topic(name)
-        if (topic !== undefined && this.#knownTopic(name) !== undefined)
-          return this.#handOut(name, topic, state)
-        if (unknownSince === -1) unknownSince = clock.monotonic()
-        const fault = this.#topicFault(name, topic, clock.monotonic() - unknownSince)
+        const topic = this.#knownTopic(name)
+        const missingMs = this.#missing.missingMs(name)
+        if (topic !== undefined) return this.#handOut(name, topic, state)
+        const [first] = state.waiting
+        if (first === undefined) return
+        const fault = this.#topicFault(name, missingMs, first)
         if (fault !== null) return state.waiting.splice(0).forEach(chunk => lose(chunk, fault))
       } catch (error) {
         if (this.cluster.stopped.aborted) return
         // No broker answers, which is no fault of the topic's: the log says so, and patience decides.
-        unknownSince = -1
+        this.#missing.forget()
         const now = clock.monotonic()
         state.waiting = state.waiting.filter(chunk => {
           if (chunk.send.deadline > now) return true
@@ -258,20 +261,23 @@ export class OrderedProducer implements Producer {
     }
   }
 
-  #topicFault(name: string, topic: Topic | undefined, unknownMs: number): Fault | null {
-    const code = topic?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+  #topicFault(name: string, missingMs: number, first: Chunk): Fault | null {
+    const code = this.cluster.topic(name)?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
     const error = kafkaError(code)
+    const [record] = first.records as [ProducerRecord]
     if (code === errorCodes.INVALID_TOPIC_EXCEPTION)
-      return new Fault(
+      return new ProduceFault(
         'UNDELIVERABLE',
         `"${name}" is not a name that a topic can have (${error.name}): letters, digits, ".", "_" and "-" are allowed, up to 249`,
+        { record },
       )
     if (code !== 0 && !error.isRetriable)
       return new Fault('KAFKA', `records for topic ${name} cannot be sent: ${error.name}: ${error.meaning}`)
-    if (unknownMs < this.#settings.maxBlockMs) return null
+    if (missingMs < this.#settings.maxBlockMs) return null
+    if (this.#missing.isUnknown(name)) return noSuchTopic(name, missingMs, record)
     return new Fault(
       'KAFKA',
-      `topic ${name} has not appeared within ${(unknownMs / 1000) | 0} s (${error.name}): create it, or let the broker do so (auto.create.topics.enable)`,
+      `topic ${name} has not become ready within ${(missingMs / 1000) | 0} s (${error.name}): look at the brokers`,
     )
   }
 

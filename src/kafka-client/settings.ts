@@ -48,7 +48,7 @@ export interface ProducerSettings extends ConnectionSettings {
   readonly stickyBytes: number
   /** How long a send is tried again; Infinity: until its signal is aborted. */
   readonly deliveryTimeoutMs: number
-  /** How long a topic may be unknown to a broker that answers. */
+  /** How long a topic may be unknown to brokers that answer; Java's client waits 60 s, in which others wait too. */
   readonly maxBlockMs: number
 }
 
@@ -60,7 +60,7 @@ export const producerDefaults: Omit<ProducerSettings, 'bootstrapServers'> = {
   maxRequestBytes: 1_048_576,
   stickyBytes: 16_384,
   deliveryTimeoutMs: Infinity,
-  maxBlockMs: 60_000,
+  maxBlockMs: 10_000,
 }
 
 export type OffsetReset = 'earliest' | 'latest' | 'none'
