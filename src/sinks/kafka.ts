@@ -1,5 +1,6 @@
 // The Kafka sink: events become records; a batch is done when the brokers have acknowledged all of it.
 import { defineSink, type CountedContext, type Sink } from '../component.ts'
+import { DeadLetterFile, deadLetterPath } from '../dead-letter.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
 import { compileEscapes } from '../escapes.ts'
@@ -13,7 +14,9 @@ import {
   type ProducerRecord,
 } from '../kafka-client/kafka-client.ts'
 import { kafkaSinkCounters } from '../observe/counters.ts'
-import { RecordMaker } from './kafka/record-of-event.ts'
+import type { Timer } from '../system/clock.ts'
+import { DeadLetterTopic } from './kafka/dead-letter-topic.ts'
+import { isTopicName, RecordMaker, topicNameRule } from './kafka/record-of-event.ts'
 
 const options = {
   'kafka.bootstrap.servers': text({
@@ -61,6 +64,15 @@ const options = {
     doc: '`header.<event header> = <record header>` copies a header of the event to the record. Brokers before 0.11 cannot keep record headers.',
     since: '1.11',
   }),
+  'deadLetter.topic': text({
+    doc: 'Topic that takes events which can never be delivered; see below. Where absent, and deadLetter.file too, such an event blocks the channel.',
+    since: 'ours',
+  }),
+  'deadLetter.file': text({
+    doc: 'File that takes events which can never be delivered, as JSON Lines; with deadLetter.topic, those which that topic refuses too.',
+    example: '/var/lib/millrace/dead-letters.jsonl',
+    since: 'ours',
+  }),
   'kafka.producer': prefix({
     doc: "Properties of Kafka's producer, by their names there, such as `kafka.producer.compression.type`. `acks` is 1 where it is not written.",
     differs: 'Read by a client of our own: properties without meaning here are named in a warning.',
@@ -71,19 +83,28 @@ type Options = OptionsOf<typeof options>
 /** Batches under way at once, more where they are small; the producer keeps their order and sends them together. */
 const windowOf = (batchSize: number) => Math.min(64, Math.max(4, Math.ceil(2000 / batchSize)))
 
+/** How often it is looked whether the brokers can be used: sends wait for them and do not fail. */
+const lookMs = 1000
+
 export const kafkaSink = defineSink({
   type: 'org.apache.flume.sink.kafka.KafkaSink',
   aliases: [],
   summary: 'Writes events to topics; works with brokers from 0.10.2 to 4.x.',
   description: `The topic is that of the header \`topic\` (see \`topicHeader\`), else \`kafka.topic\`. The header \`key\` becomes the
 record's key. Several batches are under way at once, in order per partition, each committed when all of its records are
-acknowledged. After a failure the batch and those after it are sent again, so that records may appear twice.
+acknowledged. After a failure only what is not known to be written is sent again.
 
 With \`acks = 1\` (as in Flume, where nothing is written) a broker that fails can lose records it has acknowledged: write
 \`kafka.producer.acks = all\` where that matters. The agent says so once at start.
 
-A record that can never be written (too large, no such partition) blocks the channel as in Flume, and the log names topic,
-size and remedy; the rest of its batch is not sent over and over.`,
+A record that can never be written as it is (too large for \`max.request.size\` or the topic's \`max.message.bytes\`, a topic
+name that cannot be, a topic that brokers have denied for \`max.block.ms\` = 10 s, a partition that does not exist, no key
+for a compacted topic, a time the topic refuses) holds back only itself and what is behind it. The default blocks: health is
+red, one line names the event by its headers \`topic\`, \`partition\` and \`offset\`, its size, the reason and the remedy, and it
+is tried again every 30 s at most, so that a remedy at the broker needs no restart. With \`deadLetter.topic\` or
+\`deadLetter.file\` it is kept there, durably and with its reason, counted as \`events_diverted\`, and the rest goes on.
+What fails for other reasons (brokers away, no leader, rights) is never set aside. The formats, and how to send such events
+again: docs/formats/dead-letters.md.`,
   options,
   counters: kafkaSinkCounters,
   deprecated: {
@@ -105,6 +126,11 @@ size and remedy; the rest of its batch is not sent over and over.`,
       } catch (error) {
         say.error('kafka.topic', (error as Error).message, 'write one of those, or %{header}')
       }
+    const letters = given['deadLetter.topic']
+    if (letters !== undefined && !isTopicName(letters))
+      say.error('deadLetter.topic', `${JSON.stringify(letters)} is no name of a topic`, topicNameRule)
+    if (letters !== undefined && letters === given['kafka.topic'])
+      say.error('deadLetter.topic', 'it is the topic of kafka.topic', 'give another topic')
     for (const { key, severity, problem, fix } of readProperties(given).problems)
       say[severity](
         key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.producer.${key}`,
@@ -119,7 +145,21 @@ size and remedy; the rest of its batch is not sent over and over.`,
       topic: given['kafka.topic'],
       topicHeader: given.allowTopicOverride ? given.topicHeader : null,
     },
+    ...(given['deadLetter.topic'] === undefined
+      ? []
+      : [
+          {
+            does: 'write-topic' as const,
+            servers: given['kafka.bootstrap.servers'],
+            topic: given['deadLetter.topic'],
+            topicHeader: null,
+          },
+        ]),
   ],
+  claims(given, { home }) {
+    const path = given['deadLetter.file']
+    return path === undefined ? [] : [`file ${deadLetterPath(path, home)}`]
+  },
   create: (given, context) => new KafkaSink(given, context),
 })
 
@@ -138,7 +178,12 @@ class KafkaSink implements Sink {
   readonly #options: Options
   readonly #context: CountedContext
   readonly #maker: RecordMaker
+  readonly divert: Sink['divert']
+  readonly #letters: DeadLetterFile | null
+  #letterTopic: DeadLetterTopic | null = null
   #producer: Producer | null = null
+  #trouble: string | null = null
+  #looking: Timer | null = null
   /** Why an event could not become a record, while the runner is just being told. */
   #recent: Fault | null = null
 
@@ -148,6 +193,17 @@ class KafkaSink implements Sink {
     this.window = windowOf(given.flumeBatchSize)
     this.#options = given
     this.#context = context
+    const path = given['deadLetter.file']
+    const { agent, name: component } = context
+    const { disk, clock } = system
+    this.#letters =
+      path === undefined
+        ? null
+        : new DeadLetterFile({ path: deadLetterPath(path, context.home), agent, component, disk, clock })
+    this.divert =
+      path === undefined && given['deadLetter.topic'] === undefined
+        ? undefined
+        : (event, reason, signal) => this.#divert(event, reason, signal)
     this.#maker = new RecordMaker(
       {
         topic: given['kafka.topic'],
@@ -191,6 +247,15 @@ class KafkaSink implements Sink {
         )
       },
     })
+    this.#look()
+  }
+
+  /** Red while the brokers are away. */
+  #look(): void {
+    const trouble = this.#producer?.trouble ?? null
+    if (trouble !== this.#trouble) this.#context.setHealth(trouble)
+    this.#trouble = trouble
+    this.#looking = this.#context.system.clock.after(lookMs, () => this.#look(), { background: true })
   }
 
   async deliver(events: readonly Event[], signal: AbortSignal): Promise<void> {
@@ -213,6 +278,33 @@ class KafkaSink implements Sink {
     counters.add('EventDrainSuccessCount', events.length)
   }
 
+  async #divert(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
+    const { counters } = this.#context
+    try {
+      if (this.#options['deadLetter.topic'] === undefined) await this.#letters!.keep([event], reason)
+      else await this.#divertToTopic(event, reason, signal)
+    } catch (error) {
+      const isRefused = error instanceof Fault && error.code === 'UNDELIVERABLE'
+      if (!isRefused || this.#letters === null) throw error
+      await this.#letters.keep([event], reason)
+    }
+    counters.addOwn('events_diverted')
+  }
+
+  #divertToTopic(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
+    const { agent, name, log, system } = this.#context
+    this.#letterTopic ??= new DeadLetterTopic({
+      topic: this.#options['deadLetter.topic']!,
+      settings: readProperties(this.#options).settings!,
+      system,
+      log,
+      agent,
+      component: name,
+    })
+    const content = this.#maker.contentOf(event)
+    return this.#letterTopic.keep(event, { content, target: this.#maker.targetOf(event) }, reason, signal)
+  }
+
   #convert(events: readonly Event[]): ProducerRecord[] {
     const records: ProducerRecord[] = []
     for (const event of events)
@@ -229,9 +321,11 @@ class KafkaSink implements Sink {
   }
 
   async stop(): Promise<void> {
+    this.#looking?.cancel()
     const producer = this.#producer
     this.#producer = null
-    await producer?.close()
+    await Promise.all([producer?.close(), this.#letterTopic?.close()])
+    this.#letterTopic = null
   }
 }
 

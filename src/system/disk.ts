@@ -20,8 +20,11 @@ export interface DiskFile {
 }
 
 export interface Disk {
-  /** `create` makes a new file and refuses one that exists; `write` opens for reading and writing. */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>
+  /**
+   * `create` makes a new file and refuses one that exists; `write` opens for reading and writing; `append`
+   * too, makes the file where there is none, and every write goes to the end, wherever it is meant for.
+   */
+  open(path: string, mode: 'read' | 'write' | 'create' | 'append'): Promise<DiskFile>
   exists(path: string): Promise<boolean>
   /** Names in the directory, sorted. */
   list(directory: string): Promise<string[]>
@@ -143,6 +146,7 @@ const flagsOf = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+  append: constants.O_RDWR | constants.O_CREAT | constants.O_APPEND,
 }
 
 /** With its parents. Node's own `recursive` never returns where a parent can be neither found nor made (/proc/x/y). */

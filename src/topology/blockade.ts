@@ -4,6 +4,7 @@
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import type { Logger } from '../observe/log.ts'
+import { OutageLines } from '../observe/outage-lines.ts'
 import type { Clock } from '../system/clock.ts'
 
 const reminderMs = 60_000
@@ -20,49 +21,49 @@ export interface BlockadeParts {
 
 export class Blockade {
   readonly #parts: BlockadeParts
-  #since: number | null = null
-  #lastLine = -Infinity
-  #tries = 0
+  /** Of the event that blocked last. */
+  #lines: OutageLines
+  #event: Event | null = null
   #setAside = 0
   #lastAside = -Infinity
 
   constructor(parts: BlockadeParts) {
     this.#parts = parts
+    this.#lines = new OutageLines(parts.clock, parts.log)
   }
 
   /** Tries in a row since the blockade began. */
   get tries(): number {
-    return this.#tries
+    return this.#lines.tries
   }
 
   blocked(event: Event, fault: unknown): void {
     const { name, clock, log, setHealth } = this.#parts
-    const now = clock.monotonic()
+    // Each event has a line; one that comes and goes, between two sinks of a channel say, not every time.
+    if (event !== this.#event) {
+      this.#event = event
+      this.#lines = new OutageLines(clock, log)
+    }
     const what = `${describe(event)}: ${messageOf(fault)}`
-    setHealth(`blocked by an event that cannot be delivered: ${what}`)
-    this.#tries++
-    if (this.#since !== null && now - this.#lastLine < reminderMs) return
-    this.#lastLine = now
     const remedy = fault instanceof Fault ? ` ${fault.remedy}` : ''
-    if (this.#since === null) {
-      this.#since = now
-      log.error(
+    setHealth(`blocked by an event that cannot be delivered: ${what}`)
+    this.#lines.failed({
+      level: 'error',
+      what: `An event that blocks ${name}`,
+      began: () =>
         `${name} is blocked by an event that cannot be delivered: ${what}. It is tried again until it passes, and what is behind it waits.${remedy}`,
-      )
-    } else
-      log.error(
-        `${name} has been blocked for ${Math.round((now - this.#since) / 1000)} s (${this.#tries} tries): ${what}.${remedy}`,
-      )
+      lasts: ({ seconds, tries }) =>
+        `${name} has been blocked for ${seconds} s (${tries} tries): ${what}.${remedy}`,
+    })
   }
 
   /** The event was delivered, set aside, or is with another sink. */
   over(): void {
-    if (this.#since === null) return
-    const { name, clock, log, setHealth } = this.#parts
-    const seconds = ((clock.monotonic() - this.#since) / 1000).toFixed(1)
-    log.info(`${name} is no longer blocked after ${seconds} s and ${this.#tries} tries`)
-    this.#since = null
-    this.#tries = 0
+    if (!this.#lines.isOut) return
+    const { name, setHealth } = this.#parts
+    this.#lines.succeeded(
+      (seconds, tries) => `${name} is no longer blocked after ${seconds} s and ${tries} tries`,
+    )
     setHealth(null)
   }
 

@@ -28,6 +28,20 @@ export interface OutgoingRecord {
   readonly headers: readonly RecordHeader[]
 }
 
+/** What every event has, also one that cannot become a record. */
+export type RecordContent = Pick<OutgoingRecord, 'key' | 'value' | 'headers'>
+
+/** Where an event is meant to go, as its headers or the configuration say it, right or wrong. */
+export interface RecordTarget {
+  readonly topic: string
+  readonly partition: string | undefined
+}
+
+/** As Kafka has it since 0.10. */
+export const isTopicName = (topic: string): boolean =>
+  /^[a-zA-Z0-9._-]{1,249}$/.test(topic) && topic !== '.' && topic !== '..'
+export const topicNameRule = 'letters, digits, ".", "_" and "-" are allowed, up to 249'
+
 const noHeaders: readonly RecordHeader[] = []
 
 export class RecordMaker {
@@ -58,16 +72,39 @@ export class RecordMaker {
 
   /** Throws UNDELIVERABLE where the event cannot become a record, now or later. */
   make(event: Event): OutgoingRecord {
-    const { useFlumeEventFormat } = this.#mapping
     const { headers } = event
-    const key = headers.get('key')
     return {
       topic: this.#check(this.#topicOf(headers)),
       partition: this.#partitionOf(headers),
-      key: key === undefined ? null : Buffer.from(key),
-      value: useFlumeEventFormat ? event.encoded : event.body,
       timestamp: this.#timeOf(headers),
-      headers: this.#mapped.length === 0 ? noHeaders : this.#headersOf(headers),
+      ...this.contentOf(event),
+    }
+  }
+
+  contentOf(event: Event): RecordContent {
+    const key = event.headers.get('key')
+    return {
+      key: key === undefined ? null : Buffer.from(key),
+      value: this.#mapping.useFlumeEventFormat ? event.encoded : event.body,
+      headers: this.#mapped.length === 0 ? noHeaders : this.#headersOf(event.headers),
+    }
+  }
+
+  targetOf({ headers }: Event): RecordTarget {
+    const { topicHeader, topic, partitionIdHeader, defaultPartitionId } = this.#mapping
+    const override = topicHeader === null ? undefined : headers.get(topicHeader)
+    const partition = partitionIdHeader === undefined ? undefined : headers.get(partitionIdHeader)
+    return {
+      topic: override ?? this.#expanded(headers) ?? topic,
+      partition: partition ?? defaultPartitionId?.toString(),
+    }
+  }
+
+  #expanded(headers: ReadonlyMap<string, string>): string | undefined {
+    try {
+      return this.#expandTopic(headers)
+    } catch {
+      return undefined
     }
   }
 
@@ -94,10 +131,10 @@ export class RecordMaker {
   /** Asking a broker for a topic that cannot be would only make it complain, and some answer nothing for the others. */
   #check(topic: string): string {
     if (topic === this.#lastTopic) return topic
-    if (!/^[a-zA-Z0-9._-]{1,249}$/.test(topic) || topic === '.' || topic === '..')
+    if (!isTopicName(topic))
       throw new Fault(
         'UNDELIVERABLE',
-        `${JSON.stringify(topic.slice(0, 300))} is not a name that a topic can have: letters, digits, ".", "_" and "-" are allowed, up to 249. Correct what sets it (${this.#mapping.topicHeader === null ? 'kafka.topic' : `the header "${this.#mapping.topicHeader}", or kafka.topic`})`,
+        `${JSON.stringify(topic.slice(0, 300))} is not a name that a topic can have: ${topicNameRule}. Correct what sets it (${this.#mapping.topicHeader === null ? 'kafka.topic' : `the header "${this.#mapping.topicHeader}", or kafka.topic`})`,
       )
     this.#lastTopic = topic
     return topic

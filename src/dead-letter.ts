@@ -1,0 +1,87 @@
+// Dead letters: a file for events that can never be delivered, with what is needed to know why and to send
+// them again. JSON Lines in UTF-8, one object an event, only ever appended to:
+//
+//   {"time":"2026-01-31T12:00:00.000Z",    when it was set aside
+//    "agent":"a1","component":"k1",        by whom
+//    "code":"UNDELIVERABLE",               as in the reference of errors
+//    "reason":"broker:9092 refuses …",     one sentence
+//    "headers":{"topic":"t"},              of the event
+//    "body":"aGVsbG8="}                    of the event, base64
+//
+// Without the line breaks inside. The file is opened for each call, so that it may be moved away at any
+// time. A line that was cut off by a crash is followed by a line of its own; its event comes again.
+import { dirname, join, resolve } from 'node:path'
+import { Fault, messageOf } from './errors.ts'
+import type { Event } from './event.ts'
+import type { Clock } from './system/clock.ts'
+import type { Disk } from './system/disk.ts'
+
+export interface DeadLetterParts {
+  readonly path: string
+  readonly agent: string
+  readonly component: string
+  readonly disk: Disk
+  readonly clock: Clock
+}
+
+export class DeadLetterFile {
+  readonly #parts: DeadLetterParts
+  /** One write after the other. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: DeadLetterParts) {
+    this.#parts = parts
+  }
+
+  /** Durable when resolved. Rejects with DISK or DISK_FULL; part of the events may be in the file then. */
+  keep(events: readonly Event[], reason: Fault): Promise<void> {
+    const bytes = Buffer.from(events.map(event => this.#lineOf(event, reason)).join(''))
+    const kept = this.#last.then(() => this.#append(bytes))
+    this.#last = kept.catch(() => {})
+    return kept
+  }
+
+  #lineOf({ headers, body }: Event, { code, message }: Fault): string {
+    const { agent, component, clock } = this.#parts
+    const letter = {
+      time: new Date(clock.now()).toISOString(),
+      agent,
+      component,
+      code,
+      reason: message,
+      headers: Object.fromEntries(headers),
+      body: body.toString('base64'),
+    }
+    return `${JSON.stringify(letter)}\n`
+  }
+
+  async #append(lines: Buffer): Promise<void> {
+    const { path, disk } = this.#parts
+    try {
+      const isNew = !(await disk.exists(path))
+      if (isNew) await disk.makeDirectory(dirname(path))
+      const file = await disk.open(path, 'append')
+      try {
+        const size = await file.size()
+        const last = Buffer.alloc(1)
+        const isTorn = size > 0 && (await file.read(last, size - 1)) === 1 && last[0] !== 0x0a
+        await file.write(isTorn ? Buffer.concat([Buffer.from('\n'), lines]) : lines, size)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      if (isNew) await disk.syncDirectory(dirname(path))
+    } catch (error) {
+      const isFull = /ENOSPC|EDQUOT/.test((error as { code?: string }).code ?? '')
+      throw new Fault(
+        isFull ? 'DISK_FULL' : 'DISK',
+        `events that cannot be delivered could not be written to ${path} (deadLetter.file): ${messageOf(error)}`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+/** The path of deadLetter.file; ~ is the user's home directory. */
+export const deadLetterPath = (given: string, home: string): string =>
+  resolve(given.trim().startsWith('~/') ? join(home, given.trim().slice(2)) : given.trim())
