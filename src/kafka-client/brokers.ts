@@ -1,14 +1,19 @@
 // The connections to brokers: one for each address and purpose, opened when first needed. Purposes have
 // connections of their own because a broker handles the requests of one connection one after another: a
 // heartbeat must not stand behind a fetch that waits for data. An address that fails rests for a while
-// that grows; one log line tells when it went away, one a minute that it still is, one that it is back.
+// that grows; one log line tells when it went away, one a minute that it still is, one that it is back. For
+// these lines to be true of a broker nobody needs at the moment, it is tried now and then until it is back.
 import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
+import { OutageLines } from '../observe/outage-lines.ts'
+import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
 import { backoffMs } from './backoff.ts'
-import { BrokerConnection, type ConnectionTarget, type Doors } from './connection.ts'
+import { BrokerConnection, type Doors } from './connection.ts'
+import { Security } from './security.ts'
 import type { ConnectionSettings } from './settings.ts'
 
-export type Purpose = 'data' | 'fetch' | 'group'
+/** Questions about the cluster have their own: a Produce with acks=all may take its whole time-out. */
+export type Purpose = 'data' | 'fetch' | 'group' | 'metadata'
 
 export interface Address {
   readonly host: string
@@ -16,31 +21,38 @@ export interface Address {
 }
 
 interface Outage {
+  readonly address: Address
   failures: number
   /** Monotonic ms: not tried before. */
   restsUntil: number
   readonly since: number
   problem: string
-  loggedAt: number
 }
 
-const logEveryMs = 60_000
+/** How often an address that failed is tried where nobody else does. */
+const probeMs = 5_000
+const probeBody = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' }
+/** How long one is that the cluster does not list: a broker that is down is not listed either. */
+const unlistedMs = 600_000
 
 export class Brokers {
   readonly #system: Doors
   readonly #log: Logger
   readonly #settings: ConnectionSettings
-  readonly #secure: ConnectionTarget['secure']
+  readonly #security: Security
   readonly #stop = new AbortController()
   readonly #open = new Map<string, BrokerConnection>()
   readonly #opening = new Map<string, Promise<BrokerConnection>>()
   readonly #outages = new Map<string, Outage>()
+  /** They outlast an outage: what comes and goes is counted. */
+  readonly #lines = new Map<string, OutageLines>()
+  #listed: ReadonlySet<string> = new Set()
 
-  constructor(system: Doors, log: Logger, settings: ConnectionSettings, secure?: ConnectionTarget['secure']) {
+  constructor(system: Doors, log: Logger, settings: ConnectionSettings) {
     this.#system = system
     this.#log = log
     this.#settings = settings
-    this.#secure = secure
+    this.#security = new Security(settings.security, system)
   }
 
   /** Aborted when close was called. */
@@ -52,6 +64,20 @@ export class Brokers {
   get trouble(): string | null {
     if (this.#open.size > 0 || this.#outages.size === 0) return null
     return `no Kafka broker can be used: ${[...this.#outages.values()].map(outage => outage.problem).join('; ')}`
+  }
+
+  get hasOutage(): boolean {
+    return this.#outages.size > 0
+  }
+
+  /** Why this address cannot be used at the moment; null where it can, or nobody has tried. */
+  problemOf(address: Address): string | null {
+    return this.#outages.get(whereOf(address))?.problem ?? null
+  }
+
+  /** The addresses that belong to the cluster, or are given for it: others are not looked for for ever. */
+  list(addresses: Iterable<Address>): void {
+    this.#listed = new Set([...addresses].map(whereOf))
   }
 
   /** Whether a connection for this purpose stands. */
@@ -103,10 +129,10 @@ export class Brokers {
         requestTimeoutMs,
         maxResponseBytes,
         signal: this.#stop.signal,
-        ...(this.#secure === undefined ? {} : { secure: this.#secure }),
+        security: this.#security,
       })
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#failed(where, error)
+      if (!this.#stop.signal.aborted) this.#failed(address, error)
       throw error
     }
     this.#succeeded(where)
@@ -117,40 +143,78 @@ export class Brokers {
     this.#open.set(key, connection)
     connection.onClosed(() => {
       if (this.#open.get(key) === connection) this.#open.delete(key)
+      // Silent, while connecting to it may succeed: a process that stands still.
+      const { fault } = connection
+      if (fault?.code === 'PEER_TIMEOUT' && !this.#stop.signal.aborted) this.#failed(address, fault)
     })
     return connection
   }
 
-  #failed(where: string, error: unknown): void {
+  #failed(address: Address, error: unknown): void {
+    const where = whereOf(address)
     const now = this.#system.clock.monotonic()
     let outage = this.#outages.get(where)
     if (outage === undefined) {
-      outage = { failures: 0, restsUntil: 0, since: now, loggedAt: now, problem: '' }
+      outage = { address, failures: 0, restsUntil: 0, since: now, problem: '' }
       this.#outages.set(where, outage)
-      this.#log.warn(
-        `Kafka broker ${where} cannot be used: ${messageOf(error)}. It is tried again until it can.`,
-      )
-    } else if (now - outage.loggedAt >= logEveryMs) {
-      outage.loggedAt = now
-      const seconds = Math.round((now - outage.since) / 1000)
-      this.#log.warn(`Kafka broker ${where} cannot be used for ${seconds} s now: ${messageOf(error)}`)
+      this.#probeLater(outage)
     }
+    const reason = messageOf(error)
+    this.#linesOf(where).failed({
+      level: 'warn',
+      what: `Kafka broker ${where}`,
+      began: () =>
+        `Kafka broker ${where} cannot be used: ${reason}.${remedyOf(error)} It is tried again until it can.`,
+      lasts: ({ seconds }) => `Kafka broker ${where} cannot be used for ${seconds} s now: ${reason}`,
+    })
     outage.failures++
-    outage.problem = messageOf(error)
+    outage.problem = reason
     const { reconnectBackoffMs, reconnectBackoffMaxMs } = this.#settings
     const restMs = backoffMs(outage.failures, reconnectBackoffMs, reconnectBackoffMaxMs, this.#system.random)
     outage.restsUntil = this.#system.clock.monotonic() + restMs
   }
 
+  /** Finds out whether the address can be used again. */
+  #probeLater(outage: Outage): void {
+    const { clock } = this.#system
+    const where = whereOf(outage.address)
+    const probe = async () => {
+      if (this.#outages.get(where) !== outage || this.#stop.signal.aborted) return
+      if (!this.#listed.has(where) && clock.monotonic() - outage.since > unlistedMs) {
+        this.#outages.delete(where)
+        this.#lines.delete(where)
+        this.#log.info(`Kafka broker ${where} is not part of the cluster any more: it is not looked for`)
+        return
+      }
+      // What fails is told where it fails.
+      const connection = await this.connect(outage.address, 'metadata').catch(() => null)
+      // One that was open all the time may be open to a process that stands still.
+      if (connection !== null && this.#outages.get(where) === outage)
+        await connection.request(apiVersions, probeBody).then(
+          () => this.#succeeded(where),
+          () => {},
+        )
+      this.#probeLater(outage)
+    }
+    clock.after(probeMs, () => void probe(), { background: true })
+  }
+
   #succeeded(where: string): void {
-    const outage = this.#outages.get(where)
-    if (outage === undefined) return
-    this.#outages.delete(where)
-    const seconds = Math.round((this.#system.clock.monotonic() - outage.since) / 100) / 10
-    this.#log.info(`Kafka broker ${where} can be used again, after ${seconds} s`)
+    if (!this.#outages.delete(where)) return
+    this.#linesOf(where).succeeded(seconds => `Kafka broker ${where} can be used again, after ${seconds} s`)
+  }
+
+  #linesOf(where: string): OutageLines {
+    let lines = this.#lines.get(where)
+    if (lines === undefined) {
+      lines = new OutageLines(this.#system.clock, this.#log)
+      this.#lines.set(where, lines)
+    }
+    return lines
   }
 }
 
+const remedyOf = (error: unknown) => (error instanceof Fault ? ` ${error.remedy}` : '')
 export const whereOf = ({ host, port }: Address): string => `${host}:${port}`
 const keyOf = (address: Address, purpose: Purpose) => `${whereOf(address)}/${purpose}`
 

@@ -4,17 +4,19 @@ import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
+import { zeroUuid } from '../wire/kafka/fields.ts'
 import { findCoordinator } from '../wire/kafka/messages/find-coordinator.ts'
 import { metadata } from '../wire/kafka/messages/metadata.ts'
 import { backoffMs } from './backoff.ts'
 import { Brokers, parseAddress, whereOf, type Address, type Purpose } from './brokers.ts'
-import type { BrokerConnection, ConnectionTarget, Doors } from './connection.ts'
+import type { BrokerConnection, Doors } from './connection.ts'
 import type { ConnectionSettings } from './settings.ts'
 
 export interface Partition {
   readonly index: number
   /** -1: none at the moment. */
   readonly leader: number
+  /** -1 where the broker does not tell (before 2.1). */
   readonly leaderEpoch: number
 }
 
@@ -24,7 +26,18 @@ export interface Topic {
   readonly partitions: readonly Partition[]
   readonly errorCode: number
   readonly isInternal: boolean
+  /** Another where a topic of this name was made anew; '' where the broker does not tell (before 2.8). */
+  readonly id: string
 }
+
+type TopicAnswer = ResponseOf<typeof metadata>['topics'][number]
+
+/** A broker that is silent for so long is not waited for alone: the next one is asked as well. */
+const hedgeMs = 1_000
+/** Where metadata is asked for again so soon, the last answer was of no use: another broker is asked. */
+const againMs = 30_000
+/** For so long an answer that takes away what was known is not believed: a broker that starts knows little. */
+const doubtMs = 5_000
 
 export interface ClusterOptions {
   readonly system: Doors
@@ -32,7 +45,6 @@ export interface ClusterOptions {
   readonly settings: ConnectionSettings
   /** Whether asking for a topic may create it, where the broker does that. */
   readonly allowAutoTopicCreation: boolean
-  readonly secure?: ConnectionTarget['secure']
 }
 
 export class Cluster {
@@ -43,6 +55,11 @@ export class Cluster {
   readonly #allowAutoTopicCreation: boolean
   readonly #nodes = new Map<number, Address>()
   readonly #topics = new Map<string, Topic>()
+  /** When first an answer lacked what is known of the topic, monotonic ms. */
+  readonly #doubts = new Map<string, number>()
+  /** Brokers that were silent when they were asked last. */
+  readonly #silent = new Set<string>()
+  #askedLast: { where: string; at: number } = { where: '', at: -Infinity }
   readonly #watched = new Set<string>()
   #watchesAll = false
   #controllerId = -1
@@ -52,8 +69,8 @@ export class Cluster {
   /** Monotonic ms of the last good refresh; -Infinity before the first. */
   refreshedAt = -Infinity
 
-  constructor({ system, log, settings, allowAutoTopicCreation, secure }: ClusterOptions) {
-    this.brokers = new Brokers(system, log, settings, secure)
+  constructor({ system, log, settings, allowAutoTopicCreation }: ClusterOptions) {
+    this.brokers = new Brokers(system, log, settings)
     this.#system = system
     this.#settings = settings
     this.#allowAutoTopicCreation = allowAutoTopicCreation
@@ -108,6 +125,22 @@ export class Cluster {
     return this.#topics.get(topic)?.partitions[partition]?.leader ?? -1
   }
 
+  /**
+   * Why records cannot be had or written at the moment: no broker can be used, or one that leads
+   * partitions cannot. Null while all is well, and while nobody has tried.
+   */
+  get trouble(): string | null {
+    if (!this.brokers.hasOutage) return null
+    if (this.brokers.trouble !== null) return this.brokers.trouble
+    for (const { name, partitions } of this.#topics.values())
+      for (const { index, leader } of partitions) {
+        const address = this.#nodes.get(leader)
+        const problem = address === undefined ? null : this.brokers.problemOf(address)
+        if (problem !== null) return `the leader of ${name}-${index} cannot be used: ${problem}`
+      }
+    return null
+  }
+
   isStale(): boolean {
     return this.#system.clock.monotonic() - this.refreshedAt > this.#settings.metadataMaxAgeMs
   }
@@ -122,30 +155,78 @@ export class Cluster {
     return this.brokers.connect(address, purpose)
   }
 
-  /** A connection to any broker; tries all that are known and then the bootstrap servers. */
-  async connectAny(): Promise<BrokerConnection> {
-    const known = new Map<string, Address>()
-    const shuffled = [...this.#nodes.values()].sort(() => this.#system.random.next() - 0.5)
-    for (const address of [...shuffled, ...this.#bootstrap]) known.set(whereOf(address), address)
-    const candidates = [...known.values()]
-    candidates.sort((one, other) => this.#rank(one) - this.#rank(other))
-    const problems: string[] = []
-    for (const address of candidates) {
-      // One that rests is waited for only where all of them do.
-      if (problems.length > 0 && this.brokers.restMs(address) > 0) continue
-      try {
-        return await this.brokers.connect(address, 'data')
-      } catch (error) {
-        if (this.stopped.aborted) throw error
-        problems.push(messageOf(error))
+  /**
+   * Asks any broker: the likeliest first, the next one where it fails, and the next one as well where it is
+   * silent. Gives the first answer. Rejects with PEER_UNREACHABLE, naming every broker that was tried.
+   */
+  #ask<T>(ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+    const { clock } = this.#system
+    const candidates = this.#candidates()
+    return new Promise((resolve, reject) => {
+      const problems: string[] = []
+      let isOver = false
+      let underWay = 0
+      const next = (): void => {
+        if (isOver) return
+        const address = candidates.shift()
+        // One that rests is waited for only where all of them do.
+        if (address !== undefined && (problems.length === 0 || this.brokers.restMs(address) === 0))
+          return void attempt(address)
+        if (underWay > 0) return
+        isOver = true
+        reject(new Fault('PEER_UNREACHABLE', `no Kafka broker can be used: ${problems.join('; ')}`))
       }
-    }
-    throw new Fault('PEER_UNREACHABLE', `no Kafka broker can be used: ${problems.join('; ')}`)
+      const attempt = async (address: Address) => {
+        const where = whereOf(address)
+        underWay++
+        const hedge = clock.after(this.brokers.restMs(address) + hedgeMs, () => {
+          if (isOver) return
+          this.#silent.add(where)
+          if (candidates.some(other => this.brokers.restMs(other) === 0)) next()
+        })
+        try {
+          const answer = await ask(await this.brokers.connect(address, 'metadata'))
+          this.#silent.delete(where)
+          if (isOver) return
+          isOver = true
+          this.#askedLast = { where, at: clock.monotonic() }
+          resolve(answer)
+        } catch (error) {
+          problems.push(messageOf(error))
+          underWay--
+          if (this.stopped.aborted && !isOver) {
+            isOver = true
+            reject(error as Error)
+          }
+          next()
+        } finally {
+          hedge.cancel()
+        }
+      }
+      next()
+    })
   }
 
-  /** Open connections first, then those that may be tried now, then by rest. */
-  #rank(address: Address): number {
-    return this.brokers.hasOpen(address, 'data') ? -1 : this.brokers.restMs(address)
+  /**
+   * All brokers and bootstrap servers, the likeliest to answer first: those that have a connection, then
+   * others; the one whose answer was of no use, the silent ones and those that rest come last.
+   */
+  #candidates(): Address[] {
+    const { clock, random } = this.#system
+    const known = new Map<string, Address>()
+    for (const address of [...this.#nodes.values(), ...this.#bootstrap]) known.set(whereOf(address), address)
+    const isAgain = clock.monotonic() - this.#askedLast.at < againMs
+    const rank = (where: string, address: Address) => {
+      const restMs = this.brokers.restMs(address)
+      if (restMs > 0) return 1_000 + restMs
+      if (this.#silent.has(where)) return 100
+      if (isAgain && this.#askedLast.where === where) return 10
+      return this.brokers.hasOpen(address, 'metadata') ? 0 : 1 + random.next()
+    }
+    return [...known]
+      .map(([where, address]) => ({ address, rank: rank(where, address) }))
+      .sort((one, other) => one.rank - other.rank)
+      .map(({ address }) => address)
   }
 
   /** Asks for the metadata of all watched topics; calls that come meanwhile share the answer. Rejects when no broker answers. */
@@ -157,41 +238,71 @@ export class Cluster {
   }
 
   async #refresh(): Promise<void> {
-    const connection = await this.connectAny()
-    this.#askedAll = true
-    const topics = this.#watchesAll ? null : [...this.#watched].map(name => ({ name }))
-    // Before version 4 brokers decide alone.
-    const allowed = this.#allowAutoTopicCreation || connection.versionOf(metadata) < 4
-    const answer = await connection.request(metadata, { topics, allowAutoTopicCreation: allowed })
+    let topics: { name: string }[] | null | undefined
+    const answer = await this.#ask(async connection => {
+      if (topics === undefined) {
+        topics = this.#watchesAll ? null : [...this.#watched].map(name => ({ name }))
+        this.#askedAll = true
+      }
+      // Before version 4 brokers decide alone.
+      const allowed = this.#allowAutoTopicCreation || connection.versionOf(metadata) < 4
+      const given = await connection.request(metadata, { topics, allowAutoTopicCreation: allowed })
+      if (given.brokers.length === 0)
+        throw new Fault('KAFKA', `${connection.where} is starting: it does not know the cluster yet`)
+      return given
+    })
     this.#take(answer)
-    if (answer.brokers.length > 0) this.refreshedAt = this.#system.clock.monotonic()
+    this.refreshedAt = this.#system.clock.monotonic()
   }
 
   #take(answer: ResponseOf<typeof metadata>): void {
-    if (answer.brokers.length > 0) {
-      this.#nodes.clear()
-      for (const { nodeId, host, port } of answer.brokers) this.#nodes.set(nodeId, { host, port })
-    }
+    this.#nodes.clear()
+    for (const { nodeId, host, port } of answer.brokers) this.#nodes.set(nodeId, { host, port })
+    this.brokers.list([...this.#nodes.values(), ...this.#bootstrap])
     this.#controllerId = answer.controllerId
-    if (this.#watchesAll) this.#topics.clear()
-    for (const { name, errorCode, isInternal, partitions } of answer.topics) {
-      if (name === null) continue
-      const sorted = partitions
-        .map(one => ({ index: one.partitionIndex, leader: one.leaderId, leaderEpoch: one.leaderEpoch }))
-        .sort((one, other) => one.index - other.index)
-      // A broker that is starting may list a part of the partitions: their number must not shrink.
-      const isWhole = sorted.every((one, index) => one.index === index)
-      const known = this.#topics.get(name)
-      const isPassing =
-        errorCode !== errorCodes.UNKNOWN_TOPIC_OR_PARTITION && kafkaError(errorCode).isRetriable
-      if (isPassing && known?.errorCode === 0) continue
-      this.#topics.set(name, {
-        name,
-        partitions: isWhole ? sorted : [],
-        errorCode: isWhole ? errorCode : errorCodes.LEADER_NOT_AVAILABLE,
-        isInternal,
-      })
-    }
+    const named = new Set<string>()
+    for (const topic of answer.topics)
+      if (topic.name !== null) {
+        named.add(topic.name)
+        this.#takeTopic(topic.name, topic)
+      }
+    if (!this.#watchesAll) return
+    for (const name of this.#topics.keys())
+      if (!named.has(name) && !this.#isDoubtful(name)) this.#topics.delete(name)
+  }
+
+  #takeTopic(name: string, answer: TopicAnswer): void {
+    const { errorCode, isInternal, topicId } = answer
+    const id = topicId === zeroUuid ? '' : topicId
+    const known = this.#topics.get(name)
+    const isSame = known !== undefined && known.errorCode === 0 && (id === '' || known.id === id)
+    const partitions = answer.partitions
+      .map(one => ({ index: one.partitionIndex, leader: one.leaderId, leaderEpoch: one.leaderEpoch }))
+      .sort((one, other) => one.index - other.index)
+    const isUnknown = errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    if (known?.errorCode === 0 && errorCode !== 0 && !isUnknown && kafkaError(errorCode).isRetriable) return
+    // A broker that is starting may know a part of the partitions, or none: their number must not shrink.
+    const isWhole = partitions.every((one, index) => one.index === index)
+    const isLess = isUnknown ? known?.errorCode === 0 : isSame && partitions.length < known.partitions.length
+    if ((isLess || (isSame && !isWhole)) && this.#isDoubtful(name)) return
+    if (!isLess) this.#doubts.delete(name)
+    this.#topics.set(name, {
+      name,
+      partitions: isWhole ? (isSame && id !== '' ? newest(partitions, known.partitions) : partitions) : [],
+      errorCode: isWhole ? errorCode : errorCodes.LEADER_NOT_AVAILABLE,
+      isInternal,
+      id,
+    })
+  }
+
+  /** Whether it is too soon to believe that a topic, or a part of it, is gone. */
+  #isDoubtful(name: string): boolean {
+    const now = this.#system.clock.monotonic()
+    const since = this.#doubts.get(name)
+    if (since === undefined) this.#doubts.set(name, now)
+    if (now - (since ?? now) < doubtMs) return true
+    this.#doubts.delete(name)
+    return false
   }
 
   /**
@@ -201,12 +312,8 @@ export class Cluster {
   async findCoordinator(groupId: string, signal: AbortSignal): Promise<Address> {
     for (let failures = 1; ; failures++) {
       try {
-        const connection = await this.connectAny()
-        const answer = await connection.request(findCoordinator, {
-          key: groupId,
-          keyType: 0,
-          coordinatorKeys: [],
-        })
+        const question = { key: groupId, keyType: 0, coordinatorKeys: [] }
+        const answer = await this.#ask(connection => connection.request(findCoordinator, question))
         if (answer.errorCode === 0) return { host: answer.host, port: answer.port }
         const error = kafkaError(answer.errorCode)
         if (!error.isRetriable)
@@ -224,7 +331,10 @@ export class Cluster {
   /** The broker that creates topics. */
   async connectController(): Promise<BrokerConnection> {
     await this.refresh()
-    return this.#nodes.has(this.#controllerId) ? this.connect(this.#controllerId, 'data') : this.connectAny()
+    const address = this.#nodes.get(this.#controllerId)
+    return address === undefined
+      ? this.#ask(connection => Promise.resolve(connection))
+      : this.brokers.connect(address, 'data')
   }
 
   /** Waits after `failures` failures in a row. Rejects with STOPPED. */
@@ -240,3 +350,10 @@ export class Cluster {
     this.brokers.close()
   }
 }
+
+/** A broker that lags behind tells of leaders that were: those of the later epoch count. */
+const newest = (told: readonly Partition[], known: readonly Partition[]): Partition[] =>
+  told.map((one, index) => {
+    const before = known[index]
+    return before !== undefined && before.leaderEpoch > one.leaderEpoch ? before : one
+  })

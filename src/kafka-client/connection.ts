@@ -134,6 +134,11 @@ export class BrokerConnection {
     return this.#fault === null
   }
 
+  /** Why it has ended; null while it is open. */
+  get fault(): Fault | null {
+    return this.#fault
+  }
+
   get inFlight(): number {
     return this.#waiting.length - this.#waitingFrom
   }

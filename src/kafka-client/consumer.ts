@@ -53,7 +53,6 @@ export class GroupConsumer implements Consumer {
       log,
       settings,
       allowAutoTopicCreation: settings.allowAutoCreateTopics,
-      ...(options.secure === undefined ? {} : { secure: options.secure }),
     })
     this.#subscription = new Subscription(options.topics)
     this.#subscription.watchIn(this.#cluster)
@@ -135,7 +134,7 @@ export class GroupConsumer implements Consumer {
   }
 
   get trouble(): string | null {
-    return this.#cluster.brokers.trouble
+    return this.#cluster.trouble
   }
 
   async close(): Promise<void> {

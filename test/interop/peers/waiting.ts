@@ -1,14 +1,18 @@
 // For what a test can only look at from outside (files another process writes): looks until it is so.
 
 /** Resolves when `holds` gives true; rejects after `limitMs`, saying what was waited for. */
-export function waitFor(holds: () => boolean, what: string, limitMs = 30_000): Promise<void> {
+export function waitFor(
+  holds: () => boolean | Promise<boolean>,
+  what: string,
+  limitMs = 30_000,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = performance.now() + limitMs
-    const look = () => {
-      if (holds()) resolve()
+    const look = async () => {
+      if (await holds()) resolve()
       else if (performance.now() > end) reject(new Error(`not within ${limitMs} ms: ${what}`))
-      else setTimeout(look, 50)
+      else setTimeout(() => void look().catch(reject), 50)
     }
-    look()
+    look().catch(reject)
   })
 }

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, on, once } from 'node:events'
+import { describe, it } from 'node:test'
+import { hurriedSystem, metadataOf, ScriptedBroker } from '../../test/scripted-broker.ts'
+import { silentLogger, type Logger } from '../observe/log.ts'
+import type { Network } from '../system/network.ts'
+import { metadata } from '../wire/kafka/messages/metadata.ts'
+import { Brokers } from './brokers.ts'
+import type { Doors } from './connection.ts'
+import { connectionDefaults } from './settings.ts'
+
+const hurried = hurriedSystem(50)
+
+/** Lines as `LEVEL text`; emits `line` with each. */
+class Lines extends EventEmitter {
+  readonly all: string[] = []
+  readonly log: Logger = {
+    ...silentLogger,
+    info: text => this.#keep(`INFO ${text}`),
+    warn: text => this.#keep(`WARN ${text}`),
+  }
+
+  #keep(line: string): void {
+    this.all.push(line)
+    this.emit('line', line)
+  }
+
+  async line(pattern: RegExp): Promise<void> {
+    if (this.all.some(line => pattern.test(line))) return
+    for await (const [line] of on(this, 'line', { signal: AbortSignal.timeout(20_000) }))
+      if (pattern.test(line as string)) return
+  }
+}
+
+function brokersOn(system: Doors = hurried, requestTimeoutMs = connectionDefaults.requestTimeoutMs) {
+  const lines = new Lines()
+  const settings = { ...connectionDefaults, bootstrapServers: [], requestTimeoutMs }
+  const brokers = new Brokers(system, lines.log, settings)
+  return { brokers, lines, [Symbol.dispose]: () => brokers.close() }
+}
+
+describe('the log of a broker that goes', () => {
+  it('says when it went, once a minute that it is away, and when it is back, though nobody needs it', async () => {
+    await using broker = await new ScriptedBroker().start()
+    using made = brokersOn()
+    const { brokers, lines } = made
+    const connection = await brokers.connect(broker.address, 'fetch')
+    const closed = new Promise<void>(resolve => connection.onClosed(resolve))
+    brokers.list([broker.address])
+    await broker.stop()
+    await closed
+    await assert.rejects(brokers.connect(broker.address, 'fetch'))
+    await lines.line(/for 1\d\d s now/)
+    await broker.start(broker.port)
+    await lines.line(/can be used again/)
+    const at = broker.bootstrap.replaceAll('.', '\\.')
+    assert.equal(lines.all.length, 4, lines.all.join('\n'))
+    const expected = [
+      `^WARN Kafka broker ${at} cannot be used: .*ECONNREFUSED.* It is tried again until it can\\.$`,
+      `^WARN Kafka broker ${at} cannot be used for [67]\\d s now: `,
+      `^WARN Kafka broker ${at} cannot be used for 1[234]\\d s now: `,
+      `^INFO Kafka broker ${at} can be used again, after 1[2345]\\d(\\.\\d)? s$`,
+    ]
+    for (const [index, pattern] of expected.entries()) assert.match(lines.all[index]!, new RegExp(pattern))
+    assert.equal(brokers.trouble, null)
+  })
+
+  it('says that it is back when its process goes on that stood still', async () => {
+    await using broker = await new ScriptedBroker().start()
+    broker.on(metadata, metadataOf([], {}))
+    using made = brokersOn(hurried, 3_000)
+    const { brokers, lines } = made
+    brokers.list([broker.address])
+    // Open all the time, and idle.
+    await brokers.connect(broker.address, 'metadata')
+    broker.isSilent = true
+    await assert.rejects(brokers.connect(broker.address, 'fetch'), { code: 'PEER_TIMEOUT' })
+    assert.notEqual(brokers.problemOf(broker.address), null)
+    broker.isSilent = false
+    await lines.line(/can be used again/)
+    assert.equal(brokers.problemOf(broker.address), null)
+  })
+
+  it('ends for an address that the cluster has not listed for ten minutes', async () => {
+    await using broker = await new ScriptedBroker().start()
+    const { address } = broker
+    await broker.stop()
+    using made = brokersOn(hurriedSystem(500))
+    const { brokers, lines } = made
+    brokers.list([])
+    await assert.rejects(brokers.connect(address, 'data'))
+    await lines.line(/is not part of the cluster any more/)
+    assert.equal(brokers.trouble, null)
+  })
+})
+
+describe('connecting', () => {
+  it('is tried seldom while it fails, however many wait for it', async () => {
+    let tries = 0
+    const failed = new EventEmitter()
+    const network: Network = {
+      ...hurried.network,
+      async connect(target) {
+        if (++tries === 12) failed.emit('enough')
+        return hurried.network.connect(target)
+      },
+    }
+    using made = brokersOn({ ...hurried, network })
+    const { brokers } = made
+    const begun = hurried.clock.monotonic()
+    const over = new AbortController()
+    const enough = once(failed, 'enough').then(() => over.abort())
+    await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        while (!over.signal.aborted)
+          await brokers.connect({ host: '127.0.0.1', port: 1 }, 'data').catch(() => {})
+      }),
+    )
+    await enough
+    // 50 ms, doubled up to 1 s, each less a fifth at most.
+    const ms = hurried.clock.monotonic() - begun
+    assert.ok(ms > 0.8 * (50 + 100 + 200 + 400 + 800 + 5 * 1000), `12 tries within ${ms} ms`)
+  })
+})

@@ -1,0 +1,176 @@
+// A broker of a test's own making: a real socket that speaks Kafka's protocol and answers what the test
+// says, or nothing. For what real brokers do too seldom, or not at the right moment.
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { Api, RequestOf, ResponseInputOf } from '../src/wire/kafka/api.ts'
+import { apiVersions } from '../src/wire/kafka/messages/api-versions.ts'
+import { metadata } from '../src/wire/kafka/messages/metadata.ts'
+import { realSystem } from '../src/system/system.ts'
+
+/** `silent`: no answer, ever. `close`: the connection is ended in place of an answer. */
+export type Answer<A> = ResponseInputOf<A> | 'silent' | 'close'
+
+interface Known {
+  readonly api: Api
+  readonly minVersion: number
+  readonly maxVersion: number
+  readonly answer: (body: never, version: number) => Answer<Api> | Promise<Answer<Api>>
+}
+
+export interface Asked {
+  readonly name: string
+  readonly version: number
+  readonly body: unknown
+}
+
+export class ScriptedBroker implements AsyncDisposable {
+  readonly #known = new Map<number, Known>()
+  readonly #sockets = new Set<Socket>()
+  #server: Server | null = null
+  port = 0
+  /** Every request, but for ApiVersions. */
+  readonly asked: Asked[] = []
+  /** Connections ever accepted. */
+  connections = 0
+  /** Takes connections and answers nothing on any of them. */
+  isSilent = false
+
+  async start(port = 0): Promise<this> {
+    this.#server = createServer(socket => this.#serve(socket))
+    this.#server.listen(port, '127.0.0.1')
+    await once(this.#server, 'listening')
+    this.port = (this.#server.address() as AddressInfo).port
+    return this
+  }
+
+  get address(): { host: string; port: number } {
+    return { host: '127.0.0.1', port: this.port }
+  }
+
+  get bootstrap(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
+  /** What it says to requests of an API, in the versions given; the last word counts. */
+  on<A extends Api>(
+    api: A,
+    answer: (body: RequestOf<A>, version: number) => Answer<A> | Promise<Answer<A>>,
+    [minVersion, maxVersion]: readonly [number, number] = [api.minVersion, api.maxVersion],
+  ): this {
+    this.#known.set(api.key, { api, minVersion, maxVersion, answer: answer as Known['answer'] })
+    return this
+  }
+
+  /** As a process that is killed: connections are reset, new ones refused. */
+  async stop(): Promise<void> {
+    const server = this.#server
+    this.#server = null
+    if (server === null) return
+    const closed = once(server, 'close')
+    server.close()
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+    await closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  #serve(socket: Socket): void {
+    this.connections++
+    this.#sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => this.#sockets.delete(socket))
+    let rest = Buffer.alloc(0)
+    // One after another, as brokers do.
+    let before: Promise<void> = Promise.resolve()
+    socket.on('data', chunk => {
+      rest = Buffer.concat([rest, chunk])
+      while (rest.length >= 4 && rest.length >= 4 + rest.readInt32BE(0)) {
+        const request = rest.subarray(4, 4 + rest.readInt32BE(0))
+        rest = rest.subarray(4 + request.length)
+        before = before.then(() => this.#answer(socket, request)).catch(() => void socket.destroy())
+      }
+    })
+  }
+
+  async #answer(socket: Socket, request: Buffer): Promise<void> {
+    const [key, version, correlationId] = [
+      request.readInt16BE(0),
+      request.readInt16BE(2),
+      request.readInt32BE(4),
+    ]
+    if (this.isSilent) return
+    if (key === apiVersions.key) {
+      const apiKeys = [
+        { apiKey: apiVersions.key, minVersion: 0, maxVersion: 3 },
+        ...[...this.#known.values()].map(({ api, minVersion, maxVersion }) => ({
+          apiKey: api.key,
+          minVersion,
+          maxVersion,
+        })),
+      ]
+      socket.write(apiVersions.encodeResponse({ version, correlationId, body: { errorCode: 0, apiKeys } }))
+      return
+    }
+    const known = this.#known.get(key)
+    if (known === undefined) return void socket.destroy()
+    const { body } = known.api.decodeRequest(version, request)
+    this.asked.push({ name: known.api.name, version, body })
+    const answer = await known.answer(body as never, version)
+    if (answer === 'close') socket.destroy()
+    else if (answer !== 'silent' && socket.writable)
+      socket.write(known.api.encodeResponse({ version, correlationId, body: answer }))
+  }
+}
+
+export interface TopicScript {
+  readonly errorCode?: number
+  readonly id?: string
+  /** Leaders by partition; with an epoch as [leader, epoch]. */
+  readonly leaders: readonly (number | readonly [leader: number, epoch: number])[]
+}
+
+/** Has brokers, numbered from 0 on, tell of each other and of topics. Unknown topics are said to be unknown. */
+export function metadataOf(
+  brokers: readonly { host: string; port: number }[],
+  topics: Readonly<Record<string, TopicScript>>,
+) {
+  return ({ topics: asked }: RequestOf<typeof metadata>): ResponseInputOf<typeof metadata> => ({
+    brokers: brokers.map(({ host, port }, nodeId) => ({ nodeId, host, port })),
+    controllerId: 0,
+    topics: (asked?.map(({ name }) => name!) ?? Object.keys(topics)).map(name => {
+      const topic = topics[name]
+      return {
+        errorCode: topic === undefined ? 3 : (topic.errorCode ?? 0),
+        name,
+        ...(topic?.id === undefined ? {} : { topicId: topic.id }),
+        partitions: (topic?.leaders ?? []).map((given, partitionIndex) => {
+          const [leaderId, leaderEpoch] = typeof given === 'number' ? [given, 0] : given
+          return {
+            errorCode: leaderId === -1 ? 5 : 0,
+            partitionIndex,
+            leaderId,
+            leaderEpoch,
+            replicaNodes: [],
+            isrNodes: [],
+          }
+        }),
+      }
+    }),
+  })
+}
+
+/** The real system, its clock so many times faster: what takes a minute is seen in a second or two. */
+export function hurriedSystem(times: number): typeof realSystem {
+  const { clock } = realSystem
+  return {
+    ...realSystem,
+    clock: {
+      ...clock,
+      monotonic: () => clock.monotonic() * times,
+      after: (delayMs, run, options) => clock.after(delayMs / times, run, options),
+      sleep: (delayMs, signal) => clock.sleep(delayMs / times, signal),
+    },
+  }
+}
