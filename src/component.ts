@@ -212,6 +212,8 @@ export type Flow =
 /** Places outside the options that defaults depend on. */
 export interface Surroundings {
   readonly home: string
+  /** -D properties; a check may have to know what stands there. */
+  readonly systemProperties?: ReadonlyMap<string, string>
 }
 
 interface Declaration<F extends Fields> {
@@ -231,7 +233,7 @@ interface Declaration<F extends Fields> {
   /** Keys Flume knows that have no effect here, each with the reason. */
   readonly withoutEffect?: Readonly<Record<string, string>>
   /** Rules over several options. */
-  readonly check?: (options: OptionsOf<F>, say: Say) => void
+  readonly check?: (options: OptionsOf<F>, say: Say, surroundings?: Surroundings) => void
   /** Rules about the names around it: the channels of a selector's source, the sinks of a processor's group. */
   readonly checkNames?: (options: OptionsOf<F>, names: readonly string[], say: Say) => void
   readonly flow?: (options: OptionsOf<F>) => readonly Flow[]

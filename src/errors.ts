@@ -36,6 +36,10 @@ const table = {
   PEER_REFUSED: { retry: 'after-backoff', remedy: 'See the log of the peer for its reason.' },
   PROTOCOL: { retry: 'after-backoff', remedy: 'Check that the peer speaks this protocol on this port.' },
   TLS: { retry: 'after-backoff', remedy: 'Check certificates, host names and protocol versions.' },
+  AUTHENTICATION: {
+    retry: 'after-backoff',
+    remedy: 'Correct user, password and mechanism, here or at the peer; it is tried again.',
+  },
   ADDRESS_IN_USE: { retry: 'after-backoff', remedy: 'End the program on this port or choose another port.' },
   ADDRESS: { retry: 'after-backoff', remedy: 'Choose an address of this machine.' },
   BATCH_REFUSED: { retry: 'at-once', remedy: 'It is sent again in smaller batches.' },

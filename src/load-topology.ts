@@ -43,7 +43,7 @@ export async function loadTopology(
   if (read.config === undefined) return { problems: inOrder(read.problems) }
   const built = await buildTopology(read.config, {
     catalogue: [...components, ...catalogue],
-    surroundings: { home },
+    surroundings: { home, systemProperties },
   })
   const problems = [...read.problems, ...built.problems]
   if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
@@ -55,13 +55,19 @@ export async function loadTopology(
 const hasErrors = (problems: readonly Problem[]) => problems.some(one => one.severity === 'error')
 
 /** The other agents of the same files, as far as they can be read: events may pass through them. */
-async function neighbours(settings: readonly Setting[], { agent, home }: LoadOptions): Promise<FlowAgent[]> {
+async function neighbours(
+  settings: readonly Setting[],
+  { agent, home, systemProperties }: LoadOptions,
+): Promise<FlowAgent[]> {
   const found: FlowAgent[] = []
   for (const name of agentNames(settings)) {
     if (name === agent) continue
     const { config, problems } = readAgent(settings, name, '')
     if (config === undefined || hasErrors(problems)) continue
-    const { topology } = await buildTopology(config, { catalogue, surroundings: { home } })
+    const { topology } = await buildTopology(config, {
+      catalogue,
+      surroundings: { home, systemProperties },
+    })
     if (topology !== undefined) found.push(flowAgentOf(topology))
   }
   return found

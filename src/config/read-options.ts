@@ -94,7 +94,8 @@ export function readOptions(
   ]
   for (const [key, setting] of given)
     if (!seen.has(key)) complainOfKey({ definition, known, surroundings, options, problems }, key, setting)
-  if (!problems.some(one => one.severity === 'error')) definition.check?.(options as never, both)
+  if (!problems.some(one => one.severity === 'error'))
+    definition.check?.(options as never, both, surroundings)
   return problems.some(one => one.severity === 'error') ? { problems } : { options, problems }
 }
 

@@ -29,6 +29,8 @@ interface Outage {
   problem: string
 }
 
+/** A login that was refused is not tried as often: some count such tries and lock the user out. */
+const refusedBackoffMaxMs = 10_000
 /** How often an address that failed is tried where nobody else does. */
 const probeMs = 5_000
 const probeBody = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' }
@@ -170,7 +172,9 @@ export class Brokers {
     outage.failures++
     outage.problem = reason
     const { reconnectBackoffMs, reconnectBackoffMaxMs } = this.#settings
-    const restMs = backoffMs(outage.failures, reconnectBackoffMs, reconnectBackoffMaxMs, this.#system.random)
+    const isRefused = error instanceof Fault && error.code === 'AUTHENTICATION'
+    const maxMs = isRefused ? Math.max(refusedBackoffMaxMs, reconnectBackoffMaxMs) : reconnectBackoffMaxMs
+    const restMs = backoffMs(outage.failures, reconnectBackoffMs, maxMs, this.#system.random)
     outage.restsUntil = this.#system.clock.monotonic() + restMs
   }
 

@@ -5,17 +5,26 @@
 //
 // When the connection is opened the broker is asked which versions of each API it speaks. Brokers before
 // 2.4 do not know the version asked with; they answer that in version 0 and are asked again.
-import type { Duplex } from 'node:stream'
-import { Fault, messageOf } from '../errors.ts'
+//
+// Where there is SASL the login follows. A broker may bound how long it counts (KIP-368): before that
+// time is over the login is repeated on the standing connection. What is sent meanwhile is held back and goes out behind it,
+// in its order; what was sent before is answered before.
+import { Fault, messageOf, type FaultCode } from '../errors.ts'
 import type { System } from '../system/system.ts'
 import type { Timer } from '../system/clock.ts'
 import type { ClientApi } from '../wire/kafka/api.ts'
 import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
+import { saslHandshake } from '../wire/kafka/messages/sasl-handshake.ts'
 import { apiCeilings } from './api-ceilings.ts'
+import { authenticate, type SaslChannel } from './sasl.ts'
+import type { Secured, Security } from './security.ts'
 
-/** The doors a client needs. */
-export type Doors = Pick<System, 'clock' | 'network' | 'random'>
+/** The doors a client needs; the disk and Java's system properties only for stores and login files. */
+export type Doors = Pick<System, 'clock' | 'network' | 'random'> & {
+  readonly disk?: System['disk']
+  readonly systemProperties?: ReadonlyMap<string, string>
+}
 
 export interface ConnectionTarget {
   readonly host: string
@@ -25,21 +34,36 @@ export interface ConnectionTarget {
   readonly requestTimeoutMs: number
   readonly maxResponseBytes: number
   readonly signal?: AbortSignal
-  /** Lays TLS over the stream and speaks SASL, before the first request; the bare stream where absent. */
-  readonly secure?: (stream: Duplex, where: string) => Promise<Duplex>
+  /** TLS and SASL; neither where absent. */
+  readonly security?: Security
 }
 
 /** What is sent, whatever its types; the types are those of `request`. */
 type AnyApi = ClientApi<unknown, unknown>
 
 interface Waiting {
-  readonly api: AnyApi
+  /** Null: a bare answer, which is given as it is. */
+  readonly api: AnyApi | null
   readonly version: number
   readonly correlationId: number
   readonly timer: Timer
+  /** Beyond the usual time-out. */
+  readonly extraTimeMs: number
   readonly resolve: (body: unknown) => void
   readonly reject: (fault: Fault) => void
 }
+
+/** Something to write; `waiting` where there will be an answer. */
+interface Outgoing {
+  readonly bytes: Buffer
+  readonly waiting: Waiting | null
+}
+
+/** The login is repeated when this part of its time is over, and a random bit more. */
+const sessionPart = 0.8
+const sessionJitter = 0.05
+/** A broker takes no two logins of a connection within a second. */
+const leastBetweenMs = 1_050
 
 /** Bytes up to which room for an answer is made at once, before its bytes are there. */
 const eagerBytes = 4_194_304
@@ -51,7 +75,7 @@ export class BrokerConnection {
   usedAt: number
   readonly #system: Doors
   readonly #target: ConnectionTarget
-  readonly #stream: Duplex
+  readonly #stream: Secured['stream']
   readonly #versions = new Map<number, { min: number; max: number }>()
   #waiting: Waiting[] = []
   #waitingFrom = 0
@@ -65,23 +89,49 @@ export class BrokerConnection {
   #frame: Buffer | null = null
   #chunks: Buffer[] = []
   readonly #closed: (() => void)[] = []
+  /** When the login is repeated, monotonic ms. */
+  #loginDueAt = Infinity
+  #loggedInAt = -Infinity
+  /** What waits for the login under way; null while there is none. */
+  #held: Outgoing[] | null = null
+  #login: Promise<void> = Promise.resolve()
+  /** Requests sent, and whether one was answered, after the connection was opened. */
+  #sent = 0
+  #isServed = false
 
-  private constructor(system: Doors, target: ConnectionTarget, stream: Duplex) {
+  private constructor(system: Doors, target: ConnectionTarget, { stream, explain }: Secured) {
     this.where = `${target.host}:${target.port}`
     this.#system = system
     this.#target = target
     this.#stream = stream
     this.usedAt = system.clock.monotonic()
     stream.on('data', (chunk: Buffer) => this.#read(chunk))
-    stream.on('error', error =>
-      this.fail('PEER_CLOSED', `the connection to ${this.where} broke: ${error.message}`, error),
-    )
+    stream.on('error', error => {
+      const tlsText = explain(error)
+      if (tlsText !== null) this.fail('TLS', tlsText, error)
+      else this.fail('PEER_CLOSED', `the connection to ${this.where} broke: ${error.message}`, error)
+    })
     stream.on('close', () => this.#ended())
     stream.on('end', () => this.#ended())
   }
 
-  /** Connects and asks for the versions. Rejects with PEER_UNREACHABLE, PEER_TIMEOUT, PEER_CLOSED, PROTOCOL or STOPPED. */
+  /**
+   * Connects, asks for the versions and logs in. Rejects with PEER_UNREACHABLE, PEER_TIMEOUT, PEER_CLOSED,
+   * PROTOCOL, TLS, AUTHENTICATION or STOPPED.
+   */
   static async open(system: Doors, target: ConnectionTarget): Promise<BrokerConnection> {
+    const connection = await BrokerConnection.#openBare(system, target)
+    try {
+      if (target.security?.usesSasl === true) await connection.#logIn()
+      else if (target.security?.isSuspect(connection.where) === true) await connection.#findReason()
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+    return connection
+  }
+
+  static async #openBare(system: Doors, target: ConnectionTarget): Promise<BrokerConnection> {
     const first = await BrokerConnection.#connect(system, target)
     try {
       await first.#negotiate(3)
@@ -101,7 +151,7 @@ export class BrokerConnection {
       if (!(error instanceof Fault) || error.code !== 'PEER_CLOSED') throw error
       throw new Fault(
         'PROTOCOL',
-        `${second.where} closes the connection on Kafka's first request: it is not a Kafka broker of 0.10 or later, or its port expects TLS or SASL (security.protocol)`,
+        `${second.where} closes the connection on Kafka's first request: it is not a Kafka broker of 0.10 or later, ${target.security?.usesTls === true ? 'or it wants a certificate of the client (ssl.keystore.location)' : 'or its port expects TLS (security.protocol)'}`,
         { cause: error },
       )
     }
@@ -112,11 +162,65 @@ export class BrokerConnection {
     const connection = await system.network.connect(
       signal === undefined ? { host, port, timeoutMs } : { host, port, timeoutMs, signal },
     )
-    const stream =
-      target.secure === undefined
-        ? connection.stream
-        : await target.secure(connection.stream, `${host}:${port}`)
-    return new BrokerConnection(system, target, stream)
+    const secured =
+      target.security === undefined
+        ? { stream: connection.stream, explain: () => null }
+        : await target.security.secure(
+            connection.stream,
+            { host, port },
+            signal === undefined ? { timeoutMs } : { timeoutMs, signal },
+          )
+    return new BrokerConnection(system, target, secured)
+  }
+
+  /** Says who we are, and when that has to be said again. */
+  async #logIn(): Promise<void> {
+    const { clock, random } = this.#system
+    // Not only the first login: a broker counts the second between any two of a connection.
+    const restMs = this.#loggedInAt + leastBetweenMs - clock.monotonic()
+    if (restMs > 0) await clock.sleep(restMs, this.#target.signal)
+    // Long requests may be in front, such as a join that waits for the group.
+    const extraTimeMs = Math.max(0, ...this.#waiting.slice(this.#waitingFrom).map(one => one.extraTimeMs))
+    const identity = await this.#target.security!.identify()
+    const beganAt = clock.monotonic()
+    const channel: SaslChannel = {
+      where: this.where,
+      versionOf: api => this.versionOf(api),
+      exchange: (api, body) =>
+        this.#exchange(api, this.versionOf(api), body, { extraTimeMs, isUrgent: true }),
+      exchangeBare: (bytes, what) => this.#exchangeBare(bytes, what),
+    }
+    const lifetimeMs = await authenticate(channel, identity)
+    this.#loggedInAt = beganAt
+    const part = sessionPart + sessionJitter * random.next()
+    this.#loginDueAt = lifetimeMs > 0 ? clock.monotonic() + lifetimeMs * part : Infinity
+  }
+
+  async #logInAgain(): Promise<void> {
+    try {
+      await this.#logIn()
+    } catch (error) {
+      return this.fail(error instanceof Fault ? error.code : 'AUTHENTICATION', messageOf(error), error)
+    }
+    const held = this.#held ?? []
+    this.#held = null
+    for (const one of held) this.#write(one)
+  }
+
+  /**
+   * A connection to this address was closed at its first request. Listeners that want a login do that: they
+   * can be told by what they answer to the name of a mechanism that does not exist.
+   */
+  async #findReason(): Promise<void> {
+    const version = this.versionOf(saslHandshake)
+    if (version === -1) return
+    const { errorCode, mechanisms } = await this.#exchange(saslHandshake, version, { mechanism: 'NONE' })
+    if (errorCode !== errorCodes.UNSUPPORTED_SASL_MECHANISM) return
+    const { protocol } = this.#target.security!
+    throw new Fault(
+      'AUTHENTICATION',
+      `${this.where} wants a login (it offers ${mechanisms.join(', ')}), and security.protocol is ${protocol}: write ${protocol === 'SSL' ? 'SASL_SSL' : 'SASL_PLAINTEXT'}, sasl.mechanism and sasl.jaas.config`,
+    )
   }
 
   async #negotiate(version: 0 | 3): Promise<void> {
@@ -170,7 +274,8 @@ export class BrokerConnection {
           `the broker at ${this.where} speaks no version of ${api.name} that is known here`,
         ),
       )
-    return this.#exchange(api, version, body, extraTimeMs)
+    this.#sent++
+    return this.#exchange(api, version, body, { extraTimeMs, isUrgent: false })
   }
 
   /** Sends a request that has no answer (Produce with acks=0). */
@@ -179,13 +284,17 @@ export class BrokerConnection {
     const { clientId } = this.#target
     this.usedAt = this.#system.clock.monotonic()
     const correlationId = this.#nextCorrelationId++
-    this.#stream.write(api.encodeRequest({ version: this.versionOf(api), correlationId, clientId, body }))
+    this.#submit({
+      bytes: api.encodeRequest({ version: this.versionOf(api), correlationId, clientId, body }),
+      waiting: null,
+    })
   }
 
   /** Resolves once everything written has left for the operating system. */
-  drained(): Promise<void> {
-    if (this.#fault !== null) return Promise.reject(this.#fault)
-    if (!this.#stream.writableNeedDrain) return Promise.resolve()
+  async drained(): Promise<void> {
+    if (this.#held !== null) await this.#login
+    if (this.#fault !== null) throw this.#fault
+    if (!this.#stream.writableNeedDrain) return
     return new Promise((resolve, reject) => {
       this.#stream.once('drain', resolve)
       this.onClosed(() => reject(this.#fault!))
@@ -196,16 +305,16 @@ export class BrokerConnection {
     this.fail('STOPPED', `the connection to ${this.where} was closed here`)
   }
 
-  fail(
-    code: 'PEER_CLOSED' | 'PEER_TIMEOUT' | 'PROTOCOL' | 'STOPPED',
-    message: string,
-    cause?: unknown,
-  ): void {
+  fail(code: FaultCode, message: string, cause?: unknown): void {
     if (this.#fault !== null) return
+    if (code === 'PEER_CLOSED' && this.#sent > 0 && !this.#isServed)
+      this.#target.security?.suspect(this.where, true)
     const fault = new Fault(code, message, { cause })
     this.#fault = fault
     this.#stream.destroy()
     const pending = this.#waiting.slice(this.#waitingFrom)
+    for (const { waiting } of this.#held ?? []) if (waiting !== null) pending.push(waiting)
+    this.#held = null
     this.#waiting = []
     this.#waitingFrom = 0
     this.#frame = null
@@ -217,7 +326,15 @@ export class BrokerConnection {
     for (const run of this.#closed.splice(0)) run()
   }
 
-  #exchange<Q, S>(api: ClientApi<Q, S>, version: number, body: Q, extraTimeMs = 0): Promise<S> {
+  #exchange<Q, S>(
+    api: ClientApi<Q, S>,
+    version: number,
+    body: Q,
+    { extraTimeMs, isUrgent }: { extraTimeMs: number; isUrgent: boolean } = {
+      extraTimeMs: 0,
+      isUrgent: true,
+    },
+  ): Promise<S> {
     return new Promise((resolve, reject) => {
       if (this.#fault !== null) return reject(this.#fault)
       const { clientId, requestTimeoutMs } = this.#target
@@ -230,17 +347,53 @@ export class BrokerConnection {
         () => this.fail('PEER_TIMEOUT', `${this.where} did not answer ${api.name} within ${timeoutMs} ms`),
         { background: true },
       )
-      this.#waiting.push({
+      const waiting = {
         api: api as unknown as AnyApi,
         version,
         correlationId,
         timer,
+        extraTimeMs,
         resolve: resolve as (body: unknown) => void,
         reject,
-      })
+      }
       this.usedAt = this.#system.clock.monotonic()
-      this.#stream.write(bytes)
+      if (isUrgent) this.#write({ bytes, waiting })
+      else this.#submit({ bytes, waiting })
     })
+  }
+
+  #exchangeBare(token: Buffer, what: string): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      if (this.#fault !== null) return reject(this.#fault)
+      const { requestTimeoutMs: timeoutMs } = this.#target
+      const timer = this.#system.clock.after(
+        timeoutMs,
+        () => this.fail('PEER_TIMEOUT', `${this.where} did not answer ${what} within ${timeoutMs} ms`),
+        { background: true },
+      )
+      const size = Buffer.alloc(4)
+      size.writeInt32BE(token.length)
+      const waiting = { api: null, version: 0, correlationId: 0, timer, extraTimeMs: 0, reject }
+      this.#write({
+        bytes: Buffer.concat([size, token]),
+        waiting: { ...waiting, resolve: body => resolve(body as Buffer) },
+      })
+    })
+  }
+
+  /** Writes, or holds back until the login that is under way or due is over. */
+  #submit(outgoing: Outgoing): void {
+    if (this.#held === null && this.#system.clock.monotonic() >= this.#loginDueAt) {
+      this.#held = []
+      this.#login = this.#logInAgain()
+    }
+    if (this.#held === null) this.#write(outgoing)
+    else this.#held.push(outgoing)
+  }
+
+  #write({ bytes, waiting }: Outgoing): void {
+    if (waiting !== null) this.#waiting.push(waiting)
+    this.#stream.write(bytes)
   }
 
   #ended(): void {
@@ -275,9 +428,12 @@ export class BrokerConnection {
   }
 
   #begin(size: number): void {
-    if (size < 4 || size > this.#target.maxResponseBytes) return this.#refuseSize(size)
+    const isBare = this.#waiting[this.#waitingFrom]?.api === null
+    if (size < (isBare ? 0 : 4) || size > this.#target.maxResponseBytes) return this.#refuseSize(size)
     this.#size = size
     this.#have = 0
+    // Nothing follows that would end it.
+    if (size === 0) this.#finish(Buffer.alloc(0))
   }
 
   #refuseSize(size: number): void {
@@ -304,12 +460,17 @@ export class BrokerConnection {
       this.#waitingFrom = 0
     }
     waiting.timer.cancel()
+    if (waiting.api === null) return waiting.resolve(Buffer.from(frame))
     if (frame.readInt32BE(0) !== waiting.correlationId) {
       const text = `${this.where} answered request ${frame.readInt32BE(0)} where ${waiting.correlationId} (${waiting.api.name}) was next${this.#answered ? '' : ': it may not be a Kafka broker'}`
       waiting.reject(new Fault('PROTOCOL', text))
       return this.fail('PROTOCOL', text)
     }
     this.#answered = true
+    if (this.#sent > 0 && !this.#isServed) {
+      this.#isServed = true
+      this.#target.security?.suspect(this.where, false)
+    }
     let body: unknown
     try {
       body = waiting.api.decodeResponse(waiting.version, frame).body

@@ -1,9 +1,8 @@
 // What the client promises its users: the terms of records and positions, and the interfaces of consumer,
 // producer and admin. The factories are in kafka-client.ts.
 import type { Logger } from '../observe/log.ts'
-import type { System } from '../system/system.ts'
 import type { RecordHeader } from '../wire/kafka/record.ts'
-import type { ConnectionTarget } from './connection.ts'
+import type { Doors } from './connection.ts'
 import type { ConsumerSettings, ProducerSettings } from './settings.ts'
 
 export interface ConsumedRecord {
@@ -33,11 +32,10 @@ export interface ConsumerOptions {
   readonly settings: ConsumerSettings
   /** Names, or a pattern that topics must match as a whole. */
   readonly topics: readonly string[] | RegExp
-  readonly system: Pick<System, 'clock' | 'network' | 'random'>
+  readonly system: Doors
   readonly log: Logger
   /** Where to begin, by `topic-partition`, where the group has no position in Kafka; before auto.offset.reset. */
   readonly initialPositions?: ReadonlyMap<string, number>
-  readonly secure?: ConnectionTarget['secure']
   /** Partitions are about to go: what is durable may still be committed before this resolves. */
   readonly onRevoked?: (partitions: readonly TopicPartition[]) => Promise<void>
   readonly onAssigned?: (partitions: readonly TopicPartition[]) => void
@@ -79,9 +77,8 @@ export interface ProducerRecord {
 
 export interface ProducerOptions {
   readonly settings: ProducerSettings
-  readonly system: Pick<System, 'clock' | 'network' | 'random'>
+  readonly system: Doors
   readonly log: Logger
-  readonly secure?: ConnectionTarget['secure']
   /** Called once when a broker's message format cannot carry record headers. */
   readonly onHeadersDropped?: () => void
 }
@@ -93,6 +90,8 @@ export interface Producer {
    * may have been written. That holds for calls of the same turn of the event loop, too. Rejects with UNDELIVERABLE (this record never can be), KAFKA, or STOPPED.
    */
   send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
+  /** Why nothing can be written at the moment (brokers away); null while all is well, or nobody has tried. */
+  readonly trouble: string | null
   close(): Promise<void>
 }
 

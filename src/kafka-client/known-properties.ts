@@ -1,6 +1,7 @@
 // The properties of the Java clients (2.7 to 3.9) by name, and what becomes of each: a setting, or the
 // reason why it has no effect here. Defaults are the Java clients'; where ours differ settings.ts says so.
 import { compressions } from '../wire/kafka/compression.ts'
+import type { SecurityKind } from './security-properties.ts'
 
 /** How the value is read, and which setting it becomes. */
 export type Rule =
@@ -17,8 +18,10 @@ export type Rule =
   | { readonly noEffect: string }
   /** Only this value is possible; any other is an error. */
   | { readonly only: readonly string[]; readonly why: string }
-  /** Security that is not there yet: an error, since leaving it out would be worse. */
+  /** Not possible here: an error, since leaving it out would be worse. */
   | { readonly refused: string }
+  /** Read together by security-properties.ts. */
+  | { readonly security: SecurityKind | 'protocol' }
 
 export type Rules = Readonly<Record<string, Rule>>
 
@@ -33,8 +36,6 @@ const names = (text: string, rule: Rule): Rules =>
   Object.fromEntries(text.split(/\s+/).map(name => [name, rule]))
 const maxInt = 2_147_483_647
 
-const secured = noEffect('it only matters with security.protocol SSL, SASL_SSL or SASL_PLAINTEXT')
-
 const shared: Rules = {
   'bootstrap.servers': { to: 'bootstrapServers', kind: 'servers' },
   'client.id': { to: 'clientId', kind: 'text' },
@@ -46,10 +47,7 @@ const shared: Rules = {
   'retry.backoff.max.ms': int('retryBackoffMaxMs'),
   'metadata.max.age.ms': int('metadataMaxAgeMs', 1),
   'connections.max.idle.ms': { to: 'connectionsMaxIdleMs', kind: 'int', min: 0, minusOne: Infinity },
-  'security.protocol': {
-    only: ['PLAINTEXT'],
-    why: 'this client speaks PLAINTEXT only as yet: use a PLAINTEXT listener of the brokers',
-  },
+  'security.protocol': { security: 'protocol' },
   ...names(
     'key.serializer value.serializer key.deserializer value.deserializer',
     noEffect('keys and values are bytes here'),
@@ -66,22 +64,54 @@ const shared: Rules = {
   'metadata.recovery.rebootstrap.trigger.ms': noEffect('the bootstrap servers are always tried as well'),
   'security.providers': noEffect('it names Java classes'),
   ...names(
-    `sasl.jaas.config sasl.mechanism sasl.client.callback.handler.class sasl.login.callback.handler.class
-     sasl.login.class sasl.kerberos.service.name sasl.kerberos.kinit.cmd sasl.kerberos.min.time.before.relogin
-     sasl.kerberos.ticket.renew.jitter sasl.kerberos.ticket.renew.window.factor sasl.login.refresh.buffer.seconds
-     sasl.login.refresh.min.period.seconds sasl.login.refresh.window.factor sasl.login.refresh.window.jitter
-     sasl.login.connect.timeout.ms sasl.login.read.timeout.ms sasl.login.retry.backoff.ms
-     sasl.login.retry.backoff.max.ms sasl.oauthbearer.token.endpoint.url sasl.oauthbearer.jwks.endpoint.url
-     sasl.oauthbearer.jwks.endpoint.refresh.ms sasl.oauthbearer.jwks.endpoint.retry.backoff.ms
-     sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms sasl.oauthbearer.scope.claim.name
-     sasl.oauthbearer.sub.claim.name sasl.oauthbearer.expected.audience sasl.oauthbearer.expected.issuer
-     sasl.oauthbearer.clock.skew.seconds sasl.oauthbearer.header.urlencode ssl.protocol ssl.provider
-     ssl.cipher.suites ssl.enabled.protocols ssl.engine.factory.class ssl.endpoint.identification.algorithm
-     ssl.key.password ssl.keystore.certificate.chain ssl.keystore.key ssl.keystore.location
-     ssl.keystore.password ssl.keystore.type ssl.keymanager.algorithm ssl.secure.random.implementation
-     ssl.trustmanager.algorithm ssl.truststore.certificates ssl.truststore.location ssl.truststore.password
-     ssl.truststore.type ssl.disableTLSHostnameVerification`,
-    secured,
+    `sasl.jaas.config sasl.mechanism sasl.oauthbearer.token.endpoint.url sasl.oauthbearer.scope
+     sasl.oauthbearer.client.credentials.client.id sasl.oauthbearer.client.credentials.client.secret
+     sasl.oauthbearer.header.urlencode sasl.login.connect.timeout.ms sasl.login.read.timeout.ms`,
+    { security: 'sasl' },
+  ),
+  ...names(
+    `ssl.protocol ssl.cipher.suites ssl.enabled.protocols ssl.endpoint.identification.algorithm
+     ssl.disableTLSHostnameVerification ssl.key.password ssl.keystore.certificate.chain ssl.keystore.key
+     ssl.keystore.location ssl.keystore.password ssl.keystore.type ssl.truststore.certificates
+     ssl.truststore.location ssl.truststore.password ssl.truststore.type`,
+    { security: 'ssl' },
+  ),
+  ...names(
+    `sasl.client.callback.handler.class sasl.login.callback.handler.class sasl.login.class
+     sasl.oauthbearer.jwt.retriever.class sasl.oauthbearer.jwt.validator.class ssl.provider
+     ssl.engine.factory.class ssl.keymanager.algorithm ssl.trustmanager.algorithm
+     ssl.secure.random.implementation`,
+    noEffect('it names a part of Java; sasl.mechanism and sasl.jaas.config say how to log in'),
+  ),
+  ...names(
+    `sasl.kerberos.service.name sasl.kerberos.kinit.cmd sasl.kerberos.min.time.before.relogin
+     sasl.kerberos.ticket.renew.jitter sasl.kerberos.ticket.renew.window.factor`,
+    noEffect('GSSAPI (Kerberos) is not spoken'),
+  ),
+  ...names(
+    `sasl.login.refresh.buffer.seconds sasl.login.refresh.min.period.seconds
+     sasl.login.refresh.window.factor sasl.login.refresh.window.jitter`,
+    noEffect('a new token is asked for when a fifth of the life of the old one is left'),
+  ),
+  ...names(
+    'sasl.login.retry.backoff.ms sasl.login.retry.backoff.max.ms',
+    noEffect('reconnect.backoff.ms and reconnect.backoff.max.ms count for it'),
+  ),
+  ...names(
+    `sasl.oauthbearer.jwks.endpoint.url sasl.oauthbearer.jwks.endpoint.refresh.ms
+     sasl.oauthbearer.jwks.endpoint.retry.backoff.ms sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms
+     sasl.oauthbearer.scope.claim.name sasl.oauthbearer.sub.claim.name sasl.oauthbearer.expected.audience
+     sasl.oauthbearer.expected.issuer sasl.oauthbearer.clock.skew.seconds`,
+    noEffect('tokens are checked by the broker'),
+  ),
+  ...names(
+    `sasl.oauthbearer.assertion.algorithm sasl.oauthbearer.assertion.claim.aud
+     sasl.oauthbearer.assertion.claim.exp.seconds sasl.oauthbearer.assertion.claim.iss
+     sasl.oauthbearer.assertion.claim.jti.include sasl.oauthbearer.assertion.claim.nbf.seconds
+     sasl.oauthbearer.assertion.claim.sub sasl.oauthbearer.assertion.file
+     sasl.oauthbearer.assertion.private.key.file sasl.oauthbearer.assertion.private.key.passphrase
+     sasl.oauthbearer.assertion.template.file`,
+    noEffect('tokens are asked for with clientId and clientSecret, not with an assertion'),
   ),
 }
 

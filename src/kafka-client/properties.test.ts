@@ -60,17 +60,6 @@ describe('consumer properties', () => {
     const { problems } = consumer({ 'session.timeout.ms': '2000' })
     assert.match(problems[0]!.problem, /heartbeat\.interval\.ms \(3000\) must be lower/)
   })
-
-  it('for security that is not there are refused, and no secret is repeated', () => {
-    const { settings, problems } = consumer({
-      'security.protocol': 'SASL_SSL',
-      'sasl.jaas.config': 'org.x.PlainLoginModule required password="hush-hush";',
-      'ssl.keystore.password': 'hush-hush',
-    })
-    assert.equal(settings, undefined)
-    assert.equal(problems.find(one => one.severity === 'error')!.key, 'security.protocol')
-    assert.ok(!JSON.stringify(problems).includes('hush-hush'))
-  })
 })
 
 describe('producer properties', () => {

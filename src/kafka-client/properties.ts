@@ -2,6 +2,7 @@
 // read into our settings. Every problem is a value; no value of a secret property is ever repeated.
 import { parseAddress } from './brokers.ts'
 import { consumerRules, producerRules, type Rule, type Rules } from './known-properties.ts'
+import { readSecurity, type SecurityKind } from './security-properties.ts'
 import {
   consumerDefaults,
   producerDefaults,
@@ -25,6 +26,7 @@ export interface Read<S> {
 }
 
 type Values = Record<string, unknown>
+type PlainRule = Exclude<Rule, { readonly security: unknown }>
 type Say = (severity: PropertyProblem['severity'], problem: string, fix: string) => void
 
 const assignorNames: Readonly<Record<string, AssignorName>> = {
@@ -36,9 +38,18 @@ const assignorNames: Readonly<Record<string, AssignorName>> = {
   sticky: 'sticky',
 }
 
+/** Places outside the properties where settings may stand. */
+export interface Places {
+  /** -D, such as javax.net.ssl.trustStore. */
+  readonly systemProperties?: ReadonlyMap<string, string>
+}
+
 /** Keys are those of the Java consumer, such as "auto.offset.reset". */
-export function readConsumerProperties(properties: Readonly<Record<string, string>>): Read<ConsumerSettings> {
-  const { values, problems } = readAll(properties, consumerRules)
+export function readConsumerProperties(
+  properties: Readonly<Record<string, string>>,
+  places: Places = {},
+): Read<ConsumerSettings> {
+  const { values, problems } = readAll(properties, consumerRules, places)
   const settings = { ...consumerDefaults, ...values } as unknown as ConsumerSettings
   const complain = (key: string, problem: string, fix: string, severity: 'error' | 'warning' = 'error') =>
     problems.push({ key, problem, fix, severity })
@@ -55,8 +66,11 @@ export function readConsumerProperties(properties: Readonly<Record<string, strin
 }
 
 /** Keys are those of the Java producer, such as "compression.type". */
-export function readProducerProperties(properties: Readonly<Record<string, string>>): Read<ProducerSettings> {
-  const { values, problems } = readAll(properties, producerRules)
+export function readProducerProperties(
+  properties: Readonly<Record<string, string>>,
+  places: Places = {},
+): Read<ProducerSettings> {
+  const { values, problems } = readAll(properties, producerRules, places)
   const { gzipLevel, zstdLevel, ...rest } = values
   const merged = { ...producerDefaults, ...rest } as unknown as ProducerSettings
   const level =
@@ -82,15 +96,24 @@ function requireServers(
 function readAll(
   properties: Readonly<Record<string, string>>,
   rules: Rules,
+  { systemProperties = new Map() }: Places,
 ): { values: Values; problems: PropertyProblem[] } {
   const values: Values = {}
   const problems: PropertyProblem[] = []
+  const security: { key: string; kind: SecurityKind }[] = []
   for (const [key, text] of Object.entries(properties)) {
     const say: Say = (severity, problem, fix) => void problems.push({ key, problem, fix, severity })
     const rule = Object.hasOwn(rules, key) ? rules[key]! : undefined
     if (rule === undefined) sayUnknown(key, rules, say)
-    else readOne(rule, key, text, { values, say })
+    else if (!('security' in rule)) readOne(rule, key, text, { values, say })
+    else if (rule.security !== 'protocol') security.push({ key, kind: rule.security })
   }
+  values['security'] = readSecurity(
+    properties,
+    security,
+    systemProperties,
+    (key, problem, fix, severity = 'error') => void problems.push({ key, problem, fix, severity }),
+  )
   return { values, problems }
 }
 
@@ -103,7 +126,12 @@ const silent = new Set([
   'enable.auto.commit',
 ])
 
-function readOne(rule: Rule, key: string, text: string, { values, say }: { values: Values; say: Say }): void {
+function readOne(
+  rule: PlainRule,
+  key: string,
+  text: string,
+  { values, say }: { values: Values; say: Say },
+): void {
   const value = text.trim()
   if ('noEffect' in rule) {
     if (!silent.has(key)) say('warning', `it has no effect here: ${rule.noEffect}`, 'leave it out')

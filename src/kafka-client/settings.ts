@@ -1,6 +1,7 @@
 // What the client can be told, in its own terms, with the defaults of the Java clients. The Java
 // property names are mapped to these in properties.ts.
 import type { Compression } from '../wire/kafka/compression.ts'
+import { plaintext, type SecuritySettings } from './security-settings.ts'
 
 /** Settings that producer, consumer and admin share. */
 export interface ConnectionSettings {
@@ -22,6 +23,8 @@ export interface ConnectionSettings {
   readonly connectionsMaxIdleMs: number
   /** Most bytes of one answer. */
   readonly maxResponseBytes: number
+  /** TLS, login, both or neither. */
+  readonly security: SecuritySettings
 }
 
 export const connectionDefaults: Omit<ConnectionSettings, 'bootstrapServers'> = {
@@ -35,6 +38,7 @@ export const connectionDefaults: Omit<ConnectionSettings, 'bootstrapServers'> = 
   metadataMaxAgeMs: 300_000,
   connectionsMaxIdleMs: 540_000,
   maxResponseBytes: 268_435_456,
+  security: plaintext,
 }
 
 export interface ProducerSettings extends ConnectionSettings {

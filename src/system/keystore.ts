@@ -31,15 +31,21 @@ const jceksMagic = 0xcececece
 
 /**
  * Reads a key store. `name` is its path, for messages; no message holds the password. Without a password
- * certificates can be read from JKS and PEM, keys cannot. Throws Fault TLS.
+ * certificates can be read from JKS and PEM, keys cannot. `keyPassword` is that of the keys, where JKS or
+ * PEM have another one for them. Throws Fault TLS.
  */
-export function readKeyStore(bytes: Buffer, password: string | undefined, name: string): KeyStore {
+export function readKeyStore(
+  bytes: Buffer,
+  password: string | undefined,
+  name: string,
+  keyPassword = password,
+): KeyStore {
   try {
     const magic = bytes.length >= 4 ? bytes.readUInt32BE(0) : 0
-    if (magic === jksMagic) return readJks(bytes, password)
+    if (magic === jksMagic) return readJks(bytes, password, keyPassword)
     if (magic === jceksMagic)
       throw new Error('it is a JCEKS store; convert it with keytool -importkeystore -deststoretype PKCS12')
-    if (bytes.includes('-----BEGIN ')) return readPem(bytes.toString('latin1'), password)
+    if (bytes.includes('-----BEGIN ')) return readPem(bytes.toString('latin1'), keyPassword)
     if (bytes[0] === 0x30) return readPkcs12(bytes, password ?? '')
     throw new Error('it is neither JKS nor PKCS12 nor PEM')
   } catch (error) {
@@ -80,8 +86,9 @@ function decryptPem(key: string, passphrase: string | undefined): string {
   }
 }
 
-function readJks(bytes: Buffer, password: string | undefined): KeyStore {
-  const passwordBytes = password === undefined ? null : Buffer.from(password, 'utf16le').swap16()
+function readJks(bytes: Buffer, password: string | undefined, keyPassword: string | undefined): KeyStore {
+  const passwordBytes = javaBytes(password)
+  const keyPasswordBytes = javaBytes(keyPassword)
   const content = bytes.subarray(0, -20)
   if (passwordBytes !== null) {
     const digest = createHash('sha1').update(passwordBytes).update('Mighty Aphrodite').update(content)
@@ -106,13 +113,16 @@ function readJks(bytes: Buffer, password: string | undefined): KeyStore {
       const protectedKey = cursor.bytes(cursor.int())
       const chain: string[] = []
       for (let count = cursor.int(); count > 0; count--) chain.push(certificate())
-      if (passwordBytes !== null)
-        keys.push({ alias, key: pemOf('PRIVATE KEY', unprotect(protectedKey, passwordBytes)), chain })
+      if (keyPasswordBytes !== null)
+        keys.push({ alias, key: pemOf('PRIVATE KEY', unprotect(protectedKey, keyPasswordBytes)), chain })
     } else if (tag === 2) trusted.push(certificate())
     else throw new Error(`entry "${alias}" is of an unknown kind`)
   }
   return { keys, trusted }
 }
+
+const javaBytes = (password: string | undefined): Buffer | null =>
+  password === undefined ? null : Buffer.from(password, 'utf16le').swap16()
 
 /** Takes Sun's key protection off; see the head of the file. */
 function unprotect(info: Buffer, password: Buffer): Buffer {
@@ -129,7 +139,7 @@ function unprotect(info: Buffer, password: Buffer): Buffer {
     plain[at] = cipher[at]! ^ stream[at % 20]!
   }
   if (!createHash('sha1').update(password).update(plain).digest().equals(data.subarray(-20)))
-    throw new Error('the password does not open its key (store and key must have the same password)')
+    throw new Error('the password does not open its key, which may have another one than the store')
   return plain
 }
 

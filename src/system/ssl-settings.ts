@@ -69,27 +69,38 @@ export async function loadClientTls(
   return { context: createTlsContext({ policy, trusted: all }), ...verification }
 }
 
-async function loadStore(path: string, password: string | undefined, disk: Disk): Promise<KeyStore> {
+/** `keyPassword` opens the keys where theirs is not that of the store. Rejects with Fault TLS, naming the file. */
+export async function loadStore(
+  path: string,
+  password: string | undefined,
+  disk: Disk,
+  keyPassword?: string,
+): Promise<KeyStore> {
   const file = await disk.open(path, 'read').catch((error: unknown) => {
     throw new Fault('TLS', `cannot read the key store ${path}: ${messageOf(error)}`)
   })
   try {
     const bytes = Buffer.alloc(await file.size())
     await file.read(bytes, 0)
-    return readKeyStore(bytes, password, path)
+    return readKeyStore(bytes, password, path, keyPassword)
   } finally {
     await file.close()
   }
 }
 
-type Global = (property: string, variable: string) => string | undefined
+export type Global = (property: string, variable: string) => string | undefined
 
-function globalOf({ systemProperties }: SslDoors): Global {
+/** Looks a setting up in the global places: Java's system property, then FLUME_SSL_*. */
+export function globalOf({ systemProperties }: Pick<SslDoors, 'systemProperties'>): Global {
   return (property, variable) =>
     systemProperties.get(property) ?? environmentVariable(`FLUME_SSL_${variable}`)
 }
 
-function policyOf(settings: StoreSettings, global: Global): TlsPolicy {
+export function policyOf(
+  settings: Omit<StoreSettings, 'store' | 'password'>,
+  global: Global,
+  names?: TlsPolicy['names'],
+): TlsPolicy {
   const list = (own: readonly string[] | undefined, property: string, variable: string) =>
     own !== undefined && own.length > 0
       ? own
@@ -98,6 +109,7 @@ function policyOf(settings: StoreSettings, global: Global): TlsPolicy {
           .map(word => word.trim())
           .filter(Boolean)
   return {
+    ...(names === undefined ? {} : { names }),
     includeProtocols: list(settings.includeProtocols, 'flume.ssl.include.protocols', 'INCLUDE_PROTOCOLS'),
     excludeProtocols: list(settings.excludeProtocols, 'flume.ssl.exclude.protocols', 'EXCLUDE_PROTOCOLS'),
     includeCipherSuites: list(

@@ -13,6 +13,8 @@ export interface TlsPolicy {
   readonly excludeProtocols: readonly string[]
   readonly includeCipherSuites: readonly string[]
   readonly excludeCipherSuites: readonly string[]
+  /** What the settings are called where they were written, for messages. */
+  readonly names?: { readonly protocols: string; readonly cipherSuites: string }
 }
 
 /** Keys, certificates and policy, checked and ready for many connections. */
@@ -48,6 +50,11 @@ export function createTlsContext(given: {
   }
 }
 
+/** Whether a version and a suite are left. Throws Fault TLS. */
+export function checkTlsPolicy(policy: TlsPolicy): void {
+  protocolOptions(policy)
+}
+
 function protocolOptions(policy: TlsPolicy): tls.SecureContextOptions {
   const wanted = policy.includeProtocols.length > 0 ? policy.includeProtocols : usualVersions
   const ciphers = cipherList(policy)
@@ -63,7 +70,7 @@ function protocolOptions(policy: TlsPolicy): tls.SecureContextOptions {
   if (lowest === undefined || highest === undefined)
     throw new Fault(
       'TLS',
-      `no TLS version is left: include-protocols and exclude-protocols leave none of ${versions.join(', ')} that has a cipher suite`,
+      `no TLS version is left: ${policy.names?.protocols ?? 'include-protocols and exclude-protocols'} leave none of ${versions.join(', ')} that has a cipher suite`,
     )
   const off = versions.filter(version => !enabled.includes(version))
   // OpenSSL refuses the old versions' signatures unless its security level is lowered for this context.
@@ -90,7 +97,7 @@ function cipherList(policy: TlsPolicy): string[] | undefined {
   if (left.every(name => name.startsWith('!')))
     throw new Fault(
       'TLS',
-      'no cipher suite is left: correct include-cipher-suites and exclude-cipher-suites (names as in Java, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)',
+      `no cipher suite is left: correct ${policy.names?.cipherSuites ?? 'include-cipher-suites and exclude-cipher-suites'} (names as in Java, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)`,
     )
   const named = [...excluded].filter(name => supported.has(name) && !name.startsWith('TLS_'))
   return [...left, ...named.map(name => `!${name}`)]

@@ -1,0 +1,118 @@
+// The key and trust stores of a client that may show a certificate of its own, as Kafka's clients have
+// them: each is a file (JKS, PKCS12 or PEM, told apart by its bytes) or PEM text in the settings. What is
+// not written comes from the global places (ssl-settings.ts).
+import { Fault } from '../errors.ts'
+import { readKeyStore, type KeyStore } from './keystore.ts'
+import { globalOf, loadStore, policyOf, type SslDoors } from './ssl-settings.ts'
+import { createTlsContext, type ClientTls } from './tls.ts'
+
+export interface ClientStores {
+  readonly trust: {
+    readonly path: string | undefined
+    readonly password: string | undefined
+    /** Certificates as text; wins over the path. */
+    readonly pem: string | undefined
+  }
+  readonly identity: {
+    readonly path: string | undefined
+    readonly password: string | undefined
+    /** Key, its certificate and those that signed it, as text; wins over the path. */
+    readonly pem: string | undefined
+    /** Of the key alone; that of the store where absent. */
+    readonly keyPassword: string | undefined
+  }
+  readonly protocols: readonly string[] | undefined
+  readonly cipherSuites: readonly string[] | undefined
+  readonly verifiesHost: boolean
+}
+
+/** What is known of a client's TLS when its stores are read. */
+export interface LoadedTls extends ClientTls {
+  readonly hasIdentity: boolean
+  /** Where the trusted certificates come from, for messages. */
+  readonly trustedFrom: string
+}
+
+/** Reads the stores. Without a trust store the usual authorities are trusted. Rejects with Fault TLS, naming the file. */
+export async function loadClientStores(stores: ClientStores, doors: SslDoors): Promise<LoadedTls> {
+  const global = globalOf(doors)
+  const policy = policyOf(
+    {
+      includeProtocols: stores.protocols,
+      // Who says which versions and suites there are says all of it.
+      excludeProtocols: stores.protocols === undefined ? undefined : ['SSLv3'],
+      includeCipherSuites: stores.cipherSuites,
+      excludeCipherSuites: stores.cipherSuites === undefined ? undefined : ['SSL_NULL_WITH_NULL_NULL'],
+    },
+    global,
+    { protocols: 'ssl.enabled.protocols', cipherSuites: 'ssl.cipher.suites' },
+  )
+  const trust = stores.trust
+  const trustPath = trust.path ?? global('javax.net.ssl.trustStore', 'TRUSTSTORE_PATH')
+  const trusted =
+    trust.pem !== undefined
+      ? readText(trust.pem, undefined, 'ssl.truststore.certificates')
+      : trustPath === undefined
+        ? null
+        : await loadStore(
+            trustPath,
+            trust.password ?? global('javax.net.ssl.trustStorePassword', 'TRUSTSTORE_PASSWORD'),
+            doors.disk,
+          )
+  const trustedFrom =
+    trust.pem !== undefined ? 'ssl.truststore.certificates' : (trustPath ?? 'the usual authorities')
+  // Java trusts the certificates of key entries in a trust store too.
+  const authorities =
+    trusted === null ? null : [...trusted.trusted, ...trusted.keys.flatMap(key => key.chain.slice(0, 1))]
+  if (authorities?.length === 0) throw new Fault('TLS', `the trust store ${trustedFrom} holds no certificate`)
+  const identity = await loadIdentity(stores.identity, doors)
+  const context = createTlsContext({
+    policy,
+    ...(identity === null ? {} : { identity }),
+    ...(authorities === null ? {} : { trusted: authorities }),
+  })
+  return {
+    context,
+    verifiesCertificate: true,
+    verifiesHost: stores.verifiesHost,
+    hasIdentity: identity !== null,
+    trustedFrom,
+  }
+}
+
+async function loadIdentity(
+  { path: own, password, pem, keyPassword }: ClientStores['identity'],
+  doors: SslDoors,
+): Promise<KeyStore['keys'][number] | null> {
+  const global = globalOf(doors)
+  const path = own ?? global('javax.net.ssl.keyStore', 'KEYSTORE_PATH')
+  if (pem === undefined && path === undefined) return null
+  const name = pem === undefined ? path! : 'ssl.keystore.key with ssl.keystore.certificate.chain'
+  const storePassword = password ?? global('javax.net.ssl.keyStorePassword', 'KEYSTORE_PASSWORD')
+  const { keys } =
+    pem === undefined
+      ? await loadStore(path!, storePassword, doors.disk, keyPassword ?? storePassword)
+      : readText(pem, keyPassword, name)
+  const [identity] = keys
+  if (identity === undefined)
+    throw new Fault(
+      'TLS',
+      `the key store ${name} holds no private key${storePassword === undefined && pem === undefined ? ', or its password is missing' : ''}`,
+    )
+  if (identity.chain.length === 0)
+    throw new Fault('TLS', `the key store ${name} holds no certificate for its private key`)
+  return identity
+}
+
+const readText = (pem: string, password: string | undefined, name: string) =>
+  readKeyStore(Buffer.from(layOut(pem)), password, name)
+
+/** PEM in a properties file often stands in one line, with blanks where lines end. */
+const layOut = (pem: string): string =>
+  pem.replaceAll(
+    /-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]*)-----END \1-----/g,
+    (_, label: string, base64: string) => {
+      const lines = base64.replaceAll(/\s+/g, '').match(/.{1,64}/g) ?? []
+      return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
+    },
+  )

@@ -1,0 +1,92 @@
+// The door to HTTP servers as a client: one request, one bounded answer. Only https, and http to this
+// machine itself, so that no secret crosses a network in the clear; no redirects are followed.
+import { request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { Fault } from '../errors.ts'
+import type { ClientTls } from './tls.ts'
+
+export interface HttpRequest {
+  readonly url: string
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** For all of it, from connecting to the end of the answer. */
+  readonly timeoutMs: number
+  /** For https; the usual authorities where absent. */
+  readonly tls?: ClientTls
+  readonly signal?: AbortSignal
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly body: string
+}
+
+const mostBytes = 1_048_576
+
+/** Why the URL may not be asked: a clause; null where it may. */
+export function refusalOfUrl(text: string): string | null {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || url.host === '') return 'it is not a URL with a host'
+  if (url.protocol === 'https:') return null
+  if (url.protocol !== 'http:') return 'only https is possible'
+  return isLoopback(url.hostname) ? null : 'it would send secrets in the clear: https is needed'
+}
+
+const isLoopback = (host: string) => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i.test(host)
+
+/**
+ * Rejects with PEER_UNREACHABLE, PEER_TIMEOUT or PROTOCOL, naming host and port. The answer may have any
+ * status.
+ */
+export function sendHttp(request: HttpRequest): Promise<HttpAnswer> {
+  const refusal = refusalOfUrl(request.url)
+  if (refusal !== null) return Promise.reject(new Fault('PROTOCOL', `the URL cannot be asked: ${refusal}`))
+  const { url, method, headers, body = '', timeoutMs, tls, signal } = request
+  const { host, protocol } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const options = {
+      method,
+      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+      agent: false as const,
+      ...(signal === undefined ? {} : { signal }),
+    }
+    const secured =
+      tls === undefined
+        ? {}
+        : {
+            secureContext: tls.context,
+            rejectUnauthorized: tls.verifiesCertificate,
+            ...(tls.verifiesHost ? {} : { checkServerIdentity: () => undefined }),
+          }
+    const asked: ClientRequest =
+      protocol === 'https:' ? requestHttps(url, { ...options, ...secured }) : requestHttp(url, options)
+    const timer = setTimeout(() => {
+      reject(new Fault('PEER_TIMEOUT', `${host} did not answer within ${timeoutMs} ms`))
+      asked.destroy()
+    }, timeoutMs)
+    const fail = (error: Error) => {
+      clearTimeout(timer)
+      reject(new Fault('PEER_UNREACHABLE', `${host} cannot be asked: ${error.message}`, { cause: error }))
+    }
+    asked.once('error', fail)
+    asked.once('response', (response: IncomingMessage) => {
+      const chunks: Buffer[] = []
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes > mostBytes) {
+          clearTimeout(timer)
+          reject(new Fault('PROTOCOL', `${host} answers with more than ${mostBytes} bytes`))
+          asked.destroy()
+        } else chunks.push(chunk)
+      })
+      response.once('error', fail)
+      response.once('end', () => {
+        clearTimeout(timer)
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
+      })
+    })
+    asked.end(body)
+  })
+}
