@@ -119,7 +119,7 @@ again: docs/formats/dead-letters.md.`,
     'kafka.flumeBatchSize': "Flume's guide writes it so in an example, but the key is flumeBatchSize",
   },
   batchSize: given => given.flumeBatchSize,
-  check(given, say) {
+  check(given, say, surroundings) {
     if (given.allowTopicOverride)
       try {
         compileEscapes(given['kafka.topic'], { now: () => 0 })
@@ -131,7 +131,8 @@ again: docs/formats/dead-letters.md.`,
       say.error('deadLetter.topic', `${JSON.stringify(letters)} is no name of a topic`, topicNameRule)
     if (letters !== undefined && letters === given['kafka.topic'])
       say.error('deadLetter.topic', 'it is the topic of kafka.topic', 'give another topic')
-    for (const { key, severity, problem, fix } of readProperties(given).problems)
+    for (const { key, severity, problem, fix } of readProperties(given, surroundings?.systemProperties)
+      .problems)
       say[severity](
         key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.producer.${key}`,
         problem,
@@ -164,12 +165,18 @@ again: docs/formats/dead-letters.md.`,
 })
 
 /** The producer's properties as Flume puts them together; `problems` name keys of the prefix. */
-function readProperties(given: Options): ReturnType<typeof readProducerProperties> {
-  return readProducerProperties({
-    acks: '1',
-    ...given['kafka.producer'],
-    'bootstrap.servers': given['kafka.bootstrap.servers'],
-  })
+function readProperties(
+  given: Options,
+  systemProperties: ReadonlyMap<string, string> = new Map(),
+): ReturnType<typeof readProducerProperties> {
+  return readProducerProperties(
+    {
+      acks: '1',
+      ...given['kafka.producer'],
+      'bootstrap.servers': given['kafka.bootstrap.servers'],
+    },
+    { systemProperties },
+  )
 }
 
 class KafkaSink implements Sink {
@@ -227,8 +234,8 @@ class KafkaSink implements Sink {
   }
 
   async start(): Promise<void> {
-    const { log, system, counters } = this.#context
-    const { settings } = readProperties(this.#options)
+    const { log, system, systemProperties, counters } = this.#context
+    const { settings } = readProperties(this.#options, systemProperties)
     if (settings === undefined) throw new Error('the producer properties are not valid')
     if (settings.acks === 1)
       log.info(
@@ -238,7 +245,7 @@ class KafkaSink implements Sink {
       log.warn('acks = 0: records are taken for delivered when they are sent; any failure loses them')
     this.#producer = createProducer({
       settings,
-      system,
+      system: { ...system, systemProperties },
       log,
       onHeadersDropped: () => {
         counters.addOwn('brokers_without_record_headers')
@@ -292,11 +299,11 @@ class KafkaSink implements Sink {
   }
 
   #divertToTopic(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
-    const { agent, name, log, system } = this.#context
+    const { agent, name, log, system, systemProperties } = this.#context
     this.#letterTopic ??= new DeadLetterTopic({
       topic: this.#options['deadLetter.topic']!,
-      settings: readProperties(this.#options).settings!,
-      system,
+      settings: readProperties(this.#options, systemProperties).settings!,
+      system: { ...system, systemProperties },
       log,
       agent,
       component: name,

@@ -80,7 +80,7 @@ The header \`topic\` overrides the topic of a Kafka sink further on, so that eve
     groupId: { to: 'kafka.consumer.group.id' },
   },
   batchSize: given => given.batchSize,
-  check(given, say) {
+  check(given, say, surroundings) {
     if (given['kafka.bootstrap.servers'] === undefined && given.zookeeperConnect === undefined)
       say.error('kafka.bootstrap.servers', 'is required and not written', 'add it, e.g. localhost:9092')
     if (given.zookeeperConnect !== undefined)
@@ -91,7 +91,7 @@ The header \`topic\` overrides the topic of a Kafka sink further on, so that eve
       )
     if (given['kafka.topics.regex'] === undefined && (given['kafka.topics'] ?? []).length === 0)
       say.error('kafka.topics', 'no topic is given', 'write kafka.topics or kafka.topics.regex')
-    checkProperties(given, say)
+    checkProperties(given, say, surroundings?.systemProperties)
   },
   flow: given => [
     {
@@ -107,18 +107,25 @@ The header \`topic\` overrides the topic of a Kafka sink further on, so that eve
 })
 
 /** The consumer's properties as Flume puts them together; `problems` name keys of the prefix. */
-function readProperties(given: Options, servers: string): ReturnType<typeof readConsumerProperties> {
-  return readConsumerProperties({
-    ...given['kafka.consumer'],
-    'bootstrap.servers': servers,
-    'group.id': given['kafka.consumer.group.id'],
-  })
+function readProperties(
+  given: Options,
+  servers: string,
+  systemProperties: ReadonlyMap<string, string> = new Map(),
+): ReturnType<typeof readConsumerProperties> {
+  return readConsumerProperties(
+    {
+      ...given['kafka.consumer'],
+      'bootstrap.servers': servers,
+      'group.id': given['kafka.consumer.group.id'],
+    },
+    { systemProperties },
+  )
 }
 
-function checkProperties(given: Options, say: Say): void {
+function checkProperties(given: Options, say: Say, systemProperties?: ReadonlyMap<string, string>): void {
   // Without servers only the other properties are judged; ZooKeeper is asked when the source starts.
   const servers = given['kafka.bootstrap.servers'] ?? 'unknown:9092'
-  for (const { key, severity, problem, fix } of readProperties(given, servers).problems)
+  for (const { key, severity, problem, fix } of readProperties(given, servers, systemProperties).problems)
     say[severity](
       key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.consumer.${key}`,
       problem,
@@ -140,11 +147,11 @@ class KafkaSource implements Source {
 
   async start(): Promise<void> {
     const given = this.#options
-    const { log, system, processor, counters } = this.#context
+    const { log, system, systemProperties, processor, counters } = this.#context
     const { zookeeperConnect } = given
     const topics = given['kafka.topics.regex'] ?? given['kafka.topics'] ?? []
     const servers = given['kafka.bootstrap.servers'] ?? (await findBrokers(zookeeperConnect!, system))
-    const { settings } = readProperties(given, servers)
+    const { settings } = readProperties(given, servers, systemProperties)
     if (settings === undefined) throw new Error('the consumer properties are not valid')
     const { clock } = system
     const maker = new EventMaker({
@@ -161,7 +168,7 @@ class KafkaSource implements Source {
       settings,
       topics,
       initialPositions: await this.#positionsInZooKeeper(topics),
-      system,
+      system: { ...system, systemProperties },
       log,
       onRevoked: partitions => intake.giveUp(partitions),
       onLost: partitions => intake.forget(partitions),

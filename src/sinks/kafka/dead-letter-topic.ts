@@ -7,10 +7,10 @@ import {
   createProducer,
   ProduceFault,
   type Producer,
+  type ProducerOptions,
   type ProducerSettings,
 } from '../../kafka-client/kafka-client.ts'
 import type { Logger } from '../../observe/log.ts'
-import type { System } from '../../system/system.ts'
 import type { RecordHeader } from '../../wire/kafka/record.ts'
 import type { RecordContent, RecordTarget } from './record-of-event.ts'
 
@@ -21,7 +21,7 @@ export interface DeadLetterTopicParts {
   readonly topic: string
   /** Of the sink's own producer. */
   readonly settings: ProducerSettings
-  readonly system: System
+  readonly system: ProducerOptions['system']
   readonly log: Logger
   readonly agent: string
   readonly component: string
