@@ -50,6 +50,10 @@ export class OrderedProducer implements Producer {
     this.#dispatcher = new Dispatcher(options, this.cluster, this.#missing)
   }
 
+  get trouble(): string | null {
+    return this.cluster.trouble
+  }
+
   /** Sends that have not settled yet. */
   get unsettled(): number {
     return this.#sends.size
