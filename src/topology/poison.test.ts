@@ -63,6 +63,7 @@ class PartitionedSink implements Sink {
   readonly #outages: number
   #sends: Send[] = []
   #isRunning = false
+  #held = false
 
   constructor(seed: number, { outages = 0, divert }: { outages?: number; divert?: Sink['divert'] } = {}) {
     this.#random = new SeededRandom(seed)
@@ -78,6 +79,9 @@ class PartitionedSink implements Sink {
   }
 
   deliver(batch: readonly Event[], signal: AbortSignal): Promise<void> {
+    // The runner may not know yet of a failure of this turn.
+    if (this.#held)
+      return Promise.reject(new DeliveryFault('KAFKA', 'held back', { undelivered: batch, event: null }))
     return new Promise((resolve, reject) => {
       const send = { left: [...batch], resolve, reject }
       this.#sends.push(send)
@@ -119,6 +123,8 @@ class PartitionedSink implements Sink {
   }
 
   #fail(at: number, fault: Fault, event: Event | null): void {
+    this.#held = true
+    realClock.soon(() => (this.#held = false))
     for (const [index, send] of this.#sends.splice(at).entries())
       send.reject(
         new DeliveryFault(index === 0 ? fault.code : 'KAFKA', fault.message, {
@@ -185,6 +191,7 @@ test('an event that blocks is told in one line and one a minute, and passes when
   await until(() => clock.sleeps.length >= 10)
   assert.deepEqual(clock.sleeps.slice(0, 7), [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
   const errors = log.lines.filter(line => line.startsWith('ERROR'))
+  assert.ok(!errors.some(line => line.includes('failed and is tried again')), errors.join('\n'))
   assert.match(
     errors[0]!,
     /^ERROR Sink k1 is blocked by an event that cannot be delivered: the event with the headers topic=t, partition=0, offset=42 and a body of 2 bytes: broker:9092 refuses a record for t: too large\./,

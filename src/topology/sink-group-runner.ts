@@ -67,6 +67,8 @@ export class SinkGroupRunner {
       try {
         const restMs = await this.#pass()
         if (restMs > 0) await clock.sleep(restMs, closing)
+        // A sink holds back what it is given in the turn of a failure, for the sake of order.
+        else if (this.#poison.isKnown) await new Promise<void>(resolve => clock.soon(resolve))
       } catch (error) {
         if (closing.aborted) break
         this.#outage.failed(this.#doing, error)
@@ -144,6 +146,7 @@ export class SinkGroupRunner {
         left = undeliveredOf(error, left)
         if (isPoison) poisoned.push({ by: candidate, error })
         if (left.length === 0 || !(error instanceof Fault) || error.retry !== 'at-once') break
+        await new Promise<void>(resolve => clock.soon(resolve))
       }
       if (error !== null) {
         if (poisoned.at(-1)?.error !== error) {

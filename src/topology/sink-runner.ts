@@ -96,6 +96,8 @@ export class SinkRunner {
         this.#failed = false
         inOrder = Promise.resolve(true)
         if (restMs > 0) await clock.sleep(restMs, closing)
+        // A sink holds back what it is given in the turn of a failure, for the sake of order.
+        else await new Promise<void>(resolve => clock.soon(resolve))
         if (!closing.aborted) this.#interrupt = new AbortController()
       } else if (this.#flights.length >= window || this.#commits >= commitsUnderWay) {
         await new Promise<void>(resolve => (this.#wake = resolve))
