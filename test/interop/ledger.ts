@@ -78,6 +78,8 @@ export function startLoad(bootstrap: string, options: LoadOptions): Load {
 export interface Arrival {
   readonly events: number
   readonly repeats: number
+  /** When each of the repeats was sent, ms since 1970. */
+  readonly repeatTimes: readonly number[]
   /** One line for each fault found: missing numbers, wrong order. */
   readonly faults: readonly string[]
 }
@@ -97,7 +99,7 @@ export async function readArrivals(
   const highest = new Map<number, number>()
   const faults: string[] = []
   let events = 0
-  let repeats = 0
+  const repeatTimes: number[] = []
   let missing = [...expected.values()].reduce((sum, count) => sum + count, 0)
   const consumer = clientOf(bootstrap).consumer({
     groupId: `ledger-${Math.random().toString(36).slice(2)}`,
@@ -122,7 +124,7 @@ export async function readArrivals(
           if (origin === undefined || number === undefined || !seen.has(origin))
             return void faults.push(`a record that nobody produced: ${value.slice(0, 40)}`)
           const numbers = seen.get(origin)!
-          if (numbers.has(number)) return void repeats++
+          if (numbers.has(number)) return void repeatTimes.push(Number(message.timestamp))
           numbers.add(number)
           const before = highest.get(origin) ?? -1
           if (number < before) faults.push(`partition ${origin}: ${number} arrived behind ${before}`)
@@ -141,7 +143,7 @@ export async function readArrivals(
         `partition ${partition}: ${absent.length} of ${count} are missing, ${absent[0]} to ${absent.at(-1)}`,
       )
   }
-  return { events, repeats, faults }
+  return { events, repeats: repeatTimes.length, repeatTimes, faults }
 }
 
 /** Complete, and at most `mostRepeats` repeats; `logs` are shown where not. Gives the repeats. */

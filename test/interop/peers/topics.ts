@@ -1,5 +1,6 @@
 // Topics as an outsider writes and reads them: through kafkajs, which speaks to every broker used here.
 import { Kafka, logLevel, type Admin, type IHeaders } from 'kafkajs'
+import { waitFor } from './waiting.ts'
 
 export interface Sent {
   readonly key: string | null
@@ -35,13 +36,21 @@ export async function withAdmin<T>(bootstrap: string, work: (admin: Admin) => Pr
   }
 }
 
+/** Resolves when every partition has a leader that the broker tells of; a new topic may take it a moment. */
 export async function createTopic(bootstrap: string, topic: string, partitions = 1): Promise<void> {
-  await withAdmin(bootstrap, admin =>
-    admin.createTopics({
-      waitForLeaders: true,
+  await withAdmin(bootstrap, async admin => {
+    await admin.createTopics({
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
-    }),
-  )
+    })
+    const isLed = async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      return (
+        topics[0]!.partitions.length === partitions && topics[0]!.partitions.every(one => one.leader >= 0)
+      )
+    }
+    await waitFor(() => isLed().catch(() => false), `${topic} has its leaders`)
+  })
 }
 
 /** Sends all, in order; resolves when all are acknowledged. */

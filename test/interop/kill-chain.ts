@@ -1,0 +1,308 @@
+// A chain whose agents are killed (SIGKILL) under load and started again: what was in flight at each kill,
+// as the dying agent's own counters said a moment before and the broker says after it, and how many
+// repeats that allows.
+//
+// What may come twice after a kill:
+// - of A, the sink's side: batches that B has stored and A's channel has not recorded as gone;
+// - of A, the source's side: events in A's channel whose position the group has not committed;
+// - of B: batches that Kafka has and B's channel has not recorded as gone, and requests that B stored
+//   and did not answer.
+// The counters are read a moment before the kill. In that moment each stage can move on, by no more than
+// it may have in flight: one window of each is added. The windows: 8 requests between the agents; batches
+// of 2000 events in all, but at least 4, at the Kafka source and at the Kafka sink.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { SeededRandom } from '../simulation/seeded-random.ts'
+import { confOfA, confOfB } from './chain.ts'
+import { freePort, startMillrace, type Running } from './peers/peers.ts'
+import { createTopic, withAdmin } from './peers/topics.ts'
+import { waitFor } from './peers/waiting.ts'
+
+export type Name = 'A' | 'B'
+/** Events under way in a stage, by what they waited for. */
+export type InFlight = Partial<
+  Record<'puts' | 'requests' | 'produce requests' | 'commits of takes' | 'commits of positions', number>
+>
+
+export interface Kill {
+  readonly what: string
+  readonly at: number
+  readonly inFlight: InFlight
+  /** Events found in the channels that were opened again. */
+  readonly reopened: Partial<Record<Name, number>>
+  /** Repeats this kill can cause. */
+  readonly mostRepeats: number
+  /** From the kill until events passed through what was killed. */
+  awayMs: number
+}
+
+export interface Proportions {
+  /** Events of a transaction: Kafka source, Avro sink, Kafka sink. */
+  readonly source: number
+  readonly sink: number
+  readonly kafkaSink: number
+}
+
+type Metrics = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** Requests in flight between two agents, and batches of the Kafka source and sink: see these. */
+const avroWindow = 8
+const kafkaWindow = (most: number, batch: number) => Math.min(most, Math.max(4, Math.ceil(2000 / batch)))
+
+class Victim {
+  readonly name: Name
+  readonly conf: string
+  readonly #directory: string
+  readonly #port: number
+  running!: Running
+  /** What every one of its processes printed. */
+  readonly logs: string[] = []
+
+  constructor(name: Name, directory: string, conf: string, port: number) {
+    this.name = name
+    this.#directory = directory
+    this.conf = conf
+    this.#port = port
+  }
+
+  async start(ready?: RegExp): Promise<void> {
+    this.running = await startMillrace(this.#directory, {
+      agent: this.name,
+      conf: this.conf,
+      properties: {
+        'flume.monitoring.type': 'http',
+        'flume.monitoring.port': this.#port,
+        'flume.monitoring.host': '127.0.0.1',
+      },
+      ...(ready === undefined ? {} : { ready }),
+    })
+  }
+
+  async metrics(): Promise<Metrics | null> {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${this.#port}/metrics`, { keepalive: false })
+      return (await answer.json()) as Metrics
+    } catch {
+      return null
+    }
+  }
+
+  /** Kills the process and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.running.kill('SIGKILL')
+    await this.running.ended
+    this.logs.push(this.running.output)
+  }
+
+  /** Events in its channel when it was opened. */
+  get reopened(): number {
+    return Number(/channel c opened with (\d+) events/.exec(this.running.output)?.[1] ?? 0)
+  }
+
+  /** Whether events have passed through the present process. */
+  async isAtWork(): Promise<boolean> {
+    const metrics = await this.metrics()
+    if (metrics === null) return false
+    const received = count(metrics, 'SOURCE.s', 'EventAcceptedCount')
+    return received > 0 && count(metrics, 'SINK.k', 'EventDrainSuccessCount') > 0
+  }
+}
+
+const count = (metrics: Metrics | null, component: string, attribute: string): number =>
+  Number(metrics?.[component]?.[attribute] ?? 0)
+
+export class KillChain implements AsyncDisposable {
+  readonly name: string
+  readonly from: string
+  readonly to: string
+  readonly a: Victim
+  readonly b: Victim
+  readonly kills: Kill[] = []
+  readonly #bootstrap: string
+  readonly #random: SeededRandom
+  readonly #proportions: Proportions
+  /** Positions committed when the present A was started. */
+  #base = 0
+  /** Repeats that were still due when a restarted agent was killed before it had got anywhere. */
+  #carried = 0
+
+  private constructor(given: {
+    name: string
+    bootstrap: string
+    directory: string
+    random: SeededRandom
+    proportions: Proportions
+    ports: [number, number, number]
+  }) {
+    const { name, bootstrap, directory, random, proportions, ports } = given
+    this.name = name
+    this.from = `${name}-in`
+    this.to = `${name}-out`
+    this.#bootstrap = bootstrap
+    this.#random = random
+    this.#proportions = proportions
+    const home = join(directory, name)
+    const chain = { bootstrap, directory: home, from: this.from, to: this.to, group: name, port: ports[0] }
+    const confA = confOfA({
+      ...chain,
+      moreA: [`A.sources.s.batchSize = ${proportions.source}`, `A.sinks.k.batch-size = ${proportions.sink}`],
+    })
+    const confB = confOfB({ ...chain, moreB: [`B.sinks.k.flumeBatchSize = ${proportions.kafkaSink}`] })
+    this.a = new Victim('A', home, confA, ports[1])
+    this.b = new Victim('B', home, confB, ports[2])
+  }
+
+  /** Makes the topics and starts both agents; ready when the group has its first positions. */
+  static async start(given: {
+    name: string
+    bootstrap: string
+    directory: string
+    partitions: number
+    random: SeededRandom
+    proportions: Proportions
+  }): Promise<KillChain> {
+    const ports: [number, number, number] = [await freePort(), await freePort(), await freePort()]
+    const chain = new KillChain({ ...given, ports })
+    await createTopic(given.bootstrap, chain.from, given.partitions)
+    await createTopic(given.bootstrap, chain.to, given.partitions)
+    try {
+      await Promise.all([chain.b.start(), chain.a.start()])
+      const isPlaced = async () => (await chain.committed()).length === given.partitions
+      await waitFor(isPlaced, `${chain.name}: the group's first positions are committed`)
+    } catch (error) {
+      await chain[Symbol.asyncDispose]()
+      throw error
+    }
+    return chain
+  }
+
+  get logs(): string[] {
+    return [...this.a.logs, this.a.running.output, ...this.b.logs, this.b.running.output]
+  }
+
+  /** The end of what each process printed. */
+  get lastLines(): string {
+    return this.logs.map(log => log.split('\n').slice(-12).join('\n')).join('\n----\n')
+  }
+
+  /** Ends both agents, which must be well. */
+  async stop(): Promise<void> {
+    for (const { running, name } of [this.a, this.b])
+      assert.equal(await running.stop(), 0, `${name}: ${running.output.slice(-2000)}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.a.running?.stop(), this.b.running?.stop()])
+  }
+
+  /** Positions of the group, those there are. The broker may still be loading the group. */
+  async committed(): Promise<number[]> {
+    let offsets: number[] = []
+    const ask = async () => {
+      const found = await withAdmin(this.#bootstrap, admin =>
+        admin.fetchOffsets({ groupId: this.name, topics: [this.from] }),
+      )
+      offsets = found.flatMap(({ partitions }) => partitions.map(({ offset }) => Number(offset)))
+      return true
+    }
+    await waitFor(() => ask().catch(() => false), `${this.name}: the group's positions`)
+    return offsets.filter(offset => offset >= 0)
+  }
+
+  /** Lets the chain run for a random while, at most `mostMs`. */
+  async runOn(mostMs = 1000): Promise<void> {
+    await delay(this.#random.below(mostMs))
+  }
+
+  /** Kills the agents under load and starts them again at once; resolves when events pass through them. */
+  async kill(...names: Name[]): Promise<void> {
+    await this.runOn()
+    await this.#strike(names.join(' and '), names)
+    await this.#goOn(names)
+  }
+
+  /** Kills the agent, starts it, and kills it again while it starts. */
+  async killTwice(name: Name): Promise<void> {
+    await this.runOn()
+    await this.#strike(name, [name])
+    const [victim] = this.#victims([name]) as [Victim]
+    await victim.start(/Starting agent/)
+    await this.runOn(400)
+    await this.#strike(`${name} while it starts`, [name])
+    await this.#goOn([name])
+  }
+
+  /** Tells the agent to stop, and kills it before it has. */
+  async killStopping(name: Name): Promise<void> {
+    await this.runOn()
+    await this.#strike(`${name} while it stops`, [name], 60)
+    await this.#goOn([name])
+  }
+
+  #victims(names: readonly Name[]): Victim[] {
+    return names.map(name => (name === 'A' ? this.a : this.b))
+  }
+
+  /** Kills at once, or so many milliseconds at most after SIGTERM. */
+  async #strike(what: string, names: readonly Name[], stoppingMs = 0): Promise<void> {
+    const victims = this.#victims(names)
+    const sample = await Promise.all(victims.map(victim => victim.metrics()))
+    const at = Date.now()
+    if (stoppingMs > 0) {
+      for (const victim of victims) victim.running.kill('SIGTERM')
+      await this.runOn(stoppingMs)
+    }
+    for (const victim of victims) victim.running.kill('SIGKILL')
+    await Promise.all(victims.map(victim => victim.kill()))
+    const committed = names.includes('A') ? sum(await this.committed()) : 0
+    const inFlight: InFlight = {}
+    let mostRepeats = this.#carried
+    for (const [index, name] of names.entries())
+      mostRepeats += this.#judge(name, sample[index] ?? null, committed, inFlight)
+    if (names.includes('A')) this.#base = committed
+    this.#carried = mostRepeats
+    this.kills.push({ what, at, inFlight, reopened: {}, mostRepeats, awayMs: 0 })
+  }
+
+  async #goOn(names: readonly Name[]): Promise<void> {
+    const victims = this.#victims(names)
+    await Promise.all(victims.map(victim => victim.start()))
+    for (const victim of victims)
+      await waitFor(() => victim.isAtWork(), `${this.name}: events pass through ${victim.name} again`)
+    const kill = this.kills.at(-1)!
+    for (const victim of victims) kill.reopened[victim.name] = victim.reopened
+    kill.awayMs = Date.now() - kill.at
+    this.#carried = 0
+  }
+
+  /** Notes what was in flight in the agent; gives how many repeats that makes at most. */
+  #judge(name: Name, metrics: Metrics | null, committed: number, inFlight: InFlight): number {
+    const { source, sink, kafkaSink } = this.#proportions
+    const isA = name === 'A'
+    const of = (component: string, attribute: string) => count(metrics, component, attribute)
+    const delivered = of('SINK.k', 'EventDrainSuccessCount')
+    const unrecorded = Math.max(0, delivered - of('CHANNEL.c', 'EventTakeSuccessCount'))
+    // What failed was tried while the peer was away.
+    const failed = isA ? of('SINK.k', 'EventWriteFail') * sink : 0
+    const sending = of('SINK.k', 'EventDrainAttemptCount') - delivered - failed
+    // What was read and, after the kill, is not committed: what the channel has of it comes again.
+    const uncommitted =
+      isA && metrics !== null ? this.#base + of('SOURCE.s', 'EventReceivedCount') - committed : 0
+    add(inFlight, 'puts', of('CHANNEL.c', 'EventPutAttemptCount') - of('CHANNEL.c', 'EventPutSuccessCount'))
+    add(inFlight, 'commits of takes', unrecorded)
+    add(inFlight, isA ? 'requests' : 'produce requests', sending)
+    add(inFlight, 'commits of positions', uncommitted)
+    const windows = isA
+      ? avroWindow * sink + kafkaWindow(128, source) * source
+      : kafkaWindow(64, kafkaSink) * kafkaSink + avroWindow * sink
+    const seen = [unrecorded, uncommitted, sending]
+    return sum(seen.map(events => Math.max(0, events))) + windows
+  }
+}
+
+function add(inFlight: InFlight, kind: keyof InFlight, events: number): void {
+  if (events > 0) inFlight[kind] = (inFlight[kind] ?? 0) + events
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
