@@ -1,0 +1,239 @@
+// Chains of two of our agents as the outage tests watch them: their memory from /proc, their channels and
+// counters from /metrics, their health, and the lines they print, by kind.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { confOfA, confOfB } from './chain.ts'
+import { FaultProxy } from './fault-proxy.ts'
+import { readArrivals, startLoad, type Load } from './ledger.ts'
+import { startCluster41, type KafkaCluster } from './peers/clusters.ts'
+import { freePort, startMillrace, type Running } from './peers/peers.ts'
+import { createTopic } from './peers/topics.ts'
+
+/** Small, so that an outage of a minute fills it. */
+export const channelCapacity = 2000
+
+/** An outage takes its time. */
+export const lasts = (ms: number, signal?: AbortSignal): Promise<void> =>
+  delay(Math.max(0, ms), undefined, signal === undefined ? {} : { signal }).catch(() => {})
+
+export class WatchedAgent {
+  readonly name: 'A' | 'B'
+  running: Running | null = null
+  /** Most resident memory seen, in MiB, and most events in the channel, since the last call of watch. */
+  mostMib = 0
+  mostHeld = 0
+  readonly #directory: string
+  readonly #conf: string
+  readonly #port: number
+  #earlier: string[] = []
+  #linesRead = 0
+
+  private constructor(name: 'A' | 'B', directory: string, conf: string, port: number) {
+    this.name = name
+    this.#directory = directory
+    this.#conf = conf
+    this.#port = port
+  }
+
+  static async of(name: 'A' | 'B', directory: string, conf: string): Promise<WatchedAgent> {
+    return new WatchedAgent(name, directory, conf, await freePort())
+  }
+
+  async start(): Promise<void> {
+    this.#earlier = this.lines
+    this.running = null
+    this.running = await startMillrace(this.#directory, {
+      agent: this.name,
+      conf: this.#conf,
+      properties: { 'flume.monitoring.type': 'http', 'flume.monitoring.port': this.#port },
+    })
+  }
+
+  async kill(): Promise<void> {
+    this.running!.kill('SIGKILL')
+    await this.running!.ended
+  }
+
+  /** Resident memory, in MiB. */
+  get rssMib(): number {
+    const status = readFileSync(`/proc/${this.running!.pid}/status`, 'utf8')
+    return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
+  }
+
+  async count(component: string, attribute: string): Promise<number> {
+    const answer = await fetch(`http://127.0.0.1:${this.#port}/metrics`)
+    const all = (await answer.json()) as Record<string, Record<string, string>>
+    return Number(all[component]![attribute])
+  }
+
+  /** Null while all is well, else what is wrong. */
+  async problem(): Promise<string | null> {
+    const answer = await fetch(`http://127.0.0.1:${this.#port}/health`)
+    const text = await answer.text()
+    return answer.status === 200 ? null : text
+  }
+
+  async sample(): Promise<void> {
+    this.mostMib = Math.max(this.mostMib, this.rssMib)
+    this.mostHeld = Math.max(this.mostHeld, await this.count('CHANNEL.c', 'ChannelSize'))
+  }
+
+  /** All lines of all its lives. */
+  get lines(): string[] {
+    const printed = (this.running?.output ?? '').split('\n').filter(line => line !== '')
+    return [...this.#earlier, ...printed]
+  }
+
+  /** Lines since the last call. */
+  newLines(): string[] {
+    const all = this.lines
+    const fresh = all.slice(this.#linesRead)
+    this.#linesRead = all.length
+    return fresh
+  }
+}
+
+export interface WatchedChain extends AsyncDisposable {
+  readonly name: string
+  readonly a: WatchedAgent
+  readonly b: WatchedAgent
+  readonly load: Load
+  /** Between A and B; between A and its brokers; between B and its brokers. */
+  readonly proxies: Readonly<Record<'hop' | 'forA' | 'forB', FaultProxy>>
+  /** Events that B's sink has delivered so far. */
+  delivered(): Promise<number>
+  /** Ends the load. Gives what has arrived, with the repeats that are not already in the first topic. */
+  finish(limitMs?: number): Promise<{ events: number; repeats: number; faults: readonly string[] }>
+}
+
+/** One broker, and a chain for each of the names with listeners and proxies of its own. */
+export interface Site extends AsyncDisposable {
+  readonly cluster: KafkaCluster
+  readonly bootstrap: string
+  chain(name: string, options?: ChainOfSite): Promise<WatchedChain>
+}
+
+export interface ChainOfSite {
+  readonly perSecond?: number
+  readonly moreA?: readonly string[]
+  readonly moreB?: readonly string[]
+  /** Agents are not started. */
+  readonly isIdle?: boolean
+}
+
+export async function siteOf(directory: string, names: readonly string[]): Promise<Site> {
+  const listeners = ['DIRECT', ...names.flatMap(name => [`${name}-A`, `${name}-B`].map(asListener))]
+  const ports = await Promise.all(listeners.map(() => freePort()))
+  const controllerPort = await freePort()
+  const proxies = await Promise.all(ports.map(target => new FaultProxy({ target }).start()))
+  const address = (name: string, port: number) => `${name}://127.0.0.1:${port}`
+  const cluster = await startCluster41(directory, {
+    brokers: 1,
+    properties: {
+      listeners: [
+        ...listeners.map((name, index) => address(name, ports[index]!)),
+        address('CONTROLLER', controllerPort),
+      ].join(','),
+      'advertised.listeners': listeners
+        .map((name, index) => address(name, index === 0 ? ports[0]! : proxies[index]!.port))
+        .join(','),
+      'listener.security.protocol.map': [...listeners, 'CONTROLLER']
+        .map(name => `${name}:PLAINTEXT`)
+        .join(','),
+      'inter.broker.listener.name': 'DIRECT',
+      'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    },
+  })
+  const bootstrap = `127.0.0.1:${ports[0]}`
+  const proxyOf = (name: string) => proxies[listeners.indexOf(asListener(name))]!
+  return {
+    cluster,
+    bootstrap,
+    chain: (name, options = {}) =>
+      chainOn(bootstrap, {
+        ...options,
+        name,
+        directory: join(directory, name),
+        forA: proxyOf(`${name}-A`),
+        forB: proxyOf(`${name}-B`),
+      }),
+    async [Symbol.asyncDispose]() {
+      await cluster[Symbol.asyncDispose]()
+      for (const proxy of proxies) await proxy[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const asListener = (name: string) => name.toUpperCase().replaceAll(/[^A-Z]/g, '_')
+
+async function chainOn(
+  bootstrap: string,
+  given: ChainOfSite & { name: string; directory: string; forA: FaultProxy; forB: FaultProxy },
+): Promise<WatchedChain> {
+  const { name, directory, forA, forB } = given
+  const [from, to] = [`${name}-in`, `${name}-out`]
+  await createTopic(bootstrap, from, 2)
+  await createTopic(bootstrap, to, 2)
+  const port = await freePort()
+  const hop = await new FaultProxy({ target: port }).start()
+  const small = (agent: string) => [
+    `${agent}.channels.c.capacity = ${channelCapacity}`,
+    `${agent}.channels.c.transactionCapacity = 100`,
+  ]
+  const chain = { bootstrap, directory, from, to, group: name, port, sendTo: hop.port }
+  const confA = confOfA({
+    ...chain,
+    moreA: [
+      ...small('A'),
+      `A.sources.s.kafka.bootstrap.servers = 127.0.0.1:${forA.port}`,
+      'A.sources.s.kafka.consumer.auto.offset.reset = earliest',
+      'A.sources.s.kafka.consumer.request.timeout.ms = 5000',
+      'A.sinks.k.connect-timeout = 5000',
+      'A.sinks.k.request-timeout = 5000',
+      ...(given.moreA ?? []),
+    ],
+  })
+  const confB = confOfB({
+    ...chain,
+    moreB: [
+      ...small('B'),
+      `B.sinks.k.kafka.bootstrap.servers = 127.0.0.1:${forB.port}`,
+      'B.sinks.k.kafka.producer.request.timeout.ms = 5000',
+      'B.sinks.k.kafka.producer.acks = all',
+      ...(given.moreB ?? []),
+    ],
+  })
+  const a = await WatchedAgent.of('A', directory, confA)
+  const b = await WatchedAgent.of('B', directory, confB)
+  if (given.isIdle !== true) {
+    await b.start()
+    await a.start()
+  }
+  const load = startLoad(bootstrap, {
+    topic: from,
+    partitions: 2,
+    batch: 50,
+    perSecond: given.perSecond ?? 250,
+  })
+  return {
+    name,
+    a,
+    b,
+    load,
+    proxies: { hop, forA, forB },
+    delivered: () => b.count('SINK.k', 'EventDrainSuccessCount'),
+    async finish(limitMs = 60_000) {
+      const sent = await load.stop()
+      const arrived = await readArrivals(bootstrap, to, sent, { limitMs })
+      const written = await readArrivals(bootstrap, from, sent)
+      return { ...arrived, repeats: arrived.repeats - written.repeats }
+    },
+    async [Symbol.asyncDispose]() {
+      await load.stop().catch(() => {})
+      await a.running?.stop()
+      await b.running?.stop()
+      await hop[Symbol.asyncDispose]()
+    },
+  }
+}
