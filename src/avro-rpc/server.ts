@@ -28,7 +28,8 @@ export interface AvroServerOptions {
   readonly network: Network
   readonly clock: Clock
   readonly log: Logger
-  readonly handle: Handle
+  /** What to do with the events of `sender` (host:port); true where all are accepted. Never rejects. */
+  readonly handle: (...call: [...Parameters<Handle>, sender: string]) => Promise<boolean>
   /** False closes the connection before a byte is read. */
   admits?(remoteAddress: string): boolean | Promise<boolean>
   /** Told after each change. */
@@ -116,7 +117,7 @@ export class AvroServer {
       stallMs,
       window,
       clock,
-      handle,
+      handle: (events, message) => handle(events, message, remote),
       budget: this.#budget,
       clients: this.#clients,
       complain: reason => this.#complain(remote, reason),

@@ -1,5 +1,6 @@
 // The Avro source: a port to which Flume and Millrace agents, and Flume's clients, send events by Avro RPC.
 import { type CountedContext, defineSource, type Source, type SourceContext } from '../component.ts'
+import { DeadLetterFile, deadLetterPath } from '../dead-letter.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { Event } from '../event.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
@@ -8,6 +9,7 @@ import { AvroServer } from '../avro-rpc/server.ts'
 import { sourceCounters } from '../observe/counters.ts'
 import { loadServerTls } from '../system/ssl-settings.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
+import { OversizedBatches } from './avro/oversized-batches.ts'
 
 const mebibyte = 1024 * 1024
 /**
@@ -78,6 +80,11 @@ const options = {
     max: maxWindow,
     since: 'ours',
   }),
+  'deadLetter.file': text({
+    doc: 'File that takes batches which no transaction of a channel can hold, as JSON Lines, an object an event; they are answered `OK` then.',
+    example: '/var/lib/millrace/dead-letters.jsonl',
+    since: 'ours',
+  }),
   'stall-timeout': int({
     doc: 'A sender that stops in the middle of a request, or of the TLS handshake, for this long is cut off.',
     unit: 'ms',
@@ -100,6 +107,12 @@ connection is answered \`FAILED\` without being put, until the sender has opened
 for a sender with several requests in flight. Flume's senders reopen by themselves. A sender that does not is
 disconnected 10 s after the refusal.
 
+A batch larger than a channel's \`transactionCapacity\` can never be accepted. It is answered \`FAILED\`, as in Flume, and
+its sender repeats it for ever; health is red meanwhile, and one line, again each minute, names the sender, the batch, the
+channel and the remedy. With \`deadLetter.file\` the batch goes there as it came, is counted as \`events_diverted\`, and is
+answered \`OK\` (where an event goes to several channels, one of them may have taken it too). Formats, and how to send such
+events again: docs/formats/dead-letters.md.
+
 Bytes that are no Avro RPC close the connection with one line in the log (at most 100 lines a minute).
 
 Flume answers \`append\` with an Avro error when something other than the channel fails; Millrace answers \`FAILED\`.`,
@@ -114,7 +127,10 @@ Flume answers \`append\` with an Avro error when something other than the channe
     if ('problem' in parsed) say.error('ipFilterRules', parsed.problem, fix)
   },
   flow: ({ bind, port }) => [{ does: 'receive', host: bind, port }],
-  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${bind}:${port}`]),
+  claims({ bind, port, 'deadLetter.file': file }, { home }) {
+    const letters = file === undefined ? [] : [`file ${deadLetterPath(file, home)}`]
+    return port === 0 ? letters : [`port ${bind}:${port}`, ...letters]
+  },
   counters: sourceCounters,
   create: (given, context) => new AvroSource(given, context),
 })
@@ -126,6 +142,10 @@ export class AvroSource implements Source {
   readonly #options: Options
   readonly #context: SourceContext
   #server: AvroServer | null = null
+  readonly #oversized: OversizedBatches
+  readonly #letters: DeadLetterFile | null
+  #diverted = 0
+  #divertedLineAt = -Infinity
   #open = 0
   #refusedSince: number | null = null
   #refusals = 0
@@ -134,6 +154,13 @@ export class AvroSource implements Source {
   constructor(given: Options, context: SourceContext) {
     this.#options = given
     this.#context = context
+    const { agent, name, log, system } = context
+    const { disk, clock } = system
+    const setHealth = (problem: string | null) => context.setHealth(problem)
+    this.#oversized = new OversizedBatches({ source: name, clock, log, setHealth })
+    const file = given['deadLetter.file']
+    const path = file === undefined ? null : deadLetterPath(file, context.home)
+    this.#letters = path === null ? null : new DeadLetterFile({ path, agent, component: name, disk, clock })
   }
 
   /** The port listened on; known once started. */
@@ -156,7 +183,7 @@ export class AvroSource implements Source {
       network: this.#context.system.network,
       clock: this.#context.system.clock,
       log,
-      handle: (events, message) => this.#handle(events, message),
+      handle: (events, message, sender) => this.#handle(events, message, sender),
       ...this.#filter(),
       connections: open => {
         this.#context.counters.add('OpenConnectionCount', open - this.#open)
@@ -199,7 +226,11 @@ export class AvroSource implements Source {
     }
   }
 
-  async #handle(encoded: readonly Buffer[], message: 'append' | 'appendBatch'): Promise<boolean> {
+  async #handle(
+    encoded: readonly Buffer[],
+    message: 'append' | 'appendBatch',
+    sender: string,
+  ): Promise<boolean> {
     const { counters, processor } = this.#context
     const call = message === 'append' ? 'Append' : 'AppendBatch'
     counters.add(`${call}ReceivedCount`)
@@ -208,13 +239,45 @@ export class AvroSource implements Source {
       await processor.process(encoded.map(Event.fromEncoded))
     } catch (error) {
       countFailure(counters, error)
-      this.#refused(error)
+      if (!(error instanceof Fault) || error.code !== 'TRANSACTION_TOO_LARGE') {
+        this.#refused(error)
+        return false
+      }
+      if (this.#letters !== null) return this.#divert(encoded, sender, error)
+      this.#oversized.refused(sender, encoded.length, error)
       return false
     }
     counters.add(`${call}AcceptedCount`)
     counters.add('EventAcceptedCount', encoded.length)
-    if (this.#refusedSince !== null) this.#acceptsAgain()
+    this.#accepted(sender, encoded.length)
     return true
+  }
+
+  /** Sets the batch aside as it came, before interceptors. */
+  async #divert(encoded: readonly Buffer[], sender: string, reason: Fault): Promise<boolean> {
+    const { counters, log, name, system } = this.#context
+    try {
+      await this.#letters!.keep(encoded.map(Event.fromEncoded), reason)
+    } catch (error) {
+      this.#refused(error)
+      return false
+    }
+    counters.addOwn('events_diverted', encoded.length)
+    this.#diverted += encoded.length
+    const now = system.clock.monotonic()
+    if (now - this.#divertedLineAt >= reminderMs) {
+      this.#divertedLineAt = now
+      log.warn(
+        `Avro source ${name} set a batch of ${encoded.length} events of ${sender} aside (${this.#diverted} events so far): ${reason.message}. ${reason.remedy}`,
+      )
+    }
+    this.#accepted(sender, encoded.length)
+    return true
+  }
+
+  #accepted(sender: string, events: number): void {
+    this.#oversized.accepted(sender, events)
+    if (this.#refusedSince !== null) this.#acceptsAgain()
   }
 
   #refused(error: unknown): void {
