@@ -38,7 +38,7 @@ const table = {
   TLS: { retry: 'after-backoff', remedy: 'Check certificates, host names and protocol versions.' },
   AUTHENTICATION: {
     retry: 'after-backoff',
-    remedy: 'Correct user, password and mechanism, here or at the peer; it is tried again.',
+    remedy: 'Correct user, password and mechanism, here or at the peer.',
   },
   ADDRESS_IN_USE: { retry: 'after-backoff', remedy: 'End the program on this port or choose another port.' },
   ADDRESS: { retry: 'after-backoff', remedy: 'Choose an address of this machine.' },

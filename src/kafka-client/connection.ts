@@ -440,7 +440,7 @@ export class BrokerConnection {
     const first = this.#sizeBytes
     const secure = first[0] === 0x15 && first[1] === 3
     const what = secure
-      ? `${this.where} speaks TLS, and security.protocol says it does not`
+      ? `${this.where} speaks TLS, and security.protocol says it does not: write SSL or SASL_SSL, or use the port of a listener without TLS`
       : this.#answered
         ? `${this.where} announces an answer of ${size} bytes; at most ${this.#target.maxResponseBytes} are accepted`
         : `${this.where} is not a Kafka broker: its first bytes are ${JSON.stringify(first.toString('latin1'))}`

@@ -84,10 +84,11 @@ function sendFramed(channel: SaslChannel, identity: Identity, conversation: Conv
     if (answer.errorCode === 0) return { token: answer.authBytes, lifetimeMs: answer.sessionLifetimeMs }
     identity.refused?.()
     const said = identity.hide(answer.errorMessage ?? '').slice(0, 300)
-    const reason = conversation.reason === undefined ? '' : ` (${identity.hide(conversation.reason)})`
+    const { reason = '' } = conversation
+    const more = reason === '' || said.includes(reason) ? '' : ` (${identity.hide(reason)})`
     throw new Fault(
       'AUTHENTICATION',
-      `${channel.where} refuses ${identity.who} with SASL ${identity.mechanism}${said === '' ? '' : `: ${said}`}${reason}. Correct sasl.jaas.config, or the user on the broker`,
+      `${channel.where} refuses ${identity.who} with SASL ${identity.mechanism}${said === '' ? '' : `: ${said}`}${more} (see sasl.jaas.config)`,
     )
   }
 }
@@ -102,7 +103,7 @@ function sendBare(channel: SaslChannel, identity: Identity) {
       identity.refused?.()
       throw new Fault(
         'AUTHENTICATION',
-        `${channel.where} refuses ${identity.who} with SASL ${identity.mechanism} by closing the connection. Correct sasl.jaas.config, or the user on the broker`,
+        `${channel.where} refuses ${identity.who} with SASL ${identity.mechanism} by closing the connection (see sasl.jaas.config)`,
         { cause: error },
       )
     }

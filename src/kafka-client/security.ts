@@ -76,10 +76,14 @@ export class Security {
         const where = `${to.host}:${to.port}`
         const text = late.signal.aborted
           ? `TLS with ${where} was not ready within ${limit.timeoutMs} ms: is it a port for TLS? See security.protocol`
-          : explainTls(error, { ...to, ...tls, hasAnswered: hasRead(stream) })
+          : explainTls(error, { ...to, ...tls, now: this.#doors.clock.now(), hasAnswered: hasRead(stream) })
         throw new Fault('TLS', text ?? messageOf(error), { cause: error })
       })
-      return { stream: secured, explain: error => explainTls(error, { ...to, ...tls, hasAnswered: true }) }
+      const { clock } = this.#doors
+      return {
+        stream: secured,
+        explain: error => explainTls(error, { ...to, ...tls, now: clock.now(), hasAnswered: true }),
+      }
     } catch (error) {
       stream.on('error', () => {}) // a second error of a connection given up concerns nobody
       stream.destroy()

@@ -4,7 +4,10 @@
 export interface TlsSituation {
   readonly host: string
   readonly port: number
-  readonly hasIdentity: boolean
+  /** When the client's own certificate ends, milliseconds since 1970; null where it has none. */
+  readonly identityEndsAt: number | null
+  /** The wall clock. */
+  readonly now: number
   /** Where the trusted certificates come from. */
   readonly trustedFrom: string
   /** Whether the broker has sent anything at all. */
@@ -59,7 +62,8 @@ export function explainTls(error: unknown, situation: TlsSituation): string | nu
   return null
 }
 
-function explainAlert(alert: string, where: string, { hasIdentity }: TlsSituation): string {
+function explainAlert(alert: string, where: string, { identityEndsAt: endsAt, now }: TlsSituation): string {
+  const hasIdentity = endsAt !== null
   const aboutVersions = `${where} accepts none of the TLS versions and cipher suites offered: see ssl.enabled.protocols and ssl.cipher.suites`
   if (/^(PROTOCOL_VERSION|INSUFFICIENT_SECURITY)$/.test(alert)) return aboutVersions
   if (
@@ -67,7 +71,7 @@ function explainAlert(alert: string, where: string, { hasIdentity }: TlsSituatio
     !hasIdentity
   )
     return `${where} wants a certificate of the client, and none is given: write ssl.keystore.location and ssl.keystore.password`
-  if (alert === 'CERTIFICATE_EXPIRED')
+  if (alert === 'CERTIFICATE_EXPIRED' || (/CERTIFICATE/.test(alert) && endsAt !== null && endsAt < now))
     return `${where} refuses the client's certificate, which has expired: put a renewed one into the store of ssl.keystore.location`
   if (
     /^(BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA|CERTIFICATE_REVOKED|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|CERTIFICATE_REQUIRED)$/.test(

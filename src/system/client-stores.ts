@@ -1,6 +1,7 @@
 // The key and trust stores of a client that may show a certificate of its own, as Kafka's clients have
 // them: each is a file (JKS, PKCS12 or PEM, told apart by its bytes) or PEM text in the settings. What is
 // not written comes from the global places (ssl-settings.ts).
+import { X509Certificate } from 'node:crypto'
 import { Fault } from '../errors.ts'
 import { readKeyStore, type KeyStore } from './keystore.ts'
 import { globalOf, loadStore, policyOf, type SslDoors } from './ssl-settings.ts'
@@ -28,7 +29,8 @@ export interface ClientStores {
 
 /** What is known of a client's TLS when its stores are read. */
 export interface LoadedTls extends ClientTls {
-  readonly hasIdentity: boolean
+  /** When the client's own certificate ends, milliseconds since 1970; null where it has none. */
+  readonly identityEndsAt: number | null
   /** Where the trusted certificates come from, for messages. */
   readonly trustedFrom: string
 }
@@ -75,7 +77,7 @@ export async function loadClientStores(stores: ClientStores, doors: SslDoors): P
     context,
     verifiesCertificate: true,
     verifiesHost: stores.verifiesHost,
-    hasIdentity: identity !== null,
+    identityEndsAt: identity === null ? null : Date.parse(new X509Certificate(identity.chain[0]!).validTo),
     trustedFrom,
   }
 }

@@ -90,6 +90,8 @@ export interface PeerOptions {
   readonly prefix?: string[]
   /** More properties of the server. */
   readonly properties?: Readonly<Record<string, string | number>>
+  /** More options of the JVM. */
+  readonly javaOptions?: readonly string[]
 }
 
 export async function startZooKeeper(directory: string, options: PeerOptions = {}): Promise<ZooKeeper> {
@@ -150,6 +152,7 @@ export async function startKafka010(
   )
   const running = await java('kafka-0.10.2.1', home, 'kafka-0.10.2.1', {
     main: ['kafka.Kafka', file],
+    ...(options.javaOptions === undefined ? {} : { options: [...options.javaOptions] }),
     ready:
       /\[?Kafka Server 1\]?, started|started \(kafka\.server\.KafkaServer\)|kafka\.server\.KafkaServer: .*started/,
     ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
@@ -157,8 +160,11 @@ export async function startKafka010(
   return Object.assign(running, { bootstrap: `${host}:${port}`, version: '0.10.2.1' as const })
 }
 
-/** Kafka 4.1.0, broker and controller in one (KRaft). */
-export async function startKafka41(directory: string, options: PeerOptions = {}): Promise<Kafka> {
+/** Kafka 4.1.0, broker and controller in one (KRaft); `format` are more words for preparing its storage. */
+export async function startKafka41(
+  directory: string,
+  options: PeerOptions & { readonly format?: readonly string[] } = {},
+): Promise<Kafka> {
   const home = join(directory, `kafka-4.1.0-${randomUUID().slice(0, 8)}`)
   const host = options.host ?? '127.0.0.1'
   const port = options.port ?? (await freePort(host === '127.0.0.1' ? host : '127.0.0.1'))
@@ -187,7 +193,12 @@ export async function startKafka41(directory: string, options: PeerOptions = {})
   const jars = await fetchPeer('kafka-4.1.0')
   execFileSync(
     'java',
-    ['-cp', `${jars}/*`, 'kafka.tools.StorageTool', 'format', '-t', 'MkU3OEVBNTcwNTJENDM2Qg', '-c', file],
+    [
+      '-cp',
+      `${jars}/*`,
+      ...['kafka.tools.StorageTool', 'format', '-t', 'MkU3OEVBNTcwNTJENDM2Qg', '-c', file],
+      ...(options.format ?? []),
+    ],
     { stdio: 'pipe' },
   )
   const running = await java('kafka-4.1.0', home, 'kafka-4.1.0', {
