@@ -5,11 +5,13 @@
 //   path it knows the directory by, without a race; but each network namespace has its own;
 // - the socket file millrace.lock in the directory: also seen from other network namespaces (containers
 //   that share a volume). One nobody listens on was left by a killed process and is taken over.
+// A holder that lives answers; one that does not is dying, or stopped, and is waited for a second.
 // Whoever connects to either is told the holder in one line. Other systems than Linux have the file only.
 import { constants } from 'node:fs'
 import { access, realpath, rm, stat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Fault } from '../errors.ts'
 
 export interface DirectoryLock {
@@ -21,6 +23,9 @@ export const lockFileName = 'millrace.lock'
 /** Longest path a socket file can have on Linux; one that is longer has only the abstract socket. */
 const socketPathBytes = 107
 const answerMs = 500
+/** A process just killed holds its sockets a little longer, without answering: so long it is waited for. */
+const dyingMs = 1000
+const pauseMs = 10
 
 /** Rejects with DIRECTORY_IN_USE naming the holder, or DISK when the directory cannot be written. */
 export async function lockDirectory(directory: string, holder: string): Promise<DirectoryLock> {
@@ -31,20 +36,25 @@ export async function lockDirectory(directory: string, holder: string): Promise<
   const { dev, ino } = await stat(path)
   const line = `pid ${process.pid}, ${holder}`
   const servers: Server[] = []
-  const take = async (address: string): Promise<void> => {
-    const server = await listen(address, line)
-    if (server === null) {
-      for (const one of servers) one.close()
-      const who = (await ask(address)) || 'another process'
-      throw new Fault('DIRECTORY_IN_USE', `directory ${directory} is in use by ${who}`)
+  const until = performance.now() + dyingMs
+  const take = async (address: string, file?: string): Promise<void> => {
+    for (;;) {
+      if (file !== undefined && (await exists(file)) && (await ask(file)) === null)
+        await rm(file, { force: true })
+      const server = await listen(address, line)
+      if (server !== null) return void servers.push(server)
+      const who = await ask(address)
+      if (who || performance.now() > until) {
+        for (const one of servers) one.close()
+        throw new Fault('DIRECTORY_IN_USE', `directory ${directory} is in use by ${who || 'another process'}`)
+      }
+      await pause(pauseMs)
     }
-    servers.push(server)
   }
   if (process.platform === 'linux') await take(`\0millrace-${dev}-${ino}`)
   const file = join(path, lockFileName)
   if (Buffer.byteLength(file) <= socketPathBytes && process.platform !== 'win32') {
-    if ((await exists(file)) && (await ask(file)) === null) await rm(file, { force: true })
-    await take(file).catch((error: unknown) => {
+    await take(file, file).catch((error: unknown) => {
       // Some file systems have no sockets; the abstract one then has to do.
       if (servers.length === 0 || (error instanceof Fault && error.code === 'DIRECTORY_IN_USE')) throw error
     })
