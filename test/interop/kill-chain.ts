@@ -50,7 +50,8 @@ type Metrics = Readonly<Record<string, Readonly<Record<string, string>>>>
 const avroWindow = 8
 const kafkaWindow = (most: number, batch: number) => Math.min(most, Math.max(4, Math.ceil(2000 / batch)))
 
-class Victim {
+/** An agent that is killed and started again. */
+export class Victim {
   readonly name: Name
   readonly conf: string
   readonly #directory: string
@@ -109,7 +110,7 @@ class Victim {
   }
 }
 
-const count = (metrics: Metrics | null, component: string, attribute: string): number =>
+export const count = (metrics: Metrics | null, component: string, attribute: string): number =>
   Number(metrics?.[component]?.[attribute] ?? 0)
 
 export class KillChain implements AsyncDisposable {
@@ -196,18 +197,9 @@ export class KillChain implements AsyncDisposable {
     await Promise.all([this.a.running?.stop(), this.b.running?.stop()])
   }
 
-  /** Positions of the group, those there are. The broker may still be loading the group. */
+  /** Positions of the group, those there are. */
   async committed(): Promise<number[]> {
-    let offsets: number[] = []
-    const ask = async () => {
-      const found = await withAdmin(this.#bootstrap, admin =>
-        admin.fetchOffsets({ groupId: this.name, topics: [this.from] }),
-      )
-      offsets = found.flatMap(({ partitions }) => partitions.map(({ offset }) => Number(offset)))
-      return true
-    }
-    await waitFor(() => ask().catch(() => false), `${this.name}: the group's positions`)
-    return offsets.filter(offset => offset >= 0)
+    return [...(await positionsOf(this.#bootstrap, this.name, this.from)).values()]
   }
 
   /** Lets the chain run for a random while, at most `mostMs`. */
@@ -299,6 +291,23 @@ export class KillChain implements AsyncDisposable {
     const seen = [unrecorded, uncommitted, sending]
     return sum(seen.map(events => Math.max(0, events))) + windows
   }
+}
+
+/** Positions that the group has committed, by partition. The broker may still be loading the group. */
+export async function positionsOf(
+  bootstrap: string,
+  groupId: string,
+  topic: string,
+): Promise<Map<number, number>> {
+  const positions = new Map<number, number>()
+  const ask = async () => {
+    const found = await withAdmin(bootstrap, admin => admin.fetchOffsets({ groupId, topics: [topic] }))
+    for (const { partition, offset } of found.flatMap(({ partitions }) => partitions))
+      if (Number(offset) >= 0) positions.set(partition, Number(offset))
+    return true
+  }
+  await waitFor(() => ask().catch(() => false), `the positions of group ${groupId}`)
+  return positions
 }
 
 function add(inFlight: InFlight, kind: keyof InFlight, events: number): void {

@@ -7,9 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import { SeededRandom } from '../simulation/seeded-random.ts'
-import { KillChain, type Kill, type Proportions } from './kill-chain.ts'
+import { confOfA, confOfB } from './chain.ts'
+import { count, KillChain, positionsOf, Victim, type Kill, type Proportions } from './kill-chain.ts'
 import { assertComplete, readArrivals, startLoad } from './ledger.ts'
-import { skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from './peers/peers.ts'
+import { freePort, skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from './peers/peers.ts'
+import { createTopic } from './peers/topics.ts'
+import { waitFor } from './peers/waiting.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] === '1'
 const seed = Number(process.env['MILLRACE_SEED'] ?? Math.floor(Math.random() * 1e6))
@@ -95,6 +98,59 @@ async function runScript(
   return kills
 }
 
+/** Where a new group began, by partition: what its agent said. */
+function beginning(output: string): Map<number, number> {
+  const line = /has no position yet and begins: (.*)/.exec(output)?.[1] ?? ''
+  return new Map([...line.matchAll(/-(\d+) from (\d+)/g)].map(found => [Number(found[1]), Number(found[2])]))
+}
+
+/**
+ * Kills A, the first member of its group, under load, once with the first position chosen, once with the
+ * first records read. Numbers are offsets here. What is read must be committed from where it was begun.
+ */
+async function killBeforeFirstCommit(
+  t: TestContext,
+  bootstrap: string,
+  directory: string,
+  index: number,
+  isPolled: boolean,
+): Promise<void> {
+  const group = `first-${isPolled ? 'poll' : 'position'}-${index}`
+  const [from, to] = [`${group}-in`, `${group}-out`]
+  await createTopic(bootstrap, from, partitions)
+  await createTopic(bootstrap, to, partitions)
+  const load = startLoad(bootstrap, { topic: from, partitions, batch: 20, perSecond: 1000 })
+  await waitFor(() => [...load.sent.values()].every(count => count > 0), 'there is something before the end')
+  const home = join(directory, group)
+  const chain = { bootstrap, directory: home, from, to, group, port: await freePort() }
+  await using stack = new AsyncDisposableStack()
+  const b = new Victim('B', home, confOfB(chain), await freePort())
+  const a = new Victim('A', home, confOfA(chain), await freePort())
+  for (const victim of [a, b]) stack.defer(async () => void (await victim.running?.stop()))
+  await b.start()
+  let received = 0
+  await a.start(isPolled ? /Agent \S+ started/ : /has no position yet and begins/)
+  const look = async () => (received = count(await a.metrics(), 'SOURCE.s', 'EventReceivedCount'))
+  if (isPolled) while ((await look()) === 0);
+  await a.kill()
+  const begun = beginning(a.logs[0]!)
+  const committed = await positionsOf(bootstrap, group, from)
+  await a.start()
+  await waitFor(() => a.isAtWork(), `${group}: events pass through A`)
+  const sent = await load.stop()
+  if (isPolled) assert.equal(committed.size, partitions, 'no record is read before its position is committed')
+  const first = committed.size > 0 ? begun : beginning(a.running.output)
+  assert.equal(first.size, partitions)
+  const arrival = await readArrivals(bootstrap, to, sent, { first })
+  // Before the kill A had been sent no more than its windows hold and what its channel had taken.
+  const mostRepeats = assertComplete(arrival, { mostRepeats: 2800 + received, logs: [a.running.output] })
+  const where = (positions: ReadonlyMap<number, number>) => [...positions.values()].join('/') || 'nothing'
+  t.diagnostic(
+    `${group}: begun at ${where(begun)}, ${received} read, ${where(committed)} committed at the kill; ` +
+      `${arrival.events} events from ${where(first)} on, ${mostRepeats} repeats`,
+  )
+}
+
 /** The kills were worth something: at most of them there was something in flight, and all kinds were. */
 function assertInFlight(kills: readonly Kill[]): void {
   const worth = kills.filter(
@@ -138,6 +194,13 @@ describe('kill -9 under load', { skip: skipWithoutPeers, timeout: isDeep ? 7_200
 
   test('of A, of B and of both, twenty times', async t => {
     await runScripts(t, bootstrap, isDeep ? 10 : 1, usual)
+  })
+
+  test('of the first member of a group that begins at the end: before its first poll, and after it', async t => {
+    const runs = Array.from({ length: isDeep ? 8 : 2 }, (_, index) =>
+      killBeforeFirstCommit(t, bootstrap, directory, index, index % 2 === 1),
+    )
+    for (const run of await Promise.allSettled(runs)) if (run.status === 'rejected') throw run.reason
   })
 
   if (isDeep)

@@ -87,20 +87,26 @@ export interface Arrival {
 /**
  * Reads the topic from its beginning until every number of `expected` (how many, by partition of origin)
  * is there, at most `limitMs`; then `extraMs` more, for repeats. Numbers beyond the
- * expected ones may be there too (written, not acknowledged).
+ * expected ones may be there too (written, not acknowledged). `first` is the first number expected, by
+ * partition, where that is not 0.
  */
 export async function readArrivals(
   bootstrap: string,
   topic: string,
   expected: ReadonlyMap<number, number>,
-  { limitMs = 60_000, extraMs = 500 } = {},
+  {
+    limitMs = 60_000,
+    extraMs = 500,
+    first = new Map<number, number>(),
+  }: { limitMs?: number; extraMs?: number; first?: ReadonlyMap<number, number> } = {},
 ): Promise<Arrival> {
+  const firstOf = (partition: number) => first.get(partition) ?? 0
   const seen = new Map([...expected.keys()].map(partition => [partition, new Set<number>()]))
   const highest = new Map<number, number>()
   const faults: string[] = []
   let events = 0
   const repeatTimes: number[] = []
-  let missing = [...expected.values()].reduce((sum, count) => sum + count, 0)
+  let missing = [...expected].reduce((sum, [origin, count]) => sum + count - firstOf(origin), 0)
   const consumer = clientOf(bootstrap).consumer({
     groupId: `ledger-${Math.random().toString(36).slice(2)}`,
     maxWaitTimeInMs: 200,
@@ -129,7 +135,7 @@ export async function readArrivals(
           const before = highest.get(origin) ?? -1
           if (number < before) faults.push(`partition ${origin}: ${number} arrived behind ${before}`)
           highest.set(origin, Math.max(before, number))
-          if (number < expected.get(origin)! && --missing === 0) finishSoon()
+          if (number >= firstOf(origin) && number < expected.get(origin)! && --missing === 0) finishSoon()
         },
       })
       .catch(reject)
@@ -137,7 +143,9 @@ export async function readArrivals(
   await consumer.disconnect()
   for (const [partition, count] of expected) {
     const numbers = seen.get(partition)!
-    const absent = Array.from({ length: count }, (_, number) => number).filter(number => !numbers.has(number))
+    const absent = Array.from({ length: count }, (_, number) => number).filter(
+      number => number >= firstOf(partition) && !numbers.has(number),
+    )
     if (absent.length > 0)
       faults.push(
         `partition ${partition}: ${absent.length} of ${count} are missing, ${absent[0]} to ${absent.at(-1)}`,
