@@ -43,7 +43,10 @@ const users = { plain: { alice: 'alice-canary-8821' }, scram: { bob: 'bob-canary
 const wrongPassword = 'wrong-canary-3310'
 const clientSecret = 'client-canary-6675'
 const canaries = [
-  ...[storePassword, keyPassword, wrongPassword, clientSecret],
+  storePassword,
+  keyPassword,
+  wrongPassword,
+  clientSecret,
   ...Object.values(users.plain),
   ...Object.values(users.scram),
 ]

@@ -196,7 +196,12 @@ export async function startKafka41(
     [
       '-cp',
       `${jars}/*`,
-      ...['kafka.tools.StorageTool', 'format', '-t', 'MkU3OEVBNTcwNTJENDM2Qg', '-c', file],
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      'MkU3OEVBNTcwNTJENDM2Qg',
+      '-c',
+      file,
       ...(options.format ?? []),
     ],
     { stdio: 'pipe' },
