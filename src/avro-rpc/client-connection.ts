@@ -40,6 +40,18 @@ interface Call {
   sentAt: number
 }
 
+/** The peer answered, but not OK. */
+export class Refusal extends Fault {
+  override name = 'Refusal'
+  /** From the request, or the answer before, to the answer. */
+  readonly tookMs: number
+
+  constructor(message: string, tookMs: number) {
+    super('PEER_REFUSED', message)
+    this.tookMs = tookMs
+  }
+}
+
 /** Replies are a few bytes, at most a protocol's text. */
 const maxReplyBytes = 1024 * 1024
 
@@ -215,9 +227,11 @@ export class ClientConnection {
     if (call === undefined) throw new FrameError(`it answered request ${serial}, which is not outstanding`)
     const reader = new AvroReader(message)
     if (!this.#greeted && !this.#shakeHands(reader)) return this.#send(call)
-    this.#lastAnswerAt = this.#parts.clock.monotonic()
+    const now = this.#parts.clock.monotonic()
+    const tookMs = now - Math.max(call.sentAt, this.#lastAnswerAt)
+    this.#lastAnswerAt = now
     this.#inFlight.splice(index, 1)
-    const refusal = this.#refusalIn(reader)
+    const refusal = this.#refusalIn(reader, tookMs)
     if (refusal !== null) {
       call.reject(refusal)
       return this.fail(refusal)
@@ -244,12 +258,12 @@ export class ClientConnection {
     return true
   }
 
-  #refusalIn(reader: AvroReader): Fault | null {
+  #refusalIn(reader: AvroReader, tookMs: number): Fault | null {
     const reply = decodeReply(reader)
     const { peer } = this.#parts
     if ('error' in reply) return new Fault('PEER_REFUSED', `${peer} answered with an error: ${reply.error}`)
     const status = this.#protocol.statuses[reply.status] ?? `status ${reply.status}`
     if (status === 'OK') return null
-    return new Fault('PEER_REFUSED', `${peer} answered ${status}: its channel did not take the events`)
+    return new Refusal(`${peer} answered ${status}: its channel did not take the events`, tookMs)
   }
 }

@@ -10,8 +10,10 @@ import type { Network } from '../system/network.ts'
 import { realSystem } from '../system/system.ts'
 import type { ClientTls } from '../system/tls.ts'
 import type { Encoded } from '../wire/avro-rpc/call.ts'
-import { ClientConnection } from './client-connection.ts'
+import { ClientConnection, Refusal } from './client-connection.ts'
 import { clientLayers, type Layering } from './layers.ts'
+
+export { Refusal }
 
 export interface AvroClientOptions {
   readonly host: string

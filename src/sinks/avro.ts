@@ -1,14 +1,16 @@
 // The Avro sink: sends events by Avro RPC to the Avro source of a Millrace or a Flume agent.
 import { type CountedContext, defineSink, type Sink } from '../component.ts'
+import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
-import { type AvroClient, connectAvro } from '../avro-rpc/client.ts'
+import { type AvroClient, connectAvro, cut, defaultRequestBytes, Refusal } from '../avro-rpc/client.ts'
 import { sinkCounters } from '../observe/counters.ts'
 import type { Timer } from '../system/clock.ts'
 import { loadClientTls } from '../system/ssl-settings.ts'
 import type { ClientTls } from '../system/tls.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
+import { RequestSize } from './avro/request-size.ts'
 
 const useGroups = 'sink groups do this: sinkgroups.<g>.processor.type = failover or load_balance'
 
@@ -109,6 +111,10 @@ export const avroSink = defineSink({
 requests are in flight (\`window\`, agreed when connecting); toward Flume one. Requests above 8 MiB are cut into several.
 Any failure closes the connection, and everything not answered is sent again in the same order.
 
+A batch of more events than a transaction of the other agent's channel holds (its \`transactionCapacity\`) is answered
+\`FAILED\` at once, without the wait for room: it is then sent again in halves, what was answered \`OK\` is not sent again, and
+one line says so. The size that passes is kept, and a larger one tried after 10 s, then less and less often.
+
 With \`ssl = true\` the certificate and its host name are verified. Flume verifies no host names: where a certificate is for
 another host, correct it or set \`ssl.disableHostnameVerification = true\`.`,
   options,
@@ -143,6 +149,8 @@ export class AvroSink implements Sink {
   #tls: ClientTls | null | undefined
   /** The failure that the runner is just being told. */
   #recent: unknown = null
+  readonly #size: RequestSize
+  #lastRefusal: Refusal | null = null
   #resetTimer: Timer | null = null
   #stopped = false
   /** Later connections are told at DEBUG: while the peer refuses there is one every few seconds. */
@@ -153,6 +161,8 @@ export class AvroSink implements Sink {
     this.#context = context
     this.batchSize = given['batch-size']
     this.window = Math.max(given.window, given['window-flume'])
+    const peer = `${given.hostname}:${given.port}`
+    this.#size = new RequestSize(this.batchSize, { log: context.log, peer })
   }
 
   /** Begins to connect without waiting: a peer that is away is not a failure here. */
@@ -183,8 +193,7 @@ export class AvroSink implements Sink {
     signal.addEventListener('abort', giveUp)
     try {
       if (this.#recent !== null) throw this.#recent
-      const client = await this.#connect()
-      await client.appendBatch(events)
+      await this.#send(await this.#connect(), events)
     } catch (error) {
       counters.add('EventWriteFail')
       this.#remember(error)
@@ -193,6 +202,28 @@ export class AvroSink implements Sink {
       signal.removeEventListener('abort', giveUp)
     }
     counters.add('EventDrainSuccessCount', events.length)
+  }
+
+  /** Sends the events in as many requests as are needed; rejects with what was not accepted. */
+  async #send(client: AvroClient, events: readonly Event[]): Promise<void> {
+    const { clock } = this.#context.system
+    const parts = this.#size.cut(events, clock.monotonic()).flatMap(part => cut(part, defaultRequestBytes))
+    const results = await Promise.allSettled(parts.map(part => client.appendBatch(part as readonly Event[])))
+    const passed = parts.filter((_, index) => results[index]!.status === 'fulfilled')
+    if (passed.length > 0) this.#size.passed(Math.max(...passed.map(part => part.length)), clock.monotonic())
+    const at = results.findIndex(result => result.status === 'rejected')
+    if (at === -1) return
+    const { reason } = results[at] as PromiseRejectedResult
+    if (!(reason instanceof Fault)) throw reason
+    const undelivered = parts.filter((_, index) => results[index]!.status === 'rejected').flat() as Event[]
+    // Those behind a refused request are rejected with the same fault, after it.
+    const isRefused = reason instanceof Refusal && reason !== this.#lastRefusal
+    if (isRefused) this.#lastRefusal = reason
+    const isSmaller = isRefused && this.#size.refused(parts[at]!.length, reason.tookMs, clock.monotonic())
+    throw new DeliveryFault(isSmaller ? 'BATCH_REFUSED' : reason.code, reason.message, {
+      undelivered,
+      cause: reason.cause,
+    })
   }
 
   /**
@@ -256,6 +287,7 @@ export class AvroSink implements Sink {
 
   #closed(client: AvroClient): void {
     this.#context.counters.add('ConnectionClosedCount')
+    if (!(client.fault instanceof Refusal)) this.#size.peerLeft(this.#context.system.clock.monotonic())
     if (this.#client !== client) return
     this.#client = null
     this.#ready = null
