@@ -113,11 +113,21 @@ test('statuses are those of Flume', async () => {
     status: 503,
     text: 'Error appending event to channel. Channel might be full. no room in c1\n',
   })
+  fault = new Fault('TRANSACTION_TOO_LARGE', '9 events in one put, but a transaction of channel c1 holds 5')
+  for (let times = 0; times < 3; times++) {
+    const { status: answered, text } = await send(port, '[{}]')
+    assert.equal(answered, 503)
+    assert.match(
+      text,
+      /It can never be accepted: 9 events .* c1 holds 5\. Raise the channel's transactionCapacity/,
+    )
+  }
+  assert.equal(context.log.lines.filter(line => /WARN .*can never be accepted/.test(line)).length, 1)
   fault = new Error('a bug')
   assert.equal(await status('[{}]'), 500)
   assert.equal(await status('[]'), 200)
   assert.equal(context.counters.get('EventReadFail'), 8)
-  assert.equal(context.counters.get('ChannelWriteFail'), 1)
+  assert.equal(context.counters.get('ChannelWriteFail'), 4)
   assert.equal(context.counters.get('GenericProcessingFail'), 1)
   assert.doesNotMatch(context.log.lines.join('\n'), /secret/)
   await source.stop()

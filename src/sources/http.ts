@@ -144,6 +144,7 @@ class HttpSource implements Source {
   #listener: Listener | undefined
   #stopping = false
   #toldBadRequest = false
+  #toldTooLargeAt = -Infinity
 
   constructor(
     bind: string,
@@ -274,14 +275,29 @@ class HttpSource implements Source {
       const refused = error instanceof Fault
       counters.add(refused ? 'ChannelWriteFail' : 'GenericProcessingFail')
       if (!refused) this.#context.log.error('a request could not be processed', error)
-      const reason = refused
-        ? `Error appending event to channel. Channel might be full. ${error.message}`
-        : 'Unexpected error while appending event to channel.'
+      const isTooLarge = refused && error.code === 'TRANSACTION_TOO_LARGE'
+      if (isTooLarge) this.#tellTooLarge(request, error)
+      const reason = isTooLarge
+        ? `It can never be accepted: ${error.message}. ${error.remedy}`
+        : refused
+          ? `Error appending event to channel. Channel might be full. ${error.message}`
+          : 'Unexpected error while appending event to channel.'
       return { status: refused ? 503 : 500, reason }
     }
     counters.add('AppendBatchAcceptedCount')
     counters.add('EventAcceptedCount', events.length)
     return { status: 200, reason: '' }
+  }
+
+  /** At most once a minute: a client may repeat it for ever. */
+  #tellTooLarge(request: IncomingMessage, fault: Fault): void {
+    const { log, system } = this.#context
+    const now = system.clock.monotonic()
+    if (now - this.#toldTooLargeAt < 60_000) return
+    this.#toldTooLargeAt = now
+    log.warn(
+      `a request from ${request.socket.remoteAddress} can never be accepted and was answered with 503: ${fault.message}. ${fault.remedy}`,
+    )
   }
 
   /** Once at WARN; a client that goes on sending nonsense must not fill the log. */

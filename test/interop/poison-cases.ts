@@ -70,7 +70,7 @@ export const onEvery: readonly Case[] = [
   {
     name: 'a partition that is no number',
     headers: () => ({ to: 'first' }),
-    reason: /header "to" of an event is no partition number: "first"/,
+    reason: /header "to" of an event for topic \S+ is no partition number: "first"/,
   },
   {
     name: 'above max.message.bytes',

@@ -81,7 +81,7 @@ describe('the partition', () => {
     for (const p of ['x', '', '-1', '1.5', '2147483648'])
       assert.throws(
         () => partitionOf({ partitionIdHeader: 'p' }, { p }),
-        undeliverable(/"p" of an event is no partition number/),
+        undeliverable(/"p" of an event for topic test2 is no partition number/),
       )
   })
 })

@@ -73,9 +73,10 @@ export class RecordMaker {
   /** Throws UNDELIVERABLE where the event cannot become a record, now or later. */
   make(event: Event): OutgoingRecord {
     const { headers } = event
+    const topic = this.#check(this.#topicOf(headers))
     return {
-      topic: this.#check(this.#topicOf(headers)),
-      partition: this.#partitionOf(headers),
+      topic,
+      partition: this.#partitionOf(headers, topic),
       timestamp: this.#timeOf(headers),
       ...this.contentOf(event),
     }
@@ -140,7 +141,7 @@ export class RecordMaker {
     return topic
   }
 
-  #partitionOf(headers: ReadonlyMap<string, string>): number | undefined {
+  #partitionOf(headers: ReadonlyMap<string, string>, topic: string): number | undefined {
     const { partitionIdHeader, defaultPartitionId } = this.#mapping
     const given = partitionIdHeader === undefined ? undefined : headers.get(partitionIdHeader)
     if (given === undefined) return defaultPartitionId
@@ -148,7 +149,7 @@ export class RecordMaker {
     if (!/^\+?\d+$/.test(given) || partition > 2147483647)
       throw new Fault(
         'UNDELIVERABLE',
-        `the header "${partitionIdHeader}" of an event is no partition number: ${JSON.stringify(given.slice(0, 100))}. ` +
+        `the header "${partitionIdHeader}" of an event for topic ${topic} is no partition number: ${JSON.stringify(given.slice(0, 100))}. ` +
           'Correct what sets it, or remove partitionIdHeader',
       )
     return partition
