@@ -12,6 +12,8 @@ import { contextFor, optionsFor, type TestContext } from '../../../test/context.
 import { eventsOf, rejectsWith, textsOf } from '../../../test/contracts/channel.ts'
 import type { Channel } from '../../component.ts'
 import { Event } from '../../event.ts'
+import type { Disk } from '../../system/disk.ts'
+import { realSystem } from '../../system/system.ts'
 import { fileChannel } from '../file.ts'
 
 const never = new AbortController().signal
@@ -325,6 +327,49 @@ it('refuses puts while too little space is free, lets takes go on, and recovers 
   assert.match(String(context.health[0]), /minimumRequiredSpace/)
   assert.equal(context.health.at(-1), null)
   await channel.stop()
+})
+
+it('lets no put that waits for room overtake those that a failing disk refuses', async () => {
+  let isDue = false
+  const failed = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
+  const disk: Disk = {
+    ...realSystem.disk,
+    async open(path, mode) {
+      const file = await realSystem.disk.open(path, mode)
+      const sync = file.sync.bind(file)
+      file.sync = () => {
+        if (!isDue) return sync()
+        isDue = false
+        begun.resolve()
+        return failed.promise
+      }
+      return file
+    },
+  }
+  const context = contextFor('CHANNEL', 'c1', fileChannel.counters, { system: { ...realSystem, disk } })
+  const path = await directory()
+  const options = optionsFor(fileChannel, {
+    checkpointDir: join(path, 'checkpoint'),
+    dataDirs: [join(path, 'data')],
+    minimumRequiredSpace: 0,
+    capacity: 10,
+    transactionCapacity: 10,
+  })
+  const channel = fileChannel.create(options, context)
+  await channel.start()
+  cleanups.push(() => channel.stop())
+  await channel.put(eventsOf(0, 8))
+  isDue = true
+  const first = channel.put(eventsOf(8, 1), { patienceMs: Infinity })
+  await begun.promise
+  const second = channel.put(eventsOf(9, 1), { patienceMs: Infinity })
+  const waiting = channel.put(eventsOf(10, 2), { patienceMs: Infinity })
+  failed.reject(new Error('EIO: i/o error'))
+  for (const put of [first, second, waiting]) await rejectsWith('CHANNEL_FAILED', put)
+  // Whoever put them does so again, in order.
+  await channel.put(eventsOf(8, 2))
+  assert.deepEqual(await drain(channel), numbers(0, 10))
 })
 
 it('holds a million events without holding them in memory', async () => {

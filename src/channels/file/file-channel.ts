@@ -235,6 +235,8 @@ export class FileChannel implements Channel {
             counters.add('EventPutErrorCount')
             if (fault.code === 'DISK_FULL') open.space.tell(fault)
             reject(fault)
+            // What waits for room came later: it must not be kept before what was refused comes again.
+            this.#gate.refuseAll(() => fault)
             this.#gate.release(room)
           },
         })
