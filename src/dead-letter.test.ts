@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { DeadLetterFile, deadLetterPath } from './dead-letter.ts'
+import { DeadLetterFile, deadLetterPath, readDeadLetter } from './dead-letter.ts'
 import { Fault } from './errors.ts'
 import { Event } from './event.ts'
 import { realClock } from './system/clock.ts'
@@ -120,6 +120,19 @@ test('says which file cannot be written; what was written before a failed sync d
     },
   })
   await assert.rejects(failing.make().keep([eventOf('a')], reason), { code: 'DISK_FULL' })
+})
+
+test('what it has written can be read back; a line that holds no event is known', async t => {
+  const { make, path } = await fileIn(t)
+  const headers = { topic: 't', __proto__x: '1', 'line\u2028break': '\u2029', 7: 'seven' }
+  await make().keep([eventOf(Buffer.from([0, 255]), headers)], new Fault('UNDELIVERABLE', 'a\u2028b'))
+  const text = readFileSync(path, 'utf8')
+  assert.doesNotMatch(text, /[\u2028\u2029]/)
+  const event = readDeadLetter(text)!
+  assert.deepEqual(Object.fromEntries(event.headers), headers)
+  assert.deepEqual(event.body, Buffer.from([0, 255]))
+  for (const line of ['', '{"headers":{},"bo', '{}', 'null', '7', '{"headers":{"a":1},"body":""}'])
+    assert.equal(readDeadLetter(line), null)
 })
 
 test('knows the home directory', () => {

@@ -12,7 +12,7 @@
 // time. A line that was cut off by a crash is followed by a line of its own; its event comes again.
 import { dirname, join, resolve } from 'node:path'
 import { Fault, messageOf } from './errors.ts'
-import type { Event } from './event.ts'
+import { Event } from './event.ts'
 import type { Clock } from './system/clock.ts'
 import type { Disk } from './system/disk.ts'
 
@@ -52,7 +52,11 @@ export class DeadLetterFile {
       headers: Object.fromEntries(headers),
       body: body.toString('base64'),
     }
-    return `${JSON.stringify(letter)}\n`
+    // Both are line breaks to some readers.
+    const line = JSON.stringify(letter).replace(/[\u2028\u2029]/g, mark =>
+      mark === '\u2028' ? '\\u2028' : '\\u2029',
+    )
+    return `${line}\n`
   }
 
   async #append(lines: Buffer): Promise<void> {
@@ -80,6 +84,21 @@ export class DeadLetterFile {
       )
     }
   }
+}
+
+/** The event of a line; null where the line holds none (cut off by a crash, or another file). */
+export function readDeadLetter(line: string): Event | null {
+  let letter: unknown
+  try {
+    letter = JSON.parse(line)
+  } catch {
+    return null
+  }
+  const { headers, body } = (letter ?? {}) as { headers?: unknown; body?: unknown }
+  if (typeof headers !== 'object' || headers === null || typeof body !== 'string') return null
+  const pairs = Object.entries(headers as Record<string, unknown>)
+  if (pairs.some(([, value]) => typeof value !== 'string')) return null
+  return Event.of(new Map(pairs as [string, string][]), Buffer.from(body, 'base64'))
 }
 
 /** The path of deadLetter.file; ~ is the user's home directory. */

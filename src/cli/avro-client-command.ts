@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { connectAvro, type AvroClient } from '../avro-rpc/client.ts'
 import { parseProperties } from '../config/properties.ts'
+import { readDeadLetter } from '../dead-letter.ts'
 import { Event } from '../event.ts'
 import { flumeUsage } from './usage.ts'
 
@@ -17,6 +18,7 @@ interface ClientOptions {
   filename?: string
   dirname?: string
   headerFile?: string
+  deadLetters?: boolean
   help?: boolean
 }
 
@@ -34,6 +36,7 @@ export async function runAvroClient(rest: readonly string[]): Promise<number> {
     .option('-F, --filename <file>')
     .option('--dirname <directory>')
     .option('-R, --headerFile <file>')
+    .option('--dead-letters')
     .option('-c, --conf <directory>')
     .option('-h, --help')
     .parse([...rest], { from: 'user' })
@@ -47,16 +50,17 @@ export async function runAvroClient(rest: readonly string[]): Promise<number> {
   const target = await targetOf(options)
   const headers =
     options.headerFile === undefined ? new Map<string, string>() : await readProperties(options.headerFile)
+  const toEvent = options.deadLetters === true ? readDeadLetter : (line: string) => Event.of({}, line)
   const client = await connectAvro(target)
   try {
     let count = 0
     if (options.dirname === undefined)
-      count = await sendLines(client, options.filename, headers, target.batch)
+      count = await sendLines(client, options.filename, { headers, toEvent }, target.batch)
     else
       for (const name of (await readdir(options.dirname)).sort()) {
         const path = join(options.dirname, name)
         if (name.startsWith('.') || name.endsWith('.COMPLETED') || !(await stat(path)).isFile()) continue
-        count += await sendLines(client, path, headers, target.batch)
+        count += await sendLines(client, path, { headers, toEvent }, target.batch)
         await rename(path, `${path}.COMPLETED`)
       }
     process.stderr.write(`${count} events sent to ${target.host}:${target.port}\n`)
@@ -125,11 +129,11 @@ function portOf(text: string): number {
   return port
 }
 
-/** Sends every line of the file, or of standard input; gives their number. */
+/** Sends every line of the file, or of standard input; gives their number. Lines without an event are told. */
 async function sendLines(
   client: AvroClient,
   path: string | undefined,
-  headers: ReadonlyMap<string, string>,
+  given: { headers: ReadonlyMap<string, string>; toEvent: (line: string) => Event | null },
   batch: number,
 ): Promise<number> {
   const input = path === undefined ? process.stdin : createReadStream(path)
@@ -140,8 +144,16 @@ async function sendLines(
   })
   let waiting: Event[] = []
   let count = 0
+  let number = 0
   for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-    waiting.push(Event.of(new Map(headers), line))
+    number++
+    const event = given.toEvent(line)
+    if (event === null) {
+      process.stderr.write(`${path ?? 'standard input'}:${number}: no dead letter, left out\n`)
+      continue
+    }
+    // Headers of the event itself win.
+    waiting.push(Event.of(new Map([...given.headers, ...event.headers]), event.body))
     count++
     if (waiting.length < batch) continue
     await client.appendBatch(waiting)

@@ -34,6 +34,7 @@ avro-client options:
   --filename, -F <file>     one event a line; standard input where absent
   --dirname <dir>           every file of the directory, renamed to *.COMPLETED when sent
   --headerFile, -R <file>   properties that become headers of every event
+  --dead-letters            lines are dead letters: their events are sent, with their own headers
 `
 
 export const millraceUsage = `Usage: millrace <command> [options]...
