@@ -31,6 +31,8 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
+  /** Removes a directory that is empty. */
+  removeDirectory(path: string): Promise<void>
   /** Makes names created, renamed or removed in the directory durable (fsync of the directory). */
   syncDirectory(path: string): Promise<void>
   /** Bytes an ordinary user may still write on the file system of `path`. */
@@ -180,6 +182,7 @@ export const realDisk: Disk = {
   makeDirectory,
   rename: (from, to) => promises.rename(from, to),
   remove: path => promises.rm(path),
+  removeDirectory: path => promises.rmdir(path),
   async syncDirectory(path) {
     const handle = await promises.open(path, constants.O_RDONLY)
     try {

@@ -157,6 +157,11 @@ export class SimulatedDisk {
           inodeOf(path)
           change(directoryOf(path), [{ name: basename(path), inode: null }])
         }),
+      removeDirectory: path =>
+        step(() => {
+          if (directoryOf(join(path, 'x')).current.size > 0) throw errorOf('ENOTEMPTY', path)
+          this.#directories.delete(path)
+        }),
       syncDirectory: path =>
         step(() => {
           const directory = this.#directories.get(path)

@@ -1,0 +1,44 @@
+// One row of the broker's API table: an API of the protocol, the versions that are served, and what
+// answers them.
+import type { Api } from '../wire/kafka/api.ts'
+import type { BodyOf, FieldSet, InputOf } from '../wire/kafka/fields.ts'
+import type { BrokerParts } from './broker-parts.ts'
+
+/** What a handler knows of the request besides its body. */
+export interface Call {
+  readonly broker: BrokerParts
+  readonly version: number
+  readonly clientId: string
+  /** The peer's address. */
+  readonly clientHost: string
+  /** Aborted when the connection is gone or the broker stops: waiting makes no sense any more. */
+  readonly signal: AbortSignal
+}
+
+/** `null`: no answer is sent (Produce with acks=0). */
+export type Answer<S extends FieldSet> = InputOf<S> | null | Promise<InputOf<S> | null>
+
+export interface ApiRow {
+  readonly api: Api
+  readonly first: number
+  readonly last: number
+  readonly handle: (request: never, call: Call) => unknown
+  /** What is not there, or not as in Kafka: one sentence for the reference. */
+  readonly note?: string
+}
+
+export function row<Q extends FieldSet, S extends FieldSet>(
+  api: Api<Q, S>,
+  versions: readonly [first: number, last: number],
+  handle: (request: BodyOf<Q>, call: Call) => Answer<S>,
+  note?: string,
+): ApiRow {
+  const [first, last] = versions
+  return {
+    api: api as unknown as Api,
+    first,
+    last,
+    handle: handle as ApiRow['handle'],
+    ...(note === undefined ? {} : { note }),
+  }
+}

@@ -1,0 +1,157 @@
+// The broker: a listener, the topics, the groups. One process, one node, loopback unless told otherwise.
+// It is for development, tests, demonstrations and small edges; production is a Kafka cluster.
+import { Fault } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Timer } from '../system/clock.ts'
+import type { Connection, Listener } from '../system/network.ts'
+import type { System } from '../system/system.ts'
+import type { BrokerParts } from './broker-parts.ts'
+import type { BrokerSettings } from './broker-settings.ts'
+import { ClientConnection } from './client-connection.ts'
+import { GroupCoordinator } from './groups/group-coordinator.ts'
+import type { PartitionLog } from './log/partition-log.ts'
+import { MemoryBudget } from './memory-budget.ts'
+import { answerRequest } from './request-answer.ts'
+import { TopicCatalog } from './topic-catalog.ts'
+
+/** How long connections may take to send their last answers when the broker stops. */
+const lingerMs = 3000
+/** At most one complaint about connections in so long. */
+const complaintMs = 1000
+
+export class Broker {
+  readonly #system: System
+  readonly #log: Logger
+  readonly #settings: BrokerSettings
+  readonly #topics: TopicCatalog
+  readonly #groups: GroupCoordinator
+  readonly #budget: MemoryBudget
+  readonly #connections = new Set<ClientConnection>()
+  #listener: Listener | null = null
+  #timers: Timer[] = []
+  #lastComplaint = -Infinity
+  #untold = 0
+  #stopping = false
+
+  constructor(parts: { system: System; log: Logger; settings: BrokerSettings }) {
+    this.#system = parts.system
+    this.#log = parts.log
+    this.#settings = parts.settings
+    this.#topics = new TopicCatalog(parts.system, parts.log, parts.settings)
+    this.#groups = new GroupCoordinator(parts.system, parts.log, parts.settings)
+    this.#budget = new MemoryBudget(parts.settings.queuedBytes)
+  }
+
+  /** The port it listens on; 0 before the start. */
+  get port(): number {
+    return this.#listener?.port ?? 0
+  }
+
+  get topics(): TopicCatalog {
+    return this.#topics
+  }
+
+  /** Rejects with ADDRESS, ADDRESS_IN_USE, DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT; nothing stays open then. */
+  async start(): Promise<void> {
+    try {
+      await this.#topics.open()
+      await this.#groups.open()
+      this.#listener = await this.#listen()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+    const { retentionCheckMs, flushIntervalMs, log } = this.#settings
+    this.#every(retentionCheckMs, partition => partition.retain())
+    if (log.syncEachGroup) return
+    this.#log.warn(
+      `relaxed durability (millrace.durability=relaxed): acknowledgements do not wait for the disk; a power failure can lose up to ${flushIntervalMs} ms of acknowledged records`,
+    )
+    this.#every(flushIntervalMs, partition => partition.flush())
+  }
+
+  /** Accepts no more, answers what is under way, closes everything. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    for (const timer of this.#timers) timer.cancel()
+    const closing = this.#listener?.close()
+    this.#groups.stop()
+    const guard = this.#system.clock.after(lingerMs, () => {
+      for (const connection of this.#connections) connection.destroy()
+    })
+    await Promise.all([...this.#connections].map(connection => connection.stop()))
+    await closing
+    guard.cancel()
+    await this.#groups.close()
+    await this.#topics.close()
+  }
+
+  async #listen(): Promise<Listener> {
+    const { host, port } = this.#settings
+    try {
+      return await this.#system.network.listen({ host, port }, connection => this.#accept(connection))
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'ADDRESS') throw error
+      throw new Fault(
+        'ADDRESS',
+        `${error.message}: set host.name (or listeners) to one of its own, 127.0.0.1 for this machine alone`,
+        { cause: error },
+      )
+    }
+  }
+
+  #accept({ stream, remote, remoteAddress }: Connection): void {
+    if (this.#stopping) return void stream.destroy()
+    const parts: BrokerParts = {
+      system: this.#system,
+      log: this.#log,
+      settings: this.#settings,
+      topics: this.#topics,
+      groups: this.#groups,
+      advertised: this.#advertised(),
+    }
+    const connection: ClientConnection = new ClientConnection(stream, {
+      maxRequestBytes: this.#settings.maxRequestBytes,
+      budget: this.#budget,
+      answer: (request, signal) =>
+        answerRequest(request, { broker: parts, clientHost: remoteAddress, signal }),
+      complain: reason => this.#complain(`connection from ${remote} closed: ${reason}`),
+      closed: () => void this.#connections.delete(connection),
+    })
+    this.#connections.add(connection)
+  }
+
+  #advertised(): { host: string; port: number } {
+    const { host, advertised } = this.#settings
+    if (advertised !== null) return { host: advertised.host, port: advertised.port || this.port }
+    const isEverywhere = host === '0.0.0.0' || host === '::'
+    return { host: isEverywhere ? this.#system.network.hostName() : host, port: this.port }
+  }
+
+  /** A client gone wrong may come back a thousand times a second. */
+  #complain(sentence: string): void {
+    const now = this.#system.clock.monotonic()
+    if (now - this.#lastComplaint < complaintMs) {
+      this.#untold++
+      return
+    }
+    const more = this.#untold === 0 ? '' : ` (${this.#untold} more since the last such line)`
+    this.#lastComplaint = now
+    this.#untold = 0
+    this.#log.warn(`${sentence}${more}`)
+  }
+
+  #every(delayMs: number, run: (partition: PartitionLog) => Promise<unknown>): void {
+    const again = async () => {
+      for (const { partitions } of this.#topics.topics.values())
+        for (const partition of partitions)
+          if (!this.#stopping)
+            await run(partition).catch((error: unknown) =>
+              this.#log.error(`partition ${partition.name}`, error),
+            )
+      if (!this.#stopping) this.#every(delayMs, run)
+    }
+    this.#timers.push(this.#system.clock.after(delayMs, () => void again(), { background: true }))
+  }
+}

@@ -1,0 +1,169 @@
+// One client's connection. Requests are answered in the order in which they came. The next one is begun
+// when the one before is answered, but for Produce: several in flight share one sync.
+import type { Duplex } from 'node:stream'
+import { messageOf } from '../errors.ts'
+import { peekRequestHeader } from '../wire/kafka/api.ts'
+import { FormatError } from '../wire/kafka/format-error.ts'
+import { produce } from '../wire/kafka/messages/produce.ts'
+import type { BudgetUser, MemoryBudget } from './memory-budget.ts'
+import { FrameTooLarge, RequestFrames } from './request-frames.ts'
+
+export interface ConnectionParts {
+  readonly maxRequestBytes: number
+  readonly budget: MemoryBudget
+  /**
+   * The bytes of the answer; null for none. Rejects with FormatError where the request cannot be
+   * understood. What it does before its first wait happens in the order of the calls.
+   */
+  answer(request: Buffer, signal: AbortSignal): Promise<Buffer | null>
+  /** One sentence why the connection was closed. */
+  complain(reason: string): void
+  closed(): void
+}
+
+/** Reading pauses while this much waits to be begun. */
+const maxQueued = 64
+
+export class ClientConnection implements BudgetUser {
+  readonly #stream: Duplex
+  readonly #parts: ConnectionParts
+  readonly #frames: RequestFrames
+  readonly #gone = new AbortController()
+  #queue: Buffer[] = []
+  /** Requests begun and not answered: how many, and whether all of them are Produce. */
+  #underWay = 0
+  #onlyProduce = true
+  /** Answers leave one after the other. */
+  #sending: Promise<void> = Promise.resolve()
+  #charged = 0
+  #heldByRequests = 0
+  #stopping = false
+
+  constructor(stream: Duplex, parts: ConnectionParts) {
+    this.#stream = stream
+    this.#parts = parts
+    this.#frames = new RequestFrames(parts.maxRequestBytes)
+    stream.on('error', () => {}) // a close follows
+    stream.on('close', () => this.#end())
+    stream.on('data', (chunk: Buffer) => this.#received(chunk))
+    if (stream.destroyed) this.#end()
+  }
+
+  wake(): void {
+    this.#adjustReading()
+  }
+
+  /** Ends waiting, lets what was begun be answered, and closes. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    this.#queue = []
+    this.#stream.pause()
+    this.#gone.abort()
+    await this.#sending
+    if (!this.#stream.destroyed) this.#stream.end(() => this.#stream.destroy())
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#stream.destroy()
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#stopping || this.#gone.signal.aborted) return
+    try {
+      for (const request of this.#frames.feed(chunk)) {
+        this.#queue.push(request)
+        this.#heldByRequests += request.length
+      }
+    } catch (error) {
+      if (!(error instanceof FrameTooLarge)) throw error
+      return this.#refuse(error.message)
+    }
+    this.#charge()
+    this.#begin()
+    this.#adjustReading()
+  }
+
+  #begin(): void {
+    while (this.#queue.length > 0 && !this.#stopping && !this.#gone.signal.aborted) {
+      const isProduce = this.#queue[0]!.readInt16BE(0) === produce.key
+      if (this.#underWay > 0 && !(isProduce && this.#onlyProduce)) return
+      const request = this.#queue.shift()!
+      this.#onlyProduce = isProduce
+      this.#underWay++
+      const answered = this.#parts.answer(request, this.#gone.signal)
+      answered.catch(() => {}) // told below, in its turn
+      this.#sending = this.#sending.then(() => this.#send(request, answered))
+    }
+  }
+
+  async #send(request: Buffer, answered: Promise<Buffer | null>): Promise<void> {
+    try {
+      const bytes = await answered
+      if (bytes !== null && this.#stream.writable && !this.#stream.write(bytes)) await this.#drained()
+    } catch (error) {
+      this.#refuse(
+        error instanceof FormatError
+          ? `its request cannot be understood: ${messageOf(error)}`
+          : `answering ${nameOf(request)} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
+    }
+    this.#underWay--
+    this.#heldByRequests -= request.length
+    this.#charge()
+    this.#begin()
+    this.#adjustReading()
+  }
+
+  #drained(): Promise<void> {
+    return new Promise(resolve => {
+      const done = () => {
+        this.#stream.off('drain', done)
+        this.#stream.off('close', done)
+        resolve()
+      }
+      this.#stream.on('drain', done)
+      this.#stream.on('close', done)
+    })
+  }
+
+  #adjustReading(): void {
+    if (this.#gone.signal.aborted || this.#stopping) return
+    const reads =
+      this.#queue.length < maxQueued &&
+      this.#heldByRequests < this.#parts.maxRequestBytes &&
+      this.#parts.budget.allows(this, this.#frames.heldBytes > 0)
+    if (reads === !this.#stream.isPaused()) return
+    if (reads) this.#stream.resume()
+    else this.#stream.pause()
+  }
+
+  #charge(): void {
+    const held = this.#stream.destroyed ? 0 : this.#frames.heldBytes + this.#heldByRequests
+    const change = held - this.#charged
+    this.#charged = held
+    if (change !== 0) this.#parts.budget.add(change)
+    if (this.#frames.heldBytes === 0) this.#parts.budget.release(this)
+  }
+
+  #refuse(reason: string): void {
+    if (this.#stream.destroyed) return
+    this.#parts.complain(reason)
+    this.#stream.destroy()
+  }
+
+  #end(): void {
+    if (this.#charged !== 0) this.#parts.budget.add(-this.#charged)
+    this.#charged = 0
+    this.#gone.abort()
+    this.#queue = []
+    this.#parts.budget.release(this)
+    this.#parts.closed()
+  }
+}
+
+function nameOf(request: Buffer): string {
+  const { apiKey, version } = peekRequestHeader(request)
+  return `API ${apiKey} version ${version}`
+}

@@ -1,0 +1,75 @@
+// The groups of the broker, by id: members live in memory, positions in the offset store. After a start
+// members have to join again; their positions are where they were.
+import type { Logger } from '../../observe/log.ts'
+import type { System } from '../../system/system.ts'
+import type { BrokerSettings } from '../broker-settings.ts'
+import { Group } from './group.ts'
+import { OffsetStore } from './offset-store.ts'
+
+export class GroupCoordinator {
+  readonly offsets = new OffsetStore()
+  readonly #system: System
+  readonly #log: Logger
+  readonly #settings: BrokerSettings
+  readonly #groups = new Map<string, Group>()
+
+  constructor(system: System, log: Logger, settings: BrokerSettings) {
+    this.#system = system
+    this.#log = log
+    this.#settings = settings
+  }
+
+  async open(): Promise<void> {
+    await this.offsets.open(this.#system.disk, this.#log, this.#settings.logDirectories[0]!)
+  }
+
+  get(id: string): Group | undefined {
+    return this.#groups.get(id)
+  }
+
+  /** Made where it is not there yet. */
+  getOrCreate(id: string): Group {
+    let group = this.#groups.get(id)
+    if (group === undefined) {
+      group = new Group({
+        clock: this.#system.clock,
+        id,
+        maxSize: this.#settings.groupMaxSize,
+        initialDelayMs: this.#settings.groupInitialDelayMs,
+        newMemberId: prefix => `${prefix}-${this.#system.random.uuid()}`,
+      })
+      this.#groups.set(id, group)
+    }
+    return group
+  }
+
+  /** Ids of all groups: those with members and those with positions. */
+  get ids(): string[] {
+    return [...new Set([...this.#groups.keys(), ...this.offsets.groups])].filter(
+      id => this.offsets.has(id) || !this.#groups.get(id)!.isIdle,
+    )
+  }
+
+  /** The group's positions and the group itself; it must have no members. */
+  async delete(id: string): Promise<void> {
+    this.#groups.get(id)?.close('GROUP_ID_NOT_FOUND')
+    this.#groups.delete(id)
+    await this.offsets.deleteGroup(id)
+  }
+
+  /** A topic made anew under the name must not inherit positions. */
+  async forgetTopic(topic: string): Promise<void> {
+    await this.offsets.deleteTopic(topic)
+  }
+
+  /** Answers everybody who waits; to be called before connections are closed. */
+  stop(): void {
+    for (const group of this.#groups.values()) group.close('COORDINATOR_NOT_AVAILABLE')
+    this.#groups.clear()
+  }
+
+  async close(): Promise<void> {
+    this.stop()
+    await this.offsets.close()
+  }
+}

@@ -1,0 +1,141 @@
+// Fetch: reads partitions, and waits where there is less than the client wants. Sessions (KIP-227) are
+// refused as the protocol provides for: the answer has session 0, and every request names all it wants.
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import { FormatError } from '../../wire/kafka/format-error.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { fetch } from '../../wire/kafka/messages/fetch.ts'
+import type { Call } from '../api-row.ts'
+import { epochError } from '../leader-epoch.ts'
+import { OffsetOutOfRange, type PartitionLog } from '../log/partition-log.ts'
+import { toMessageSet } from '../outgoing-records.ts'
+
+type FetchRequest = RequestOf<typeof fetch>
+type FetchAnswer = ResponseInputOf<typeof fetch>
+type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number]
+type Asked = FetchRequest['topics'][number]['partitions'][number]
+
+interface Collected {
+  readonly answer: FetchAnswer
+  readonly bytes: number
+  readonly hasErrors: boolean
+}
+
+const noRecords = Buffer.alloc(0)
+
+export async function answerFetch(request: FetchRequest, call: Call): Promise<FetchAnswer> {
+  const { sessionId, maxWaitMs, minBytes } = request
+  if (sessionId !== 0)
+    return { errorCode: errorCodes.FETCH_SESSION_ID_NOT_FOUND, sessionId: 0, responses: [] }
+  const { clock } = call.broker.system
+  const until = clock.monotonic() + maxWaitMs
+  // Watched before the first look: what arrives while partitions are read must not be slept through.
+  const watch = new Watch(request, call)
+  try {
+    for (;;) {
+      const { answer, bytes, hasErrors } = await collect(request, call)
+      const left = until - clock.monotonic()
+      if (hasErrors || bytes >= minBytes || left <= 0 || call.signal.aborted) return answer
+      await watch.moved(left)
+    }
+  } finally {
+    watch.stop()
+  }
+}
+
+async function collect(request: FetchRequest, call: Call): Promise<Collected> {
+  const { topics, maxBytes } = request
+  let left = Math.min(maxBytes, call.broker.settings.maxFetchBytes)
+  let bytes = 0
+  let hasErrors = false
+  const responses: FetchAnswer['responses'][number][] = []
+  for (const { topic, partitions } of topics) {
+    const answers: PartitionAnswer[] = []
+    for (const asked of partitions) {
+      const log = call.broker.topics.partition(topic, asked.partition)
+      const answer = await readPartition(log, asked, left, bytes === 0, call)
+      const size = answer.records?.length ?? 0
+      bytes += size
+      left = Math.max(0, left - size)
+      hasErrors ||= answer.errorCode !== 0
+      answers.push(answer)
+    }
+    responses.push({ topic, partitions: answers })
+  }
+  return { answer: { errorCode: 0, sessionId: 0, responses }, bytes, hasErrors }
+}
+
+/** The first records of an answer are given even where they are larger than the client's limits. */
+async function readPartition(
+  log: PartitionLog | undefined,
+  asked: Asked,
+  left: number,
+  isFirst: boolean,
+  { version, broker }: Call,
+): Promise<PartitionAnswer> {
+  const answer = (errorCode: number, records: Buffer = noRecords): PartitionAnswer => ({
+    partitionIndex: asked.partition,
+    errorCode,
+    highWatermark: log?.highWatermark ?? -1,
+    lastStableOffset: log?.highWatermark ?? -1,
+    logStartOffset: log?.startOffset ?? -1,
+    abortedTransactions: null,
+    records,
+  })
+  if (log === undefined) return answer(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+  const wrongEpoch = epochError(asked.currentLeaderEpoch)
+  if (wrongEpoch !== 0) return answer(wrongEpoch)
+  const { fetchOffset } = asked
+  const limit = Math.min(left, Math.max(0, asked.partitionMaxBytes))
+  try {
+    const batches = await log.read(fetchOffset, limit, isFirst)
+    if (version >= 4 || batches.length === 0) return answer(0, batches)
+    return answer(0, toMessageSet(batches, version >= 2 ? 1 : 0, fetchOffset))
+  } catch (error) {
+    if (error instanceof OffsetOutOfRange) return answer(errorCodes.OFFSET_OUT_OF_RANGE)
+    if (error instanceof FormatError) return answer(errorCodes.CORRUPT_MESSAGE)
+    if (fetchOffset < log.startOffset) return answer(errorCodes.OFFSET_OUT_OF_RANGE) // removed while it was read
+    broker.log.error(`cannot read ${log.name} at offset ${fetchOffset}`, error)
+    return answer(errorCodes.KAFKA_STORAGE_ERROR)
+  }
+}
+
+/** Tells when one of the partitions of a request has moved on since it was asked last. */
+class Watch {
+  readonly #call: Call
+  readonly #stops: (() => void)[] = []
+  #hasMoved = false
+  #wake: () => void = () => {}
+
+  constructor({ topics }: FetchRequest, call: Call) {
+    this.#call = call
+    const moved = () => {
+      this.#hasMoved = true
+      this.#wake()
+    }
+    for (const { topic, partitions } of topics)
+      for (const { partition } of partitions) {
+        const log = call.broker.topics.partition(topic, partition)
+        if (log !== undefined) this.#stops.push(log.onAdvance(moved))
+      }
+    call.signal.addEventListener('abort', moved, { once: true })
+    this.#stops.push(() => call.signal.removeEventListener('abort', moved))
+  }
+
+  /** Resolves then, or after `waitMs`. */
+  async moved(waitMs: number): Promise<void> {
+    if (!this.#hasMoved)
+      await new Promise<void>(resolve => {
+        const timer = this.#call.broker.system.clock.after(waitMs, resolve, { background: true })
+        this.#wake = () => {
+          timer.cancel()
+          resolve()
+        }
+      })
+    this.#hasMoved = false
+    this.#wake = () => {}
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop()
+  }
+}

@@ -1,0 +1,76 @@
+// ListGroups, DescribeGroups and DeleteGroups: what tools ask of groups.
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { deleteGroups } from '../../wire/kafka/messages/delete-groups.ts'
+import type { describeGroups } from '../../wire/kafka/messages/describe-groups.ts'
+import type { listGroups } from '../../wire/kafka/messages/list-groups.ts'
+import type { Call } from '../api-row.ts'
+
+/** The kind of group that JoinGroup makes; Kafka 4 has others. */
+const groupType = 'classic'
+
+export function answerListGroups(
+  { statesFilter, typesFilter }: RequestOf<typeof listGroups>,
+  { broker }: Call,
+): ResponseInputOf<typeof listGroups> {
+  const fits = (filter: readonly string[], value: string) =>
+    filter.length === 0 || filter.some(one => one.toLowerCase() === value.toLowerCase())
+  const groups = broker.groups.ids
+    .map(groupId => {
+      const group = broker.groups.get(groupId)
+      return {
+        groupId,
+        protocolType: group?.protocolType ?? '',
+        groupState: group?.state ?? 'Empty',
+        groupType,
+      }
+    })
+    .filter(({ groupState }) => fits(statesFilter, groupState) && fits(typesFilter, groupType))
+  return { errorCode: 0, groups }
+}
+
+export function answerDescribeGroups(
+  { groups }: RequestOf<typeof describeGroups>,
+  { broker }: Call,
+): ResponseInputOf<typeof describeGroups> {
+  return {
+    groups: groups.map(groupId => {
+      const group = broker.groups.get(groupId)
+      const isKnown = broker.groups.ids.includes(groupId)
+      return {
+        errorCode: 0,
+        groupId,
+        groupState: isKnown ? (group?.state ?? 'Empty') : 'Dead',
+        protocolType: group?.protocolType ?? '',
+        protocolData: group?.protocol ?? '',
+        members: (group?.members ?? []).map(member => ({
+          memberId: member.id,
+          groupInstanceId: member.instanceId,
+          clientId: member.clientId,
+          clientHost: `/${member.clientHost}`,
+          memberMetadata: group!.metadataOf(member),
+          memberAssignment: member.assignment,
+        })),
+      }
+    }),
+  }
+}
+
+export async function answerDeleteGroups(
+  { groupsNames }: RequestOf<typeof deleteGroups>,
+  { broker }: Call,
+): Promise<ResponseInputOf<typeof deleteGroups>> {
+  const results: { groupId: string; errorCode: number }[] = []
+  for (const groupId of groupsNames) {
+    const group = broker.groups.get(groupId)
+    let errorCode = 0
+    if (!broker.groups.ids.includes(groupId)) errorCode = errorCodes.GROUP_ID_NOT_FOUND
+    else if (group !== undefined && !group.isIdle) errorCode = errorCodes.NON_EMPTY_GROUP
+    else
+      await broker.groups.delete(groupId).catch(() => {
+        errorCode = errorCodes.COORDINATOR_NOT_AVAILABLE
+      })
+    results.push({ groupId, errorCode })
+  }
+  return { throttleTimeMs: 0, results }
+}

@@ -1,0 +1,97 @@
+// ListOffsets and OffsetForLeaderEpoch: where the records of a time, of the ends, or of a leader are.
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { listOffsets } from '../../wire/kafka/messages/list-offsets.ts'
+import type { offsetForLeaderEpoch } from '../../wire/kafka/messages/offset-for-leader-epoch.ts'
+import type { Call } from '../api-row.ts'
+import { epochError } from '../leader-epoch.ts'
+import { leaderEpoch, type PartitionLog } from '../log/partition-log.ts'
+
+const times = { latest: -1, earliest: -2, largest: -3, earliestLocal: -4 } as const
+
+type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number]
+type Found = ResponseInputOf<typeof listOffsets>['topics'][number]['partitions'][number]
+
+export async function answerListOffsets(
+  { topics }: RequestOf<typeof listOffsets>,
+  call: Call,
+): Promise<ResponseInputOf<typeof listOffsets>> {
+  return {
+    topics: await Promise.all(
+      topics.map(async ({ name, partitions }) => ({
+        name,
+        partitions: await Promise.all(
+          partitions.map(asked =>
+            find(call.broker.topics.partition(name, asked.partitionIndex), asked, call),
+          ),
+        ),
+      })),
+    ),
+  }
+}
+
+async function find(log: PartitionLog | undefined, asked: Asked, { broker, version }: Call): Promise<Found> {
+  const { partitionIndex, timestamp } = asked
+  const failed = (errorCode: number): Found => ({ partitionIndex, errorCode, oldStyleOffsets: [] })
+  if (log === undefined) return failed(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+  const wrongEpoch = epochError(asked.currentLeaderEpoch)
+  if (wrongEpoch !== 0) return failed(wrongEpoch)
+  try {
+    if (version === 0)
+      return { partitionIndex, errorCode: 0, oldStyleOffsets: await segmentOffsets(log, asked) }
+    const offset = await offsetOf(log, timestamp)
+    return { partitionIndex, errorCode: 0, ...offset, leaderEpoch: offset.offset === -1 ? -1 : leaderEpoch }
+  } catch (error) {
+    broker.log.error(`cannot look for the time ${timestamp} in ${log.name}`, error)
+    return failed(errorCodes.KAFKA_STORAGE_ERROR)
+  }
+}
+
+async function offsetOf(
+  log: PartitionLog,
+  timestamp: number,
+): Promise<{ offset: number; timestamp: number }> {
+  const none = { offset: -1, timestamp: -1 }
+  switch (timestamp) {
+    case times.latest:
+      return { offset: log.highWatermark, timestamp: -1 }
+    case times.earliest:
+    case times.earliestLocal:
+      return { offset: log.startOffset, timestamp: -1 }
+    case times.largest:
+      return (await log.latestTime()) ?? none
+    default:
+      return (await log.offsetOfTime(timestamp)) ?? none
+  }
+}
+
+/** Version 0: where segments begin that hold nothing younger, and the end, from the last on. */
+async function segmentOffsets(log: PartitionLog, { timestamp, maxNumOffsets }: Asked): Promise<number[]> {
+  const starts = log.segmentStarts.map(start => Math.max(start, log.startOffset)).toReversed()
+  if (timestamp === times.earliest) return [log.startOffset].slice(0, maxNumOffsets)
+  const all = starts[0] === log.highWatermark ? starts : [log.highWatermark, ...starts]
+  if (timestamp === times.latest) return all.slice(0, maxNumOffsets)
+  const found = await log.offsetOfTime(timestamp)
+  return all.filter(offset => found === null || offset <= found.offset).slice(0, maxNumOffsets)
+}
+
+export function answerOffsetForLeaderEpoch(
+  { topics }: RequestOf<typeof offsetForLeaderEpoch>,
+  { broker }: Call,
+): ResponseInputOf<typeof offsetForLeaderEpoch> {
+  return {
+    topics: topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map(asked => {
+        const { partition } = asked
+        const log = broker.topics.partition(topic, partition)
+        if (log === undefined) return { partition, errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION }
+        const wrongEpoch = epochError(asked.currentLeaderEpoch)
+        if (wrongEpoch !== 0) return { partition, errorCode: wrongEpoch }
+        return asked.leaderEpoch === leaderEpoch
+          ? { partition, errorCode: 0, leaderEpoch, endOffset: log.highWatermark }
+          : { partition, errorCode: 0, leaderEpoch: -1, endOffset: -1 }
+      }),
+    })),
+  }
+}

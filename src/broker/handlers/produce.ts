@@ -1,0 +1,102 @@
+// Produce: appends to partitions. acks=1 and acks=all are the same here and are answered when the data is
+// synced; all appends are begun before the first wait, so that requests in flight keep their order.
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { produce } from '../../wire/kafka/messages/produce.ts'
+import type { Call } from '../api-row.ts'
+import { RefusedRecords, takeIncoming } from '../incoming-records.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { Topic } from '../topic-catalog.ts'
+
+type PartitionAnswer = ResponseInputOf<typeof produce>['responses'][number]['partitionResponses'][number]
+type PartitionData = RequestOf<typeof produce>['topicData'][number]['partitionData'][number]
+
+export async function answerProduce(
+  request: RequestOf<typeof produce>,
+  call: Call,
+): Promise<ResponseInputOf<typeof produce> | null> {
+  const { acks, topicData } = request
+  const wrongAcks = acks !== 0 && acks !== 1 && acks !== -1
+  const appending = topicData.map(({ name, partitionData }) => {
+    const topic = call.broker.topics.topics.get(name)
+    return {
+      name,
+      partitions: partitionData.map(data =>
+        wrongAcks
+          ? Promise.resolve(
+              refused(data.index, errorCodes.INVALID_REQUIRED_ACKS, `acks=${acks}: write 0, 1 or all`),
+            )
+          : append(topic, data, call),
+      ),
+    }
+  })
+  const responses: ResponseInputOf<typeof produce>['responses'][number][] = []
+  for (const { name, partitions } of appending)
+    responses.push({ name, partitionResponses: await Promise.all(partitions) })
+  return acks === 0 ? null : { responses }
+}
+
+/** Never rejects. */
+function append(
+  topic: Topic | undefined,
+  { index, records }: PartitionData,
+  { broker, version }: Call,
+): Promise<PartitionAnswer> {
+  const log = topic?.partitions[index]
+  if (topic === undefined || log === undefined)
+    return Promise.resolve(
+      refused(index, errorCodes.UNKNOWN_TOPIC_OR_PARTITION, 'there is no such topic or partition'),
+    )
+  const { settings } = topic
+  const byBroker = settings['message.timestamp.type'] ?? (broker.settings.appendTime ? 'LogAppendTime' : '')
+  const appendTime = byBroker === 'LogAppendTime' ? broker.system.clock.now() : null
+  const ownMax = settings['max.message.bytes']
+  try {
+    const { batch, header } = takeIncoming(records, {
+      maxMessageBytes: ownMax === undefined ? broker.settings.maxMessageBytes : Number(ownMax),
+      appendTime,
+      version,
+    })
+    if (header.producerId >= 0) {
+      const verdict = log.producers.judge(header)
+      switch (verdict.kind) {
+        case 'duplicate':
+          // It may be the first one that is still on its way to the disk.
+          return answered(log, index, verdict.firstOffset, log.durableTo(verdict.lastOffset + 1), -1)
+        case 'fenced':
+          throw new RefusedRecords(
+            'INVALID_PRODUCER_EPOCH',
+            `producer ${header.producerId} has epoch ${verdict.epoch} by now`,
+          )
+        case 'out-of-order':
+          throw new RefusedRecords(
+            'OUT_OF_ORDER_SEQUENCE_NUMBER',
+            `producer ${header.producerId}: sequence ${header.baseSequence} came where ${verdict.expected} was due`,
+          )
+      }
+    }
+    const { baseOffset, durable } = log.append(batch)
+    return answered(log, index, baseOffset, durable, appendTime ?? -1)
+  } catch (error) {
+    if (error instanceof RefusedRecords)
+      return Promise.resolve(refused(index, error.errorCode, error.message))
+    throw error
+  }
+}
+
+const answered = (
+  log: PartitionLog,
+  index: number,
+  baseOffset: number,
+  durable: Promise<void>,
+  logAppendTimeMs: number,
+): Promise<PartitionAnswer> =>
+  durable.then(
+    () => ({ index, errorCode: 0, baseOffset, logAppendTimeMs, logStartOffset: log.startOffset }),
+    () =>
+      refused(index, errorCodes.KAFKA_STORAGE_ERROR, 'the partition is offline; see the log of the broker'),
+  )
+
+function refused(index: number, errorCode: number, errorMessage: string): PartitionAnswer {
+  return { index, errorCode, baseOffset: -1, errorMessage }
+}

@@ -1,0 +1,168 @@
+// CreateTopics, DeleteTopics and CreatePartitions. Each topic of a request succeeds or fails by itself.
+import { messageOf } from '../../errors.ts'
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { createPartitions } from '../../wire/kafka/messages/create-partitions.ts'
+import type { createTopics } from '../../wire/kafka/messages/create-topics.ts'
+import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
+import type { Call } from '../api-row.ts'
+import { describeTopicSettings } from './topic-settings-answer.ts'
+import { isTopicName, topicNameRule } from '../topic-name.ts'
+import { problemOfSettings } from '../topic-settings.ts'
+import type { ErrorName } from '../error-name.ts'
+
+interface Refusal {
+  readonly errorCode: number
+  readonly errorMessage: string
+}
+
+const refusal = (name: ErrorName, errorMessage: string): Refusal => ({
+  errorCode: errorCodes[name],
+  errorMessage,
+})
+
+/** Most partitions of a topic: each has a file open. */
+const maxPartitions = 10_000
+
+type NewTopic = RequestOf<typeof createTopics>['topics'][number]
+
+function refuseNew(topic: NewTopic, isTwice: boolean, { broker }: Call): Refusal | null {
+  const { name, numPartitions, replicationFactor, assignments, configs } = topic
+  if (isTwice) return refusal('INVALID_REQUEST', `topic ${name} stands twice in the request`)
+  if (!isTopicName(name)) return refusal('INVALID_TOPIC_EXCEPTION', `"${name}": ${topicNameRule}`)
+  if (broker.topics.topics.has(name))
+    return refusal('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`)
+  if (assignments.length > 0) {
+    if (numPartitions !== -1 || replicationFactor !== -1)
+      return refusal('INVALID_REQUEST', 'give assignments, or a number of partitions and replicas, not both')
+    const here = assignments.every(
+      ({ partitionIndex, brokerIds }) =>
+        partitionIndex >= 0 &&
+        partitionIndex < assignments.length &&
+        brokerIds.length === 1 &&
+        brokerIds[0] === broker.settings.nodeId,
+    )
+    if (!here)
+      return refusal(
+        'INVALID_REPLICA_ASSIGNMENT',
+        `every partition can only be on broker ${broker.settings.nodeId}`,
+      )
+  } else {
+    // -1 is the broker's default; the protocol has it from version 4 on, Kafka takes it in all.
+    if ((numPartitions < 1 && numPartitions !== -1) || numPartitions > maxPartitions)
+      return refusal('INVALID_PARTITIONS', `the number of partitions must be 1 to ${maxPartitions}`)
+    if (replicationFactor !== 1 && replicationFactor !== -1)
+      return refusal(
+        'INVALID_REPLICATION_FACTOR',
+        `there is one broker, so the replication factor must be 1, not ${replicationFactor}`,
+      )
+  }
+  const problem = problemOfSettings(configs)
+  return problem === null ? null : refusal('INVALID_CONFIG', problem)
+}
+
+export async function answerCreateTopics(
+  { topics, validateOnly }: RequestOf<typeof createTopics>,
+  call: Call,
+): Promise<ResponseInputOf<typeof createTopics>> {
+  const { broker } = call
+  const answers: ResponseInputOf<typeof createTopics>['topics'][number][] = []
+  for (const topic of topics) {
+    const { name, numPartitions, assignments, configs } = topic
+    const isTwice = topics.filter(one => one.name === name).length > 1
+    const refused = refuseNew(topic, isTwice, call)
+    if (refused !== null) {
+      if (!answers.some(one => one.name === name)) answers.push({ name, ...refused, configs: [] })
+      continue
+    }
+    const settings = Object.fromEntries(configs.map(({ name, value }) => [name, value!]))
+    const count =
+      assignments.length > 0
+        ? assignments.length
+        : numPartitions === -1
+          ? broker.settings.partitions
+          : numPartitions
+    const described = describeTopicSettings(settings, broker.settings)
+    const good = {
+      name,
+      errorCode: 0,
+      errorMessage: null,
+      numPartitions: count,
+      replicationFactor: 1,
+      configs: described,
+    }
+    try {
+      const made = validateOnly ? null : await broker.topics.create(name, count, settings)
+      answers.push({ ...good, ...(made === null ? {} : { topicId: made.id }) })
+    } catch (error) {
+      answers.push({ name, ...refusal('KAFKA_STORAGE_ERROR', messageOf(error)), configs: [] })
+    }
+  }
+  return { topics: answers }
+}
+
+export async function answerDeleteTopics(
+  { topics, topicNames }: RequestOf<typeof deleteTopics>,
+  { broker, version }: Call,
+): Promise<ResponseInputOf<typeof deleteTopics>> {
+  const asked = version >= 6 ? topics : topicNames.map(name => ({ name, topicId: '' }))
+  const responses: ResponseInputOf<typeof deleteTopics>['responses'][number][] = []
+  for (const { name, topicId } of asked) {
+    const topic = name === null ? broker.topics.topicOfId(topicId) : broker.topics.topics.get(name)
+    const answer = (error: Refusal | null) =>
+      responses.push({
+        name: topic?.name ?? name,
+        topicId: topic?.id ?? (name === null ? topicId : undefined),
+        errorCode: error?.errorCode ?? 0,
+        errorMessage: error?.errorMessage ?? null,
+      })
+    if (!broker.settings.deleteTopics)
+      answer(
+        refusal(version >= 3 ? 'TOPIC_DELETION_DISABLED' : 'INVALID_REQUEST', 'delete.topic.enable is false'),
+      )
+    else if (topic === undefined)
+      answer(
+        refusal(name === null ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic'),
+      )
+    else
+      try {
+        await broker.topics.delete(topic.name)
+        broker.groups.forgetTopic(topic.name)
+        answer(null)
+      } catch (error) {
+        answer(refusal('KAFKA_STORAGE_ERROR', messageOf(error)))
+      }
+  }
+  return { responses }
+}
+
+export async function answerCreatePartitions(
+  { topics, validateOnly }: RequestOf<typeof createPartitions>,
+  { broker }: Call,
+): Promise<ResponseInputOf<typeof createPartitions>> {
+  const results: ResponseInputOf<typeof createPartitions>['results'][number][] = []
+  for (const { name, count, assignments } of topics) {
+    const topic = broker.topics.topics.get(name)
+    const there = topic?.partitions.length ?? 0
+    const isHere = ({ brokerIds }: { brokerIds: number[] }) =>
+      brokerIds.length === 1 && brokerIds[0] === broker.settings.nodeId
+    let refused: Refusal | null = null
+    if (topic === undefined) refused = refusal('UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic')
+    else if (count <= there || count > maxPartitions)
+      refused = refusal(
+        'INVALID_PARTITIONS',
+        `topic ${name} has ${there} partitions; ${count} is not more, or more than ${maxPartitions}`,
+      )
+    else if (assignments !== null && (assignments.length !== count - there || !assignments.every(isHere)))
+      refused = refusal(
+        'INVALID_REPLICA_ASSIGNMENT',
+        `every new partition can only be on broker ${broker.settings.nodeId}`,
+      )
+    else if (!validateOnly)
+      await broker.topics.grow(name, count).catch((error: unknown) => {
+        refused = refusal('KAFKA_STORAGE_ERROR', messageOf(error))
+      })
+    results.push({ name, errorCode: refused?.errorCode ?? 0, errorMessage: refused?.errorMessage ?? null })
+  }
+  return { throttleTimeMs: 0, results }
+}

@@ -1,0 +1,117 @@
+// Checks the records of one partition in a Produce request and brings them into the form they are kept in:
+// one record batch of format 2. Message sets of the formats before are converted.
+import { errorCodes } from '../wire/kafka/error-codes.ts'
+import { compressions } from '../wire/kafka/compression.ts'
+import { FormatError } from '../wire/kafka/format-error.ts'
+import { RecordSetReader, recordsBuilder } from '../wire/kafka/record-set.ts'
+import {
+  batchHeaderBytes,
+  batchSize,
+  isSound,
+  readBatchHeader,
+  stampAppendTime,
+  type BatchHeader,
+} from './log/batch-header.ts'
+import type { ErrorName } from './error-name.ts'
+
+export interface IncomingRules {
+  readonly maxMessageBytes: number
+  /** The broker's time, ms, where it shall count instead of the records' own. */
+  readonly appendTime: number | null
+  /** Version of the Produce request: zstd is allowed from 7 on. */
+  readonly version: number
+}
+
+/** Why records are refused: Kafka's error and a sentence. */
+export class RefusedRecords extends Error {
+  override name = 'RefusedRecords'
+  readonly errorCode: number
+
+  constructor(errorName: ErrorName, message: string) {
+    super(message)
+    this.errorCode = errorCodes[errorName]
+  }
+}
+
+const flags = { codec: 7, transactional: 16, control: 32 } as const
+const zstd = 4
+const oldestMagic = 16
+
+/** The batch to append. Throws RefusedRecords. */
+export function takeIncoming(
+  records: Buffer | null,
+  rules: IncomingRules,
+): { batch: Buffer; header: BatchHeader } {
+  if (records === null || records.length === 0)
+    throw new RefusedRecords('INVALID_RECORD', 'the partition comes without records')
+  const magic = records[oldestMagic]
+  const batch = magic === 2 ? checkedBatch(records, rules) : convertedBatch(records, rules)
+  if (batch.length > rules.maxMessageBytes)
+    throw new RefusedRecords(
+      'MESSAGE_TOO_LARGE',
+      `the batch has ${batch.length} bytes, and ${rules.maxMessageBytes} are allowed (max.message.bytes)`,
+    )
+  if (rules.appendTime !== null) stampAppendTime(batch, rules.appendTime)
+  return { batch, header: readBatchHeader(batch, 0) }
+}
+
+function checkedBatch(records: Buffer, { version }: IncomingRules): Buffer {
+  const size = batchSize(records, 0)
+  if (size < batchHeaderBytes || size > records.length || !isSound(records, 0, size))
+    throw new RefusedRecords('CORRUPT_MESSAGE', 'the batch is cut off or fails its checksum')
+  if (size !== records.length)
+    throw new RefusedRecords('INVALID_RECORD', 'a Produce request holds one batch a partition')
+  let header: BatchHeader
+  try {
+    header = readBatchHeader(records, 0)
+  } catch (error) {
+    if (error instanceof FormatError) throw new RefusedRecords('INVALID_RECORD', error.message)
+    throw error
+  }
+  const { attributes, recordCount, lastOffset, baseOffset } = header
+  if (recordCount < 1 || lastOffset - baseOffset !== recordCount - 1)
+    throw new RefusedRecords(
+      'INVALID_RECORD',
+      `the batch counts ${recordCount} records, and its offsets do not fit that`,
+    )
+  if ((attributes & flags.control) !== 0)
+    throw new RefusedRecords('INVALID_RECORD', 'clients may not write control batches')
+  if ((attributes & flags.transactional) !== 0)
+    throw new RefusedRecords('INVALID_TXN_STATE', 'this broker has no transactions yet')
+  const codec = attributes & flags.codec
+  if (codec >= compressions.length || (codec === zstd && version < 7))
+    throw new RefusedRecords(
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      `codec ${codec} is not allowed in Produce version ${version}`,
+    )
+  return records
+}
+
+function convertedBatch(records: Buffer, { maxMessageBytes }: IncomingRules): Buffer {
+  try {
+    const codec = compressions[records.length > 17 ? records[17]! & flags.codec : 0] ?? 'none'
+    const builder = recordsBuilder(2, codec, { expectedBytes: records.length })
+    const reader = new RecordSetReader(records)
+    let read = 0
+    for (let batch = reader.next(); batch !== null; batch = reader.next()) {
+      read += batch.sizeBytes
+      if (batch.magic === 2)
+        throw new RefusedRecords('INVALID_RECORD', 'message formats are mixed in one partition')
+      for (const record of batch.records()) {
+        const size = (record.key?.length ?? 0) + (record.value?.length ?? 0)
+        if (size > maxMessageBytes)
+          throw new RefusedRecords(
+            'MESSAGE_TOO_LARGE',
+            `a message has ${size} bytes, and ${maxMessageBytes} are allowed`,
+          )
+        builder.append(record)
+      }
+    }
+    if (builder.count === 0 || read !== records.length)
+      throw new RefusedRecords('CORRUPT_MESSAGE', 'the message set is empty or cut off')
+    return builder.finish()
+  } catch (error) {
+    if (error instanceof FormatError) throw new RefusedRecords('CORRUPT_MESSAGE', error.message)
+    throw error
+  }
+}

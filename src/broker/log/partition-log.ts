@@ -1,0 +1,424 @@
+// PartitionLog: the record batches of one partition on disk, in segments.
+//
+// Invariants
+// - Offsets are given out in the order of append; batches are written in that order.
+// - The high watermark moves after the sync (in relaxed mode: after the write). Nobody reads beyond it and
+//   nothing beyond it has been acknowledged, so no offset that anybody has seen can go back.
+// - A failed write or sync is never tried again: the partition goes offline and stays so until a start.
+// - A new segment is begun only when the one before is synced.
+import { join } from 'node:path'
+import { Fault, messageOf } from '../../errors.ts'
+import type { Logger } from '../../observe/log.ts'
+import { GroupWriter } from '../../storage/group-writer.ts'
+import type { System } from '../../system/system.ts'
+import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
+import { defaultMaxUnpackedBytes } from '../../wire/kafka/compression.ts'
+import { batchHeaderBytes, batchSize, readBatchHeader, stampOffset } from './batch-header.ts'
+import { checkpointName, writeCheckpoint } from './checkpoint.ts'
+import { ProducerStates } from './producer-states.ts'
+import type { RecoveredLog } from './recovery.ts'
+import { Segment } from './segment.ts'
+
+export interface LogSettings {
+  readonly segmentBytes: number
+  /** A segment is full after this long, ms. */
+  readonly rollMs: number
+  /** Below 0: no limit. */
+  readonly retentionMs: number
+  readonly retentionBytes: number
+  /** Whether an append waits for the sync. */
+  readonly syncEachGroup: boolean
+  /** Producers that have written nothing for so long are forgotten. */
+  readonly producerExpiryMs: number
+}
+
+export interface LogParts {
+  readonly system: System
+  readonly log: Logger
+  /** `topic-partition`, for messages. */
+  readonly name: string
+  readonly directory: string
+  settings: LogSettings
+}
+
+interface Pending {
+  readonly batch: Buffer
+  readonly baseOffset: number
+  readonly nextOffset: number
+  readonly maxTimestamp: number
+}
+
+export class OffsetOutOfRange extends Error {
+  override name = 'OffsetOutOfRange'
+}
+
+/** Kafka's leader epoch; one broker leads for ever. */
+export const leaderEpoch = 0
+const groupBytes = 8 * 1024 * 1024
+const checkpointBytes = 16 * 1024 * 1024
+
+export class PartitionLog {
+  readonly producers: ProducerStates
+  readonly #parts: LogParts
+  readonly #writer: GroupWriter<Pending>
+  /** In the order of their offsets; never empty. */
+  readonly #segments: Segment[]
+  readonly #listeners = new Set<() => void>()
+  #startOffset: number
+  #nextOffset: number
+  #highWatermark: number
+  /** Bytes written to the newest segment, and how many of them a sync covers. */
+  #written: number
+  #synced: number
+  #sinceCheckpoint = 0
+  #segmentBegan: number
+  #checkpointing: Promise<void> = Promise.resolve()
+  #closed = false
+
+  constructor(parts: LogParts, recovered: RecoveredLog) {
+    this.#parts = parts
+    this.#segments = [...recovered.segments]
+    this.producers = recovered.producers
+    this.#startOffset = recovered.startOffset
+    this.#nextOffset = this.#highWatermark = recovered.nextOffset
+    this.#written = this.#synced = this.#tail.end
+    this.#segmentBegan = parts.system.clock.monotonic()
+    this.#writer = new GroupWriter<Pending>({
+      write: group => this.#write(group),
+      bytesOf: ({ batch }) => batch.length,
+      groupBytes,
+      onFailed: error => {
+        if (this.#closed) return
+        parts.log.error(
+          `partition ${parts.name} is offline until the broker is started again: cannot write ${this.#tail.path}: ${messageOf(error)}. What was not durable is refused`,
+        )
+        this.#wakeAll()
+      },
+    })
+  }
+
+  get #tail(): Segment {
+    return this.#segments.at(-1)!
+  }
+
+  /** First offset that may be read. */
+  get startOffset(): number {
+    return this.#startOffset
+  }
+
+  /** The offset the next record gets. */
+  get nextOffset(): number {
+    return this.#nextOffset
+  }
+
+  /** One above the last offset that may be read. */
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+
+  /** `topic-partition`. */
+  get name(): string {
+    return this.#parts.name
+  }
+
+  get directory(): string {
+    return this.#parts.directory
+  }
+
+  get offline(): boolean {
+    return this.#writer.failed !== null
+  }
+
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.end, 0)
+  }
+
+  /** Where segments begin, from the oldest on. */
+  get segmentStarts(): number[] {
+    return this.#segments.map(segment => segment.baseOffset)
+  }
+
+  set settings(settings: LogSettings) {
+    this.#parts.settings = settings
+  }
+
+  /**
+   * Gives the batch its offsets, in place, and writes it. `durable` resolves as the settings promise;
+   * rejects when the partition is offline. The batch belongs to the log until then.
+   */
+  append(batch: Buffer): { baseOffset: number; durable: Promise<void> } {
+    const baseOffset = this.#nextOffset
+    stampOffset(batch, baseOffset, leaderEpoch)
+    const header = readBatchHeader(batch, 0)
+    this.#nextOffset = header.lastOffset + 1
+    this.producers.note(header, this.#parts.system.clock.now())
+    const durable = this.#writer.add({
+      batch,
+      baseOffset,
+      nextOffset: this.#nextOffset,
+      maxTimestamp: header.maxTimestamp,
+    })
+    return { baseOffset, durable }
+  }
+
+  /** Resolves when all below `offset` is as durable as promised. */
+  async durableTo(offset: number): Promise<void> {
+    while (this.#highWatermark < offset) {
+      if (this.#writer.failed !== null) throw this.#writer.failed
+      await new Promise<void>(resolve => {
+        const stop = this.onAdvance(() => {
+          stop()
+          resolve()
+        })
+      })
+    }
+  }
+
+  /** Calls `listen` whenever the high watermark has moved or the log went offline; gives what ends that. */
+  onAdvance(listen: () => void): () => void {
+    this.#listeners.add(listen)
+    return () => void this.#listeners.delete(listen)
+  }
+
+  /**
+   * Whole batches from the one that holds `from` on, at most `maxBytes`, but at least one batch where
+   * `atLeastOne`. Throws OffsetOutOfRange.
+   */
+  async read(from: number, maxBytes: number, atLeastOne: boolean): Promise<Buffer> {
+    if (from < this.#startOffset || from > this.#highWatermark)
+      throw new OffsetOutOfRange(
+        `offset ${from} is not within ${this.#startOffset} and ${this.#highWatermark} of ${this.#parts.name}`,
+      )
+    for (let index = this.#segmentOf(from); index < this.#segments.length; index++) {
+      if (from >= this.#highWatermark) break
+      const found = await this.#readSegment(this.#segments[index]!, from, maxBytes, atLeastOne)
+      if (found !== null) return found
+    }
+    return Buffer.alloc(0)
+  }
+
+  /** Null where the segment holds nothing from that offset on. */
+  async #readSegment(
+    segment: Segment,
+    from: number,
+    maxBytes: number,
+    atLeastOne: boolean,
+  ): Promise<Buffer | null> {
+    const { position, nextPosition } = (await segment.index()).floor(from)
+    const slack = Math.min(nextPosition, segment.end) - position
+    let bytes = await segment.read(position, Math.min(slack, 1 << 20) + maxBytes + batchHeaderBytes)
+    let start = position
+    let at = 0
+    for (;;) {
+      const size = batchSize(bytes, at)
+      if (size === -1) {
+        if (start + at >= segment.end) return null
+        start += at
+        at = 0
+        bytes = await segment.read(start, batchHeaderBytes + maxBytes)
+        if (bytes.length < batchHeaderBytes) return null
+        continue
+      }
+      if (readBatchHeader(bytes, at).lastOffset >= from) {
+        if (at + size > bytes.length && atLeastOne) return await segment.read(start + at, size)
+        break
+      }
+      at += size
+    }
+    let end = at
+    for (let size = batchSize(bytes, end); size !== -1; size = batchSize(bytes, end)) {
+      if (end + size > bytes.length) break
+      if (end + size - at > maxBytes && !(atLeastOne && end === at)) break
+      end += size
+    }
+    return bytes.subarray(at, end)
+  }
+
+  /** The first record at or after the time, ms; null where there is none. */
+  async offsetOfTime(timestamp: number): Promise<{ offset: number; timestamp: number } | null> {
+    for (const segment of this.#segments) {
+      const index = await segment.index()
+      if (segment !== this.#tail && segment.maxTimestamp < timestamp) continue
+      let found: { position: number; size: number } | null = null
+      await segment.scan(index.floorOfTime(timestamp), (position, header) => {
+        if (header.lastOffset < this.#startOffset || header.maxTimestamp < timestamp) return true
+        found = { position, size: header.sizeBytes }
+        return false
+      })
+      if (found === null) continue
+      const { position, size } = found as { position: number; size: number }
+      const bytes = await segment.read(position, size)
+      const batch = readRecordBatch(bytes, 0, bytes.length, {
+        maxUnpackedBytes: defaultMaxUnpackedBytes,
+        checksums: false,
+      })
+      const record = batch
+        .records()
+        .find(one => one.timestamp >= timestamp && one.offset >= this.#startOffset)
+      if (record !== undefined) return { offset: record.offset, timestamp: record.timestamp }
+    }
+    return null
+  }
+
+  /** The largest timestamp and where it stands; null in an empty log. */
+  async latestTime(): Promise<{ offset: number; timestamp: number } | null> {
+    const largest = Math.max(...this.#segments.map(segment => segment.maxTimestamp))
+    return largest < 0 ? null : await this.offsetOfTime(largest)
+  }
+
+  /** Removes segments that are too old or too many; gives how many. */
+  async retain(): Promise<number> {
+    const { clock } = this.#parts.system
+    const { retentionMs, retentionBytes, producerExpiryMs } = this.#parts.settings
+    if (this.offline || this.#closed) return 0
+    this.producers.expire(clock.now() - producerExpiryMs)
+    const oldest = retentionMs < 0 ? -Infinity : clock.now() - retentionMs
+    let size = this.sizeBytes
+    const gone: Segment[] = []
+    for (const segment of this.#segments.slice(0, -1)) {
+      const tooOld = segment.maxTimestamp >= 0 && segment.maxTimestamp < oldest
+      const tooMany = retentionBytes >= 0 && size - segment.end >= retentionBytes
+      if (!tooOld && !tooMany) break
+      size -= segment.end
+      gone.push(segment)
+    }
+    if (gone.length === 0) return 0
+    this.#segments.splice(0, gone.length)
+    this.#startOffset = Math.max(this.#startOffset, this.#segments[0]!.baseOffset)
+    await this.checkpoint()
+    for (const segment of gone) await segment.remove()
+    await this.#parts.system.disk.syncDirectory(this.#parts.directory)
+    return gone.length
+  }
+
+  /** Writes what was appended out and closes. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    await this.#writer.idle()
+    this.#closed = true
+    if (!this.offline) {
+      if (this.#written > this.#synced) await this.#sync()
+      await this.checkpoint()
+    }
+    this.#writer.poison(new Fault('STOPPED', `the log of ${this.#parts.name} is closed`))
+    this.#wakeAll()
+    await this.#tail.close()
+  }
+
+  /** Closes without a trace in the checkpoint: the directory is about to be removed. */
+  async abandon(): Promise<void> {
+    this.#closed = true
+    this.#writer.poison(new Fault('STOPPED', `${this.#parts.name} is deleted`))
+    await this.#writer.idle()
+    await this.#checkpointing
+    this.#wakeAll()
+    await this.#tail.close()
+  }
+
+  /** Syncs what relaxed mode has written without. */
+  async flush(): Promise<void> {
+    if (this.offline || this.#closed || this.#written === this.#synced) return
+    await this.#sync().catch((error: unknown) =>
+      this.#writer.poison(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+
+  /** Makes the next start short. */
+  checkpoint(): Promise<void> {
+    // One after the other: they replace the same file.
+    this.#checkpointing = this.#checkpointing.then(async () => {
+      const { system, directory } = this.#parts
+      this.#sinceCheckpoint = 0
+      const tail = this.#tail
+      const full = this.#segments.slice(0, -1)
+      const checkpoint = {
+        version: 1,
+        startOffset: this.#startOffset,
+        full: full.map(one => [one.baseOffset, one.end, finite(one.maxTimestamp)] as const),
+        tail: {
+          base: tail.baseOffset,
+          position: tail.end,
+          nextOffset: this.#highWatermark,
+          maxTimestamp: finite(tail.maxTimestamp),
+        },
+        producers: this.producers.store(this.#highWatermark),
+      } as const
+      await tail.storeIndex()
+      await writeCheckpoint(system.disk, join(directory, checkpointName), checkpoint)
+    })
+    return this.#checkpointing
+  }
+
+  #segmentOf(offset: number): number {
+    let index = this.#segments.length - 1
+    while (index > 0 && this.#segments[index]!.baseOffset > offset) index--
+    return index
+  }
+
+  async #write(group: readonly Pending[]): Promise<void> {
+    const { syncEachGroup, segmentBytes, rollMs } = this.#parts.settings
+    for (let from = 0; from < group.length;) {
+      const first = group[from]!
+      const aged = this.#parts.system.clock.monotonic() - this.#segmentBegan > rollMs
+      if (this.#written > 0 && (aged || this.#written + first.batch.length > segmentBytes))
+        await this.#roll(first.baseOffset)
+      const index = await this.#tail.index()
+      const buffers: Buffer[] = []
+      let position = this.#written
+      let to = from
+      let max = this.#tail.maxTimestamp
+      for (; to < group.length; to++) {
+        const { batch, baseOffset, maxTimestamp } = group[to]!
+        if (to > from && position + batch.length > segmentBytes) break
+        index.note({ offset: baseOffset, position, maxTimestampBefore: max })
+        max = Math.max(max, maxTimestamp)
+        buffers.push(batch)
+        position += batch.length
+      }
+      await this.#tail.file.writeAll(buffers, this.#written)
+      this.#sinceCheckpoint += position - this.#written
+      this.#written = position
+      if (syncEachGroup) await this.#sync()
+      this.#tail.end = position
+      this.#tail.maxTimestamp = max
+      this.#highWatermark = group[to - 1]!.nextOffset
+      from = to
+    }
+    this.#wakeAll()
+    if (this.#sinceCheckpoint > checkpointBytes)
+      void this.checkpoint().catch((error: unknown) =>
+        this.#parts.log.warn(`cannot write the checkpoint of ${this.#parts.name}: ${messageOf(error)}`),
+      )
+  }
+
+  async #sync(): Promise<void> {
+    const written = this.#written
+    await this.#tail.file.sync()
+    this.#synced = written
+  }
+
+  async #roll(baseOffset: number): Promise<void> {
+    const { system, directory } = this.#parts
+    if (this.#written > this.#synced) await this.#sync()
+    const old = this.#tail
+    ;(await old.index()).note(
+      { offset: baseOffset, position: old.end, maxTimestampBefore: old.maxTimestamp },
+      true,
+    )
+    await old.storeIndex()
+    const fresh = new Segment(system.disk, directory, baseOffset)
+    await fresh.create()
+    await system.disk.syncDirectory(directory)
+    this.#segments.push(fresh)
+    this.#written = this.#synced = 0
+    this.#segmentBegan = system.clock.monotonic()
+    await this.checkpoint()
+    await old.close()
+  }
+
+  #wakeAll(): void {
+    for (const listen of this.#listeners) listen()
+  }
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)

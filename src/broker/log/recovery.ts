@@ -1,0 +1,116 @@
+// Opens the directory of a partition: what the checkpoint accounts for is taken over, the rest of the
+// newest segment is read, its checksums verified, and what a crash left unfinished is cut off.
+import { join } from 'node:path'
+import { Fault } from '../../errors.ts'
+import { ensureDirectory } from '../../storage/directory.ts'
+import { checkpointName, readCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { PartitionLog, type LogParts } from './partition-log.ts'
+import { ProducerStates } from './producer-states.ts'
+import { baseOfName, Segment } from './segment.ts'
+import { SparseIndex } from './sparse-index.ts'
+import { readWhole } from '../../storage/atomic-file.ts'
+
+export interface RecoveredLog {
+  readonly segments: readonly Segment[]
+  readonly startOffset: number
+  readonly nextOffset: number
+  readonly producers: ProducerStates
+}
+
+/** Makes the directory where it is missing. Rejects with CORRUPT where acknowledged records are damaged. */
+export async function openPartitionLog(parts: LogParts): Promise<PartitionLog> {
+  const { disk } = parts.system
+  await ensureDirectory(disk, parts.directory)
+  const bases = (await disk.list(parts.directory)).map(baseOfName).filter(base => base !== null)
+  const checkpoint = await readCheckpoint(disk, join(parts.directory, checkpointName))
+  if (bases.length === 0) return new PartitionLog(parts, await begin(parts, checkpoint))
+  const segments = bases.map(base => new Segment(disk, parts.directory, base))
+  const producers = new ProducerStates()
+  producers.restore(checkpoint?.producers ?? [])
+  const nextOffset = await recover(parts, segments, checkpoint, producers)
+  const tail = segments.at(-1)!
+  await tail.openForWriting()
+  // An older start offset in a checkpoint means nothing once the segments before are gone.
+  const startOffset = Math.max(checkpoint?.startOffset ?? 0, segments[0]!.baseOffset)
+  return new PartitionLog(parts, { segments, startOffset, nextOffset, producers })
+}
+
+async function begin(parts: LogParts, checkpoint: Checkpoint | null): Promise<RecoveredLog> {
+  const { disk } = parts.system
+  const base = checkpoint?.tail.nextOffset ?? 0
+  const segment = new Segment(disk, parts.directory, base)
+  await segment.create()
+  await disk.syncDirectory(parts.directory)
+  return { segments: [segment], startOffset: base, nextOffset: base, producers: new ProducerStates() }
+}
+
+/** Brings the segments' ends and indexes up to date; gives the next offset. */
+async function recover(
+  parts: LogParts,
+  segments: readonly Segment[],
+  checkpoint: Checkpoint | null,
+  producers: ProducerStates,
+): Promise<number> {
+  const tail = segments.at(-1)!
+  const full = new Map(checkpoint?.full.map(([base, size, max]) => [base, { size, max }]))
+  const mark = checkpoint?.tail
+  let nextOffset = segments[0]!.baseOffset
+  for (const segment of segments) {
+    const known = full.get(segment.baseOffset)
+    if (segment !== tail && known !== undefined) {
+      segment.end = known.size
+      segment.maxTimestamp = known.max ?? -Infinity
+      continue
+    }
+    const size = await sizeOf(parts, segment)
+    // A file shorter than the checkpoint says was damaged from outside; then everything is read.
+    const isMarked = mark !== undefined && mark.base === segment.baseOffset && mark.position <= size
+    const from = isMarked ? mark.position : 0
+    nextOffset = isMarked ? mark.nextOffset : segment.baseOffset
+    segment.end = size
+    segment.maxTimestamp = (isMarked ? mark.maxTimestamp : null) ?? -Infinity
+    const stored = await readWhole(parts.system.disk, segment.indexPath)
+    const index = isMarked && stored !== null ? SparseIndex.decode(stored, from) : new SparseIndex()
+    segment.storedEntries = index.count
+    const end = await segment.scan(
+      from,
+      (position, header) => {
+        if (header.baseOffset !== nextOffset || header.lastOffset < header.baseOffset) return false
+        index.note({ offset: header.baseOffset, position, maxTimestampBefore: segment.maxTimestamp })
+        segment.maxTimestamp = Math.max(segment.maxTimestamp, header.maxTimestamp)
+        producers.note(header, parts.system.clock.now())
+        nextOffset = header.lastOffset + 1
+        return true
+      },
+      true,
+    )
+    segment.adoptIndex(index)
+    segment.end = end
+    if (end === size) continue
+    if (segment !== tail)
+      throw new Fault(
+        'CORRUPT',
+        `${segment.path} is damaged at byte ${end}: the records from offset ${nextOffset} on cannot be read, and newer segments stand behind it. Restore it from a copy, or move it away together with the newer ones to go on without them`,
+      )
+    await cut(parts, segment, size)
+  }
+  return nextOffset
+}
+
+async function cut(parts: LogParts, segment: Segment, size: number): Promise<void> {
+  await segment.openForWriting()
+  await segment.file.truncate(segment.end)
+  await segment.file.sync()
+  parts.log.warn(
+    `${segment.path}: cut ${size - segment.end} bytes at ${segment.end} that are no whole record batch: a write that was never finished`,
+  )
+}
+
+async function sizeOf(parts: LogParts, segment: Segment): Promise<number> {
+  const file = await parts.system.disk.open(segment.path, 'read')
+  try {
+    return await file.size()
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,158 @@
+// Segment: one file of a partition, `<base offset, 20 digits>.log`, holding record batches one after
+// another as they are on the wire, with the offsets the broker gave. Only the newest is written.
+import { join } from 'node:path'
+import { readWhole } from '../../storage/atomic-file.ts'
+import type { Disk, DiskFile } from '../../system/disk.ts'
+import { batchHeaderBytes, batchSize, isSound, readBatchHeader, type BatchHeader } from './batch-header.ts'
+import { SparseIndex } from './sparse-index.ts'
+
+export const segmentName = (base: number): string => `${String(base).padStart(20, '0')}.log`
+
+/** The base offset in the name of a segment; null for any other file. */
+export function baseOfName(name: string): number | null {
+  return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : null
+}
+
+const chunkBytes = 1024 * 1024
+
+export class Segment {
+  readonly baseOffset: number
+  readonly path: string
+  readonly indexPath: string
+  /** Bytes that readers may see. */
+  end = 0
+  /** -Infinity where there is no record with a time. */
+  maxTimestamp = -Infinity
+  /** Entries of the index that are in its file. */
+  storedEntries = 0
+  readonly #disk: Disk
+  #index: SparseIndex | null
+  /** Kept open while the segment is the newest. */
+  #file: DiskFile | null = null
+
+  constructor(disk: Disk, directory: string, baseOffset: number) {
+    this.#disk = disk
+    this.baseOffset = baseOffset
+    this.path = join(directory, segmentName(baseOffset))
+    this.indexPath = `${this.path.slice(0, -4)}.index`
+    this.#index = null
+  }
+
+  get file(): DiskFile {
+    return this.#file!
+  }
+
+  /** A new file, empty, and its empty index. The caller syncs the directory. */
+  async create(): Promise<void> {
+    this.#file = await this.#disk.open(this.path, 'create')
+    this.#index = new SparseIndex()
+  }
+
+  async openForWriting(): Promise<void> {
+    this.#file ??= await this.#disk.open(this.path, 'write')
+  }
+
+  /** The index, loaded for a segment that is full; what its file lacks is read from the segment. */
+  async index(): Promise<SparseIndex> {
+    if (this.#index !== null) return this.#index
+    const bytes = (await readWhole(this.#disk, this.indexPath)) ?? Buffer.alloc(0)
+    const index = SparseIndex.decode(bytes, this.end)
+    this.storedEntries = index.count
+    let before = index.last?.maxTimestampBefore ?? -Infinity
+    await this.scan(index.last?.position ?? 0, (position, header) => {
+      index.note({ offset: header.baseOffset, position, maxTimestampBefore: before })
+      before = Math.max(before, header.maxTimestamp)
+      return true
+    })
+    this.#index = index
+    return index
+  }
+
+  /** The index where it is in memory. */
+  get loadedIndex(): SparseIndex | null {
+    return this.#index
+  }
+
+  /** Index entries found while the segment was scanned; those stored before stand first. */
+  adoptIndex(index: SparseIndex): void {
+    this.#index = index
+  }
+
+  /** Writes what the index file lacks; not synced, for it can be rebuilt. */
+  async storeIndex(): Promise<void> {
+    const index = this.#index
+    if (index === null || index.count <= this.storedEntries) return
+    const count = index.count
+    const entries = index.encode(this.storedEntries)
+    if (this.storedEntries === 0 && (await this.#disk.exists(this.indexPath)))
+      await this.#disk.remove(this.indexPath)
+    const file = await this.#disk.open(this.indexPath, 'append')
+    try {
+      await file.write(entries, 0)
+    } finally {
+      await file.close()
+    }
+    this.storedEntries = count
+  }
+
+  /** Bytes from `position`, fewer at the end. */
+  async read(position: number, size: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(size, this.end - position)))
+    if (bytes.length === 0) return bytes
+    const open = this.#file
+    if (open !== null) return bytes.subarray(0, await open.read(bytes, position))
+    const file = await this.#disk.open(this.path, 'read')
+    try {
+      return bytes.subarray(0, await file.read(bytes, position))
+    } finally {
+      await file.close()
+    }
+  }
+
+  /**
+   * Goes over batches from `position` up to the end, or until `see` says false; gives where it stopped: the
+   * end of the last sound batch. With `checked` a batch must pass its checksum.
+   */
+  async scan(
+    position: number,
+    see: (position: number, header: BatchHeader) => boolean,
+    checked = false,
+  ): Promise<number> {
+    let at = position
+    let size = chunkBytes
+    while (at < this.end) {
+      const bytes = await this.read(at, size)
+      let used = 0
+      for (;;) {
+        const whole = batchSize(bytes, used)
+        if (whole === -1) break
+        if (whole < batchHeaderBytes || at + used + whole > this.end) return at + used
+        if (checked && used + whole > bytes.length) {
+          size = whole
+          break
+        }
+        if (checked && !isSound(bytes, used, used + whole)) return at + used
+        if (!see(at + used, readBatchHeader(bytes, used))) return at + used
+        used += whole
+        size = chunkBytes
+        if (used > bytes.length) break
+      }
+      if (used === 0 && bytes.length < batchHeaderBytes) return at
+      if (used === 0 && !checked) return at
+      at += used
+    }
+    return at
+  }
+
+  async close(): Promise<void> {
+    const file = this.#file
+    this.#file = null
+    await file?.close().catch(() => {})
+  }
+
+  async remove(): Promise<void> {
+    await this.close()
+    await this.#disk.remove(this.path)
+    if (await this.#disk.exists(this.indexPath)) await this.#disk.remove(this.indexPath)
+  }
+}

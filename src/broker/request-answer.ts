@@ -1,0 +1,43 @@
+// From the bytes of a request to the bytes of its answer: finds the API's row, decodes, has it handled,
+// encodes. A version of ApiVersions nobody knows is answered in version 0 with UNSUPPORTED_VERSION, so that
+// the client can ask again; any other API or version that is not in the table ends the connection, as it
+// does in Kafka.
+import { peekRequestHeader } from '../wire/kafka/api.ts'
+import { errorCodes } from '../wire/kafka/error-codes.ts'
+import { FormatError } from '../wire/kafka/format-error.ts'
+import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
+import type { ApiRow, Call } from './api-row.ts'
+import { apiTable, offeredVersions } from './api-table.ts'
+
+const rows = new Map<number, ApiRow>(apiTable.map(row => [row.api.key, row]))
+
+/** Null where nothing is to be answered. Throws FormatError on what cannot be understood. */
+export async function answerRequest(
+  request: Buffer,
+  parts: Omit<Call, 'version' | 'clientId'>,
+): Promise<Buffer | null> {
+  const { apiKey, version, correlationId, clientId } = peekRequestHeader(request)
+  const row = rows.get(apiKey)
+  if (row === undefined) throw new FormatError(`the broker has no API ${apiKey}`)
+  const { api } = row
+  if (version < row.first || version > row.last) {
+    if (api.key !== apiVersions.key)
+      throw new FormatError(
+        `${api.name} is served in the versions ${row.first} to ${row.last}, and version ${version} was asked for`,
+      )
+    return apiVersions.encodeResponse({
+      version: 0,
+      correlationId,
+      body: { errorCode: errorCodes.UNSUPPORTED_VERSION, apiKeys: offeredVersions() },
+    })
+  }
+  const { body } = api.decodeRequest(version, request)
+  const answer = await row.handle(body as never, { ...parts, version, clientId: clientId ?? '' })
+  return answer === null
+    ? null
+    : api.encodeResponse({
+        version,
+        correlationId,
+        body: answer as Parameters<typeof api.encodeResponse>[0]['body'],
+      })
+}

@@ -1,0 +1,289 @@
+// The topics of the broker: names, ids, partitions and settings, kept in a journal in the first log
+// directory, and the logs of their partitions. Also what else must survive: the cluster's id and how far
+// producer ids have been given out.
+//
+//   journal `broker.journal`, entries in JSON:
+//     {"cluster": id}                                        once
+//     {"topic": name, "id": uuid, "partitions": n, "settings": {…}}   new, or changed as a whole
+//     {"deleted": name, "partitions": n}                     its directories are to be removed
+//     {"cleared": name}                                      they are
+//     {"producerIds": n}                                     ids below n may be in use
+//
+// A topic is in the journal only when all its directories are there. Nothing else is ever removed: a
+// directory that belongs to no topic is told and left alone.
+import { join } from 'node:path'
+import { Fault } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+import { ensureDirectory } from '../storage/directory.ts'
+import { Journal } from '../storage/journal.ts'
+import type { DirectoryLock } from '../system/directory-lock.ts'
+import type { System } from '../system/system.ts'
+import type { BrokerSettings } from './broker-settings.ts'
+import { baseOfName } from './log/segment.ts'
+import { openPartitionLog } from './log/recovery.ts'
+import type { LogSettings, PartitionLog } from './log/partition-log.ts'
+import { logSettingsOf, type TopicSettings } from './topic-settings.ts'
+
+export interface Topic {
+  readonly name: string
+  /** As Kafka prints it: 22 characters. */
+  readonly id: string
+  readonly settings: TopicSettings
+  readonly partitions: readonly PartitionLog[]
+}
+
+type Entry =
+  | { cluster: string }
+  | { topic: string; id: string; partitions: number; settings: TopicSettings }
+  | { deleted: string; partitions: number }
+  | { cleared: string }
+  | { producerIds: number }
+
+interface KnownTopic {
+  readonly id: string
+  readonly partitions: number
+  readonly settings: TopicSettings
+}
+
+const journalName = 'broker.journal'
+const producerIdBlock = 1000
+const openAtOnce = 16
+
+export class TopicCatalog {
+  readonly #system: System
+  readonly #log: Logger
+  readonly #settings: BrokerSettings
+  readonly #known = new Map<string, KnownTopic>()
+  /** Deleted topics whose directories may still be there: partitions by name. */
+  readonly #remains = new Map<string, number>()
+  readonly #topics = new Map<string, Topic>()
+  readonly #locks: DirectoryLock[] = []
+  #journal!: Journal
+  #clusterId = ''
+  #producerIdsTo = 0
+  #nextProducerId = 0
+  /** Changes of topics go one after the other. */
+  #changing: Promise<unknown> = Promise.resolve()
+
+  constructor(system: System, log: Logger, settings: BrokerSettings) {
+    this.#system = system
+    this.#log = log
+    this.#settings = settings
+  }
+
+  get clusterId(): string {
+    return this.#clusterId
+  }
+
+  get topics(): ReadonlyMap<string, Topic> {
+    return this.#topics
+  }
+
+  topicOfId(id: string): Topic | undefined {
+    return [...this.#topics.values()].find(topic => topic.id === id)
+  }
+
+  partition(topic: string, index: number): PartitionLog | undefined {
+    return this.#topics.get(topic)?.partitions[index]
+  }
+
+  /** Locks and reads the directories. Rejects with DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT. */
+  async open(): Promise<void> {
+    const { disk, random } = this.#system
+    const directories = this.#settings.logDirectories
+    for (const directory of directories) {
+      await ensureDirectory(disk, directory)
+      this.#locks.push(await disk.lockDirectory(directory, 'a Millrace broker'))
+      if (await disk.exists(join(directory, 'meta.properties')))
+        throw new Fault(
+          'FOREIGN_FILES',
+          `directory ${directory} belongs to an Apache Kafka broker (meta.properties is there); give log.dirs a directory of its own`,
+        )
+    }
+    this.#journal = await Journal.open({
+      disk,
+      log: this.#log,
+      path: join(directories[0]!, journalName),
+      apply: payload => this.#apply(JSON.parse(payload.toString()) as Entry),
+      snapshot: () => this.#snapshot(),
+      onFailed: fault => this.#log.error(`topics can no longer be changed: ${fault.message}`),
+    })
+    if (this.#clusterId === '') await this.#append({ cluster: uuidText(random.bytes(16)) })
+    this.#nextProducerId = this.#producerIdsTo
+    for (const name of this.#remains.keys()) await this.#clear(name)
+    const places = await this.#findPartitions()
+    const opening = [...this.#known].flatMap(([name, { partitions }]) =>
+      Array.from({ length: partitions }, (_, index) => ({ name, index })),
+    )
+    const logs = new Map<string, PartitionLog>()
+    for (let from = 0; from < opening.length; from += openAtOnce)
+      await Promise.all(
+        opening.slice(from, from + openAtOnce).map(async ({ name, index }) => {
+          const directory = `${name}-${index}`
+          const place = places.get(directory) ?? directories[0]!
+          logs.set(directory, await this.#openLog(name, index, place))
+        }),
+      )
+    for (const [name, { id, partitions, settings }] of this.#known)
+      this.#topics.set(name, {
+        name,
+        id,
+        settings,
+        partitions: Array.from({ length: partitions }, (_, index) => logs.get(`${name}-${index}`)!),
+      })
+  }
+
+  /** The topic may not be there yet; resolves with it when it is durable. */
+  create(name: string, partitions: number, settings: TopicSettings = {}): Promise<Topic> {
+    return this.#serially(async () => {
+      const there = this.#topics.get(name)
+      if (there !== undefined) return there
+      const id = uuidText(this.#system.random.bytes(16))
+      const logs = await this.#openNew(name, 0, partitions, settings)
+      await this.#append({ topic: name, id, partitions, settings })
+      const topic = { name, id, settings, partitions: logs }
+      this.#topics.set(name, topic)
+      this.#log.info(
+        `topic ${name} created with ${partitions} ${partitions === 1 ? 'partition' : 'partitions'}`,
+      )
+      return topic
+    })
+  }
+
+  /** Adds partitions up to `count`. */
+  grow(name: string, count: number): Promise<void> {
+    return this.#serially(async () => {
+      const topic = this.#topics.get(name)
+      if (topic === undefined || count <= topic.partitions.length) return
+      const { id, settings } = topic
+      const fresh = await this.#openNew(name, topic.partitions.length, count, settings)
+      await this.#append({ topic: name, id, partitions: count, settings })
+      this.#topics.set(name, { ...topic, partitions: [...topic.partitions, ...fresh] })
+    })
+  }
+
+  delete(name: string): Promise<void> {
+    return this.#serially(async () => {
+      const topic = this.#topics.get(name)
+      if (topic === undefined) return
+      await this.#append({ deleted: name, partitions: topic.partitions.length })
+      this.#topics.delete(name)
+      for (const log of topic.partitions) await log.abandon()
+      await this.#clear(name)
+      this.#log.info(`topic ${name} deleted`)
+    })
+  }
+
+  /** An id nobody has been given before. */
+  async newProducerId(): Promise<number> {
+    const id = this.#nextProducerId++
+    if (id >= this.#producerIdsTo) await this.#append({ producerIds: id + producerIdBlock })
+    return id
+  }
+
+  async close(): Promise<void> {
+    await this.#changing.catch(() => {})
+    for (const { partitions } of this.#topics.values())
+      await Promise.all(partitions.map(log => log.close().catch(error => this.#log.error('closing', error))))
+    await this.#journal?.close()
+    await Promise.all(this.#locks.splice(0).map(lock => lock.release()))
+  }
+
+  #serially<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(run)
+    this.#changing = done.catch(() => {})
+    return done
+  }
+
+  #append(entry: Entry): Promise<void> {
+    return this.#journal.append(Buffer.from(JSON.stringify(entry)))
+  }
+
+  #apply(entry: Entry): void {
+    if ('cluster' in entry) this.#clusterId = entry.cluster
+    else if ('producerIds' in entry) this.#producerIdsTo = Math.max(this.#producerIdsTo, entry.producerIds)
+    else if ('cleared' in entry) this.#remains.delete(entry.cleared)
+    else if ('deleted' in entry) {
+      this.#known.delete(entry.deleted)
+      this.#remains.set(entry.deleted, entry.partitions)
+    } else {
+      const { topic, id, partitions, settings } = entry
+      this.#known.set(topic, { id, partitions, settings })
+    }
+  }
+
+  #snapshot(): Buffer[] {
+    const entries: Entry[] = [{ cluster: this.#clusterId }, { producerIds: this.#producerIdsTo }]
+    for (const [topic, known] of this.#known) entries.push({ topic, ...known })
+    for (const [deleted, partitions] of this.#remains) entries.push({ deleted, partitions })
+    return entries.map(entry => Buffer.from(JSON.stringify(entry)))
+  }
+
+  #logSettings(settings: TopicSettings): LogSettings {
+    return logSettingsOf(settings, this.#settings.log)
+  }
+
+  #openLog(name: string, index: number, place: string, settings?: TopicSettings): Promise<PartitionLog> {
+    return openPartitionLog({
+      system: this.#system,
+      log: this.#log,
+      name: `${name}-${index}`,
+      directory: join(place, `${name}-${index}`),
+      settings: this.#logSettings(settings ?? this.#known.get(name)?.settings ?? {}),
+    })
+  }
+
+  /** New partitions in the directories in turn. Rejects with FOREIGN_FILES where one holds records already. */
+  async #openNew(name: string, from: number, to: number, settings: TopicSettings): Promise<PartitionLog[]> {
+    const directories = this.#settings.logDirectories
+    const logs = await Promise.all(
+      Array.from({ length: to - from }, (_, index) =>
+        this.#openLog(name, from + index, directories[(from + index) % directories.length]!, settings),
+      ),
+    )
+    const foreign = logs.find(log => log.nextOffset > 0)
+    if (foreign === undefined) return logs
+    for (const log of logs) await log.abandon()
+    throw new Fault(
+      'FOREIGN_FILES',
+      `directory ${foreign.directory} holds records of no topic of this broker; move it away to create topic ${name}`,
+    )
+  }
+
+  /** The log directory each partition lies in, by the name of its own directory. */
+  async #findPartitions(): Promise<Map<string, string>> {
+    const places = new Map<string, string>()
+    for (const place of this.#settings.logDirectories)
+      for (const name of await this.#system.disk.list(place)) {
+        const match = /^([A-Za-z0-9._-]+)-(\d+)$/.exec(name)
+        if (match === null) continue
+        if (Number(match[2]) < (this.#known.get(match[1]!)?.partitions ?? 0)) places.set(name, place)
+        else this.#log.warn(`${join(place, name)} belongs to no topic of this broker and is left alone`)
+      }
+    return places
+  }
+
+  /** Removes the directories of a deleted topic: the files a partition has, and no other. */
+  async #clear(name: string): Promise<void> {
+    const { disk } = this.#system
+    const isOurs = (file: string) =>
+      baseOfName(file.replace(/\.index$/, '.log')) !== null || /^checkpoint(\.new)?$/.test(file)
+    for (const place of this.#settings.logDirectories)
+      for (let index = 0; index < this.#remains.get(name)!; index++) {
+        const path = join(place, `${name}-${index}`)
+        if (!(await disk.exists(path))) continue
+        for (const file of (await disk.list(path)).filter(isOurs)) await disk.remove(join(path, file))
+        await disk
+          .removeDirectory(path)
+          .catch(() => this.#log.warn(`${path} holds files that are not the broker's; they stay`))
+      }
+    await this.#append({ cleared: name })
+  }
+}
+
+/** A UUID of 16 bytes in Kafka's 22 characters. */
+function uuidText(bytes: Buffer): string {
+  const text = bytes.toString('base64url')
+  // Kafka's tools take a leading dash for an option, and its first ids are reserved.
+  return text.startsWith('-') ? `A${text.slice(1)}` : text
+}

@@ -1,0 +1,105 @@
+// Group commit: what is added while a write runs forms the next group, so that many callers share one
+// write and one sync. After a failed write nothing is tried again: the system may have dropped what it
+// could not write and report the next sync as good. Everything outstanding and everything later is refused.
+
+export interface GroupWriterParts<T> {
+  /** Writes the group, durable as promised when it resolves. Never called twice at once, nor after it rejected. */
+  write(group: readonly T[]): Promise<void>
+  bytesOf(item: T): number
+  /** Most bytes of a group; one item may be larger. */
+  readonly groupBytes: number
+  /** Called once, before the items are refused. */
+  onFailed?(error: Error): void
+}
+
+interface Waiting<T> {
+  readonly item: T
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+export class GroupWriter<T> {
+  readonly #parts: GroupWriterParts<T>
+  #queue: Waiting<T>[] = []
+  #queuedBytes = 0
+  #running: Promise<void> | null = null
+  #failed: Error | null = null
+
+  constructor(parts: GroupWriterParts<T>) {
+    this.#parts = parts
+  }
+
+  get failed(): Error | null {
+    return this.#failed
+  }
+
+  /** Bytes added and not yet written. */
+  get waitingBytes(): number {
+    return this.#queuedBytes
+  }
+
+  /** Resolves when the item is written; items are written in the order of the calls. */
+  add(item: T): Promise<void> {
+    if (this.#failed !== null) return Promise.reject(this.#failed)
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ item, resolve, reject })
+      this.#queuedBytes += this.#parts.bytesOf(item)
+      // What is added in the same turn shares the first group.
+      this.#running ??= Promise.resolve().then(() => this.#run())
+    })
+  }
+
+  /** Resolves when everything added so far and meanwhile is written or refused. */
+  async idle(): Promise<void> {
+    while (this.#running !== null) await this.#running
+  }
+
+  /** Refuses everything from now on, as after a failed write. */
+  poison(error: Error): void {
+    if (this.#failed !== null) return
+    this.#failed = error
+    this.#parts.onFailed?.(error)
+    this.#refuse(this.#queue.splice(0))
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const group = this.#nextGroup()
+      try {
+        await this.#parts.write(group.map(one => one.item))
+      } catch (error) {
+        this.poison(error instanceof Error ? error : new Error(String(error)))
+        this.#refuse(group)
+        break
+      }
+      for (const { item, resolve } of group) {
+        this.#queuedBytes -= this.#parts.bytesOf(item)
+        resolve()
+      }
+    }
+    // In the same step as the look at the queue: nothing added after it is overlooked.
+    this.#running = null
+  }
+
+  #nextGroup(): Waiting<T>[] {
+    let bytes = 0
+    let count = 0
+    for (const { item } of this.#queue) {
+      const size = this.#parts.bytesOf(item)
+      if (count > 0 && bytes + size > this.#parts.groupBytes) break
+      bytes += size
+      count++
+    }
+    if (count < this.#queue.length) return this.#queue.splice(0, count)
+    const all = this.#queue
+    this.#queue = []
+    return all
+  }
+
+  #refuse(group: readonly Waiting<T>[]): void {
+    for (const { item, reject } of group) {
+      this.#queuedBytes -= this.#parts.bytesOf(item)
+      reject(this.#failed!)
+    }
+  }
+}
