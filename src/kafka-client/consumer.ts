@@ -62,6 +62,7 @@ export class GroupConsumer implements Consumer {
       log,
       cluster,
       settings,
+      isHeld: () => this.#group.isDoubtful,
       resolveOutOfRange: (partition, offset) => this.#resolveOutOfRange(partition, offset),
     })
     this.#group = new Group({
@@ -78,6 +79,7 @@ export class GroupConsumer implements Consumer {
       onAssigned: partitions => void this.#assigned(partitions),
       onRevoked: partitions => this.#revoked(partitions),
       onLost: partitions => this.#lost(partitions),
+      onCertain: () => this.#fetcher.wake(),
       onFault: fault => this.#fetcher.raise(fault),
     })
   }

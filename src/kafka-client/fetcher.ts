@@ -18,6 +18,8 @@ export interface FetcherParts {
   readonly log: Logger
   readonly cluster: Cluster
   readonly settings: ConsumerSettings
+  /** Nothing is handed out for now, until wake. */
+  isHeld(): boolean
   /** The broker does not hold what is asked for: gives where to go on. */
   resolveOutOfRange(partition: TopicPartition, offset: number): Promise<number>
 }
@@ -105,6 +107,7 @@ export class Fetcher {
 
   #take(maxRecords: number): ConsumedRecord[] {
     const out: ConsumedRecord[] = []
+    if (this.#parts.isHeld()) return out
     const ring = this.#ring
     for (let count = 0; count < ring.length && out.length < maxRecords; count++) {
       const buffer = ring[(this.#turn + count) % ring.length]!

@@ -41,6 +41,8 @@ export interface GroupParts {
   /** Resolves when the partitions may go to others. */
   onRevoked(partitions: readonly TopicPartition[]): Promise<void>
   onLost(partitions: readonly TopicPartition[]): void
+  /** The coordinator was silent for longer than a session and has answered: we still are a member. */
+  onCertain(): void
   /** Something the user must know, such as a group that may not be used. */
   onFault(fault: Fault): void
 }
@@ -71,6 +73,8 @@ export class Group {
   #wantsRejoin: string | null = null
   #running: Promise<void> | null = null
   #isStable = false
+  /** When the coordinator last took us for a member, monotonic ms. */
+  #heardAt = 0
 
   constructor(parts: GroupParts) {
     this.#parts = parts
@@ -83,6 +87,15 @@ export class Group {
 
   get isStable(): boolean {
     return this.#isStable
+  }
+
+  /**
+   * The coordinator has been silent for so long that it may have given our partitions to others: what is
+   * read now could not be committed, and would be read again.
+   */
+  get isDoubtful(): boolean {
+    const { doors, settings } = this.#parts
+    return this.#isStable && doors.clock.monotonic() - this.#heardAt > settings.sessionTimeoutMs
   }
 
   /** Joins again at the next moment, because of `reason`. */
@@ -195,6 +208,7 @@ export class Group {
     this.partitions = mine
     this.#had = { partitions: mine, generation: this.generation }
     this.#joinedTopics = JSON.stringify(topics)
+    this.#heardAt = this.#parts.doors.clock.monotonic()
     this.#isStable = true
     const names = mine.map(({ topic, partition }) => `${topic}-${partition}`).join(' ')
     log.info(
@@ -309,11 +323,18 @@ export class Group {
         groupInstanceId,
       })
       if (movedCodes.has(answer.errorCode)) this.#coordinator = null
+      if (answer.errorCode === 0) this.#heard()
       return kafkaError(answer.errorCode).isRetriable ? 0 : answer.errorCode
     } catch (error) {
       this.#parts.log.debug(`group ${this.#groupId}: no answer to a heartbeat: ${messageOf(error)}`)
       return 0
     }
+  }
+
+  #heard(): void {
+    const wasDoubtful = this.isDoubtful
+    this.#heardAt = this.#parts.doors.clock.monotonic()
+    if (wasDoubtful) this.#parts.onCertain()
   }
 
   #resetMember(code: number): void {

@@ -6,6 +6,7 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
+import { OutageLines } from '../../observe/outage-lines.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { ConsumedRecord, Consumer, Position, TopicPartition } from '../../kafka-client/kafka-client.ts'
 
@@ -39,6 +40,8 @@ const windowBytes = 33_554_432
 /** How long a revocation waits for the channel before the partitions are given away regardless. */
 const revocationPatienceMs = 30_000
 const commitBackoffMs = 1000
+/** Commits that fail for less are not told: that brokers are away, or the membership lost, is told already. */
+const untoldCommitsMs = 30_000
 /** How long the end waits for the last commit; records not committed are delivered again. */
 const closePatienceMs = 3000
 
@@ -51,6 +54,9 @@ export class Intake {
   /** Accepted by the channel and not yet committed. */
   #uncommitted = new Map<string, Position>()
   #committing: Promise<void> | null = null
+  readonly #commitLines: OutageLines
+  /** When commits began to fail, monotonic ms. */
+  #commitsFailSince: number | null = null
   #interrupt: () => void = () => {}
   #landed: () => void = () => {}
   #isClosing = false
@@ -58,6 +64,7 @@ export class Intake {
   constructor(parts: IntakeParts, supply: RecordSupply) {
     this.#parts = parts
     this.#supply = supply
+    this.#commitLines = new OutageLines(parts.clock, parts.log)
   }
 
   /** One batch from the supply to the channel; does not wait for the channel while the window has room. */
@@ -221,12 +228,13 @@ export class Intake {
       try {
         await this.#supply.commit([...positions.values()])
         counters.add('KafkaCommitTimer', Math.round(clock.monotonic() - begin))
+        this.#commitsFailSince = null
+        this.#commitLines.succeeded(seconds => `positions are committed again, after ${seconds} s`)
       } catch (error) {
         const isFinal = error instanceof Fault && error.retry === 'never'
-        log.warn(
-          `positions were not committed (${messageOf(error)}); ` +
-            (isFinal ? 'their records may be delivered again' : 'they are committed with the next'),
-        )
+        if (isFinal || this.#isClosing)
+          log.warn(`positions were not committed (${messageOf(error)}); their records may be delivered again`)
+        else this.#commitFailed(error)
         if (isFinal || this.#isClosing) break
         for (const [name, position] of positions)
           if (!this.#uncommitted.has(name)) this.#uncommitted.set(name, position)
@@ -234,6 +242,24 @@ export class Intake {
       }
     }
     this.#committing = null
+  }
+
+  #commitFailed(error: unknown): void {
+    const { clock, log } = this.#parts
+    const now = clock.monotonic()
+    const since = (this.#commitsFailSince ??= now)
+    const reason = messageOf(error)
+    log.debug(`positions were not committed (${reason}); they are committed with the next`)
+    if (now - since < untoldCommitsMs) return
+    const lasts = (seconds: number) =>
+      `positions have not been committed for ${seconds} s (${reason}); they are committed as soon as that can be`
+    this.#commitLines.failed({
+      since,
+      level: 'warn',
+      what: 'Failure of commits',
+      began: () => lasts(Math.round((now - since) / 1000)),
+      lasts: ({ seconds }) => lasts(seconds),
+    })
   }
 
   async #commitAll(): Promise<void> {
