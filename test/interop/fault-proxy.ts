@@ -47,7 +47,7 @@ export interface ProxyOptions {
 const heldBytes = 256 * 1024
 
 export class FaultProxy implements AsyncDisposable {
-  readonly framing: 'none' | 'kafka'
+  framing: 'none' | 'kafka'
   port: number
   target: number
   /** Asked for every passage; null lets it pass. */

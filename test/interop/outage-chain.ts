@@ -7,7 +7,7 @@ import { confOfA, confOfB } from './chain.ts'
 import { FaultProxy } from './fault-proxy.ts'
 import { readArrivals, startLoad, type Load } from './ledger.ts'
 import { startCluster41, type KafkaCluster } from './peers/clusters.ts'
-import { freePort, startMillrace, type Running } from './peers/peers.ts'
+import { freePort, startKafka010, startMillrace, startZooKeeper, type Running } from './peers/peers.ts'
 import { createTopic } from './peers/topics.ts'
 
 /** Small, so that an outage of a minute fills it. */
@@ -107,11 +107,13 @@ export interface WatchedChain extends AsyncDisposable {
   finish(limitMs?: number): Promise<{ events: number; repeats: number; faults: readonly string[] }>
 }
 
-/** One broker, and a chain for each of the names with listeners and proxies of its own. */
+/** One broker with a listener for us and one for each of the names, behind a proxy of its own. */
 export interface Site extends AsyncDisposable {
-  readonly cluster: KafkaCluster
+  /** Ends with SIGKILL and starts again, stands still and goes on; 4.1 alone. */
+  readonly cluster: KafkaCluster | null
+  /** Around all proxies. */
   readonly bootstrap: string
-  chain(name: string, options?: ChainOfSite): Promise<WatchedChain>
+  proxy(name: string): FaultProxy
 }
 
 export interface ChainOfSite {
@@ -122,56 +124,72 @@ export interface ChainOfSite {
   readonly isIdle?: boolean
 }
 
-export async function siteOf(directory: string, names: readonly string[]): Promise<Site> {
-  const listeners = ['DIRECT', ...names.flatMap(name => [`${name}-A`, `${name}-B`].map(asListener))]
+/** The listeners of the two agents of a chain. */
+export const namesOf = (chain: string): string[] => [`${chain}-A`, `${chain}-B`]
+
+export async function siteOf(
+  directory: string,
+  names: readonly string[],
+  version: '4.1.0' | '0.10.2.1' = '4.1.0',
+): Promise<Site> {
+  const listeners = ['DIRECT', ...names.map(asListener)]
   const ports = await Promise.all(listeners.map(() => freePort()))
   const controllerPort = await freePort()
   const proxies = await Promise.all(ports.map(target => new FaultProxy({ target }).start()))
   const address = (name: string, port: number) => `${name}://127.0.0.1:${port}`
-  const cluster = await startCluster41(directory, {
-    brokers: 1,
-    properties: {
-      listeners: [
-        ...listeners.map((name, index) => address(name, ports[index]!)),
-        address('CONTROLLER', controllerPort),
-      ].join(','),
-      'advertised.listeners': listeners
-        .map((name, index) => address(name, index === 0 ? ports[0]! : proxies[index]!.port))
-        .join(','),
-      'listener.security.protocol.map': [...listeners, 'CONTROLLER']
-        .map(name => `${name}:PLAINTEXT`)
-        .join(','),
-      'inter.broker.listener.name': 'DIRECT',
-      'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    },
-  })
-  const bootstrap = `127.0.0.1:${ports[0]}`
-  const proxyOf = (name: string) => proxies[listeners.indexOf(asListener(name))]!
+  const ours = listeners.map((name, index) => address(name, ports[index]!))
+  const properties = {
+    'advertised.listeners': listeners
+      .map((name, index) => address(name, index === 0 ? ports[0]! : proxies[index]!.port))
+      .join(','),
+    'listener.security.protocol.map': [...listeners, 'CONTROLLER'].map(name => `${name}:PLAINTEXT`).join(','),
+    'inter.broker.listener.name': 'DIRECT',
+  }
+  const cluster =
+    version === '4.1.0'
+      ? await startCluster41(directory, {
+          brokers: 1,
+          properties: {
+            ...properties,
+            listeners: [...ours, address('CONTROLLER', controllerPort)].join(','),
+            'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+          },
+        })
+      : null
+  const started = cluster ?? (await startOld(directory, { ...properties, listeners: ours.join(',') }))
   return {
     cluster,
-    bootstrap,
-    chain: (name, options = {}) =>
-      chainOn(bootstrap, {
-        ...options,
-        name,
-        directory: join(directory, name),
-        forA: proxyOf(`${name}-A`),
-        forB: proxyOf(`${name}-B`),
-      }),
+    bootstrap: `127.0.0.1:${ports[0]}`,
+    proxy: name => proxies[listeners.indexOf(asListener(name))]!,
     async [Symbol.asyncDispose]() {
-      await cluster[Symbol.asyncDispose]()
+      await started[Symbol.asyncDispose]()
       for (const proxy of proxies) await proxy[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function startOld(directory: string, properties: Record<string, string>): Promise<AsyncDisposable> {
+  const zookeeper = await startZooKeeper(directory)
+  const kafka = await startKafka010(directory, zookeeper, { properties })
+  return {
+    async [Symbol.asyncDispose]() {
+      await kafka.stop()
+      await zookeeper.stop()
     },
   }
 }
 
 const asListener = (name: string) => name.toUpperCase().replaceAll(/[^A-Z]/g, '_')
 
-async function chainOn(
-  bootstrap: string,
-  given: ChainOfSite & { name: string; directory: string; forA: FaultProxy; forB: FaultProxy },
+/** Two agents with topics of their own; the site has the listeners `namesOf(name)`. */
+export async function chainOn(
+  site: Site,
+  name: string,
+  given: ChainOfSite & { readonly directory: string },
 ): Promise<WatchedChain> {
-  const { name, directory, forA, forB } = given
+  const { bootstrap } = site
+  const directory = join(given.directory, name)
+  const [forA, forB] = namesOf(name).map(listener => site.proxy(listener)) as [FaultProxy, FaultProxy]
   const [from, to] = [`${name}-in`, `${name}-out`]
   await createTopic(bootstrap, from, 2)
   await createTopic(bootstrap, to, 2)

@@ -8,8 +8,10 @@ import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import { SeededRandom } from '../simulation/seeded-random.ts'
 import {
+  chainOn,
   channelCapacity,
   lasts,
+  namesOf,
   siteOf,
   type Site,
   type WatchedAgent,
@@ -153,9 +155,9 @@ describe(
     before(async () => {
       directory = mkdtempSync(join(tmpdir(), 'millrace-outage-'))
       ;[killed, stopped, alive] = (await Promise.all([
-        siteOf(join(directory, 'killed'), ['kill', 'late']),
-        siteOf(join(directory, 'stopped'), ['stop']),
-        siteOf(join(directory, 'alive'), ['receiver', 'sink', 'source', 'flapping']),
+        siteOf(join(directory, 'killed'), ['kill', 'late'].flatMap(namesOf)),
+        siteOf(join(directory, 'stopped'), namesOf('stop')),
+        siteOf(join(directory, 'alive'), ['receiver', 'sink', 'source', 'flapping'].flatMap(namesOf)),
       ])) as [Site, Site, Site]
     })
     after(async () => {
@@ -164,20 +166,20 @@ describe(
     })
 
     test('Kafka killed and started again', async t => {
-      await using chain = await killed.chain('kill')
-      await using late = await killed.chain('late', { isIdle: true })
+      await using chain = await chainOn(killed, 'kill', { directory })
+      await using late = await chainOn(killed, 'late', { directory, isIdle: true })
       await waitFor(
         () => [...late.load.sent.values()].every(sent => sent >= 500),
         'records of the late chain',
       )
       await withstands(t, chain, {
         async begin() {
-          await killed.cluster.broker(1).kill()
+          await killed.cluster!.broker(1).kill()
           // Agents that start while it is away, and the first of them while the other is away, too.
           await late.a.start()
           await late.b.start()
         },
-        end: () => killed.cluster.broker(1).start(),
+        end: () => killed.cluster!.broker(1).start(),
         red: ['a'],
         lines: { a: brokerAway },
         drainMs: 10_000,
@@ -189,10 +191,10 @@ describe(
     })
 
     test('Kafka standing still', async t => {
-      await using chain = await stopped.chain('stop')
+      await using chain = await chainOn(stopped, 'stop', { directory })
       await withstands(t, chain, {
-        begin: () => stopped.cluster.broker(1).pause(),
-        end: () => stopped.cluster.broker(1).resume(),
+        begin: () => stopped.cluster!.broker(1).pause(),
+        end: () => stopped.cluster!.broker(1).resume(),
         red: ['a'],
         lines: { a: brokerAway },
         drainMs: 10_000,
@@ -200,7 +202,7 @@ describe(
     })
 
     test('the receiving agent killed and started again', async t => {
-      await using chain = await alive.chain('receiver')
+      await using chain = await chainOn(alive, 'receiver', { directory })
       await withstands(t, chain, {
         begin: () => chain.b.kill(),
         end: () => chain.b.start(),
@@ -212,7 +214,7 @@ describe(
     })
 
     test('the brokers of the sink alone', async t => {
-      await using chain = await alive.chain('sink')
+      await using chain = await chainOn(alive, 'sink', { directory })
       const { forB } = chain.proxies
       await withstands(t, chain, {
         begin() {
@@ -231,7 +233,7 @@ describe(
     })
 
     test('the brokers of the source alone, silent', async t => {
-      await using chain = await alive.chain('source')
+      await using chain = await chainOn(alive, 'source', { directory })
       const { forA } = chain.proxies
       await withstands(t, chain, {
         begin: () => forA.hold(),
@@ -244,7 +246,7 @@ describe(
     })
 
     test('everything coming and going every few seconds', async t => {
-      await using chain = await alive.chain('flapping')
+      await using chain = await chainOn(alive, 'flapping', { directory })
       const { a, b } = chain
       const seed = Number(process.env['MILLRACE_SEED'] ?? 7)
       const random = new SeededRandom(seed)
