@@ -32,6 +32,9 @@ export class Broker {
   #lastComplaint = -Infinity
   #untold = 0
   #stopping = false
+  /** Topics and groups are open. */
+  #isReady = false
+  #early: Connection[] = []
 
   constructor(parts: { system: System; log: Logger; settings: BrokerSettings }) {
     this.#system = parts.system
@@ -54,9 +57,12 @@ export class Broker {
   /** Rejects with ADDRESS, ADDRESS_IN_USE, DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT; nothing stays open then. */
   async start(): Promise<void> {
     try {
+      // First of all: a wrong address must not leave directories behind. Who connects already waits.
+      this.#listener = await this.#listen()
       await this.#topics.open()
       await this.#groups.open()
-      this.#listener = await this.#listen()
+      this.#isReady = true
+      for (const connection of this.#early.splice(0)) this.#accept(connection)
     } catch (error) {
       await this.stop()
       throw error
@@ -75,6 +81,7 @@ export class Broker {
     if (this.#stopping) return
     this.#stopping = true
     for (const timer of this.#timers) timer.cancel()
+    for (const { stream } of this.#early.splice(0)) stream.destroy()
     const closing = this.#listener?.close()
     this.#groups.stop()
     const guard = this.#system.clock.after(lingerMs, () => {
@@ -101,8 +108,14 @@ export class Broker {
     }
   }
 
-  #accept({ stream, remote, remoteAddress }: Connection): void {
+  #accept(accepted: Connection): void {
+    const { stream, remote, remoteAddress } = accepted
     if (this.#stopping) return void stream.destroy()
+    if (!this.#isReady) {
+      stream.on('error', () => {}) // a connection that is gone by then is noticed then
+      this.#early.push(accepted)
+      return
+    }
     const parts: BrokerParts = {
       system: this.#system,
       log: this.#log,

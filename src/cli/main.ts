@@ -176,6 +176,9 @@ async function run(program: string, argv: readonly string[]): Promise<number> {
       return runAvroClient(given.rest)
     case 'check':
       return runCheck(given)
+    case 'broker':
+      // Loaded for this command alone: an agent needs nothing of it.
+      return (await import('./broker-command.ts')).runBroker(given, program)
     case 'tool':
       return toolCommand(given)
     case 'version':

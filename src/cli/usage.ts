@@ -41,6 +41,8 @@ export const millraceUsage = `Usage: millrace <command> [options]...
 
   check --name <agent> -f <file>    print every problem of a configuration; starts nothing
   agent …                           run an agent; the options of flume-ng agent
+  broker [server.properties] [--override key=value]…
+                                    run the embedded Kafka broker, one node, no ZooKeeper
   version
   help
 

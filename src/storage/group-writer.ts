@@ -57,8 +57,13 @@ export class GroupWriter<T> {
   /** Refuses everything from now on, as after a failed write. */
   poison(error: Error): void {
     if (this.#failed !== null) return
-    this.#failed = error
     this.#parts.onFailed?.(error)
+    this.close(error)
+  }
+
+  /** Refuses everything from now on with this error; nothing has failed. */
+  close(error: Error): void {
+    this.#failed ??= error
     this.#refuse(this.#queue.splice(0))
   }
 

@@ -82,7 +82,7 @@ export class Journal {
 
   async close(): Promise<void> {
     await this.#writer.idle()
-    this.#writer.poison(new Error('it is closed'))
+    this.#writer.close(new Error('it is closed'))
     await this.#file.close().catch(() => {})
   }
 

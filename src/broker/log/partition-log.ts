@@ -88,7 +88,6 @@ export class PartitionLog {
       bytesOf: ({ batch }) => batch.length,
       groupBytes,
       onFailed: error => {
-        if (this.#closed) return
         parts.log.error(
           `partition ${parts.name} is offline until the broker is started again: cannot write ${this.#tail.path}: ${messageOf(error)}. What was not durable is refused`,
         )
@@ -300,7 +299,7 @@ export class PartitionLog {
       if (this.#written > this.#synced) await this.#sync()
       await this.checkpoint()
     }
-    this.#writer.poison(new Fault('STOPPED', `the log of ${this.#parts.name} is closed`))
+    this.#writer.close(new Fault('STOPPED', `the log of ${this.#parts.name} is closed`))
     this.#wakeAll()
     await this.#tail.close()
   }
@@ -308,7 +307,7 @@ export class PartitionLog {
   /** Closes without a trace in the checkpoint: the directory is about to be removed. */
   async abandon(): Promise<void> {
     this.#closed = true
-    this.#writer.poison(new Fault('STOPPED', `${this.#parts.name} is deleted`))
+    this.#writer.close(new Fault('STOPPED', `${this.#parts.name} is deleted`))
     await this.#writer.idle()
     await this.#checkpointing
     this.#wakeAll()

@@ -1,0 +1,98 @@
+// `millrace broker [server.properties] [--override key=value]…` and bin/kafka-server-start.sh: runs the
+// embedded broker until a signal ends it.
+import { readFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { Broker } from '../broker/broker.ts'
+import { readBrokerSettings } from '../broker/broker-settings.ts'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+import { realSystem } from '../system/system.ts'
+import type { Arguments } from './arguments.ts'
+import { openLog } from './log-output.ts'
+
+const exitCodes = { stopped: 0, refused: 1, forced: 4 }
+/** From the first signal to the end of the process, whatever happens. */
+const stopLimitMs = 9500
+
+const usage = `Usage: millrace broker [server.properties] [--override key=value]...
+
+Runs a Kafka broker of one node: for development, tests, demonstrations and small edges. Keys are those of
+Kafka's server.properties; it listens on 127.0.0.1:9092 unless told otherwise. Every acknowledgement waits
+for the disk; millrace.durability=relaxed lifts that.
+`
+
+/** Resolves with the exit code. */
+export async function runBroker({ rest, properties }: Arguments, program: string): Promise<number> {
+  const parser = new Command('broker')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .helpOption(false)
+    .option('-h, --help')
+    .option('--override <pair>', '', (pair: string, before: string[]) => [...before, pair], [] as string[])
+    .argument('[file]')
+    .parse([...rest], { from: 'user' })
+  const options = parser.opts<{ override: string[]; help?: boolean }>()
+  if (options.help === true) {
+    process.stdout.write(usage)
+    return exitCodes.stopped
+  }
+  const refuse = (sentences: readonly string[]): number => {
+    for (const sentence of sentences) process.stderr.write(`${program}: ${sentence}\n`)
+    return exitCodes.refused
+  }
+  const overrides: Record<string, string> = {}
+  for (const pair of options.override) {
+    const at = pair.indexOf('=')
+    if (at < 1) return refuse([`--override ${pair}: write key=value`])
+    overrides[pair.slice(0, at)] = pair.slice(at + 1)
+  }
+  const file = parser.args[0]
+  let text = ''
+  try {
+    if (file !== undefined) text = await readFile(file, 'utf8')
+  } catch (error) {
+    return refuse([`cannot read ${file}: ${messageOf(error)}`])
+  }
+  const { settings, errors, warnings, withoutEffect } = readBrokerSettings(text, file ?? '', overrides)
+  if (errors.length > 0) return refuse(errors)
+  const { log, complaints } = openLog(properties)
+  for (const complaint of [...complaints, ...warnings]) log.warn(complaint)
+  if (withoutEffect.length > 0)
+    log.info(
+      `these settings have no effect on a single broker without ZooKeeper: ${withoutEffect.join(', ')}`,
+    )
+  const brokerLog = log.child('broker')
+  const broker = new Broker({ system: realSystem, log: brokerLog, settings })
+  const ending = signalled(brokerLog)
+  try {
+    await broker.start()
+  } catch (error) {
+    return refuse([messageOf(error)])
+  }
+  const topics = broker.topics.topics.size
+  brokerLog.info(
+    `Kafka broker ${settings.nodeId} started on ${settings.host}:${broker.port}, ${topics} ${topics === 1 ? 'topic' : 'topics'} in ${settings.logDirectories.join(', ')}`,
+  )
+  await ending
+  await broker.stop()
+  brokerLog.info('Kafka broker stopped')
+  return exitCodes.stopped
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function signalled(log: Logger): Promise<void> {
+  return new Promise(resolve => {
+    let count = 0
+    const end = (signal: NodeJS.Signals) => {
+      if (count++ > 0) process.exit(signal === 'SIGINT' ? 130 : 143)
+      log.info(`${signal}: stopping`)
+      setTimeout(() => {
+        log.error('something does not stop; the process ends all the same, and what is acknowledged stays')
+        process.exit(exitCodes.forced)
+      }, stopLimitMs).unref()
+      resolve()
+    }
+    process.on('SIGTERM', end)
+    process.on('SIGINT', end)
+  })
+}

@@ -1,0 +1,62 @@
+// The broker as a process of its own, through its launchers: started, listened to, ended, killed.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { root } from '../source-text.ts'
+
+export interface BrokerProcess {
+  readonly port: number
+  /** From the start of the process to the line that says it is ready, ms. */
+  readonly readyMs: number
+  readonly lines: readonly string[]
+  /** Sends the signal; resolves with the exit code, null after a kill. */
+  end(signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** Runs a launcher to its end. */
+export function runLauncher(
+  launcher: string,
+  args: readonly string[],
+): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(join(root, 'bin', launcher), args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (text: Buffer) => (output += String(text)))
+    child.stderr.on('data', (text: Buffer) => (output += String(text)))
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, output }))
+  })
+}
+
+/** Starts it with the overrides on top of `file`; port 0 unless they say otherwise. */
+export function startBrokerProcess(
+  file: string,
+  overrides: Readonly<Record<string, string>>,
+): Promise<BrokerProcess> {
+  const pairs = Object.entries({ 'host.name': '127.0.0.1', port: '0', ...overrides })
+  const began = performance.now()
+  const child = spawn(
+    join(root, 'bin', 'kafka-server-start.sh'),
+    [file, ...pairs.flatMap(([key, value]) => ['--override', `${key}=${value}`])],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  const ended = new Promise<number | null>(resolve => child.on('exit', code => resolve(code)))
+  const lines: string[] = []
+  return new Promise((resolve, reject) => {
+    createInterface({ input: child.stderr }).on('line', line => {
+      lines.push(line)
+      const started = / started on .*:(\d+),/.exec(line)
+      if (started !== null)
+        resolve({
+          port: Number(started[1]),
+          readyMs: performance.now() - began,
+          lines,
+          end(signal) {
+            child.kill(signal)
+            return ended
+          },
+        })
+    })
+    void ended.then(code => reject(new Error(`the broker ended with ${code}:\n${lines.join('\n')}`)))
+  })
+}

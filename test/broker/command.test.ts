@@ -1,0 +1,120 @@
+// The launchers: a server.properties with duplicates and a pasted shell line as it stands, and every
+// reason for which the broker does not start, in one sentence.
+import assert from 'node:assert/strict'
+import { chmod, mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
+import { runLauncher, startBrokerProcess } from './broker-process.ts'
+import { inDirectory } from './running-broker.ts'
+
+const file = fileURLToPath(new URL('files/server.properties', import.meta.url))
+
+test('a server.properties with duplicates and a pasted shell line is read: what means something is obeyed, the rest is named', async () => {
+  const { settings, errors, withoutEffect } = readBrokerSettings(await readFile(file, 'utf8'), file)
+  assert.deepEqual(errors, [])
+  assert.equal(settings.nodeId, 1)
+  assert.equal(settings.host, '192.168.79.129')
+  assert.equal(settings.port, 9092)
+  assert.equal(settings.autoCreateTopics, false)
+  assert.equal(settings.maxMessageBytes, 1048576)
+  assert.equal(settings.log.retentionMs, 72 * 3_600_000)
+  assert.equal(settings.log.rollMs, 72 * 3_600_000)
+  assert.deepEqual(settings.logDirectories, ['/home/mywork/kafka/kafka-logs'])
+  for (const key of ['zookeeper.connect', 'default.replication.factor', 'root@Master', 'num.io.threads'])
+    assert.ok(withoutEffect.includes(key), key)
+  assert.ok(!withoutEffect.includes('port'))
+  assert.equal(new Set(withoutEffect).size, withoutEffect.length)
+})
+
+test('values that cannot be are refused together, each with its line', () => {
+  const { errors } = readBrokerSettings(
+    'port=x\nnum.partitions=0\nauto.create.topics.enable=perhaps\nlisteners=localhost',
+    'f',
+  )
+  assert.deepEqual(errors, [
+    'f:4: listeners=localhost: write an address as PLAINTEXT://localhost:9092',
+    'f:1: port=x: write a whole number from 0 on',
+    'f:2: num.partitions=0: write a whole number from 1 on',
+    'f:3: auto.create.topics.enable=perhaps: write true or false',
+  ])
+  const tls = readBrokerSettings('listeners=SASL_SSL://localhost:9093', 'f')
+  assert.match(tls.errors[0]!, /other listeners are not there yet/)
+  const listener = readBrokerSettings('listeners=PLAINTEXT://:9093\nlog.retention.minutes=2', 'f').settings
+  assert.deepEqual([listener.host, listener.port, listener.log.retentionMs], ['0.0.0.0', 9093, 120_000])
+})
+
+test('the file starts a broker, which ends cleanly at SIGTERM and starts again', () =>
+  inDirectory(async directory => {
+    const overrides = { 'log.dirs': directory }
+    const first = await startBrokerProcess(file, overrides)
+    const clash = await runLauncher('millrace', [
+      'broker',
+      '--override',
+      `port=${first.port}`,
+      '--override',
+      `log.dirs=${directory}2`,
+    ])
+    assert.deepEqual(clash, {
+      code: 1,
+      output: `millrace: port ${first.port} on 127.0.0.1 is in use by another program\n`,
+    })
+    const twice = await runLauncher('kafka-server-start.sh', [
+      file,
+      '--override',
+      `log.dirs=${directory}`,
+      '--override',
+      'host.name=127.0.0.1',
+      '--override',
+      'port=0',
+    ])
+    assert.equal(twice.code, 1)
+    assert.match(twice.output, /directory \S+ is in use by pid \d+, a Millrace broker\n$/)
+    assert.equal(await first.end('SIGTERM'), 0)
+    assert.equal(first.lines.filter(line => line.includes('no effect on a single broker')).length, 1)
+    assert.match(first.lines.at(-1)!, /Kafka broker stopped/)
+    const second = await startBrokerProcess(file, overrides)
+    assert.equal(await second.end('SIGINT'), 0)
+    // A crowded machine takes longer to start any process at all.
+    if (process.env['MILLRACE_DEEP'] === '1')
+      assert.ok(Math.min(first.readyMs, second.readyMs) < 500, `${first.readyMs} ms and ${second.readyMs} ms`)
+  }))
+
+test('an address of another machine, a file that is not there, a directory that is none: one sentence each, exit 1', () =>
+  inDirectory(async directory => {
+    const logs = join(directory, 'logs')
+    const last = async (args: string[]) => {
+      const { code, output } = await runLauncher('kafka-server-start.sh', args)
+      assert.equal(code, 1)
+      return output.trim().split('\n').at(-1)!
+    }
+    assert.equal(
+      await last([file, '--override', `log.dirs=${logs}`]),
+      'kafka-server-start.sh: 192.168.79.129 is not an address of this machine: set host.name (or listeners) to one of its own, 127.0.0.1 for this machine alone',
+    )
+    await assert.rejects(chmod(logs, 0o755), /ENOENT/, 'nothing was made for it')
+    assert.match(await last([join(directory, 'none')]), /^kafka-server-start.sh: cannot read .*none: ENOENT/)
+    assert.match(
+      await last([
+        file,
+        '--override',
+        'host.name=127.0.0.1',
+        '--override',
+        'port=0',
+        '--override',
+        `log.dirs=${file}/x`,
+      ]),
+      /^kafka-server-start.sh: cannot use directory .*server.properties\/x: ENOTDIR/,
+    )
+    await mkdir(logs)
+    await chmod(logs, 0o500)
+    assert.match(await last([]), /^USAGE: .*server.properties/)
+    assert.match(await last(['-daemon', file]), /-daemon is not supported/)
+  }))
+
+test('zkServer.sh says that none is needed', async () => {
+  const { code, output } = await runLauncher('zkServer.sh', ['start', 'conf/zoo.cfg'])
+  assert.equal(code, 0)
+  assert.match(output, /^zkServer.sh: the embedded broker needs no ZooKeeper[^\n]*\n$/)
+})
