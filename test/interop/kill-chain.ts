@@ -96,6 +96,12 @@ export class Victim {
     this.logs.push(this.running.output)
   }
 
+  /** Tells the process to stop, which it must do well. */
+  async stop(): Promise<void> {
+    assert.equal(await this.running.stop(), 0, `${this.name}: ${this.running.output.slice(-2000)}`)
+    this.logs.push(this.running.output)
+  }
+
   /** Events in its channel when it was opened. */
   get reopened(): number {
     return Number(/channel c opened with (\d+) events/.exec(this.running.output)?.[1] ?? 0)
@@ -189,8 +195,7 @@ export class KillChain implements AsyncDisposable {
 
   /** Ends both agents, which must be well. */
   async stop(): Promise<void> {
-    for (const { running, name } of [this.a, this.b])
-      assert.equal(await running.stop(), 0, `${name}: ${running.output.slice(-2000)}`)
+    for (const victim of [this.a, this.b]) await victim.stop()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -230,6 +235,16 @@ export class KillChain implements AsyncDisposable {
     await this.runOn()
     await this.#strike(`${name} while it stops`, [name], 60)
     await this.#goOn([name])
+  }
+
+  /** Tells the agents to stop, and starts them again when they have; resolves when events pass through them. */
+  async restart(...names: Name[]): Promise<void> {
+    await this.runOn()
+    const victims = this.#victims(names)
+    await Promise.all(victims.map(victim => victim.stop()))
+    await Promise.all(victims.map(victim => victim.start()))
+    for (const victim of victims)
+      await waitFor(() => victim.isAtWork(), `${this.name}: events pass through ${victim.name} again`)
   }
 
   #victims(names: readonly Name[]): Victim[] {

@@ -13,7 +13,12 @@ import {
   type Kafka,
   type Running,
 } from './peers/peers.ts'
+import { SeededRandom } from '../simulation/seeded-random.ts'
+import { KillChain } from './kill-chain.ts'
+import { assertComplete, readArrivals, startLoad } from './ledger.ts'
 import { consumeAll, countOf, createTopic, produceAll } from './peers/topics.ts'
+
+const isDeep = process.env['MILLRACE_DEEP'] === '1'
 
 /** Each message is as long as the seed's usual ones; its number comes first. */
 const messageOf = (number: number) => ({ key: null, value: `${number} `.padEnd(200, '.') })
@@ -64,7 +69,7 @@ B.sinks.k.flumeBatchSize = 100
 B.sinks.k.channel = c
 `
 
-describe('SIGTERM under load', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
+describe('SIGTERM under load', { skip: skipWithoutPeers, timeout: isDeep ? 1_800_000 : 300_000 }, () => {
   let directory: string
   let kafka: Kafka
 
@@ -189,5 +194,34 @@ describe('SIGTERM under load', { skip: skipWithoutPeers, timeout: 300_000 }, () 
     await check('alone', sent, t, a, b)
     await end(again, t)
     await end(b, t)
+  })
+
+  test('either agent, and both, again and again under load', async t => {
+    const random = new SeededRandom(1)
+    const proportions = { source: 100, sink: 100, kafkaSink: 100 }
+    const { bootstrap } = kafka
+    await using chain = await KillChain.start({
+      name: 'again',
+      bootstrap,
+      directory,
+      partitions: 3,
+      random,
+      proportions,
+    })
+    const load = startLoad(bootstrap, { topic: chain.from, partitions: 3, perSecond: 4000 })
+    try {
+      for (let round = 0; round < (isDeep ? 30 : 1); round++) {
+        await chain.restart('B')
+        await chain.restart('A')
+        await chain.restart('A', 'B')
+      }
+    } finally {
+      await load.stop()
+    }
+    const arrival = await readArrivals(bootstrap, chain.to, load.sent, { limitMs: 120_000 })
+    const when = arrival.repeatTimes.slice(0, 3).map(time => new Date(time).toISOString())
+    assertComplete(arrival, { mostRepeats: 0, logs: [...when, chain.lastLines] })
+    t.diagnostic(`${arrival.events} events, none twice`)
+    await chain.stop()
   })
 })
