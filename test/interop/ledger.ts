@@ -86,7 +86,7 @@ export interface Arrival {
 
 /**
  * Reads the topic from its beginning until every number of `expected` (how many, by partition of origin)
- * is there, at most `limitMs`; then `extraMs` more, for repeats. Numbers beyond the
+ * is there, or nothing new has come for `limitMs`; then `extraMs` more, for repeats. Numbers beyond the
  * expected ones may be there too (written, not acknowledged). `first` is the first number expected, by
  * partition, where that is not 0.
  */
@@ -115,7 +115,13 @@ export async function readArrivals(
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   await new Promise<void>((resolve, reject) => {
-    let timer = setTimeout(resolve, limitMs)
+    let lastNew = performance.now()
+    const look = () => {
+      const leftMs = lastNew + limitMs - performance.now()
+      if (leftMs <= 0) resolve()
+      else timer = setTimeout(look, leftMs)
+    }
+    let timer = setTimeout(look, limitMs)
     const finishSoon = () => {
       clearTimeout(timer)
       timer = setTimeout(resolve, extraMs)
@@ -137,6 +143,7 @@ export async function readArrivals(
           const numbers = seen.get(origin)!
           if (numbers.has(number)) return void repeatTimes.push(Number(message.timestamp))
           numbers.add(number)
+          lastNew = performance.now()
           const before = highest.get(origin) ?? -1
           if (number < before) faults.push(`partition ${origin}: ${number} arrived behind ${before}`)
           highest.set(origin, Math.max(before, number))
