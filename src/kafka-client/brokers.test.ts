@@ -4,6 +4,8 @@ import { describe, it } from 'node:test'
 import { hurriedSystem, metadataOf, ScriptedBroker } from '../../test/scripted-broker.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
 import type { Network } from '../system/network.ts'
+import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
+import { joinGroup } from '../wire/kafka/messages/join-group.ts'
 import { metadata } from '../wire/kafka/messages/metadata.ts'
 import { Brokers } from './brokers.ts'
 import type { Doors } from './connection.ts'
@@ -120,5 +122,58 @@ describe('connecting', () => {
     // 50 ms, doubled up to 1 s, each less a fifth at most.
     const ms = hurried.clock.monotonic() - begun
     assert.ok(ms > 0.8 * (50 + 100 + 200 + 400 + 800 + 5 * 1000), `12 tries within ${ms} ms`)
+  })
+})
+
+describe('a join, which may take minutes', () => {
+  const question = {
+    groupId: 'g',
+    sessionTimeoutMs: 6_000,
+    rebalanceTimeoutMs: 300_000,
+    memberId: '',
+    groupInstanceId: null,
+    protocolType: 'consumer',
+    protocols: [],
+  }
+
+  it('is waited for as long as the broker answers anything else', async () => {
+    await using broker = await new ScriptedBroker().start()
+    const answer = {
+      errorCode: 0,
+      generationId: 7,
+      protocolName: 'range',
+      leader: '',
+      memberId: 'm',
+      members: [],
+    }
+    let finish = (_: typeof answer) => {}
+    broker.on(joinGroup, () => new Promise<typeof answer>(resolve => (finish = resolve)), [0, 5])
+    using made = brokersOn(hurried, 3_000)
+    const connection = await made.brokers.connect(broker.address, 'group')
+    const joining = connection.request(joinGroup, question, 300_000)
+    // Looked after several times.
+    const begun = hurried.clock.monotonic()
+    while (hurried.clock.monotonic() - begun < 20_000)
+      await (
+        await made.brokers.connect(broker.address, 'metadata')
+      ).request(apiVersions, {
+        clientSoftwareName: 'test',
+        clientSoftwareVersion: '1',
+      })
+    finish(answer)
+    assert.equal((await joining).generationId, 7)
+  })
+
+  it('ends soon where the broker stands still', async () => {
+    await using broker = await new ScriptedBroker().start()
+    broker.on(joinGroup, () => 'silent', [0, 5])
+    using made = brokersOn(hurried, 3_000)
+    const connection = await made.brokers.connect(broker.address, 'group')
+    const joining = connection.request(joinGroup, question, 300_000)
+    broker.isSilent = true
+    const begun = hurried.clock.monotonic()
+    await assert.rejects(joining, { code: 'PEER_TIMEOUT', message: /answers nothing/ })
+    const ms = hurried.clock.monotonic() - begun
+    assert.ok(ms < 60_000, `${ms} ms, where the join might have taken 303000`)
   })
 })

@@ -149,7 +149,33 @@ export class Brokers {
       const { fault } = connection
       if (fault?.code === 'PEER_TIMEOUT' && !this.#stop.signal.aborted) this.#failed(address, fault)
     })
+    this.#watch(connection, address)
     return connection
+  }
+
+  /**
+   * A join may take as long as the slowest member; where the broker answers nothing else meanwhile, it is
+   * not waited for: the coordinator may be another long since.
+   */
+  #watch(connection: BrokerConnection, address: Address): void {
+    const { clock } = this.#system
+    const { requestTimeoutMs } = this.#settings
+    const isWaiting = () =>
+      connection.isOpen &&
+      connection.inFlight > 0 &&
+      clock.monotonic() - connection.usedAt >= requestTimeoutMs
+    const look = async () => {
+      if (!connection.isOpen || this.#stop.signal.aborted) return
+      if (isWaiting())
+        try {
+          await (await this.connect(address, 'metadata')).request(apiVersions, probeBody)
+        } catch (error) {
+          if (isWaiting() && !this.#stop.signal.aborted)
+            connection.fail('PEER_TIMEOUT', `${whereOf(address)} answers nothing: ${messageOf(error)}`)
+        }
+      this.#watch(connection, address)
+    }
+    clock.after(requestTimeoutMs, () => void look(), { background: true })
   }
 
   #failed(address: Address, error: unknown): void {

@@ -27,12 +27,12 @@ async function withServer(
   }
 }
 
-const open = (port: number, requestTimeoutMs = 5_000) =>
+const open = (port: number, requestTimeoutMs = 5_000, connectTimeoutMs = 5_000) =>
   BrokerConnection.open(system, {
     host: '127.0.0.1',
     port,
     clientId: 'test',
-    connectTimeoutMs: 5_000,
+    connectTimeoutMs,
     requestTimeoutMs,
     maxResponseBytes: 1_000_000,
   })
@@ -101,6 +101,16 @@ describe('a connection to what is no broker says so', () => {
 })
 
 describe('a connection to a broker', () => {
+  it('is not waited for longer than setting one up may take, where a process that stands still accepts it', () =>
+    withServer(
+      () => {},
+      port =>
+        assert.rejects(open(port, 60_000, 50), {
+          code: 'PEER_TIMEOUT',
+          message: /did not answer ApiVersions within 50 ms/,
+        }),
+    ))
+
   it('settles on versions both speak, and matches pipelined answers cut at every byte', () =>
     withServer(
       socket =>

@@ -225,9 +225,12 @@ export class BrokerConnection {
 
   async #negotiate(version: 0 | 3): Promise<void> {
     const body = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' }
-    let answer = await this.#exchange(apiVersions, version, body)
+    // A process that stands still takes connections: its answer belongs to setting one up.
+    const { connectTimeoutMs, requestTimeoutMs } = this.#target
+    const given = { extraTimeMs: Math.min(0, connectTimeoutMs - requestTimeoutMs), isUrgent: true }
+    let answer = await this.#exchange(apiVersions, version, body, given)
     if (answer.errorCode === errorCodes.UNSUPPORTED_VERSION && version !== 0)
-      answer = await this.#exchange(apiVersions, 0, body)
+      answer = await this.#exchange(apiVersions, 0, body, given)
     if (answer.errorCode !== 0)
       throw new Fault('PROTOCOL', `${this.where} does not tell its versions: error ${answer.errorCode}`)
     for (const { apiKey, minVersion, maxVersion } of answer.apiKeys)
