@@ -103,6 +103,15 @@ for a compacted topic, a time the topic refuses) holds back only itself and what
 red, one line names the event by its headers \`topic\`, \`partition\` and \`offset\`, its size, the reason and the remedy, and it
 is tried again every 30 s at most, so that a remedy at the broker needs no restart. With \`deadLetter.topic\` or
 \`deadLetter.file\` it is kept there, durably and with its reason, counted as \`events_diverted\`, and the rest goes on.
+
+**Security** is written as for the Java client: \`kafka.producer.security.protocol\` (\`PLAINTEXT\`, \`SSL\`, \`SASL_PLAINTEXT\`,
+\`SASL_SSL\`), \`ssl.truststore.*\` and \`ssl.keystore.*\` (JKS, PKCS12 or PEM, as a file or as text), \`ssl.key.password\`,
+\`ssl.enabled.protocols\`, \`ssl.cipher.suites\`, \`ssl.endpoint.identification.algorithm\` or Flume's
+\`ssl.disableTLSHostnameVerification\`, \`sasl.mechanism\` (\`PLAIN\`, \`SCRAM-SHA-256\`, \`SCRAM-SHA-512\`, \`OAUTHBEARER\`) and
+\`sasl.jaas.config\`. Stores that are not written come from \`-Djavax.net.ssl.*\`, then \`FLUME_SSL_*\`; these never switch TLS
+on. Kerberos is not spoken. A login or a certificate that is refused is not the end: one line names host, port, reason and
+remedy, health is red, and it is tried again until it passes. [Coming from Flume](../guides/coming-from-flume.md) has an
+example.
 What fails for other reasons (brokers away, no leader, rights) is never set aside. The formats, and how to send such events
 again: docs/formats/dead-letters.md.`,
   options,

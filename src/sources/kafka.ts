@@ -72,7 +72,16 @@ record headers that are not (\`records_binary_header\`), record headers that are
 values that are no events are skipped (\`records_not_flume_events\`).
 
 The header \`topic\` overrides the topic of a Kafka sink further on, so that events return to where they came from. Set
-\`setTopicHeader = false\` here or \`allowTopicOverride = false\` there, unless that is what you want.`,
+\`setTopicHeader = false\` here or \`allowTopicOverride = false\` there, unless that is what you want.
+
+**Security** is written as for the Java client: \`kafka.consumer.security.protocol\` (\`PLAINTEXT\`, \`SSL\`, \`SASL_PLAINTEXT\`,
+\`SASL_SSL\`), \`ssl.truststore.*\` and \`ssl.keystore.*\` (JKS, PKCS12 or PEM, as a file or as text), \`ssl.key.password\`,
+\`ssl.enabled.protocols\`, \`ssl.cipher.suites\`, \`ssl.endpoint.identification.algorithm\` or Flume's
+\`ssl.disableTLSHostnameVerification\`, \`sasl.mechanism\` (\`PLAIN\`, \`SCRAM-SHA-256\`, \`SCRAM-SHA-512\`, \`OAUTHBEARER\`) and
+\`sasl.jaas.config\`. Stores that are not written come from \`-Djavax.net.ssl.*\`, then \`FLUME_SSL_*\`; these never switch TLS
+on. Kerberos is not spoken. A login or a certificate that is refused is not the end: one line names host, port, reason and
+remedy, health is red, and it is tried again until it passes. [Coming from Flume](../guides/coming-from-flume.md) has an
+example.`,
   options,
   counters: kafkaSourceCounters,
   deprecated: {

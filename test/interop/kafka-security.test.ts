@@ -25,7 +25,6 @@ import { realSystem as system } from '../../src/system/system.ts'
 import { metadata } from '../../src/wire/kafka/messages/metadata.ts'
 import { freePort, skipWithoutPeers, startMillrace, startZooKeeper } from './peers/peers.ts'
 import {
-  keyPassword,
   makeCertificates,
   startSecuredKafka010,
   startSecuredKafka41,
@@ -35,38 +34,22 @@ import {
   type SecuredKafka,
 } from './peers/secured-kafka.ts'
 import { consumeAll, createTopic, produceAll } from './peers/topics.ts'
-import { waitFor } from './peers/waiting.ts'
-
-type Properties = Record<string, string>
-
-const users = { plain: { alice: 'alice-canary-8821' }, scram: { bob: 'bob-canary-5093' } }
-const wrongPassword = 'wrong-canary-3310'
-const clientSecret = 'client-canary-6675'
-const canaries = [
-  storePassword,
-  keyPassword,
-  wrongPassword,
+import {
+  assertNoCanary,
   clientSecret,
-  ...Object.values(users.plain),
-  ...Object.values(users.scram),
-]
-const assertNoCanary = (text: string) => {
-  for (const canary of canaries) assert.ok(!text.includes(canary), `a secret is shown: ${canary}`)
-}
-
-const security = 'org.apache.kafka.common.security'
-const plain = (password: string = users.plain.alice): Properties => ({
-  'sasl.mechanism': 'PLAIN',
-  'sasl.jaas.config': `${security}.plain.PlainLoginModule required username="alice" password="${password}";`,
-})
-const scram = (size: 256 | 512, password: string = users.scram.bob): Properties => ({
-  'sasl.mechanism': `SCRAM-SHA-${size}`,
-  'sasl.jaas.config': `${security}.scram.ScramLoginModule required username="bob" password="${password}";`,
-})
-const oauth = (options: string): Properties => ({
-  'sasl.mechanism': 'OAUTHBEARER',
-  'sasl.jaas.config': `${security}.oauthbearer.OAuthBearerLoginModule required ${options};`,
-})
+  kitOf,
+  login,
+  oauth,
+  plain,
+  rightCases,
+  scram,
+  security,
+  users,
+  wrongCases,
+  wrongPassword,
+  type Properties,
+} from './secured-cases.ts'
+import { waitFor } from './peers/waiting.ts'
 
 describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, () => {
   const peers = new AsyncDisposableStack()
@@ -81,18 +64,7 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, 
   })
   after(() => peers.disposeAsync())
 
-  const at = (name: string) => certificates.at(name)
-  const jks = (): Properties => ({
-    'ssl.truststore.location': at('trust.jks'),
-    'ssl.truststore.password': storePassword,
-  })
-  const tls = (): Properties => ({ 'security.protocol': 'SSL', ...jks() })
-  const both = (): Properties => ({ 'security.protocol': 'SASL_SSL', ...jks() })
-  const login: Properties = { 'security.protocol': 'SASL_PLAINTEXT' }
-  const pemStore = (name: string): Properties => ({
-    'ssl.keystore.location': at(name),
-    'ssl.keystore.type': 'PEM',
-  })
+  const kit = () => kitOf(certificates)
   const settingsOf = (properties: Properties, listener: ListenerName) =>
     readProducerProperties({ 'bootstrap.servers': kafka.address(listener), ...properties })
 
@@ -122,279 +94,13 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, 
     return fault
   }
 
-  const right: [what: string, listener: ListenerName, properties: () => Properties][] = [
-    ['TLS with a JKS trust store', 'TLS', tls],
-    [
-      'TLS with a PKCS12 trust store',
-      'TLS',
-      () => ({ ...tls(), 'ssl.truststore.location': at('trust.p12'), 'ssl.truststore.type': 'PKCS12' }),
-    ],
-    [
-      'TLS with a PEM trust store',
-      'TLS',
-      () => ({
-        'security.protocol': 'SSL',
-        'ssl.truststore.location': at('authority.pem'),
-        'ssl.truststore.type': 'PEM',
-      }),
-    ],
-    [
-      'TLS with certificates in the properties, in one line',
-      'TLS',
-      () => ({
-        'security.protocol': 'SSL',
-        'ssl.truststore.type': 'PEM',
-        'ssl.truststore.certificates': certificates.text('authority.pem').replaceAll('\n', ' '),
-      }),
-    ],
-    [
-      'TLS 1.2 with one suite',
-      'TLS',
-      () => ({
-        ...tls(),
-        'ssl.enabled.protocols': 'TLSv1.2',
-        'ssl.cipher.suites': 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
-      }),
-    ],
-    [
-      'a client certificate in PKCS12',
-      'MUTUAL',
-      () => ({ ...tls(), 'ssl.keystore.location': at('client.p12'), 'ssl.keystore.password': storePassword }),
-    ],
-    [
-      'a client certificate in JKS, its key with another password',
-      'MUTUAL',
-      () => ({
-        ...tls(),
-        'ssl.keystore.location': at('client.jks'),
-        'ssl.keystore.password': storePassword,
-        'ssl.key.password': keyPassword,
-      }),
-    ],
-    ['a client certificate in PEM', 'MUTUAL', () => ({ ...tls(), ...pemStore('client.pem') })],
-    [
-      'a client certificate in the properties, its key encrypted',
-      'MUTUAL',
-      () => ({
-        ...tls(),
-        'ssl.keystore.type': 'PEM',
-        'ssl.keystore.key': certificates.text('client-locked.key'),
-        'ssl.keystore.certificate.chain': certificates.text('client.crt'),
-        'ssl.key.password': keyPassword,
-      }),
-    ],
-    [
-      'a certificate for another host, where that is not checked',
-      'ELSEWHERE',
-      () => ({ ...tls(), 'ssl.endpoint.identification.algorithm': '' }),
-    ],
-    [
-      'the same in the way of Flume',
-      'ELSEWHERE',
-      () => ({ ...tls(), 'ssl.disableTLSHostnameVerification': 'true' }),
-    ],
-    ['SASL PLAIN', 'LOGIN', () => ({ ...login, ...plain() })],
-    ['SASL SCRAM-SHA-256', 'LOGIN', () => ({ ...login, ...scram(256) })],
-    ['SASL SCRAM-SHA-512', 'SCRAMONLY', () => ({ ...login, ...scram(512) })],
-    [
-      'SASL OAUTHBEARER with an unsecured token',
-      'LOGIN',
-      () => ({ ...login, ...oauth('unsecuredLoginStringClaim_sub="carol"') }),
-    ],
-    ['SASL PLAIN in TLS', 'BOTH', () => ({ ...both(), ...plain() })],
-    ['SASL SCRAM-SHA-256 in TLS', 'BOTH', () => ({ ...both(), ...scram(256) })],
-    ['SASL SCRAM-SHA-512 in TLS', 'BOTH', () => ({ ...both(), ...scram(512) })],
-    [
-      'SASL OAUTHBEARER in TLS',
-      'BOTH',
-      () => ({
-        ...both(),
-        ...oauth(
-          'unsecuredLoginStringClaim_sub="carol" unsecuredLoginListClaim_scope=",a,b" unsecuredLoginExtension_trace="x1"',
-        ),
-      }),
-    ],
-  ]
-  for (const [what, listener, properties] of right)
-    it(`takes ${what}`, async () => assert.equal((await attempt(listener, properties()))?.message, undefined))
+  for (const [what, listener, properties] of rightCases)
+    it(`takes ${what}`, async () =>
+      assert.equal((await attempt(listener, properties(kit())))?.message, undefined))
 
-  const wrong: [
-    what: string,
-    listener: ListenerName,
-    properties: () => Properties,
-    code: string,
-    message: RegExp,
-  ][] = [
-    [
-      'an authority nobody trusts',
-      'TLS',
-      () => ({ 'security.protocol': 'SSL' }),
-      'TLS',
-      /^the certificate of localhost:\d+ is not signed by anyone trusted \(the usual authorities\): add its authority to the trust store of ssl\.truststore\.location$/,
-    ],
-    [
-      'a trust store that holds another authority',
-      'TLS',
-      () => ({
-        'security.protocol': 'SSL',
-        'ssl.truststore.type': 'PEM',
-        'ssl.truststore.location': at('strangers.pem'),
-      }),
-      'TLS',
-      /is not signed by anyone trusted \(.*strangers\.pem\)/,
-    ],
-    [
-      'a trust store with another password',
-      'TLS',
-      () => ({ ...tls(), 'ssl.truststore.password': wrongPassword }),
-      'TLS',
-      /cannot read the key store .*trust\.jks: the password is wrong, or the file was changed/,
-    ],
-    [
-      'a trust store that is not there',
-      'TLS',
-      () => ({ ...tls(), 'ssl.truststore.location': '/nowhere/trust.jks' }),
-      'TLS',
-      /cannot read the key store \/nowhere\/trust\.jks: ENOENT/,
-    ],
-    [
-      'a key store with another password',
-      'MUTUAL',
-      () => ({ ...tls(), 'ssl.keystore.location': at('client.p12'), 'ssl.keystore.password': wrongPassword }),
-      'TLS',
-      /cannot read the key store .*client\.p12: the password is wrong/,
-    ],
-    [
-      'another password of the key',
-      'MUTUAL',
-      () => ({
-        ...tls(),
-        'ssl.keystore.location': at('client.jks'),
-        'ssl.keystore.password': storePassword,
-        'ssl.key.password': wrongPassword,
-      }),
-      'TLS',
-      /cannot read the key store .*client\.jks: the password does not open its key/,
-    ],
-    [
-      'a certificate that has expired',
-      'OUTDATED',
-      tls,
-      'TLS',
-      /^the certificate of localhost:\d+ has expired: have it renewed on the broker/,
-    ],
-    [
-      'a certificate for another host',
-      'ELSEWHERE',
-      tls,
-      'TLS',
-      /^the certificate of localhost:\d+ is for elsewhere\.example and not for localhost: .*ssl\.disableTLSHostnameVerification = true$/,
-    ],
-    [
-      'no client certificate',
-      'MUTUAL',
-      tls,
-      'TLS',
-      /^localhost:\d+ wants a certificate of the client, and none is given: write ssl\.keystore\.location/,
-    ],
-    [
-      'no client certificate with TLS 1.2',
-      'MUTUAL',
-      () => ({ ...tls(), 'ssl.enabled.protocols': 'TLSv1.2' }),
-      'TLS',
-      /wants a certificate of the client, and none is given/,
-    ],
-    [
-      'a client certificate signed by a stranger',
-      'MUTUAL',
-      () => ({ ...tls(), ...pemStore('stranger.pem') }),
-      'TLS',
-      /^localhost:\d+ refuses the client's certificate \(certificate unknown\): the broker must trust who signed it/,
-    ],
-    [
-      'a client certificate that has expired',
-      'MUTUAL',
-      () => ({ ...tls(), ...pemStore('expired.pem') }),
-      'TLS',
-      /^localhost:\d+ refuses the client's certificate, which has expired/,
-    ],
-    [
-      'a version of TLS the broker does not speak',
-      'TLS',
-      () => ({ ...tls(), 'ssl.enabled.protocols': 'TLSv1.1' }),
-      'TLS',
-      /^localhost:\d+ accepts none of the TLS versions and cipher suites offered: see ssl\.enabled\.protocols/,
-    ],
-    [
-      'TLS on a port without',
-      'PLAIN',
-      tls,
-      'TLS',
-      /^localhost:\d+ closes the connection when TLS begins: .*security\.protocol/,
-    ],
-    [
-      'no TLS on a port with it',
-      'TLS',
-      () => ({}),
-      'PROTOCOL',
-      /^localhost:\d+ speaks TLS, and security\.protocol says it does not: write SSL or SASL_SSL/,
-    ],
-    [
-      'no login where one is wanted',
-      'SCRAMONLY',
-      () => ({}),
-      'AUTHENTICATION',
-      /^localhost:\d+ wants a login \(it offers SCRAM-SHA-\d+, SCRAM-SHA-\d+\), and security\.protocol is PLAINTEXT: write SASL_PLAINTEXT/,
-    ],
-    [
-      'no login in TLS where one is wanted',
-      'BOTH',
-      tls,
-      'AUTHENTICATION',
-      /^localhost:\d+ wants a login \(.*\), and security\.protocol is SSL: write SASL_SSL/,
-    ],
-    [
-      'a login where none is wanted',
-      'PLAIN',
-      () => ({ ...login, ...plain() }),
-      'AUTHENTICATION',
-      /^localhost:\d+ asks for no login on this port: write security\.protocol PLAINTEXT or SSL/,
-    ],
-    [
-      'a mechanism that is not switched on',
-      'SCRAMONLY',
-      () => ({ ...login, ...plain() }),
-      'AUTHENTICATION',
-      /^localhost:\d+ does not offer the SASL mechanism PLAIN, but SCRAM-SHA-\d+, SCRAM-SHA-\d+: correct sasl\.mechanism/,
-    ],
-    [
-      'a wrong password with PLAIN',
-      'BOTH',
-      () => ({ ...both(), ...plain(wrongPassword) }),
-      'AUTHENTICATION',
-      /^localhost:\d+ refuses user "alice" with SASL PLAIN: Authentication failed: Invalid username or password \(see sasl\.jaas\.config\)$/,
-    ],
-    [
-      'a wrong password with SCRAM',
-      'BOTH',
-      () => ({ ...both(), ...scram(512, wrongPassword) }),
-      'AUTHENTICATION',
-      /^localhost:\d+ refuses user "bob" with SASL SCRAM-SHA-512: .*invalid credentials/,
-    ],
-    [
-      'a token that has expired',
-      'LOGIN',
-      () => ({
-        ...login,
-        ...oauth('unsecuredLoginStringClaim_sub="carol" unsecuredLoginLifetimeSeconds="-9"'),
-      }),
-      'AUTHENTICATION',
-      /^localhost:\d+ refuses the unsecured token with SASL OAUTHBEARER: .*invalid_token/,
-    ],
-  ]
-  for (const [what, listener, properties, code, message] of wrong)
+  for (const [what, listener, properties, code, message] of wrongCases)
     it(`says what is wrong with ${what}`, async () => {
-      const fault = await attempt(listener, properties())
+      const fault = await attempt(listener, properties(kit()))
       assert.match(fault?.message ?? 'nothing is wrong', message)
       assert.equal(fault!.code, code)
       assert.equal(fault!.retry, 'after-backoff')
@@ -413,7 +119,7 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, 
         },
       },
     }
-    const properties = { 'bootstrap.servers': kafka.address('SHORT'), ...both(), ...scram(512) }
+    const properties = { 'bootstrap.servers': kafka.address('SHORT'), ...kit().both(), ...scram(512) }
     const producer = createProducer({
       settings: readProducerProperties({ ...properties, acks: 'all' }).settings!,
       system: counting,
@@ -467,7 +173,7 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, 
   })
 
   it('has an admin that is secured', async () => {
-    const { settings } = settingsOf({ ...both(), ...scram(256) }, 'BOTH')
+    const { settings } = settingsOf({ ...kit().both(), ...scram(256) }, 'BOTH')
     const admin = createAdmin({
       system,
       log: silentLogger,
@@ -529,12 +235,12 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, 
     const note = (message: string) => void lines.push(message)
     const log: Logger = { ...silentLogger, error: note, warn: note, info: note, child: () => log }
     const late = join(directory, 'late.jks')
-    const { settings } = settingsOf({ ...both(), ...plain(), 'ssl.truststore.location': late }, 'BOTH')
+    const { settings } = settingsOf({ ...kit().both(), ...plain(), 'ssl.truststore.location': late }, 'BOTH')
     const producer = createProducer({ settings: settings!, system, log })
     const sending = producer.send([{ topic: 'mended', key: null, value: Buffer.from('x') }])
     await waitFor(() => producer.trouble !== null, 'the producer says that it cannot write')
     assert.match(producer.trouble!, /cannot read the key store .*late\.jks/)
-    copyFileSync(at('trust.jks'), late)
+    copyFileSync(kit().at('trust.jks'), late)
     await sending
     await waitFor(() => producer.trouble === null, 'the producer says that all is well')
     await producer.close()
@@ -575,14 +281,14 @@ ${Object.entries(sink)
       agent: 'a',
       level: 'DEBUG',
       conf: confOf(
-        { ...both(), ...scram(512) },
+        { ...kit().both(), ...scram(512) },
         { 'security.protocol': 'SSL' },
         { source: kafka.address('BOTH'), sink: kafka.address('MUTUAL') },
       ),
       properties: {
-        'javax.net.ssl.trustStore': at('trust.p12'),
+        'javax.net.ssl.trustStore': kit().at('trust.p12'),
         'javax.net.ssl.trustStorePassword': storePassword,
-        'javax.net.ssl.keyStore': at('client.p12'),
+        'javax.net.ssl.keyStore': kit().at('client.p12'),
         'javax.net.ssl.keyStorePassword': storePassword,
       },
     })
@@ -607,7 +313,7 @@ ${Object.entries(sink)
       agent: 'a',
       level: 'DEBUG',
       conf: confOf(
-        { ...both(), ...scram(256, wrongPassword) },
+        { ...kit().both(), ...scram(256, wrongPassword) },
         { ...login, ...plain(wrongPassword) },
         { source: kafka.address('BOTH'), sink: kafka.address('LOGIN') },
       ),
@@ -633,7 +339,7 @@ ${Object.entries(sink)
           'security.protocol': 'SASL_SSL',
           'sasl.mechanism': 'PLAIN',
           'sasl.jaas.config': `${security}.plain.PlainLoginModule required user="alice" password="${wrongPassword}";`,
-          'ssl.keystore.location': at('client.p12'),
+          'ssl.keystore.location': kit().at('client.p12'),
         },
         {
           'security.protocol': 'SASL_PLAINTEXT',
