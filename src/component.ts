@@ -76,8 +76,9 @@ export interface ChannelProcessor {
   process(events: readonly Event[]): Promise<void>
   /**
    * The same, but waits for room and repeats failed puts until every required channel has taken the
-   * events, once each; interceptors run once. Calls keep their order. Rejects with STOPPED when the
-   * signal is aborted, and with what can never succeed (TRANSACTION_TOO_LARGE). For sources that can wait.
+   * events, once each; interceptors run once. Calls keep their order. What no transaction of a channel can
+   * hold is put in parts; an event that is too large alone waits. Rejects with STOPPED when the signal is
+   * aborted, and with what can never succeed. For sources that can wait.
    */
   processUntilAccepted(events: readonly Event[], signal: AbortSignal): Promise<void>
 }

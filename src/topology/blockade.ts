@@ -83,7 +83,7 @@ export class Blockade {
 }
 
 /** Where the event comes from, as far as its headers tell, and its size; nothing of its body. */
-function describe(event: Event): string {
+export function describe(event: Event): string {
   const origin = ['topic', 'partition', 'offset']
     .filter(name => event.headers.has(name))
     .map(name => `${name}=${shorten(event.headers.get(name)!)}`)

@@ -1,16 +1,20 @@
 // ChannelLane: one source's way into one channel. While all is well a put goes straight through and
 // many may be under way. When one fails for a reason that may pass, that put and the failed ones after
 // it are repeated in their order, one at a time, and later ones wait behind them. A channel that takes
-// nothing for some seconds is told: its sink is slow or its peer away, and the source waits.
+// nothing for some seconds is told: its sink is slow or its peer away, and the source waits. What no
+// transaction of the channel can hold is put in halves; an event that is too large alone blocks.
 import type { Channel } from '../component.ts'
 import type { Event } from '../event.ts'
 import { Fault } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
+import { describe } from './blockade.ts'
 import { backoffMs, type Outage } from './outage.ts'
 import type { Standstill } from './standstill.ts'
 
 interface Entry {
-  readonly events: readonly Event[]
+  /** Those not put yet, and how many of them go in one put. */
+  events: readonly Event[]
+  most: number
   readonly signal: AbortSignal
   readonly settle: { resolve(): void; reject(error: unknown): void }
 }
@@ -35,7 +39,13 @@ export class ChannelLane {
   /** Resolves when the channel has taken the events; see ChannelProcessor.processUntilAccepted. */
   put(events: readonly Event[], signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const entry = { events, signal, settle: { resolve, reject }, sequence: this.#sequence++ }
+      const entry = {
+        events,
+        most: events.length,
+        signal,
+        settle: { resolve, reject },
+        sequence: this.#sequence++,
+      }
       if (this.#waiting !== null) return void this.#waiting.push(entry)
       this.#underWay++
       this.#put(events, signal).then(
@@ -47,8 +57,9 @@ export class ChannelLane {
         (error: unknown) => {
           this.#underWay--
           if (mayPass(error)) {
-            // Puts that fail together are one failure.
-            if (this.#waiting === null) this.#outage.failed('Putting events into the channel', error)
+            // Puts that fail together are one failure. One that is too large is none yet.
+            if (this.#waiting === null && !isTooLarge(error))
+              this.#outage.failed('Putting events into the channel', error)
             ;(this.#waiting ??= []).push(entry)
           } else reject(error)
           this.#repeatWhenQuiet()
@@ -68,6 +79,21 @@ export class ChannelLane {
     }
   }
 
+  /** What was put stays put: after a rejection only the rest is left. */
+  async #putInParts(entry: Entry): Promise<void> {
+    while (entry.events.length > 0) {
+      const part = entry.events.slice(0, entry.most)
+      try {
+        await this.#put(part, entry.signal)
+        entry.events = entry.events.slice(part.length)
+      } catch (error) {
+        if (!isTooLarge(error)) throw error
+        if (part.length === 1) throw new Fault(error.code, `${describe(part[0]!)}: ${error.message}`)
+        entry.most = Math.ceil(part.length / 2)
+      }
+    }
+  }
+
   #repeatWhenQuiet(): void {
     if (this.#waiting === null || this.#underWay > 0 || this.#repeating) return
     this.#repeating = true
@@ -81,7 +107,7 @@ export class ChannelLane {
     for (let entry = waiting[0]; entry !== undefined; entry = waiting[0]) {
       if (this.#outage.failures > 0) await this.#clock.sleep(backoffMs(this.#outage.failures), entry.signal)
       try {
-        await this.#put(entry.events, entry.signal)
+        await this.#putInParts(entry)
         this.#outage.succeeded('Putting events into the channel')
         entry.settle.resolve()
       } catch (error) {
@@ -98,6 +124,10 @@ export class ChannelLane {
   }
 }
 
+const isTooLarge = (error: unknown): error is Fault =>
+  error instanceof Fault && error.code === 'TRANSACTION_TOO_LARGE'
+
+/** A transaction that is too large passes in parts, or when the channel gets other options. */
 function mayPass(error: unknown): boolean {
-  return error instanceof Fault && error.retry !== 'never'
+  return error instanceof Fault && (error.retry !== 'never' || isTooLarge(error))
 }

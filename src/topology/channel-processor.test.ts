@@ -124,12 +124,59 @@ test('an optional channel that is full costs a warning, not the put', async () =
 })
 
 test('what can never succeed is not repeated', async () => {
-  const channel = await openChannel('c1', 2)
+  const channel = failing(await openChannel('c1'), [new Fault('CORRUPT', 'no')])
   const { processor } = processorOf({ c1: channel }, { required: ['c1'] })
-  const three = ['a', 'b', 'c'].map(body => Event.of({}, body))
   await assert.rejects(
-    processor.processUntilAccepted(three, never),
-    (error: unknown) => error instanceof Fault && error.code === 'TRANSACTION_TOO_LARGE',
+    processor.processUntilAccepted([Event.of({}, 'a')], never),
+    (error: unknown) => error instanceof Fault && error.code === 'CORRUPT',
+  )
+})
+
+test('more than a transaction holds goes in parts, in order, once each; later puts wait behind it', async () => {
+  const channel = await openChannel('c1', 100)
+  channel.reconfigure!(optionsFor(memoryChannel, { capacity: 100, transactionCapacity: 3 }))
+  const { processor, log } = processorOf({ c1: channel }, { required: ['c1'] })
+  const put = (...bodies: string[]) =>
+    processor.processUntilAccepted(
+      bodies.map(body => Event.of({}, body)),
+      never,
+    )
+  const many = Array.from({ length: 20 }, (_, number) => String(number))
+  const first = put(...many)
+  await new Promise<void>(resolve => realClock.soon(resolve))
+  await Promise.all([first, put('x'), put('y', 'z')])
+  assert.deepEqual(
+    await drain(channel),
+    [...many, 'x', 'y', 'z'].map(body => `${body}+`),
+  )
+  assert.deepEqual(log.lines, [])
+})
+
+test('an event that no transaction holds waits and is named, until the channel has other options', async () => {
+  const channel = await openChannel('c1', 100)
+  const bytes = (byteCapacity: number) =>
+    channel.reconfigure!(
+      optionsFor(memoryChannel, { capacity: 100, byteCapacity, byteCapacityBufferPercentage: 0 }),
+    )
+  bytes(1000)
+  const { processor, log } = processorOf({ c1: channel }, { required: ['c1'] })
+  const large = Event.of({ topic: 't', partition: '1', offset: '7' }, Buffer.alloc(2000, 'x'))
+  const events = [Event.of({}, 'a'), large, Event.of({}, 'b')]
+  const put = processor.processUntilAccepted(events, never)
+  // As sources do, not in the same turn.
+  await new Promise<void>(resolve => realClock.soon(resolve))
+  const behind = processor.processUntilAccepted([Event.of({}, 'c')], never)
+  const line = await log.line(/ERROR/)
+  assert.match(
+    line,
+    /Putting events .* the event with the headers topic=t, partition=1, offset=7 and a body of 2001 bytes: .*byteCapacity/,
+  )
+  assert.equal(channel.size, 1, 'what stands before it is in')
+  bytes(10_000)
+  await Promise.all([put, behind])
+  assert.deepEqual(
+    (await drain(channel)).map(body => body.slice(0, 2)),
+    ['a+', 'xx', 'b+', 'c+'],
   )
 })
 
