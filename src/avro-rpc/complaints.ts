@@ -4,7 +4,7 @@ import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
 
 const spanMs = 60_000
-const linesPerSpan = 100
+const linesPerSpan = 10
 
 export class Complaints {
   readonly #log: Logger

@@ -113,7 +113,7 @@ channel and the remedy. With \`deadLetter.file\` the batch goes there as it came
 answered \`OK\` (where an event goes to several channels, one of them may have taken it too). Formats, and how to send such
 events again: docs/formats/dead-letters.md.
 
-Bytes that are no Avro RPC close the connection with one line in the log (at most 100 lines a minute).
+Bytes that are no Avro RPC close the connection with one line in the log (at most 10 lines a minute).
 
 Flume answers \`append\` with an Avro error when something other than the channel fails; Millrace answers \`FAILED\`.`,
   options,
