@@ -98,19 +98,22 @@ test('what was appended is read back from every offset, over many segments and a
 test('one sync serves all that is appended while another runs, and nothing is visible before it', () =>
   inDirectory(async directory => {
     let release: () => void = () => {}
+    let began: () => void = () => {}
+    const hasBegun = new Promise<void>(resolve => (began = resolve))
     let syncs = 0
     const system = withFiles(file => ({
       ...bound(file),
       async sync() {
-        syncs++
-        if (file.path.endsWith('.log') && syncs === 1) await new Promise<void>(resolve => (release = resolve))
+        if (file.path.endsWith('.log') && ++syncs === 1) {
+          began()
+          await new Promise<void>(resolve => (release = resolve))
+        }
         return file.sync()
       },
     }))
     const log = await open(directory, { system })
-    syncs = 0
     const first = log.append(batch(['a'])).durable
-    while (syncs === 0) await new Promise(resolve => setImmediate(resolve))
+    await hasBegun
     const later = Array.from({ length: 50 }, (_, index) => log.append(batch([`b${index}`])).durable)
     assert.equal(log.highWatermark, 0)
     assert.equal(log.nextOffset, 51)
