@@ -214,9 +214,15 @@ export class BrokerConnection {
   async #findReason(): Promise<void> {
     const version = this.versionOf(saslHandshake)
     if (version === -1) return
-    const { errorCode, mechanisms } = await this.#exchange(saslHandshake, version, { mechanism: 'NONE' })
+    const security = this.#target.security!
+    const asked = this.#exchange(saslHandshake, version, { mechanism: 'NONE' })
+    const { errorCode, mechanisms } = await asked.catch((error: unknown) => {
+      // Whatever it is, this question does not tell: the next connection does without.
+      security.suspect(this.where, false)
+      throw error
+    })
     if (errorCode !== errorCodes.UNSUPPORTED_SASL_MECHANISM) return
-    const { protocol } = this.#target.security!
+    const { protocol } = security
     throw new Fault(
       'AUTHENTICATION',
       `${this.where} wants a login (it offers ${mechanisms.join(', ')}), and security.protocol is ${protocol}: write ${protocol === 'SSL' ? 'SASL_SSL' : 'SASL_PLAINTEXT'}, sasl.mechanism and sasl.jaas.config`,

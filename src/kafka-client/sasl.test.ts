@@ -25,6 +25,9 @@ interface Script {
   }
   /** Holds back the answers to Metadata until it resolves. */
   readonly slowly?: Promise<void>
+  /** Closes at any request but those of a login. */
+  readonly wantsLogin?: boolean
+  readonly closesAtHandshake?: boolean
 }
 
 /** A broker that notes what it is asked, handles one request after the other, and takes no login but its own. */
@@ -87,13 +90,17 @@ async function serve(socket: Socket, script: Script, asked: string[]): Promise<v
           break
         case saslHandshake.key:
           asked.push('handshake')
+          if (script.closesAtHandshake === true) return void socket.destroy()
           state = 'shaken'
           isBare = version === 0
           socket.write(
             saslHandshake.encodeResponse({
               version,
               correlationId,
-              body: { errorCode: 0, mechanisms: ['PLAIN'] },
+              body:
+                script.wantsLogin === true
+                  ? { errorCode: 33, mechanisms: ['PLAIN', 'X'] }
+                  : { errorCode: 0, mechanisms: ['PLAIN'] },
             }),
           )
           break
@@ -117,7 +124,7 @@ async function serve(socket: Socket, script: Script, asked: string[]): Promise<v
           const names = metadata.decodeRequest(version, request).body.topics ?? []
           asked.push(`metadata ${names.map(topic => topic.name).join()}`)
           // As a broker does with anything else while a login is under way.
-          if (state === 'shaken') return void socket.destroy()
+          if (state === 'shaken' || script.wantsLogin === true) return void socket.destroy()
           await script.slowly
           socket.write(metadata.encodeResponse({ version, correlationId, body: { brokers: [], topics: [] } }))
         }
@@ -249,4 +256,35 @@ describe('a login', () => {
       await assert.rejects(held, { code: 'STOPPED' })
     })
   })
+})
+
+describe('a listener that closes at the first request', () => {
+  const openPlain = (port: number, security: Security) => {
+    const { settings } = readProducerProperties({ 'bootstrap.servers': 'unused:1' })
+    return BrokerConnection.open(realSystem, { ...settings!, host: '127.0.0.1', port, security })
+  }
+  const newSecurity = () =>
+    new Security(readProducerProperties({ 'bootstrap.servers': 'unused:1' }).settings!.security, realSystem)
+
+  it('is asked why by the next connection', () =>
+    withBroker({ handshake: 1, wantsLogin: true }, async port => {
+      const security = newSecurity()
+      await assert.rejects(ask(await openPlain(port, security), 'a'), { code: 'PEER_CLOSED' })
+      for (let again = 0; again < 2; again++)
+        await assert.rejects(openPlain(port, security), {
+          code: 'AUTHENTICATION',
+          message:
+            /wants a login \(it offers PLAIN, X\), and security\.protocol is PLAINTEXT: write SASL_PLAINTEXT/,
+        })
+    }))
+
+  it('is used without that question where it does not bear it', () =>
+    withBroker({ handshake: 1, closesAtHandshake: true }, async port => {
+      const security = newSecurity()
+      security.suspect(`127.0.0.1:${port}`, true)
+      await assert.rejects(openPlain(port, security), { code: 'PEER_CLOSED' })
+      const connection = await openPlain(port, security)
+      await ask(connection, 'a')
+      connection.close()
+    }))
 })

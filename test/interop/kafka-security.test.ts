@@ -165,7 +165,7 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, 
       await reading
       assert.equal(read[0]! + read[1]!, sent)
       // One for each of its purposes: without logging in again there would be new ones every 2 s.
-      assert.ok(connections <= 6, `${connections} connections`)
+      assert.ok(connections <= 8, `${connections} connections`)
     } finally {
       await consumer.close()
       await producer.close()
