@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KeptLog } from '../../test/context.ts'
+import { KeptLog, optionsFor } from '../../test/context.ts'
 import { memoryChannel } from '../channels/memory.ts'
 import {
   defineChannel,
@@ -14,6 +14,7 @@ import type { AgentConfig, ComponentConfig, Setting } from '../config/agent-conf
 import { Fault } from '../errors.ts'
 import { Event } from '../event.ts'
 import { int, text } from '../fields.ts'
+import type { Clock } from '../system/clock.ts'
 import { realSystem } from '../system/system.ts'
 import { Agent, StartFailure } from './agent.ts'
 import { buildTopology } from './build-topology.ts'
@@ -24,6 +25,8 @@ interface Stage {
   readonly did: string[]
   readonly sources: Map<string, SourceContext>
   readonly delivered: string[]
+  /** What a delivery waits for. */
+  delivery: (signal: AbortSignal) => Promise<void>
   readonly catalogue: readonly CatalogueEntry[]
 }
 
@@ -55,7 +58,10 @@ function stage(): Stage {
       batchSize: 100,
       start: async () => void did.push(`start sink ${name}`),
       stop: async () => void did.push(`stop sink ${name}`),
-      deliver: async events => void delivered.push(...events.map(event => event.body.toString())),
+      deliver: async (events, signal) => {
+        await made.delivery(signal)
+        delivered.push(...events.map(event => event.body.toString()))
+      },
     }),
   })
   const locked = defineChannel({
@@ -74,6 +80,18 @@ function stage(): Stage {
         stop: async () => void did.push(`stop channel ${context.name}`),
       }),
   })
+  const kept = defineChannel({
+    type: 'kept',
+    aliases: [],
+    summary: doc,
+    options: {},
+    counters: memoryChannel.counters!,
+    // As a channel whose events outlive the agent: it is not drained at the stop.
+    create: (_, context) =>
+      Object.defineProperty(memoryChannel.create(optionsFor(memoryChannel), context), 'volatile', {
+        value: false,
+      }),
+  })
   const all = defineSelector({
     type: 'replicating',
     aliases: [],
@@ -88,9 +106,11 @@ function stage(): Stage {
     entry('sink', 'keep', sink),
     entry('channel', 'memory', memoryChannel),
     entry('channel', 'locked', locked),
+    entry('channel', 'kept', kept),
     entry('selector', 'replicating', all),
   ]
-  return { did, sources, delivered, catalogue }
+  const made: Stage = { did, sources, delivered, delivery: async () => {}, catalogue }
+  return made
 }
 
 function component(name: string, type: string, given: Record<string, string> = {}): ComponentConfig {
@@ -133,11 +153,11 @@ async function topologyOf({ catalogue }: Stage, plan: Plan): Promise<Topology> {
   return built.topology!
 }
 
-function agentOf(topology: Topology) {
+function agentOf(topology: Topology, system = realSystem) {
   const log = new KeptLog()
   const agent = new Agent(topology, {
     agent: 'a1',
-    system: realSystem,
+    system,
     log,
     home: '/nowhere',
     logRawData: false,
@@ -189,6 +209,44 @@ test('stopping empties channels that live in memory', async () => {
     Array.from({ length: 50 }, (_, index) => String(index)),
   )
 })
+
+/** Ten times as fast as the real one. */
+const fastClock: Clock = {
+  ...realSystem.clock,
+  monotonic: () => realSystem.clock.monotonic() * 10,
+  after: (delayMs, run, options) => realSystem.clock.after(delayMs / 10, run, options),
+  sleep: (delayMs, signal) => realSystem.clock.sleep(delayMs / 10, signal),
+}
+
+for (const [name, takesMs] of [
+  ['a delivery that takes 5 s is waited for at the stop', 5000],
+  ['a delivery that never ends is given up in time at the stop', Infinity],
+] as const)
+  test(name, async () => {
+    const on = stage()
+    const begun = Promise.withResolvers<void>()
+    on.delivery = signal => {
+      begun.resolve()
+      return new Promise((resolve, reject) => {
+        if (takesMs !== Infinity) fastClock.after(takesMs, resolve)
+        signal.addEventListener('abort', () => reject(new Fault('STOPPED', 'given up')))
+      })
+    }
+    const plan = { channels: { c1: { type: 'kept' } } }
+    const { agent, log } = agentOf(await topologyOf(on, plan), { ...realSystem, clock: fastClock })
+    await agent.start()
+    await on.sources.get('r1')!.processor.process([Event.of({}, 'slow')])
+    await begun.promise
+    const start = fastClock.monotonic()
+    await agent.stop()
+    const tookMs = fastClock.monotonic() - start
+    assert.ok(tookMs < 9500, `${tookMs} ms`)
+    assert.deepEqual(on.delivered, takesMs === Infinity ? [] : ['slow'])
+    assert.deepEqual(
+      log.lines.filter(line => line.startsWith('WARN')),
+      [],
+    )
+  })
 
 test('a reload restarts only what changed', async () => {
   const on = stage()

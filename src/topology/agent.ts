@@ -15,7 +15,10 @@ import {
 } from './instances.ts'
 import { compareTopologies, type ChannelPart, type Topology } from './topology.ts'
 
-/** What stopping may take, each with half a second of grace: from SIGTERM to exit must stay below 10 s. */
+/**
+ * What stopping may take, each with half a second of grace: from SIGTERM to exit must stay below 10 s. What
+ * sources and drain leave of theirs, deliveries under way may have: one that is given up comes again.
+ */
 const stopMs = { sources: 2000, drain: 2000, sinkDelivery: 2000, sinks: 2000, channels: 1500 }
 
 /** Nothing runs: what was started has been stopped again. */
@@ -195,6 +198,8 @@ export class Agent {
   }
 
   async #takeDown(topology: Topology): Promise<void> {
+    const { clock } = this.#surrounds.system
+    const end = clock.monotonic() + stopMs.sources + stopMs.drain
     const sources = pick(this.#sources, topology.sources)
     await this.#within(
       stopMs.sources,
@@ -204,10 +209,11 @@ export class Agent {
     for (const name of sources.keys()) this.#sources.delete(name)
     await this.#drain(topology)
     const groups = pick(this.#sinkGroups, topology.sinkGroups)
+    const leftMs = Math.max(0, end - clock.monotonic())
     await this.#within(
-      stopMs.sinks,
+      stopMs.sinks + leftMs,
       'sinks',
-      [...groups.values()].map(one => one.stop(stopMs.sinkDelivery)),
+      [...groups.values()].map(one => one.stop(stopMs.sinkDelivery + leftMs)),
     )
     for (const name of groups.keys()) this.#sinkGroups.delete(name)
     const channels = pick(this.#channels, topology.channels)
@@ -249,7 +255,7 @@ export class Agent {
     const expired = new Promise<boolean>(resolve => (expire = () => resolve(false)))
     const timer = system.clock.after(limitMs + 500, expire)
     if (!(await Promise.race([settled, expired])))
-      log.warn(`the ${what} did not stop within ${limitMs} ms and are left`)
+      log.warn(`the ${what} did not stop within ${Math.round(limitMs)} ms and are left`)
     timer.cancel()
   }
 }
