@@ -196,6 +196,8 @@ export class AvroSink implements Sink {
       await this.#send(await this.#connect(), events)
     } catch (error) {
       counters.add('EventWriteFail')
+      if (error instanceof DeliveryFault)
+        counters.add('EventDrainSuccessCount', events.length - error.undelivered.length)
       this.#remember(error)
       throw error
     } finally {

@@ -288,6 +288,8 @@ class KafkaSink implements Sink {
       })
     } catch (error) {
       counters.add('RollbackCount')
+      if (error instanceof DeliveryFault)
+        counters.add('EventDrainSuccessCount', events.length - error.undelivered.length)
       throw error
     }
     counters.add('KafkaEventSendTimer', Math.round(clock.monotonic() - begin))

@@ -50,8 +50,9 @@ interface Chain extends AsyncDisposable {
   readonly log: KeptLog
   readonly topic: string
   put(events: readonly Event[]): Promise<void>
-  /** Counts of the sink under names of ours. */
+  /** Counts of the sink. */
   diverted(): number
+  delivered(): number
 }
 
 /** An agent in this process: Avro source, memory channel, Kafka sink. `lines` go behind the sink's. */
@@ -91,16 +92,16 @@ ${lines.map(line => `a.sinks.k.${line}`).join('\n')}
     log,
     topic,
     put: events => client.appendBatch(events),
-    diverted() {
-      for (const { name, own } of agent.counters()) if (name === 'k') return own.get('events_diverted') ?? 0
-      return -1
-    },
+    diverted: () => countersOf(agent)?.own.get('events_diverted') ?? 0,
+    delivered: () => Number(countersOf(agent)?.get('EventDrainSuccessCount')),
     async [Symbol.asyncDispose]() {
       await client.close()
       await agent.stop()
     },
   }
 }
+
+const countersOf = (agent: Agent) => [...agent.counters()].find(({ name }) => name === 'k')
 
 const healthOf = (agent: Agent) =>
   agent
@@ -188,6 +189,7 @@ describe('events that can never be delivered', { skip: skipWithoutPeers, timeout
       const received = await consumeAll(bootstrap, topic, all)
       assertOnce(received, expected, 'the main topic')
       assert.equal(received.length, all, 'and the poison meant for it')
+      assert.equal(chain.delivered(), next, 'each is counted once')
       assert.deepEqual(
         chain.log.lines.filter(one => /ERROR.*failed and is tried again/.test(one)),
         [],
@@ -235,6 +237,7 @@ describe('events that can never be delivered', { skip: skipWithoutPeers, timeout
       const expected = range(cases.length * 100).filter(number => number % 100 !== 50)
       assertOnce(await consumeAll(bootstrap, topic, expected.length), expected, 'the main topic')
       assert.ok(chain.agent.health().ok)
+      assert.equal(chain.delivered(), expected.length)
       // The one that is too large for this topic too went to the file.
       const letters = readFileSync(file, 'utf8').trimEnd().split('\n')
       assert.equal(letters.length, 1)
