@@ -12,6 +12,9 @@ import type {
 import { suggest } from './did-you-mean.ts'
 import { inOrder, type Place, type Problem } from './problem.ts'
 
+/** For Java's Kafka client an empty value has a meaning here, which Flume's files cannot write. */
+const noHostCheck = /\.ssl\.endpoint\.identification\.algorithm$/
+
 const kinds = ['configfilters', 'sources', 'channels', 'sinks', 'sinkgroups'] as const
 type Kind = (typeof kinds)[number]
 const singular: Record<Kind, string> = {
@@ -246,7 +249,10 @@ function collect(
       continue
     }
     if (setting.value.trim() === '') {
-      warn(setting.place, `${setting.key} has no value and is ignored`, 'write a value or remove the line')
+      const fix = noHostCheck.test(setting.key)
+        ? `write ${setting.key.replace(noHostCheck, '.ssl.disableTLSHostnameVerification')} = true to end the check of host names`
+        : 'write a value or remove the line'
+      warn(setting.place, `${setting.key} has no value and is ignored`, fix)
       continue
     }
     if (component === undefined) {

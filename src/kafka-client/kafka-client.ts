@@ -25,7 +25,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 }
 
 export function createProducer(options: ProducerOptions): Producer {
-  return new OrderedProducer(options)
+  const producer = new OrderedProducer(options)
+  // Stores and logins are tried at once: who starts an agent shall not wait for the first event to see
+  // that they do not work. What is wrong is told where connections are made.
+  if (options.settings.security.protocol !== 'PLAINTEXT') producer.cluster.refresh().catch(() => {})
+  return producer
 }
 
 export { createAdmin } from './admin.ts'
