@@ -146,7 +146,7 @@ describe('a join, which may take minutes', () => {
       memberId: 'm',
       members: [],
     }
-    let finish = (_: typeof answer) => {}
+    let finish: (given: typeof answer) => void = () => {}
     broker.on(joinGroup, () => new Promise<typeof answer>(resolve => (finish = resolve)), [0, 5])
     using made = brokersOn(hurried, 3_000)
     const connection = await made.brokers.connect(broker.address, 'group')

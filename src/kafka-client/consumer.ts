@@ -64,6 +64,12 @@ export class GroupConsumer implements Consumer {
       settings,
       isHeld: () => this.#group.isDoubtful,
       resolveOutOfRange: (partition, offset) => this.#resolveOutOfRange(partition, offset),
+      onCut: cut => {
+        log.warn(
+          `records ${cut.from}..${cut.to} of ${nameOf(cut)}, which were read here, are not in Kafka any more: a broker that had not got them became leader (unclean.leader.election.enable); going on at ${cut.from}, where others may stand now`,
+        )
+        options.onCut?.(cut)
+      },
     })
     this.#group = new Group({
       doors: system,
@@ -313,6 +319,7 @@ export class GroupConsumer implements Consumer {
       )
     if (offset < first) return first
     const chosen = autoOffsetReset === 'earliest' ? first : next
+    this.#options.onCut?.({ ...one, from: next, to: offset - 1 })
     log.warn(
       `${name} ends at ${next}, before the position ${offset}: the topic was made anew or lost records; going on at ${chosen} (auto.offset.reset=${autoOffsetReset})`,
     )

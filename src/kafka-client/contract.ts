@@ -43,6 +43,8 @@ export interface ConsumerOptions {
   readonly onLost?: (partitions: readonly TopicPartition[]) => void
   /** Records that retention removed before they were read. */
   readonly onGone?: (gone: TopicPartition & { from: number; to: number }) => void
+  /** Records that were read and are not in Kafka any more: a leader without them has cut them off. */
+  readonly onCut?: (cut: TopicPartition & { from: number; to: number }) => void
 }
 
 export interface Consumer {

@@ -16,6 +16,8 @@ export class FetchBuffer {
   /** The next record to hand out, and the next to fetch. */
   position: number
   fetchOffset: number
+  /** In which reign of a leader the record before fetchOffset was written; -1 where that is not known. */
+  leaderEpoch = -1
   isPaused = false
   /** Most bytes to ask for; grows where a record is larger. */
   maxBytes: number
@@ -60,6 +62,7 @@ export class FetchBuffer {
         if (batch.lastOffset < this.fetchOffset) continue
         found = true
         this.fetchOffset = batch.lastOffset + 1
+        if (batch.magic >= 2) this.leaderEpoch = batch.partitionLeaderEpoch
         const isHidden = marks?.hides(batch) === true || batch.isControl
         this.#batches.push(isHidden ? emptied(batch) : batch)
         this.bytes += batch.sizeBytes
@@ -94,6 +97,7 @@ export class FetchBuffer {
     this.bytes = 0
     this.position = offset
     this.fetchOffset = offset
+    this.leaderEpoch = -1
   }
 
   /** Gives whether there was another batch. */

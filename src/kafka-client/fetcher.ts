@@ -22,6 +22,8 @@ export interface FetcherParts {
   isHeld(): boolean
   /** The broker does not hold what is asked for: gives where to go on. */
   resolveOutOfRange(partition: TopicPartition, offset: number): Promise<number>
+  /** Records that were handed out and are not in the log any more: reading goes on at `from`. */
+  onCut(cut: TopicPartition & { from: number; to: number }): void
 }
 
 type PartitionAnswer = ResponseOf<typeof fetch>['responses'][number]['partitions'][number]
@@ -167,12 +169,19 @@ export class Fetcher {
     const asked = ready.map(buffer => ({ buffer, offset: buffer.fetchOffset }))
     try {
       const connection = await cluster.connect(leader, 'fetch')
+      // Kafka 2.7 and later compare with their log.
+      const tellsCuts = connection.versionOf(fetch) >= 12
       const byTopic = new Map<
         string,
-        { partition: number; fetchOffset: number; partitionMaxBytes: number }[]
+        { partition: number; fetchOffset: number; lastFetchedEpoch: number; partitionMaxBytes: number }[]
       >()
       for (const { buffer, offset } of asked) {
-        const one = { partition: buffer.partition, fetchOffset: offset, partitionMaxBytes: buffer.maxBytes }
+        const one = {
+          partition: buffer.partition,
+          fetchOffset: offset,
+          lastFetchedEpoch: tellsCuts ? buffer.leaderEpoch : -1,
+          partitionMaxBytes: buffer.maxBytes,
+        }
         const list = byTopic.get(buffer.topic)
         if (list === undefined) byTopic.set(buffer.topic, [one])
         else list.push(one)
@@ -214,6 +223,7 @@ export class Fetcher {
         // Given away, or moved, since it was asked for.
         if (buffer === undefined || offsets.get(buffer) !== buffer.fetchOffset) continue
         if (one.errorCode !== 0) this.#refused(buffer, one)
+        else if (one.divergingEpoch.endOffset >= 0) this.#cut(buffer, one.divergingEpoch)
         else if (this.#load(buffer, one)) hasNew = true
       }
     if (hasNew) this.#wake()
@@ -229,6 +239,17 @@ export class Fetcher {
       this.#damaged(buffer, error as Fault)
       return buffer.hasRecords
     }
+  }
+
+  /**
+   * The leader's log parts from what was read before at `endOffset` (KIP-595): a leader before it had more.
+   * What has taken its place since must not be passed over.
+   */
+  #cut(buffer: FetchBuffer, { epoch, endOffset }: PartitionAnswer['divergingEpoch']): void {
+    const { topic, partition, position } = buffer
+    buffer.moveTo(Math.min(position, endOffset))
+    if (endOffset <= position) buffer.leaderEpoch = epoch
+    if (endOffset < position) this.#parts.onCut({ topic, partition, from: endOffset, to: position - 1 })
   }
 
   /** Said, and tried again: it is never passed over. */
@@ -252,10 +273,10 @@ export class Fetcher {
     const offset = buffer.fetchOffset
     buffer.isResetting = true
     try {
-      // What was fetched before is handed out all the same.
+      // What was fetched before is handed out all the same, unless others have its offsets now.
       const next = await this.#parts.resolveOutOfRange(buffer, offset)
       if (buffer.fetchOffset !== offset) return
-      if (buffer.hasRecords) buffer.fetchOffset = next
+      if (buffer.hasRecords && next >= offset) buffer.fetchOffset = next
       else buffer.moveTo(next)
     } catch (error) {
       this.#rest(buffer, this.#parts.doors.clock.monotonic(), 1_000)
