@@ -1,17 +1,19 @@
 // Sends what the partition queues hold: one request to each leader with all of its partitions that are
 // ready, gathered at the last moment, so that what comes while a request is under way goes together.
 import { Fault, messageOf } from '../errors.ts'
-import type { Logger } from '../observe/log.ts'
+import { OutageLines } from '../observe/outage-lines.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
+import type { ProducerIdentity } from '../wire/kafka/record.ts'
 import { magicOfProduce, recordsBuilder } from '../wire/kafka/record-set.ts'
 import { backoffMs } from './backoff.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection, Doors } from './connection.ts'
 import type { MissingTopics } from './missing-topics.ts'
-import type { Batch, PartitionQueue } from './partition-queue.ts'
+import { isStamped, type Batch, type PartitionQueue } from './partition-queue.ts'
 import { noSuchTopic, ProduceFault } from './produce-fault.ts'
+import { identityCodes, type Identities, type Refusal } from './producer-identity.ts'
 import type { ProducerOptions } from './contract.ts'
 import type { ProducerSettings } from './settings.ts'
 
@@ -40,26 +42,51 @@ const recordCodes = new Set<number>([
   errorCodes.INVALID_TIMESTAMP,
   errorCodes.CORRUPT_MESSAGE,
 ])
+/** Answers of a broker that has not written the batch; after any other it may have, though it reports a failure. */
+const unwrittenCodes = new Set<number>([
+  ...recordCodes,
+  ...identityCodes,
+  errorCodes.NOT_ENOUGH_REPLICAS,
+  errorCodes.TOPIC_AUTHORIZATION_FAILED,
+  errorCodes.INVALID_TOPIC_EXCEPTION,
+  errorCodes.INVALID_REQUIRED_ACKS,
+  errorCodes.UNSUPPORTED_COMPRESSION_TYPE,
+  errorCodes.POLICY_VIOLATION,
+  errorCodes.THROTTLING_QUOTA_EXCEEDED,
+])
 /** Brokers before 2.4 call a missing key in a compacted topic corrupt, which Kafka lists as retriable. */
 const corruptTries = 3
 
+/** Refusals that pass sooner are not told. */
+const troubleMs = 3_000
+
 export class Dispatcher {
   readonly #system: Doors
-  readonly #log: Logger
+  readonly #identities: Identities
   readonly #settings: ProducerSettings
   readonly #cluster: Cluster
   readonly #missing: MissingTopics
   readonly #onHeadersDropped: (() => void) | undefined
   readonly #ready = new Set<PartitionQueue>()
+  readonly #lines: OutageLines
+  /** Queues whose records brokers refuse for now, and since when, monotonic ms. */
+  readonly #troubled = new Map<PartitionQueue, number>()
+  /** Why the last of them was refused; null while that is nothing to tell. */
+  trouble: string | null = null
+  /** Monotonic ms until which a broker asks not to be sent anything, by its id. */
+  readonly #throttled = new Map<number, number>()
   #droppedHeaders = false
   #isWoken = false
-  #loggedTrouble = -Infinity
 
-  constructor(options: ProducerOptions, cluster: Cluster, missing: MissingTopics) {
+  constructor(
+    options: ProducerOptions,
+    { cluster, missing, identities }: { cluster: Cluster; missing: MissingTopics; identities: Identities },
+  ) {
     this.#missing = missing
     this.#system = options.system
-    this.#log = options.log
+    this.#identities = identities
     this.#settings = options.settings
+    this.#lines = new OutageLines(options.system.clock, options.log)
     this.#onHeadersDropped = options.onHeadersDropped
     this.#cluster = cluster
   }
@@ -94,7 +121,26 @@ export class Dispatcher {
           if (fault === null) this.#retryLater(queue, 'it has no leader at the moment', true)
           else this.#giveUp(queue, fault)
         }
-      else void this.#sendTo(leader, queues)
+      else this.#sendWhenAllowed(leader, queues)
+  }
+
+  /** A broker over its quota answers at once, and would not read what comes too soon (KIP-219). */
+  #sendWhenAllowed(leader: number, queues: PartitionQueue[]): void {
+    const until = this.#throttled.get(leader)
+    if (until === undefined) return void this.#sendTo(leader, queues)
+    const { clock } = this.#system
+    const restMs = until - clock.monotonic()
+    if (restMs <= 0) {
+      this.#throttled.delete(leader)
+      return void this.#sendTo(leader, queues)
+    }
+    void clock.sleep(restMs, this.#cluster.stopped).then(() => {
+      // The leader may be another by then.
+      for (const queue of queues) {
+        if (this.#cluster.stopped.aborted) queue.failAll(stopping())
+        this.#release(queue)
+      }
+    })
   }
 
   /** Why the partition will not come back: its topic was deleted, or made anew with fewer partitions. */
@@ -111,13 +157,18 @@ export class Dispatcher {
 
   #giveUp(queue: PartitionQueue, fault: Fault): void {
     const batch = queue.take()
-    if (batch !== null) queue.fail(batch, fault)
+    if (batch !== null) this.#fail(queue, batch, fault)
     this.#release(queue)
+  }
+
+  #fail(queue: PartitionQueue, batch: Batch, fault: Fault): void {
+    queue.fail(batch, fault)
   }
 
   #release(queue: PartitionQueue): void {
     queue.isBusy = false
     if (queue.hasWork) this.offer(queue)
+    else this.#untroubled(queue)
   }
 
   async #sendTo(leader: number, queues: PartitionQueue[]): Promise<void> {
@@ -125,7 +176,17 @@ export class Dispatcher {
     try {
       connection = await this.#cluster.connect(leader, 'data')
     } catch (error) {
-      for (const queue of queues) this.#retryLater(queue, messageOf(error), true)
+      for (const queue of queues) this.#retryLater(queue, messageOf(error), true, true)
+      return
+    }
+    try {
+      const preparing = this.#identities.prepare(queues, connection)
+      if (preparing !== null) await preparing
+    } catch (error) {
+      const isFinal = error instanceof Fault && error.retry === 'never' && error.code !== 'STOPPED'
+      for (const queue of queues)
+        if (isFinal) this.#giveUp(queue, error)
+        else this.#retryLater(queue, messageOf(error), true, !connection.isOpen)
       return
     }
     const version = connection.versionOf(produce)
@@ -138,6 +199,7 @@ export class Dispatcher {
       else list.push(one)
     }
     const body = {
+      transactionalId: this.#identities.transactionalId,
       acks: this.#settings.acks,
       timeoutMs: this.#settings.requestTimeoutMs,
       topicData: [...byTopic].map(([name, list]) => ({
@@ -153,11 +215,15 @@ export class Dispatcher {
         return
       }
       // A little longer than the broker itself may take, so that its answer comes first.
-      this.#settle(loaded, await connection.request(produce, body, 1_000), connection.where)
+      const answer = await connection.request(produce, body, 1_000)
+      if (answer.throttleTimeMs > 0)
+        this.#throttled.set(leader, this.#system.clock.monotonic() + answer.throttleTimeMs)
+      this.#settle(loaded, answer, connection.where)
     } catch (error) {
       for (const { queue, batch } of loaded) {
+        batch.isDoubtful = true
         queue.putBack(batch)
-        this.#retryLater(queue, messageOf(error), true)
+        this.#retryLater(queue, messageOf(error), true, true)
       }
     }
   }
@@ -179,11 +245,15 @@ export class Dispatcher {
       }
       const refusal = this.#unfitFor(version, where)
       if (refusal !== null) {
-        queue.fail(batch, refusal)
+        this.#fail(queue, batch, refusal)
         this.#release(queue)
         continue
       }
-      if (batch.encoded?.magic !== magic) batch.encoded = { magic, bytes: this.#encode(batch, magic) }
+      if (batch.encoded?.magic !== magic) {
+        const identity = magic === 2 ? this.#identities.stamp(queue) : null
+        batch.encoded = { magic, bytes: this.#encode(batch, magic, identity), identity }
+        batch.isDoubtful = false
+      }
       loaded.push({ queue, batch, bytes: batch.encoded.bytes })
       room -= batch.encoded.bytes.length
     }
@@ -201,7 +271,7 @@ export class Dispatcher {
     return null
   }
 
-  #encode(batch: Batch, magic: 0 | 1 | 2): Buffer {
+  #encode(batch: Batch, magic: 0 | 1 | 2, identity: ProducerIdentity | null): Buffer {
     const { compression, compressionLevel } = this.#settings
     const builder = recordsBuilder(magic, compression, {
       expectedBytes: batch.bytes,
@@ -222,7 +292,7 @@ export class Dispatcher {
       this.#droppedHeaders = true
       this.#onHeadersDropped?.()
     }
-    return builder.finish()
+    return identity === null ? builder.finish() : builder.finish(identity)
   }
 
   #settle(loaded: readonly Loaded[], answer: ResponseOf<typeof produce>, where: string): void {
@@ -232,6 +302,7 @@ export class Dispatcher {
     for (const { queue, batch } of loaded) {
       const one = answers.get(queue.name)
       if (one === undefined) {
+        batch.isDoubtful = true
         queue.putBack(batch)
         this.#retryLater(queue, `${where} did not answer for it`, true)
       } else if (one.errorCode === 0) this.#written(queue, batch)
@@ -241,12 +312,16 @@ export class Dispatcher {
 
   #written(queue: PartitionQueue, batch: Batch): void {
     queue.complete(batch)
+    this.#untroubled(queue)
     this.#release(queue)
   }
 
   #refused(queue: PartitionQueue, batch: Batch, answer: PartitionAnswer, where: string): void {
     const code = answer.errorCode
     const error = kafkaError(code)
+    if (isStamped(batch) && code === errorCodes.DUPLICATE_SEQUENCE_NUMBER) return this.#written(queue, batch)
+    if (isStamped(batch) && identityCodes.has(code)) return this.#notRecognized(queue, batch, { code, where })
+    if (!unwrittenCodes.has(code)) batch.isDoubtful = true
     const isHopeless = code === errorCodes.CORRUPT_MESSAGE && queue.failures >= corruptTries
     if (error.isRetriable && !isHopeless) {
       queue.putBack(batch)
@@ -257,27 +332,57 @@ export class Dispatcher {
       queue.split(batch)
       return this.#release(queue)
     }
-    queue.fail(batch, refusalOf(queue, batch, answer, where))
+    this.#fail(queue, batch, refusalOf(queue, batch, answer, where))
     this.#release(queue)
   }
 
-  /** The queue rests, then goes on; it stays busy meanwhile. */
-  #retryLater(queue: PartitionQueue, why: string, metadataIsOld: boolean): void {
+  #notRecognized(queue: PartitionQueue, batch: Batch, refusal: Refusal): void {
+    const fault = this.#identities.refused(queue, batch, refusal)
+    if (fault !== null) {
+      this.#fail(queue, batch, fault)
+      return this.#release(queue)
+    }
+    batch.encoded = null
+    batch.isDoubtful = false
+    queue.putBack(batch)
+    this.#retryLater(queue, kafkaError(refusal.code).name, false)
+  }
+
+  /** The queue rests, then goes on; it stays busy meanwhile. `isTold`: the log says so of the broker already. */
+  #retryLater(queue: PartitionQueue, why: string, metadataIsOld: boolean, isTold = false): void {
     if (this.#cluster.stopped.aborted) {
-      queue.failAll(new Fault('STOPPED', 'the Kafka producer is stopping'))
+      queue.failAll(stopping())
       return this.#release(queue)
     }
     queue.failures++
     const { clock, random } = this.#system
     const now = clock.monotonic()
     queue.expire(now, why)
-    if (now - this.#loggedTrouble > 60_000) {
-      this.#loggedTrouble = now
-      this.#log.warn(`records for ${queue.name} are sent again until they are written: ${why}`)
-    }
+    if (!isTold) this.#tell(queue, why, now)
     const { retryBackoffMs, retryBackoffMaxMs } = this.#settings
     const restMs = backoffMs(queue.failures, retryBackoffMs, retryBackoffMaxMs, random)
     void this.#rest(queue, restMs, metadataIsOld)
+  }
+
+  /** Brokers answer and refuse: a leader that moves is nothing to tell, too few replicas in sync are. */
+  #tell(queue: PartitionQueue, why: string, now: number): void {
+    const since = this.#troubled.get(queue) ?? now
+    this.#troubled.set(queue, since)
+    if (now - since < troubleMs) return
+    this.trouble = `records for ${queue.name} are not written: ${why}`
+    this.#lines.failed({
+      since,
+      level: 'warn',
+      what: 'Refusal of records',
+      began: () => `records for ${queue.name} are sent again until they are written: ${why}`,
+      lasts: ({ seconds }) => `records for ${queue.name} have been sent again for ${seconds} s now: ${why}`,
+    })
+  }
+
+  #untroubled(queue: PartitionQueue): void {
+    if (!this.#troubled.delete(queue) || this.#troubled.size > 0) return
+    this.trouble = null
+    this.#lines.succeeded(seconds => `records are written again after ${seconds} s`)
   }
 
   async #rest(queue: PartitionQueue, restMs: number, metadataIsOld: boolean): Promise<void> {
@@ -287,10 +392,12 @@ export class Dispatcher {
         // Nobody answers: the next try finds out, and the log says so already.
         this.#missing.forget()
       })
-    if (this.#cluster.stopped.aborted) queue.failAll(new Fault('STOPPED', 'the Kafka producer is stopping'))
+    if (this.#cluster.stopped.aborted) queue.failAll(stopping())
     this.#release(queue)
   }
 }
+
+const stopping = () => new Fault('STOPPED', 'the Kafka producer is stopping')
 
 function refusalOf(queue: PartitionQueue, batch: Batch, answer: PartitionAnswer, where: string): Fault {
   const error = kafkaError(answer.errorCode)

@@ -174,9 +174,7 @@ export const producerRules: Rules = {
   'max.in.flight.requests.per.connection': noEffect(
     'one request a partition is under way, which keeps the order',
   ),
-  'enable.idempotence': noEffect(
-    'one request a partition is under way; a lost answer may repeat its records',
-  ),
+  'enable.idempotence': { to: 'idempotence', kind: 'flag' },
   'partitioner.class': noEffect("the Java client's default partitioning is always used"),
   'partitioner.ignore.keys': noEffect('keys always choose the partition'),
   'partitioner.adaptive.partitioning.enable': noEffect(
@@ -186,6 +184,9 @@ export const producerRules: Rules = {
     'partitions without a leader are not chosen for records without key',
   ),
   'metadata.max.idle.ms': noEffect('topics once written to are kept in mind'),
-  'transactional.id': { refused: 'transactions are not there as yet: leave it out' },
+  'transactional.id': {
+    refused:
+      'exactly-once delivery is for a later version: a sink writes at least once, and with acks = all a lost answer doubles nothing',
+  },
   'transaction.timeout.ms': noEffect('it belongs to transactional.id'),
 }

@@ -3,7 +3,9 @@
 // later must not be written before what the caller will send again.
 import { Fault } from '../errors.ts'
 import { recordBytes } from '../wire/kafka/record-batch.ts'
+import type { ProducerIdentity } from '../wire/kafka/record.ts'
 import type { ProducerRecord } from './contract.ts'
+import { PartitionSequence } from './partition-sequence.ts'
 import type { Chunk, Send } from './send.ts'
 
 /** Chunks that are sent together, and the bytes they became. */
@@ -11,8 +13,15 @@ export interface Batch {
   readonly chunks: Chunk[]
   readonly recordCount: number
   readonly bytes: number
-  /** Kept for the next try; made anew where the message format has changed. */
-  encoded: { readonly magic: number; readonly bytes: Buffer } | null
+  /** Kept for the next try; made anew where the message format or the identity has changed. */
+  encoded: {
+    readonly magic: number
+    readonly bytes: Buffer
+    /** Under which the broker knows it again; null where it does not. */
+    readonly identity: ProducerIdentity | null
+  } | null
+  /** A try of it may have been written, and no answer said so. */
+  isDoubtful: boolean
 }
 
 export class PartitionQueue {
@@ -23,6 +32,7 @@ export class PartitionQueue {
   /** A batch is under way or rests after a failure. */
   isBusy = false
   failures = 0
+  readonly sequence = new PartitionSequence()
   readonly #onWork: (queue: PartitionQueue) => void
   /** Batches to send before anything new: one that failed, or the halves of one that was too large. */
   #again: Batch[] = []
@@ -65,13 +75,15 @@ export class PartitionQueue {
   complete(batch: Batch): void {
     this.#current = null
     this.failures = 0
+    if (isStamped(batch)) this.sequence.advance(batch.recordCount)
     for (const chunk of batch.chunks) chunk.send.complete()
   }
 
-  /** The batch under way comes first again. */
+  /** The batch under way comes first again, but for sends that were given up meanwhile. */
   putBack(batch: Batch): void {
     this.#current = null
     this.#again.unshift(batch)
+    this.#dropGivenUp(batch)
   }
 
   /** The batch under way comes again in two halves. It must have more than one record. */
@@ -92,13 +104,16 @@ export class PartitionQueue {
       }
       count += chunk.records.length
     }
+    this.#noteChange(batch)
     this.#again.unshift(batchOf(first), batchOf(second))
+    this.#dropGivenUp(batch)
   }
 
   /** The batch under way is lost, and so is everything behind it. */
   fail(batch: Batch, fault: Fault): void {
     this.#current = null
     this.failures = 0
+    this.#noteChange(batch)
     for (const chunk of batch.chunks) lose(chunk, fault)
     this.#loseWaiting(heldBack(fault))
   }
@@ -108,11 +123,22 @@ export class PartitionQueue {
     this.#loseWaiting(fault)
   }
 
-  /** Takes back what of the send is not under way, and everything behind it. */
+  /**
+   * Takes back what of the send is not under way, and everything behind it. A batch that may be written,
+   * and that the broker would know again, counts as under way: sent by the caller once more it might be
+   * there twice. But nobody who stops waits for it.
+   */
   abandon(send: Send, fault: Fault): void {
     const inAgain = this.#again.findIndex(batch => batch.chunks.some(chunk => chunk.send === send))
     if (inAgain !== -1) {
       const batch = this.#again[inAgain]!
+      const isKept = batch.isDoubtful && isStamped(batch) && fault.code !== 'STOPPED'
+      if (isKept) {
+        const behind = this.#again.splice(inAgain + 1).flatMap(one => one.chunks)
+        for (const chunk of behind) lose(chunk, heldBack(fault))
+        return this.#loseChunks(this.#from, fault, send)
+      }
+      this.#noteChange(batch)
       const at = batch.chunks.findIndex(chunk => chunk.send === send)
       const lost = [...batch.chunks.slice(at), ...this.#again.slice(inAgain + 1).flatMap(one => one.chunks)]
       this.#again.length = inAgain
@@ -167,8 +193,20 @@ export class PartitionQueue {
   }
 
   #loseWaiting(fault: Fault): void {
-    for (const batch of this.#again.splice(0)) for (const chunk of batch.chunks) lose(chunk, fault)
+    for (const batch of this.#again.splice(0)) {
+      this.#noteChange(batch)
+      for (const chunk of batch.chunks) lose(chunk, fault)
+    }
     this.#loseChunks(this.#from, fault)
+  }
+
+  #dropGivenUp(batch: Batch): void {
+    for (const { send } of batch.chunks) if (send.givenUp !== null) return this.abandon(send, send.givenUp)
+  }
+
+  /** The batch will not be sent again as it is: where it may be written, its numbers cannot be used again. */
+  #noteChange(batch: Batch): void {
+    if (batch.isDoubtful && isStamped(batch)) this.sequence.leave(batch.recordCount)
   }
 
   /** With `of` the fault is that send's own, and others are held back behind it. */
@@ -177,6 +215,9 @@ export class PartitionQueue {
       lose(chunk, of === null || chunk.send === of ? fault : heldBack(fault))
   }
 }
+
+/** Whether the broker knows the batch again that it has. */
+export const isStamped = ({ encoded }: Batch): boolean => encoded !== null && encoded.identity !== null
 
 /** What later sends are told when an earlier one has failed. */
 export const heldBack = (fault: Fault): Fault =>
@@ -199,7 +240,7 @@ function batchOf(chunks: Chunk[]): Batch {
     recordCount += chunk.records.length
     bytes += chunk.bytes
   }
-  return { chunks, recordCount, bytes, encoded: null }
+  return { chunks, recordCount, bytes, encoded: null, isDoubtful: false }
 }
 
 function divide(chunk: Chunk, count: number): [Chunk, Chunk] {

@@ -19,6 +19,7 @@ import { MissingTopics } from './missing-topics.ts'
 import { heldBack, lose, PartitionQueue } from './partition-queue.ts'
 import { noSuchTopic, ProduceFault } from './produce-fault.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { IdempotentIdentities, type Identities } from './producer-identity.ts'
 import { Send, type Chunk } from './send.ts'
 import type { ProducerSettings } from './settings.ts'
 
@@ -41,17 +42,23 @@ export class OrderedProducer implements Producer {
   readonly #dispatcher: Dispatcher
   readonly #missing: MissingTopics
 
-  constructor(options: ProducerOptions) {
+  /** `identities`: those of a transactional producer. */
+  constructor(options: ProducerOptions, identities: Identities | null = null) {
     const { system, settings } = options
     this.#system = system
     this.#settings = settings
     this.cluster = new Cluster({ ...options, allowAutoTopicCreation: true })
     this.#missing = new MissingTopics(this.cluster)
-    this.#dispatcher = new Dispatcher(options, this.cluster, this.#missing)
+    this.#dispatcher = new Dispatcher(options, {
+      cluster: this.cluster,
+      missing: this.#missing,
+      identities:
+        identities ?? new IdempotentIdentities(options.log, settings.idempotence && settings.acks === -1),
+    })
   }
 
   get trouble(): string | null {
-    return this.cluster.trouble
+    return this.cluster.trouble ?? this.#dispatcher.trouble
   }
 
   /** Sends that have not settled yet. */
@@ -332,8 +339,9 @@ export class OrderedProducer implements Producer {
     this.#isHoldingBack = false
   }
 
-  /** Takes back what of a send is not under way. */
+  /** Takes back what of a send is not under way; what is under way is not tried again. */
   #abandon(send: Send, fault: Fault): void {
+    if (send.givenUp === null || fault.code === 'STOPPED') send.givenUp = fault
     for (const state of this.#topics.values()) {
       state.waiting = state.waiting.filter(chunk => {
         if (chunk.send === send) lose(chunk, fault)

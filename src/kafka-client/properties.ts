@@ -78,6 +78,12 @@ export function readProducerProperties(
   const settings = { ...merged, compressionLevel: level as number | undefined }
   const complain = (key: string, problem: string, fix: string, severity: 'error' | 'warning' = 'error') =>
     problems.push({ key, problem, fix, severity })
+  if ('enable.idempotence' in properties && settings.idempotence && settings.acks !== -1)
+    complain(
+      'enable.idempotence',
+      `it needs acks = all, and acks is ${settings.acks}`,
+      'write acks = all, or leave enable.idempotence out',
+    )
   requireServers(properties, settings.bootstrapServers, complain)
   return { settings: hasError(problems) ? undefined : settings, problems }
 }

@@ -18,6 +18,8 @@ export class Send {
   readonly deadline: number
   /** The first fault; the rest of the send is not sent any more. */
   fault: Fault | null = null
+  /** Why what is under way of it need not be tried again; null while it should be. */
+  givenUp: Fault | null = null
   readonly #onFault: (send: Send) => void
   #open = 0
   #lost: ProducerRecord[] = []

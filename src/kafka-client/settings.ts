@@ -44,6 +44,8 @@ export const connectionDefaults: Omit<ConnectionSettings, 'bootstrapServers'> = 
 export interface ProducerSettings extends ConnectionSettings {
   /** Replicas that must have a record before the broker answers: none, the leader, all in sync. */
   readonly acks: 0 | 1 | -1
+  /** Whether brokers know batches again that come twice, where they can: from 0.11 on, with acks -1. */
+  readonly idempotence: boolean
   readonly compression: Compression
   readonly compressionLevel: number | undefined
   /** Most bytes of one request and so of one record. */
@@ -59,6 +61,7 @@ export interface ProducerSettings extends ConnectionSettings {
 export const producerDefaults: Omit<ProducerSettings, 'bootstrapServers'> = {
   ...connectionDefaults,
   acks: 1,
+  idempotence: true,
   compression: 'none',
   compressionLevel: undefined,
   maxRequestBytes: 1_048_576,
