@@ -253,7 +253,7 @@ export class BrokerConnection {
   }
 
   get inFlight(): number {
-    return this.#waiting.length - this.#waitingFrom
+    return this.#waiting.length - this.#waitingFrom + (this.#held?.length ?? 0)
   }
 
   /** Runs once when the connection has ended. */
