@@ -117,27 +117,30 @@ async function startAll(cluster: KafkaCluster): Promise<KafkaCluster> {
 const freePorts = (count: number) => Promise.all(Array.from({ length: count }, () => freePort()))
 
 /**
- * Three brokers of Kafka 4.1.0, each a controller as well; internal topics have three replicas. Times are
- * short: a broker that is gone is missed after 3 s, a lost controller is replaced after about 1 s.
+ * Three brokers of Kafka 4.1.0, of which the voters are controllers as well, all where absent; internal
+ * topics have three replicas. Times are short: a broker that is gone is missed after 3 s, a lost controller
+ * is replaced after about 1 s.
  */
 export async function startCluster41(
   directory: string,
-  options: { brokers?: number; properties?: Properties } = {},
+  options: { brokers?: number; voters?: readonly number[]; properties?: Properties } = {},
 ): Promise<KafkaCluster> {
   const count = options.brokers ?? 3
   const ports = await freePorts(count)
   const controllerPorts = await freePorts(count)
   const ids = ports.map((_, index) => index + 1)
-  const voters = ids.map(id => `${id}@127.0.0.1:${controllerPorts[id - 1]}`).join(',')
+  const voters = options.voters ?? ids
   const homes = ids.map(id => join(directory, `kafka-4.1.0-${id}`))
   const writeFile = (id: number, port: number) => {
     const file = join(homes[id - 1]!, 'server.properties')
+    const isVoter = voters.includes(id)
+    const controllerListener = isVoter ? `,CONTROLLER://127.0.0.1:${controllerPorts[id - 1]}` : ''
     const text = properties({
-      'process.roles': 'broker,controller',
+      'process.roles': isVoter ? 'broker,controller' : 'broker',
       'node.id': id,
-      'controller.quorum.voters': voters,
+      'controller.quorum.voters': voters.map(one => `${one}@127.0.0.1:${controllerPorts[one - 1]}`).join(','),
       'controller.listener.names': 'CONTROLLER',
-      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPorts[id - 1]}`,
+      listeners: `PLAINTEXT://127.0.0.1:${port}${controllerListener}`,
       'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
       'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'log.dirs': join(homes[id - 1]!, 'logs'),

@@ -1,0 +1,237 @@
+// The chain of two agents on a cluster of several brokers, under load: what the tests that end brokers
+// need to watch it and to judge it.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Kafka, logLevel } from 'kafkajs'
+import { confOfA, confOfB } from './chain.ts'
+import { assertComplete, readArrivals, valueOf, type Arrival, type Load } from './ledger.ts'
+import type { KafkaCluster } from './peers/clusters.ts'
+import { freePort, startMillrace, type Running } from './peers/peers.ts'
+import { withAdmin } from './peers/topics.ts'
+import { waitFor } from './peers/waiting.ts'
+
+export interface ClusterChain extends AsyncDisposable {
+  readonly name: string
+  readonly a: Running
+  readonly b: Running
+  readonly load: Load
+  /** Events that B's sink has delivered so far. */
+  delivered(): Promise<number>
+  /** Events in A's channel and in B's. */
+  held(): Promise<number>
+  /** Resolves when so many more events than now have been delivered. */
+  flows(events?: number, limitMs?: number): Promise<void>
+  /** Ends the load and gives what has arrived of it, without the repeats that the load itself has written. */
+  arrivals(t: TestContext, limitMs?: number): Promise<Arrival>
+  /** The same, asserting that it is complete, the agents alive and green. */
+  assertComplete(t: TestContext, mostRepeats: number): Promise<void>
+  /** Both agents are alive and their health is green. */
+  assertWell(): Promise<void>
+}
+
+export interface ChainOnCluster {
+  readonly name: string
+  readonly directory: string
+  readonly replicationFactor: number
+  readonly partitions?: number
+  readonly perSecond?: number
+  readonly acks: 'all' | '1'
+  /** Configurations of the topic that A reads, and of the one that B writes. */
+  readonly configIn?: Readonly<Record<string, string>>
+  readonly configOut?: Readonly<Record<string, string>>
+  /** Where the replicas of every partition lie, the leader first: of the topic that A reads, and of the other. */
+  readonly replicasIn?: readonly number[]
+  readonly replicasOut?: readonly number[]
+  /** More lines of the agents' files. */
+  readonly moreA?: readonly string[]
+  readonly moreB?: readonly string[]
+}
+
+type Metrics = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+const get = async (port: number, path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).json()
+
+const batch = 50
+
+/**
+ * As startLoad, but each partition by itself: one whose leader is away must not hold back the others, nor
+ * wait half a minute for an answer.
+ */
+function startLoads(
+  bootstrap: string,
+  { topic, partitions, perSecond }: { topic: string; partitions: number; perSecond: number },
+): Load {
+  const sent = new Map(Array.from({ length: partitions }, (_, partition) => [partition, 0]))
+  const over = new AbortController()
+  const client = new Kafka({
+    brokers: bootstrap.split(','),
+    requestTimeout: 3000,
+    connectionTimeout: 1000,
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 500 },
+  })
+  const producer = client.producer({ allowAutoTopicCreation: false })
+  const write = async (partition: number) => {
+    while (!over.signal.aborted) {
+      const first = sent.get(partition)!
+      const messages = Array.from({ length: batch }, (_, index) => ({
+        key: `p${partition}`,
+        value: valueOf(partition, first + index),
+        partition,
+      }))
+      const isWritten = await producer.send({ topic, acks: -1, messages }).then(
+        () => true,
+        () => false,
+      )
+      if (isWritten) sent.set(partition, first + batch)
+      await delay((batch * partitions * 1000) / perSecond)
+    }
+  }
+  const writing = producer.connect().then(() => Promise.all([...sent.keys()].map(write)))
+  // Told by stop; a rejection before that must not end the test program.
+  writing.catch(() => {})
+  return {
+    sent,
+    async stop() {
+      over.abort()
+      await writing
+      await producer.disconnect()
+      return sent
+    },
+  }
+}
+
+/** Until every replica of the topics is in sync, and every partition has a leader. */
+export async function inSync(cluster: KafkaCluster, topics: readonly string[], limitMs = 60_000) {
+  const isWhole = () =>
+    withAdmin(cluster.bootstrap, async admin =>
+      (await admin.fetchTopicMetadata({ topics: [...topics] })).topics.every(({ partitions }) =>
+        partitions.every(({ isr, replicas, leader }) => leader >= 0 && isr.length === replicas.length),
+      ),
+    ).catch(() => false)
+  await waitFor(isWhole, `all replicas of ${topics.join(', ')} are in sync`, limitMs)
+}
+
+export async function startClusterChain(cluster: KafkaCluster, given: ChainOnCluster): Promise<ClusterChain> {
+  const { name, partitions = 3, perSecond = 900, replicationFactor, acks } = given
+  const [from, to] = [`${name}-in`, `${name}-out`]
+  const { bootstrap } = cluster
+  const entries = (config: Readonly<Record<string, string>> = {}) =>
+    Object.entries(config).map(([key, value]) => ({ name: key, value }))
+  const placed = (replicas: readonly number[] | undefined) =>
+    replicas === undefined
+      ? { numPartitions: partitions, replicationFactor }
+      : {
+          replicaAssignment: Array.from({ length: partitions }, (_, partition) => ({
+            partition,
+            replicas: [...replicas],
+          })),
+        }
+  await withAdmin(bootstrap, admin =>
+    admin.createTopics({
+      topics: [
+        { topic: from, configEntries: entries(given.configIn), ...placed(given.replicasIn) },
+        { topic: to, configEntries: entries(given.configOut), ...placed(given.replicasOut) },
+      ],
+    }),
+  )
+  await inSync(cluster, [from, to])
+  const directory = join(given.directory, name)
+  const [port, watchA, watchB] = [await freePort(), await freePort(), await freePort()]
+  const conf = {
+    bootstrap,
+    directory,
+    from,
+    to,
+    group: name,
+    port,
+    moreA: ['A.sources.s.kafka.consumer.auto.offset.reset = earliest', ...(given.moreA ?? [])],
+    moreB: [`B.sinks.k.kafka.producer.acks = ${acks}`, ...(given.moreB ?? [])],
+  }
+  const monitored = (watch: number) => ({ 'flume.monitoring.type': 'http', 'flume.monitoring.port': watch })
+  const b = await startMillrace(directory, {
+    agent: 'B',
+    conf: confOfB(conf),
+    properties: monitored(watchB),
+  })
+  const a = await startMillrace(directory, {
+    agent: 'A',
+    conf: confOfA(conf),
+    properties: monitored(watchA),
+  })
+  const load = startLoads(bootstrap, { topic: from, partitions, perSecond })
+
+  const metric = async (watch: number, component: string, key: string) =>
+    Number(((await get(watch, '/metrics')) as Metrics)[component]?.[key] ?? 0)
+  const delivered = () => metric(watchB, 'SINK.k', 'EventDrainSuccessCount')
+  const logs = () => [a, b].map(one => `${one.name}:\n${one.output.split('\n').slice(-25).join('\n')}`)
+  const arrivals = async (t: TestContext, limitMs = 90_000) => {
+    const sent = await load.stop()
+    const arrived = await readArrivals(cluster.bootstrap, to, sent, { limitMs })
+    // The writing client repeats what it had no answer for: those are not the chain's.
+    const written = await readArrivals(cluster.bootstrap, from, sent, { limitMs: 30_000, extraMs: 0 })
+    const own = { ...arrived, repeats: arrived.repeats - written.repeats }
+    const total = [...sent.values()].reduce((sum, count) => sum + count, 0)
+    t.diagnostic(
+      `${name}: ${total} produced, ${own.events} arrived, ${own.repeats} repeats (and ${written.repeats} of the load's own)`,
+    )
+    return own
+  }
+  const assertWell = async () => {
+    for (const watch of [watchA, watchB])
+      await waitFor(
+        async () => ((await get(watch, '/health')) as { ok: boolean }).ok,
+        `health is green\n${logs().join('\n')}`,
+        10_000,
+      )
+  }
+  return {
+    name,
+    a,
+    b,
+    load,
+    delivered,
+    async held() {
+      return (
+        (await metric(watchA, 'CHANNEL.c', 'ChannelSize')) +
+        (await metric(watchB, 'CHANNEL.c', 'ChannelSize'))
+      )
+    },
+    async flows(events = 300, limitMs = 60_000) {
+      const before = await delivered()
+      await waitFor(
+        async () => (await delivered()) >= before + events,
+        `${name}: ${events} more events are delivered\n${logs().join('\n')}`,
+        limitMs,
+      )
+    },
+    arrivals,
+    async assertComplete(t, mostRepeats) {
+      assertComplete(await arrivals(t), { mostRepeats, logs: logs() })
+      await assertWell()
+    },
+    assertWell,
+    async [Symbol.asyncDispose]() {
+      await load.stop().catch(() => {})
+      await Promise.all([a.stop(), b.stop()])
+    },
+  }
+}
+
+/** How many lines of the agent's log match. */
+export const linesOf = ({ output }: Running, pattern: RegExp): string[] =>
+  output.split('\n').filter(line => pattern.test(line))
+
+/** The node that leads the controllers of a 4.1 cluster, by what the brokers print. */
+export function controllerOf(cluster: KafkaCluster): number {
+  let best = { epoch: -1, id: -1 }
+  for (const { id, output } of cluster.brokers)
+    for (const found of output.matchAll(/Completed transition to Leader\(.*?epoch=(\d+)/g)) {
+      const epoch = Number(found[1])
+      if (epoch > best.epoch) best = { epoch, id }
+    }
+  assert.notEqual(best.id, -1)
+  return best.id
+}

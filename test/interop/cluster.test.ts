@@ -1,0 +1,195 @@
+// Clusters of several real brokers, which are killed, stopped, halted and moved under load: what the chain
+// of two agents carries is complete all the same, as far as `acks` asks for it.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { controllerOf, inSync, linesOf, startClusterChain, type ClusterChain } from './cluster-chain.ts'
+import { startCluster010, startCluster41, type ClusterBroker, type KafkaCluster } from './peers/clusters.ts'
+import { freePort, skipWithoutPeers } from './peers/peers.ts'
+import { waitFor } from './peers/waiting.ts'
+
+const isDeep = process.env['MILLRACE_DEEP'] === '1'
+/** What can be under way in a chain: the sink's window of 20 batches of 100. */
+const inFlight = 2000
+
+/** A broker that was away is told of once when it went and once when it came back. */
+async function assertTold(chain: ClusterChain, { address }: ClusterBroker, times: number): Promise<void> {
+  const at = address.replaceAll('.', '\\.')
+  for (const agent of [chain.a, chain.b]) {
+    const went = () => linesOf(agent, new RegExp(`Kafka broker ${at} cannot be used: `))
+    const came = () => linesOf(agent, new RegExp(`Kafka broker ${at} can be used again`))
+    await waitFor(() => came().length === went().length, `${agent.name} tells that ${address} is back`)
+    assert.ok(went().length <= times, went().join('\n'))
+  }
+}
+
+describe('three brokers of Kafka 4.1, acks = all', { skip: skipWithoutPeers, timeout: 600_000 }, () => {
+  let directory: string
+  let cluster: KafkaCluster
+
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
+    cluster = await startCluster41(directory, isDeep ? {} : { voters: [3] })
+  })
+  after(async () => {
+    await cluster?.[Symbol.asyncDispose]()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const chainOf = (name: string, more: Partial<Parameters<typeof startClusterChain>[1]> = {}) =>
+    startClusterChain(cluster, { name, directory, replicationFactor: 3, acks: 'all', ...more })
+
+  test('each is killed in turn under load', async t => {
+    await using chain = await chainOf('killed')
+    await chain.flows()
+    const rounds = isDeep ? 5 : 1
+    for (let round = 0; round < rounds; round++)
+      for (const broker of cluster.brokers) {
+        const isController = controllerOf(cluster) === broker.id
+        const begun = performance.now()
+        await broker.kill()
+        // Without any controller nobody else can lead.
+        if (!isController || isDeep) await chain.flows()
+        const ms = Math.round(performance.now() - begun)
+        t.diagnostic(
+          `broker ${broker.id}${isController ? ', the controller,' : ''} killed; on after ${ms} ms`,
+        )
+        await broker.start()
+        await chain.flows()
+        await inSync(cluster, ['killed-in', 'killed-out', '__consumer_offsets'])
+      }
+    await chain.assertComplete(t, 3 * rounds * inFlight)
+    for (const broker of cluster.brokers) await assertTold(chain, broker, rounds)
+  })
+
+  test('two are gone: what cannot be written safely waits in the channels', async t => {
+    await using chain = await chainOf('waiting', { configIn: { 'min.insync.replicas': '1' } })
+    await chain.flows()
+    const gone = [cluster.broker(1), cluster.broker(2)]
+    await Promise.all(gone.map(broker => broker.kill()))
+    await waitFor(async () => (await chain.held()) > 500, 'the channels fill', 60_000)
+    const delivered = await chain.delivered()
+    await waitFor(async () => (await chain.held()) > 1500, 'the channels fill', 60_000)
+    assert.equal(await chain.delivered(), delivered)
+    await Promise.all(gone.map(broker => broker.start()))
+    await chain.assertComplete(t, 2 * inFlight)
+    await waitFor(async () => (await chain.held()) === 0, 'the channels are empty')
+    for (const broker of gone) await assertTold(chain, broker, 1)
+  })
+
+  test('one stands still: its connections, and what they were asked', async t => {
+    const patience = '.request.timeout.ms = 4000'
+    await using chain = await chainOf('still', {
+      moreA: [`A.sources.s.kafka.consumer${patience}`],
+      moreB: [`B.sinks.k.kafka.producer${patience}`],
+    })
+    await chain.flows()
+    const broker = cluster.broker(1)
+    broker.pause()
+    try {
+      const begun = performance.now()
+      await chain.flows(1000, 30_000)
+      t.diagnostic(`1000 more after ${Math.round(performance.now() - begun)} ms`)
+    } finally {
+      broker.resume()
+    }
+    await chain.flows()
+    await chain.assertComplete(t, 2 * inFlight)
+  })
+
+  test('a rolling restart, each back on another port', async t => {
+    await using chain = await chainOf('rolling')
+    await chain.flows()
+    for (const broker of cluster.brokers) {
+      const begun = performance.now()
+      const steps: number[] = []
+      const step = () => steps.push(Math.round(performance.now() - begun))
+      await broker.kill('SIGTERM')
+      step()
+      await broker.start(await freePort())
+      step()
+      await chain.flows()
+      step()
+      await inSync(cluster, ['rolling-in', 'rolling-out', '__consumer_offsets'])
+      step()
+      t.diagnostic(`broker ${broker.id}: ended, back, flowing, in sync after ${steps.join(', ')} ms`)
+    }
+    await chain.assertComplete(t, 3 * inFlight)
+  })
+})
+
+describe('two brokers of Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
+  let directory: string
+  let cluster: KafkaCluster
+
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'millrace-cluster-old-'))
+    cluster = await startCluster010(directory)
+  })
+  after(async () => {
+    await cluster?.[Symbol.asyncDispose]()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  /**
+   * The leader acknowledges for a second what its follower cannot fetch, and dies; the follower, in sync
+   * by its broker's account, goes on without. Gives how many events were acknowledged meanwhile.
+   */
+  async function killLeader(chain: ClusterChain): Promise<number> {
+    const [leader, follower] = cluster.brokers as [ClusterBroker, ClusterBroker]
+    await chain.flows()
+    follower.pause()
+    const before = await chain.delivered()
+    const isAhead = async () => (await chain.delivered()) > before + 1000
+    // With acks = all nothing is acknowledged meanwhile.
+    await waitFor(isAhead, 'a thousand are acknowledged', 2500).catch(() => {})
+    const acknowledged = (await chain.delivered()) - before
+    await leader.kill()
+    follower.resume()
+    await leader.start()
+    await chain.flows()
+    return acknowledged
+  }
+
+  test('the leader is killed, acks = 1 as in the seed: what its follower had not fetched is lost', async t => {
+    await using chain = await startClusterChain(cluster, {
+      name: 'one',
+      directory,
+      replicationFactor: 2,
+      replicasIn: [1],
+      replicasOut: [1, 2],
+      acks: '1',
+    })
+    const acknowledged = await killLeader(chain)
+    await chain.load.stop()
+    await waitFor(async () => (await chain.held()) === 0, 'the channels are empty', 60_000)
+    const { faults, repeats } = await chain.arrivals(t, 5_000)
+    t.diagnostic(`lost with acks = 1: ${faults.join('; ')}`)
+    let lost = 0
+    for (const fault of faults) {
+      const found = /^partition \d+: (\d+) of \d+ are missing, (\d+) to (\d+)$/.exec(fault)
+      const [count, first, last] = (found?.slice(1) ?? []).map(Number) as [number, number, number]
+      // Nothing else than one piece of each partition: no other gap, no other order.
+      assert.equal(count, last - first + 1, fault)
+      lost += count
+    }
+    assert.ok(lost > 0 && lost <= acknowledged + inFlight, `${lost} lost`)
+    assert.ok(repeats <= 2 * inFlight, `${repeats} repeats`)
+    await chain.assertWell()
+  })
+
+  test('the same with acks = all: nothing is lost', async t => {
+    await using chain = await startClusterChain(cluster, {
+      name: 'all',
+      directory,
+      replicationFactor: 2,
+      replicasIn: [1],
+      replicasOut: [1, 2],
+      acks: 'all',
+    })
+    await killLeader(chain)
+    await chain.assertComplete(t, 2 * inFlight)
+  })
+})
