@@ -50,6 +50,24 @@ test('02: both files of the two-agent system are accepted as they stand', async 
   }
 })
 
+test('05: settings of a secured Kafka are accepted, and their passwords not shown', async () => {
+  const { stdout, stderr } = await run(
+    join(root, 'bin/millrace'),
+    ['check', '--name', 'copy', '-f', 'examples/05-secured-kafka/secured.conf'],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        KAFKA_PASSWORD: 'canary-1',
+        TRUSTSTORE_PASSWORD: 'canary-2',
+        KEYSTORE_PASSWORD: 'canary-3',
+      },
+    },
+  )
+  assert.match(stdout, /agent copy: 0 errors, 0 warnings/)
+  assert.doesNotMatch(stdout + stderr, /canary/)
+})
+
 test('03: an agent in a program', async () => {
   const { stdout } = await run(process.execPath, ['examples/03-in-a-program/run.ts'], { cwd: root })
   assert.equal(stdout, '0 1 2\n')

@@ -51,7 +51,7 @@ import {
 } from './secured-cases.ts'
 import { waitFor } from './peers/waiting.ts'
 
-describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, () => {
+describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
   const peers = new AsyncDisposableStack()
   let directory: string
   let certificates: Certificates
