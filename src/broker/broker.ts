@@ -8,6 +8,7 @@ import type { System } from '../system/system.ts'
 import type { BrokerParts } from './broker-parts.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import { ClientConnection } from './client-connection.ts'
+import type { CommittedOffset } from './groups/offset-store.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
 import type { PartitionLog } from './log/partition-log.ts'
 import { MemoryBudget } from './memory-budget.ts'
@@ -52,6 +53,11 @@ export class Broker {
 
   get topics(): TopicCatalog {
     return this.#topics
+  }
+
+  /** The positions a group has committed. */
+  offsets(group: string): CommittedOffset[] {
+    return this.#groups.offsets.of(group)
   }
 
   /** Rejects with ADDRESS, ADDRESS_IN_USE, DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT; nothing stays open then. */

@@ -225,6 +225,45 @@ test('checkpoint and indexes can be lost or damaged; all is rebuilt', () =>
     }
   }))
 
+test('a segment that is full is closed only when nobody reads it any more', () =>
+  inDirectory(async directory => {
+    let holdsReads = false
+    let release: () => void = () => {}
+    let began: () => void = () => {}
+    const hasBegun = new Promise<void>(resolve => (began = resolve))
+    let closedWhileRead = false
+    let reads = 0
+    const system = withFiles(file => ({
+      ...bound(file),
+      async read(target, position) {
+        reads++
+        if (holdsReads) {
+          holdsReads = false
+          began()
+          await new Promise<void>(resolve => (release = resolve))
+        }
+        const count = await file.read(target, position)
+        reads--
+        return count
+      },
+      close() {
+        if (file.path.endsWith(segmentName(0)) && reads > 0) closedWhileRead = true
+        return file.close()
+      },
+    }))
+    const log = await open(directory, { system, settings: { segmentBytes: 1000 } })
+    await log.append(batch(['a'.repeat(700)])).durable
+    holdsReads = true
+    const reading = log.read(0, 10_000, true)
+    await hasBegun
+    await log.append(batch(['b'.repeat(700)])).durable
+    assert.equal(log.segmentStarts.length, 2)
+    release()
+    assert.equal(String(readRecords(await reading).records[0]!.value), 'a'.repeat(700))
+    assert.equal(closedWhileRead, false)
+    await log.close()
+  }))
+
 test('damage in the middle of a segment that is not the newest stops the start', () =>
   inDirectory(async directory => {
     const small = { settings: { segmentBytes: 2000 } }

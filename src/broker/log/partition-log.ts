@@ -412,7 +412,7 @@ export class PartitionLog {
     this.#written = this.#synced = 0
     this.#segmentBegan = system.clock.monotonic()
     await this.checkpoint()
-    await old.close()
+    void old.close() // when its last reader is done; writing need not wait for that
   }
 
   #wakeAll(): void {

@@ -29,6 +29,9 @@ export class Segment {
   #index: SparseIndex | null
   /** Kept open while the segment is the newest. */
   #file: DiskFile | null = null
+  /** Reads of that file under way, and who waits for them to end. */
+  #reads = 0
+  #readsEnded: () => void = () => {}
 
   constructor(disk: Disk, directory: string, baseOffset: number) {
     this.#disk = disk
@@ -100,7 +103,14 @@ export class Segment {
     const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(size, this.end - position)))
     if (bytes.length === 0) return bytes
     const open = this.#file
-    if (open !== null) return bytes.subarray(0, await open.read(bytes, position))
+    if (open !== null) {
+      this.#reads++
+      try {
+        return bytes.subarray(0, await open.read(bytes, position))
+      } finally {
+        if (--this.#reads === 0) this.#readsEnded()
+      }
+    }
     const file = await this.#disk.open(this.path, 'read')
     try {
       return bytes.subarray(0, await file.read(bytes, position))
@@ -147,6 +157,8 @@ export class Segment {
   async close(): Promise<void> {
     const file = this.#file
     this.#file = null
+    // A number of a closed file may be another file's in the next moment: no read may still hold it.
+    if (this.#reads > 0) await new Promise<void>(resolve => (this.#readsEnded = resolve))
     await file?.close().catch(() => {})
   }
 
