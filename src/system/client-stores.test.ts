@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { createAuthority, type TestAuthority } from '../../test/certificates.ts'
 import { loadClientStores, type ClientStores } from './client-stores.ts'
+import { loadStore } from './ssl-settings.ts'
 import { realSystem } from './system.ts'
 import { secureClient } from './tls.ts'
 
@@ -81,6 +82,20 @@ describe('the stores of a client', () => {
       code: 'TLS',
       message: /trust\.pem holds no private key/,
     })
+  })
+
+  it('are opened once as long as they stay the same', async () => {
+    const path = at('again.p12')
+    const load = (password: string) => loadStore(path, password, disk)
+    const first = authority.sign({ host: 'client' }).pkcs12('right')
+    writeFileSync(path, first)
+    const store = await load('right')
+    assert.equal(await load('right'), store)
+    await assert.rejects(load('wrong'), { code: 'TLS' })
+    writeFileSync(path, authority.sign({ host: 'client' }).pkcs12('right'))
+    assert.notDeepEqual((await load('right')).keys, store.keys)
+    writeFileSync(path, first)
+    assert.deepEqual((await load('right')).keys, store.keys)
   })
 
   it('are text, also in one line', async () => {

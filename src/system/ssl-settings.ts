@@ -1,6 +1,7 @@
 // TLS settings as Flume finds them: the component's own keys first, then Java's system properties, then
 // the FLUME_SSL_* environment variables. The global ones never switch TLS on. Lists are separated by
 // commas in the global places. SSLv3 is never spoken.
+import { createHash } from 'node:crypto'
 import type { Disk } from './disk.ts'
 import { environmentVariable } from './environment.ts'
 import { type KeyStore, readKeyStore } from './keystore.ts'
@@ -69,6 +70,13 @@ export async function loadClientTls(
   return { context: createTlsContext({ policy, trusted: all }), ...verification }
 }
 
+/**
+ * Stores by what they were read from: opening a PKCS12 file takes a fifth of a second of computing, which
+ * nothing else gets meanwhile, and the same file often serves several components and is looked at again.
+ */
+const known = new Map<string, KeyStore>()
+const mostKnown = 32
+
 /** `keyPassword` opens the keys where theirs is not that of the store. Rejects with Fault TLS, naming the file. */
 export async function loadStore(
   path: string,
@@ -82,7 +90,13 @@ export async function loadStore(
   try {
     const bytes = Buffer.alloc(await file.size())
     await file.read(bytes, 0)
-    return readKeyStore(bytes, password, path, keyPassword)
+    const hash = createHash('sha256').update(bytes)
+    for (const secret of [password, keyPassword]) hash.update(JSON.stringify(secret ?? null))
+    const digest = hash.digest('base64')
+    const store = known.get(digest) ?? readKeyStore(bytes, password, path, keyPassword)
+    if (known.size >= mostKnown) known.clear()
+    known.set(digest, store)
+    return store
   } finally {
     await file.close()
   }
