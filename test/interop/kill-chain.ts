@@ -20,10 +20,16 @@ import { createTopic, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
 export type Name = 'A' | 'B'
+export const kinds = [
+  'puts',
+  'requests',
+  'produce requests',
+  'commits of takes',
+  'commits of positions',
+] as const
+type Kind = (typeof kinds)[number]
 /** Events under way in a stage, by what they waited for. */
-export type InFlight = Partial<
-  Record<'puts' | 'requests' | 'produce requests' | 'commits of takes' | 'commits of positions', number>
->
+export type InFlight = Partial<Record<Kind, number>>
 
 export interface Kill {
   readonly what: string
@@ -49,6 +55,13 @@ type Metrics = Readonly<Record<string, Readonly<Record<string, string>>>>
 /** Requests in flight between two agents, and batches of the Kafka source and sink: see these. */
 const avroWindow = 8
 const kafkaWindow = (most: number, batch: number) => Math.min(most, Math.max(4, Math.ceil(2000 / batch)))
+
+const kindsOf: Readonly<Record<Name, readonly Kind[]>> = {
+  A: ['puts', 'requests', 'commits of takes', 'commits of positions'],
+  B: ['puts', 'produce requests', 'commits of takes'],
+}
+/** How often the counters are read at most until they show what was hoped for. */
+const mostLooks = 100
 
 /** An agent that is killed and started again. */
 export class Victim {
@@ -251,10 +264,21 @@ export class KillChain implements AsyncDisposable {
     return names.map(name => (name === 'A' ? this.a : this.b))
   }
 
+  /** What the agents' counters say; looks again until something of one kind, chosen at random, is in flight. */
+  async #sample(names: readonly Name[]): Promise<(Metrics | null)[]> {
+    const possible = kinds.filter(kind => names.some(name => kindsOf[name].includes(kind)))
+    const wanted = possible[this.#random.below(possible.length)]!
+    for (let looks = 0; ; looks++) {
+      const sample = await Promise.all(this.#victims(names).map(victim => victim.metrics()))
+      const isThere = names.some((name, index) => this.#inFlight(name, sample[index] ?? null)[wanted] > 0)
+      if (isThere || looks === mostLooks || sample.every(one => one === null)) return sample
+    }
+  }
+
   /** Kills at once, or so many milliseconds at most after SIGTERM. */
   async #strike(what: string, names: readonly Name[], stoppingMs = 0): Promise<void> {
     const victims = this.#victims(names)
-    const sample = await Promise.all(victims.map(victim => victim.metrics()))
+    const sample = await this.#sample(names)
     const at = Date.now()
     if (stoppingMs > 0) {
       for (const victim of victims) victim.running.kill('SIGTERM')
@@ -283,28 +307,41 @@ export class KillChain implements AsyncDisposable {
     this.#carried = 0
   }
 
-  /** Notes what was in flight in the agent; gives how many repeats that makes at most. */
-  #judge(name: Name, metrics: Metrics | null, committed: number, inFlight: InFlight): number {
-    const { source, sink, kafkaSink } = this.#proportions
+  /** Events in the agent's stages, as its counters say. Positions: what is read and not in the channel yet. */
+  #inFlight(name: Name, metrics: Metrics | null): Record<Kind, number> {
     const isA = name === 'A'
     const of = (component: string, attribute: string) => count(metrics, component, attribute)
     const delivered = of('SINK.k', 'EventDrainSuccessCount')
-    const unrecorded = Math.max(0, delivered - of('CHANNEL.c', 'EventTakeSuccessCount'))
     // What failed was tried while the peer was away.
-    const failed = isA ? of('SINK.k', 'EventWriteFail') * sink : 0
+    const failed = isA ? of('SINK.k', 'EventWriteFail') * this.#proportions.sink : 0
     const sending = of('SINK.k', 'EventDrainAttemptCount') - delivered - failed
+    return {
+      puts: of('CHANNEL.c', 'EventPutAttemptCount') - of('CHANNEL.c', 'EventPutSuccessCount'),
+      requests: isA ? sending : 0,
+      'produce requests': isA ? 0 : sending,
+      'commits of takes': delivered - of('CHANNEL.c', 'EventTakeSuccessCount'),
+      'commits of positions': isA
+        ? of('SOURCE.s', 'EventReceivedCount') - of('SOURCE.s', 'EventAcceptedCount')
+        : 0,
+    }
+  }
+
+  /** Notes what was in flight in the agent; gives how many repeats that makes at most. */
+  #judge(name: Name, metrics: Metrics | null, committed: number, noted: InFlight): number {
+    const { source, sink, kafkaSink } = this.#proportions
+    const isA = name === 'A'
+    const inFlight = this.#inFlight(name, metrics)
     // What was read and, after the kill, is not committed: what the channel has of it comes again.
-    const uncommitted =
-      isA && metrics !== null ? this.#base + of('SOURCE.s', 'EventReceivedCount') - committed : 0
-    add(inFlight, 'puts', of('CHANNEL.c', 'EventPutAttemptCount') - of('CHANNEL.c', 'EventPutSuccessCount'))
-    add(inFlight, 'commits of takes', unrecorded)
-    add(inFlight, isA ? 'requests' : 'produce requests', sending)
-    add(inFlight, 'commits of positions', uncommitted)
+    if (isA && metrics !== null)
+      inFlight['commits of positions'] =
+        this.#base + count(metrics, 'SOURCE.s', 'EventReceivedCount') - committed
+    for (const kind of kinds) if (inFlight[kind] > 0) noted[kind] = (noted[kind] ?? 0) + inFlight[kind]
     const windows = isA
       ? avroWindow * sink + kafkaWindow(128, source) * source
       : kafkaWindow(64, kafkaSink) * kafkaSink + avroWindow * sink
-    const seen = [unrecorded, uncommitted, sending]
-    return sum(seen.map(events => Math.max(0, events))) + windows
+    // Puts under way come again as what is read and not committed, or, at B, as requests not answered.
+    const repeatable = kinds.filter(kind => kind !== 'puts').map(kind => Math.max(0, inFlight[kind]))
+    return sum(repeatable) + windows
   }
 }
 
@@ -323,10 +360,6 @@ export async function positionsOf(
   }
   await waitFor(() => ask().catch(() => false), `the positions of group ${groupId}`)
   return positions
-}
-
-function add(inFlight: InFlight, kind: keyof InFlight, events: number): void {
-  if (events > 0) inFlight[kind] = (inFlight[kind] ?? 0) + events
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
