@@ -6,12 +6,16 @@ import type { BrokerSettings } from '../broker-settings.ts'
 import { Group } from './group.ts'
 import { OffsetStore } from './offset-store.ts'
 
+const sweepEvery = 1000
+
 export class GroupCoordinator {
   readonly offsets = new OffsetStore()
   readonly #system: System
   readonly #log: Logger
   readonly #settings: BrokerSettings
   readonly #groups = new Map<string, Group>()
+  /** Number of groups at which idle ones are let go. */
+  #sweepAt = sweepEvery
 
   constructor(system: System, log: Logger, settings: BrokerSettings) {
     this.#system = system
@@ -31,6 +35,7 @@ export class GroupCoordinator {
   getOrCreate(id: string): Group {
     let group = this.#groups.get(id)
     if (group === undefined) {
+      if (this.#groups.size >= this.#sweepAt) this.#sweep()
       group = new Group({
         clock: this.#system.clock,
         id,
@@ -41,6 +46,12 @@ export class GroupCoordinator {
       this.#groups.set(id, group)
     }
     return group
+  }
+
+  /** Groups nobody is in need no memory: their positions are in the offset store. */
+  #sweep(): void {
+    for (const [id, group] of this.#groups) if (group.isIdle) this.#groups.delete(id)
+    this.#sweepAt = Math.max(sweepEvery, this.#groups.size * 2)
   }
 
   /** Ids of all groups: those with members and those with positions. */
