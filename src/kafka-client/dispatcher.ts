@@ -409,8 +409,13 @@ function refusalOf(queue: PartitionQueue, batch: Batch, answer: PartitionAnswer,
     ? '. Raise max.message.bytes of the topic (message.max.bytes of the broker)'
     : answer.errorCode === errorCodes.CORRUPT_MESSAGE || answer.errorCode === errorCodes.INVALID_RECORD
       ? '. A compacted topic takes no record without a key'
-      : ''
-  const isPoison = recordCodes.has(answer.errorCode)
+      : answer.errorCode === errorCodes.INVALID_TIMESTAMP
+        ? '. Correct what sets the time, or let the topic take it (message.timestamp.after.max.ms, before.max.ms)'
+        : ''
+  // A record with a key that is called corrupt again and again is damaged on the way, not by itself.
+  const isPoison =
+    recordCodes.has(answer.errorCode) &&
+    (answer.errorCode !== errorCodes.CORRUPT_MESSAGE || record?.key === null)
   return new ProduceFault(
     isPoison ? 'UNDELIVERABLE' : 'KAFKA',
     `${where} refuses ${what} for ${queue.name}: ${error.name}: ${error.meaning}${said}${remedy}`,

@@ -107,7 +107,7 @@ export const on41: readonly Case[] = [
   {
     name: 'a time that the topic refuses',
     headers: topic => ({ topic: `${topic}-timed`, when: '4102444800000' }),
-    reason: /a record of 10 bytes for \S+-timed-\d: INVALID_TIMESTAMP.*/,
+    reason: /a record of 10 bytes for \S+-timed-\d: INVALID_TIMESTAMP.*Correct what sets the time/,
     remedy: (bootstrap, topic) =>
       setConfig(bootstrap, `${topic}-timed`, { 'message.timestamp.after.max.ms': '9223372036854775807' }),
     elsewhere: true,
