@@ -15,9 +15,9 @@ import type { Timer } from '../system/clock.ts'
 import type { ClientApi } from '../wire/kafka/api.ts'
 import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
-import { saslHandshake } from '../wire/kafka/messages/sasl-handshake.ts'
 import { apiCeilings } from './api-ceilings.ts'
-import { authenticate, type SaslChannel } from './sasl.ts'
+import { FrameReader } from './frame-reader.ts'
+import { askWhetherLoginIsWanted, authenticate, type SaslChannel } from './sasl.ts'
 import type { Secured, Security } from './security.ts'
 
 /** The doors a client needs; the disk and Java's system properties only for stores and login files. */
@@ -65,9 +65,6 @@ const sessionJitter = 0.05
 /** A broker takes no two logins of a connection within a second. */
 const leastBetweenMs = 1_050
 
-/** Bytes up to which room for an answer is made at once, before its bytes are there. */
-const eagerBytes = 4_194_304
-
 export class BrokerConnection {
   /** `host:port`, for messages. */
   readonly where: string
@@ -82,12 +79,10 @@ export class BrokerConnection {
   #nextCorrelationId = 1
   #fault: Fault | null = null
   #answered = false
-  // The frame being read: first its size, then its bytes, either in one piece or as chunks.
-  readonly #sizeBytes = Buffer.alloc(4)
-  #have = 0
-  #size = -1
-  #frame: Buffer | null = null
-  #chunks: Buffer[] = []
+  readonly #reader = new FrameReader({
+    accept: (size, bytes) => this.#acceptsSize(size, bytes),
+    take: frame => this.#take(frame),
+  })
   readonly #closed: (() => void)[] = []
   /** When the login is repeated, monotonic ms. */
   #loginDueAt = Infinity
@@ -105,7 +100,7 @@ export class BrokerConnection {
     this.#target = target
     this.#stream = stream
     this.usedAt = system.clock.monotonic()
-    stream.on('data', (chunk: Buffer) => this.#read(chunk))
+    stream.on('data', (chunk: Buffer) => this.#reader.read(chunk))
     stream.on('error', error => {
       const tlsText = explain(error)
       if (tlsText !== null) this.fail('TLS', tlsText, error)
@@ -183,14 +178,7 @@ export class BrokerConnection {
     const extraTimeMs = Math.max(0, ...this.#waiting.slice(this.#waitingFrom).map(one => one.extraTimeMs))
     const identity = await this.#target.security!.identify()
     const beganAt = clock.monotonic()
-    const channel: SaslChannel = {
-      where: this.where,
-      versionOf: api => this.versionOf(api),
-      exchange: (api, body) =>
-        this.#exchange(api, this.versionOf(api), body, { extraTimeMs, isUrgent: true }),
-      exchangeBare: (bytes, what) => this.#exchangeBare(bytes, what),
-    }
-    const lifetimeMs = await authenticate(channel, identity)
+    const lifetimeMs = await authenticate(this.#saslChannel(extraTimeMs), identity)
     this.#loggedInAt = beganAt
     const part = sessionPart + sessionJitter * random.next()
     this.#loginDueAt = lifetimeMs > 0 ? clock.monotonic() + lifetimeMs * part : Infinity
@@ -207,26 +195,24 @@ export class BrokerConnection {
     for (const one of held) this.#write(one)
   }
 
-  /**
-   * A connection to this address was closed at its first request. Listeners that want a login do that: they
-   * can be told by what they answer to the name of a mechanism that does not exist.
-   */
+  /** A connection to this address was closed at its first request: finds out whether it wants a login. */
   async #findReason(): Promise<void> {
-    const version = this.versionOf(saslHandshake)
-    if (version === -1) return
     const security = this.#target.security!
-    const asked = this.#exchange(saslHandshake, version, { mechanism: 'NONE' })
-    const { errorCode, mechanisms } = await asked.catch((error: unknown) => {
-      // Whatever it is, this question does not tell: the next connection does without.
-      security.suspect(this.where, false)
+    await askWhetherLoginIsWanted(this.#saslChannel(0), security.protocol).catch((error: unknown) => {
+      // Where the question does not tell, the next connection does without.
+      if (!(error instanceof Fault && error.code === 'AUTHENTICATION')) security.suspect(this.where, false)
       throw error
     })
-    if (errorCode !== errorCodes.UNSUPPORTED_SASL_MECHANISM) return
-    const { protocol } = security
-    throw new Fault(
-      'AUTHENTICATION',
-      `${this.where} wants a login (it offers ${mechanisms.join(', ')}), and security.protocol is ${protocol}: write ${protocol === 'SSL' ? 'SASL_SSL' : 'SASL_PLAINTEXT'}, sasl.mechanism and sasl.jaas.config`,
-    )
+  }
+
+  #saslChannel(extraTimeMs: number): SaslChannel {
+    return {
+      where: this.where,
+      versionOf: api => this.versionOf(api),
+      exchange: (api, body) =>
+        this.#exchange(api, this.versionOf(api), body, { extraTimeMs, isUrgent: true }),
+      exchangeBare: (bytes, what) => this.#exchangeBare(bytes, what),
+    }
   }
 
   async #negotiate(version: 0 | 3): Promise<void> {
@@ -326,8 +312,7 @@ export class BrokerConnection {
     this.#held = null
     this.#waiting = []
     this.#waitingFrom = 0
-    this.#frame = null
-    this.#chunks = []
+    this.#reader.end()
     for (const one of pending) {
       one.timer.cancel()
       one.reject(fault)
@@ -409,44 +394,14 @@ export class BrokerConnection {
     this.fail('PEER_CLOSED', `${this.where} closed the connection`)
   }
 
-  #read(chunk: Buffer): void {
-    let at = 0
-    while (at < chunk.length && this.#fault === null) {
-      if (this.#size === -1) {
-        const count = Math.min(4 - this.#have, chunk.length - at)
-        chunk.copy(this.#sizeBytes, this.#have, at, at + count)
-        this.#have += count
-        at += count
-        if (this.#have === 4) this.#begin(this.#sizeBytes.readInt32BE(0))
-        continue
-      }
-      const count = Math.min(this.#size - this.#have, chunk.length - at)
-      // A small answer that is whole in its chunk needs no copy.
-      if (this.#have === 0 && count === this.#size && count < 16_384) {
-        this.#finish(chunk.subarray(at, at + count))
-      } else {
-        if (this.#size <= eagerBytes) {
-          this.#frame ??= Buffer.allocUnsafeSlow(this.#size)
-          chunk.copy(this.#frame, this.#have, at, at + count)
-        } else this.#chunks.push(chunk.subarray(at, at + count))
-        this.#have += count
-        if (this.#have === this.#size) this.#finish(this.#frame ?? Buffer.concat(this.#chunks))
-      }
-      at += count
-    }
-  }
-
-  #begin(size: number): void {
+  #acceptsSize(size: number, bytes: Buffer): boolean {
     const isBare = this.#waiting[this.#waitingFrom]?.api === null
-    if (size < (isBare ? 0 : 4) || size > this.#target.maxResponseBytes) return this.#refuseSize(size)
-    this.#size = size
-    this.#have = 0
-    // Nothing follows that would end it.
-    if (size === 0) this.#finish(Buffer.alloc(0))
+    if (size >= (isBare ? 0 : 4) && size <= this.#target.maxResponseBytes) return true
+    this.#refuseSize(size, bytes)
+    return false
   }
 
-  #refuseSize(size: number): void {
-    const first = this.#sizeBytes
+  #refuseSize(size: number, first: Buffer): void {
     const secure = first[0] === 0x15 && first[1] === 3
     const what = secure
       ? `${this.where} speaks TLS, and security.protocol says it does not: write SSL or SASL_SSL, or use the port of a listener without TLS`
@@ -456,11 +411,7 @@ export class BrokerConnection {
     this.fail('PROTOCOL', what)
   }
 
-  #finish(frame: Buffer): void {
-    this.#size = -1
-    this.#have = 0
-    this.#frame = null
-    this.#chunks = []
+  #take(frame: Buffer): void {
     const waiting = this.#waiting[this.#waitingFrom]
     if (waiting === undefined) return this.fail('PROTOCOL', `${this.where} sends an answer nobody asked for`)
     this.#waitingFrom++

@@ -73,6 +73,21 @@ export async function authenticate(channel: SaslChannel, identity: Identity): Pr
   return lifetimeMs
 }
 
+/**
+ * Listeners that want a login close the connection at the first request that is none. They can be told by
+ * their answer to the name of a mechanism that does not exist. Rejects with AUTHENTICATION where it is one.
+ */
+export async function askWhetherLoginIsWanted(channel: SaslChannel, protocol: string): Promise<void> {
+  if (channel.versionOf(saslHandshake) === -1) return
+  const { errorCode, mechanisms } = await channel.exchange(saslHandshake, { mechanism: 'NONE' })
+  if (errorCode !== errorCodes.UNSUPPORTED_SASL_MECHANISM) return
+  const needed = protocol === 'SSL' ? 'SASL_SSL' : 'SASL_PLAINTEXT'
+  throw new Fault(
+    'AUTHENTICATION',
+    `${channel.where} wants a login (it offers ${mechanisms.join(', ')}), and security.protocol is ${protocol}: write ${needed}, sasl.mechanism and sasl.jaas.config`,
+  )
+}
+
 interface Answer {
   readonly token: Buffer
   readonly lifetimeMs: number

@@ -1,0 +1,77 @@
+// Cuts what a broker sends into its frames, however the bytes arrive: size int32, then that many bytes.
+
+/** Bytes up to which room for a frame is made at once, before its bytes are there. */
+const eagerBytes = 4_194_304
+
+export interface FrameHandler {
+  /** Whether a frame of this size is accepted; `bytes` are the four that say it. Where not, nothing more is read. */
+  accept(size: number, bytes: Buffer): boolean
+  /** The bytes are a view of the chunk where a small frame is whole in it. */
+  take(frame: Buffer): void
+}
+
+export class FrameReader {
+  readonly #handler: FrameHandler
+  readonly #sizeBytes = Buffer.alloc(4)
+  #have = 0
+  /** Of the frame being read; -1 while its size is not known. */
+  #size = -1
+  // Its bytes, either in one piece or as chunks.
+  #frame: Buffer | null = null
+  #chunks: Buffer[] = []
+  #isOver = false
+
+  constructor(handler: FrameHandler) {
+    this.#handler = handler
+  }
+
+  /** Reads no more, and forgets what is not whole. */
+  end(): void {
+    this.#isOver = true
+    this.#frame = null
+    this.#chunks = []
+  }
+
+  read(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length && !this.#isOver) {
+      if (this.#size === -1) {
+        const count = Math.min(4 - this.#have, chunk.length - at)
+        chunk.copy(this.#sizeBytes, this.#have, at, at + count)
+        this.#have += count
+        at += count
+        if (this.#have === 4) this.#begin(this.#sizeBytes.readInt32BE(0))
+        continue
+      }
+      const count = Math.min(this.#size - this.#have, chunk.length - at)
+      // A small frame that is whole in its chunk needs no copy.
+      if (this.#have === 0 && count === this.#size && count < 16_384) {
+        this.#finish(chunk.subarray(at, at + count))
+      } else {
+        if (this.#size <= eagerBytes) {
+          this.#frame ??= Buffer.allocUnsafeSlow(this.#size)
+          chunk.copy(this.#frame, this.#have, at, at + count)
+        } else this.#chunks.push(chunk.subarray(at, at + count))
+        this.#have += count
+        if (this.#have === this.#size) this.#finish(this.#frame ?? Buffer.concat(this.#chunks))
+      }
+      at += count
+    }
+  }
+
+  #begin(size: number): void {
+    if (!this.#handler.accept(size, this.#sizeBytes)) return this.end()
+    this.#size = size
+    this.#have = 0
+    // Nothing follows that would end it.
+    if (size === 0) this.#finish(Buffer.alloc(0))
+  }
+
+  #finish(frame: Buffer): void {
+    this.#size = -1
+    this.#have = 0
+    this.#frame = null
+    this.#chunks = []
+    this.#handler.take(frame)
+  }
+}
