@@ -305,7 +305,14 @@ export class GroupConsumer implements Consumer {
     const [starts, ends] = await Promise.all([this.#ends([one], earliest), this.#ends([one], latest)])
     const first = starts.get(name)!
     const next = ends.get(name)!
-    if (offset >= first && offset <= next) return offset
+    if (offset >= first && offset <= next) {
+      // It was beyond the end when it was asked for, and the log has grown since.
+      log.warn(
+        `${name} ended before the position ${offset} a moment ago and ends at ${next} by now: records that were read here are not in Kafka any more, and what has taken their offsets below ${offset} is not read`,
+      )
+      this.#options.onCut?.({ ...one, from: offset - 1, to: offset - 1 })
+      return offset
+    }
     if (offset < first) {
       log.warn(
         `records ${offset}..${first - 1} of ${name} are gone: the broker removed them (retention) before they were read; going on at ${first}`,
