@@ -1,6 +1,7 @@
 // Group commit: what is added while a write runs forms the next group, so that many callers share one
 // write and one sync. After a failed write nothing is tried again: the system may have dropped what it
-// could not write and report the next sync as good. Everything outstanding and everything later is refused.
+// could not write and report the next sync as good. Everything outstanding and everything later is refused,
+// unless the owner knows better (a full disk: what did not fit is cut off, and there may be room later).
 
 export interface GroupWriterParts<T> {
   /** Writes the group, durable as promised when it resolves. Never called twice at once, nor after it rejected. */
@@ -10,6 +11,11 @@ export interface GroupWriterParts<T> {
   readonly groupBytes: number
   /** Called once, before the items are refused. */
   onFailed?(error: Error): void
+  /**
+   * Whether it can go on after this error, having undone what `write` began: then everything outstanding is
+   * refused, and the function given is called in the same step, before anything new can be added.
+   */
+  recover?(error: unknown): Promise<(() => void) | null>
 }
 
 interface Waiting<T> {
@@ -64,7 +70,7 @@ export class GroupWriter<T> {
   /** Refuses everything from now on with this error; nothing has failed. */
   close(error: Error): void {
     this.#failed ??= error
-    this.#refuse(this.#queue.splice(0))
+    this.#refuse(this.#queue.splice(0), this.#failed)
   }
 
   async #run(): Promise<void> {
@@ -73,9 +79,14 @@ export class GroupWriter<T> {
       try {
         await this.#parts.write(group.map(one => one.item))
       } catch (error) {
-        this.poison(error instanceof Error ? error : new Error(String(error)))
-        this.#refuse(group)
-        break
+        const cause = error instanceof Error ? error : new Error(String(error))
+        const goOn = (await this.#parts.recover?.(error).catch(() => null)) ?? null
+        if (goOn === null) this.poison(cause)
+        this.#refuse(group, cause)
+        this.#refuse(this.#queue.splice(0), cause)
+        if (goOn === null) break
+        goOn()
+        continue
       }
       for (const { item, resolve } of group) {
         this.#queuedBytes -= this.#parts.bytesOf(item)
@@ -101,10 +112,10 @@ export class GroupWriter<T> {
     return all
   }
 
-  #refuse(group: readonly Waiting<T>[]): void {
+  #refuse(group: readonly Waiting<T>[], error: Error): void {
     for (const { item, reject } of group) {
       this.#queuedBytes -= this.#parts.bytesOf(item)
-      reject(this.#failed!)
+      reject(error)
     }
   }
 }

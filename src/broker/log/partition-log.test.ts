@@ -157,6 +157,51 @@ test('after a failed sync the partition is offline: nothing is tried again, what
     await log.close()
   }))
 
+test('on a full disk records are refused until there is room; then offsets and sequences go on without a gap', () =>
+  inDirectory(async directory => {
+    let isFull = false
+    const full = async (file: DiskFile, bytes: Buffer, position: number) => {
+      // Part of it fits, as on a real disk.
+      if (file.path.endsWith('.log') && isFull) {
+        await file.write(bytes.subarray(0, 30), position)
+        throw Object.assign(new Error('ENOSPC: simulated'), { code: 'ENOSPC' })
+      }
+      await file.write(bytes, position)
+    }
+    const system = withFiles(file => ({
+      ...bound(file),
+      write: (bytes, position) => full(file, bytes, position),
+      writeAll: (buffers, position) => full(file, Buffer.concat(buffers), position),
+    }))
+    const lines: string[] = []
+    const log = await open(directory, {
+      system,
+      log: { ...silentLogger, error: line => void lines.push(line), info: line => void lines.push(line) },
+    })
+    await log.append(batch(['a'], 1, 0)).durable
+    isFull = true
+    for (let tries = 0; tries < 3; tries++) {
+      const refused = [log.append(batch(['b'], 1, 1)), log.append(batch(['c'], 1, 2))]
+      const duplicate = log.durableTo(2)
+      for (const { durable } of refused) await assert.rejects(durable, /ENOSPC/)
+      await assert.rejects(duplicate, /taken it back/)
+      assert.equal(log.nextOffset, 1)
+      assert.equal(log.producers.judge(readBatchHeader(batch(['b'], 1, 1), 0)).kind, 'new')
+    }
+    assert.ok(!log.offline)
+    isFull = false
+    assert.equal(log.append(batch(['b'], 1, 1)).baseOffset, 1)
+    await log.append(batch(['c'], 1, 2)).durable
+    assert.deepEqual(await valuesOf(log), ['a', 'b', 'c'])
+    assert.equal(lines.length, 2)
+    assert.match(lines[0]!, /partition t-0: the disk is full, and records are refused until there is room/)
+    assert.match(lines[1]!, /takes records again/)
+    await log.close()
+    const again = await open(directory)
+    assert.deepEqual(await valuesOf(again), ['a', 'b', 'c'])
+    await again.close()
+  }))
+
 test('a tail that was torn at any byte is cut to whole batches', () =>
   inDirectory(async directory => {
     const log = await open(directory)

@@ -5,10 +5,12 @@
 // - The high watermark moves after the sync (in relaxed mode: after the write). Nobody reads beyond it and
 //   nothing beyond it has been acknowledged, so no offset that anybody has seen can go back.
 // - A failed write or sync is never tried again: the partition goes offline and stays so until a start.
+//   A write that did not fit on the disk is cut off and refused, and the partition goes on.
 // - A new segment is begun only when the one before is synced.
 import { join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
+import { isDiskFull } from '../../storage/directory.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
 import type { System } from '../../system/system.ts'
 import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
@@ -74,6 +76,10 @@ export class PartitionLog {
   #segmentBegan: number
   #checkpointing: Promise<void> = Promise.resolve()
   #closed = false
+  /** Stays set when a sync fails: after that nothing is tried again. */
+  #isSyncing = false
+  /** The disk was full at the last write. */
+  #isFull = false
 
   constructor(parts: LogParts, recovered: RecoveredLog) {
     this.#parts = parts
@@ -93,6 +99,7 @@ export class PartitionLog {
         )
         this.#wakeAll()
       },
+      recover: error => this.#recover(error),
     })
   }
 
@@ -164,6 +171,7 @@ export class PartitionLog {
   async durableTo(offset: number): Promise<void> {
     while (this.#highWatermark < offset) {
       if (this.#writer.failed !== null) throw this.#writer.failed
+      if (this.#nextOffset < offset) throw new Fault('DISK_FULL', `${this.#parts.name} has taken it back`)
       await new Promise<void>(resolve => {
         const stop = this.onAdvance(() => {
           stop()
@@ -383,6 +391,8 @@ export class PartitionLog {
       this.#highWatermark = group[to - 1]!.nextOffset
       from = to
     }
+    if (this.#isFull) this.#parts.log.info(`partition ${this.#parts.name} takes records again`)
+    this.#isFull = false
     this.#wakeAll()
     if (this.#sinceCheckpoint > checkpointBytes)
       void this.checkpoint().catch((error: unknown) =>
@@ -390,10 +400,28 @@ export class PartitionLog {
       )
   }
 
+  /** Only from a full disk: what did not fit is cut off again, and the producers may try once there is room. */
+  async #recover(error: unknown): Promise<(() => void) | null> {
+    if (!isDiskFull(error) || this.#isSyncing || this.#closed) return null
+    await this.#tail.file.truncate(this.#written)
+    if (!this.#isFull)
+      this.#parts.log.error(
+        `partition ${this.#parts.name}: the disk is full, and records are refused until there is room in ${this.#parts.directory}: ${messageOf(error)}`,
+      )
+    this.#isFull = true
+    return () => {
+      this.#nextOffset = this.#highWatermark
+      this.producers.takeBack(this.#highWatermark)
+      this.#wakeAll()
+    }
+  }
+
   async #sync(): Promise<void> {
+    this.#isSyncing = true
     const written = this.#written
     await this.#tail.file.sync()
     this.#synced = written
+    this.#isSyncing = false
   }
 
   async #roll(baseOffset: number): Promise<void> {

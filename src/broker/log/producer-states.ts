@@ -83,6 +83,13 @@ export class ProducerStates {
     for (const [id, state] of this.#states) if (state.lastUsed < before) this.#states.delete(id)
   }
 
+  /** Forgets batches from offset `limit` on: they were never written. */
+  takeBack(limit: number): void {
+    const kept = this.store(limit)
+    this.#states.clear()
+    this.restore(kept)
+  }
+
   /** Without batches from offset `limit` on: those may not be durable, and must not be taken for written. */
   store(limit: number): StoredProducer[] {
     return [...this.#states].map(([id, { epoch, lastUsed, batches }]) => [
