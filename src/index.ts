@@ -6,6 +6,7 @@
 export { Event, type Headers } from './event.ts'
 export { Fault, faultTable, type FaultCode, type Retry } from './errors.ts'
 export * from './component.ts'
+export { DeliveryFault } from './delivery-fault.ts'
 export {
   choice,
   flag,

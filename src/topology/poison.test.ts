@@ -336,6 +336,29 @@ test('a sink that asks for it is called again at once, without a line', async ()
   assert.deepEqual(log.lines, [])
 })
 
+test('a sink that names events it was not given costs repeats, not events', async () => {
+  const channel = await openChannel()
+  const calls: number[][] = []
+  const sink: Sink = {
+    batchSize: 4,
+    start: async () => {},
+    stop: async () => {},
+    async deliver(batch) {
+      calls.push(batch.map(numberOf))
+      if (calls.length === 1) throw new DeliveryFault('PEER_CLOSED', 'cut', { undelivered: events(2) })
+    },
+  }
+  const { runner, log } = run(channel, sink)
+  await channel.put(events(4))
+  await until(() => channel.size === 0)
+  await runner.stop(1000)
+  assert.deepEqual(calls, [
+    [0, 1, 2, 3],
+    [0, 1, 2, 3],
+  ])
+  assert.match(log.lines.join('\n'), /delivered but not marked so; they will be delivered again/)
+})
+
 // ------------------------------------------------------------------------------------------- groups
 
 function runGroup(channel: Channel, sinks: Record<string, Sink>) {

@@ -1,7 +1,7 @@
 // Poison: the events a runner knows that can never be delivered as they are, and how it meets them. What
 // stands before such an event is delivered first; then it goes alone: set aside where the sink can do
 // that, else tried again until it passes, while what is behind it waits. Nothing else is held up or repeated.
-import type { Sink } from '../component.ts'
+import type { Batch, Sink } from '../component.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
@@ -100,6 +100,19 @@ export class Poison {
 /** Those of the events sent that are not known to be delivered. */
 export function undeliveredOf(error: unknown, sent: readonly Event[]): readonly Event[] {
   return error instanceof DeliveryFault ? error.undelivered : sent
+}
+
+/** What is not left is gone. Where that cannot be, all of the batch goes back. */
+export async function endBatch(batch: Batch, left: readonly Event[]): Promise<void> {
+  if (left.length === 0) return batch.commit()
+  if (left.length === batch.events.length) return batch.rollback()
+  try {
+    await batch.commitExcept(left)
+  } catch (error) {
+    // Still open only where `left` is not of the batch, which a sink has said.
+    await batch.rollback().catch(() => {})
+    throw error
+  }
 }
 
 /** An event that can never be delivered could not be set aside either. */

@@ -8,7 +8,7 @@ import type { Clock } from '../system/clock.ts'
 import type { Event } from '../event.ts'
 import { Blockade } from './blockade.ts'
 import { backoffMs, Outage } from './outage.ts'
-import { Poison, undeliveredOf } from './poison.ts'
+import { endBatch, Poison, undeliveredOf } from './poison.ts'
 import { takeBytes } from './sink-runner.ts'
 
 /** Tries that may follow one another at once because the sink asks for it. */
@@ -93,7 +93,7 @@ export class SinkGroupRunner {
     const { left, error } = await this.#hand(sent, channel)
     const isPoison = left.length > 0 && this.#poison.notice(error, sent)
     this.#poison.returned(left.length + behind.length)
-    await end(batch, [...left, ...behind])
+    await endBatch(batch, [...left, ...behind])
     if (left.length > 0 && !isPoison) throw error
     this.#outage.succeeded(this.#doing)
     if (isPoison) return this.#poison.judge(error, sent, this.#diverting(channel) !== undefined)
@@ -194,10 +194,4 @@ export class SinkGroupRunner {
       this.#closing.signal.removeEventListener('abort', stop)
     }
   }
-}
-
-/** What is not left is gone. */
-function end(batch: Batch, left: readonly Event[]): Promise<void> {
-  if (left.length === 0) return batch.commit()
-  return left.length === batch.events.length ? batch.rollback() : batch.commitExcept(left)
 }

@@ -12,7 +12,7 @@ import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
 import { Blockade } from './blockade.ts'
 import { backoffMs, Outage } from './outage.ts'
-import { Poison, undeliveredOf } from './poison.ts'
+import { endBatch, Poison, undeliveredOf } from './poison.ts'
 
 /** Most encoded bytes of one take: bounds memory where events are large. */
 export const takeBytes = 16 * 1024 * 1024
@@ -206,11 +206,9 @@ export class SinkRunner {
   /** What is not left is gone. Commits start in order and are not waited for: the channel syncs many at once. */
   #end(batch: Batch, left: readonly Event[]): void {
     const count = batch.events.length - left.length
-    const ending =
-      count === 0 ? batch.rollback() : left.length === 0 ? batch.commit() : batch.commitExcept(left)
     this.#poison.returned(left.length)
     this.#commits++
-    ending
+    endBatch(batch, left)
       .catch((error: unknown) => {
         this.#parts.log.error(
           `${count} events were delivered but not marked so; they will be delivered again: ${messageOf(error)}`,
