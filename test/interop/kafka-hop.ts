@@ -37,7 +37,8 @@ interface PlanParts {
 /** Kinds that come all the time: between two faults some of them pass, so that work goes on. */
 const steady = new Set<ApiName | undefined>(['Produce', 'Fetch', 'OffsetCommit', 'Heartbeat'])
 const peacefulFrames = 2
-/** Frames of a steady kind in which a position that none reaches is looked for. */
+/** Frames of these kinds are long and short: a position that one does not reach is looked for in others. */
+const varying = new Set<ApiName | undefined>(['Produce', 'Fetch'])
 const mostLooks = 30
 
 /** Goes through positions of each kind of frame, one fault a frame. */
@@ -78,8 +79,7 @@ export class FramePlan {
       if (steady.has(name) && seen <= peacefulFrames) return null
       const at = positions[0]!
       if (at > bytes) {
-        if (!steady.has(name)) positions.length = 0
-        else if (seen > mostLooks) positions.shift()
+        if (!varying.has(name) || seen > mostLooks) positions.length = 0
         return null
       }
       positions.shift()

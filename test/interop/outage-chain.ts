@@ -132,10 +132,21 @@ export async function siteOf(
   names: readonly string[],
   version: '4.1.0' | '0.10.2.1' = '4.1.0',
 ): Promise<Site> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await startSite(join(directory, `try-${tries}`), names, version)
+    } catch (error) {
+      // One of its many ports may have been taken by somebody else meanwhile.
+      if (tries === 3) throw error
+    }
+}
+
+async function startSite(directory: string, names: readonly string[], version: string): Promise<Site> {
   const listeners = ['DIRECT', ...names.map(asListener)]
+  const proxies = await Promise.all(listeners.map(() => new FaultProxy().start()))
   const ports = await Promise.all(listeners.map(() => freePort()))
   const controllerPort = await freePort()
-  const proxies = await Promise.all(ports.map(target => new FaultProxy({ target }).start()))
+  for (const [index, proxy] of proxies.entries()) proxy.target = ports[index]!
   const address = (name: string, port: number) => `${name}://127.0.0.1:${port}`
   const ours = listeners.map((name, index) => address(name, ports[index]!))
   const properties = {
@@ -145,26 +156,34 @@ export async function siteOf(
     'listener.security.protocol.map': [...listeners, 'CONTROLLER'].map(name => `${name}:PLAINTEXT`).join(','),
     'inter.broker.listener.name': 'DIRECT',
   }
-  const cluster =
-    version === '4.1.0'
-      ? await startCluster41(directory, {
-          brokers: 1,
-          properties: {
-            ...properties,
-            listeners: [...ours, address('CONTROLLER', controllerPort)].join(','),
-            'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-          },
-        })
-      : null
-  const started = cluster ?? (await startOld(directory, { ...properties, listeners: ours.join(',') }))
-  return {
-    cluster,
-    bootstrap: `127.0.0.1:${ports[0]}`,
-    proxy: name => proxies[listeners.indexOf(asListener(name))]!,
-    async [Symbol.asyncDispose]() {
-      await started[Symbol.asyncDispose]()
-      for (const proxy of proxies) await proxy[Symbol.asyncDispose]()
-    },
+  const dispose = async () => {
+    for (const proxy of proxies) await proxy[Symbol.asyncDispose]()
+  }
+  try {
+    const cluster =
+      version === '4.1.0'
+        ? await startCluster41(directory, {
+            brokers: 1,
+            properties: {
+              ...properties,
+              listeners: [...ours, address('CONTROLLER', controllerPort)].join(','),
+              'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+            },
+          })
+        : null
+    const started = cluster ?? (await startOld(directory, { ...properties, listeners: ours.join(',') }))
+    return {
+      cluster,
+      bootstrap: `127.0.0.1:${ports[0]}`,
+      proxy: name => proxies[listeners.indexOf(asListener(name))]!,
+      async [Symbol.asyncDispose]() {
+        await started[Symbol.asyncDispose]()
+        await dispose()
+      },
+    }
+  } catch (error) {
+    await dispose()
+    throw error
   }
 }
 

@@ -42,6 +42,8 @@ const revocationPatienceMs = 30_000
 const commitBackoffMs = 1000
 /** Commits that fail for less are not told: that brokers are away, or the membership lost, is told already. */
 const untoldCommitsMs = 30_000
+/** One that waits through an outage is a single failure. */
+const untoldCommits = 10
 /** How long the end waits for the last commit; records not committed are delivered again. */
 const closePatienceMs = 3000
 
@@ -57,6 +59,7 @@ export class Intake {
   readonly #commitLines: OutageLines
   /** When commits began to fail, monotonic ms. */
   #commitsFailSince: number | null = null
+  #failedCommits = 0
   #interrupt: () => void = () => {}
   #landed: () => void = () => {}
   #isClosing = false
@@ -229,6 +232,7 @@ export class Intake {
         await this.#supply.commit([...positions.values()])
         counters.add('KafkaCommitTimer', Math.round(clock.monotonic() - begin))
         this.#commitsFailSince = null
+        this.#failedCommits = 0
         this.#commitLines.succeeded(seconds => `positions are committed again, after ${seconds} s`)
       } catch (error) {
         const isFinal = error instanceof Fault && error.retry === 'never'
@@ -250,7 +254,7 @@ export class Intake {
     const since = (this.#commitsFailSince ??= now)
     const reason = messageOf(error)
     log.debug(`positions were not committed (${reason}); they are committed with the next`)
-    if (now - since < untoldCommitsMs) return
+    if (++this.#failedCommits < untoldCommits || now - since < untoldCommitsMs) return
     const lasts = (seconds: number) =>
       `positions have not been committed for ${seconds} s (${reason}); they are committed as soon as that can be`
     this.#commitLines.failed({
