@@ -141,7 +141,8 @@ export async function startClusterChain(cluster: KafkaCluster, given: ChainOnClu
   const directory = join(given.directory, name)
   const [port, watchA, watchB] = [await freePort(), await freePort(), await freePort()]
   const conf = {
-    bootstrap,
+    // Nobody listens on the first.
+    bootstrap: `127.0.0.1:1,${bootstrap}`,
     directory,
     from,
     to,
