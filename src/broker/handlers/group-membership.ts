@@ -12,7 +12,7 @@ import type { ErrorName } from '../error-name.ts'
 const keyTypes = { group: 0 } as const
 
 export function answerFindCoordinator(
-  { key, keyType, coordinatorKeys }: RequestOf<typeof findCoordinator>,
+  { keyType, coordinatorKeys }: RequestOf<typeof findCoordinator>,
   { broker, version }: Call,
 ): ResponseInputOf<typeof findCoordinator> {
   const { advertised, settings } = broker
@@ -21,7 +21,7 @@ export function answerFindCoordinator(
   const errorMessage = isGroup ? null : 'this broker coordinates groups only; it has no transactions yet'
   const place = isGroup ? { nodeId: settings.nodeId, ...advertised } : { nodeId: -1, host: '', port: -1 }
   const one = { errorCode, errorMessage, ...place }
-  if (version < 4) return key === '' && isGroup && version > 0 ? { ...one, errorCode: 0 } : one
+  if (version < 4) return one
   return { coordinators: coordinatorKeys.map(key => ({ key, ...one })) }
 }
 
