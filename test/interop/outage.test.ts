@@ -213,7 +213,7 @@ describe(
         red: ['a'],
         full: ['a'],
         lines: { a: [...peerAway, ...channelFull] },
-        drainMs: 3000,
+        drainMs: 10_000,
       })
     })
 
@@ -231,7 +231,7 @@ describe(
         red: ['a', 'b'],
         full: ['a', 'b'],
         lines: { a: [...peerAway, ...channelFull], b: brokerAway },
-        drainMs: 3000,
+        drainMs: 5000,
       })
       assert.ok(forB.connections < (outageMs / 1000) * 6, `${forB.connections} connections`)
     })
