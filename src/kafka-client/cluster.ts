@@ -39,6 +39,8 @@ const againMs = 30_000
 /** For so long an answer that takes away what was known is not believed: a broker that starts knows little. */
 const doubtMs = 5_000
 
+export type CoordinatorKind = 'group' | 'transactional id'
+
 export interface ClusterOptions {
   readonly system: Doors
   readonly log: Logger
@@ -306,20 +308,27 @@ export class Cluster {
   }
 
   /**
-   * The group's coordinator: asked for until there is one. Rejects with KAFKA_FATAL where the user may
-   * not use the group, and with STOPPED.
+   * The coordinator of a group or a transactional id: asked for until there is one. Rejects with
+   * KAFKA_FATAL where the user may not use it, and with STOPPED.
    */
-  async findCoordinator(groupId: string, signal: AbortSignal): Promise<Address> {
+  async findCoordinator(key: string, signal: AbortSignal, kind: CoordinatorKind = 'group'): Promise<Address> {
+    const keyType = kind === 'group' ? 0 : 1
     for (let failures = 1; ; failures++) {
       try {
-        const question = { key: groupId, keyType: 0, coordinatorKeys: [] }
-        const answer = await this.#ask(connection => connection.request(findCoordinator, question))
+        const question = { key, keyType, coordinatorKeys: [] }
+        const answer = await this.#ask(async connection =>
+          connection.versionOf(findCoordinator) < keyType
+            ? null
+            : connection.request(findCoordinator, question),
+        )
+        if (answer === null)
+          throw new Fault('KAFKA_FATAL', 'the brokers know no transactions: these came with Kafka 0.11')
         if (answer.errorCode === 0) return { host: answer.host, port: answer.port }
         const error = kafkaError(answer.errorCode)
         if (!error.isRetriable)
           throw new Fault(
             'KAFKA_FATAL',
-            `the coordinator of group "${groupId}" cannot be had: ${error.name}: ${error.meaning}`,
+            `the coordinator of ${kind} "${key}" cannot be had: ${error.name}: ${error.meaning}`,
           )
       } catch (error) {
         if (error instanceof Fault && error.retry === 'never') throw error

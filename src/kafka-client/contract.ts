@@ -3,7 +3,7 @@
 import type { Logger } from '../observe/log.ts'
 import type { RecordHeader } from '../wire/kafka/record.ts'
 import type { Doors } from './connection.ts'
-import type { ConsumerSettings, ProducerSettings } from './settings.ts'
+import type { ConsumerSettings, ProducerSettings, TransactionalSettings } from './settings.ts'
 
 export interface ConsumedRecord {
   readonly topic: string
@@ -94,6 +94,46 @@ export interface Producer {
   send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
   /** Why nothing can be written at the moment (brokers away); null while all is well, or nobody has tried. */
   readonly trouble: string | null
+  close(): Promise<void>
+}
+
+export interface TransactionalProducerOptions extends Omit<ProducerOptions, 'settings'> {
+  readonly settings: TransactionalSettings
+}
+
+/** Who commits: the broker refuses positions of a member that its group has left behind. */
+export interface GroupMember {
+  readonly groupId: string
+  /** -1, '' and null where the group does not matter. */
+  readonly generation: number
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+}
+
+/**
+ * Records and positions that take effect together, or not at all: init once, then begin, send and
+ * sendOffsets as needed, commit or abort, and again from begin. What fails rejects with a TransactionFault
+ * where the transaction is concerned: "abortable" leaves abort alone, "fenced" and "fatal" leave init
+ * alone, which starts over. What brokers may accept later is tried again until the signal is aborted or
+ * delivery.timeout.ms is over.
+ */
+export interface TransactionalProducer {
+  /**
+   * Takes the transactional id over: earlier producers with it are fenced, and what they left open is
+   * aborted (or committed, where they had got so far) when this resolves.
+   */
+  init(signal?: AbortSignal): Promise<void>
+  begin(): void
+  /** As Producer.send; resolved, the records are written but belong to the transaction. A failure makes it abortable. */
+  send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
+  /** The group's positions become those given when the transaction is committed. */
+  sendOffsets(positions: readonly Position[], member: GroupMember, signal?: AbortSignal): Promise<void>
+  /** Waits for the sends before. Rejected with STOPPED or PEER_TIMEOUT: call it again, or init; the outcome is not known. */
+  commit(signal?: AbortSignal): Promise<void>
+  /** Gives up the sends that have not settled. */
+  abort(signal?: AbortSignal): Promise<void>
+  readonly trouble: string | null
+  /** An open transaction stays so until another producer calls init, or its time is over. */
   close(): Promise<void>
 }
 

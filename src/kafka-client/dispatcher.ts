@@ -15,6 +15,7 @@ import { isStamped, type Batch, type PartitionQueue } from './partition-queue.ts
 import { noSuchTopic, ProduceFault } from './produce-fault.ts'
 import { identityCodes, type Identities, type Refusal } from './producer-identity.ts'
 import type { ProducerOptions } from './contract.ts'
+import { TransactionFault } from './transaction-fault.ts'
 import type { ProducerSettings } from './settings.ts'
 
 interface Loaded {
@@ -183,7 +184,9 @@ export class Dispatcher {
       const preparing = this.#identities.prepare(queues, connection)
       if (preparing !== null) await preparing
     } catch (error) {
-      const isFinal = error instanceof Fault && error.retry === 'never' && error.code !== 'STOPPED'
+      const isFinal =
+        error instanceof TransactionFault ||
+        (error instanceof Fault && error.retry === 'never' && error.code !== 'STOPPED')
       for (const queue of queues)
         if (isFinal) this.#giveUp(queue, error)
         else this.#retryLater(queue, messageOf(error), true, !connection.isOpen)

@@ -1,8 +1,16 @@
 // The Kafka client's front: a consumer whose poll loop and positions are the caller's, and a producer that
 // keeps order. One client for brokers from 0.10.2 to 4.x. Components use this file alone.
 import { GroupConsumer } from './consumer.ts'
-import type { Consumer, ConsumerOptions, Producer, ProducerOptions } from './contract.ts'
+import type {
+  Consumer,
+  ConsumerOptions,
+  Producer,
+  ProducerOptions,
+  TransactionalProducer,
+  TransactionalProducerOptions,
+} from './contract.ts'
 import { OrderedProducer } from './producer.ts'
+import { TransactionalOrderedProducer } from './transactional-producer.ts'
 
 export type {
   ConsumedRecord,
@@ -13,12 +21,16 @@ export type {
   ProducerRecord,
   ProducerOptions,
   Producer,
+  TransactionalProducer,
+  TransactionalProducerOptions,
+  GroupMember,
   Admin,
 } from './contract.ts'
 export { readConsumerProperties, readProducerProperties } from './properties.ts'
 export { ProduceFault } from './produce-fault.ts'
 export type { PropertyProblem } from './properties.ts'
-export type { ConsumerSettings, ProducerSettings } from './settings.ts'
+export { TransactionFault } from './transaction-fault.ts'
+export type { ConsumerSettings, ProducerSettings, TransactionalSettings } from './settings.ts'
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   return new GroupConsumer(options)
@@ -30,6 +42,10 @@ export function createProducer(options: ProducerOptions): Producer {
   // that they do not work. What is wrong is told where connections are made.
   if (options.settings.security.protocol !== 'PLAINTEXT') producer.cluster.refresh().catch(() => {})
   return producer
+}
+
+export function createTransactionalProducer(options: TransactionalProducerOptions): TransactionalProducer {
+  return new TransactionalOrderedProducer(options)
 }
 
 export { createAdmin } from './admin.ts'

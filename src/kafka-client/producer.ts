@@ -148,6 +148,14 @@ export class OrderedProducer implements Producer {
     await Promise.allSettled([...this.#sends].map(send => send.done))
   }
 
+  /** Resolves when everything sent so far has settled, and later sends are not held back for it. */
+  async giveUp(why: string): Promise<void> {
+    const fault = new Fault('STOPPED', why)
+    for (const send of this.#sends) this.#abandon(send, fault)
+    await this.flush()
+    await new Promise<void>(resolve => this.#system.clock.soon(resolve))
+  }
+
   /** Sends that have not settled reject with STOPPED: call flush before where they should not. */
   async close(): Promise<void> {
     this.cluster.close()

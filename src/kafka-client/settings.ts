@@ -58,6 +58,14 @@ export interface ProducerSettings extends ConnectionSettings {
   readonly maxBlockMs: number
 }
 
+/** `acks` and `idempotence` count for nothing: a transaction needs both. */
+export interface TransactionalSettings extends ProducerSettings {
+  /** One producer at a time: the latest to call init fences the others. */
+  readonly transactionalId: string
+  /** The broker aborts a transaction that takes longer; at most transaction.max.timeout.ms of the brokers. */
+  readonly transactionTimeoutMs: number
+}
+
 export const producerDefaults: Omit<ProducerSettings, 'bootstrapServers'> = {
   ...connectionDefaults,
   acks: 1,

@@ -1,0 +1,126 @@
+// The broker that looks after a transactional id or a group, for requests that are sent again until it
+// answers for good: it may move, be loading, or be ending the transaction before.
+import { Fault, messageOf } from '../errors.ts'
+import { OutageLines } from '../observe/outage-lines.ts'
+import type { Logger } from '../observe/log.ts'
+import type { ClientApi } from '../wire/kafka/api.ts'
+import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
+import type { Address } from './brokers.ts'
+import type { Cluster, CoordinatorKind } from './cluster.ts'
+import type { Doors } from './connection.ts'
+
+export interface CoordinatorParts {
+  readonly cluster: Cluster
+  readonly system: Doors
+  readonly log: Logger
+  readonly kind: CoordinatorKind
+  readonly key: string
+  /** How long a request is tried again; Infinity: until its signal is aborted. */
+  readonly patienceMs: number
+}
+
+export interface Question<Q, S> {
+  /** What is asked, by the version the coordinator speaks. */
+  readonly body: (version: number) => Q
+  /** The error of an answer, 0 where there is none. */
+  readonly codeOf: (answer: S) => number
+  /** Retriable answers that the caller sees to. */
+  readonly except?: readonly number[]
+  readonly signal?: AbortSignal | undefined
+}
+
+const movedCodes = new Set<number>([errorCodes.NOT_COORDINATOR, errorCodes.COORDINATOR_NOT_AVAILABLE])
+/** The transaction before is ended within some milliseconds. */
+const concurrentMs = 20
+
+export class Coordinator {
+  readonly #parts: CoordinatorParts
+  readonly #lines: OutageLines
+  #address: Address | null = null
+  trouble: string | null = null
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts
+    this.#lines = new OutageLines(parts.system.clock, parts.log)
+  }
+
+  /**
+   * The first answer that is no promise of a better one: without error, or with one that stays. Rejects with
+   * STOPPED, PEER_TIMEOUT, KAFKA_FATAL or PROTOCOL.
+   */
+  async ask<Q, S>(api: ClientApi<Q, S>, { body, codeOf, except = [], signal }: Question<Q, S>): Promise<S> {
+    const { cluster, system, patienceMs } = this.#parts
+    const deadline = system.clock.monotonic() + patienceMs
+    const either = signal === undefined ? cluster.stopped : AbortSignal.any([signal, cluster.stopped])
+    for (let failures = 1; ; failures++) {
+      let why: string
+      try {
+        const answer = await this.#abortable(this.#try(api, body, either), either)
+        const code = codeOf(answer)
+        const { name, meaning, isRetriable } = kafkaError(code)
+        if (!isRetriable || except.includes(code)) {
+          this.#succeeded()
+          return answer
+        }
+        if (movedCodes.has(code)) this.#address = null
+        if (code === errorCodes.CONCURRENT_TRANSACTIONS && failures < 250) {
+          await system.clock.sleep(concurrentMs, either)
+          this.#throwWhenOver(either, deadline, name)
+          continue
+        }
+        why = `${name}: ${meaning}`
+      } catch (error) {
+        if (error instanceof Fault && (error.retry === 'never' || error.code === 'PROTOCOL')) throw error
+        this.#address = null
+        why = messageOf(error)
+      }
+      this.#failed(why)
+      this.#throwWhenOver(either, deadline, why)
+      await cluster.pause(failures, either)
+    }
+  }
+
+  async #try<Q, S>(api: ClientApi<Q, S>, body: (version: number) => Q, signal: AbortSignal): Promise<S> {
+    const { cluster, key, kind } = this.#parts
+    this.#address ??= await cluster.findCoordinator(key, signal, kind)
+    const connection = await cluster.brokers.connect(this.#address, 'group')
+    return connection.request(api, body(connection.versionOf(api)))
+  }
+
+  async #abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>()
+    const stop = () => reject(new Fault('STOPPED', `${this.#name} was not waited for: stopping`))
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      return await Promise.race([work, promise])
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  get #name(): string {
+    return `the coordinator of ${this.#parts.kind} "${this.#parts.key}"`
+  }
+
+  #throwWhenOver(signal: AbortSignal, deadline: number, why: string): void {
+    if (signal.aborted) throw new Fault('STOPPED', `${this.#name} was not waited for: stopping`)
+    if (this.#parts.system.clock.monotonic() > deadline)
+      throw new Fault('PEER_TIMEOUT', `${this.#name} has not agreed within delivery.timeout.ms: ${why}`)
+  }
+
+  #failed(why: string): void {
+    this.trouble = `${this.#name} cannot be used: ${why}`
+    this.#lines.failed({
+      level: 'warn',
+      what: this.#name,
+      began: () => `${this.#name} cannot be used, and is asked until it can: ${why}`,
+      lasts: ({ seconds }) => `${this.#name} cannot be used for ${seconds} s now: ${why}`,
+    })
+  }
+
+  #succeeded(): void {
+    this.trouble = null
+    this.#lines.succeeded(seconds => `${this.#name} can be used again, after ${seconds} s`)
+  }
+}
