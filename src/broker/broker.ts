@@ -66,7 +66,7 @@ export class Broker {
       // First of all: a wrong address must not leave directories behind. Who connects already waits.
       this.#listener = await this.#listen()
       await this.#topics.open()
-      await this.#groups.open()
+      await this.#groups.open(this.#topics.home)
       this.#isReady = true
       for (const connection of this.#early.splice(0)) this.#accept(connection)
     } catch (error) {

@@ -1,5 +1,5 @@
-// The topics of the broker: names, ids, partitions and settings, kept in a journal in the first log
-// directory, and the logs of their partitions. Also what else must survive: the cluster's id and how far
+// The topics of the broker: names, ids, partitions and settings, kept in a journal in one of the log
+// directories, and the logs of their partitions. Also what else must survive: the cluster's id and how far
 // producer ids have been given out.
 //
 //   journal `broker.journal`, entries in JSON:
@@ -59,6 +59,7 @@ export class TopicCatalog {
   readonly #topics = new Map<string, Topic>()
   readonly #locks: DirectoryLock[] = []
   #journal!: Journal
+  #home = ''
   #clusterId = ''
   #producerIdsTo = 0
   #nextProducerId = 0
@@ -69,6 +70,11 @@ export class TopicCatalog {
     this.#system = system
     this.#log = log
     this.#settings = settings
+  }
+
+  /** The directory of the journals: the one that has them already, whatever the order of log.dirs; else the first. */
+  get home(): string {
+    return this.#home
   }
 
   get clusterId(): string {
@@ -100,10 +106,13 @@ export class TopicCatalog {
           `directory ${directory} belongs to an Apache Kafka broker (meta.properties is there); give log.dirs a directory of its own`,
         )
     }
+    this.#home = directories[0]!
+    for (const directory of directories.toReversed())
+      if (await disk.exists(join(directory, journalName))) this.#home = directory
     this.#journal = await Journal.open({
       disk,
       log: this.#log,
-      path: join(directories[0]!, journalName),
+      path: join(this.#home, journalName),
       apply: payload => this.#apply(JSON.parse(payload.toString()) as Entry),
       snapshot: () => this.#snapshot(),
       onFailed: fault => this.#log.error(`topics can no longer be changed: ${fault.message}`),

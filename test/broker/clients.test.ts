@@ -172,6 +172,35 @@ test('a topic that is deleted is gone with its records and positions, also after
     await second.stop()
   }))
 
+test('partitions are spread over several directories and found again, in whatever order these are given', () =>
+  inDirectory(async directory => {
+    const dirs = ['one', 'two', 'three'].map(name => `${directory}/${name}`)
+    const first = await startBroker(directory, { 'log.dirs': dirs.join(','), 'num.partitions': '6' })
+    const producer = producerOn(first)
+    await producer.send(
+      texts(0, 60).map((value, index) => ({
+        topic: 'm',
+        partition: index % 6,
+        key: null,
+        value: Buffer.from(value),
+      })),
+    )
+    await producer.close()
+    const places = first.broker.topics.topics.get('m')!.partitions.map(log => log.directory.split('/').at(-2))
+    assert.deepEqual(places, ['one', 'two', 'three', 'one', 'two', 'three'])
+    await first.stop()
+    const second = await startBroker(directory, { 'log.dirs': dirs.toReversed().join(', ') })
+    assert.deepEqual(
+      second.broker.topics.topics.get('m')!.partitions.map(log => log.highWatermark),
+      Array.from({ length: 6 }, () => 10),
+    )
+    await second.stop()
+    assert.deepEqual(
+      second.lines.filter(line => !line.startsWith('INFO')),
+      [],
+    )
+  }))
+
 test("a directory of Kafka's, one that is in use, and records of nobody are not touched", () =>
   inDirectory(async directory => {
     const first = await startBroker(directory)

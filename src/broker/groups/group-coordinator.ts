@@ -23,8 +23,9 @@ export class GroupCoordinator {
     this.#settings = settings
   }
 
-  async open(): Promise<void> {
-    await this.offsets.open(this.#system.disk, this.#log, this.#settings.logDirectories[0]!)
+  /** `directory` is where positions are kept. */
+  async open(directory: string): Promise<void> {
+    await this.offsets.open(this.#system.disk, this.#log, directory)
   }
 
   get(id: string): Group | undefined {
