@@ -84,5 +84,26 @@ describe('producer properties', () => {
   it('that would promise what is not kept are refused', () => {
     assert.equal(producer({ 'transactional.id': 't' }).settings, undefined)
     assert.equal(producer({ acks: '2' }).settings, undefined)
+    assert.match(producer({ 'transactional.id': 't' }).problems[0]!.problem, /for a later version/)
+  })
+
+  it('ask for idempotence only where acks allow it', () => {
+    for (const acks of ['0', '1']) {
+      const { settings, problems } = producer({ acks, 'enable.idempotence': 'true' })
+      assert.equal(settings, undefined)
+      assert.deepEqual(problems, [
+        {
+          key: 'enable.idempotence',
+          problem: `it needs acks = all, and acks is ${acks}`,
+          fix: 'write acks = all, or leave enable.idempotence out',
+          severity: 'error',
+        },
+      ])
+      assert.deepEqual(producer({ acks, 'enable.idempotence': 'false' }).problems, [])
+      assert.deepEqual(producer({ acks }).problems, [])
+    }
+    assert.equal(producer({ acks: 'all' }).settings!.idempotence, true)
+    assert.equal(producer({ acks: 'all', 'enable.idempotence': 'false' }).settings!.idempotence, false)
+    assert.equal(producer({ acks: 'all', 'enable.idempotence': 'maybe' }).settings, undefined)
   })
 })
