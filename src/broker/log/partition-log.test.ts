@@ -202,6 +202,33 @@ test('on a full disk records are refused until there is room; then offsets and s
     await again.close()
   }))
 
+test('a checkpoint that cannot be written costs nothing but time: segments go on, the next one is tried, a start finds all', () =>
+  inDirectory(async directory => {
+    let fails = true
+    const system = withFiles(file => ({
+      ...bound(file),
+      write: (bytes, position) =>
+        fails && file.path.includes('checkpoint')
+          ? Promise.reject(new Error('EIO: simulated'))
+          : file.write(bytes, position),
+    }))
+    const warnings: string[] = []
+    const log = await open(directory, {
+      system,
+      settings: { segmentBytes: 1000 },
+      log: { ...silentLogger, warn: line => void warnings.push(line) },
+    })
+    for (let index = 0; index < 20; index++) await log.append(batch([`${index} ${'x'.repeat(200)}`])).durable
+    assert.ok(log.segmentStarts.length > 4)
+    assert.match(warnings[0]!, /cannot write the checkpoint of t-0: EIO/)
+    const again = await open(directory)
+    assert.equal((await valuesOf(again)).length, 20)
+    await again.close()
+    fails = false
+    await log.checkpoint()
+    await log.close()
+  }))
+
 test('a tail that was torn at any byte is cut to whole batches', () =>
   inDirectory(async directory => {
     const log = await open(directory)

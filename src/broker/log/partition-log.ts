@@ -317,7 +317,7 @@ export class PartitionLog {
     this.#closed = true
     this.#writer.close(new Fault('STOPPED', `${this.#parts.name} is deleted`))
     await this.#writer.idle()
-    await this.#checkpointing
+    await this.#checkpointing.catch(() => {})
     this.#wakeAll()
     await this.#tail.close()
   }
@@ -332,27 +332,29 @@ export class PartitionLog {
 
   /** Makes the next start short. */
   checkpoint(): Promise<void> {
-    // One after the other: they replace the same file.
-    this.#checkpointing = this.#checkpointing.then(async () => {
-      const { system, directory } = this.#parts
-      this.#sinceCheckpoint = 0
-      const tail = this.#tail
-      const full = this.#segments.slice(0, -1)
-      const checkpoint = {
-        version: 1,
-        startOffset: this.#startOffset,
-        full: full.map(one => [one.baseOffset, one.end, finite(one.maxTimestamp)] as const),
-        tail: {
-          base: tail.baseOffset,
-          position: tail.end,
-          nextOffset: this.#highWatermark,
-          maxTimestamp: finite(tail.maxTimestamp),
-        },
-        producers: this.producers.store(this.#highWatermark),
-      } as const
-      await tail.storeIndex()
-      await writeCheckpoint(system.disk, join(directory, checkpointName), checkpoint)
-    })
+    // One after the other: they replace the same file. That one failed is no reason not to try the next.
+    this.#checkpointing = this.#checkpointing
+      .catch(() => {})
+      .then(async () => {
+        const { system, directory } = this.#parts
+        this.#sinceCheckpoint = 0
+        const tail = this.#tail
+        const full = this.#segments.slice(0, -1)
+        const checkpoint = {
+          version: 1,
+          startOffset: this.#startOffset,
+          full: full.map(one => [one.baseOffset, one.end, finite(one.maxTimestamp)] as const),
+          tail: {
+            base: tail.baseOffset,
+            position: tail.end,
+            nextOffset: this.#highWatermark,
+            maxTimestamp: finite(tail.maxTimestamp),
+          },
+          producers: this.producers.store(this.#highWatermark),
+        } as const
+        await tail.storeIndex()
+        await writeCheckpoint(system.disk, join(directory, checkpointName), checkpoint)
+      })
     return this.#checkpointing
   }
 
@@ -394,10 +396,14 @@ export class PartitionLog {
     if (this.#isFull) this.#parts.log.info(`partition ${this.#parts.name} takes records again`)
     this.#isFull = false
     this.#wakeAll()
-    if (this.#sinceCheckpoint > checkpointBytes)
-      void this.checkpoint().catch((error: unknown) =>
-        this.#parts.log.warn(`cannot write the checkpoint of ${this.#parts.name}: ${messageOf(error)}`),
-      )
+    if (this.#sinceCheckpoint > checkpointBytes) void this.#tryCheckpoint()
+  }
+
+  /** A start without it only takes longer. */
+  async #tryCheckpoint(): Promise<void> {
+    await this.checkpoint().catch((error: unknown) =>
+      this.#parts.log.warn(`cannot write the checkpoint of ${this.#parts.name}: ${messageOf(error)}`),
+    )
   }
 
   /** Only from a full disk: what did not fit is cut off again, and the producers may try once there is room. */
@@ -439,7 +445,7 @@ export class PartitionLog {
     this.#segments.push(fresh)
     this.#written = this.#synced = 0
     this.#segmentBegan = system.clock.monotonic()
-    await this.checkpoint()
+    await this.#tryCheckpoint()
     void old.close() // when its last reader is done; writing need not wait for that
   }
 
