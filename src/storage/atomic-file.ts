@@ -4,6 +4,12 @@ import type { Disk } from '../system/disk.ts'
 
 /** Writes beside it, syncs, renames, syncs the directory. Not for two callers at once on one path. */
 export async function replaceFile(disk: Disk, path: string, bytes: Buffer): Promise<void> {
+  const putInPlace = await prepareFile(disk, path, bytes)
+  await putInPlace()
+}
+
+/** The first half: the new bytes are durable beside the file. Gives the second, which puts them in its place. */
+export async function prepareFile(disk: Disk, path: string, bytes: Buffer): Promise<() => Promise<void>> {
   const fresh = `${path}.new`
   if (await disk.exists(fresh)) await disk.remove(fresh)
   const file = await disk.open(fresh, 'create')
@@ -13,8 +19,10 @@ export async function replaceFile(disk: Disk, path: string, bytes: Buffer): Prom
   } finally {
     await file.close()
   }
-  await disk.rename(fresh, path)
-  await disk.syncDirectory(dirname(path))
+  return async () => {
+    await disk.rename(fresh, path)
+    await disk.syncDirectory(dirname(path))
+  }
 }
 
 /** The whole file; null where there is none. */

@@ -116,3 +116,53 @@ test('after a failed sync nothing is written any more, and it is told once', () 
     assert.equal(one.failures.length, 1)
     await one.journal.close()
   }))
+
+test('on a full disk entries are refused until there is room, and the file need not be written anew', () =>
+  inDirectory(async directory => {
+    let isFull = false
+    const { disk } = realSystem
+    const small: Disk = {
+      ...disk,
+      async open(path, mode) {
+        const file = await disk.open(path, mode)
+        return {
+          path,
+          size: () => file.size(),
+          read: (target, position) => file.read(target, position),
+          async write(bytes, position) {
+            if (path.endsWith('.new') && mode === 'create' && position === 0 && hasBegun)
+              throw Object.assign(new Error('ENOSPC: simulated'), { code: 'ENOSPC' })
+            await file.write(isFull ? bytes.subarray(0, 5) : bytes, position)
+            if (isFull) throw Object.assign(new Error('ENOSPC: simulated'), { code: 'ENOSPC' })
+          },
+          writeAll: (buffers, position) => file.writeAll(buffers, position),
+          truncate: size => file.truncate(size),
+          sync: () => file.sync(),
+          close: () => file.close(),
+        }
+      },
+    }
+    let hasBegun = false
+    const path = join(directory, 'j')
+    const one = await openMap(path, small)
+    hasBegun = true
+    await one.put('a=1')
+    isFull = true
+    await assert.rejects(one.put('b=2'), /cannot write .*ENOSPC/)
+    await assert.rejects(one.put('c=3'), /cannot write .*ENOSPC/)
+    isFull = false
+    for (let index = 0; index < 500; index++) await one.put(`d=${index}`)
+    assert.ok(one.warnings.length > 0 && one.warnings.length < 5)
+    assert.match(one.warnings[0]!, /could not be written anew: ENOSPC/)
+    assert.deepEqual(one.failures, [])
+    await one.journal.close()
+    const two = await openMap(path)
+    assert.deepEqual(
+      [...two.map],
+      [
+        ['a', '1'],
+        ['d', '499'],
+      ],
+    )
+    await two.journal.close()
+  }))

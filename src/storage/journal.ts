@@ -1,5 +1,6 @@
 // Journal: a state kept as the fold of its entries, in one file. An entry takes effect once it is durable.
-// When the file has grown to several times what the state needs, it is written anew from the state.
+// When the file has grown to several times what the state needs, it is written anew from the state. On a full disk entries are refused until there
+// is room; after any other failure nothing is written any more.
 //
 //   file    8 bytes "MRJRNL1\n" | entries
 //   entry   length uint32 of the payload | crc32 uint32 of the payload | payload; numbers little-endian
@@ -8,7 +9,8 @@
 import { crc32 } from 'node:zlib'
 import { Fault, messageOf } from '../errors.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
-import { readWhole, replaceFile } from './atomic-file.ts'
+import { prepareFile, readWhole, replaceFile } from './atomic-file.ts'
+import { isDiskFull } from './directory.ts'
 import { GroupWriter } from './group-writer.ts'
 
 export interface JournalParts {
@@ -33,6 +35,8 @@ export class Journal {
   readonly #writer: GroupWriter<Buffer>
   #file: DiskFile
   #size: number
+  /** Bytes are being written that no sync is asked for yet. */
+  #isWriting = false
   /** The size at which it is written anew. */
   #limit = 0
 
@@ -46,6 +50,7 @@ export class Journal {
       bytesOf: payload => payload.length,
       groupBytes: 4 * 1024 * 1024,
       onFailed: error => parts.onFailed?.(this.#fault(error)),
+      recover: error => this.#recover(error),
     })
   }
 
@@ -73,7 +78,7 @@ export class Journal {
     return new Journal(parts, file, at)
   }
 
-  /** Resolves when the entry is durable and applied. Rejects with DISK, then and ever after. */
+  /** Resolves when the entry is durable and applied. Rejects with DISK: ever after, but for a full disk. */
   async append(payload: Buffer): Promise<void> {
     await this.#writer.add(payload).catch((error: unknown) => {
       throw this.#fault(error)
@@ -87,8 +92,10 @@ export class Journal {
   }
 
   async #write(group: readonly Buffer[]): Promise<void> {
+    this.#isWriting = true
     const bytes = Buffer.concat(group.flatMap(payload => [headerOf(payload), payload]))
     await this.#file.write(bytes, this.#size)
+    this.#isWriting = false
     await this.#file.sync()
     this.#size += bytes.length
     for (const payload of group) this.#parts.apply(payload)
@@ -99,11 +106,26 @@ export class Journal {
     const { disk, path } = this.#parts
     const entries = this.#parts.snapshot()
     const bytes = Buffer.concat([magic, ...entries.flatMap(payload => [headerOf(payload), payload])])
-    await replaceFile(disk, path, bytes)
+    let putInPlace: () => Promise<void>
+    try {
+      putInPlace = await prepareFile(disk, path, bytes)
+    } catch (error) {
+      // The file there is goes on growing, and it is tried again when it is four times as large.
+      this.#parts.log.warn(`${path} could not be written anew: ${messageOf(error)}`)
+      return this.#setLimit(this.#size)
+    }
+    await putInPlace()
     await this.#file.close()
     this.#file = await disk.open(path, 'write')
     this.#size = bytes.length
     this.#setLimit(bytes.length)
+  }
+
+  /** From a full disk alone, and only where nothing was to be synced yet: what did not fit is cut off again. */
+  async #recover(error: unknown): Promise<(() => void) | null> {
+    if (!isDiskFull(error) || !this.#isWriting) return null
+    await this.#file.truncate(this.#size)
+    return () => {}
   }
 
   #setLimit(size: number): void {
