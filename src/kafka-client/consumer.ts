@@ -17,8 +17,11 @@ import { commitOffsets, earliest, fetchCommitted, latest, listAllEnds } from './
 import type { ConsumerSettings } from './settings.ts'
 import { countsIn, Subscription } from './subscription.ts'
 
-/** Brokers before 2.1 forget positions that have not been committed for a day. */
-const recommitMs = 3_600_000
+/**
+ * Brokers before 2.1 forget positions that have not been committed for a day. Looked at so often; what was
+ * not committed since the last look is committed then, so at least hourly.
+ */
+const recommitMs = 1_800_000
 /** How long the end waits for the group; the session of a member that is not heard of ends by itself. */
 const closePatienceMs = 6_000
 /** How often a topic that does not exist is looked for. */
@@ -37,7 +40,15 @@ export class GroupConsumer implements Consumer {
   readonly #fetcher: Fetcher
   readonly #group: Group
   readonly #stop = new AbortController()
+  #keeping: Promise<void> | null = null
   readonly #committed = new Map<string, Committed>()
+  /**
+   * Chosen by auto.offset.reset and not known to be committed. Where the commit failed the next try, or
+   * the next assignment, must not choose a later one and skip what came between.
+   */
+  readonly #chosen = new Map<string, number>()
+  /** Commits under way, by partition. */
+  readonly #committing = new Map<string, number>()
   /** Counts assignments: what was begun for an earlier one is dropped. */
   #epoch = 0
   #watching: Promise<void> | null = null
@@ -92,6 +103,7 @@ export class GroupConsumer implements Consumer {
 
   start(): void {
     this.#watching = this.#watch()
+    this.#keeping = this.#keepPositions()
   }
 
   poll({ maxRecords, signal }: { maxRecords: number; signal: AbortSignal }): Promise<ConsumedRecord[]> {
@@ -108,9 +120,19 @@ export class GroupConsumer implements Consumer {
         `${nameOf(foreign)} is not read here any more; its position belongs to another member`,
       )
     const { groupId, groupInstanceId } = this.#settings
-    await commitOffsets(this.#group, { groupId: groupId!, groupInstanceId, positions })
+    const epoch = this.#epoch
+    const names = positions.map(nameOf)
+    for (const name of names) this.#committing.set(name, (this.#committing.get(name) ?? 0) + 1)
+    try {
+      await commitOffsets(this.#group, { groupId: groupId!, groupInstanceId, positions })
+    } finally {
+      for (const name of names) this.#committing.set(name, this.#committing.get(name)! - 1)
+    }
+    for (const name of names) this.#chosen.delete(name)
+    // An assignment since then has asked for the positions itself.
+    if (epoch !== this.#epoch) return
     const at = this.#doors.clock.monotonic()
-    for (const one of positions) if (mine.has(nameOf(one))) this.#committed.set(nameOf(one), { ...one, at })
+    for (const one of positions) this.#committed.set(nameOf(one), { ...one, at })
   }
 
   pause(partitions: readonly TopicPartition[]): void {
@@ -142,7 +164,7 @@ export class GroupConsumer implements Consumer {
   }
 
   get trouble(): string | null {
-    return this.#cluster.trouble
+    return this.#group.trouble ?? this.#cluster.trouble
   }
 
   async close(): Promise<void> {
@@ -153,6 +175,7 @@ export class GroupConsumer implements Consumer {
     patience.abort()
     this.#cluster.close()
     await this.#watching
+    await this.#keeping
   }
 
   /** Learns the topics, joins, and looks now and then whether the topics have changed. */
@@ -169,7 +192,6 @@ export class GroupConsumer implements Consumer {
         hasStarted = true
         const topics = this.#subscription.topicsIn(this.#cluster)
         this.#group.noteTopics(topics, countsIn(this.#cluster, this.#group.sharedTopics))
-        await this.#recommit()
       } catch (error) {
         failures++
         this.#options.log.debug(`asking for the topics failed: ${messageOf(error)}`)
@@ -183,10 +205,26 @@ export class GroupConsumer implements Consumer {
     }
   }
 
-  async #recommit(): Promise<void> {
-    const old = this.#doors.clock.monotonic() - recommitMs
-    const due = [...this.#committed.values()].filter(one => one.at <= old)
-    if (due.length > 0 && this.#group.isStable) await this.commit(due)
+  /** Commits positions again that do not change; a commit that is under way already is not overtaken. */
+  async #keepPositions(): Promise<void> {
+    const { signal } = this.#stop
+    const { clock } = this.#doors
+    let waitMs = recommitMs
+    for (let failures = 0; ;) {
+      await clock.sleep(waitMs, signal)
+      if (signal.aborted) return
+      const old = clock.monotonic() - recommitMs
+      const isDue = (one: Committed) => one.at <= old && (this.#committing.get(nameOf(one)) ?? 0) === 0
+      const due = [...this.#committed.values()].filter(isDue)
+      try {
+        if (due.length > 0 && this.#group.isStable) await this.commit(due)
+        failures = 0
+        waitMs = recommitMs
+      } catch (error) {
+        this.#options.log.debug(`positions were not committed again: ${messageOf(error)}`)
+        waitMs = Math.min(60_000, 1000 * 2 ** failures++)
+      }
+    }
   }
 
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
@@ -210,19 +248,29 @@ export class GroupConsumer implements Consumer {
 
   async #findPositions(partitions: readonly TopicPartition[]): Promise<Position[]> {
     const committed = await fetchCommitted(this.#group, this.#settings.groupId!, partitions)
-    const at = this.#doors.clock.monotonic()
+    // Nobody knows when these were committed: they are committed again at the next look.
+    const at = this.#doors.clock.monotonic() - recommitMs
     const positions: Position[] = []
     const open: TopicPartition[] = []
     for (const one of partitions) {
       const offset = committed.get(nameOf(one))
       if (offset === undefined) open.push(one)
       else {
+        this.#chosen.delete(nameOf(one))
         positions.push({ ...one, offset })
         this.#committed.set(nameOf(one), { ...one, offset, at })
       }
     }
     if (open.length === 0) return positions
-    const chosen = await this.#choosePositions(open, await this.#topicsWithCommits(partitions, committed))
+    const known = open.filter(one => this.#chosen.has(nameOf(one)))
+    const unknown = open.filter(one => !this.#chosen.has(nameOf(one)))
+    const chosen = known.map(one => ({ ...one, offset: this.#chosen.get(nameOf(one))! }))
+    if (unknown.length > 0) {
+      const topicsInUse = await this.#topicsWithCommits(partitions, committed)
+      const fresh = await this.#choosePositions(unknown, topicsInUse)
+      for (const one of fresh) this.#chosen.set(nameOf(one), one.offset)
+      chosen.push(...fresh)
+    }
     await this.commit(chosen)
     return [...positions, ...chosen]
   }

@@ -12,6 +12,7 @@ import type { Doors } from './connection.ts'
 import { FetchBuffer } from './fetch-buffer.ts'
 import type { ConsumedRecord, Position, TopicPartition } from './contract.ts'
 import type { ConsumerSettings } from './settings.ts'
+import type { Timer } from '../system/clock.ts'
 
 export interface FetcherParts {
   readonly doors: Doors
@@ -33,6 +34,8 @@ export class Fetcher {
   readonly #parts: FetcherParts
   readonly #buffers = new Map<string, FetchBuffer>()
   readonly #busyLeaders = new Set<number>()
+  /** Leaders that asked not to be asked before, monotonic ms. */
+  readonly #throttled = new Map<number, number>()
   readonly #stop = new AbortController()
   /** Where the next poll starts, so that no partition starves. */
   #turn = 0
@@ -40,6 +43,8 @@ export class Fetcher {
   #wake: () => void = () => {}
   #fault: Fault | null = null
   #isKicked = false
+  /** Ends the earliest rest of a partition or a leader. */
+  #alarm: { at: number; timer: Timer } | null = null
   #isLearning = false
 
   constructor(parts: FetcherParts) {
@@ -83,6 +88,7 @@ export class Fetcher {
 
   close(): void {
     this.#stop.abort()
+    this.#alarm?.timer.cancel()
     this.#wake()
   }
 
@@ -145,9 +151,18 @@ export class Fetcher {
     for (const buffer of this.#ring) held += buffer.bytes
     const byLeader = new Map<number, { ready: FetchBuffer[]; isHeldBack: boolean }>()
     for (const buffer of this.#ring) {
-      if (buffer.isPaused || buffer.isResetting || buffer.restsUntil > now) continue
+      if (buffer.isPaused || buffer.isResetting) continue
+      if (buffer.restsUntil > now) {
+        this.#kickAt(buffer.restsUntil)
+        continue
+      }
       const leader = cluster.leaderOf(buffer.topic, buffer.partition)
       if (this.#busyLeaders.has(leader)) continue
+      const throttledUntil = this.#throttled.get(leader) ?? 0
+      if (throttledUntil > now) {
+        this.#kickAt(throttledUntil)
+        continue
+      }
       let plan = byLeader.get(leader)
       if (plan === undefined) byLeader.set(leader, (plan = { ready: [], isHeldBack: false }))
       if (
@@ -161,6 +176,19 @@ export class Fetcher {
       if (ready.length === 0) continue
       else if (leader === -1) void this.#learnLeaders()
       else void this.#fetchFrom(leader, ready, isHeldBack)
+  }
+
+  /** A timer may ring a little early: then this is called again. */
+  #kickAt(at: number): void {
+    if (this.#alarm !== null && this.#alarm.at <= at) return
+    this.#alarm?.timer.cancel()
+    const { clock } = this.#parts.doors
+    const ring = () => {
+      this.#alarm = null
+      this.kick()
+    }
+    const timer = clock.after(Math.max(1, at - clock.monotonic()), ring, { background: true })
+    this.#alarm = { at, timer }
   }
 
   async #fetchFrom(leader: number, ready: readonly FetchBuffer[], isHeldBack: boolean): Promise<void> {
@@ -201,6 +229,9 @@ export class Fetcher {
         maxWaitMs,
       )
       this.#busyLeaders.delete(leader)
+      if (answer.throttleTimeMs > 0) {
+        this.#throttled.set(leader, doors.clock.monotonic() + answer.throttleTimeMs)
+      }
       this.#accept(asked, answer)
     } catch (error) {
       if (this.#stop.signal.aborted) return
@@ -296,7 +327,6 @@ export class Fetcher {
       backoffMs(buffer.failures, retryBackoffMs, retryBackoffMaxMs, doors.random),
     )
     buffer.restsUntil = now + restMs
-    doors.clock.after(restMs + 1, () => this.kick(), { background: true })
   }
 
   /** Asks for the metadata until it comes, at most one asking at a time. */

@@ -47,9 +47,9 @@ export interface GroupParts {
   onFault(fault: Fault): void
 }
 
-/** Answers after which the coordinator must be looked for. */
 /** How long the end waits for the answer to LeaveGroup. */
 const leavePatienceMs = 2_000
+/** Answers after which the coordinator must be looked for. */
 const movedCodes = new Set<number>([errorCodes.NOT_COORDINATOR, errorCodes.COORDINATOR_NOT_AVAILABLE])
 
 export class Group {
@@ -73,6 +73,11 @@ export class Group {
   #wantsRejoin: string | null = null
   #running: Promise<void> | null = null
   #isStable = false
+  /** Why this member reads no more, and cannot by itself. */
+  #trouble: string | null = null
+  #isInstanceIdIgnored = false
+  /** The broker asked not to be asked before, monotonic ms. */
+  #restsUntil = 0
   /** When the coordinator last took us for a member, monotonic ms. */
   #heardAt = 0
 
@@ -96,6 +101,11 @@ export class Group {
   get isDoubtful(): boolean {
     const { doors, settings } = this.#parts
     return this.#isStable && doors.clock.monotonic() - this.#heardAt > settings.sessionTimeoutMs
+  }
+
+  /** What keeps this member out of the group for good; null where nothing does. */
+  get trouble(): string | null {
+    return this.#trouble
   }
 
   /** Joins again at the next moment, because of `reason`. */
@@ -122,12 +132,27 @@ export class Group {
     const { cluster } = this.#parts
     this.#coordinator ??= await cluster.findCoordinator(this.#groupId, signal)
     try {
+      const restMs = this.#restsUntil - this.#parts.doors.clock.monotonic()
+      if (restMs > 0) await this.#parts.doors.clock.sleep(restMs, signal)
       const connection = await cluster.brokers.connect(this.#coordinator, 'group')
-      return await connection.request(api, body, extraTimeMs)
+      this.#checkInstanceId(connection.versionOf(joinGroup))
+      const answer = await connection.request(api, body, extraTimeMs)
+      const { throttleTimeMs = 0 } = answer as { throttleTimeMs?: number }
+      if (throttleTimeMs > 0) this.#restsUntil = this.#parts.doors.clock.monotonic() + throttleTimeMs
+      return answer
     } catch (error) {
       this.#coordinator = null
       throw error
     }
+  }
+
+  #checkInstanceId(version: number): void {
+    const { groupInstanceId } = this.#parts.settings
+    if (groupInstanceId === null || version >= 5 || this.#isInstanceIdIgnored) return
+    this.#isInstanceIdIgnored = true
+    this.#parts.log.warn(
+      `group.instance.id = ${groupInstanceId} has no effect: the broker is older than Kafka 2.3 and knows no static members`,
+    )
   }
 
   forgetCoordinator(): void {
@@ -139,8 +164,8 @@ export class Group {
     this.#stop.abort()
     this.#nudge.abort()
     await this.#running
-    if (this.memberId === '' || this.#coordinator === null || this.#parts.settings.groupInstanceId !== null)
-      return
+    if (this.memberId === '' || this.#coordinator === null) return
+    if (this.#parts.settings.groupInstanceId !== null && !this.#isInstanceIdIgnored) return
     const { memberId } = this
     try {
       // Not on the group's connection: a JoinGroup may still be waiting there.
@@ -155,13 +180,14 @@ export class Group {
 
   async #run(): Promise<void> {
     const { cluster, onFault } = this.#parts
-    for (let failures = 0; !this.#stop.signal.aborted;) {
+    for (let failures = 0; !this.#stop.signal.aborted && this.#trouble === null;) {
       try {
         await this.#join()
         failures = 0
         await this.#serve()
       } catch (error) {
         if (this.#stop.signal.aborted || cluster.stopped.aborted) break
+        if (this.#trouble !== null) break
         failures++
         if (error instanceof Fault && error.code === 'KAFKA_FATAL') onFault(error)
         this.#parts.log.debug(`group ${this.#groupId}: ${messageOf(error)}`)
@@ -170,6 +196,16 @@ export class Group {
     }
     if (this.partitions.length > 0) await this.#revoke()
     this.#isStable = false
+  }
+
+  /**
+   * A younger member goes by our group.instance.id. Joining again would fence that one in turn, and so on
+   * without end: this one reads no more, and says so.
+   */
+  #fenced(): void {
+    const { settings, log } = this.#parts
+    this.#trouble = `group "${this.#groupId}": another member with group.instance.id = ${settings.groupInstanceId} has taken over, nothing is read here any more; give each member an id of its own and start this one again`
+    log.error(this.#trouble)
   }
 
   async #join(): Promise<void> {
@@ -282,10 +318,15 @@ export class Group {
     const { doors, settings, onRevoked, log } = this.#parts
     const revoked = this.partitions
     const finished = new AbortController()
+    let lostCode = 0
     const beating = (async () => {
       while (!finished.signal.aborted) {
         await doors.clock.sleep(settings.heartbeatIntervalMs, finished.signal)
-        if (!finished.signal.aborted && !this.#stop.signal.aborted) await this.#beat()
+        if (finished.signal.aborted || this.#stop.signal.aborted) continue
+        const code = await this.#beat()
+        if (code === 0 || code === errorCodes.REBALANCE_IN_PROGRESS) continue
+        lostCode = code
+        return
       }
     })()
     // After this time the others go on without us.
@@ -293,8 +334,11 @@ export class Group {
     await Promise.race([
       onRevoked(revoked).catch((error: unknown) => log.warn('giving partitions back failed', error)),
       late,
+      // Ends only by itself where the group has gone on without us: what is not committed stays so.
+      beating,
     ])
     finished.abort()
+    if (lostCode !== 0) return this.#lose(lostCode)
     this.partitions = []
     this.#isStable = false
     await beating
@@ -304,9 +348,11 @@ export class Group {
     const { log, onLost } = this.#parts
     const error = kafkaError(code)
     const lost = this.partitions
-    log.warn(`group ${this.#groupId}: membership is lost (${error.name}: ${error.meaning}); joining again`)
     this.partitions = []
     this.#isStable = false
+    if (code === errorCodes.FENCED_INSTANCE_ID) this.#fenced()
+    else
+      log.warn(`group ${this.#groupId}: membership is lost (${error.name}: ${error.meaning}); joining again`)
     this.#resetMember(code)
     onLost(lost)
   }
@@ -349,6 +395,12 @@ export class Group {
     if (movedCodes.has(code)) this.#coordinator = null
     if (code === errorCodes.UNKNOWN_MEMBER_ID || code === errorCodes.FENCED_INSTANCE_ID)
       this.#resetMember(code)
+    if (code === errorCodes.FENCED_INSTANCE_ID) this.#fenced()
+    if (code === errorCodes.INCONSISTENT_GROUP_PROTOCOL)
+      throw new Fault(
+        'KAFKA_FATAL',
+        `group "${this.#groupId}" cannot be joined: its members use none of the assignors offered here (${this.#parts.settings.assignors.join(', ')}); have them offer one of range, roundrobin, sticky (partition.assignment.strategy), or use another group.id`,
+      )
     const passes =
       error.isRetriable ||
       code === errorCodes.UNKNOWN_MEMBER_ID ||

@@ -181,6 +181,7 @@ class KafkaSource implements Source {
       log,
       onRevoked: partitions => intake.giveUp(partitions),
       onLost: partitions => intake.forget(partitions),
+      onGone: ({ from, to }) => counters.addOwn('records_gone', to - from + 1),
       onCut: ({ from, to }) => counters.addOwn('records_cut_off', to - from + 1),
     })
     const intake = new Intake(

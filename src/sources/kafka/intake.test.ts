@@ -26,7 +26,12 @@ function setUp({ emptyPollMs = 60_000 } = {}) {
   const puts: { bodies: string[]; accept: () => void; refuse: (error: unknown) => void }[] = []
   const stopping = new AbortController()
   let arrived: () => void = () => {}
-  const state = { failCommits: 0, committed: Promise.resolve(), onPut: (_count: number) => {} }
+  const state = {
+    failCommits: 0,
+    committed: Promise.resolve(),
+    onPut: (_count: number) => {},
+    refuse: null as (() => void) | null,
+  }
   let noteCommit: () => void = () => {}
   const nextCommit = () => new Promise<void>(resolve => (noteCommit = resolve))
   const intake = new Intake(
@@ -62,6 +67,9 @@ function setUp({ emptyPollMs = 60_000 } = {}) {
         return signal.aborted ? [] : batches.shift()!
       },
       async commit(positions: readonly Position[]) {
+        const { refuse } = state
+        state.refuse = null
+        refuse?.()
         if (state.failCommits-- > 0) throw new Fault('KAFKA_FATAL', 'the group has moved on')
         commits.push(positions.map(one => `${one.topic}-${one.partition}@${one.offset}`).join(' '))
         noteCommit()
@@ -208,6 +216,51 @@ describe('partitions that move', () => {
     intake.forget([{ topic: 't', partition: 0 }])
     await intake.close()
     assert.deepEqual(commits, [])
+  })
+})
+
+describe('partitions that are lost', () => {
+  it('are not committed when the channel takes their records afterwards, also when they are back by then', async () => {
+    const { intake, supply, puts, commits, signal, nextCommit } = setUp()
+    supply(recordsOf(0, 0, 2), recordsOf(1, 0, 1))
+    await intake.poll(signal)
+    intake.forget([{ topic: 't', partition: 0 }])
+    await intake.poll(signal)
+    const committed = nextCommit()
+    puts[0]!.accept()
+    puts[1]!.accept()
+    await committed
+    assert.deepEqual(commits, ['t-1@1'])
+  })
+
+  it('are not committed by a commit that failed before and is tried again', async () => {
+    const { intake, supply, puts, commits, signal, state, nextCommit } = setUp()
+    const refused = Promise.withResolvers<void>()
+    state.refuse = () => {
+      intake.forget([{ topic: 't', partition: 0 }])
+      refused.resolve()
+      throw new Fault('KAFKA', 'the group does not know this member')
+    }
+    supply([...recordsOf(0, 0, 2), ...recordsOf(1, 0, 1)])
+    await intake.poll(signal)
+    const committed = nextCommit()
+    puts[0]!.accept()
+    await refused.promise
+    await committed
+    assert.deepEqual(commits, ['t-1@1'])
+  })
+
+  it('end a revocation that still waits for the channel', async () => {
+    const { intake, supply, puts, commits, signal, log } = setUp()
+    supply(recordsOf(0, 0, 2))
+    await intake.poll(signal)
+    const given = intake.giveUp([{ topic: 't', partition: 0 }])
+    intake.forget([{ topic: 't', partition: 0 }])
+    await given
+    puts[0]!.accept()
+    await intake.close()
+    assert.deepEqual(commits, [])
+    assert.doesNotMatch(log.lines.join(), /given away before/)
   })
 })
 

@@ -30,6 +30,8 @@ interface Flight {
   readonly events: readonly Event[]
   readonly positions: ReadonlyMap<string, Position>
   readonly bytes: number
+  /** For how many times its partitions had been given away when it was read. */
+  readonly tenures: ReadonlyMap<string, number>
   state: 'under way' | 'accepted' | 'refused'
   error?: unknown
 }
@@ -55,6 +57,11 @@ export class Intake {
   #flights: Flight[] = []
   /** Accepted by the channel and not yet committed. */
   #uncommitted = new Map<string, Position>()
+  /** On their way to the group. */
+  #inCommit = new Map<string, Position>()
+  /** How often each partition has been given away or lost; what was read before counts no more. */
+  readonly #tenures = new Map<string, number>()
+  #lost: () => void = () => {}
   #committing: Promise<void> | null = null
   readonly #commitLines: OutageLines
   /** When commits began to fail, monotonic ms. */
@@ -124,7 +131,8 @@ export class Intake {
       await this.#commitAll()
       return false
     }
-    if (await Promise.race([finish(), expired]))
+    const lost = new Promise<boolean>(resolve => (this.#lost = () => resolve(false)))
+    if (await Promise.race([finish(), expired, lost]))
       log.warn(
         `partitions were given away before the channel had taken all their records (${revocationPatienceMs} ms); ` +
           'another member of the group will deliver some of them again',
@@ -133,9 +141,21 @@ export class Intake {
     this.forget(partitions)
   }
 
-  /** The partitions belong to somebody else already: what is not committed stays so. */
+  /**
+   * The partitions belong to somebody else already: what is not committed stays so, also what the channel
+   * takes from now on. Should they come back, it must not set the group back to where we were.
+   */
   forget(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#uncommitted.delete(nameOf(partition))
+    for (const name of partitions.map(nameOf)) {
+      this.#tenures.set(name, this.#tenureOf(name) + 1)
+      this.#uncommitted.delete(name)
+      this.#inCommit.delete(name)
+    }
+    this.#lost()
+  }
+
+  #tenureOf(name: string): number {
+    return this.#tenures.get(name) ?? 0
   }
 
   /** After the last poll: waits for what is under way (its signal is aborted) and commits what was accepted. */
@@ -171,7 +191,8 @@ export class Intake {
     note()
     endBatch()
     counters.add('EventReceivedCount', events.length)
-    return { events, positions, bytes, state: 'under way' }
+    const tenures = new Map([...positions.keys()].map(one => [one, this.#tenureOf(one)]))
+    return { events, positions, bytes, tenures, state: 'under way' }
   }
 
   async #put(flight: Flight, signal: AbortSignal): Promise<void> {
@@ -191,9 +212,10 @@ export class Intake {
   #land(): void {
     const { counters } = this.#parts
     while (this.#flights[0]?.state === 'accepted') {
-      const { events, positions } = this.#flights.shift()!
+      const { events, positions, tenures } = this.#flights.shift()!
       counters.add('EventAcceptedCount', events.length)
-      for (const [name, position] of positions) this.#uncommitted.set(name, position)
+      for (const [name, position] of positions)
+        if (tenures.get(name) === this.#tenureOf(name)) this.#uncommitted.set(name, position)
     }
     if (this.#uncommitted.size > 0) this.#committing ??= this.#commitBehind()
     this.#landed()
@@ -227,6 +249,7 @@ export class Intake {
     while (this.#uncommitted.size > 0) {
       const positions = this.#uncommitted
       this.#uncommitted = new Map()
+      this.#inCommit = positions
       const begin = clock.monotonic()
       try {
         await this.#supply.commit([...positions.values()])

@@ -11,7 +11,7 @@ export const heartbeat = defineApi({
     groupId: string(),
     generationId: int32(),
     memberId: string(),
-    groupInstanceId: string({ versions: '3+', nullable: '3+', default: null }),
+    groupInstanceId: string({ versions: '3+', nullable: '3+', default: null, ignorable: true }),
   },
   response: { throttleTimeMs: int32({ versions: '1+', ignorable: true }), errorCode: int16() },
 })

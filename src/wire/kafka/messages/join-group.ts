@@ -13,7 +13,7 @@ export const joinGroup = defineApi({
     sessionTimeoutMs: int32(),
     rebalanceTimeoutMs: int32({ versions: '1+', default: -1, ignorable: true }),
     memberId: string(),
-    groupInstanceId: string({ versions: '5+', nullable: '5+', default: null }),
+    groupInstanceId: string({ versions: '5+', nullable: '5+', default: null, ignorable: true }),
     protocolType: string(),
     protocols: list({ name: string(), metadata: bytes() }),
     reason: string({ versions: '8+', nullable: '8+', default: null, ignorable: true }),

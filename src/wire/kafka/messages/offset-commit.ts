@@ -12,7 +12,7 @@ export const offsetCommit = defineApi({
     groupId: string(),
     generationIdOrMemberEpoch: int32({ versions: '1+', default: -1, ignorable: true }),
     memberId: string({ versions: '1+', ignorable: true }),
-    groupInstanceId: string({ versions: '7+', nullable: '7+', default: null }),
+    groupInstanceId: string({ versions: '7+', nullable: '7+', default: null, ignorable: true }),
     retentionTimeMs: int64({ versions: '2-4', default: -1, ignorable: true }),
     topics: list({
       name: string({ versions: '0-9', ignorable: true }),

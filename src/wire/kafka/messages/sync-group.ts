@@ -11,7 +11,7 @@ export const syncGroup = defineApi({
     groupId: string(),
     generationId: int32(),
     memberId: string(),
-    groupInstanceId: string({ versions: '3+', nullable: '3+', default: null }),
+    groupInstanceId: string({ versions: '3+', nullable: '3+', default: null, ignorable: true }),
     protocolType: string({ versions: '5+', nullable: '5+', default: null, ignorable: true }),
     protocolName: string({ versions: '5+', nullable: '5+', default: null, ignorable: true }),
     assignments: list({ memberId: string(), assignment: bytes() }),
