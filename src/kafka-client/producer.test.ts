@@ -314,6 +314,42 @@ describe('numbers', () => {
     }
   })
 
+  it('hold where another partition fails meanwhile: what may be written is not handed back to be sent again', async () => {
+    await using stage = await stageOf()
+    const codes = [errorCodes.NOT_ENOUGH_REPLICAS_AFTER_APPEND, errorCodes.REQUEST_TIMED_OUT]
+    const sends: Promise<void>[] = []
+    stage.judge = name => {
+      if (sends.length === 1) sends.push(stage.producer.send([record(2)]))
+      return name === 't-1' ? errorCodes.INVALID_RECORD : { after: codes.shift() ?? 0 }
+    }
+    const bad = record('bad', 1)
+    sends.push(stage.producer.send([record(1), bad]))
+    await sends[0]!.catch(() => {})
+    const outcomes = await Promise.allSettled(sends)
+    const [first, second] = outcomes.map(one => (one as PromiseRejectedResult).reason as ProduceFault)
+    assert.equal(first!.record, bad)
+    assert.deepEqual(first!.undelivered.map(value), ['bad'])
+    assert.deepEqual(second!.undelivered.map(value), ['2'])
+    await turn()
+    await stage.producer.send([record(2)])
+    assert.deepEqual(stage.logs.of('t-0'), ['1', '2'])
+  })
+
+  it('do not hold up who stops, though what is given up may be written', async () => {
+    await using stage = await stageOf()
+    const giving = new AbortController()
+    let tries = 0
+    stage.judge = () => {
+      if (++tries === 3) giving.abort()
+      return { after: errorCodes.NOT_ENOUGH_REPLICAS_AFTER_APPEND }
+    }
+    await assert.rejects(stage.producer.send([record(1)], giving.signal), (fault: ProduceFault) => {
+      assert.equal(fault.code, 'STOPPED')
+      assert.deepEqual(fault.undelivered.map(value), ['1'])
+      return true
+    })
+  })
+
   it('begin again after delivery.timeout.ms', async () => {
     await using stage = await stageOf({ deliveryTimeoutMs: 3_000 })
     await stage.producer.send([record(1)])
