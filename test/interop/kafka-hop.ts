@@ -83,6 +83,8 @@ export class FramePlan {
         return null
       }
       positions.shift()
+      // Whole frames arrive: one that is asked for once will not come again.
+      if (at === bytes && !varying.has(name)) positions.length = 0
       this.#seen.set(kind, 0)
       return { at, how: this.#parts.how(this.made++) }
     }

@@ -8,7 +8,8 @@ import { FaultProxy } from './fault-proxy.ts'
 import { readArrivals, startLoad, type Load } from './ledger.ts'
 import { startCluster41, type KafkaCluster } from './peers/clusters.ts'
 import { freePort, startKafka010, startMillrace, startZooKeeper, type Running } from './peers/peers.ts'
-import { createTopic } from './peers/topics.ts'
+import { createTopic, withAdmin } from './peers/topics.ts'
+import { waitFor } from './peers/waiting.ts'
 
 /** Small, so that an outage of a minute fills it. */
 export const channelCapacity = 2000
@@ -171,7 +172,9 @@ async function startSite(directory: string, names: readonly string[], version: s
             },
           })
         : null
-    const started = cluster ?? (await startOld(directory, { ...properties, listeners: ours.join(',') }))
+    const started =
+      cluster ??
+      (await startOld(directory, `127.0.0.1:${ports[0]}`, { ...properties, listeners: ours.join(',') }))
     return {
       cluster,
       bootstrap: `127.0.0.1:${ports[0]}`,
@@ -187,9 +190,16 @@ async function startSite(directory: string, names: readonly string[], version: s
   }
 }
 
-async function startOld(directory: string, properties: Record<string, string>): Promise<AsyncDisposable> {
+async function startOld(
+  directory: string,
+  bootstrap: string,
+  properties: Record<string, string>,
+): Promise<AsyncDisposable> {
   const zookeeper = await startZooKeeper(directory)
   const kafka = await startKafka010(directory, zookeeper, { properties })
+  // It is its own controller only a moment after it says that it has started.
+  const controller = async () => (await withAdmin(bootstrap, admin => admin.describeCluster())).controller
+  await waitFor(async () => ((await controller()) ?? -1) >= 0, 'the broker is the controller')
   return {
     async [Symbol.asyncDispose]() {
       await kafka.stop()
