@@ -64,7 +64,18 @@ none), \`topic\` (see \`topicHeader\`), \`partition\`, \`offset\`, and \`key\` w
 
 A position is committed to the group only after the channel has the events before it: a kill repeats events and loses
 none. When partitions move to another member, what was read of them is finished and committed first (Flume repeats it).
-Commits run behind; several batches are under way at once.
+Commits run behind; several batches are under way at once. A position that \`auto.offset.reset\` chooses is committed
+before the first record is read; partitions and topics found later are read from their beginning. Positions that do
+not change are committed again at least hourly.
+
+Records that retention removed before they were read are named in a warning and counted (\`records_gone\`), as are records
+that were read and that Kafka has lost since (\`records_cut_off\`).
+
+A channel that is full for longer than \`max.poll.interval.ms\` does not cost the membership: heartbeats go on (a Flume
+agent is thrown out of the group then, and repeats its batch). That time bounds only how long a rebalance waits for this
+member. With \`group.instance.id\` (brokers from 2.3 on) a restart within \`session.timeout.ms\` moves no partitions; of two
+agents with one id the older stops reading, says so and turns red. Members may be of different kinds, real Flume agents
+among them, as long as they offer an assignor in common (\`range\`, by default).
 
 What text headers cannot carry is counted, and warned about once: keys that are not UTF-8 (\`records_binary_key\`), mapped
 record headers that are not (\`records_binary_header\`), record headers that are not mapped

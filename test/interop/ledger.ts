@@ -16,6 +16,8 @@ export interface Load {
 export interface LoadOptions {
   readonly topic: string
   readonly partitions?: number
+  /** The first partition written to; 0 where absent. */
+  readonly firstPartition?: number
   /** Records of one request. */
   readonly batch?: number
   /** Roughly; as fast as it goes where absent. */
@@ -32,16 +34,23 @@ export const valueOf = (partition: number, number: number, bytes = 200): string 
  * number may be written twice, none is left out and none is behind a later one's first appearance.
  */
 export function startLoad(bootstrap: string, options: LoadOptions): Load {
-  const { topic, partitions = 1, batch = 100, perSecond = Infinity, bytes = 200 } = options
+  const {
+    topic,
+    partitions = 1,
+    firstPartition = 0,
+    batch = 100,
+    perSecond = Infinity,
+    bytes = 200,
+  } = options
   const sent = new Map<number, number>()
-  for (let partition = 0; partition < partitions; partition++) sent.set(partition, 0)
+  for (let index = 0; index < partitions; index++) sent.set(firstPartition + index, 0)
   const over = new AbortController()
   const writing = (async () => {
     const producer = clientOf(bootstrap).producer({ allowAutoTopicCreation: false })
     await producer.connect()
     try {
       for (let turn = 0; !over.signal.aborted; turn++) {
-        const partition = turn % partitions
+        const partition = firstPartition + (turn % partitions)
         const first = sent.get(partition)!
         const messages = Array.from({ length: batch }, (_, index) => ({
           key: `p${partition}`,
