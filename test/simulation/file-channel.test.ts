@@ -116,8 +116,9 @@ async function live(disk: SimulatedDisk, random: SeededRandom, oracle: Oracle, s
       } else if (open.length > 0) {
         const [batch] = open.splice(random.below(open.length), 1)
         const numbers = numbersOf(batch!)
-        if (random.chance(0.3)) await batch!.rollback()
-        else if (random.chance(0.3)) {
+        const [isReturned, isParted] = [random.chance(0.3), random.chance(0.3)]
+        if (isReturned) await batch!.rollback()
+        else if (isParted) {
           const left = batch!.events.filter(() => random.chance(0.5))
           const stay = new Set(left.map(event => Number(event.body.toString().split(' ')[0])))
           const leaving = numbers.filter(number => !stay.has(number))
