@@ -27,6 +27,8 @@ export class ScriptedGroup implements AsyncDisposable {
   /** What the next fetches answer, and how long the broker asks to be left alone. */
   readonly fetchAnswers: { errorCode?: number; throttleTimeMs?: number }[] = []
   fetchWaitMs = 500
+  /** When each fetch came, monotonic ms. */
+  readonly fetchTimes: number[] = []
   #clock: Clock
   #partitions: number
 
@@ -87,6 +89,7 @@ export class ScriptedGroup implements AsyncDisposable {
       .on(
         fetch,
         async ({ topics }) => {
+          this.fetchTimes.push(this.#clock.monotonic())
           const { errorCode = 0, throttleTimeMs = 0 } = this.fetchAnswers.shift() ?? {}
           await this.#clock.sleep(this.fetchWaitMs)
           const partitions = topics[0]!.partitions.map(({ partition: partitionIndex }) => ({

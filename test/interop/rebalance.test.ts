@@ -89,6 +89,14 @@ async function disturb(
     await next('the second joins', join2)
     if (round === 0) {
       await addPartitions(from, partitions + later)
+      // kafkajs drops records for partitions that it has not been told of, without a word.
+      const isLed = () =>
+        withAdmin(bootstrap, async admin => {
+          const { topics } = await admin.fetchTopicMetadata({ topics: [from] })
+          const led = topics[0]!.partitions.filter(one => one.leader >= 0)
+          return led.length === partitions + later
+        })
+      await waitFor(() => isLed().catch(() => false), `${from} has its new partitions`)
       const started = startExtra(bootstrap, from)
       stack.defer(async () => void (await started.stop().catch(() => {})))
       extra = started
