@@ -16,10 +16,14 @@ export class ScriptedGroup implements AsyncDisposable {
   readonly broker = new ScriptedBroker()
   /** Positions by partition, as the group keeps them. */
   readonly positions = new Map<number, number>()
+  /** What was committed with them. */
+  readonly metadata = new Map<number, string>()
   /** Every commit that came, also those refused. */
   readonly commits: string[] = []
   /** Error codes of the next commits; 0 once they are used up. */
   readonly commitErrors: number[] = []
+  /** Called at every commit. */
+  onCommit = () => {}
   joinError = 0
   heartbeatError = 0
   /** Of each partition. */
@@ -66,7 +70,7 @@ export class ScriptedGroup implements AsyncDisposable {
             topics![0]!.partitionIndexes.map(partitionIndex => ({
               partitionIndex,
               committedOffset: this.positions.get(partitionIndex) ?? -1,
-              metadata: null,
+              metadata: this.metadata.get(partitionIndex) ?? null,
               errorCode: 0,
             })),
           ),
@@ -105,11 +109,17 @@ export class ScriptedGroup implements AsyncDisposable {
     return this
   }
 
-  #commit(list: readonly { partitionIndex: number; committedOffset: number }[]) {
+  #commit(
+    list: readonly { partitionIndex: number; committedOffset: number; committedMetadata: string | null }[],
+  ) {
     const errorCode = this.commitErrors.shift() ?? 0
+    this.onCommit()
     this.commits.push(list.map(one => `${one.partitionIndex}@${one.committedOffset}`).join(' '))
-    for (const { partitionIndex, committedOffset } of list)
-      if (errorCode === 0) this.positions.set(partitionIndex, committedOffset)
+    for (const { partitionIndex, committedOffset, committedMetadata } of list)
+      if (errorCode === 0) {
+        this.positions.set(partitionIndex, committedOffset)
+        this.metadata.set(partitionIndex, committedMetadata ?? '')
+      }
     return list.map(({ partitionIndex }) => ({ partitionIndex, errorCode }))
   }
 

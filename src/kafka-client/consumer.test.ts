@@ -29,18 +29,45 @@ describe('a position chosen by auto.offset.reset', () => {
     await using group = await new ScriptedGroup(system.clock).start()
     // GROUP_LOAD_IN_PROGRESS, REQUEST_TIMED_OUT
     group.commitErrors.push(14, 7)
+    // Chosen again, it would be another one.
+    group.onCommit = () => void (group.end += 70)
     const consumer = consumerOf(group, { autoOffsetReset: 'latest' }, { system })
     consumer.start()
     try {
-      await waitFor(() => group.commits.length > 0, 'a commit')
-      group.end = 170
-      assert.equal(group.broker.asked.filter(one => one.name === 'Fetch').length, 0)
       await waitFor(() => group.positions.has(0), 'the position is committed')
       assert.deepEqual(group.commits, ['0@100', '0@100', '0@100'])
       await waitFor(() => consumer.position({ topic: 't', partition: 0 }) === 100, 'it is read from there')
+      await waitFor(() => group.fetchTimes.length > 0, 'it is fetched')
+      const asked = group.broker.asked.map(one => one.name)
+      assert.equal(asked.slice(0, asked.indexOf('Fetch')).filter(name => name === 'OffsetCommit').length, 3)
     } finally {
       await consumer.close()
     }
+  })
+})
+
+describe('a partition without a position', () => {
+  const begin = async (metadata: string) => {
+    const system = hurriedSystem(20)
+    await using group = await new ScriptedGroup(system.clock, 2).start()
+    group.positions.set(1, 90)
+    group.metadata.set(1, metadata)
+    const consumer = consumerOf(group, { autoOffsetReset: 'latest' }, { system })
+    consumer.start()
+    try {
+      await waitFor(() => group.positions.has(0), 'a position is committed')
+      return { position: group.positions.get(0), metadata: group.metadata.get(0) }
+    } finally {
+      await consumer.close()
+    }
+  }
+  it('was found later where the group had another before: it is read from its beginning', async () => {
+    assert.deepEqual(await begin(''), { position: 0, metadata: '' })
+    assert.deepEqual(await begin('begun in generation 7'), { position: 0, metadata: '' })
+  })
+  it('is as old as the others where the group began in this generation: auto.offset.reset decides', async () => {
+    const marked = 'begun in generation 1'
+    assert.deepEqual(await begin(marked), { position: 100, metadata: marked })
   })
 })
 

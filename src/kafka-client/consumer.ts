@@ -6,14 +6,24 @@
 // A position chosen by auto.offset.reset is committed before the first record is handed out: a consumer
 // that is killed before its first commit would otherwise choose again, later, and skip what came between.
 // Partitions that came into being while the group was reading start at their beginning, whatever
-// auto.offset.reset says: none of their records was there to be skipped.
+// auto.offset.reset says: none of their records was there to be skipped. Such a partition is one without a
+// position in a topic of which the group has positions already, but for those of a group that has only
+// just begun: its members choose at the same time. So what is committed in the generation in which a group
+// begins says so in its metadata.
 import { Fault, messageOf } from '../errors.ts'
 import { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { Fetcher, nameOf } from './fetcher.ts'
 import { Group } from './group.ts'
 import type { ConsumedRecord, Consumer, ConsumerOptions, Position, TopicPartition } from './contract.ts'
-import { commitOffsets, earliest, fetchCommitted, latest, listAllEnds } from './offsets.ts'
+import {
+  type CommittedOffset,
+  commitOffsets,
+  earliest,
+  fetchCommitted,
+  latest,
+  listAllEnds,
+} from './offsets.ts'
 import type { ConsumerSettings } from './settings.ts'
 import { countsIn, Subscription } from './subscription.ts'
 
@@ -26,6 +36,9 @@ const recommitMs = 1_800_000
 const closePatienceMs = 6_000
 /** How often a topic that does not exist is looked for. */
 const missingTopicMs = 2_000
+
+/** Metadata of positions committed in the generation in which their group began. */
+const begunIn = (generation: number) => `begun in generation ${generation}`
 
 interface Committed extends Position {
   readonly at: number
@@ -51,6 +64,8 @@ export class GroupConsumer implements Consumer {
   readonly #committing = new Map<string, number>()
   /** Counts assignments: what was begun for an earlier one is dropped. */
   #epoch = 0
+  /** The generation in which the group began, as far as is known here. */
+  #begunIn = -1
   #watching: Promise<void> | null = null
 
   constructor(options: ConsumerOptions) {
@@ -124,7 +139,9 @@ export class GroupConsumer implements Consumer {
     const names = positions.map(nameOf)
     for (const name of names) this.#committing.set(name, (this.#committing.get(name) ?? 0) + 1)
     try {
-      await commitOffsets(this.#group, { groupId: groupId!, groupInstanceId, positions })
+      const metadata = this.#begunIn === this.#group.generation ? begunIn(this.#begunIn) : ''
+      const marked = positions.map(one => ({ metadata, ...one }))
+      await commitOffsets(this.#group, { groupId: groupId!, groupInstanceId, positions: marked })
     } finally {
       for (const name of names) this.#committing.set(name, this.#committing.get(name)! - 1)
     }
@@ -253,7 +270,7 @@ export class GroupConsumer implements Consumer {
     const positions: Position[] = []
     const open: TopicPartition[] = []
     for (const one of partitions) {
-      const offset = committed.get(nameOf(one))
+      const offset = committed.get(nameOf(one))?.offset
       if (offset === undefined) open.push(one)
       else {
         this.#chosen.delete(nameOf(one))
@@ -266,7 +283,7 @@ export class GroupConsumer implements Consumer {
     const unknown = open.filter(one => !this.#chosen.has(nameOf(one)))
     const chosen = known.map(one => ({ ...one, offset: this.#chosen.get(nameOf(one))! }))
     if (unknown.length > 0) {
-      const topicsInUse = await this.#topicsWithCommits(partitions, committed)
+      const topicsInUse = await this.#topicsInUse(partitions, committed)
       const fresh = await this.#choosePositions(unknown, topicsInUse)
       for (const one of fresh) this.#chosen.set(nameOf(one), one.offset)
       chosen.push(...fresh)
@@ -275,11 +292,12 @@ export class GroupConsumer implements Consumer {
     return [...positions, ...chosen]
   }
 
-  /** Topics of which the group has committed some partition, be it another member's. */
-  async #topicsWithCommits(
+  /** Topics of which the group had positions before this generation, be it of another member's partitions. */
+  async #topicsInUse(
     partitions: readonly TopicPartition[],
-    committed: ReadonlyMap<string, number>,
+    committed: ReadonlyMap<string, CommittedOffset>,
   ): Promise<Set<string>> {
+    const { generation } = this.#group
     const found = new Set<string>()
     const mine = new Set(partitions.map(nameOf))
     const others: TopicPartition[] = []
@@ -290,10 +308,14 @@ export class GroupConsumer implements Consumer {
     }
     const theirs =
       others.length === 0
-        ? new Map<string, number>()
+        ? new Map<string, CommittedOffset>()
         : await fetchCommitted(this.#group, this.#settings.groupId!, others)
-    for (const one of [...partitions, ...others])
-      if (committed.has(nameOf(one)) || theirs.has(nameOf(one))) found.add(one.topic)
+    for (const one of [...partitions, ...others]) {
+      const position = committed.get(nameOf(one)) ?? theirs.get(nameOf(one))
+      if (position !== undefined && position.metadata !== begunIn(generation)) found.add(one.topic)
+    }
+    // A topic that is new to a group at work is no beginning of it.
+    if (found.size === 0 && !partitions.some(one => this.#subscription.isNew(one))) this.#begunIn = generation
     return found
   }
 

@@ -19,12 +19,18 @@ function byTopic<T extends TopicPartition>(list: readonly T[]): [string, T[]][] 
   return [...found]
 }
 
-/** Committed offsets by partition name; partitions without one are missing. Rejects with KAFKA or a network fault. */
+export interface CommittedOffset {
+  readonly offset: number
+  /** As the member that committed it wrote it. */
+  readonly metadata: string
+}
+
+/** What is committed, by partition name; partitions without are missing. Rejects with KAFKA or a network fault. */
 export async function fetchCommitted(
   group: Group,
   groupId: string,
   partitions: readonly TopicPartition[],
-): Promise<Map<string, number>> {
+): Promise<Map<string, CommittedOffset>> {
   const answer = await group.request(offsetFetch, {
     groupId,
     topics: byTopic(partitions).map(([name, list]) => ({
@@ -34,13 +40,14 @@ export async function fetchCommitted(
     groups: [],
   })
   refuse(answer.errorCode, `the committed offsets of group ${groupId}`)
-  const found = new Map<string, number>()
+  const found = new Map<string, CommittedOffset>()
   for (const { name, partitions: list } of answer.topics)
-    for (const { partitionIndex, committedOffset, errorCode } of list) {
+    for (const { partitionIndex, committedOffset, metadata, errorCode } of list) {
       // A group or topic without any offset is no error, but old brokers call it one.
       if (errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION) continue
       refuse(errorCode, `the committed offset of ${name}-${partitionIndex}`)
-      if (committedOffset >= 0) found.set(`${name}-${partitionIndex}`, committedOffset)
+      if (committedOffset >= 0)
+        found.set(`${name}-${partitionIndex}`, { offset: committedOffset, metadata: metadata ?? '' })
     }
   return found
 }
