@@ -45,9 +45,9 @@ export async function createTopic(bootstrap: string, topic: string, partitions =
     })
     const isLed = async () => {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
-      return (
-        topics[0]!.partitions.length === partitions && topics[0]!.partitions.every(one => one.leader >= 0)
-      )
+      if (topics[0]!.partitions.length !== partitions) return false
+      // The leaders know it themselves: kafkajs sends again what some of them took when others did not.
+      return (await admin.fetchTopicOffsets(topic)).length === partitions
     }
     await waitFor(() => isLed().catch(() => false), `${topic} has its leaders`)
   })
