@@ -27,7 +27,9 @@ export async function readFlumeEnv(directory: string): Promise<FlumeEnv> {
     return { exported: {}, complaint: `--conf ${directory}: there is no such directory` }
   if (!existsSync(path)) return { exported: {} }
   const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh'
-  const args = ['-c', script, 'flume-env', resolve(path), shell]
+  // A bash that is started with a socket as its input and without SHLVL, as under systemd, takes itself for
+  // one of a remote shell and reads ~/.bashrc.
+  const args = [...(shell === '/bin/bash' ? ['--norc'] : []), '-c', script, 'flume-env', resolve(path), shell]
   const { stdout, stderr } = await promisify(execFile)(shell, args, {
     timeout: limitMs,
     maxBuffer: 16 * 1024 * 1024,
