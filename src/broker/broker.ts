@@ -1,15 +1,14 @@
 // The broker: a listener, the topics, the groups. One process, one node, loopback unless told otherwise.
 // It is for development, tests, demonstrations and small edges; production is a Kafka cluster.
-import { Fault } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Timer } from '../system/clock.ts'
-import type { Connection, Listener } from '../system/network.ts'
 import type { System } from '../system/system.ts'
 import type { BrokerParts } from './broker-parts.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { CommittedOffset } from './groups/offset-store.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
+import { Listeners, type Accepted } from './listeners.ts'
 import type { PartitionLog } from './log/partition-log.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { answerRequest } from './request-answer.ts'
@@ -27,15 +26,15 @@ export class Broker {
   readonly #topics: TopicCatalog
   readonly #groups: GroupCoordinator
   readonly #budget: MemoryBudget
+  readonly #listeners: Listeners
   readonly #connections = new Set<ClientConnection>()
-  #listener: Listener | null = null
   #timers: Timer[] = []
   #lastComplaint = -Infinity
   #untold = 0
   #stopping = false
   /** Topics and groups are open. */
   #isReady = false
-  #early: Connection[] = []
+  #early: Accepted[] = []
 
   constructor(parts: { system: System; log: Logger; settings: BrokerSettings }) {
     this.#system = parts.system
@@ -43,12 +42,18 @@ export class Broker {
     this.#settings = parts.settings
     this.#topics = new TopicCatalog(parts.system, parts.log, parts.settings)
     this.#groups = new GroupCoordinator(parts.system, parts.log, parts.settings)
+    this.#listeners = new Listeners(parts.system.network)
     this.#budget = new MemoryBudget(parts.settings.queuedBytes)
   }
 
-  /** The port it listens on; 0 before the start. */
+  /** The port of its first listener; 0 before the start. */
   get port(): number {
-    return this.#listener?.port ?? 0
+    return this.#listeners.portOf()
+  }
+
+  /** The port of the listener of this name, in capitals; 0 where there is none. */
+  portOf(listener: string): number {
+    return this.#listeners.portOf(listener)
   }
 
   get topics(): TopicCatalog {
@@ -64,7 +69,7 @@ export class Broker {
   async start(): Promise<void> {
     try {
       // First of all: a wrong address must not leave directories behind. Who connects already waits.
-      this.#listener = await this.#listen()
+      await this.#listeners.open(this.#settings.listeners, accepted => this.#accept(accepted))
       await this.#topics.open()
       await this.#groups.open(this.#topics.home)
       this.#isReady = true
@@ -88,7 +93,7 @@ export class Broker {
     this.#stopping = true
     for (const timer of this.#timers) timer.cancel()
     for (const { stream } of this.#early.splice(0)) stream.destroy()
-    const closing = this.#listener?.close()
+    const closing = this.#listeners.close()
     this.#groups.stop()
     const guard = this.#system.clock.after(lingerMs, () => {
       for (const connection of this.#connections) connection.destroy()
@@ -100,22 +105,8 @@ export class Broker {
     await this.#topics.close()
   }
 
-  async #listen(): Promise<Listener> {
-    const { host, port } = this.#settings
-    try {
-      return await this.#system.network.listen({ host, port }, connection => this.#accept(connection))
-    } catch (error) {
-      if (!(error instanceof Fault) || error.code !== 'ADDRESS') throw error
-      throw new Fault(
-        'ADDRESS',
-        `${error.message}: set host.name (or listeners) to one of its own, 127.0.0.1 for this machine alone`,
-        { cause: error },
-      )
-    }
-  }
-
-  #accept(accepted: Connection): void {
-    const { stream, remote, remoteAddress } = accepted
+  #accept(accepted: Accepted): void {
+    const { stream, remote, remoteAddress, advertised } = accepted
     if (this.#stopping) return void stream.destroy()
     if (!this.#isReady) {
       stream.on('error', () => {}) // a connection that is gone by then is noticed then
@@ -128,7 +119,7 @@ export class Broker {
       settings: this.#settings,
       topics: this.#topics,
       groups: this.#groups,
-      advertised: this.#advertised(),
+      advertised,
     }
     const connection: ClientConnection = new ClientConnection(stream, {
       maxRequestBytes: this.#settings.maxRequestBytes,
@@ -139,13 +130,6 @@ export class Broker {
       closed: () => void this.#connections.delete(connection),
     })
     this.#connections.add(connection)
-  }
-
-  #advertised(): { host: string; port: number } {
-    const { host, advertised } = this.#settings
-    if (advertised !== null) return { host: advertised.host, port: advertised.port || this.port }
-    const isEverywhere = host === '0.0.0.0' || host === '::'
-    return { host: isEverywhere ? this.#system.network.hostName() : host, port: this.port }
   }
 
   /** A client gone wrong may come back a thousand times a second. */

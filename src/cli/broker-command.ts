@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { Broker } from '../broker/broker.ts'
-import { readBrokerSettings } from '../broker/broker-settings.ts'
+import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { realSystem } from '../system/system.ts'
@@ -71,12 +71,19 @@ export async function runBroker({ rest, properties }: Arguments, program: string
   }
   const topics = broker.topics.topics.size
   brokerLog.info(
-    `Kafka broker ${settings.nodeId} started on ${settings.host}:${broker.port}, ${topics} ${topics === 1 ? 'topic' : 'topics'} in ${settings.logDirectories.join(', ')}`,
+    `Kafka broker ${settings.nodeId} started on ${placesOf(settings, broker)}, ${topics} ${topics === 1 ? 'topic' : 'topics'} in ${settings.logDirectories.join(', ')}`,
   )
   await ending
   await broker.stop()
   brokerLog.info('Kafka broker stopped')
   return exitCodes.stopped
+}
+
+/** host:port; with protocols where there are several, or where it is not a plain one. */
+function placesOf({ listeners }: BrokerSettings, broker: Broker): string {
+  const [first] = listeners
+  if (listeners.length === 1 && first!.protocol === 'PLAINTEXT') return `${first!.host}:${broker.port}`
+  return listeners.map(({ name, host }) => `${name}://${host}:${broker.portOf(name)}`).join(', ')
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */

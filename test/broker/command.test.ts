@@ -15,8 +15,9 @@ test('a server.properties with duplicates and a pasted shell line is read: what 
   const { settings, errors, withoutEffect } = readBrokerSettings(await readFile(file, 'utf8'), file)
   assert.deepEqual(errors, [])
   assert.equal(settings.nodeId, 1)
-  assert.equal(settings.host, '192.168.79.129')
-  assert.equal(settings.port, 9092)
+  assert.deepEqual(settings.listeners, [
+    { name: 'PLAINTEXT', protocol: 'PLAINTEXT', host: '192.168.79.129', port: 9092, advertised: null },
+  ])
   assert.equal(settings.autoCreateTopics, false)
   assert.equal(settings.maxMessageBytes, 1048576)
   assert.equal(settings.log.retentionMs, 72 * 3_600_000)
@@ -34,7 +35,7 @@ test('values that cannot be are refused together, each with its line', () => {
     'f',
   )
   assert.deepEqual(errors, [
-    'f:4: listeners=localhost: write an address as PLAINTEXT://localhost:9092',
+    'f:4: listeners=localhost: write addresses as PLAINTEXT://localhost:9092, separated by commas',
     'f:1: port=x: write a whole number from 0 on',
     'f:2: num.partitions=0: write a whole number from 1 on',
     'f:3: auto.create.topics.enable=perhaps: write true or false',
@@ -42,7 +43,8 @@ test('values that cannot be are refused together, each with its line', () => {
   const tls = readBrokerSettings('listeners=SASL_SSL://localhost:9093', 'f')
   assert.match(tls.errors[0]!, /other listeners are not there yet/)
   const listener = readBrokerSettings('listeners=PLAINTEXT://:9093\nlog.retention.minutes=2', 'f').settings
-  assert.deepEqual([listener.host, listener.port, listener.log.retentionMs], ['0.0.0.0', 9093, 120_000])
+  assert.equal(listener.log.retentionMs, 120_000)
+  assert.deepEqual([listener.listeners[0]!.host, listener.listeners[0]!.port], ['0.0.0.0', 9093])
 })
 
 test('the file starts a broker, which ends cleanly at SIGTERM and starts again', () =>
