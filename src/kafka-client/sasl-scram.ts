@@ -7,11 +7,23 @@
 // Names and passwords are taken as UTF-8 as they are. RFC 5802 would have SASLprep map them, but Kafka's
 // brokers and tools do not, so that a mapped password would not fit what they keep; ASCII is the same
 // either way.
-import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import {
+  clientKeyOf,
+  decodeBase64,
+  leastIterations,
+  saltPassword,
+  scramDetails,
+  scramHmac,
+  serverKeyOf,
+  storedKeyOf,
+  xor,
+  type ScramMechanism,
+} from '../wire/kafka/scram-keys.ts'
 import { SaslError, type Conversation } from './sasl-conversation.ts'
-import type { Secret } from './secret.ts'
+import type { Secret } from '../system/secret.ts'
 
-export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+export type { ScramMechanism }
 
 export interface ScramLogin {
   readonly username: string
@@ -20,29 +32,23 @@ export interface ScramLogin {
   readonly isToken: boolean
 }
 
-/** The RFC's least, and the most work a broker may ask for: a tenth of a second. */
-const leastIterations = 4096
+/** The most work a broker may ask for: a tenth of a second. */
 const mostIterations = 100_000
 
 export function converseScram(mechanism: ScramMechanism, login: ScramLogin, nonce: string): Conversation {
-  const hash = mechanism === 'SCRAM-SHA-256' ? 'sha256' : 'sha512'
-  const size = mechanism === 'SCRAM-SHA-256' ? 32 : 64
-  const hmac = (key: Buffer, text: string) => createHmac(hash, key).update(text).digest()
+  const details = scramDetails(mechanism)
   const name = login.username.replaceAll('=', '=3D').replaceAll(',', '=2C')
   const clientFirst = `n=${name},r=${nonce}${login.isToken ? ',tokenauth=true' : ''}`
   let signature: Buffer | null = null
 
   function prove(serverFirst: string): Buffer {
     const { serverNonce, salt, iterations } = readServerFirst(serverFirst, nonce)
-    const salted = pbkdf2Sync(login.password.reveal(), salt, iterations, size, hash)
-    const clientKey = hmac(salted, 'Client Key')
-    const storedKey = createHash(hash).update(clientKey).digest()
+    const salted = saltPassword(details, login.password.reveal(), salt, iterations)
     const withoutProof = `c=biws,r=${serverNonce}`
     const message = `${clientFirst},${serverFirst},${withoutProof}`
-    const clientSignature = hmac(storedKey, message)
-    const proof = clientKey.map((byte, index) => byte ^ clientSignature[index]!)
-    signature = hmac(hmac(salted, 'Server Key'), message)
-    return Buffer.from(`${withoutProof},p=${Buffer.from(proof).toString('base64')}`)
+    const proof = xor(clientKeyOf(details, salted), scramHmac(details, storedKeyOf(details, salted), message))
+    signature = scramHmac(details, serverKeyOf(details, salted), message)
+    return Buffer.from(`${withoutProof},p=${proof.toString('base64')}`)
   }
 
   return {
@@ -52,7 +58,7 @@ export function converseScram(mechanism: ScramMechanism, login: ScramLogin, nonc
       const error = /^e=([^,]*)/.exec(text)
       if (error !== null) throw new SaslError(`the broker says "${error[1]!.slice(0, 100)}"`)
       if (signature === null) return prove(text)
-      const given = decode(/^v=([^,]+)/.exec(text)?.[1])
+      const given = decodeBase64(/^v=([^,]+)/.exec(text)?.[1])
       if (given === null || given.length !== signature.length || !timingSafeEqual(given, signature))
         throw new SaslError(
           'the broker does not prove that it knows the password: it is not the broker it says it is, or something changes what is sent',
@@ -67,7 +73,7 @@ function readServerFirst(
   nonce: string,
 ): { serverNonce: string; salt: Buffer; iterations: number } {
   const match = /^r=([\x21-\x2b\x2d-\x7e]+),s=([^,]+),i=(\d{1,9})(?:,.*)?$/s.exec(text)
-  const salt = decode(match?.[2])
+  const salt = decodeBase64(match?.[2])
   if (match === null || salt === null) throw new SaslError('the broker’s first message is not one of SCRAM')
   const serverNonce = match[1]!
   // Without this check an answer recorded earlier could be used again (CVE-2024-56128, on the other side).
@@ -79,12 +85,4 @@ function readServerFirst(
       `the broker asks for ${iterations} iterations; ${leastIterations} to ${mostIterations} are accepted`,
     )
   return { serverNonce, salt, iterations }
-}
-
-/** Base64 as written by the rules; null where it is not, or nothing. */
-function decode(text: string | undefined): Buffer | null {
-  if (text === undefined || !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text))
-    return null
-  const bytes = Buffer.from(text, 'base64')
-  return bytes.length === 0 ? null : bytes
 }

@@ -3,9 +3,9 @@
 import { globalOf } from '../system/ssl-settings.ts'
 import { checkTlsPolicy } from '../system/tls.ts'
 import { messageOf } from '../errors.ts'
-import { JaasError, parseJaas } from './jaas.ts'
+import { JaasError, parseJaas } from '../system/jaas.ts'
 import { LoginError, moduleOf, readLogin } from './login.ts'
-import { Secret } from './secret.ts'
+import { Secret } from '../system/secret.ts'
 import {
   mechanisms,
   plaintext,
@@ -14,7 +14,7 @@ import {
   type SaslSettings,
   type SecuritySettings,
 } from './security-settings.ts'
-import { checkStores, readStores } from './store-properties.ts'
+import { checkStores, readStores } from '../system/store-properties.ts'
 
 type Properties = Readonly<Record<string, string>>
 type Complain = (key: string, problem: string, fix: string, severity?: 'error' | 'warning') => void

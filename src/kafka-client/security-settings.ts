@@ -1,8 +1,8 @@
 // How connections are secured, in our own terms. Read from the Java properties by security-properties.ts.
-import type { ClientStores } from '../system/client-stores.ts'
 import type { TokenEndpoint, UnsecuredToken } from './sasl-oauthbearer.ts'
 import type { ScramMechanism } from './sasl-scram.ts'
-import type { Secret } from './secret.ts'
+import type { Secret } from '../system/secret.ts'
+import type { HiddenStores } from '../system/store-properties.ts'
 
 export const mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
 export type MechanismName = (typeof mechanisms)[number]
@@ -24,17 +24,7 @@ export type Login =
     }
 
 /** The stores with their passwords hidden; opened only to read them. */
-export interface StoreSettings extends Omit<ClientStores, 'trust' | 'identity'> {
-  readonly trust: { readonly path: string | undefined; readonly pem: string | undefined }
-  readonly identity: { readonly path: string | undefined }
-  readonly secrets: {
-    readonly trustPassword: Secret | undefined
-    readonly identityPassword: Secret | undefined
-    readonly keyPassword: Secret | undefined
-    /** The identity as PEM. */
-    readonly identityPem: Secret | undefined
-  }
-}
+export type StoreSettings = HiddenStores
 
 export interface SaslSettings {
   readonly mechanism: MechanismName

@@ -7,10 +7,11 @@ import { loadClientStores, type LoadedTls } from '../system/client-stores.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Disk } from '../system/disk.ts'
 import { sendHttp } from '../system/https-request.ts'
+import { JaasError, parseJaasFile } from '../system/jaas.ts'
 import type { Random } from '../system/random.ts'
 import type { SslDoors } from '../system/ssl-settings.ts'
+import { revealStores } from '../system/store-properties.ts'
 import { secureClient } from '../system/tls.ts'
-import { JaasError, parseJaasFile } from './jaas.ts'
 import { LoginError, readLogin } from './login.ts'
 import { conversePlain } from './sasl-conversation.ts'
 import { converseOAuth, fetchToken, makeUnsecuredToken, Tokens } from './sasl-oauthbearer.ts'
@@ -120,20 +121,7 @@ export class Security {
     const now = this.#doors.clock.monotonic()
     const known = this.#stores.get(stores)
     if (known !== undefined && now - known.readAt < freshMs) return known.tls
-    const { trust, identity, secrets, ...rest } = stores
-    const tls = loadClientStores(
-      {
-        ...rest,
-        trust: { ...trust, password: secrets.trustPassword?.reveal() },
-        identity: {
-          ...identity,
-          password: secrets.identityPassword?.reveal(),
-          keyPassword: secrets.keyPassword?.reveal(),
-          pem: secrets.identityPem?.reveal(),
-        },
-      },
-      this.#sslDoors(),
-    )
+    const tls = loadClientStores(revealStores(stores), this.#sslDoors())
     this.#stores.set(stores, { readAt: now, tls })
     // A store that is mended is read at the next try.
     tls.catch(() => this.#stores.delete(stores))

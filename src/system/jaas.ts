@@ -2,7 +2,7 @@
 // Java reads it:
 //
 //   module-class flag option="value" option='value' ... ;          sasl.jaas.config, one module
-//   KafkaClient { module-class flag option="value" ... ; };        the file, by section
+//   KafkaClient { module-class flag option="value" ... ; };        the file, by section; KafkaServer may have several
 //
 // Comments are //, /* */ and, as in Java's tokenizer, whatever follows a lone slash. Quoted texts know
 // Java's escapes (\n \t \b \r \f \" \\ \101) and end at the end of the line. The class is a name and no more: nothing is
@@ -31,10 +31,19 @@ export function parseJaas(text: string): JaasEntry {
   return entry
 }
 
-/** Reads a section of a JAAS file, such as KafkaClient; null where it has no such section. Throws JaasError. */
+/** Reads a section with one module of a JAAS file, such as KafkaClient; null where it has no such section. Throws JaasError. */
 export function parseJaasFile(text: string, section: string): JaasEntry | null {
+  const entries = parseJaasSection(text, section)
+  if (entries === null) return null
+  if (entries.length !== 1)
+    throw new JaasError(`has ${entries.length} login modules in the section ${section}; one is possible`)
+  return entries[0]!
+}
+
+/** Reads all modules of a section, such as KafkaServer; null where the file has no such section. Throws JaasError. */
+export function parseJaasSection(text: string, section: string): readonly JaasEntry[] | null {
   const tokens = tokenize(text)
-  let found: JaasEntry | null = null
+  let found: readonly JaasEntry[] | null = null
   for (let name = tokens.next(); name !== null; name = tokens.next()) {
     expect(tokens, '{', 'has a section without {')
     const entries: JaasEntry[] = []
@@ -44,10 +53,7 @@ export function parseJaasFile(text: string, section: string): JaasEntry | null {
       entries.push(entry)
     }
     tokens.take(';')
-    if (name.text !== section || name.isMark) continue
-    if (entries.length !== 1)
-      throw new JaasError(`has ${entries.length} login modules in the section ${section}; one is possible`)
-    found = entries[0]!
+    if (name.text === section && !name.isMark) found = entries
   }
   return found
 }

@@ -1,6 +1,33 @@
-// The ssl.* properties of the Java clients -> the stores and the policy of a client.
+// The ssl.* properties of Kafka, of its clients and of its brokers -> stores and policy.
+import type { ClientStores } from './client-stores.ts'
 import { Secret } from './secret.ts'
-import type { StoreSettings } from './security-settings.ts'
+
+/** The stores with their passwords hidden; opened only to read them. */
+export interface HiddenStores extends Omit<ClientStores, 'trust' | 'identity'> {
+  readonly trust: { readonly path: string | undefined; readonly pem: string | undefined }
+  readonly identity: { readonly path: string | undefined }
+  readonly secrets: {
+    readonly trustPassword: Secret | undefined
+    readonly identityPassword: Secret | undefined
+    readonly keyPassword: Secret | undefined
+    /** The identity as PEM. */
+    readonly identityPem: Secret | undefined
+  }
+}
+
+/** For the moment in which the stores are read. */
+export function revealStores({ trust, identity, secrets, ...rest }: HiddenStores): ClientStores {
+  return {
+    ...rest,
+    trust: { ...trust, password: secrets.trustPassword?.reveal() },
+    identity: {
+      ...identity,
+      password: secrets.identityPassword?.reveal(),
+      keyPassword: secrets.keyPassword?.reveal(),
+      pem: secrets.identityPem?.reveal(),
+    },
+  }
+}
 
 type Properties = Readonly<Record<string, string>>
 
@@ -15,7 +42,7 @@ const secretOf = (text: string | undefined) => (text === undefined ? undefined :
 const filled = (text: string | undefined) => (text === undefined || text.trim() === '' ? undefined : text)
 
 /** Takes what is written; checkStores says what does not fit together. */
-export function readStores(properties: Properties): StoreSettings {
+export function readStores(properties: Properties): HiddenStores {
   const at = (name: string) => filled(properties[`ssl.${name}`])
   const key = at('keystore.key')
   const chain = at('keystore.certificate.chain')
