@@ -42,6 +42,7 @@ const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['topology', /^src\/topology\//],
   ['broker', /^src\/broker\//],
   ['console', /^src\/console\//],
+  ['demo', /^src\/demo\//],
   ['everything', /^src\/(components|index|load-topology|start-agent)\.ts$|^src\/cli\//],
 ]
 
@@ -84,6 +85,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   topology: [[...event, 'config', 'system', 'observe']],
   broker: [['wire', 'avro', 'storage', 'system', ...event, 'observe', 'config']],
   console: [[...event, 'config', 'topology', 'observe', 'kafka-client', 'system']],
+  demo: [[...event, 'config', 'wire', 'kafka-client', 'broker', 'observe', 'system']],
   everything: [rows.map(([row]) => row)],
 }
 

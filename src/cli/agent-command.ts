@@ -38,7 +38,8 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     agent: name,
     environment: command.environment,
     systemProperties: command.properties,
-    home: homeDirectory(),
+    // As the JVM: Flume's file channel keeps its files below it unless told otherwise.
+    home: command.properties.get('user.home') ?? homeDirectory(),
   }
   let texts: ConfigurationText[]
   try {
@@ -59,7 +60,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     logRawData: command.properties.get('org.apache.flume.log.rawdata')?.toLowerCase() === 'true',
     systemProperties: command.properties,
   })
-  const ending = signalled(log)
+  const ending = signalled(log, command.properties.get('millrace.stop.with.stdin') === 'true')
   // An idle agent without a listener has nothing else that keeps the process alive.
   const alive = setInterval(() => {}, 1 << 30)
   log.info(`Starting agent ${name} from ${texts.map(text => text.file).join(', ')}`)
@@ -95,11 +96,14 @@ function refuse(name: string, problems: readonly Problem[]): number {
   return exitCodes.configuration
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function signalled(log: Logger): Promise<void> {
+/**
+ * Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. With `endsWithInput` the
+ * end of standard input counts as one: who started this process and held the other end is gone.
+ */
+function signalled(log: Logger, endsWithInput: boolean): Promise<void> {
   return new Promise(resolve => {
     let count = 0
-    const end = (signal: NodeJS.Signals) => {
+    const end = (signal: NodeJS.Signals | 'end of standard input') => {
       if (count++ > 0) process.exit(signal === 'SIGINT' ? 130 : 143)
       log.info(`${signal}: stopping`)
       const guard = setTimeout(() => {
@@ -111,6 +115,11 @@ function signalled(log: Logger): Promise<void> {
     }
     process.on('SIGTERM', end)
     process.on('SIGINT', end)
+    if (!endsWithInput) return
+    // Nobody reads the log's pipe any more either.
+    process.stderr.on('error', () => {})
+    process.stdin.on('error', () => {})
+    process.stdin.on('close', () => count === 0 && end('end of standard input')).resume()
   })
 }
 

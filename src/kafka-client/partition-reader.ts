@@ -1,0 +1,64 @@
+// Reads partitions that the caller names, from offsets the caller gives: no group, no commits. For who
+// looks at a topic from outside, as the demonstration does.
+import { Fault } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+import { Cluster } from './cluster.ts'
+import type { Doors } from './connection.ts'
+import type { ConsumedRecord, Position } from './contract.ts'
+import { Fetcher, nameOf } from './fetcher.ts'
+import { earliest, listAllEnds } from './offsets.ts'
+import { consumerDefaults } from './settings.ts'
+
+export interface PartitionReaderOptions {
+  readonly system: Doors
+  readonly log: Logger
+  readonly bootstrapServers: readonly string[]
+  readonly positions: readonly Position[]
+}
+
+export class PartitionReader {
+  readonly #cluster: Cluster
+  readonly #fetcher: Fetcher
+  readonly #stop = new AbortController()
+
+  constructor({ system, log, bootstrapServers, positions }: PartitionReaderOptions) {
+    const settings = { ...consumerDefaults, bootstrapServers }
+    this.#cluster = new Cluster({ system, log, settings, allowAutoTopicCreation: false })
+    this.#cluster.watch(new Set(positions.map(one => one.topic)))
+    this.#fetcher = new Fetcher({
+      doors: system,
+      log,
+      cluster: this.#cluster,
+      settings,
+      isHeld: () => false,
+      resolveOutOfRange: async (partition, offset) => {
+        const { signal } = this.#stop
+        const firsts = await listAllEnds(this.#cluster, [partition], earliest, { isolationLevel: 0, signal })
+        const first = firsts.get(nameOf(partition))!
+        if (first > offset) return first
+        throw new Fault(
+          'KAFKA_FATAL',
+          `${nameOf(partition)} has lost records from ${offset} on, or was made anew`,
+        )
+      },
+      onCut: ({ from, to }) => log.warn(`records ${from}..${to} that were read are not in Kafka any more`),
+    })
+    this.#fetcher.add(positions)
+  }
+
+  /** As soon as there is one record; empty when the signal is aborted first. Rejects with KAFKA or KAFKA_FATAL. */
+  poll(options: { maxRecords: number; signal: AbortSignal }): Promise<ConsumedRecord[]> {
+    return this.#fetcher.poll(options.maxRecords, options.signal)
+  }
+
+  /** Why there are no records at the moment; null while all is well. */
+  get trouble(): string | null {
+    return this.#cluster.trouble
+  }
+
+  close(): void {
+    this.#stop.abort()
+    this.#fetcher.close()
+    this.#cluster.close()
+  }
+}
