@@ -13,13 +13,18 @@ export interface BrokerProcess {
   end(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** Runs a launcher to its end. */
+/** Runs a launcher to its end, in the root of the project. */
 export function runLauncher(
   launcher: string,
   args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(join(root, 'bin', launcher), args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(join(root, 'bin', launcher), args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: root,
+      env: { ...process.env, ...environment },
+    })
     let output = ''
     child.stdout.on('data', (text: Buffer) => (output += String(text)))
     child.stderr.on('data', (text: Buffer) => (output += String(text)))

@@ -1,0 +1,95 @@
+// Kafka's and ZooKeeper's scripts as scripts of others call them: in the background, to stop, for a status.
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import test from 'node:test'
+import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
+import { root } from '../source-text.ts'
+import { runLauncher } from './broker-process.ts'
+import { inDirectory } from './running-broker.ts'
+
+/** A `ps` that sees this process alone, so that the brokers of other tests are left in peace. */
+async function psOf(pid: number | null, directory: string): Promise<{ PATH: string }> {
+  const seen = pid === null ? '' : `echo "${pid} $(tr '\\0' ' ' </proc/${pid}/cmdline)"`
+  await writeFile(join(directory, 'ps'), `#!/bin/sh\n${seen}\n`, { mode: 0o755 })
+  return { PATH: `${directory}:${process.env['PATH']}` }
+}
+
+const isOpen = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true) ?? socket.destroy())
+    socket.on('error', () => resolve(false))
+  })
+
+test('-daemon leaves a started broker in the background; kafka-server-stop.sh ends it cleanly', () =>
+  inDirectory(async directory => {
+    const environment = { LOG_DIR: join(directory, 'output') }
+    const began = await runLauncher(
+      'kafka-server-start.sh',
+      ['-daemon', 'config/server.properties', '--override', 'listeners=PLAINTEXT://127.0.0.1:0'].concat([
+        '--override',
+        `log.dirs=${join(directory, 'logs')}`,
+      ]),
+      environment,
+    )
+    assert.equal(began.code, 0, began.output)
+    const pid = Number(
+      /^kafka-server-start.sh: the broker runs as pid (\d+) and writes to /.exec(began.output)![1],
+    )
+    const output = join(directory, 'output', 'kafkaServer.out')
+    const port = Number(/ started on \S+:(\d+),/.exec(await readFile(output, 'utf8'))![1])
+    assert.equal(await isOpen(port), true)
+    const ended = await runLauncher('kafka-server-stop.sh', [], await psOf(pid, directory))
+    assert.deepEqual(ended, { code: 0, output: `kafka-server-stop.sh: stopped pid ${pid}\n` })
+    assert.equal(await isOpen(port), false)
+    assert.match(await readFile(output, 'utf8'), /Kafka broker stopped\n$/)
+  }))
+
+test('-daemon tells why a broker did not start; stopping where none runs says so', () =>
+  inDirectory(async directory => {
+    const environment = { LOG_DIR: directory }
+    const refused = await runLauncher('kafka-server-start.sh', ['-daemon', 'config/none'], environment)
+    assert.equal(refused.code, 1)
+    assert.match(refused.output, /^kafka-server-start.sh: cannot read config\/none: ENOENT[^\n]*\n$/)
+    const nowhere = await runLauncher('kafka-server-start.sh', ['-daemon', 'x'], {
+      LOG_DIR: '/dev/null/logs',
+    })
+    assert.equal(nowhere.code, 1)
+    assert.match(
+      nowhere.output,
+      /^kafka-server-start.sh: cannot write to \/dev\/null\/logs; set LOG_DIR[^\n]*\n$/,
+    )
+    assert.deepEqual(await runLauncher('kafka-server-stop.sh', [], await psOf(null, directory)), {
+      code: 1,
+      output: 'kafka-server-stop.sh: no embedded broker is running\n',
+    })
+    // A real Kafka, an agent, an editor on our source are none of its business.
+    const others = ['java kafka.Kafka config/server.properties', 'node /m/src/cli/main.ts millrace agent']
+    await writeFile(
+      join(directory, 'ps'),
+      `#!/bin/sh\n${others.map((one, at) => `echo "${at + 1} ${one}"`).join('\n')}\n`,
+    )
+    const none = await runLauncher('kafka-server-stop.sh', [], {
+      PATH: `${directory}:${process.env['PATH']}`,
+    })
+    assert.equal(none.code, 1)
+  }))
+
+test('zkServer.sh says that none is needed, whatever it is asked', async () => {
+  for (const [word, what] of [
+    ['start', 'nothing is started, go on with kafka-server-start.sh'],
+    ['stop', 'there is nothing to stop'],
+    ['status', 'none is running'],
+  ] as const)
+    assert.deepEqual(await runLauncher('zkServer.sh', [word, 'conf/zoo.cfg']), {
+      code: 0,
+      output: `zkServer.sh: the embedded broker needs no ZooKeeper; ${what}\n`,
+    })
+})
+
+test('the server.properties that comes along is obeyed whole', async () => {
+  const file = join(root, 'config', 'server.properties')
+  const { errors, warnings, withoutEffect } = readBrokerSettings(await readFile(file, 'utf8'), file)
+  assert.deepEqual({ errors, warnings, withoutEffect }, { errors: [], warnings: [], withoutEffect: [] })
+})
