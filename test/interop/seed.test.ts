@@ -1,4 +1,5 @@
-// The seed's two configuration files, byte for byte, on the Kafka they were written for and on today's.
+// The seed's two configuration files, byte for byte, on the Kafka they were written for, on today's, and
+// on the embedded broker.
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -25,7 +26,7 @@ test('the two files are as their author wrote them', () => {
 })
 
 const canUnshare = spawnSync('unshare', ['-n', '-m', 'true']).status === 0
-const skip = skipWithoutPeers || (canUnshare ? false : 'a network namespace of its own needs root')
+const skip = canUnshare ? false : 'a network namespace of its own needs root'
 
 // The files name directories outside the test: in this mount namespace they lie in memory. What must be
 // there to be mounted on is removed again.
@@ -40,13 +41,13 @@ for directory in /home/mywork "$1/.flume"; do mkdir -p "$directory"; mount -t tm
 shift
 exec "$@"`
 
-for (const version of ['0.10.2.1', '4.1.0'] as const)
+for (const version of ['0.10.2.1', '4.1.0', 'embedded'] as const)
   test(
-    `10,000 messages pass through the seed's system on Kafka ${version}, in order, none twice`,
-    { skip },
+    `10,000 messages pass through the seed's system on ${version === 'embedded' ? 'the embedded broker, started from its own server.properties' : `Kafka ${version}`}, in order, none twice`,
+    { skip: (version !== 'embedded' && skipWithoutPeers) || skip },
     async () => {
       if (version === '0.10.2.1') await fetchPeer('zookeeper-3.4.10')
-      await fetchPeer(`kafka-${version}`)
+      if (version !== 'embedded') await fetchPeer(`kafka-${version}`)
       const inside = new URL('seed-inside.ts', import.meta.url).pathname
       const { stdout } = await promisify(execFile)(
         'unshare',
