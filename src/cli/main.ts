@@ -179,6 +179,8 @@ async function run(program: string, argv: readonly string[]): Promise<number> {
     case 'broker':
       // Loaded for this command alone: an agent needs nothing of it.
       return (await import('./broker-command.ts')).runBroker(given, program)
+    case 'demo':
+      return (await import('./demo-command.ts')).runDemo(given, program)
     case 'tool':
       return toolCommand(given)
     case 'version':

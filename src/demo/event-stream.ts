@@ -36,7 +36,7 @@ export async function streamEvents(
 ): Promise<void> {
   const { producer, clock, ledger, run, topic, rate, events } = parts
   const underWay = new Set<Promise<void>>()
-  let failure: unknown
+  const failures: unknown[] = []
   const send = (count: number) => {
     const now = clock.monotonic()
     const timestamp = clock.now()
@@ -51,15 +51,16 @@ export async function streamEvents(
     const call = producer
       .send(records, giveUp)
       .catch((error: unknown) => {
-        if (!giveUp.aborted) failure ??= error
+        if (!giveUp.aborted) failures.push(error)
       })
       .finally(() => underWay.delete(call))
     underWay.add(call)
   }
   let began = clock.monotonic()
   let owed = 0
-  while (!stop.aborted && failure === undefined && (events === null || ledger.sent < events)) {
+  while (!stop.aborted && failures.length === 0) {
     const left = events === null ? Infinity : events - ledger.sent
+    if (left <= 0) break
     if (underWay.size >= callsUnderWay) {
       await Promise.race(underWay)
       continue
@@ -80,5 +81,5 @@ export async function streamEvents(
     } else await clock.sleep(Math.max(tickMs, ((owed + 1) * 1000) / rate - (now - began)), stop)
   }
   await Promise.all(underWay)
-  if (failure !== undefined) throw failure
+  if (failures.length > 0) throw failures[0]
 }

@@ -92,8 +92,13 @@ export class Ledger {
 
   /** What is wrong, a clause each; none when every event arrived, once, in order. */
   faults(): string[] {
+    const missing = this.inFlight > 0 ? [`${this.inFlight} missing (${this.#missing()})`] : []
+    return [...missing, ...this.faultsSoFar()]
+  }
+
+  /** Without what may still arrive. */
+  faultsSoFar(): string[] {
     const faults: string[] = []
-    if (this.inFlight > 0) faults.push(`${this.inFlight} missing (${this.#missing()})`)
     if (this.doubled > 0)
       faults.push(`${this.doubled} arrived more than once (the first is event ${this.firstDoubled})`)
     if (this.outOfOrder > 0)

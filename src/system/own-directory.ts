@@ -1,6 +1,6 @@
 // A directory of one user's own: made for nobody else, never one that somebody else has laid out, and
 // removed as a whole.
-import { lstat, mkdir, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Fault } from '../errors.ts'
@@ -48,3 +48,15 @@ async function makeParents(path: string): Promise<void> {
 
 /** Removes it with everything inside; nothing happens where it is not there. */
 export const removeTree = (path: string): Promise<void> => rm(path, { recursive: true, force: true })
+
+/** Removes everything inside but the names given. */
+export async function emptyDirectory(path: string, but: readonly string[]): Promise<void> {
+  for (const name of await readdir(path)) if (!but.includes(name)) await removeTree(join(path, name))
+}
+
+/** Writes the whole file, over what it held. Rejects with DISK. */
+export async function writeText(path: string, text: string): Promise<void> {
+  await writeFile(path, text).catch((cause: Error) => {
+    throw new Fault('DISK', `cannot write ${path}: ${cause.message}`, { cause })
+  })
+}

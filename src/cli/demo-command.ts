@@ -1,0 +1,128 @@
+// `millrace demo`, which is also `npm start`: the whole system on one machine, with a live board.
+import { rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Command, CommanderError } from 'commander'
+import { Demo, demoExitCodes } from '../demo/demo.ts'
+import { demoDefaults, DemoOptionProblem, readDemoOptions, type DemoWords } from '../demo/options.ts'
+import { startProgram } from '../system/programs.ts'
+import { realSystem } from '../system/system.ts'
+import type { Arguments } from './arguments.ts'
+import { openOutput } from './demo-terminal.ts'
+import { openLog } from './log-output.ts'
+
+const exitCodes = { ...demoExitCodes, usage: 2, interrupted: 130 }
+/** npm hands a Ctrl-C on to the process that the terminal has told already: so soon it is the same one. */
+const sameKeyMs = 700
+/** From the first signal to the end of the process, whatever happens. */
+const stopLimitMs = 45_000
+
+const usage = `Usage: millrace demo [options]            (in a checkout: npm start -- [options])
+
+Starts an embedded Kafka broker and two Flume agents, streams events through topic test3 -> agent A ->
+agent B -> topic test2, and shows on the terminal how they move. Ctrl-C ends it.
+
+  --events N            send N events instead of going on for ever, as fast as they go
+  --exit                end when all of them have arrived; 0: all in order and none twice, 1: not so
+  --rate N              events a second (${demoDefaults.rate}; with --events as many as possible)
+  --bootstrap HOST:PORT use a Kafka of yours instead of the embedded broker
+  --port N              port of the embedded broker (${demoDefaults.port}; 0: a free one)
+  --avro-port N         port of agent B (${demoDefaults.avroPort}; 0: a free one)
+  --data-dir DIR        keep everything there; without it a temporary directory is used and removed
+  --help
+
+Exit codes: 0 ended as it should, 1 something is missing or does not run, 2 wrong options.
+`
+
+/** Resolves with the exit code. */
+export async function runDemo({ rest, properties }: Arguments, program: string): Promise<number> {
+  const complain = (text: string) => void process.stderr.write(text)
+  let words: DemoWords & { help?: boolean }
+  let demo: Demo
+  const stop = new AbortController()
+  const output = openOutput(process.stdout, line => complain(`${program} demo: ${line}`), process.env)
+  try {
+    words = parse(rest)
+    if (words.help === true) {
+      process.stdout.write(usage)
+      return exitCodes.good
+    }
+    demo = new Demo(readDemoOptions(words), {
+      system: realSystem,
+      output,
+      launch: (args, onLine) =>
+        startProgram({
+          // The same Node and the same program, which need no launcher any more.
+          command: [process.execPath, ...process.execArgv, process.argv[1]!, 'flume-ng', ...args],
+          environment: process.env,
+          onLine,
+        }),
+      openLog: directory =>
+        openLog(
+          new Map([
+            ['flume.root.logger', 'INFO,LOGFILE'],
+            ['flume.log.dir', directory],
+            ['flume.log.file', 'demo.log'],
+            ...properties,
+          ]),
+        ).log,
+      confDirectory: fileURLToPath(new URL('../../conf', import.meta.url)),
+      stop: stop.signal,
+      begunMs: 0,
+    })
+  } catch (error) {
+    if (!(error instanceof DemoOptionProblem) && !(error instanceof CommanderError)) throw error
+    complain(`${program} demo: ${error.message.replace(/^error: /, '')}\n`)
+    return exitCodes.usage
+  }
+  listen(stop, demo, () => output.endBoard())
+  return demo.run()
+}
+
+function parse(rest: readonly string[]): DemoWords & { help?: boolean } {
+  return new Command('demo')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .helpOption(false)
+    .allowExcessArguments(false)
+    .option('-h, --help')
+    .option('--events <n>')
+    .option('--exit')
+    .option('--rate <n>')
+    .option('--bootstrap <servers>')
+    .option('--port <n>')
+    .option('--avro-port <n>')
+    .option('--data-dir <directory>')
+    .parse([...rest], { from: 'user' })
+    .opts()
+}
+
+/** The first signal, a closed terminal, or an output that nobody reads ends it; a second signal ends it at once. */
+function listen(stop: AbortController, demo: Demo, endBoard: () => void): void {
+  let firstMs: number | null = null
+  const atOnce = (code: number) => {
+    const directory = demo.kill()
+    try {
+      endBoard()
+      if (directory !== null) rmSync(directory, { recursive: true, force: true })
+    } catch {
+      // Agents that are dying may still write; the next demonstration clears it.
+    }
+    process.exit(code)
+  }
+  const end = (code: number) => {
+    const now = performance.now()
+    if (firstMs === null) {
+      firstMs = now
+      stop.abort()
+      setTimeout(() => atOnce(exitCodes.failed), stopLimitMs).unref()
+    } else if (now - firstMs > sameKeyMs) atOnce(code)
+  }
+  process.on('SIGINT', () => end(exitCodes.interrupted))
+  process.on('SIGTERM', () => end(143))
+  process.on('SIGHUP', () => end(129))
+  // Not at once as for other commands: agents are to be stopped first.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error')
+    stream.on('error', () => firstMs ?? end(exitCodes.failed))
+  }
+}

@@ -1,0 +1,399 @@
+// `millrace demo`: the broker, agents B and A as processes of their own, a stream of events into test3, and
+// what of it arrives in test2. Everything that was started is stopped again, in the order in which events
+// go: the stream, agent A, agent B, the broker.
+import { join } from 'node:path'
+import { Fault, messageOf } from '../errors.ts'
+import { createProducer, type Producer } from '../kafka-client/kafka-client.ts'
+import { producerDefaults } from '../kafka-client/settings.ts'
+import type { Logger } from '../observe/log.ts'
+import { writeText } from '../system/own-directory.ts'
+import type { System } from '../system/system.ts'
+import { AgentProcess, type Launch } from './agent-process.ts'
+import { readArrivals, type Arrivals } from './arrivals.ts'
+import {
+  agentA,
+  agentB,
+  copyOfA,
+  copyOfB,
+  groupOf,
+  topics,
+  type AgentFile,
+  type Surroundings,
+} from './configuration-copy.ts'
+import { DemoProblem } from './demo-problem.ts'
+import { streamEvents } from './event-stream.ts'
+import { freeAvroPort, host, takeGround, type Ground } from './ground.ts'
+import { ensureTopic, startKafkaSide, type KafkaSide } from './kafka-side.ts'
+import { Ledger } from './ledger.ts'
+import type { DemoOptions } from './options.ts'
+import type { Output } from './output.ts'
+import { Observer } from './observer.ts'
+import { reportOf } from './report.ts'
+import { unifiedDiff } from './unified-diff.ts'
+import { patiently } from './patience.ts'
+import { formatMs, type Place } from './view.ts'
+
+/** Exit codes: all went as it should; something is missing, doubled, out of order, or does not run. */
+export const demoExitCodes = { good: 0, failed: 1 }
+
+const startLimitMs = 60_000
+const positionPollMs = 25
+/** What is in flight when the stream ends has so long to arrive. */
+const drainLimitMs = 10_000
+/** Where everything stands still for so long, what has not arrived will not. */
+const settledMs = 2000
+const stalledMs = 60_000
+const readRestMs = 5000
+const lookMs = 50
+
+export interface DemoParts {
+  readonly system: System
+  readonly launch: Launch
+  readonly output: Output
+  /** Opens the demonstration's own log in the directory. */
+  readonly openLog: (directory: string) => Logger
+  /** Where the agents' files stand as they were written. */
+  readonly confDirectory: string
+  /** Aborted when it shall end. */
+  readonly stop: AbortSignal
+  /** Monotonic ms at which the program was started. */
+  readonly begunMs: number
+}
+
+export class Demo {
+  readonly #options: DemoOptions
+  readonly #parts: DemoParts
+  readonly #run: string
+  readonly #ledger: Ledger
+  readonly #broken = Promise.withResolvers<never>()
+  readonly #stopStream = new AbortController()
+  readonly #giveUp = new AbortController()
+  #ground: Ground | null = null
+  #kafka: KafkaSide | null = null
+  #log!: Logger
+  #group = ''
+  #a: AgentProcess | null = null
+  #b: AgentProcess | null = null
+  #producer: Producer | null = null
+  #arrivals: Arrivals | null = null
+  #stream: Promise<void> = Promise.resolve()
+  #observer: Observer | null = null
+  #isStopping = false
+
+  constructor(options: DemoOptions, parts: DemoParts) {
+    this.#options = options
+    this.#parts = parts
+    this.#run = parts.system.random.uuid().slice(0, 8)
+    this.#ledger = new Ledger(this.#run)
+    this.#broken.promise.catch(() => {}) // told by whoever waits
+  }
+
+  /** Until it is stopped or, with `exits`, until all events have arrived. Resolves with the exit code. */
+  async run(): Promise<number> {
+    let failure: unknown
+    try {
+      await this.#start()
+      await this.#play()
+    } catch (error) {
+      if (!this.#parts.stop.aborted || error instanceof DemoProblem) failure = error
+    }
+    return this.#finish(failure)
+  }
+
+  /** Ends the agents at once. What remains is the caller's process. */
+  kill(): string | null {
+    this.#a?.kill()
+    this.#b?.kill()
+    return this.#ground?.isTemporary === true ? this.#ground.directory : null
+  }
+
+  // ------------------------------------------------------------------------------------------ start
+
+  async #start(): Promise<void> {
+    const { system, output } = this.#parts
+    this.#ground = await takeGround(this.#options, system)
+    const { directory } = this.#ground
+    const avroPort = await freeAvroPort(this.#options.avroPort, system)
+    this.#log = this.#parts.openLog(join(directory, 'logs'))
+    const starting = startKafkaSide({ system, log: this.#log, options: this.#options, directory })
+    this.#kafka = await this.#patiently('the broker', starting)
+    const kafka = this.#kafka
+    output.say(
+      `Kafka    ${kafka.bootstrap.join(',')}${kafka.isEmbedded ? ', the embedded broker' : ', a Kafka of yours'}`,
+    )
+    for (const topic of [topics.from, topics.to]) {
+      const made = await this.#patiently(
+        `topic ${topic} at ${kafka.bootstrap.join(',')}`,
+        ensureTopic(kafka, topic, system, this.#parts.stop),
+      )
+      output.say(
+        `topic    ${topic}${made === 'made' ? ', made' : ', there already: what it holds is left alone'}`,
+      )
+    }
+    await this.#startAgents(avroPort)
+    const from = await this.#patiently(`the end of ${topics.to}`, kafka.admin.offsets(topics.to))
+    const connection = { ...producerDefaults, bootstrapServers: kafka.bootstrap, clientId: 'millrace-demo' }
+    const producer = createProducer({
+      system,
+      log: this.#log.child('producer'),
+      settings: { ...connection, acks: -1 },
+    })
+    this.#producer = producer
+    const arrivals = readArrivals({
+      system,
+      log: this.#log.child('reader'),
+      bootstrap: kafka.bootstrap,
+      from,
+      ledger: this.#ledger,
+    })
+    this.#arrivals = arrivals
+    arrivals.done.catch((error: unknown) =>
+      this.#broken.reject(new DemoProblem(`${topics.to} cannot be read: ${messageOf(error)}`)),
+    )
+    await this.#agentsReady()
+  }
+
+  async #startAgents(avroPort: number): Promise<void> {
+    const { system, confDirectory, output, launch } = this.#parts
+    const { directory } = this.#ground!
+    const kafka = this.#kafka!
+    const [textA, textB] = await Promise.all(
+      [agentA, agentB].map(one => system.disk.readText(join(confDirectory, one.file))),
+    )
+    // On a Kafka of the user's the group of the file may be at work, or have positions that count.
+    const group = kafka.isEmbedded ? null : `millrace-demo-${this.#run}`
+    this.#group = group ?? groupOf(textA!)
+    const to: Surroundings = { bootstrap: kafka.bootstrap, avroHost: host, avroPort, directory, group }
+    const start = async (file: AgentFile, text: string, copy: string) => {
+      const path = join(directory, file.file)
+      await writeText(path, copy)
+      for (const line of unifiedDiff({ name: `conf/${file.file}`, text }, { name: path, text: copy }))
+        output.say(line)
+      const agent = new AgentProcess(launch, file, directory)
+      void agent.ended.then(end => {
+        if (this.#isStopping) return
+        this.#broken.reject(
+          new DemoProblem(
+            `agent ${file.letter} (${file.agent}) ${AgentProcess.wayOut(end)}; its log is ${agent.logFile}, and it said last:`,
+            agent.lastLines,
+          ),
+        )
+      })
+      return agent
+    }
+    this.#b = await start(agentB, textB!, copyOfB(textB!, to))
+    this.#a = await start(agentA, textA!, copyOfA(textA!, to))
+  }
+
+  async #agentsReady(): Promise<void> {
+    const { system, output, stop } = this.#parts
+    const [a, b] = [this.#a!, this.#b!]
+    await this.#patiently('agent B to start', b.started, b)
+    await this.#patiently('agent A to start', a.started, a)
+    const position = async () => {
+      // Until it has one, what is sent may come before the end at which agent A begins.
+      while (!stop.aborted && !this.#isStopping) {
+        const known = await this.#kafka!.admin.committed(this.#group, topics.from).catch(() => null)
+        if (known?.has(0) === true) return known.get(0)!
+        await system.clock.sleep(positionPollMs, stop)
+      }
+      throw new Fault('STOPPED', 'the position was waited for')
+    }
+    const offset = await this.#patiently('agent A to know its position', position(), a)
+    output.say(`agent B  started, Avro port and log: ${b.logFile}`)
+    output.say(`agent A  reads ${topics.from} from offset ${offset}; log: ${a.logFile}`)
+  }
+
+  // ------------------------------------------------------------------------------------------- play
+
+  async #play(): Promise<void> {
+    const { system, output, stop } = this.#parts
+    const { clock } = system
+    const { events, exits, rate } = this.#options
+    const ledger = this.#ledger
+    const producer = this.#producer!
+    this.#observer = new Observer({
+      system,
+      output,
+      ledger,
+      admin: this.#kafka!.admin,
+      group: this.#group,
+      agents: { a: this.#a!, b: this.#b! },
+      trouble: () => producer.trouble ?? this.#arrivals!.trouble,
+      rate,
+      events,
+      places: this.#places(),
+    })
+    this.#observer.start()
+    this.#stream = streamEvents(
+      { producer, clock, ledger, run: this.#run, topic: topics.from, rate, events },
+      this.#stopStream.signal,
+      this.#giveUp.signal,
+    )
+    this.#stream.catch((error: unknown) =>
+      this.#broken.reject(new DemoProblem(`events cannot be sent: ${messageOf(error)}`)),
+    )
+    await this.#guarded(this.#until(() => ledger.firstArrivedMs !== null || stop.aborted))
+    if (ledger.firstArrivedMs !== null)
+      this.#observer.first(formatMs(ledger.firstArrivedMs - this.#parts.begunMs))
+    await this.#guarded(this.#until(() => stop.aborted || (exits && this.#isOver())))
+  }
+
+  #moved = { arrived: 0, sent: 0, at: -Infinity }
+
+  /** Everything has arrived, or nothing moves any more. */
+  #isOver(): boolean {
+    const { arrived, sent } = this.#ledger
+    const now = this.#parts.system.clock.monotonic()
+    if (arrived !== this.#moved.arrived || sent !== this.#moved.sent) this.#moved = { arrived, sent, at: now }
+    if (sent === this.#options.events && arrived === sent) return true
+    const still = now - this.#moved.at
+    if (still > stalledMs)
+      throw new DemoProblem(`nothing has moved for ${stalledMs / 1000} s${this.#because()}`)
+    return sent === this.#options.events && still > settledMs && this.#observer!.isSettled(this.#moved.at)
+  }
+
+  #because(): string {
+    const why =
+      this.#producer?.trouble ?? this.#arrivals?.trouble ?? this.#a?.trouble ?? this.#b?.trouble ?? null
+    return why === null ? '' : `: ${why}`
+  }
+
+  #places(): Place[] {
+    const { directory, isTemporary } = this.#ground!
+    const { bootstrap } = this.#kafka!
+    const page = (agent: AgentProcess) => `http://${host}:${agent.monitoringPort}/metrics`
+    return [
+      { label: 'Kafka', text: bootstrap.join(',') },
+      { label: 'look', text: `kcat -b ${bootstrap[0]} -t ${topics.to} -C -o -5` },
+      { label: 'send', text: `echo hello | kcat -b ${bootstrap[0]} -t ${topics.from} -P` },
+      { label: 'agent A', text: page(this.#a!) },
+      { label: 'agent B', text: page(this.#b!) },
+      { label: 'files', text: `${directory}${isTemporary ? ' (removed at the end)' : ''}` },
+    ]
+  }
+
+  // ----------------------------------------------------------------------------------------- finish
+
+  async #finish(failure: unknown): Promise<number> {
+    const { output, stop } = this.#parts
+    const { events } = this.#options
+    const observer = this.#observer
+    this.#stopStream.abort()
+    if (observer !== null && failure === undefined) {
+      observer.state = 'draining'
+      await this.#drain().catch((error: unknown) => (failure ??= error))
+    }
+    this.#isStopping = true
+    await observer?.stop()
+    output.endBoard()
+    this.#giveUp.abort()
+    await this.#stream.catch(() => {})
+    if (this.#a !== null || this.#b !== null) {
+      await this.#stopAgent(this.#a)
+      await this.#stopAgent(this.#b)
+    }
+    if (observer !== null && failure === undefined) await this.#readRest()
+    this.#arrivals?.close()
+    await this.#producer?.close()
+    if (this.#kafka !== null) {
+      if (!this.#kafka.isEmbedded) await this.#forgetGroup(this.#kafka)
+      await this.#patientlyToTheEnd('the broker to stop', this.#kafka.stop())
+    }
+    const directory = this.#ground?.isTemporary === false ? this.#ground.directory : null
+    await this.#ground?.release()
+    let code = demoExitCodes.good
+    if (failure !== undefined) {
+      code = demoExitCodes.failed
+      output.complain(messageOf(failure))
+      if (failure instanceof DemoProblem) for (const line of failure.lines) output.complain(`  ${line}`)
+      else if (!(failure instanceof Fault)) throw failure
+    }
+    if (observer !== null) {
+      const { lines, faults } = reportOf(this.#ledger, this.#parts.begunMs)
+      for (const line of lines) output.say(line)
+      for (const fault of faults) output.complain(fault)
+      if (faults.length > 0) code = demoExitCodes.failed
+      if (failure === undefined && events !== null && this.#ledger.sent < events) {
+        code = demoExitCodes.failed
+        output.complain(`stopped after ${this.#ledger.sent} of ${events} events`)
+      }
+    } else if (failure === undefined && stop.aborted) {
+      if (events !== null) code = demoExitCodes.failed
+      output.say('stopped before the first event was sent')
+    }
+    if (directory !== null) output.say(`files are kept in ${directory}`)
+    return code
+  }
+
+  /** What was sent is acknowledged and arrives, or the time is over. */
+  async #drain(): Promise<void> {
+    const { clock } = this.#parts.system
+    const until = clock.monotonic() + drainLimitMs
+    let isSent = false
+    void this.#stream.then(
+      () => (isSent = true),
+      () => (isSent = true),
+    )
+    await this.#guarded(
+      this.#until(
+        () => (isSent && this.#ledger.inFlight === 0) || this.#isLost() || clock.monotonic() > until,
+      ),
+    )
+  }
+
+  /** With --exit it is known by then that what has not arrived will not. */
+  #isLost(): boolean {
+    const { exits, events } = this.#options
+    return exits && this.#ledger.sent === events && !this.#parts.stop.aborted
+  }
+
+  async #stopAgent(agent: AgentProcess | null): Promise<void> {
+    if (agent === null || agent.hasEnded) return
+    await this.#patientlyToTheEnd(`agent ${agent.file.letter} to stop`, agent.stop())
+  }
+
+  /** What agent B wrote last may still be unread: what comes twice often comes late. */
+  async #readRest(): Promise<void> {
+    const { clock } = this.#parts.system
+    const until = clock.monotonic() + readRestMs
+    const ends = await this.#kafka!.admin.offsets(topics.to).catch(() => [])
+    await this.#until(() => this.#arrivals!.hasRead(ends) || clock.monotonic() > until)
+  }
+
+  async #forgetGroup({ admin }: KafkaSide): Promise<void> {
+    if (this.#a === null || this.#group === '') return
+    await this.#patientlyToTheEnd(
+      `group ${this.#group} to be deleted`,
+      admin.deleteGroup(this.#group).catch((error: unknown) => {
+        // Kafka before 1.1 cannot: it forgets groups by itself after offsets.retention.minutes.
+        this.#log.warn(`group ${this.#group} stays until Kafka forgets it`, error)
+      }),
+    )
+  }
+
+  // ---------------------------------------------------------------------------------------- waiting
+
+  /** Fails as soon as an agent, the stream or the reader does. */
+  #guarded<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#broken.promise])
+  }
+
+  /** Says what is waited for, ends with the demonstration, and gives up in the end. */
+  #patiently<T>(what: string, work: Promise<T>, agent?: AgentProcess): Promise<T> {
+    const { system, output, stop } = this.#parts
+    const trouble = () => (agent?.trouble === null || agent === undefined ? '' : `: ${agent.trouble}`)
+    return this.#guarded(
+      patiently({ clock: system.clock, output, what, work, stop, limitMs: startLimitMs, trouble }),
+    )
+  }
+
+  #patientlyToTheEnd<T>(what: string, work: Promise<T>): Promise<T> {
+    const { system, output } = this.#parts
+    return patiently({ clock: system.clock, output, what, work })
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.#parts.system.clock.sleep(lookMs)
+  }
+}

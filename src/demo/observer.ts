@@ -1,0 +1,139 @@
+// Looks at everything now and then and shows it: what was sent and has arrived, how far agent A is behind in
+// test3, how full the channels are.
+import type { Admin } from '../kafka-client/contract.ts'
+import type { System } from '../system/system.ts'
+import type { AgentProcess } from './agent-process.ts'
+import { channelFill, type ChannelFill } from './channel-fill.ts'
+import { topics } from './configuration-copy.ts'
+import type { Ledger } from './ledger.ts'
+import type { Output } from './output.ts'
+import { Rate } from './rates.ts'
+import type { Place, View } from './view.ts'
+
+export interface ObserverParts {
+  readonly system: System
+  readonly output: Output
+  readonly ledger: Ledger
+  readonly admin: Admin
+  readonly group: string
+  readonly agents: { readonly a: AgentProcess; readonly b: AgentProcess }
+  readonly trouble: () => string | null
+  readonly rate: number | null
+  readonly events: number | null
+  readonly places: readonly Place[]
+}
+
+/** What takes part in a state was asked for at one time. */
+interface Look {
+  readonly at: number
+  readonly lag: number | null
+  readonly a: ChannelFill | null
+  readonly b: ChannelFill | null
+}
+
+export class Observer {
+  state = 'running'
+  readonly #parts: ObserverParts
+  readonly #stop = new AbortController()
+  readonly #sent = new Rate()
+  readonly #arrived = new Rate()
+  #look: Look = { at: -Infinity, lag: null, a: null, b: null }
+  #first: string | null = null
+  #done: Promise<void> = Promise.resolve()
+  readonly #stopped: Promise<void>
+
+  constructor(parts: ObserverParts) {
+    this.#parts = parts
+    const { signal } = this.#stop
+    this.#stopped = new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+  }
+
+  start(): void {
+    this.#done = this.#watch()
+  }
+
+  /** The first event has arrived, so long after the start. */
+  first(after: string): void {
+    this.#first = after
+    this.#parts.output.say(`first event in ${topics.to} ${after} after the start`)
+  }
+
+  /** Whether at a look begun after `sinceMs` nothing was left anywhere between test3 and test2. */
+  isSettled(sinceMs: number): boolean {
+    const { at, lag, a, b } = this.#look
+    return at > sinceMs && lag === 0 && a?.size === 0 && b?.size === 0
+  }
+
+  /** Shows the last state and ends. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#done
+    this.#parts.output.show(this.#view())
+  }
+
+  async #watch(): Promise<void> {
+    const { system, output } = this.#parts
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      const begun = system.clock.monotonic()
+      const look = this.#takeLook(begun).then(taken => void (this.#look = taken))
+      // Who does not answer must not halt the board.
+      await Promise.race([look, system.clock.sleep(output.showEachMs, signal)])
+      if (signal.aborted) return
+      output.show(this.#view())
+      await system.clock.sleep(output.showEachMs - (system.clock.monotonic() - begun), signal)
+      await Promise.race([look, this.#stopped])
+    }
+  }
+
+  async #takeLook(at: number): Promise<Look> {
+    const { admin, group, agents } = this.#parts
+    const [lag, a, b] = await Promise.all([
+      lagOf(admin, group).catch(() => null),
+      channelFill(agents.a.monitoringPort),
+      channelFill(agents.b.monitoringPort),
+    ])
+    return { at, lag, a, b }
+  }
+
+  #view(): View {
+    const { system, ledger, trouble, rate, events, places } = this.#parts
+    const now = system.clock.monotonic()
+    this.#sent.sample(ledger.sent, now)
+    this.#arrived.sample(ledger.arrived, now)
+    const { lag, a, b } = this.#look
+    return {
+      state: this.state,
+      elapsedMs: now - (ledger.firstSentMs ?? now),
+      sent: ledger.sent,
+      arrived: ledger.arrived,
+      inFlight: ledger.inFlight,
+      sentRate: this.#sent.perSecond,
+      arrivedRate: this.#arrived.perSecond,
+      rate,
+      events,
+      lag,
+      channelA: a,
+      channelB: b,
+      latency: ledger.recentLatencies(now),
+      faults: ledger.faultsSoFar(),
+      trouble: trouble(),
+      places:
+        this.#first === null
+          ? places
+          : [{ label: 'first event', text: `${this.#first} after the start` }, ...places],
+    }
+  }
+}
+
+/** Records of test3 that the group has not committed. */
+async function lagOf(admin: Admin, group: string): Promise<number> {
+  const [committed, ends] = await Promise.all([
+    admin.committed(group, topics.from),
+    admin.offsets(topics.from),
+  ])
+  return ends.reduce((sum, { partition, next }) => {
+    const position = committed.get(partition)
+    return sum + (position === undefined ? 0 : Math.max(next - position, 0))
+  }, 0)
+}

@@ -1,0 +1,22 @@
+// Events a second over the last seconds, from counts that are looked at now and then.
+
+const windowMs = 5000
+
+export class Rate {
+  readonly #samples: { at: number; count: number }[] = []
+
+  /** `nowMs` never goes back. */
+  sample(count: number, nowMs: number): void {
+    this.#samples.push({ at: nowMs, count })
+    // One sample before the window stays: the rate is over all of it.
+    while (this.#samples.length > 2 && this.#samples[1]!.at <= nowMs - windowMs) this.#samples.shift()
+  }
+
+  /** Events a second; 0 before there are two samples. */
+  get perSecond(): number {
+    const first = this.#samples[0]
+    const last = this.#samples.at(-1)
+    if (first === undefined || last === undefined || last.at <= first.at) return 0
+    return ((last.count - first.count) * 1000) / (last.at - first.at)
+  }
+}

@@ -1,0 +1,18 @@
+// The end of a demonstration in a few lines: counts, events a second, latency, and what is wrong.
+import type { Ledger } from './ledger.ts'
+import { formatLatency, formatMs } from './view.ts'
+
+export function reportOf(ledger: Ledger, begunMs: number): { lines: string[]; faults: string[] } {
+  const { sent, arrived, firstArrivedMs, foreign } = ledger
+  const faults = ledger.faults()
+  const rate = ledger.eventsPerSecond()
+  const verdict = faults.length === 0 && arrived > 0 ? ', all in order, none twice' : ''
+  const lines = [`${sent} events sent, ${arrived} arrived${verdict}`]
+  if (rate !== null)
+    lines.push(
+      `${Math.round(rate)} events/s; latency ${formatLatency(ledger.latencies.percentiles()).replace('  ', ', ')}`,
+    )
+  if (firstArrivedMs !== null) lines.push(`first event ${formatMs(firstArrivedMs - begunMs)} after the start`)
+  if (foreign > 0) lines.push(`${foreign} other records were seen in test2 and do not count`)
+  return { lines, faults: faults.map(one => `events are wrong: ${one}`) }
+}

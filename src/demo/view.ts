@@ -1,0 +1,60 @@
+// The state of a demonstration at one moment, as board and lines show it.
+import type { ChannelFill } from './channel-fill.ts'
+import type { Percentiles } from './latencies.ts'
+
+export interface View {
+  readonly state: string
+  /** Since the first event was sent. */
+  readonly elapsedMs: number
+  /** Events of this run. */
+  readonly sent: number
+  readonly arrived: number
+  readonly inFlight: number
+  /** Events a second over the last seconds. */
+  readonly sentRate: number
+  readonly arrivedRate: number
+  /** What the stream was asked for: events a second, null for as fast as it goes. */
+  readonly rate: number | null
+  /** How many events there will be; null: no end. */
+  readonly events: number | null
+  /** Records of test3 that agent A has not taken over; null: not known at the moment. */
+  readonly lag: number | null
+  readonly channelA: ChannelFill | null
+  readonly channelB: ChannelFill | null
+  /** Of the last ten seconds. */
+  readonly latency: Percentiles | null
+  readonly faults: readonly string[]
+  /** Why nothing moves; null while all is well. */
+  readonly trouble: string | null
+  readonly places: readonly Place[]
+}
+
+export interface Place {
+  readonly label: string
+  readonly text: string
+}
+
+/** Milliseconds with as many digits as mean something. */
+export const formatMs = (ms: number): string =>
+  ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
+
+export const formatRate = (rate: number): string => `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`
+
+export const formatLatency = (latency: Percentiles | null): string =>
+  latency === null ? 'p50 -  p99 -' : `p50 ${formatMs(latency.p50)}  p99 ${formatMs(latency.p99)}`
+
+/** `42`, or a question mark where it is not known. */
+export const formatCount = (count: number | null): string => (count === null ? '?' : String(count))
+
+/** One line for a pipe or a file. */
+export function lineOfView(view: View): string {
+  const { sent, arrived, inFlight, lag, channelA, channelB, sentRate, arrivedRate, latency } = view
+  const where = `lag ${formatCount(lag)}, channel A ${formatCount(channelA?.size ?? null)}, channel B ${formatCount(channelB?.size ?? null)}`
+  const rest = [
+    `rate ${formatRate(sentRate)} in, ${formatRate(arrivedRate)} out`,
+    `latency ${formatLatency(latency)}`,
+    ...view.faults,
+    ...(view.trouble === null ? [] : [view.trouble]),
+  ]
+  return `in ${sent} = out ${arrived} + in flight ${inFlight} (${where}); ${rest.join('; ')}`
+}
