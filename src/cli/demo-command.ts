@@ -39,7 +39,11 @@ export async function runDemo({ rest, properties }: Arguments, program: string):
   let words: DemoWords & { help?: boolean }
   let demo: Demo
   const stop = new AbortController()
-  const output = openOutput(process.stdout, line => complain(`${program} demo: ${line}`), process.env)
+  const output = openOutput(
+    process.stdout,
+    line => complain(line.startsWith(' ') ? line : `${program} demo: ${line}`),
+    process.env,
+  )
   try {
     words = parse(rest)
     if (words.help === true) {

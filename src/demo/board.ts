@@ -44,8 +44,8 @@ export function boardLines(view: View, looks: BoardLooks): string[] {
     `  in ${view.sent} = out ${view.arrived} + in flight ${view.inFlight}   ${
       view.faults.length === 0 ? good('in order, none twice') : bad(view.faults.join('; '))
     }`,
-    ...(view.trouble === null ? [] : [`  ${bad(view.trouble)}`]),
-    '',
+    // Its line is there without it too: nothing jumps.
+    view.trouble === null ? '' : `  ${bad(view.trouble)}`,
     ...view.places.map(({ label, text }) => `  ${dim(label.padEnd(labelWidth))}  ${text}`),
   ]
   const width = Math.max(looks.columns - 1, 1)

@@ -300,7 +300,7 @@ export class Demo {
       if (!this.#kafka.isEmbedded) await this.#forgetGroup(this.#kafka)
       await this.#patientlyToTheEnd('the broker to stop', this.#kafka.stop())
     }
-    const directory = this.#ground?.isTemporary === false ? this.#ground.directory : null
+    const hasFiles = this.#ground?.isTemporary === false && this.#b !== null
     await this.#ground?.release()
     let code = demoExitCodes.good
     if (failure !== undefined) {
@@ -310,7 +310,7 @@ export class Demo {
       else if (!(failure instanceof Fault)) throw failure
     }
     if (observer !== null) {
-      const { lines, faults } = reportOf(this.#ledger, this.#parts.begunMs)
+      const { lines, faults } = reportOf(this.#ledger, this.#parts.begunMs, failure === undefined)
       for (const line of lines) output.say(line)
       for (const fault of faults) output.complain(fault)
       if (faults.length > 0) code = demoExitCodes.failed
@@ -322,7 +322,7 @@ export class Demo {
       if (events !== null) code = demoExitCodes.failed
       output.say('stopped before the first event was sent')
     }
-    if (directory !== null) output.say(`files are kept in ${directory}`)
+    if (hasFiles) output.say(`files are kept in ${this.#ground!.directory}`)
     return code
   }
 

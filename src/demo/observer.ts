@@ -23,6 +23,9 @@ export interface ObserverParts {
   readonly places: readonly Place[]
 }
 
+/** Agents that do not answer are not waited for longer when it ends. */
+const lastLookMs = 500
+
 /** What takes part in a state was asked for at one time. */
 interface Look {
   readonly at: number
@@ -64,10 +67,14 @@ export class Observer {
     return at > sinceMs && lag === 0 && a?.size === 0 && b?.size === 0
   }
 
-  /** Shows the last state and ends. */
+  /** Looks once more, shows that and ends. */
   async stop(): Promise<void> {
+    const { clock } = this.#parts.system
     this.#stop.abort()
     await this.#done
+    const last = await Promise.race([this.#takeLook(clock.monotonic()), clock.sleep(lastLookMs)])
+    if (last !== undefined) this.#look = last
+    this.state = 'ended'
     this.#parts.output.show(this.#view())
   }
 

@@ -2,11 +2,17 @@
 import type { Ledger } from './ledger.ts'
 import { formatLatency, formatMs } from './view.ts'
 
-export function reportOf(ledger: Ledger, begunMs: number): { lines: string[]; faults: string[] } {
-  const { sent, arrived, firstArrivedMs, foreign } = ledger
-  const faults = ledger.faults()
+/** `isWhole`: it came to its end, and what has not arrived is missing. */
+export function reportOf(
+  ledger: Ledger,
+  begunMs: number,
+  isWhole: boolean,
+): { lines: string[]; faults: string[] } {
+  const { sent, arrived, inFlight, firstArrivedMs, foreign } = ledger
+  const faults = isWhole ? ledger.faults() : ledger.faultsSoFar()
   const rate = ledger.eventsPerSecond()
-  const verdict = faults.length === 0 && arrived > 0 ? ', all in order, none twice' : ''
+  const order = faults.length === 0 && arrived > 0 ? ', all in order, none twice' : ''
+  const verdict = isWhole || inFlight === 0 ? order : `, ${inFlight} were still in flight`
   const lines = [`${sent} events sent, ${arrived} arrived${verdict}`]
   if (rate !== null)
     lines.push(

@@ -20,7 +20,8 @@ export class Screen {
       text += `${escape}?25l${lines.map(line => `${line}\n`).join('')}`
     } else {
       const before = this.#shown
-      // The cursor stands at the beginning of the line below the block.
+      // The cursor stands on the line below the block, behind what a key has echoed there (^C).
+      text += `\r${escape}K`
       if (before.length > 0) text += `${escape}${before.length}A`
       for (const [index, line] of lines.entries())
         text += index < before.length && before[index] === line ? '\n' : `${line}${escape}K\n`
@@ -46,7 +47,7 @@ export class Screen {
     if (!this.#isShown) return ''
     this.#isShown = false
     this.#shown = []
-    return `${escape}?25h`
+    return `\r${escape}K${escape}?25h`
   }
 }
 
