@@ -75,7 +75,7 @@ export async function runDemo({ rest, properties }: Arguments, program: string):
     })
   } catch (error) {
     if (!(error instanceof DemoOptionProblem) && !(error instanceof CommanderError)) throw error
-    complain(`${program} demo: ${error.message.replace(/^error: /, '')}\n`)
+    complain(`${program} demo: ${error.message.replace(/^error: /, '').replaceAll('\n', ' ')}\n`)
     return exitCodes.usage
   }
   listen(stop, demo, () => output.endBoard())

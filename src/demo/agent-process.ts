@@ -1,11 +1,14 @@
 // One agent as a process of its own: started, listened to, asked for its figures, ended. It ends with this
 // process, however that ends, because its standard input does (-Dmillrace.stop.with.stdin).
 import { join } from 'node:path'
+import type { Clock } from '../system/clock.ts'
 import type { Program, ProgramEnd } from '../system/programs.ts'
 import type { AgentFile } from './configuration-copy.ts'
 
 /** Lines of its log that are kept to be told when it ends in the middle. */
 const linesKept = 8
+/** An agent stops within 10 s. */
+const stopLimitMs = 11_000
 
 /** Starts Millrace's own program with these arguments. */
 export type Launch = (args: readonly string[], onLine: (line: string) => void) => Program
@@ -77,10 +80,12 @@ export class AgentProcess {
     return this.#last
   }
 
-  /** Asks it to stop; resolves when it has. It takes less than 10 s. */
-  async stop(): Promise<void> {
+  /** Asks it to stop; resolves when it has. What takes longer than an agent may is killed. */
+  async stop(clock: Clock): Promise<void> {
     this.#program.signal('SIGTERM')
+    const guard = clock.after(stopLimitMs, () => this.kill())
     await this.ended
+    guard.cancel()
   }
 
   kill(): void {

@@ -350,7 +350,7 @@ export class Demo {
 
   async #stopAgent(agent: AgentProcess | null): Promise<void> {
     if (agent === null || agent.hasEnded) return
-    await this.#patientlyToTheEnd(`agent ${agent.file.letter} to stop`, agent.stop())
+    await this.#patientlyToTheEnd(`agent ${agent.file.letter} to stop`, agent.stop(this.#parts.system.clock))
   }
 
   /** What agent B wrote last may still be unread: what comes twice often comes late. */

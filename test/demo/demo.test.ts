@@ -1,0 +1,249 @@
+// The quickstart as a user has it: processes, signals, ports, directories, a terminal. Falsified runs stand
+// in falsified.test.ts, other Kafkas in test/interop/demo.test.ts.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { freePort } from '../interop/peers/peers.ts'
+import { waitFor } from '../interop/peers/waiting.ts'
+import { root } from '../source-text.ts'
+import { endedDemo, inDirectory, nobodyLeft, processesNaming, startDemo } from './demo-process.ts'
+import { TerminalScreen } from './terminal-screen.ts'
+
+const timeout = 120_000
+const streaming = /^in [1-9]\d* = out [1-9]\d* \+ in flight \d+ \(lag \d+, channel A \d+, channel B \d+\)/
+const lastLine = (output: string) => output.trimEnd().split('\n').at(-1)!
+const agentOf = (letter: string, directory: string) =>
+  processesNaming(directory).find(one =>
+    one.command.includes(` --name ${letter === 'A' ? 'kafka-memory-avro' : 'avro-memory-kafka'} `),
+  )!
+
+describe('the quickstart', { timeout, concurrency: 2 }, () => {
+  test('npm start: 10,000 events arrive in order, none twice, and it ends with 0', () =>
+    inDirectory(async directory => {
+      const begun = performance.now()
+      const { code, output } = await endedDemo(directory, ['--events', '10000', '--exit'], {
+        command: ['npm', '--prefix', root, 'start', '--'],
+      })
+      const seconds = (performance.now() - begun) / 1000
+      assert.equal(code, 0, output)
+      assert.match(output, /^10000 events sent, 10000 arrived, all in order, none twice$/m)
+      assert.match(output, /^\d+ events\/s; latency p50 \S+ m?s, p99 \S+ m?s$/m)
+      const first = Number(/^first event (\d+) ms after the start$/m.exec(output)?.[1])
+      assert.ok(first > 0, output)
+      if (process.env['MILLRACE_DEEP'] === '1')
+        assert.ok(first < 3000 && seconds < 10, `${first} ms, ${seconds} s`)
+      // Address and directories are all that changed.
+      const changed = output.split('\n').filter(line => /^\+[^+]/.test(line))
+      assert.deepEqual(
+        changed.map(line => /^\+[\w-]+\.(\S+?)\s*=/.exec(line)![1]),
+        [
+          'sources.avro-source.bind',
+          'sources.avro-source.port',
+          'sinks.kafka-sink.brokerList',
+          'channels.memory-channel.checkpointDir',
+          'channels.memory-channel.dataDirs',
+          'sources.s1.kafka.bootstrap.servers',
+          'sinks.k1.hostname',
+          'sinks.k1.port',
+          'channels.c1.checkpontDir',
+          'channels.c1.dataDirs',
+        ],
+      )
+      await nobodyLeft(directory)
+    }))
+
+  test('a second copy, ports in use: one sentence each, and the first one goes on; its directory can be used again', () =>
+    inDirectory(async directory => {
+      const [port, avroPort] = [await freePort(), await freePort()].map(String) as [string, string]
+      const first = await startDemo(directory, ['--port', port, '--avro-port', avroPort])
+      await first.line(streaming)
+      const refused = async (options: string[], said: RegExp) => {
+        const { code, output } = await endedDemo(directory, options)
+        assert.equal(code, 1)
+        assert.match(output, said)
+        assert.equal(output.trimEnd().split('\n').length, 1, output)
+      }
+      await Promise.all([
+        refused(
+          [],
+          /^millrace demo: \S+\/data is in use by pid \d+, a Millrace demonstration, which runs already: end it first, or give this one --port, --avro-port and --data-dir of its own$/m,
+        ),
+        refused(
+          ['--data-dir', join(directory, 'two'), '--avro-port', avroPort],
+          /^millrace demo: port \d+ on 127\.0\.0\.1 is in use by another program, and agent B is to listen there: .*--avro-port$/m,
+        ),
+        refused(
+          ['--data-dir', join(directory, 'three'), '--port', port],
+          /^millrace demo: port \d+ on 127\.0\.0\.1 is in use by another program: end it, choose another with --port, or use it with --bootstrap 127\.0\.0\.1:\d+ if/m,
+        ),
+      ])
+      await first.line(streaming)
+      first.kill('SIGTERM')
+      assert.equal(await first.ended, 0, first.output)
+      assert.match(first.output, /(\d+) events sent, \1 arrived, all in order, none twice\n/)
+      assert.equal(lastLine(first.output), `files are kept in ${first.dataDirectory}`)
+      const again = await endedDemo(directory, ['--events', '30', '--exit'])
+      assert.equal(again.code, 0, again.output)
+      assert.match(again.output, /^topic {4}test3, there already/m)
+      assert.match(again.output, /^30 events sent, 30 arrived, all in order, none twice$/m)
+      await nobodyLeft(directory)
+    }))
+
+  test('a directory that cannot be used, options that mean nothing: one sentence, and nothing is started', () =>
+    inDirectory(async directory => {
+      const file = join(directory, 'file')
+      writeFileSync(file, '')
+      const cases: [options: string[], code: number, said: RegExp][] = [
+        [
+          ['--data-dir', file],
+          1,
+          /cannot use the directory \S+\/file: it is not a directory: choose another --data-dir$/,
+        ],
+        [['--data-dir', join(file, 'below')], 1, /cannot use the directory \S+\/below: ENOTDIR/],
+        [['--data-dir', '/proc/nothing/here'], 1, /cannot use the directory \/proc\/nothing\/here: ENOENT/],
+        [['--exit'], 2, /add --events/],
+        [['--events', 'x'], 2, /write a whole number/],
+        [['--rates', '5'], 2, /unknown option '--rates'/],
+        [['more'], 2, /too many arguments/],
+      ]
+      await Promise.all(
+        cases.map(async ([options, code, said]) => {
+          const ran = await endedDemo(directory, options)
+          assert.equal(ran.code, code, ran.output)
+          assert.match(ran.output.trimEnd(), said)
+          assert.match(ran.output, /^millrace demo: [^\n]+\n$/)
+        }),
+      )
+      const help = await endedDemo(directory, ['--help'])
+      assert.equal(help.code, 0)
+      assert.match(help.output, /^Usage: millrace demo/)
+      assert.ok(!existsSync(join(directory, 'data')))
+    }))
+
+  test('killed, it leaves no agents behind', () =>
+    inDirectory(async directory => {
+      const demo = await startDemo(directory)
+      await demo.line(streaming)
+      assert.equal(processesNaming(directory).length, 3)
+      demo.kill('SIGKILL')
+      assert.equal(await demo.ended, 'SIGKILL')
+      await nobodyLeft(directory)
+      for (const letter of ['a', 'b'])
+        assert.match(
+          readFileSync(join(demo.dataDirectory, 'logs', `agent-${letter}.log`), 'utf8'),
+          /end of standard input: stopping[^]* stopped\n$/,
+        )
+    }))
+
+  test('a closed terminal, and a reader that goes away, end it as Ctrl-C does; temporary files go with it', () =>
+    inDirectory(async directory => {
+      // Without --data-dir it makes its own below the temporary directory.
+      const environment = { TMPDIR: directory }
+      const demo = await startDemo(directory, null, {
+        command: ['sh', '-c', `exec ${join(root, 'bin/millrace')} demo --port 0 --avro-port 0`],
+        environment,
+      })
+      await demo.line(streaming)
+      const [own] = readdirSync(directory).filter(name => name.startsWith('millrace-demo-'))
+      assert.equal(readdirSync(join(directory, own!)).length, 1)
+      demo.kill('SIGHUP')
+      assert.equal(await demo.ended, 0, demo.output)
+      const head = await startDemo(directory, null, {
+        command: ['sh', '-c', `${join(root, 'bin/millrace')} demo --port 0 --avro-port 0 | head -2; true`],
+        environment,
+      })
+      assert.equal(await head.ended, 0)
+      await nobodyLeft(directory)
+      assert.deepEqual(readdirSync(join(directory, own!)), [])
+    }))
+
+  test('an agent that ends in the middle is told with its last lines, and ends all', () =>
+    inDirectory(async directory => {
+      const demo = await startDemo(directory)
+      await demo.line(streaming)
+      process.kill(agentOf('B', directory).pid, 'SIGKILL')
+      assert.equal(await demo.ended, 1, demo.output)
+      assert.match(
+        demo.output,
+        /^millrace demo: agent B \(avro-memory-kafka\) was ended by SIGKILL; its log is \S+agent-b\.log, and it said last:\n(  \d{4}-.*\n)+/m,
+      )
+      await nobodyLeft(directory)
+    }))
+
+  test('an agent that does not stop: Ctrl-C waits, a second one ends everything at once', () =>
+    inDirectory(async directory => {
+      const demo = await startDemo(directory)
+      await demo.line(streaming)
+      process.kill(agentOf('A', directory).pid, 'SIGSTOP')
+      demo.kill('SIGINT')
+      // As npm and the terminal give it: the same key twice.
+      demo.kill('SIGINT')
+      const lines = () => demo.output.split('\n').length
+      const before = lines()
+      await waitFor(() => lines() > before + 1, 'it waits for agent A, and says so every second')
+      demo.kill('SIGINT')
+      assert.equal(await demo.ended, 130)
+      await nobodyLeft(directory)
+    }))
+
+  test('stopped before all events were sent: exit 1, saying how many', () =>
+    inDirectory(async directory => {
+      const demo = await startDemo(directory, ['--events', '5000', '--rate', '200', '--exit'])
+      await demo.line(streaming)
+      demo.kill('SIGINT')
+      assert.equal(await demo.ended, 1)
+      assert.match(demo.output, /^millrace demo: stopped after \d+ of 5000 events$/m)
+      assert.match(demo.output, /^(\d+) events sent, \1 arrived, all in order, none twice$/m)
+    }))
+
+  test('on a terminal: a board that stays in its place, follows the size, and ends with Ctrl-C', () =>
+    inDirectory(async directory => {
+      mkdirSync(join(directory, 'data'))
+      const demo = await startDemo(directory, null, {
+        command: [
+          'script',
+          '-q',
+          '-f',
+          '-e',
+          '-c',
+          `stty cols 100 rows 40; TERM=xterm LC_ALL=C.UTF-8 exec npm --prefix ${root} start -- --port 0 --avro-port 0 --data-dir ${join(directory, 'data')}`,
+          '/dev/null',
+        ],
+      })
+      const terminal = new TerminalScreen(100, 40)
+      let at = 0
+      const follow = () => {
+        terminal.write(demo.output.slice(at))
+        at = demo.output.length
+        return terminal.lines
+      }
+      const has = (pattern: RegExp) =>
+        waitFor(() => follow().some(line => pattern.test(line)), String(pattern))
+      await has(/^ {2}in [1-9]\d* = out [1-9]\d* \+ in flight \d+ {3}in order, none twice$/)
+      await has(/^ {2}first event +\d+ ms after the start$/)
+      const top = terminal.lines.findIndex(line => line.startsWith('millrace demo '))
+      const { scrolled } = terminal
+      await has(/^millrace demo {2}0:00:02/)
+      assert.equal(terminal.scrolled, scrolled)
+      assert.equal(
+        terminal.lines.findIndex(line => line.startsWith('millrace demo ')),
+        top,
+      )
+      assert.deepEqual(terminal.unknown, [])
+      assert.equal(terminal.isCursorShown, false)
+      // The kernel tells who has the terminal of its new size.
+      const node = processesNaming(directory).find(one => / millrace demo /.test(one.command))!
+      terminal.resize(50, 12)
+      execFileSync('stty', ['-F', readlinkSync(`/proc/${node.pid}/fd/1`), 'cols', '50', 'rows', '12'])
+      await waitFor(() => follow()[0]?.startsWith('millrace demo ') === true, 'the board stands at the top')
+      assert.ok(terminal.lines.length <= 11)
+      process.kill(node.pid, 'SIGINT')
+      await demo.ended
+      follow()
+      assert.ok(terminal.isCursorShown)
+      assert.match(terminal.lines.join('\n'), /events sent, \d+ arrived/)
+      await nobodyLeft(directory)
+    }))
+})
