@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { root } from '../source-text.ts'
 
 export interface BrokerProcess {
+  readonly pid: number
   readonly port: number
   /** From the start of the process to the line that says it is ready, ms. */
   readonly readyMs: number
@@ -53,6 +54,7 @@ export function startBrokerProcess(
       const started = / started on .*:(\d+),/.exec(line)
       if (started !== null)
         resolve({
+          pid: child.pid!,
           port: Number(started[1]),
           readyMs: performance.now() - began,
           lines,
