@@ -362,14 +362,13 @@ export class Demo {
   }
 
   async #forgetGroup({ admin }: KafkaSide): Promise<void> {
-    if (this.#a === null || this.#group === '') return
-    await this.#patientlyToTheEnd(
-      `group ${this.#group} to be deleted`,
-      admin.deleteGroup(this.#group).catch((error: unknown) => {
-        // Kafka before 1.1 cannot: it forgets groups by itself after offsets.retention.minutes.
-        this.#log.warn(`group ${this.#group} stays until Kafka forgets it`, error)
-      }),
-    )
+    if (this.#a === null) return
+    const deleting = admin.deleteGroup(this.#group).catch((error: unknown) => {
+      // Kafka before 1.1 cannot.
+      this.#log.warn(`group ${this.#group} was not deleted`, error)
+      this.#parts.output.say(`group ${this.#group} stays until Kafka forgets it (offsets.retention.minutes)`)
+    })
+    await this.#patientlyToTheEnd(`group ${this.#group} to be deleted`, deleting)
   }
 
   // ---------------------------------------------------------------------------------------- waiting
