@@ -87,6 +87,16 @@ test('the packed tarball runs on a Node of the user and carries none', () => {
     })
     assert.deepEqual([ran.status, ran.stderr], [0, ''])
     assert.match(ran.stdout, /^Millrace 0\./)
+    // The whole system, from the link that npm makes for it.
+    const link = join(directory, 'millrace')
+    symlinkSync(join(unpacked, 'bin/millrace'), link)
+    const demo = spawnSync(link, ['demo', '--events', '200', '--exit', '--port', '0', '--avro-port', '0'], {
+      encoding: 'utf8',
+      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+      timeout: 60_000,
+    })
+    assert.equal(demo.status, 0, `${demo.stdout}${demo.stderr}`)
+    assert.match(demo.stdout, /^200 events sent, 200 arrived, all in order, none twice$/m)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
