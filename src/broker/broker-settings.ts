@@ -4,8 +4,11 @@
 import { GivenSettings } from './given-settings.ts'
 import { readListeners, type ListenerSettings } from './listener-settings.ts'
 import type { LogSettings } from './log/partition-log.ts'
+import { brokerKeys, listOf } from './settings/broker-keys.ts'
 
 export interface BrokerSettings {
+  /** What was written, by key: the base of all that follows. */
+  readonly given: Readonly<Record<string, string>>
   readonly nodeId: number
   /** One at least. */
   readonly listeners: readonly ListenerSettings[]
@@ -18,6 +21,19 @@ export interface BrokerSettings {
   /** Bytes of requests that may be held for all connections together. */
   readonly queuedBytes: number
   readonly maxFetchBytes: number
+  readonly maxConnections: number
+  readonly maxConnectionsPerIp: number
+  /** Other limits for single addresses. */
+  readonly maxConnectionsOf: Readonly<Record<string, number>>
+  /** A connection on which nothing comes for so long is closed; Infinity keeps it. */
+  readonly maxIdleMs: number
+  /** `producer`, `uncompressed` or the name of a codec. */
+  readonly compression: string
+  readonly gzipLevel: number
+  readonly zstdLevel: number
+  /** How far back and ahead the time of a record may be. */
+  readonly timestampBeforeMaxMs: number
+  readonly timestampAfterMaxMs: number
   readonly log: LogSettings
   readonly appendTime: boolean
   readonly retentionCheckMs: number
@@ -41,92 +57,92 @@ export interface ReadSettings {
 
 export const hourMs = 3_600_000
 
-const defaults = {
-  'broker.id': 0,
-  'num.partitions': 1,
-  'message.max.bytes': 1_048_588,
-  'socket.request.max.bytes': 104_857_600,
-  'queued.max.request.bytes': 268_435_456,
-  'fetch.max.bytes': 57_671_680,
-  'log.segment.bytes': 1_073_741_824,
-  'log.retention.bytes': -1,
-  'log.retention.check.interval.ms': 300_000,
-  'log.flush.interval.ms': 1000,
-  'producer.id.expiration.ms': 24 * hourMs,
-  'group.min.session.timeout.ms': 6000,
-  'group.max.session.timeout.ms': 1_800_000,
-  'group.initial.rebalance.delay.ms': 0,
-  'group.max.size': 2_147_483_647,
-  'offset.metadata.max.bytes': 4096,
-} as const
-
-/** The smallest value a number may have, where that is not 0. */
-const least: Record<string, number> = {
-  'num.partitions': 1,
-  'log.segment.bytes': 14,
-  'log.retention.bytes': -1,
-  'log.retention.ms': -1,
-  'log.retention.minutes': -1,
-  'log.retention.hours': -1,
-  'message.max.bytes': 1,
-  'socket.request.max.bytes': 1024,
-  'log.retention.check.interval.ms': 1,
-}
-
 /** Reads the text of a server.properties; `overrides` count more (the launcher's --override key=value). */
 export function readBrokerSettings(
   text: string,
   file: string,
   overrides: Readonly<Record<string, string>> = {},
 ): ReadSettings {
-  const given = new GivenSettings(text, file, { overrides, least })
+  const given = new GivenSettings(text, file, overrides)
   const { errors, warnings } = given
-  const textOf = (key: string) => given.text(key)
-  const number = (key: keyof typeof defaults): number => given.number(key) ?? defaults[key]
-  const flag = (key: string, fallback: boolean) => given.flag(key, fallback)
-  const time = (name: string, fallbackMs: number) => given.time(name, fallbackMs)
   const listeners = readListeners(given)
   if (listeners.some(({ protocol }) => protocol !== 'PLAINTEXT'))
     given.refuse('listeners', 'PLAINTEXT://…: other listeners are not there yet')
-  const durability = given.choice('millrace.durability', ['synced', 'relaxed'])
-  if (
-    given.choice('log.cleanup.policy', ['delete', 'compact', 'compact,delete', 'delete,compact']) !== 'delete'
-  )
-    warnings.push('log.cleanup.policy: compaction is not there yet; nothing is removed but by age and size')
   const nodeId = given.number('node.id')
-  const brokerId = textOf('broker.id') === '-1' ? 0 : number('broker.id')
+  const brokerId = given.numberOr('broker.id')
+  const before = given.number('log.message.timestamp.before.max.ms')
+  const after = given.number('log.message.timestamp.after.max.ms')
+  const difference = given.number('log.message.timestamp.difference.max.ms')
   const settings: BrokerSettings = {
-    nodeId: nodeId ?? brokerId,
+    given: given.values,
+    nodeId: nodeId ?? Math.max(brokerId, 0),
     listeners,
-    logDirectories: (textOf('log.dirs') ?? textOf('log.dir') ?? '/tmp/kafka-logs')
-      .split(',')
-      .map(one => one.trim())
-      .filter(one => one !== ''),
-    partitions: number('num.partitions'),
-    autoCreateTopics: flag('auto.create.topics.enable', true),
-    deleteTopics: flag('delete.topic.enable', true),
-    maxMessageBytes: number('message.max.bytes'),
-    maxRequestBytes: number('socket.request.max.bytes'),
-    queuedBytes: number('queued.max.request.bytes'),
-    maxFetchBytes: number('fetch.max.bytes'),
+    logDirectories: logDirectories(given),
+    partitions: given.numberOr('num.partitions'),
+    autoCreateTopics: given.flag('auto.create.topics.enable'),
+    deleteTopics: given.flag('delete.topic.enable'),
+    maxMessageBytes: given.numberOr('message.max.bytes'),
+    maxRequestBytes: given.numberOr('socket.request.max.bytes'),
+    queuedBytes: unlimited(given.numberOr('queued.max.request.bytes')),
+    maxFetchBytes: given.numberOr('fetch.max.bytes'),
+    maxConnections: given.numberOr('max.connections'),
+    maxConnectionsPerIp: given.numberOr('max.connections.per.ip'),
+    maxConnectionsOf: connectionsOf(given),
+    maxIdleMs: unlimited(given.numberOr('connections.max.idle.ms')),
+    compression: given.word('compression.type'),
+    gzipLevel: given.numberOr('compression.gzip.level'),
+    zstdLevel: given.numberOr('compression.zstd.level'),
+    timestampBeforeMaxMs: before ?? difference ?? Number.MAX_SAFE_INTEGER,
+    timestampAfterMaxMs: after ?? difference ?? hourMs,
     log: {
-      segmentBytes: number('log.segment.bytes'),
-      rollMs: time('log.roll', 168 * hourMs),
-      retentionMs: time('log.retention', 168 * hourMs),
-      retentionBytes: number('log.retention.bytes'),
-      syncEachGroup: durability === 'synced',
-      producerExpiryMs: number('producer.id.expiration.ms'),
+      segmentBytes: given.numberOr('log.segment.bytes'),
+      rollMs: given.time('log.roll'),
+      retentionMs: given.time('log.retention'),
+      retentionBytes: given.numberOr('log.retention.bytes'),
+      syncEachGroup: given.word('millrace.durability') === 'synced',
+      producerExpiryMs: given.numberOr('producer.id.expiration.ms'),
     },
-    appendTime:
-      given.choice('log.message.timestamp.type', ['CreateTime', 'LogAppendTime']) === 'LogAppendTime',
-    retentionCheckMs: number('log.retention.check.interval.ms'),
-    flushIntervalMs: number('log.flush.interval.ms'),
-    groupMinSessionMs: number('group.min.session.timeout.ms'),
-    groupMaxSessionMs: number('group.max.session.timeout.ms'),
-    groupInitialDelayMs: number('group.initial.rebalance.delay.ms'),
-    groupMaxSize: number('group.max.size'),
-    maxOffsetMetadataBytes: number('offset.metadata.max.bytes'),
+    appendTime: given.word('log.message.timestamp.type') === 'LogAppendTime',
+    retentionCheckMs: given.numberOr('log.retention.check.interval.ms'),
+    flushIntervalMs: given.numberOr('log.flush.interval.ms'),
+    groupMinSessionMs: given.numberOr('group.min.session.timeout.ms'),
+    groupMaxSessionMs: given.numberOr('group.max.session.timeout.ms'),
+    groupInitialDelayMs: given.numberOr('group.initial.rebalance.delay.ms'),
+    groupMaxSize: given.numberOr('group.max.size'),
+    maxOffsetMetadataBytes: given.numberOr('offset.metadata.max.bytes'),
   }
-  textOf('log.dir')
-  return { settings, errors, warnings, withoutEffect: given.unused }
+  if (given.word('log.cleanup.policy') !== 'delete')
+    warnings.push('log.cleanup.policy: compaction is not there yet; nothing is removed but by age and size')
+  return {
+    settings,
+    errors: errors.toSorted((one, other) => lineIn(one, file) - lineIn(other, file)),
+    warnings: [...warnings, ...given.unknown],
+    withoutEffect: given.unused,
+  }
+}
+
+/** The line that a sentence names; 0 where it names none. */
+const lineIn = (sentence: string, file: string): number =>
+  sentence.startsWith(`${file}:`) ? Number.parseInt(sentence.slice(file.length + 1), 10) || 0 : 0
+
+/** -1, and all below 0, lifts a limit. */
+const unlimited = (value: number): number => (value < 0 ? Infinity : value)
+
+function logDirectories(given: GivenSettings): string[] {
+  const single = given.text('log.dir') ?? brokerKeys['log.dir'].default!
+  const directories = [...new Set(listOf(given.text('log.dirs') ?? single))]
+  if (directories.length === 0) given.refuse('log.dirs', 'at least one directory')
+  return directories
+}
+
+/** `address:number` pairs, as in max.connections.per.ip.overrides. */
+function connectionsOf(given: GivenSettings): Record<string, number> {
+  const key = 'max.connections.per.ip.overrides'
+  const found: Record<string, number> = {}
+  for (const pair of listOf(given.text(key) ?? '')) {
+    const match = /^(.+):(\d{1,9})$/.exec(pair)
+    if (match === null) given.refuse(key, 'addresses and numbers as 127.0.0.1:200, separated by commas')
+    else found[match[1]!] = Number(match[2])
+  }
+  return found
 }

@@ -1,11 +1,13 @@
-// The keys and values of a server.properties as they are asked for one by one: what is no number where one
-// belongs is refused with its place, and what nobody has asked for in the end has no effect.
+// The keys and values of a server.properties as they are asked for one by one: what breaks the rule of its
+// key (settings/broker-keys.ts) is refused with its place. What nobody has asked for in the end has no
+// effect where Kafka knows it, and is taken for a mistake where not.
+import { suggest } from '../config/did-you-mean.ts'
 import { parseProperties } from '../config/properties.ts'
+import { brokerKeys, keyOf, ruleBroken, type BrokerKeyName } from './settings/broker-keys.ts'
+import { isKafkaKey, kafkaKeys } from './settings/kafka-keys.ts'
 
-/** How far a number may go down; 0 unless a key says otherwise. */
-export type Least = Readonly<Record<string, number>>
-
-const hourMs = 3_600_000
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
 
 export class GivenSettings {
   /** One sentence each; the broker does not start. */
@@ -13,19 +15,14 @@ export class GivenSettings {
   readonly warnings: string[]
   readonly #values = new Map<string, { value: string; where: string }>()
   readonly #used = new Set<string>()
-  readonly #least: Least
 
   /** `overrides` count more than the text. */
-  constructor(
-    text: string,
-    file: string,
-    { overrides, least }: { overrides: Readonly<Record<string, string>>; least: Least },
-  ) {
+  constructor(text: string, file: string, overrides: Readonly<Record<string, string>>) {
     const { settings, problems } = parseProperties(text, file)
     for (const { key, value, place } of settings)
       this.#values.set(key, { value: value.trim(), where: `${place.file}:${place.line}: ` })
-    for (const [key, value] of Object.entries(overrides)) this.#values.set(key, { value, where: '' })
-    this.#least = least
+    for (const [key, value] of Object.entries(overrides))
+      this.#values.set(key, { value: value.trim(), where: '' })
     this.warnings = problems.map(
       ({ place, problem }) => `${place === undefined ? '' : `${place.file}:${place.line}: `}${problem}`,
     )
@@ -35,9 +32,23 @@ export class GivenSettings {
     return [...this.#values.keys()]
   }
 
-  /** Keys nobody has asked for. */
+  /** Every key and its value, as they count. */
+  get values(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.#values].map(([key, { value }]) => [key, value]))
+  }
+
+  /** Keys of Kafka's nobody has asked for. */
   get unused(): string[] {
-    return this.keys.filter(key => !this.#used.has(key))
+    return this.keys.filter(key => !this.#used.has(key) && isKafkaKey(key))
+  }
+
+  /** One sentence for each key that neither the broker nor Kafka knows. */
+  get unknown(): string[] {
+    const strangers = this.keys.filter(key => !this.#used.has(key) && !isKafkaKey(key))
+    return strangers.map(key => {
+      const near = suggest(key, [...new Set([...Object.keys(brokerKeys), ...kafkaKeys])])
+      return `${this.placeOf(key)}"${key}" is no setting of a Kafka broker and is ignored${near === undefined ? '' : `; did you mean ${near}?`}`
+    })
   }
 
   /** `file:line: ` where the key stands in the file; nothing where it is an override. */
@@ -52,28 +63,40 @@ export class GivenSettings {
     return value === '' ? undefined : value
   }
 
-  /** `rule` completes "write …". The value is repeated: not for secrets. */
+  /** `rule` completes "write …". The value is repeated, but for secrets. */
   refuse(key: string, rule: string): void {
-    this.errors.push(`${this.placeOf(key)}${key}=${this.#values.get(key)!.value}: write ${rule}`)
+    const value = keyOf(key)?.type === 'password' ? '' : `=${this.#values.get(key)!.value}`
+    this.errors.push(`${this.placeOf(key)}${key}${value}: write ${rule}`)
   }
 
-  /** Undefined where it is absent, or refused. */
-  number(key: string): number | undefined {
+  /** The value where it is there and keeps the rule of its key. */
+  checked(key: BrokerKeyName): string | undefined {
     const value = this.text(key)
     if (value === undefined) return undefined
-    const number = Number(value)
-    const low = this.#least[key] ?? 0
-    if (Number.isSafeInteger(number) && number >= low) return number
-    this.refuse(key, `a whole number from ${low} on`)
+    const rule = ruleBroken(brokerKeys[key], value)
+    if (rule === null) return value
+    this.refuse(key, rule)
     return undefined
   }
 
-  flag(key: string, fallback: boolean): boolean {
-    const value = this.text(key)?.toLowerCase()
-    if (value === undefined || value === 'true' || value === 'false')
-      return (value ?? String(fallback)) === 'true'
-    this.refuse(key, 'true or false')
-    return fallback
+  /** Undefined where it is absent, or refused. What is beyond 2^53 counts as 2^53. */
+  number(key: BrokerKeyName): number | undefined {
+    const value = this.checked(key)
+    return value === undefined ? undefined : numberOf(value)
+  }
+
+  /** The number, or its default. */
+  numberOr(key: BrokerKeyName): number {
+    return this.number(key) ?? numberOf(brokerKeys[key].default!)
+  }
+
+  flag(key: BrokerKeyName): boolean {
+    return (this.checked(key) ?? brokerKeys[key].default)!.toLowerCase() === 'true'
+  }
+
+  /** One of the words that the key may be. */
+  word(key: BrokerKeyName): string {
+    return this.checked(key) ?? brokerKeys[key].default!
   }
 
   /** The first word where it is absent, or refused. */
@@ -85,12 +108,17 @@ export class GivenSettings {
   }
 
   /** `name.ms`, else `name.minutes`, else `name.hours`, in milliseconds. */
-  time(name: string, fallbackMs: number): number {
+  time(name: 'log.roll' | 'log.retention'): number {
     const ms = this.number(`${name}.ms`)
-    const minutes = this.number(`${name}.minutes`)
-    const hours = this.number(`${name}.hours`)
+    const minutes = name === 'log.roll' ? undefined : this.number(`${name}.minutes`)
+    const hours = this.numberOr(`${name}.hours`)
     if (ms !== undefined) return ms
-    if (minutes !== undefined) return minutes < 0 ? -1 : minutes * 60_000
-    return hours === undefined ? fallbackMs : hours < 0 ? -1 : hours * hourMs
+    if (minutes !== undefined) return minutes < 0 ? -1 : minutes * minuteMs
+    return hours < 0 ? -1 : hours * hourMs
   }
+}
+
+/** A number beyond 2^53 counts as 2^53: such a time or size is never reached. */
+export function numberOf(value: string): number {
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number(value), Number.MAX_SAFE_INTEGER))
 }

@@ -32,7 +32,7 @@ export const isEverywhere = (host: string): boolean => host === everywhere || ho
 export function readListeners(given: GivenSettings): readonly ListenerSettings[] {
   const written = readAddresses(given, 'listeners')
   const hostName = given.text('host.name')
-  const port = given.number('port') ?? 9092
+  const port = given.numberOr('port')
   const advertisedHost = given.text('advertised.host.name')
   const advertisedPort = given.number('advertised.port')
   const protocolOf = readProtocolMap(given)

@@ -12,7 +12,7 @@ import { inDirectory } from './running-broker.ts'
 const file = fileURLToPath(new URL('files/server.properties', import.meta.url))
 
 test('a server.properties with duplicates and a pasted shell line is read: what means something is obeyed, the rest is named', async () => {
-  const { settings, errors, withoutEffect } = readBrokerSettings(await readFile(file, 'utf8'), file)
+  const { settings, errors, warnings, withoutEffect } = readBrokerSettings(await readFile(file, 'utf8'), file)
   assert.deepEqual(errors, [])
   assert.equal(settings.nodeId, 1)
   assert.deepEqual(settings.listeners, [
@@ -23,9 +23,21 @@ test('a server.properties with duplicates and a pasted shell line is read: what 
   assert.equal(settings.log.retentionMs, 72 * 3_600_000)
   assert.equal(settings.log.rollMs, 72 * 3_600_000)
   assert.deepEqual(settings.logDirectories, ['/home/mywork/kafka/kafka-logs'])
-  for (const key of ['zookeeper.connect', 'default.replication.factor', 'root@Master', 'num.io.threads'])
+  for (const key of [
+    'zookeeper.connect',
+    'default.replication.factor',
+    'replica.lag.max.messages',
+    'num.io.threads',
+  ])
     assert.ok(withoutEffect.includes(key), key)
   assert.ok(!withoutEffect.includes('port'))
+  // What is no key of anybody's stands with its line: the pasted command, and comments torn in two.
+  assert.deepEqual(warnings, [
+    `${file}:65: "root@Master" is no setting of a Kafka broker and is ignored`,
+    `${file}:89: "认为该副本已经失效，并将其从ISR中移除" is no setting of a Kafka broker and is ignored`,
+    `${file}:101: "存溢出，并且应小于KAFKA_HEAP_OPTS设置的大小。单位：字节" is no setting of a Kafka broker and is ignored`,
+    `${file}:105: "@" is no setting of a Kafka broker and is ignored`,
+  ])
   assert.equal(new Set(withoutEffect).size, withoutEffect.length)
 })
 
@@ -35,10 +47,10 @@ test('values that cannot be are refused together, each with its line', () => {
     'f',
   )
   assert.deepEqual(errors, [
-    'f:4: listeners=localhost: write addresses as PLAINTEXT://localhost:9092, separated by commas',
-    'f:1: port=x: write a whole number from 0 on',
-    'f:2: num.partitions=0: write a whole number from 1 on',
+    'f:1: port=x: write a whole number from 0 to 65535',
+    'f:2: num.partitions=0: write a whole number from 1 to 2147483647',
     'f:3: auto.create.topics.enable=perhaps: write true or false',
+    'f:4: listeners=localhost: write addresses as PLAINTEXT://localhost:9092, separated by commas',
   ])
   const tls = readBrokerSettings('listeners=SASL_SSL://localhost:9093', 'f')
   assert.match(tls.errors[0]!, /other listeners are not there yet/)
@@ -112,11 +124,4 @@ test('an address of another machine, a file that is not there, a directory that 
     await mkdir(logs)
     await chmod(logs, 0o500)
     assert.match(await last([]), /^USAGE: .*server.properties/)
-    assert.match(await last(['-daemon', file]), /-daemon is not supported/)
   }))
-
-test('zkServer.sh says that none is needed', async () => {
-  const { code, output } = await runLauncher('zkServer.sh', ['start', 'conf/zoo.cfg'])
-  assert.equal(code, 0)
-  assert.match(output, /^zkServer.sh: the embedded broker needs no ZooKeeper[^\n]*\n$/)
-})

@@ -1,0 +1,206 @@
+// The settings of server.properties that the broker obeys: type, default, bounds, what they do. Reading
+// them, DescribeConfigs and changing them while it runs all go by this table. Names, bounds and defaults
+// are Kafka 4.1's but where the text says otherwise.
+//
+// Source: ConfigDef of Kafka 4.1.0 and 0.10.2.1; KIP-226 for what may change while the broker runs.
+
+export type SettingType = 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list' | 'password'
+
+export interface BrokerKey {
+  readonly type: SettingType
+  /** As text; null where there is none. */
+  readonly default: string | null
+  /** Smallest and largest number; where absent, what the type holds, from 0 on. */
+  readonly least?: number
+  readonly most?: number
+  /** The words it may be, or that a list may hold. */
+  readonly words?: readonly string[]
+  /** May be changed while the broker runs. */
+  readonly dynamic?: true
+  readonly doc: string
+}
+
+const intMost = 2_147_483_647
+export const longMost = '9223372036854775807'
+const at = (default_: number | string | null, doc: string, more: Partial<BrokerKey> = {}): BrokerKey => ({
+  type: 'int',
+  default: default_ === null ? null : String(default_),
+  doc,
+  ...more,
+})
+const long = { type: 'long' } as const
+const text = { type: 'string' } as const
+const flag = { type: 'boolean' } as const
+const dynamic = true
+export const compressionWords = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+
+export const brokerKeys = {
+  'broker.id': at(0, 'The number of this node.', { least: -1 }),
+  'node.id': at(null, 'The same by its newer name; it counts more than broker.id.'),
+  'host.name': at(null, 'The address to listen on. 127.0.0.1 where neither this nor listeners is set.', text),
+  port: at(9092, 'The port to listen on; 0 takes a free one.', { most: 65_535 }),
+  listeners: at(
+    null,
+    'Where to listen, as PLAINTEXT://host:port. Counts more than host.name and port.',
+    text,
+  ),
+  'advertised.listeners': at(null, 'What clients are told to connect to. Where it listens, if absent.', text),
+  'advertised.host.name': at(null, 'The host that clients are told to connect to.', text),
+  'advertised.port': at(null, 'The port that clients are told to connect to.', { most: 65_535 }),
+  'log.dirs': at(null, 'The directories for topics, separated by commas.', text),
+  'log.dir': at('/tmp/kafka-logs', 'The directory for topics where log.dirs is absent.', text),
+  'num.partitions': at(1, 'Partitions of a topic that is created without a number.', { least: 1 }),
+  'auto.create.topics.enable': at('true', 'Whether asking for a topic creates it.', flag),
+  'delete.topic.enable': at('true', 'Whether topics can be deleted.', flag),
+  'message.max.bytes': at(1_048_588, 'Largest record batch, bytes.', { dynamic }),
+  'compression.type': at('producer', 'How batches are packed when they are kept; producer: as they came.', {
+    ...text,
+    words: compressionWords,
+    dynamic,
+  }),
+  'compression.gzip.level': at(-1, 'Level of gzip, 1 to 9; -1 leaves it to gzip.', {
+    least: -1,
+    most: 9,
+    dynamic,
+  }),
+  'compression.zstd.level': at(3, 'Level of zstd.', { least: -131_072, most: 22, dynamic }),
+  'socket.request.max.bytes': at(104_857_600, 'Largest request, bytes.', { least: 1024 }),
+  'queued.max.request.bytes': at(
+    268_435_456,
+    'Bytes of requests held in memory for all connections together; -1 lifts the limit.',
+    { ...long, least: -1 },
+  ),
+  'fetch.max.bytes': at(57_671_680, 'Most bytes that one Fetch answers with.', { least: 1024 }),
+  'max.connections': at(intMost, 'Connections that may stand at once; more wait until one is closed.', {
+    dynamic,
+  }),
+  'max.connections.per.ip': at(intMost, 'Connections from one address; more are closed.', { dynamic }),
+  'max.connections.per.ip.overrides': at(
+    '',
+    'Other limits for single addresses, as 127.0.0.1:200,10.0.0.1:5.',
+    { ...text, dynamic },
+  ),
+  'connections.max.idle.ms': at(600_000, 'A connection on which nothing came for so long is closed, ms.', {
+    ...long,
+    least: -1,
+  }),
+  'socket.listen.backlog.size': at(1024, 'Connections that the system holds until they are accepted.', {
+    least: 1,
+  }),
+  'log.segment.bytes': at(1_073_741_824, 'A segment that would grow beyond it is full, bytes.', {
+    least: 14,
+    dynamic,
+  }),
+  'log.roll.ms': at(null, 'A segment is full after so long, ms.', { ...long, least: 1, dynamic }),
+  'log.roll.hours': at(168, 'The same in hours, where log.roll.ms is absent.', { least: 1 }),
+  'log.retention.ms': at(null, 'Segments older than this are removed, ms; -1 keeps them.', {
+    ...long,
+    least: -1,
+    dynamic,
+  }),
+  'log.retention.minutes': at(null, 'The same in minutes, where log.retention.ms is absent.', { least: -1 }),
+  'log.retention.hours': at(168, 'The same in hours, where neither of the other two is set.', { least: -1 }),
+  'log.retention.bytes': at(
+    -1,
+    'A partition larger than this loses its oldest segments, bytes; -1: no limit.',
+    {
+      ...long,
+      least: -1,
+      dynamic,
+    },
+  ),
+  'log.retention.check.interval.ms': at(300_000, 'How often old segments are looked for, ms.', {
+    ...long,
+    least: 1,
+  }),
+  'log.cleanup.policy': at('delete', 'What becomes of old records: delete, compact, or both.', {
+    type: 'list',
+    words: ['delete', 'compact'],
+    dynamic,
+  }),
+  'log.message.timestamp.type': at('CreateTime', "Whether records keep their time or get the broker's.", {
+    ...text,
+    words: ['CreateTime', 'LogAppendTime'],
+    dynamic,
+  }),
+  'log.message.timestamp.before.max.ms': at(
+    longMost,
+    'Records whose time is further back than this are refused, ms.',
+    { ...long, dynamic },
+  ),
+  'log.message.timestamp.after.max.ms': at(
+    3_600_000,
+    'Records whose time is further ahead than this are refused, ms.',
+    { ...long, dynamic },
+  ),
+  'log.message.timestamp.difference.max.ms': at(
+    longMost,
+    'The bound in both directions by its name before Kafka 3.6; the two newer ones count more.',
+    long,
+  ),
+  'log.flush.interval.ms': at(1000, 'In the relaxed mode: how often what was written is synced, ms.', {
+    ...long,
+    least: 1,
+  }),
+  'producer.id.expiration.ms': at(86_400_000, 'Producers that wrote nothing for so long are forgotten, ms.', {
+    least: 1,
+    dynamic,
+  }),
+  'group.min.session.timeout.ms': at(6000, 'Shortest session a member of a group may ask for, ms.'),
+  'group.max.session.timeout.ms': at(1_800_000, 'Longest session a member of a group may ask for, ms.'),
+  'group.initial.rebalance.delay.ms': at(
+    0,
+    'How long a new group waits for more members, ms. 3000 in Kafka.',
+  ),
+  'group.max.size': at(intMost, 'Most members of a group.', { least: 1 }),
+  'offset.metadata.max.bytes': at(4096, 'Longest text beside a committed position, bytes.'),
+  'millrace.durability': at(
+    'synced',
+    'relaxed acknowledges before the sync: a power failure loses records.',
+    {
+      ...text,
+      words: ['synced', 'relaxed'],
+    },
+  ),
+} satisfies Record<string, BrokerKey>
+
+export type BrokerKeyName = keyof typeof brokerKeys
+
+export const keyOf = (name: string): BrokerKey | undefined =>
+  Object.hasOwn(brokerKeys, name) ? brokerKeys[name as BrokerKeyName] : undefined
+
+/** The rule that the value breaks, as what to write instead; null where it breaks none. */
+export function ruleBroken({ type, least, most, words }: BrokerKey, value: string): string | null {
+  switch (type) {
+    case 'int':
+    case 'long': {
+      const low = least ?? 0
+      const high = most ?? (type === 'int' ? intMost : undefined)
+      const rule = `a whole number from ${low} ${high === undefined ? 'on' : `to ${high}`}`
+      if (!/^[+-]?\d{1,30}$/.test(value)) return rule
+      const number = BigInt(value.replace('+', ''))
+      return number < BigInt(low) || number > BigInt(high ?? longMost) ? rule : null
+    }
+    case 'double': {
+      const [low, high] = [least ?? 0, most ?? Infinity]
+      const number = Number(value)
+      return value !== '' && number >= low && number <= high
+        ? null
+        : `a number from ${low} ${high === Infinity ? 'on' : `to ${high}`}`
+    }
+    case 'boolean':
+      return /^(true|false)$/i.test(value) ? null : 'true or false'
+    case 'list':
+      return words === undefined || listOf(value).every(one => words.includes(one))
+        ? null
+        : `a list of ${words.join(', ')}`
+    default:
+      return words === undefined || words.includes(value) ? null : words.join(' or ')
+  }
+}
+
+export const listOf = (value: string): string[] =>
+  value
+    .split(',')
+    .map(one => one.trim())
+    .filter(one => one !== '')
