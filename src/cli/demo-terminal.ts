@@ -25,6 +25,7 @@ export function openOutput(
 }
 
 class LineOutput implements Output {
+  readonly isBoard = false
   readonly showEachMs = lineEachMs
   readonly #stream: NodeJS.WriteStream
   readonly complain: (line: string) => void
@@ -50,6 +51,7 @@ class LineOutput implements Output {
 }
 
 class TerminalOutput implements Output {
+  readonly isBoard = true
   readonly showEachMs = boardEachMs
   readonly #stream: NodeJS.WriteStream
   readonly #complain: (text: string) => void

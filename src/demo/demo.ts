@@ -72,6 +72,7 @@ export class Demo {
   #kafka: KafkaSide | null = null
   #log!: Logger
   #group = ''
+  #avroPort = 0
   #a: AgentProcess | null = null
   #b: AgentProcess | null = null
   #producer: Producer | null = null
@@ -113,7 +114,7 @@ export class Demo {
     const { system, output } = this.#parts
     this.#ground = await takeGround(this.#options, system)
     const { directory } = this.#ground
-    const avroPort = await freeAvroPort(this.#options.avroPort, system)
+    this.#avroPort = await freeAvroPort(this.#options.avroPort, system)
     this.#log = this.#parts.openLog(join(directory, 'logs'))
     const starting = startKafkaSide({ system, log: this.#log, options: this.#options, directory })
     this.#kafka = await this.#patiently('the broker', starting)
@@ -130,7 +131,7 @@ export class Demo {
         `topic    ${topic}${made === 'made' ? ', made' : ', there already: what it holds is left alone'}`,
       )
     }
-    await this.#startAgents(avroPort)
+    await this.#startAgents()
     const from = await this.#patiently(`the end of ${topics.to}`, kafka.admin.offsets(topics.to))
     const connection = { ...producerDefaults, bootstrapServers: kafka.bootstrap, clientId: 'millrace-demo' }
     const producer = createProducer({
@@ -153,7 +154,7 @@ export class Demo {
     await this.#agentsReady()
   }
 
-  async #startAgents(avroPort: number): Promise<void> {
+  async #startAgents(): Promise<void> {
     const { system, confDirectory, output, launch } = this.#parts
     const { directory } = this.#ground!
     const kafka = this.#kafka!
@@ -163,7 +164,13 @@ export class Demo {
     // On a Kafka of the user's the group of the file may be at work, or have positions that count.
     const group = kafka.isEmbedded ? null : `millrace-demo-${this.#run}`
     this.#group = group ?? groupOf(textA!)
-    const to: Surroundings = { bootstrap: kafka.bootstrap, avroHost: host, avroPort, directory, group }
+    const to: Surroundings = {
+      bootstrap: kafka.bootstrap,
+      avroHost: host,
+      avroPort: this.#avroPort,
+      directory,
+      group,
+    }
     const start = async (file: AgentFile, text: string, copy: string) => {
       const path = join(directory, file.file)
       await writeText(path, copy)
@@ -200,8 +207,11 @@ export class Demo {
       throw new Fault('STOPPED', 'the position was waited for')
     }
     const offset = await this.#patiently('agent A to know its position', position(), a)
-    output.say(`agent B  started, Avro port and log: ${b.logFile}`)
-    output.say(`agent A  reads ${topics.from} from offset ${offset}; log: ${a.logFile}`)
+    output.say(`agent B  listens at ${host}:${this.#avroPort}, log ${b.logFile}`)
+    output.say(`agent A  reads ${topics.from} from offset ${offset}, log ${a.logFile}`)
+    // On a board they stand all the time.
+    if (!output.isBoard)
+      for (const { label, text } of this.#places()) output.say(`${label.padEnd(8)} ${text}`)
   }
 
   // ------------------------------------------------------------------------------------------- play

@@ -2,6 +2,7 @@
 import type { View } from './view.ts'
 
 export interface Output {
+  readonly isBoard: boolean
   /** A line that stays. */
   say(line: string): void
   /** What is waited for at the moment; the next one takes its place where there is a terminal. */

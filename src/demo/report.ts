@@ -19,6 +19,7 @@ export function reportOf(
       `${Math.round(rate)} events/s; latency ${formatLatency(ledger.latencies.percentiles()).replace('  ', ', ')}`,
     )
   if (firstArrivedMs !== null) lines.push(`first event ${formatMs(firstArrivedMs - begunMs)} after the start`)
-  if (foreign > 0) lines.push(`${foreign} other records were seen in test2 and do not count`)
+  if (foreign > 0)
+    lines.push(`not counted: ${foreign} other ${foreign === 1 ? 'record' : 'records'} in test2`)
   return { lines, faults: faults.map(one => `events are wrong: ${one}`) }
 }
