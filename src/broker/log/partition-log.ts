@@ -13,12 +13,11 @@ import type { Logger } from '../../observe/log.ts'
 import { isDiskFull } from '../../storage/directory.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
 import type { System } from '../../system/system.ts'
-import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
-import { defaultMaxUnpackedBytes } from '../../wire/kafka/compression.ts'
-import { batchHeaderBytes, batchSize, readBatchHeader, stampOffset } from './batch-header.ts'
+import { readBatchHeader, stampOffset } from './batch-header.ts'
 import { checkpointName, writeCheckpoint } from './checkpoint.ts'
 import { ProducerStates } from './producer-states.ts'
 import type { RecoveredLog } from './recovery.ts'
+import { findOffsetOfTime, readBatches } from './segment-reader.ts'
 import { Segment } from './segment.ts'
 
 export interface LogSettings {
@@ -189,82 +188,24 @@ export class PartitionLog {
 
   /**
    * Whole batches from the one that holds `from` on, at most `maxBytes`, but at least one batch where
-   * `atLeastOne`. Throws OffsetOutOfRange.
+   * `atLeastOne`; none that begins at `below` or beyond. Throws OffsetOutOfRange.
    */
-  async read(from: number, maxBytes: number, atLeastOne: boolean): Promise<Buffer> {
+  async read(
+    from: number,
+    maxBytes: number,
+    atLeastOne: boolean,
+    below = this.#highWatermark,
+  ): Promise<Buffer> {
     if (from < this.#startOffset || from > this.#highWatermark)
       throw new OffsetOutOfRange(
         `offset ${from} is not within ${this.#startOffset} and ${this.#highWatermark} of ${this.#parts.name}`,
       )
-    for (let index = this.#segmentOf(from); index < this.#segments.length; index++) {
-      if (from >= this.#highWatermark) break
-      const found = await this.#readSegment(this.#segments[index]!, from, maxBytes, atLeastOne)
-      if (found !== null) return found
-    }
-    return Buffer.alloc(0)
-  }
-
-  /** Null where the segment holds nothing from that offset on. */
-  async #readSegment(
-    segment: Segment,
-    from: number,
-    maxBytes: number,
-    atLeastOne: boolean,
-  ): Promise<Buffer | null> {
-    const { position, nextPosition } = (await segment.index()).floor(from)
-    const slack = Math.min(nextPosition, segment.end) - position
-    let bytes = await segment.read(position, Math.min(slack, 1 << 20) + maxBytes + batchHeaderBytes)
-    let start = position
-    let at = 0
-    for (;;) {
-      const size = batchSize(bytes, at)
-      if (size === -1) {
-        if (start + at >= segment.end) return null
-        start += at
-        at = 0
-        bytes = await segment.read(start, batchHeaderBytes + maxBytes)
-        if (bytes.length < batchHeaderBytes) return null
-        continue
-      }
-      if (readBatchHeader(bytes, at).lastOffset >= from) {
-        if (at + size > bytes.length && atLeastOne) return await segment.read(start + at, size)
-        break
-      }
-      at += size
-    }
-    let end = at
-    for (let size = batchSize(bytes, end); size !== -1; size = batchSize(bytes, end)) {
-      if (end + size > bytes.length) break
-      if (end + size - at > maxBytes && !(atLeastOne && end === at)) break
-      end += size
-    }
-    return bytes.subarray(at, end)
+    return await readBatches(this.#segments, from, { maxBytes, atLeastOne, below })
   }
 
   /** The first record at or after the time, ms; null where there is none. */
-  async offsetOfTime(timestamp: number): Promise<{ offset: number; timestamp: number } | null> {
-    for (const segment of this.#segments) {
-      const index = await segment.index()
-      if (segment !== this.#tail && segment.maxTimestamp < timestamp) continue
-      let found: { position: number; size: number } | null = null
-      await segment.scan(index.floorOfTime(timestamp), (position, header) => {
-        if (header.lastOffset < this.#startOffset || header.maxTimestamp < timestamp) return true
-        found = { position, size: header.sizeBytes }
-        return false
-      })
-      if (found === null) continue
-      const { position, size } = found as { position: number; size: number }
-      const bytes = await segment.read(position, size)
-      const batch = readRecordBatch(bytes, 0, bytes.length, {
-        maxUnpackedBytes: defaultMaxUnpackedBytes,
-        checksums: false,
-      })
-      const record = batch
-        .records()
-        .find(one => one.timestamp >= timestamp && one.offset >= this.#startOffset)
-      if (record !== undefined) return { offset: record.offset, timestamp: record.timestamp }
-    }
-    return null
+  offsetOfTime(timestamp: number): Promise<{ offset: number; timestamp: number } | null> {
+    return findOffsetOfTime(this.#segments, timestamp, this.#startOffset)
   }
 
   /** The largest timestamp and where it stands; null in an empty log. */
@@ -356,12 +297,6 @@ export class PartitionLog {
         await writeCheckpoint(system.disk, join(directory, checkpointName), checkpoint)
       })
     return this.#checkpointing
-  }
-
-  #segmentOf(offset: number): number {
-    let index = this.#segments.length - 1
-    while (index > 0 && this.#segments[index]!.baseOffset > offset) index--
-    return index
   }
 
   async #write(group: readonly Pending[]): Promise<void> {

@@ -1,0 +1,101 @@
+// Reads the segments of a partition: batches from an offset on, and the offset that belongs to a time.
+import { defaultMaxUnpackedBytes } from '../../wire/kafka/compression.ts'
+import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
+import { batchHeaderBytes, batchSize, readBatchHeader } from './batch-header.ts'
+import type { Segment } from './segment.ts'
+
+export interface ReadLimits {
+  readonly maxBytes: number
+  /** Give one batch even where it is larger than that. */
+  readonly atLeastOne: boolean
+  /** No batch that begins at or beyond this offset. */
+  readonly below: number
+}
+
+/** The place of the segment that holds the offset, among segments in the order of their offsets. */
+export function segmentOf(segments: readonly Segment[], offset: number): number {
+  let index = segments.length - 1
+  while (index > 0 && segments[index]!.baseOffset > offset) index--
+  return index
+}
+
+/** Whole batches from the one that holds `from` on. */
+export async function readBatches(
+  segments: readonly Segment[],
+  from: number,
+  limits: ReadLimits,
+): Promise<Buffer> {
+  for (let index = segmentOf(segments, from); index < segments.length; index++) {
+    if (from >= limits.below || segments[index]!.baseOffset >= limits.below) break
+    const found = await readSegment(segments[index]!, from, limits)
+    if (found !== null) return found
+  }
+  return Buffer.alloc(0)
+}
+
+/** Null where the segment holds nothing from that offset on. */
+async function readSegment(
+  segment: Segment,
+  from: number,
+  { maxBytes, atLeastOne, below }: ReadLimits,
+): Promise<Buffer | null> {
+  const { position, nextPosition } = (await segment.index()).floor(from)
+  const slack = Math.min(nextPosition, segment.end) - position
+  let bytes = await segment.read(position, Math.min(slack, 1 << 20) + maxBytes + batchHeaderBytes)
+  let start = position
+  let at = 0
+  for (;;) {
+    const size = batchSize(bytes, at)
+    if (size === -1) {
+      if (start + at >= segment.end) return null
+      start += at
+      at = 0
+      bytes = await segment.read(start, batchHeaderBytes + maxBytes)
+      if (bytes.length < batchHeaderBytes) return null
+      continue
+    }
+    const { baseOffset, lastOffset } = readBatchHeader(bytes, at)
+    if (lastOffset >= from) {
+      if (baseOffset >= below) return Buffer.alloc(0)
+      if (at + size > bytes.length && atLeastOne) return await segment.read(start + at, size)
+      break
+    }
+    at += size
+  }
+  let end = at
+  for (let size = batchSize(bytes, end); size !== -1; size = batchSize(bytes, end)) {
+    if (end + size > bytes.length) break
+    if (end + size - at > maxBytes && !(atLeastOne && end === at)) break
+    if (readBatchHeader(bytes, end).baseOffset >= below) break
+    end += size
+  }
+  return bytes.subarray(at, end)
+}
+
+/** The first record from `startOffset` on at or after the time, ms; null where there is none. */
+export async function findOffsetOfTime(
+  segments: readonly Segment[],
+  timestamp: number,
+  startOffset: number,
+): Promise<{ offset: number; timestamp: number } | null> {
+  for (const segment of segments) {
+    const index = await segment.index()
+    if (segment !== segments.at(-1) && segment.maxTimestamp < timestamp) continue
+    let found: { position: number; size: number } | null = null
+    await segment.scan(index.floorOfTime(timestamp), (position, header) => {
+      if (header.lastOffset < startOffset || header.maxTimestamp < timestamp) return true
+      found = { position, size: header.sizeBytes }
+      return false
+    })
+    if (found === null) continue
+    const { position, size } = found as { position: number; size: number }
+    const bytes = await segment.read(position, size)
+    const batch = readRecordBatch(bytes, 0, bytes.length, {
+      maxUnpackedBytes: defaultMaxUnpackedBytes,
+      checksums: false,
+    })
+    const record = batch.records().find(one => one.timestamp >= timestamp && one.offset >= startOffset)
+    if (record !== undefined) return { offset: record.offset, timestamp: record.timestamp }
+  }
+  return null
+}
