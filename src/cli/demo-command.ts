@@ -78,7 +78,14 @@ export async function runDemo({ rest, properties }: Arguments, program: string):
     complain(`${program} demo: ${error.message.replace(/^error: /, '').replaceAll('\n', ' ')}\n`)
     return exitCodes.usage
   }
-  listen(stop, demo, () => output.endBoard())
+  // However it ends, the cursor comes back.
+  process.on('exit', () => output.endBoard())
+  // Ctrl-Z: the shell gets its terminal in order, and after fg the board begins anew.
+  process.on('SIGTSTP', () => {
+    output.endBoard()
+    process.kill(process.pid, 'SIGSTOP')
+  })
+  listen(stop, demo)
   return demo.run()
 }
 
@@ -101,12 +108,11 @@ function parse(rest: readonly string[]): DemoWords & { help?: boolean } {
 }
 
 /** The first signal, a closed terminal, or an output that nobody reads ends it; a second signal ends it at once. */
-function listen(stop: AbortController, demo: Demo, endBoard: () => void): void {
+function listen(stop: AbortController, demo: Demo): void {
   let firstMs: number | null = null
   const atOnce = (code: number) => {
     const directory = demo.kill()
     try {
-      endBoard()
       if (directory !== null) rmSync(directory, { recursive: true, force: true })
     } catch {
       // Agents that are dying may still write; the next demonstration clears it.

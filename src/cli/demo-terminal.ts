@@ -99,7 +99,8 @@ class TerminalOutput implements Output {
   endBoard(): void {
     this.#endProgress()
     this.#view = null
-    this.#stream.write(this.#screen.leave())
+    const text = this.#screen.leave()
+    if (text !== '') this.#stream.write(text)
   }
 
   complain(line: string): void {

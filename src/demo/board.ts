@@ -1,6 +1,6 @@
 // The live board as lines of text: a pure function of the state, the terminal's width and whether it has
 // colours. The same state gives the same lines; every figure has its place and stays there.
-import type { ChannelFill } from './channel-fill.ts'
+import type { ChannelFill } from './agent-figures.ts'
 import { formatCount, formatLatency, formatRate, type View } from './view.ts'
 
 export interface BoardLooks {

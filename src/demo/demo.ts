@@ -123,9 +123,11 @@ export class Demo {
       `Kafka    ${kafka.bootstrap.join(',')}${kafka.isEmbedded ? ', the embedded broker' : ', a Kafka of yours'}`,
     )
     for (const topic of [topics.from, topics.to]) {
+      let why: string | null = null
       const made = await this.#patiently(
         `topic ${topic} at ${kafka.bootstrap.join(',')}`,
-        ensureTopic(kafka, topic, system, this.#parts.stop),
+        ensureTopic(kafka, topic, system, this.#parts.stop, problem => (why = problem)),
+        () => why,
       )
       output.say(
         `topic    ${topic}${made === 'made' ? ', made' : ', there already: what it holds is left alone'}`,
@@ -195,8 +197,8 @@ export class Demo {
   async #agentsReady(): Promise<void> {
     const { system, output, stop } = this.#parts
     const [a, b] = [this.#a!, this.#b!]
-    await this.#patiently('agent B to start', b.started, b)
-    await this.#patiently('agent A to start', a.started, a)
+    await this.#patiently('agent B to start', b.started, () => b.trouble)
+    await this.#patiently('agent A to start', a.started, () => a.trouble)
     const position = async () => {
       // Until it has one, what is sent may come before the end at which agent A begins.
       while (!stop.aborted && !this.#isStopping) {
@@ -206,7 +208,7 @@ export class Demo {
       }
       throw new Fault('STOPPED', 'the position was waited for')
     }
-    const offset = await this.#patiently('agent A to know its position', position(), a)
+    const offset = await this.#patiently('agent A to know its position', position(), () => a.trouble)
     output.say(`agent B  listens at ${host}:${this.#avroPort}, log ${b.logFile}`)
     output.say(`agent A  reads ${topics.from} from offset ${offset}, log ${a.logFile}`)
     // On a board they stand all the time.
@@ -264,8 +266,7 @@ export class Demo {
   }
 
   #because(): string {
-    const why =
-      this.#producer?.trouble ?? this.#arrivals?.trouble ?? this.#a?.trouble ?? this.#b?.trouble ?? null
+    const why = this.#observer!.trouble ?? this.#a!.trouble ?? this.#b!.trouble
     return why === null ? '' : `: ${why}`
   }
 
@@ -389,9 +390,9 @@ export class Demo {
   }
 
   /** Says what is waited for, ends with the demonstration, and gives up in the end. */
-  #patiently<T>(what: string, work: Promise<T>, agent?: AgentProcess): Promise<T> {
+  #patiently<T>(what: string, work: Promise<T>, why: () => string | null = () => null): Promise<T> {
     const { system, output, stop } = this.#parts
-    const trouble = () => (agent?.trouble === null || agent === undefined ? '' : `: ${agent.trouble}`)
+    const trouble = () => (why() === null ? '' : `: ${why()}`)
     return this.#guarded(
       patiently({ clock: system.clock, output, what, work, stop, limitMs: startLimitMs, trouble }),
     )

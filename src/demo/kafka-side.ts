@@ -81,13 +81,14 @@ async function startBroker(system: System, log: Logger, port: number, directory:
 
 /**
  * Makes the topic with one partition where there is none; resolves when all of its partitions can be read
- * and written. Rejects with a DemoProblem, or STOPPED when the signal is aborted.
+ * and written; `tell` hears why not yet. Rejects with a DemoProblem, or STOPPED when the signal is aborted.
  */
 export async function ensureTopic(
   { admin, bootstrap }: KafkaSide,
   topic: string,
   { clock }: System,
   signal: AbortSignal,
+  tell: (problem: string) => void,
 ): Promise<'made' | 'found'> {
   let outcome: 'made' | 'found' = 'found'
   try {
@@ -100,7 +101,10 @@ export async function ensureTopic(
     throw new DemoProblem(`${messageOf(error)}: see whether a Kafka broker runs at ${bootstrap.join(',')}`)
   }
   while (!signal.aborted) {
-    const ends = await admin.offsets(topic).catch(() => [])
+    const ends = await admin.offsets(topic).catch((error: unknown) => {
+      tell(messageOf(error))
+      return []
+    })
     if (ends.length > 0) return outcome
     await clock.sleep(againMs, signal)
   }

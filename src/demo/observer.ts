@@ -3,7 +3,7 @@
 import type { Admin } from '../kafka-client/contract.ts'
 import type { System } from '../system/system.ts'
 import type { AgentProcess } from './agent-process.ts'
-import { channelFill, type ChannelFill } from './channel-fill.ts'
+import { agentFigures, type AgentFigures } from './agent-figures.ts'
 import { topics } from './configuration-copy.ts'
 import type { Ledger } from './ledger.ts'
 import type { Output } from './output.ts'
@@ -30,9 +30,11 @@ const lastLookMs = 500
 interface Look {
   readonly at: number
   readonly lag: number | null
-  readonly a: ChannelFill | null
-  readonly b: ChannelFill | null
+  readonly a: AgentFigures
+  readonly b: AgentFigures
 }
+
+const notAsked: AgentFigures = { channel: null, problem: null }
 
 export class Observer {
   state = 'running'
@@ -40,7 +42,7 @@ export class Observer {
   readonly #stop = new AbortController()
   readonly #sent = new Rate()
   readonly #arrived = new Rate()
-  #look: Look = { at: -Infinity, lag: null, a: null, b: null }
+  #look: Look = { at: -Infinity, lag: null, a: notAsked, b: notAsked }
   #first: string | null = null
   #done: Promise<void> = Promise.resolve()
   readonly #stopped: Promise<void>
@@ -61,10 +63,17 @@ export class Observer {
     this.#parts.output.say(`first event in ${topics.to} ${after} after the start`)
   }
 
+  /** Why nothing moves: what Kafka's clients say, or one of the agents; null while all is well. */
+  get trouble(): string | null {
+    const { a, b } = this.#look
+    const said = [this.#parts.trouble(), sayOf('A', a), sayOf('B', b)].filter(one => one !== null)
+    return said[0] ?? null
+  }
+
   /** Whether at a look begun after `sinceMs` nothing was left anywhere between test3 and test2. */
   isSettled(sinceMs: number): boolean {
     const { at, lag, a, b } = this.#look
-    return at > sinceMs && lag === 0 && a?.size === 0 && b?.size === 0
+    return at > sinceMs && lag === 0 && a.channel?.size === 0 && b.channel?.size === 0
   }
 
   /** Looks once more, shows that and ends. */
@@ -97,14 +106,14 @@ export class Observer {
     const { admin, group, agents } = this.#parts
     const [lag, a, b] = await Promise.all([
       lagOf(admin, group).catch(() => null),
-      channelFill(agents.a.monitoringPort),
-      channelFill(agents.b.monitoringPort),
+      agentFigures(agents.a.monitoringPort),
+      agentFigures(agents.b.monitoringPort),
     ])
     return { at, lag, a, b }
   }
 
   #view(): View {
-    const { system, ledger, trouble, rate, events, places } = this.#parts
+    const { system, ledger, rate, events, places } = this.#parts
     const now = system.clock.monotonic()
     this.#sent.sample(ledger.sent, now)
     this.#arrived.sample(ledger.arrived, now)
@@ -120,11 +129,11 @@ export class Observer {
       rate,
       events,
       lag,
-      channelA: a,
-      channelB: b,
+      channelA: a.channel,
+      channelB: b.channel,
       latency: ledger.recentLatencies(now),
       faults: ledger.faultsSoFar(),
-      trouble: trouble(),
+      trouble: this.trouble,
       places:
         this.#first === null
           ? places
@@ -132,6 +141,9 @@ export class Observer {
     }
   }
 }
+
+const sayOf = (letter: string, { problem }: AgentFigures): string | null =>
+  problem === null ? null : `agent ${letter}: ${problem}`
 
 /** Records of test3 that the group has not committed. */
 async function lagOf(admin: Admin, group: string): Promise<number> {

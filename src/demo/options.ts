@@ -1,4 +1,5 @@
 // What the demonstration can be told, and every way to tell it wrong.
+import { resolve } from 'node:path'
 import { parseAddress } from '../kafka-client/brokers.ts'
 
 export const demoDefaults = { port: 9092, avroPort: 44_444, rate: 100 }
@@ -80,5 +81,5 @@ function readDirectory(path: string): string {
     throw new DemoOptionProblem(
       `--data-dir ${path}: a comma, a line break or \${ cannot stand in the agents' files; choose another directory`,
     )
-  return path
+  return resolve(path.trim())
 }

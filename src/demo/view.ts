@@ -1,5 +1,5 @@
 // The state of a demonstration at one moment, as board and lines show it.
-import type { ChannelFill } from './channel-fill.ts'
+import type { ChannelFill } from './agent-figures.ts'
 import type { Percentiles } from './latencies.ts'
 
 export interface View {
