@@ -25,7 +25,7 @@ export async function takeGround(options: DemoOptions, { disk, random }: System)
   const directory = options.directory ?? join(temporaryPath('millrace-demo'), mark)
   try {
     if (isTemporary) await makeOwnDirectory(temporaryPath('millrace-demo'))
-    await makeOwnDirectory(directory)
+    await makeOwnDirectory(directory, !isTemporary)
     const lock = await disk.lockDirectory(directory, 'a Millrace demonstration')
     if (isTemporary) await emptyDirectory(directory, [lockFileName])
     return {

@@ -1,6 +1,6 @@
 // A directory of one user's own: made for nobody else, never one that somebody else has laid out, and
 // removed as a whole.
-import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rm, stat as statOf, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Fault } from '../errors.ts'
@@ -11,10 +11,10 @@ const uid = process.getuid?.() ?? 0
 export const temporaryPath = (name: string): string => join(tmpdir(), `${name}-${uid}`)
 
 /**
- * Makes the directory, with its parents, readable for its user alone; one that exists must be this user's.
- * Rejects with DISK naming the directory.
+ * Makes the directory, with its parents, readable for its user alone; one that exists must be this user's,
+ * unless `mayBeShared`. Rejects with DISK naming the directory.
  */
-export async function makeOwnDirectory(path: string): Promise<void> {
+export async function makeOwnDirectory(path: string, mayBeShared = false): Promise<void> {
   const refuse = (why: string, cause?: unknown) =>
     new Fault('DISK', `cannot use the directory ${path}: ${why}`, { cause })
   try {
@@ -25,10 +25,12 @@ export async function makeOwnDirectory(path: string): Promise<void> {
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== 'EEXIST') throw refuse(message, error)
   }
-  const stat = await lstat(path)
+  const stat = await (mayBeShared ? statOf : lstat)(path).catch((error: Error) => {
+    throw refuse(error.message, error)
+  })
   if (stat.isSymbolicLink() && stat.uid !== uid) throw refuse('it is a link that belongs to another user')
   if (!stat.isDirectory() && !stat.isSymbolicLink()) throw refuse('it is not a directory')
-  if (stat.uid !== uid && uid !== 0) throw refuse('it belongs to another user')
+  if (!mayBeShared && stat.uid !== uid && uid !== 0) throw refuse('it belongs to another user')
 }
 
 /** Node's own `recursive` never returns where a parent can be neither found nor made (/proc/x/y). */
