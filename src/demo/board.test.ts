@@ -31,7 +31,7 @@ const plain = (line: string) => line.replaceAll(new RegExp(`${escape}\\[\\d+m`, 
 describe('the board', () => {
   test('shows every figure in its place', () => {
     assert.deepEqual(boardLines(view(), looks), [
-      'millrace demo  1:02:03  running  100/s',
+      'millrace demo  1:02:03  running  100/s  Ctrl-C ends it',
       '',
       '  test3 → agent A → agent B → test2',
       '',

@@ -30,7 +30,7 @@ export function boardLines(view: View, looks: BoardLooks): string[] {
   const asked = view.rate === null ? 'as fast as it goes' : formatRate(view.rate)
   const goal = view.events === null ? '' : ` of ${view.events}`
   const lines = [
-    `${bold('millrace demo')}  ${clock(view.elapsedMs)}  ${view.state}  ${dim(asked)}`,
+    `${bold('millrace demo')}  ${clock(view.elapsedMs)}  ${view.state}  ${dim(`${asked}  Ctrl-C ends it`)}`,
     '',
     `  ${['test3', 'agent A', 'agent B', 'test2'].join(arrow)}`,
     '',

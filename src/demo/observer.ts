@@ -119,7 +119,7 @@ export class Observer {
     this.#arrived.sample(ledger.arrived, now)
     const { lag, a, b } = this.#look
     return {
-      state: this.state,
+      state: this.state === 'running' && ledger.arrived === events ? 'all have arrived' : this.state,
       elapsedMs: now - (ledger.firstSentMs ?? now),
       sent: ledger.sent,
       arrived: ledger.arrived,
