@@ -1,6 +1,8 @@
 // The one table of what the broker serves: each API, its versions, its handler. ApiVersions answers from
 // it, the dispatcher looks into it, docs/reference/kafka-apis.md is written from it. Nothing is offered
 // that has no row.
+import { addOffsetsToTxn } from '../wire/kafka/messages/add-offsets-to-txn.ts'
+import { addPartitionsToTxn } from '../wire/kafka/messages/add-partitions-to-txn.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
 import { createPartitions } from '../wire/kafka/messages/create-partitions.ts'
 import { createTopics } from '../wire/kafka/messages/create-topics.ts'
@@ -9,6 +11,9 @@ import { deleteTopics } from '../wire/kafka/messages/delete-topics.ts'
 import { describeCluster } from '../wire/kafka/messages/describe-cluster.ts'
 import { describeConfigs } from '../wire/kafka/messages/describe-configs.ts'
 import { describeGroups } from '../wire/kafka/messages/describe-groups.ts'
+import { describeProducers } from '../wire/kafka/messages/describe-producers.ts'
+import { describeTransactions } from '../wire/kafka/messages/describe-transactions.ts'
+import { endTxn } from '../wire/kafka/messages/end-txn.ts'
 import { fetch } from '../wire/kafka/messages/fetch.ts'
 import { findCoordinator } from '../wire/kafka/messages/find-coordinator.ts'
 import { heartbeat } from '../wire/kafka/messages/heartbeat.ts'
@@ -17,12 +22,15 @@ import { joinGroup } from '../wire/kafka/messages/join-group.ts'
 import { leaveGroup } from '../wire/kafka/messages/leave-group.ts'
 import { listGroups } from '../wire/kafka/messages/list-groups.ts'
 import { listOffsets } from '../wire/kafka/messages/list-offsets.ts'
+import { listTransactions } from '../wire/kafka/messages/list-transactions.ts'
 import { metadata } from '../wire/kafka/messages/metadata.ts'
 import { offsetCommit } from '../wire/kafka/messages/offset-commit.ts'
 import { offsetFetch } from '../wire/kafka/messages/offset-fetch.ts'
 import { offsetForLeaderEpoch } from '../wire/kafka/messages/offset-for-leader-epoch.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
 import { syncGroup } from '../wire/kafka/messages/sync-group.ts'
+import { txnOffsetCommit } from '../wire/kafka/messages/txn-offset-commit.ts'
+import { writeTxnMarkers } from '../wire/kafka/messages/write-txn-markers.ts'
 import { row, type ApiRow } from './api-row.ts'
 import { answerApiVersions } from './handlers/api-versions.ts'
 import { answerFetch } from './handlers/fetch.ts'
@@ -38,11 +46,22 @@ import {
   answerLeaveGroup,
   answerSyncGroup,
 } from './handlers/group-membership.ts'
-import { answerOffsetCommit, answerOffsetFetch } from './handlers/group-offsets.ts'
+import { answerOffsetCommit, answerOffsetFetch, answerTxnOffsetCommit } from './handlers/group-offsets.ts'
 import { answerDescribeCluster, answerMetadata } from './handlers/metadata.ts'
 import { answerListOffsets, answerOffsetForLeaderEpoch } from './handlers/offset-questions.ts'
 import { answerInitProducerId } from './handlers/producer-ids.ts'
 import { answerProduce } from './handlers/produce.ts'
+import {
+  answerDescribeProducers,
+  answerDescribeTransactions,
+  answerListTransactions,
+} from './handlers/transaction-descriptions.ts'
+import {
+  answerAddOffsetsToTxn,
+  answerAddPartitionsToTxn,
+  answerEndTxn,
+  answerWriteTxnMarkers,
+} from './handlers/transactions.ts'
 import { answerCreatePartitions, answerCreateTopics, answerDeleteTopics } from './handlers/topic-changes.ts'
 import { answerDescribeConfigs } from './handlers/topic-settings-answer.ts'
 
@@ -52,13 +71,13 @@ export const apiTable: readonly ApiRow[] = [
     produce,
     [0, 11],
     answerProduce,
-    'acks=1 and acks=all are the same: answered after the sync. Message sets (up to version 2) are converted to record batches. No transactional batches.',
+    'acks=1 and acks=all are the same: answered after the sync. Message sets (up to version 2) are converted to record batches.',
   ),
   row(
     fetch,
     [0, 12],
     answerFetch,
-    'Sessions are refused with session 0, as the protocol provides for. Up to version 3 records are converted to message sets. isolation level 1 reads like 0, as there are no transactions.',
+    'Sessions are refused with session 0, as the protocol provides for. Up to version 3 records are converted to message sets.',
   ),
   row(listOffsets, [0, 8], answerListOffsets),
   row(metadata, [0, 13], answerMetadata),
@@ -69,7 +88,7 @@ export const apiTable: readonly ApiRow[] = [
     'Version 0, which Kafka kept in ZooKeeper, is kept like all others.',
   ),
   row(offsetFetch, [0, 8], answerOffsetFetch),
-  row(findCoordinator, [0, 4], answerFindCoordinator, 'Groups only.'),
+  row(findCoordinator, [0, 4], answerFindCoordinator, 'Groups and transactions.'),
   row(
     joinGroup,
     [0, 9],
@@ -84,17 +103,20 @@ export const apiTable: readonly ApiRow[] = [
   row(apiVersions, [0, 4], answerApiVersions, 'No features.'),
   row(createTopics, [0, 7], answerCreateTopics, 'One replica, on this broker.'),
   row(deleteTopics, [0, 6], answerDeleteTopics),
-  row(
-    initProducerId,
-    [0, 4],
-    answerInitProducerId,
-    'Idempotent producers only: a transactional id is refused.',
-  ),
+  row(initProducerId, [0, 4], answerInitProducerId),
   row(offsetForLeaderEpoch, [0, 4], answerOffsetForLeaderEpoch, 'There is one epoch, 0.'),
+  row(addPartitionsToTxn, [0, 3], answerAddPartitionsToTxn),
+  row(addOffsetsToTxn, [0, 4], answerAddOffsetsToTxn),
+  row(endTxn, [0, 4], answerEndTxn, 'Answered when the markers are in all partitions, not before.'),
+  row(writeTxnMarkers, [1, 1], answerWriteTxnMarkers),
+  row(txnOffsetCommit, [0, 4], answerTxnOffsetCommit),
   row(describeConfigs, [0, 4], answerDescribeConfigs, 'Topics and the broker.'),
   row(createPartitions, [0, 3], answerCreatePartitions),
   row(deleteGroups, [0, 2], answerDeleteGroups),
   row(describeCluster, [0, 1], answerDescribeCluster),
+  row(describeProducers, [0, 0], answerDescribeProducers),
+  row(describeTransactions, [0, 0], answerDescribeTransactions),
+  row(listTransactions, [0, 2], answerListTransactions),
 ]
 
 /** As ApiVersions tells it. */

@@ -4,6 +4,7 @@ import type { System } from '../system/system.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import type { GroupCoordinator } from './groups/group-coordinator.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
+import type { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
 
 export interface BrokerParts {
   readonly system: System
@@ -11,6 +12,7 @@ export interface BrokerParts {
   readonly settings: BrokerSettings
   readonly topics: TopicCatalog
   readonly groups: GroupCoordinator
+  readonly transactions: TransactionCoordinator
   /** Where clients are told to connect to. */
   readonly advertised: { readonly host: string; readonly port: number }
 }

@@ -4,9 +4,10 @@
 import { GivenSettings } from './given-settings.ts'
 import { readListeners, type ListenerSettings } from './listener-settings.ts'
 import type { LogSettings } from './log/partition-log.ts'
+import type { TransactionSettings } from './transactions/transaction-coordinator.ts'
 import { brokerKeys, listOf } from './settings/broker-keys.ts'
 
-export interface BrokerSettings {
+export interface BrokerSettings extends TransactionSettings {
   /** What was written, by key: the base of all that follows. */
   readonly given: Readonly<Record<string, string>>
   readonly nodeId: number
@@ -105,6 +106,10 @@ export function readBrokerSettings(
     appendTime: given.word('log.message.timestamp.type') === 'LogAppendTime',
     retentionCheckMs: given.numberOr('log.retention.check.interval.ms'),
     flushIntervalMs: given.numberOr('log.flush.interval.ms'),
+    transactionMaxTimeoutMs: given.numberOr('transaction.max.timeout.ms'),
+    transactionAbortCheckMs: given.numberOr('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
+    transactionalIdExpiryMs: given.numberOr('transactional.id.expiration.ms'),
+    transactionalIdCheckMs: given.numberOr('transaction.remove.expired.transaction.cleanup.interval.ms'),
     groupMinSessionMs: given.numberOr('group.min.session.timeout.ms'),
     groupMaxSessionMs: given.numberOr('group.max.session.timeout.ms'),
     groupInitialDelayMs: given.numberOr('group.initial.rebalance.delay.ms'),

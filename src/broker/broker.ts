@@ -1,4 +1,4 @@
-// The broker: a listener, the topics, the groups. One process, one node, loopback unless told otherwise.
+// The broker: its listeners, topics, groups and transactions. One process, one node, loopback unless told otherwise.
 // It is for development, tests, demonstrations and small edges; production is a Kafka cluster.
 import type { Logger } from '../observe/log.ts'
 import type { Timer } from '../system/clock.ts'
@@ -13,6 +13,7 @@ import type { PartitionLog } from './log/partition-log.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { answerRequest } from './request-answer.ts'
 import { TopicCatalog } from './topic-catalog.ts'
+import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
 
 /** How long connections may take to send their last answers when the broker stops. */
 const lingerMs = 3000
@@ -25,6 +26,7 @@ export class Broker {
   readonly #settings: BrokerSettings
   readonly #topics: TopicCatalog
   readonly #groups: GroupCoordinator
+  readonly #transactions: TransactionCoordinator
   readonly #budget: MemoryBudget
   readonly #listeners: Listeners
   readonly #connections = new Set<ClientConnection>()
@@ -42,6 +44,11 @@ export class Broker {
     this.#settings = parts.settings
     this.#topics = new TopicCatalog(parts.system, parts.log, parts.settings)
     this.#groups = new GroupCoordinator(parts.system, parts.log, parts.settings)
+    this.#transactions = new TransactionCoordinator({
+      ...parts,
+      topics: this.#topics,
+      endGroups: (producerId, committed) => this.#groups.offsets.endTransaction(producerId, committed),
+    })
     this.#listeners = new Listeners(parts.system.network)
     this.#budget = new MemoryBudget(parts.settings.queuedBytes)
   }
@@ -72,6 +79,7 @@ export class Broker {
       await this.#listeners.open(this.#settings.listeners, accepted => this.#accept(accepted))
       await this.#topics.open()
       await this.#groups.open(this.#topics.home)
+      await this.#transactions.open(this.#topics.home)
       this.#isReady = true
       for (const connection of this.#early.splice(0)) this.#accept(connection)
     } catch (error) {
@@ -95,12 +103,14 @@ export class Broker {
     for (const { stream } of this.#early.splice(0)) stream.destroy()
     const closing = this.#listeners.close()
     this.#groups.stop()
+    this.#transactions.stop()
     const guard = this.#system.clock.after(lingerMs, () => {
       for (const connection of this.#connections) connection.destroy()
     })
     await Promise.all([...this.#connections].map(connection => connection.stop()))
     await closing
     guard.cancel()
+    await this.#transactions.close()
     await this.#groups.close()
     await this.#topics.close()
   }
@@ -119,6 +129,7 @@ export class Broker {
       settings: this.#settings,
       topics: this.#topics,
       groups: this.#groups,
+      transactions: this.#transactions,
       advertised,
     }
     const connection: ClientConnection = new ClientConnection(stream, {

@@ -12,6 +12,7 @@ import {
   stampAppendTime,
   type BatchHeader,
 } from './log/batch-header.ts'
+import { batchFlags as flags } from './log/transaction-marker.ts'
 import type { ErrorName } from './error-name.ts'
 
 export interface IncomingRules {
@@ -33,7 +34,6 @@ export class RefusedRecords extends Error {
   }
 }
 
-const flags = { codec: 7, transactional: 16, control: 32 } as const
 const zstd = 4
 const oldestMagic = 16
 
@@ -76,8 +76,8 @@ function checkedBatch(records: Buffer, { version }: IncomingRules): Buffer {
     )
   if ((attributes & flags.control) !== 0)
     throw new RefusedRecords('INVALID_RECORD', 'clients may not write control batches')
-  if ((attributes & flags.transactional) !== 0)
-    throw new RefusedRecords('INVALID_TXN_STATE', 'this broker has no transactions yet')
+  if ((attributes & flags.transactional) !== 0 && (header.producerId < 0 || header.baseSequence < 0))
+    throw new RefusedRecords('INVALID_RECORD', 'transactional records come without producer id or sequence')
   const codec = attributes & flags.codec
   if (codec >= compressions.length || (codec === zstd && version < 7))
     throw new RefusedRecords(

@@ -171,7 +171,7 @@ test('positions are kept and told in every version; what must not be stored is r
     )
   }))
 
-test('FindCoordinator in every version names this broker for groups and refuses transactions', () =>
+test('FindCoordinator in every version names this broker for groups and transactions, and refuses what it does not coordinate', () =>
   withClient(async (client, running) => {
     for (let version = 0; version <= 4; version++) {
       const ask = (keyType: number) =>
@@ -179,11 +179,13 @@ test('FindCoordinator in every version names this broker for groups and refuses 
           ...(version < 4 ? { key: 'g' } : { coordinatorKeys: ['g'] }),
           ...(version === 0 ? {} : { keyType }),
         })
-      const answer = await ask(0)
-      const one = version < 4 ? answer : answer.coordinators[0]!
-      assert.deepEqual([one.errorCode, one.host, one.port], [0, '127.0.0.1', running.broker.port])
+      for (const keyType of version === 0 ? [0] : [0, 1]) {
+        const answer = await ask(keyType)
+        const one = version < 4 ? answer : answer.coordinators[0]!
+        assert.deepEqual([one.errorCode, one.host, one.port], [0, '127.0.0.1', running.broker.port])
+      }
       if (version === 0) continue
-      const refused = await ask(1)
+      const refused = await ask(2)
       assert.equal((version < 4 ? refused : refused.coordinators[0]!).errorCode, errorCodes.INVALID_REQUEST)
     }
   }))
@@ -217,7 +219,7 @@ test('sequences of a producer are checked', () =>
       ids.add(answer.producerId)
     }
     assert.equal(ids.size, 5)
-    const refused = await client.ask(initProducerId, 4, { transactionalId: 'x', transactionTimeoutMs: 1 })
+    const refused = await client.ask(initProducerId, 4, { transactionalId: '', transactionTimeoutMs: 1 })
     assert.equal(refused.errorCode, errorCodes.INVALID_REQUEST)
     const send = async (baseSequence: number, producerEpoch = 0, count = 2) => {
       const records = writeRecords(

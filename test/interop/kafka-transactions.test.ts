@@ -1,10 +1,11 @@
-// The transactional producer on a real broker: what is committed is there whole, what is aborted is not, a
+// The transactional producer on a real broker and on the embedded one, by the same tests: what is committed is there whole, what is aborted is not, a
 // producer taken over by another is told, and after a kill at any step the transaction is all or nothing.
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Fault } from '../../src/errors.ts'
 import {
   createAdmin,
@@ -21,17 +22,49 @@ import {
 } from '../../src/kafka-client/kafka-client.ts'
 import { silentLogger as log } from '../../src/observe/log.ts'
 import { realSystem as system } from '../../src/system/system.ts'
+import { startBrokerProcess } from '../broker/broker-process.ts'
 import { FaultProxy } from './fault-proxy.ts'
-import { freePort, skipWithoutPeers, startKafka41, type Kafka } from './peers/peers.ts'
+import { freePort, skipWithoutPeers, startKafka41 } from './peers/peers.ts'
 import { consumeAll, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
 const apis = { Produce: 0, AddPartitionsToTxn: 24, AddOffsetsToTxn: 25, EndTxn: 26, TxnOffsetCommit: 28 }
 const copied = process.env['MILLRACE_DEEP'] === '1' ? 200_000 : 20_000
 
-describe('transactions on Kafka 4.1', { skip: skipWithoutPeers, timeout: 180_000 }, () => {
+/** What is started of a broker that is reached through the proxy; resolves with what stops it. */
+type Start = (directory: string, port: number, advertised: string) => Promise<() => Promise<unknown>>
+
+const abortCheck = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200' }
+
+const startReal: Start = async (directory, port, advertised) => {
+  const kafka = await startKafka41(directory, {
+    port,
+    properties: {
+      'advertised.listeners': advertised,
+      'transaction.state.log.num.partitions': 3,
+      ...abortCheck,
+    },
+  })
+  return () => kafka.stop()
+}
+
+const startEmbedded: Start = async (directory, port, advertised) => {
+  const file = fileURLToPath(new URL('../../config/server.properties', import.meta.url))
+  const broker = await startBrokerProcess(file, {
+    listeners: `PLAINTEXT://127.0.0.1:${port}`,
+    'advertised.listeners': advertised,
+    'log.dirs': join(directory, 'logs'),
+    ...abortCheck,
+  })
+  return () => broker.end('SIGTERM')
+}
+
+describe('transactions on Kafka 4.1', { skip: skipWithoutPeers, timeout: 180_000 }, () => prove(startReal))
+describe('transactions on the embedded broker', { timeout: 180_000 }, () => prove(startEmbedded))
+
+function prove(start: Start): void {
   let directory: string
-  let kafka: Kafka
+  let stop: (() => Promise<unknown>) | null = null
   let proxy: FaultProxy
   let admin: Admin
   let bootstrap: string
@@ -127,20 +160,13 @@ describe('transactions on Kafka 4.1', { skip: skipWithoutPeers, timeout: 180_000
     proxy = await new FaultProxy({ framing: 'kafka' }).start()
     proxy.target = await freePort()
     bootstrap = `127.0.0.1:${proxy.port}`
-    kafka = await startKafka41(directory, {
-      port: proxy.target,
-      properties: {
-        'advertised.listeners': `PLAINTEXT://${bootstrap}`,
-        'transaction.state.log.num.partitions': 3,
-        'transaction.abort.timed.out.transaction.cleanup.interval.ms': 200,
-      },
-    })
+    stop = await start(directory, proxy.target, `PLAINTEXT://${bootstrap}`)
     admin = createAdmin({ system, log, bootstrapServers: [bootstrap] })
   })
   after(async () => {
     await Promise.all(clients.map(client => client.close()))
     admin?.close()
-    await kafka?.stop()
+    await stop?.()
     await proxy?.[Symbol.asyncDispose]()
     await rm(directory, { recursive: true, force: true })
   })
@@ -408,7 +434,7 @@ describe('transactions on Kafka 4.1', { skip: skipWithoutPeers, timeout: 180_000
       )
     assert.ok(aborts > 0 && restarts > 0, `${aborts} aborts, ${restarts} restarts`)
   })
-})
+}
 
 /** The same numbers in every run. */
 function seeded(seed: number): () => number {

@@ -1,6 +1,8 @@
 // The committed positions of all groups, kept in a journal of their own (`offsets.journal`), synced before
 // a commit is answered. Entries in JSON:
 //   {"group": id, "offsets": [[topic, partition, offset, leader epoch, metadata, time], …]}
+//   the same with "producer": id       within the open transaction of that producer: counts when it commits
+//   {"ended": producer, "committed": true or false}
 //   {"deletedGroup": id}    {"deletedTopic": name}
 import { join } from 'node:path'
 import type { Logger } from '../../observe/log.ts'
@@ -26,15 +28,20 @@ type StoredOffset = readonly [
   committedAt: number,
 ]
 type Entry =
-  | { group: string; offsets: readonly StoredOffset[] }
+  | { group: string; offsets: readonly StoredOffset[]; producer?: number }
+  | { ended: number; committed: boolean }
   | { deletedGroup: string }
   | { deletedTopic: string }
+
+type Offsets = Map<string, StoredOffset>
 
 const encode = (entry: Entry): Buffer => Buffer.from(JSON.stringify(entry))
 const keyOf = (topic: string, partition: number): string => `${topic}-${partition}`
 
 export class OffsetStore {
-  readonly #groups = new Map<string, Map<string, StoredOffset>>()
+  readonly #groups = new Map<string, Offsets>()
+  /** Of transactions that are open: producer, then group. */
+  readonly #pending = new Map<number, Map<string, Offsets>>()
   #journal!: Journal
 
   async open(disk: Disk, log: Logger, directory: string): Promise<void> {
@@ -43,8 +50,12 @@ export class OffsetStore {
       log,
       path: join(directory, 'offsets.journal'),
       apply: payload => this.#apply(JSON.parse(payload.toString()) as Entry),
-      snapshot: () =>
-        [...this.#groups].map(([group, offsets]) => encode({ group, offsets: [...offsets.values()] })),
+      snapshot: () => [
+        ...[...this.#groups].map(([group, offsets]) => encode({ group, offsets: [...offsets.values()] })),
+        ...[...this.#pending].flatMap(([producer, groups]) =>
+          [...groups].map(([group, offsets]) => encode({ group, offsets: [...offsets.values()], producer })),
+        ),
+      ],
       onFailed: fault => log.error(`groups can no longer commit offsets: ${fault.message}`),
     })
   }
@@ -67,22 +78,27 @@ export class OffsetStore {
     return stored === undefined ? undefined : fromStored(stored)
   }
 
-  /** Resolves when they are durable. */
-  async commit(group: string, offsets: readonly CommittedOffset[]): Promise<void> {
+  /** An open transaction may still change the position. */
+  isPending(group: string, topic: string, partition: number): boolean {
+    for (const groups of this.#pending.values())
+      if (groups.get(group)?.has(keyOf(topic, partition)) === true) return true
+    return false
+  }
+
+  /** Resolves when they are durable. With a producer they count when its transaction commits. */
+  async commit(group: string, offsets: readonly CommittedOffset[], producer?: number): Promise<void> {
     if (offsets.length === 0) return
-    await this.#journal.append(
-      encode({
-        group,
-        offsets: offsets.map(one => [
-          one.topic,
-          one.partition,
-          one.offset,
-          one.leaderEpoch,
-          one.metadata,
-          one.committedAt,
-        ]),
-      }),
+    const stored = offsets.map(
+      one => [one.topic, one.partition, one.offset, one.leaderEpoch, one.metadata, one.committedAt] as const,
     )
+    await this.#journal.append(
+      encode({ group, offsets: stored, ...(producer === undefined ? {} : { producer }) }),
+    )
+  }
+
+  /** Resolves when it is durable. Nothing happens where the producer has committed no positions. */
+  async endTransaction(producer: number, committed: boolean): Promise<void> {
+    if (this.#pending.has(producer)) await this.#journal.append(encode({ ended: producer, committed }))
   }
 
   async deleteGroup(group: string): Promise<void> {
@@ -104,12 +120,24 @@ export class OffsetStore {
         for (const [key, [topic]] of offsets) if (topic === entry.deletedTopic) offsets.delete(key)
         if (offsets.size === 0) this.#groups.delete(group)
       }
-    } else {
-      let offsets = this.#groups.get(entry.group)
-      if (offsets === undefined) this.#groups.set(entry.group, (offsets = new Map()))
-      for (const one of entry.offsets) offsets.set(keyOf(one[0], one[1]), one)
+    } else if ('ended' in entry) {
+      const groups = this.#pending.get(entry.ended)
+      this.#pending.delete(entry.ended)
+      if (entry.committed)
+        for (const [group, offsets] of groups ?? []) merge(this.#groups, group, offsets.values())
+    } else if (entry.producer === undefined) merge(this.#groups, entry.group, entry.offsets)
+    else {
+      let groups = this.#pending.get(entry.producer)
+      if (groups === undefined) this.#pending.set(entry.producer, (groups = new Map()))
+      merge(groups, entry.group, entry.offsets)
     }
   }
+}
+
+function merge(groups: Map<string, Offsets>, group: string, more: Iterable<StoredOffset>): void {
+  let offsets = groups.get(group)
+  if (offsets === undefined) groups.set(group, (offsets = new Map()))
+  for (const one of more) offsets.set(keyOf(one[0], one[1]), one)
 }
 
 function fromStored([

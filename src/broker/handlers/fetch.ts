@@ -6,6 +6,7 @@ import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { fetch } from '../../wire/kafka/messages/fetch.ts'
 import type { Call } from '../api-row.ts'
 import { epochError } from '../leader-epoch.ts'
+import { batchesOf } from '../log/batch-header.ts'
 import { OffsetOutOfRange, type PartitionLog } from '../log/partition-log.ts'
 import { toMessageSet } from '../outgoing-records.ts'
 
@@ -20,6 +21,8 @@ interface Collected {
   readonly hasErrors: boolean
 }
 
+/** Isolation level: nothing of transactions that are open or were aborted. */
+const readCommitted = 1
 const noRecords = Buffer.alloc(0)
 
 export async function answerFetch(request: FetchRequest, call: Call): Promise<FetchAnswer> {
@@ -43,7 +46,7 @@ export async function answerFetch(request: FetchRequest, call: Call): Promise<Fe
 }
 
 async function collect(request: FetchRequest, call: Call): Promise<Collected> {
-  const { topics, maxBytes } = request
+  const { topics, maxBytes, isolationLevel } = request
   let left = Math.min(maxBytes, call.broker.settings.maxFetchBytes)
   let bytes = 0
   let hasErrors = false
@@ -52,7 +55,7 @@ async function collect(request: FetchRequest, call: Call): Promise<Collected> {
     const answers: PartitionAnswer[] = []
     for (const asked of partitions) {
       const log = call.broker.topics.partition(topic, asked.partition)
-      const answer = await readPartition(log, asked, left, bytes === 0, call)
+      const answer = await readPartition(log, asked, { left, isFirst: bytes === 0, isolationLevel }, call)
       const size = answer.records?.length ?? 0
       bytes += size
       left = Math.max(0, left - size)
@@ -68,17 +71,18 @@ async function collect(request: FetchRequest, call: Call): Promise<Collected> {
 async function readPartition(
   log: PartitionLog | undefined,
   asked: Asked,
-  left: number,
-  isFirst: boolean,
+  { left, isFirst, isolationLevel }: { left: number; isFirst: boolean; isolationLevel: number },
   { version, broker }: Call,
 ): Promise<PartitionAnswer> {
+  const isCommittedOnly = isolationLevel === readCommitted
   const answer = (errorCode: number, records: Buffer = noRecords): PartitionAnswer => ({
     partitionIndex: asked.partition,
     errorCode,
     highWatermark: log?.highWatermark ?? -1,
-    lastStableOffset: log?.highWatermark ?? -1,
+    lastStableOffset: log?.lastStableOffset ?? -1,
     logStartOffset: log?.startOffset ?? -1,
-    abortedTransactions: null,
+    abortedTransactions:
+      isCommittedOnly && log !== undefined ? abortedIn(log, asked.fetchOffset, records) : null,
     records,
   })
   if (log === undefined) return answer(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
@@ -87,7 +91,8 @@ async function readPartition(
   const { fetchOffset } = asked
   const limit = Math.min(left, Math.max(0, asked.partitionMaxBytes))
   try {
-    const batches = await log.read(fetchOffset, limit, isFirst)
+    const below = isCommittedOnly ? log.lastStableOffset : log.highWatermark
+    const batches = await log.read(fetchOffset, limit, isFirst, below)
     if (version >= 4 || batches.length === 0) return answer(0, batches)
     return answer(0, toMessageSet(batches, version >= 2 ? 1 : 0, fetchOffset))
   } catch (error) {
@@ -97,6 +102,13 @@ async function readPartition(
     broker.log.error(`cannot read ${log.name} at offset ${fetchOffset}`, error)
     return answer(errorCodes.KAFKA_STORAGE_ERROR)
   }
+}
+
+/** The aborted transactions among the records of an answer, for the client to leave out. */
+function abortedIn(log: PartitionLog, from: number, records: Buffer) {
+  let to = from
+  for (const { header } of batchesOf(records)) to = header.lastOffset + 1
+  return log.aborted.between(from, to).map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
 }
 
 /** Tells when one of the partitions of a request has moved on since it was asked last. */

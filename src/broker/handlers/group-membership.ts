@@ -9,17 +9,17 @@ import type { syncGroup } from '../../wire/kafka/messages/sync-group.ts'
 import type { Call } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 
-const keyTypes = { group: 0 } as const
+const keyTypes = { group: 0, transaction: 1 } as const
 
 export function answerFindCoordinator(
   { keyType, coordinatorKeys }: RequestOf<typeof findCoordinator>,
   { broker, version }: Call,
 ): ResponseInputOf<typeof findCoordinator> {
   const { advertised, settings } = broker
-  const isGroup = keyType === keyTypes.group
-  const errorCode = isGroup ? 0 : errorCodes.INVALID_REQUEST
-  const errorMessage = isGroup ? null : 'this broker coordinates groups only; it has no transactions yet'
-  const place = isGroup ? { nodeId: settings.nodeId, ...advertised } : { nodeId: -1, host: '', port: -1 }
+  const isKnown = keyType === keyTypes.group || keyType === keyTypes.transaction
+  const errorCode = isKnown ? 0 : errorCodes.INVALID_REQUEST
+  const errorMessage = isKnown ? null : 'this broker coordinates groups and transactions only'
+  const place = isKnown ? { nodeId: settings.nodeId, ...advertised } : { nodeId: -1, host: '', port: -1 }
   const one = { errorCode, errorMessage, ...place }
   if (version < 4) return one
   return { coordinators: coordinatorKeys.map(key => ({ key, ...one })) }

@@ -1,22 +1,58 @@
-// OffsetCommit and OffsetFetch: the positions of groups.
+// OffsetCommit, TxnOffsetCommit and OffsetFetch: the positions of groups.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { offsetCommit } from '../../wire/kafka/messages/offset-commit.ts'
 import type { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
+import type { txnOffsetCommit } from '../../wire/kafka/messages/txn-offset-commit.ts'
 import type { Call } from '../api-row.ts'
 import type { CommittedOffset } from '../groups/offset-store.ts'
 
+type CommitRequest = RequestOf<typeof offsetCommit>
+type Topics = RequestOf<typeof txnOffsetCommit>['topics']
+
 export async function answerOffsetCommit(
-  request: RequestOf<typeof offsetCommit>,
-  { broker }: Call,
+  { groupId, generationIdOrMemberEpoch: generation, memberId, groupInstanceId, topics }: CommitRequest,
+  call: Call,
 ): Promise<ResponseInputOf<typeof offsetCommit>> {
-  const { groupId, generationIdOrMemberEpoch: generation, memberId, groupInstanceId, topics } = request
-  const group = broker.groups.get(groupId)
+  const group = call.broker.groups.get(groupId)
   const unknown = generation < 0 ? 0 : errorCodes.ILLEGAL_GENERATION
   const refused =
     groupId === ''
       ? errorCodes.INVALID_GROUP_ID
       : (group?.mayCommit(memberId, groupInstanceId, generation) ?? unknown)
+  return { topics: await commit({ groupId, topics, refused }, call) }
+}
+
+/** Positions that count when the transaction of the producer is committed. */
+export async function answerTxnOffsetCommit(
+  request: RequestOf<typeof txnOffsetCommit>,
+  call: Call,
+): Promise<ResponseInputOf<typeof txnOffsetCommit>> {
+  const { groupId, generationId, memberId, groupInstanceId, producerId, topics } = request
+  const { groups, transactions } = call.broker
+  const refused = transactions.mayCommit(request, groupId)
+  let errorCode = groupId === '' ? errorCodes.INVALID_GROUP_ID : 0
+  if (refused !== null)
+    errorCode = errorCodes[refused === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : refused]
+  // Who names no member commits for a group that it reads without joining it.
+  if (errorCode === 0 && (generationId >= 0 || memberId !== '' || groupInstanceId !== null))
+    errorCode =
+      groups.get(groupId)?.mayCommit(memberId, groupInstanceId, generationId) ?? errorCodes.ILLEGAL_GENERATION
+  return {
+    throttleTimeMs: 0,
+    topics: await commit({ groupId, topics, refused: errorCode, producer: producerId }, call),
+  }
+}
+
+async function commit(
+  {
+    groupId,
+    topics,
+    refused,
+    producer,
+  }: { groupId: string; topics: Topics | CommitRequest['topics']; refused: number; producer?: number },
+  { broker }: Call,
+) {
   const accepted: CommittedOffset[] = []
   const committedAt = broker.system.clock.now()
   const answers = topics.map(({ name, partitions }) => ({
@@ -42,14 +78,14 @@ export async function answerOffsetCommit(
       },
     ),
   }))
-  const failed = await broker.groups.offsets.commit(groupId, accepted).then(
+  const failed = await broker.groups.offsets.commit(groupId, accepted, producer).then(
     () => 0,
     () => errorCodes.COORDINATOR_NOT_AVAILABLE,
   )
   if (failed !== 0)
     for (const { partitions } of answers)
       for (const partition of partitions) if (partition.errorCode === 0) partition.errorCode = failed
-  return { topics: answers }
+  return answers
 }
 
 interface Wanted {
@@ -58,7 +94,7 @@ interface Wanted {
 }
 
 export function answerOffsetFetch(
-  { groupId, topics, groups }: RequestOf<typeof offsetFetch>,
+  { groupId, topics, groups, requireStable }: RequestOf<typeof offsetFetch>,
   { broker, version }: Call,
 ): ResponseInputOf<typeof offsetFetch> {
   const { offsets } = broker.groups
@@ -72,13 +108,14 @@ export function answerOffsetFetch(
     return asked.map(({ name, partitionIndexes }) => ({
       name,
       partitions: partitionIndexes.map(partitionIndex => {
-        const found = offsets.get(group, name, partitionIndex)
+        const isUnstable = requireStable && offsets.isPending(group, name, partitionIndex)
+        const found = isUnstable ? undefined : offsets.get(group, name, partitionIndex)
         return {
           partitionIndex,
           committedOffset: found?.offset ?? -1,
           committedLeaderEpoch: found?.leaderEpoch ?? -1,
           metadata: found?.metadata ?? '',
-          errorCode: 0,
+          errorCode: isUnstable ? errorCodes.UNSTABLE_OFFSET_COMMIT : 0,
         }
       }),
     }))

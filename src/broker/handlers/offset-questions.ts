@@ -7,13 +7,15 @@ import type { Call } from '../api-row.ts'
 import { epochError } from '../leader-epoch.ts'
 import { leaderEpoch, type PartitionLog } from '../log/partition-log.ts'
 
+/** Isolation level: nothing of transactions that are open. */
+const readCommitted = 1
 const times = { latest: -1, earliest: -2, largest: -3, earliestLocal: -4 } as const
 
 type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number]
 type Found = ResponseInputOf<typeof listOffsets>['topics'][number]['partitions'][number]
 
 export async function answerListOffsets(
-  { topics }: RequestOf<typeof listOffsets>,
+  { topics, isolationLevel }: RequestOf<typeof listOffsets>,
   call: Call,
 ): Promise<ResponseInputOf<typeof listOffsets>> {
   return {
@@ -22,7 +24,7 @@ export async function answerListOffsets(
         name,
         partitions: await Promise.all(
           partitions.map(asked =>
-            find(call.broker.topics.partition(name, asked.partitionIndex), asked, call),
+            find(call.broker.topics.partition(name, asked.partitionIndex), asked, isolationLevel, call),
           ),
         ),
       })),
@@ -30,7 +32,12 @@ export async function answerListOffsets(
   }
 }
 
-async function find(log: PartitionLog | undefined, asked: Asked, { broker, version }: Call): Promise<Found> {
+async function find(
+  log: PartitionLog | undefined,
+  asked: Asked,
+  isolationLevel: number,
+  { broker, version }: Call,
+): Promise<Found> {
   const { partitionIndex, timestamp } = asked
   const failed = (errorCode: number): Found => ({ partitionIndex, errorCode, oldStyleOffsets: [] })
   if (log === undefined) return failed(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
@@ -39,7 +46,11 @@ async function find(log: PartitionLog | undefined, asked: Asked, { broker, versi
   try {
     if (version === 0)
       return { partitionIndex, errorCode: 0, oldStyleOffsets: await segmentOffsets(log, asked) }
-    const offset = await offsetOf(log, timestamp)
+    const offset = await offsetOf(
+      log,
+      timestamp,
+      isolationLevel === readCommitted ? log.lastStableOffset : log.highWatermark,
+    )
     return { partitionIndex, errorCode: 0, ...offset, leaderEpoch: offset.offset === -1 ? -1 : leaderEpoch }
   } catch (error) {
     broker.log.error(`cannot look for the time ${timestamp} in ${log.name}`, error)
@@ -50,18 +61,22 @@ async function find(log: PartitionLog | undefined, asked: Asked, { broker, versi
 async function offsetOf(
   log: PartitionLog,
   timestamp: number,
+  /** One above the last offset that the client may read. */
+  end: number,
 ): Promise<{ offset: number; timestamp: number }> {
   const none = { offset: -1, timestamp: -1 }
+  const readable = (found: { offset: number; timestamp: number } | null) =>
+    found === null || found.offset >= end ? none : found
   switch (timestamp) {
     case times.latest:
-      return { offset: log.highWatermark, timestamp: -1 }
+      return { offset: end, timestamp: -1 }
     case times.earliest:
     case times.earliestLocal:
       return { offset: log.startOffset, timestamp: -1 }
     case times.largest:
-      return (await log.latestTime()) ?? none
+      return readable(await log.latestTime())
     default:
-      return (await log.offsetOfTime(timestamp)) ?? none
+      return readable(await log.offsetOfTime(timestamp))
   }
 }
 

@@ -4,7 +4,10 @@ import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { produce } from '../../wire/kafka/messages/produce.ts'
 import type { Call } from '../api-row.ts'
+import type { BrokerParts } from '../broker-parts.ts'
 import { RefusedRecords, takeIncoming } from '../incoming-records.ts'
+import type { BatchHeader } from '../log/batch-header.ts'
+import { batchFlags } from '../log/transaction-marker.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Topic } from '../topic-catalog.ts'
 
@@ -15,7 +18,7 @@ export async function answerProduce(
   request: RequestOf<typeof produce>,
   call: Call,
 ): Promise<ResponseInputOf<typeof produce> | null> {
-  const { acks, topicData } = request
+  const { acks, topicData, transactionalId } = request
   const wrongAcks = acks !== 0 && acks !== 1 && acks !== -1
   const appending = topicData.map(({ name, partitionData }) => {
     const topic = call.broker.topics.topics.get(name)
@@ -26,7 +29,7 @@ export async function answerProduce(
           ? Promise.resolve(
               refused(data.index, errorCodes.INVALID_REQUIRED_ACKS, `acks=${acks}: write 0, 1 or all`),
             )
-          : append(topic, data, call),
+          : append(topic, data, { ...call, transactionalId }),
       ),
     }
   })
@@ -40,7 +43,7 @@ export async function answerProduce(
 function append(
   topic: Topic | undefined,
   { index, records }: PartitionData,
-  { broker, version }: Call,
+  { broker, version, transactionalId }: Call & { transactionalId: string | null },
 ): Promise<PartitionAnswer> {
   const log = topic?.partitions[index]
   if (topic === undefined || log === undefined)
@@ -74,6 +77,7 @@ function append(
             `producer ${header.producerId}: sequence ${header.baseSequence} came where ${verdict.expected} was due`,
           )
       }
+      checkTransaction(log, topic.name, index, header, transactionalId, broker)
     }
     const { baseOffset, durable } = log.append(batch)
     return answered(log, index, baseOffset, durable, appendTime ?? -1)
@@ -82,6 +86,34 @@ function append(
       return Promise.resolve(refused(index, error.errorCode, error.message))
     throw error
   }
+}
+
+/** Throws RefusedRecords where the batch does not belong to the transaction that is open. */
+function checkTransaction(
+  log: PartitionLog,
+  topic: string,
+  index: number,
+  { producerId, producerEpoch, attributes }: BatchHeader,
+  transactionalId: string | null,
+  broker: BrokerParts,
+): void {
+  const isOpen = log.producers.transactionStart(producerId) >= 0
+  const isTransactional = (attributes & batchFlags.transactional) !== 0
+  if (isOpen && !isTransactional)
+    throw new RefusedRecords('INVALID_TXN_STATE', `producer ${producerId} has a transaction open here`)
+  if (isOpen || !isTransactional) return
+  const owner = { transactionalId: transactionalId ?? '', producerId, producerEpoch }
+  const refused = broker.transactions.mayWrite(owner, topic, index)
+  if (refused === null) return
+  // As Kafka tells producers that know no better (KIP-890): what may pass is to be tried again.
+  const told = {
+    CONCURRENT_TRANSACTIONS: 'NOT_ENOUGH_REPLICAS',
+    PRODUCER_FENCED: 'INVALID_PRODUCER_EPOCH',
+  } as const
+  throw new RefusedRecords(
+    refused in told ? told[refused as keyof typeof told] : refused,
+    `${log.name} is not part of an open transaction of producer ${producerId}: ${refused}`,
+  )
 }
 
 const answered = (

@@ -1,4 +1,4 @@
-// InitProducerId: ids for idempotent producers. Transactions are not there yet.
+// InitProducerId: ids and epochs for idempotent and transactional producers.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { initProducerId } from '../../wire/kafka/messages/init-producer-id.ts'
@@ -6,8 +6,8 @@ import type { Call } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 
 export async function answerInitProducerId(
-  { transactionalId, producerId, producerEpoch }: RequestOf<typeof initProducerId>,
-  { broker }: Call,
+  { transactionalId, transactionTimeoutMs, producerId, producerEpoch }: RequestOf<typeof initProducerId>,
+  { broker, version }: Call,
 ): Promise<ResponseInputOf<typeof initProducerId>> {
   const failed = (name: ErrorName) => ({
     throttleTimeMs: 0,
@@ -15,16 +15,22 @@ export async function answerInitProducerId(
     producerId: -1,
     producerEpoch: -1,
   })
-  if (transactionalId !== null) return failed('INVALID_REQUEST')
-  // A producer that recovers asks for its next epoch; a fresh id serves it as well, as in Kafka.
-  if ((producerId === -1) !== (producerEpoch === -1)) return failed('INVALID_REQUEST')
+  if (transactionalId === '' || (producerId === -1) !== (producerEpoch === -1))
+    return failed('INVALID_REQUEST')
   try {
-    return {
-      throttleTimeMs: 0,
-      errorCode: 0,
-      producerId: await broker.topics.newProducerId(),
-      producerEpoch: 0,
-    }
+    if (transactionalId === null)
+      // A producer that recovers asks for its next epoch; a fresh id serves it as well, as in Kafka.
+      return {
+        throttleTimeMs: 0,
+        errorCode: 0,
+        producerId: await broker.topics.newProducerId(),
+        producerEpoch: 0,
+      }
+    const expected = producerId === -1 ? null : { producerId, producerEpoch }
+    const result = await broker.transactions.initialize(transactionalId, transactionTimeoutMs, expected)
+    if (typeof result !== 'string') return { throttleTimeMs: 0, errorCode: 0, ...result }
+    // The error came with version 4.
+    return failed(result === 'PRODUCER_FENCED' && version < 4 ? 'INVALID_PRODUCER_EPOCH' : result)
   } catch (error) {
     broker.log.error('cannot give out a producer id', error)
     return failed('COORDINATOR_NOT_AVAILABLE')

@@ -6,6 +6,7 @@
 import { crc32 } from 'node:zlib'
 import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
 import type { Disk } from '../../system/disk.ts'
+import type { StoredAborted } from './aborted-transactions.ts'
 import type { StoredProducer } from './producer-states.ts'
 
 export interface Checkpoint {
@@ -22,6 +23,8 @@ export interface Checkpoint {
     readonly maxTimestamp: number | null
   }
   readonly producers: readonly StoredProducer[]
+  /** Absent in checkpoints of brokers without transactions. */
+  readonly aborted?: readonly StoredAborted[]
 }
 
 export const checkpointName = 'checkpoint'

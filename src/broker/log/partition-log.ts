@@ -13,12 +13,14 @@ import type { Logger } from '../../observe/log.ts'
 import { isDiskFull } from '../../storage/directory.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
 import type { System } from '../../system/system.ts'
+import type { AbortedTransactions } from './aborted-transactions.ts'
 import { readBatchHeader, stampOffset } from './batch-header.ts'
 import { checkpointName, writeCheckpoint } from './checkpoint.ts'
 import { ProducerStates } from './producer-states.ts'
 import type { RecoveredLog } from './recovery.ts'
 import { findOffsetOfTime, readBatches } from './segment-reader.ts'
 import { Segment } from './segment.ts'
+import { encodeMarker, type TransactionMarker } from './transaction-marker.ts'
 
 export interface LogSettings {
   readonly segmentBytes: number
@@ -47,6 +49,7 @@ interface Pending {
   readonly baseOffset: number
   readonly nextOffset: number
   readonly maxTimestamp: number
+  readonly marker: TransactionMarker | null
 }
 
 export class OffsetOutOfRange extends Error {
@@ -60,6 +63,7 @@ const checkpointBytes = 16 * 1024 * 1024
 
 export class PartitionLog {
   readonly producers: ProducerStates
+  readonly aborted: AbortedTransactions
   readonly #parts: LogParts
   readonly #writer: GroupWriter<Pending>
   /** In the order of their offsets; never empty. */
@@ -84,6 +88,7 @@ export class PartitionLog {
     this.#parts = parts
     this.#segments = [...recovered.segments]
     this.producers = recovered.producers
+    this.aborted = recovered.aborted
     this.#startOffset = recovered.startOffset
     this.#nextOffset = this.#highWatermark = recovered.nextOffset
     this.#written = this.#synced = this.#tail.end
@@ -121,6 +126,11 @@ export class PartitionLog {
     return this.#highWatermark
   }
 
+  /** One above the last offset that no open transaction may still change. */
+  get lastStableOffset(): number {
+    return Math.min(this.#highWatermark, this.producers.firstUnstable)
+  }
+
   /** `topic-partition`. */
   get name(): string {
     return this.#parts.name
@@ -152,16 +162,26 @@ export class PartitionLog {
    * rejects when the partition is offline. The batch belongs to the log until then.
    */
   append(batch: Buffer): { baseOffset: number; durable: Promise<void> } {
+    return this.#append(batch, null)
+  }
+
+  /** Ends a transaction of this partition. Resolves when that is durable, rejects as appending does. */
+  endTransaction(marker: TransactionMarker): Promise<void> {
+    return this.#append(encodeMarker(marker, this.#parts.system.clock.now()), marker).durable
+  }
+
+  #append(batch: Buffer, marker: TransactionMarker | null): { baseOffset: number; durable: Promise<void> } {
     const baseOffset = this.#nextOffset
     stampOffset(batch, baseOffset, leaderEpoch)
     const header = readBatchHeader(batch, 0)
     this.#nextOffset = header.lastOffset + 1
-    this.producers.note(header, this.#parts.system.clock.now())
+    if (marker === null) this.producers.note(header, this.#parts.system.clock.now())
     const durable = this.#writer.add({
       batch,
       baseOffset,
       nextOffset: this.#nextOffset,
       maxTimestamp: header.maxTimestamp,
+      marker,
     })
     return { baseOffset, durable }
   }
@@ -233,6 +253,7 @@ export class PartitionLog {
     if (gone.length === 0) return 0
     this.#segments.splice(0, gone.length)
     this.#startOffset = Math.max(this.#startOffset, this.#segments[0]!.baseOffset)
+    this.aborted.forgetBefore(this.#startOffset)
     await this.checkpoint()
     for (const segment of gone) await segment.remove()
     await this.#parts.system.disk.syncDirectory(this.#parts.directory)
@@ -292,6 +313,7 @@ export class PartitionLog {
             maxTimestamp: finite(tail.maxTimestamp),
           },
           producers: this.producers.store(this.#highWatermark),
+          aborted: this.aborted.store(),
         } as const
         await tail.storeIndex()
         await writeCheckpoint(system.disk, join(directory, checkpointName), checkpoint)
@@ -326,12 +348,20 @@ export class PartitionLog {
       this.#tail.end = position
       this.#tail.maxTimestamp = max
       this.#highWatermark = group[to - 1]!.nextOffset
+      for (const { marker, baseOffset } of group.slice(from, to))
+        if (marker !== null) this.#ended(marker, baseOffset)
       from = to
     }
     if (this.#isFull) this.#parts.log.info(`partition ${this.#parts.name} takes records again`)
     this.#isFull = false
     this.#wakeAll()
     if (this.#sinceCheckpoint > checkpointBytes) void this.#tryCheckpoint()
+  }
+
+  #ended(marker: TransactionMarker, lastOffset: number): void {
+    const firstOffset = this.producers.endTransaction(marker, this.#parts.system.clock.now())
+    if (!marker.committed && firstOffset >= 0)
+      this.aborted.add({ producerId: marker.producerId, firstOffset, lastOffset })
   }
 
   /** A start without it only takes longer. */

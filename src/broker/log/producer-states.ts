@@ -1,7 +1,9 @@
-// What a partition knows of idempotent producers: of each the epoch and its last five batches. A batch
-// that was written already is answered with its first offset; one that leaves a gap is refused.
+// What a partition knows of idempotent producers: of each the epoch, its last five batches, and where its
+// open transaction begins. A batch that was written already is answered with its first offset; one that
+// leaves a gap is refused.
 // Source: KIP-98; five is the most requests an idempotent producer may have in flight.
 import type { BatchHeader } from './batch-header.ts'
+import { batchFlags, type TransactionMarker } from './transaction-marker.ts'
 
 interface KnownBatch {
   readonly firstSequence: number
@@ -15,6 +17,20 @@ interface ProducerState {
   /** Broker's clock, ms, at the last batch. */
   lastUsed: number
   batches: KnownBatch[]
+  /** First offset of the transaction it has open; -1 where it has none. */
+  transactionStart: number
+  /** Of the coordinator that ended its last transaction; -1 where none has. */
+  coordinatorEpoch: number
+}
+
+/** A producer as DescribeProducers tells it. */
+export interface KnownProducer {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly lastSequence: number
+  readonly lastTimestamp: number
+  readonly coordinatorEpoch: number
+  readonly currentTxnStartOffset: number
 }
 
 export type Verdict =
@@ -23,12 +39,14 @@ export type Verdict =
   | { readonly kind: 'out-of-order'; readonly expected: number }
   | { readonly kind: 'fenced'; readonly epoch: number }
 
-/** As the checkpoint keeps it: id, epoch, last used, batches. */
+/** As the checkpoint keeps it; the last two are absent in checkpoints of brokers without transactions. */
 export type StoredProducer = readonly [
   id: number,
   epoch: number,
   lastUsed: number,
   batches: readonly (readonly [number, number, number, number])[],
+  transactionStart?: number,
+  coordinatorEpoch?: number,
 ]
 
 const keptBatches = 5
@@ -39,6 +57,8 @@ const after = (sequence: number, count: number): number => (sequence + count) % 
 
 export class ProducerStates {
   readonly #states = new Map<number, ProducerState>()
+  /** How many of them have a transaction open. */
+  #open = 0
 
   get size(): number {
     return this.#states.size
@@ -61,16 +81,66 @@ export class ProducerStates {
     return baseSequence === expected ? { kind: 'new' } : { kind: 'out-of-order', expected }
   }
 
-  /** The batch is in the log, or about to be. */
+  /** Where the open transaction of the producer begins; -1 where it has none. */
+  transactionStart(producerId: number): number {
+    return this.#states.get(producerId)?.transactionStart ?? -1
+  }
+
+  /** Where the earliest open transaction begins; Infinity where none is open. */
+  get firstUnstable(): number {
+    if (this.#open === 0) return Infinity
+    let first = Infinity
+    for (const { transactionStart } of this.#states.values())
+      if (transactionStart >= 0 && transactionStart < first) first = transactionStart
+    return first
+  }
+
+  list(): KnownProducer[] {
+    return [...this.#states].map(([producerId, state]) => ({
+      producerId,
+      producerEpoch: state.epoch,
+      lastSequence: state.batches.at(-1)?.lastSequence ?? -1,
+      lastTimestamp: state.lastUsed,
+      coordinatorEpoch: state.coordinatorEpoch,
+      currentTxnStartOffset: state.transactionStart,
+    }))
+  }
+
+  /** The marker is durable; gives where the transaction began, -1 where the partition has nothing of it. */
+  endTransaction({ producerId, producerEpoch, coordinatorEpoch }: TransactionMarker, now: number): number {
+    const state = this.#of(producerId, producerEpoch, now)
+    const start = state.transactionStart
+    this.#setStart(state, -1)
+    state.coordinatorEpoch = coordinatorEpoch
+    return start
+  }
+
+  #of(producerId: number, epoch: number, now: number): ProducerState {
+    let state = this.#states.get(producerId)
+    if (state === undefined) {
+      state = { epoch, lastUsed: now, batches: [], transactionStart: -1, coordinatorEpoch: -1 }
+      this.#states.set(producerId, state)
+    } else if (state.epoch !== epoch) {
+      // A transaction stays open over a change of the epoch: its marker may come with the next one.
+      state.epoch = epoch
+      state.batches = []
+    }
+    state.lastUsed = now
+    return state
+  }
+
+  #setStart(state: ProducerState, offset: number): void {
+    this.#open += Number(offset >= 0) - Number(state.transactionStart >= 0)
+    state.transactionStart = offset
+  }
+
+  /** The batch of records is in the log, or about to be. */
   note(header: BatchHeader, now: number): void {
     const { producerId, producerEpoch, baseSequence, recordCount, baseOffset, lastOffset } = header
     if (producerId < 0) return
-    let state = this.#states.get(producerId)
-    if (state === undefined || state.epoch !== producerEpoch) {
-      state = { epoch: producerEpoch, lastUsed: now, batches: [] }
-      this.#states.set(producerId, state)
-    }
-    state.lastUsed = now
+    const state = this.#of(producerId, producerEpoch, now)
+    if ((header.attributes & batchFlags.transactional) !== 0 && state.transactionStart < 0)
+      this.#setStart(state, baseOffset)
     // A start may see a batch again that its checkpoint knew of.
     if (baseSequence < 0 || (state.batches.at(-1)?.lastOffset ?? -1) >= lastOffset) return
     const lastSequence = after(baseSequence, recordCount - 1)
@@ -80,31 +150,35 @@ export class ProducerStates {
 
   /** Forgets producers that have written nothing since `before`. */
   expire(before: number): void {
-    for (const [id, state] of this.#states) if (state.lastUsed < before) this.#states.delete(id)
+    for (const [id, state] of this.#states)
+      if (state.lastUsed < before && state.transactionStart < 0) this.#states.delete(id)
   }
 
   /** Forgets batches from offset `limit` on: they were never written. */
   takeBack(limit: number): void {
     const kept = this.store(limit)
     this.#states.clear()
+    this.#open = 0
     this.restore(kept)
   }
 
   /** Without batches from offset `limit` on: those may not be durable, and must not be taken for written. */
   store(limit: number): StoredProducer[] {
-    return [...this.#states].map(([id, { epoch, lastUsed, batches }]) => [
+    return [...this.#states].map(([id, { epoch, lastUsed, batches, transactionStart, coordinatorEpoch }]) => [
       id,
       epoch,
       lastUsed,
       batches
         .filter(one => one.lastOffset < limit)
         .map(one => [one.firstSequence, one.lastSequence, one.firstOffset, one.lastOffset] as const),
+      transactionStart < limit ? transactionStart : -1,
+      coordinatorEpoch,
     ])
   }
 
   restore(stored: readonly StoredProducer[]): void {
-    for (const [id, epoch, lastUsed, batches] of stored)
-      this.#states.set(id, {
+    for (const [id, epoch, lastUsed, batches, transactionStart = -1, coordinatorEpoch = -1] of stored) {
+      const state: ProducerState = {
         epoch,
         lastUsed,
         batches: batches.map(([firstSequence, lastSequence, firstOffset, lastOffset]) => ({
@@ -113,6 +187,11 @@ export class ProducerStates {
           firstOffset,
           lastOffset,
         })),
-      })
+        transactionStart: -1,
+        coordinatorEpoch,
+      }
+      this.#states.set(id, state)
+      this.#setStart(state, transactionStart)
+    }
   }
 }

@@ -3,11 +3,14 @@
 import { join } from 'node:path'
 import { Fault } from '../../errors.ts'
 import { ensureDirectory } from '../../storage/directory.ts'
+import { AbortedTransactions } from './aborted-transactions.ts'
+import type { BatchHeader } from './batch-header.ts'
 import { checkpointName, readCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { PartitionLog, type LogParts } from './partition-log.ts'
 import { ProducerStates } from './producer-states.ts'
 import { baseOfName, Segment } from './segment.ts'
 import { SparseIndex } from './sparse-index.ts'
+import { decodeMarker } from './transaction-marker.ts'
 import { readWhole } from '../../storage/atomic-file.ts'
 
 export interface RecoveredLog {
@@ -15,6 +18,7 @@ export interface RecoveredLog {
   readonly startOffset: number
   readonly nextOffset: number
   readonly producers: ProducerStates
+  readonly aborted: AbortedTransactions
 }
 
 /** Makes the directory where it is missing. Rejects with CORRUPT where acknowledged records are damaged. */
@@ -27,12 +31,14 @@ export async function openPartitionLog(parts: LogParts): Promise<PartitionLog> {
   const segments = bases.map(base => new Segment(disk, parts.directory, base))
   const producers = new ProducerStates()
   producers.restore(checkpoint?.producers ?? [])
-  const nextOffset = await recover(parts, segments, checkpoint, producers)
+  const aborted = new AbortedTransactions()
+  aborted.restore(checkpoint?.aborted ?? [])
+  const nextOffset = await recover(parts, segments, checkpoint, { producers, aborted })
   const tail = segments.at(-1)!
   await tail.openForWriting()
   // An older start offset in a checkpoint means nothing once the segments before are gone.
   const startOffset = Math.max(checkpoint?.startOffset ?? 0, segments[0]!.baseOffset)
-  return new PartitionLog(parts, { segments, startOffset, nextOffset, producers })
+  return new PartitionLog(parts, { segments, startOffset, nextOffset, producers, aborted })
 }
 
 async function begin(parts: LogParts, checkpoint: Checkpoint | null): Promise<RecoveredLog> {
@@ -41,7 +47,13 @@ async function begin(parts: LogParts, checkpoint: Checkpoint | null): Promise<Re
   const segment = new Segment(disk, parts.directory, base)
   await segment.create()
   await disk.syncDirectory(parts.directory)
-  return { segments: [segment], startOffset: base, nextOffset: base, producers: new ProducerStates() }
+  return {
+    segments: [segment],
+    startOffset: base,
+    nextOffset: base,
+    producers: new ProducerStates(),
+    aborted: new AbortedTransactions(),
+  }
 }
 
 /** Brings the segments' ends and indexes up to date; gives the next offset. */
@@ -49,7 +61,7 @@ async function recover(
   parts: LogParts,
   segments: readonly Segment[],
   checkpoint: Checkpoint | null,
-  producers: ProducerStates,
+  { producers, aborted }: Pick<RecoveredLog, 'producers' | 'aborted'>,
 ): Promise<number> {
   const tail = segments.at(-1)!
   const full = new Map(checkpoint?.full.map(([base, size, max]) => [base, { size, max }]))
@@ -74,11 +86,11 @@ async function recover(
     segment.storedEntries = index.count
     const end = await segment.scan(
       from,
-      (position, header) => {
+      (position, header, batch) => {
         if (header.baseOffset !== nextOffset || header.lastOffset < header.baseOffset) return false
         index.note({ offset: header.baseOffset, position, maxTimestampBefore: segment.maxTimestamp })
         segment.maxTimestamp = Math.max(segment.maxTimestamp, header.maxTimestamp)
-        producers.note(header, parts.system.clock.now())
+        noteBatch(header, batch, { producers, aborted }, parts.system.clock.now())
         nextOffset = header.lastOffset + 1
         return true
       },
@@ -95,6 +107,19 @@ async function recover(
     await cut(parts, segment, size)
   }
   return nextOffset
+}
+
+function noteBatch(
+  header: BatchHeader,
+  batch: Buffer,
+  { producers, aborted }: Pick<RecoveredLog, 'producers' | 'aborted'>,
+  now: number,
+): void {
+  const marker = decodeMarker(batch, header)
+  if (marker === null) return producers.note(header, now)
+  const firstOffset = producers.endTransaction(marker, now)
+  if (!marker.committed && firstOffset >= 0)
+    aborted.add({ producerId: marker.producerId, firstOffset, lastOffset: header.lastOffset })
 }
 
 async function cut(parts: LogParts, segment: Segment, size: number): Promise<void> {

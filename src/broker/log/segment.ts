@@ -121,11 +121,11 @@ export class Segment {
 
   /**
    * Goes over batches from `position` up to the end, or until `see` says false; gives where it stopped: the
-   * end of the last sound batch. With `checked` a batch must pass its checksum.
+   * end of the last sound batch. With `checked` a batch must pass its checksum, and `see` is given it whole.
    */
   async scan(
     position: number,
-    see: (position: number, header: BatchHeader) => boolean,
+    see: (position: number, header: BatchHeader, batch: Buffer) => boolean,
     checked = false,
   ): Promise<number> {
     let at = position
@@ -142,7 +142,8 @@ export class Segment {
           break
         }
         if (checked && !isSound(bytes, used, used + whole)) return at + used
-        if (!see(at + used, readBatchHeader(bytes, used))) return at + used
+        if (!see(at + used, readBatchHeader(bytes, used), bytes.subarray(used, used + whole)))
+          return at + used
         used += whole
         size = chunkBytes
         if (used > bytes.length) break

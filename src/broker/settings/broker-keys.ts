@@ -146,6 +146,24 @@ export const brokerKeys = {
     least: 1,
     dynamic,
   }),
+  'transaction.max.timeout.ms': at(900_000, 'Longest time-out a transactional producer may ask for, ms.', {
+    least: 1,
+  }),
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': at(
+    10_000,
+    'How often transactions are looked for that are open for longer than their time-out, ms.',
+    { least: 1 },
+  ),
+  'transactional.id.expiration.ms': at(
+    604_800_000,
+    'Transactional ids without a transaction for so long are forgotten, ms.',
+    { least: 1 },
+  ),
+  'transaction.remove.expired.transaction.cleanup.interval.ms': at(
+    3_600_000,
+    'How often such ids are looked for, ms.',
+    { least: 1 },
+  ),
   'group.min.session.timeout.ms': at(6000, 'Shortest session a member of a group may ask for, ms.'),
   'group.max.session.timeout.ms': at(1_800_000, 'Longest session a member of a group may ask for, ms.'),
   'group.initial.rebalance.delay.ms': at(

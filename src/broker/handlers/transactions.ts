@@ -1,0 +1,108 @@
+// AddPartitionsToTxn, AddOffsetsToTxn and EndTxn: the course of a transaction. WriteTxnMarkers: its end in
+// partitions, for tools that abort what nobody ends.
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { addOffsetsToTxn } from '../../wire/kafka/messages/add-offsets-to-txn.ts'
+import type { addPartitionsToTxn } from '../../wire/kafka/messages/add-partitions-to-txn.ts'
+import type { endTxn } from '../../wire/kafka/messages/end-txn.ts'
+import type { writeTxnMarkers } from '../../wire/kafka/messages/write-txn-markers.ts'
+import type { Call } from '../api-row.ts'
+import type { ErrorName } from '../error-name.ts'
+
+/** PRODUCER_FENCED came with version 2 of these APIs. */
+const codeOf = (name: ErrorName | null, version: number): number => {
+  if (name === null) return 0
+  return errorCodes[name === 'PRODUCER_FENCED' && version < 2 ? 'INVALID_PRODUCER_EPOCH' : name]
+}
+
+export async function answerAddPartitionsToTxn(
+  request: RequestOf<typeof addPartitionsToTxn>,
+  { broker, version }: Call,
+): Promise<ResponseInputOf<typeof addPartitionsToTxn>> {
+  const topics = request.v3AndBelowTopics
+  const isMissing = (topic: string, index: number) => broker.topics.partition(topic, index) === undefined
+  const hasMissing = topics.some(({ name, partitions }) => partitions.some(index => isMissing(name, index)))
+  const result = hasMissing
+    ? null
+    : await broker.transactions.add(
+        {
+          transactionalId: request.v3AndBelowTransactionalId,
+          producerId: request.v3AndBelowProducerId,
+          producerEpoch: request.v3AndBelowProducerEpoch,
+        },
+        Object.fromEntries(topics.map(({ name, partitions }) => [name, partitions])),
+      )
+  return {
+    throttleTimeMs: 0,
+    resultsByTopicV3AndBelow: topics.map(({ name, partitions }) => ({
+      name,
+      resultsByPartition: partitions.map(partitionIndex => ({
+        partitionIndex,
+        partitionErrorCode: isMissing(name, partitionIndex)
+          ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+          : hasMissing
+            ? errorCodes.OPERATION_NOT_ATTEMPTED
+            : codeOf(result, version),
+      })),
+    })),
+  }
+}
+
+export async function answerAddOffsetsToTxn(
+  request: RequestOf<typeof addOffsetsToTxn>,
+  { broker, version }: Call,
+): Promise<ResponseInputOf<typeof addOffsetsToTxn>> {
+  if (request.groupId === '') return { throttleTimeMs: 0, errorCode: errorCodes.INVALID_GROUP_ID }
+  return {
+    throttleTimeMs: 0,
+    errorCode: codeOf(await broker.transactions.add(request, {}, [request.groupId]), version),
+  }
+}
+
+export async function answerEndTxn(
+  request: RequestOf<typeof endTxn>,
+  { broker, version }: Call,
+): Promise<ResponseInputOf<typeof endTxn>> {
+  return {
+    throttleTimeMs: 0,
+    errorCode: codeOf(await broker.transactions.end(request, request.committed), version),
+  }
+}
+
+export async function answerWriteTxnMarkers(
+  { markers }: RequestOf<typeof writeTxnMarkers>,
+  { broker }: Call,
+): Promise<ResponseInputOf<typeof writeTxnMarkers>> {
+  const write = async (marker: (typeof markers)[number], topic: string, index: number) => {
+    const log = broker.topics.partition(topic, index)
+    if (log === undefined) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    const known = log.producers.list().find(one => one.producerId === marker.producerId)
+    if (known !== undefined && marker.producerEpoch < known.producerEpoch)
+      return errorCodes.INVALID_PRODUCER_EPOCH
+    if (known !== undefined && marker.coordinatorEpoch < known.coordinatorEpoch)
+      return errorCodes.TRANSACTION_COORDINATOR_FENCED
+    const { producerId, producerEpoch, transactionResult: committed, coordinatorEpoch } = marker
+    return await log.endTransaction({ producerId, producerEpoch, committed, coordinatorEpoch }).then(
+      () => 0,
+      () => errorCodes.KAFKA_STORAGE_ERROR,
+    )
+  }
+  return {
+    markers: await Promise.all(
+      markers.map(async marker => ({
+        producerId: marker.producerId,
+        topics: await Promise.all(
+          marker.topics.map(async ({ name, partitionIndexes }) => ({
+            name,
+            partitions: await Promise.all(
+              partitionIndexes.map(async partitionIndex => ({
+                partitionIndex,
+                errorCode: await write(marker, name, partitionIndex),
+              })),
+            ),
+          })),
+        ),
+      })),
+    ),
+  }
+}

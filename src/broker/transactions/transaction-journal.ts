@@ -1,0 +1,54 @@
+// The transactional ids of the broker in a journal of their own, `transactions.journal`: what a crash must
+// not forget is which transactions are open, where they write to, and which end was decided. Entries in
+// JSON: a whole TransactionState, or {"expired": transactional id}.
+import { join } from 'node:path'
+import type { Logger } from '../../observe/log.ts'
+import { Journal } from '../../storage/journal.ts'
+import type { Disk } from '../../system/disk.ts'
+import type { TransactionState } from './transaction-state.ts'
+
+type Entry = TransactionState | { readonly expired: string }
+
+const encode = (entry: Entry): Buffer => Buffer.from(JSON.stringify(entry))
+
+export class TransactionJournal {
+  readonly #states = new Map<string, TransactionState>()
+  #journal: Journal | null = null
+
+  /** Rejects with DISK or CORRUPT. */
+  async open(disk: Disk, log: Logger, directory: string): Promise<void> {
+    this.#journal = await Journal.open({
+      disk,
+      log,
+      path: join(directory, 'transactions.journal'),
+      apply: payload => {
+        const entry = JSON.parse(payload.toString()) as Entry
+        if ('expired' in entry) this.#states.delete(entry.expired)
+        else this.#states.set(entry.transactionalId, entry)
+      },
+      snapshot: () => [...this.#states.values()].map(encode),
+      onFailed: fault => log.error(`transactions can no longer be begun or ended: ${fault.message}`),
+    })
+  }
+
+  get(transactionalId: string): TransactionState | undefined {
+    return this.#states.get(transactionalId)
+  }
+
+  all(): TransactionState[] {
+    return [...this.#states.values()]
+  }
+
+  /** Resolves when it is durable; only then it is what `get` gives. Rejects with DISK. */
+  async put(state: TransactionState): Promise<void> {
+    await this.#journal!.append(encode(state))
+  }
+
+  async expire(transactionalId: string): Promise<void> {
+    await this.#journal!.append(encode({ expired: transactionalId }))
+  }
+
+  async close(): Promise<void> {
+    await this.#journal?.close()
+  }
+}
