@@ -11,7 +11,7 @@ processes() {
     done
   fi
 }
-pids=$(processes | grep -E '/cli/main\.(ts|js) (millrace|kafka-server-start\.sh) broker( |$)' | grep -v grep | awk '{print $1}')
+pids=$(processes | grep -E '/bin/start\.mjs (millrace|kafka-server-start\.sh) broker( |$)' | grep -v grep | awk '{print $1}')
 if [ -z "$pids" ]; then
   echo "$command: no embedded broker is running" >&2
   exit 1

@@ -10,6 +10,7 @@ import { startMetricsHttp, type MetricsHttp } from '../observe/metrics-http.ts'
 import { readMonitoring } from '../observe/metrics-settings.ts'
 import { realSystem } from '../system/system.ts'
 import { Agent, StartFailure } from '../topology/agent.ts'
+import { exitCodes } from './exit-codes.ts'
 import { readTexts, sameTexts, type SourceOptions } from './configuration-source.ts'
 import { homeDirectory } from '../system/environment.ts'
 import { loadTopology, type LoadOptions } from '../load-topology.ts'
@@ -24,9 +25,6 @@ export interface AgentCommand {
   readonly backupDirectory?: string
   readonly log: Logger
 }
-
-/** Exit codes: what a caller can tell apart. */
-export const exitCodes = { stopped: 0, usage: 1, configuration: 2, bug: 3, forced: 4 }
 
 /** From the first signal to the end of the process, whatever happens. */
 const stopLimitMs = 9500

@@ -1,7 +1,7 @@
 // `millrace check`: everything there is to say about a configuration, without starting anything.
 import { Command } from 'commander'
 import { formatProblem } from '../config/problem.ts'
-import { exitCodes } from './agent-command.ts'
+import { exitCodes } from './exit-codes.ts'
 import type { Arguments } from './arguments.ts'
 import { readTexts } from './configuration-source.ts'
 import { homeDirectory } from '../system/environment.ts'

@@ -1,5 +1,5 @@
-// The log of a process: pino underneath, and on top the two forms that -Dflume.root.logger=LEVEL,WHERE
-// asks for: `console` (standard error, as log4j's console appender does) and `LOGFILE`.
+// The log of a process, in the two forms that -Dflume.root.logger=LEVEL,WHERE asks for: `console` (standard
+// error, as log4j's console appender does) and `LOGFILE`.
 //
 //   2026-11-23 01:02:03,456 (k1) [INFO - millrace.k1] Component type: SINK, name: k1 started
 //
@@ -7,20 +7,13 @@
 // the component stands.
 import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { pino, type Logger as Pino } from 'pino'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 
-const levels: Record<string, string> = {
-  ALL: 'trace',
-  TRACE: 'trace',
-  DEBUG: 'debug',
-  INFO: 'info',
-  WARN: 'warn',
-  ERROR: 'error',
-  FATAL: 'fatal',
-  OFF: 'silent',
-}
+/** From the most urgent on; a log of one level prints those before it too. */
+const words = ['OFF', 'FATAL', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE', 'ALL'] as const
+type Level = (typeof words)[number]
+const rankOf = (level: Level): number => words.indexOf(level)
 
 export interface LogOutput {
   readonly log: Logger
@@ -34,12 +27,12 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
   const [levelWord = '', ...places] = (properties.get('flume.root.logger') ?? 'INFO,console')
     .split(',')
     .map(word => word.trim())
-  let level = levels[levelWord.toUpperCase()]
+  let level = words.find(word => word === levelWord.toUpperCase())
   if (level === undefined) {
     complaints.push(
-      `flume.root.logger: "${levelWord}" is not a level; INFO is used. Write one of: ${Object.keys(levels).join(', ')}`,
+      `flume.root.logger: "${levelWord}" is not a level; INFO is used. Write one of: ${words.toReversed().join(', ')}`,
     )
-    level = 'info'
+    level = 'INFO'
   }
   const sinks: ((text: string) => void)[] = []
   for (const place of places.length === 0 ? ['console'] : places)
@@ -58,9 +51,12 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
         complaints.push(`flume.root.logger: "${place}" is not known; write console or LOGFILE`)
     }
   if (sinks.length === 0) sinks.push(text => void process.stderr.write(text))
-  const destination = { write: (line: string) => format(line, sinks) }
-  const root = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, destination)
-  return { log: new PinoLogger(root, 'main'), complaints }
+  const rank = rankOf(level)
+  const write = (word: Level, name: string, message: string, detail: string | undefined) => {
+    const text = `${stamp(Date.now())} (${name}) [${word} - millrace.${name}] ${message}${detail === undefined ? '' : `\n${detail}`}\n`
+    for (const sink of sinks) sink(text)
+  }
+  return { log: new LineLogger({ rank, write }, 'main'), complaints }
 }
 
 /** Appends to the file. Written at once: what a process says last is what is wanted most. */
@@ -86,19 +82,6 @@ function fileSink(directory: string, path: string): (text: string) => void {
   }
 }
 
-function format(line: string, sinks: readonly ((text: string) => void)[]): void {
-  const { level, time, msg, name, detail } = JSON.parse(line) as {
-    level: number
-    time: number
-    msg: string
-    name: string
-    detail?: string
-  }
-  const word = pino.levels.labels[level]?.toUpperCase() ?? String(level)
-  const text = `${stamp(time)} (${name}) [${word} - millrace.${name}] ${msg}${detail === undefined ? '' : `\n${detail}`}\n`
-  for (const sink of sinks) sink(text)
-}
-
 /** Local time as log4j's %d prints it. */
 function stamp(ms: number): string {
   const date = new Date(ms)
@@ -108,42 +91,49 @@ function stamp(ms: number): string {
   return `${day} ${time},${String(date.getMilliseconds()).padStart(3, '0')}`
 }
 
-class PinoLogger implements Logger {
-  readonly #pino: Pino
+interface Lines {
+  readonly rank: number
+  write(word: Level, name: string, message: string, detail: string | undefined): void
+}
 
-  constructor(parent: Pino, name: string) {
-    this.#pino = parent.child({ name })
-    this.#parent = parent
+class LineLogger implements Logger {
+  readonly #lines: Lines
+  readonly #name: string
+
+  constructor(lines: Lines, name: string) {
+    this.#lines = lines
+    this.#name = name
   }
-  readonly #parent: Pino
 
   get debugs(): boolean {
-    return this.#pino.isLevelEnabled('debug')
+    return this.#lines.rank >= rankOf('DEBUG')
   }
 
   error(message: string, cause?: unknown): void {
-    this.#pino.error(this.#detail(cause), withCause(message, cause))
+    this.#print('ERROR', withCause(message, cause), cause)
   }
 
   warn(message: string, cause?: unknown): void {
-    this.#pino.warn(this.#detail(cause), withCause(message, cause))
+    this.#print('WARN', withCause(message, cause), cause)
   }
 
   info(message: string): void {
-    this.#pino.info(message)
+    this.#print('INFO', message)
   }
 
   debug(message: string): void {
-    this.#pino.debug(message)
+    this.#print('DEBUG', message)
   }
 
   child(name: string): Logger {
-    return new PinoLogger(this.#parent, name)
+    return new LineLogger(this.#lines, name)
   }
 
   /** The stack at DEBUG only: a user reads the message. */
-  #detail(cause: unknown): object {
-    return this.debugs && cause instanceof Error && cause.stack !== undefined ? { detail: cause.stack } : {}
+  #print(word: Level, message: string, cause?: unknown): void {
+    if (this.#lines.rank < rankOf(word)) return
+    const detail = this.debugs && cause instanceof Error ? cause.stack : undefined
+    this.#lines.write(word, this.#name, message, detail)
   }
 }
 

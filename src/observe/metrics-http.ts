@@ -7,7 +7,7 @@ import { Fault } from '../errors.ts'
 import type { Counters } from './counters.ts'
 import type { Logger } from './log.ts'
 import { metricsOf } from './metrics-json.ts'
-import { PrometheusPage, type Health } from './metrics-prometheus.ts'
+import type { Health, PrometheusPage } from './metrics-prometheus.ts'
 
 export interface MetricsState {
   counters(): Iterable<Counters>
@@ -37,7 +37,10 @@ export async function startMetricsHttp(given: {
   readonly log: Logger
 }): Promise<MetricsHttp> {
   const { port, host, state, log } = given
-  const prometheus = new PrometheusPage()
+  let made: Promise<PrometheusPage> | undefined
+  // Loaded when it is asked for: its library is larger than most agents.
+  const prometheus = () =>
+    (made ??= import('./metrics-prometheus.ts').then(module => new module.PrometheusPage()))
   const server = createServer((request, response) => {
     request.resume()
     answer(request, response, state, prometheus).catch((error: unknown) => {
@@ -78,7 +81,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   state: MetricsState,
-  prometheus: PrometheusPage,
+  prometheus: () => Promise<PrometheusPage>,
 ): Promise<void> {
   const send = (status: number, type: string, text: string) => {
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
@@ -90,9 +93,10 @@ async function answer(
   if (path === '/') send(200, 'text/html;charset=utf-8', front)
   else if (path === '/metrics')
     send(200, 'application/json;charset=utf-8', JSON.stringify(metricsOf(state.counters())))
-  else if (path === '/metrics/prometheus')
-    send(200, prometheus.contentType, await prometheus.render(state.counters(), state.health()))
-  else if (path === '/health') {
+  else if (path === '/metrics/prometheus') {
+    const page = await prometheus()
+    send(200, page.contentType, await page.render(state.counters(), state.health()))
+  } else if (path === '/health') {
     const health = state.health()
     send(health.ok ? 200 : 503, 'application/json;charset=utf-8', JSON.stringify(health))
   } else send(404, 'text/plain;charset=utf-8', `not found; there is ${links.join(', ')}\n`)

@@ -65,7 +65,7 @@ test('-daemon tells why a broker did not start; stopping where none runs says so
       output: 'kafka-server-stop.sh: no embedded broker is running\n',
     })
     // A real Kafka, an agent, an editor on our source are none of its business.
-    const others = ['java kafka.Kafka config/server.properties', 'node /m/src/cli/main.ts millrace agent']
+    const others = ['java kafka.Kafka config/server.properties', 'node /m/bin/start.mjs millrace agent']
     await writeFile(
       join(directory, 'ps'),
       `#!/bin/sh\n${others.map((one, at) => `echo "${at + 1} ${one}"`).join('\n')}\n`,

@@ -1,0 +1,140 @@
+// The options of `flume-ng agent`, from the command line and from flume.opts, and what they begin.
+import { Command, Option } from 'commander'
+import { runAgent } from './agent-command.ts'
+import type { Arguments } from './arguments.ts'
+import { readFlumeEnv } from './flume-env.ts'
+import { openLog } from './log-output.ts'
+import { wordsOfOptionsFile } from './options-file.ts'
+import { UsageError } from './usage-error.ts'
+import { flumeUsage } from './usage.ts'
+
+const many = (value: string, before: string[]): string[] => [...before, value]
+
+/** Options every command takes, and the agent's. */
+function agentParser(): Command {
+  return new Command('agent')
+    .helpOption(false)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .option('-n, --name <name>')
+    .option('-f, --conf-file <file>', '', many, [])
+    .option('-u, --conf-uri <uri>', '', many, [])
+    .option('--conf-user <user>')
+    .option('--conf-password <password>')
+    .option('-i, --poll-interval <seconds>')
+    .option('-b, --backup-directory <directory>')
+    .option('--no-reload-conf')
+    .option('-c, --conf <directory>')
+    .option('-C, --classpath <path>')
+    .option('--plugins-path <directories>')
+    .option('-d, --dryrun')
+    .option('-h, --help')
+    .addOption(new Option('-z, --zkConnString <servers>'))
+    .addOption(new Option('-p, --zkBasePath <path>'))
+    .addOption(new Option('--conf-provider <class>'))
+    .addOption(new Option('-a, --auth-provider <class>'))
+}
+
+interface AgentOptions {
+  name?: string
+  confFile: string[]
+  confUri: string[]
+  confUser?: string
+  confPassword?: string
+  pollInterval?: string
+  backupDirectory?: string
+  reloadConf: boolean
+  conf?: string
+  classpath?: string
+  pluginsPath?: string
+  dryrun?: boolean
+  help?: boolean
+  zkConnString?: string
+  confProvider?: string
+  authProvider?: string
+}
+
+/** Options that exist in Flume and cannot exist here, each with a sentence. */
+function refuseUnsupported(options: AgentOptions): void {
+  if (options.zkConnString !== undefined)
+    throw new UsageError(
+      '--zkConnString: Millrace does not read configurations from ZooKeeper yet; write the text to a file and use --conf-file',
+    )
+  if (options.confProvider !== undefined)
+    throw new UsageError(
+      '--conf-provider names a Java class, which Millrace cannot load; use --conf-file or --conf-uri',
+    )
+  if (options.authProvider !== undefined)
+    throw new UsageError(
+      '--auth-provider names a Java class, which Millrace cannot load; use --conf-user and --conf-password',
+    )
+}
+
+/** The command line's options, and those of flume.opts that it does not give. */
+function readAgentOptions(rest: readonly string[]): AgentOptions {
+  const parser = agentParser().parse([...rest], { from: 'user' })
+  const known = new Map(
+    parser.options.map(option => [
+      option.long!.replace(/^--/, ''),
+      {
+        takesValue: option.required,
+        given: parser.getOptionValueSource(option.attributeName()) === 'cli',
+      },
+    ]),
+  )
+  const words = wordsOfOptionsFile(parser.opts<AgentOptions>().conf, known)
+  return words.length === 0
+    ? parser.opts<AgentOptions>()
+    : agentParser()
+        .parse([...rest, ...words], { from: 'user' })
+        .opts<AgentOptions>()
+}
+
+/** Resolves with the exit code; rejects with UsageError. */
+export async function runAgentCommand({ rest, properties, jvm }: Arguments): Promise<number> {
+  const options = readAgentOptions(rest)
+  if (options.help === true) {
+    process.stdout.write(flumeUsage)
+    return 0
+  }
+  if (options.name === undefined) throw new UsageError('the agent to run is not named: add --name NAME')
+  refuseUnsupported(options)
+  if (options.confFile.length === 0 && options.confUri.length === 0)
+    throw new UsageError('no configuration: add --conf-file FILE')
+  const seconds = Number(options.pollInterval ?? (options.confUri.some(uri => /^http/i.test(uri)) ? 300 : 30))
+  if (!(seconds > 0))
+    throw new UsageError(`--poll-interval ${options.pollInterval}: write seconds, more than 0`)
+  if (options.dryrun === true) {
+    const from = options.confUri.length > 0 ? options.confUri : options.confFile
+    process.stdout.write(`agent ${options.name} from ${from.join(', ')}, nothing is started (--dryrun)\n`)
+    return 0
+  }
+  const { log, complaints } = openLog(properties)
+  for (const complaint of complaints) log.warn(complaint)
+  if (jvm.length > 0) log.debug(`${jvm.join(' ')}: no effect, there is no JVM`)
+  if (options.classpath !== undefined || options.pluginsPath !== undefined)
+    log.warn(
+      '--classpath and --plugins-path have no effect: a component of your own is named by the path of its module',
+    )
+  if (options.conf === undefined) log.info('no --conf directory: no flume-env.sh is read')
+  const { exported, complaint } =
+    options.conf === undefined ? { exported: {} } : await readFlumeEnv(options.conf)
+  if (complaint !== undefined) log.warn(complaint)
+  Object.assign(process.env, exported)
+  return runAgent({
+    name: options.name,
+    source: {
+      files: options.confFile,
+      uris: options.confUri,
+      ...(options.confUser === undefined ? {} : { user: options.confUser }),
+      ...(options.confPassword === undefined ? {} : { password: options.confPassword }),
+    },
+    properties,
+    environment: process.env,
+    reload: options.reloadConf,
+    pollIntervalMs: seconds * 1000,
+    ...(options.backupDirectory === undefined ? {} : { backupDirectory: options.backupDirectory }),
+    log,
+  })
+}
