@@ -45,12 +45,9 @@ export class Observer {
   #look: Look = { at: -Infinity, lag: null, a: notAsked, b: notAsked }
   #first: string | null = null
   #done: Promise<void> = Promise.resolve()
-  readonly #stopped: Promise<void>
 
   constructor(parts: ObserverParts) {
     this.#parts = parts
-    const { signal } = this.#stop
-    this.#stopped = new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
   }
 
   start(): void {
@@ -90,15 +87,18 @@ export class Observer {
   async #watch(): Promise<void> {
     const { system, output } = this.#parts
     const { signal } = this.#stop
+    let looking: Promise<void> | null = null
     while (!signal.aborted) {
       const begun = system.clock.monotonic()
-      const look = this.#takeLook(begun).then(taken => void (this.#look = taken))
+      looking ??= this.#takeLook(begun).then(taken => {
+        this.#look = taken
+        looking = null
+      })
       // Who does not answer must not halt the board.
-      await Promise.race([look, system.clock.sleep(output.showEachMs, signal)])
+      await Promise.race([looking, system.clock.sleep(output.showEachMs, signal)])
       if (signal.aborted) return
       output.show(this.#view())
       await system.clock.sleep(output.showEachMs - (system.clock.monotonic() - begun), signal)
-      await Promise.race([look, this.#stopped])
     }
   }
 
