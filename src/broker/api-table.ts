@@ -3,20 +3,24 @@
 // that has no row.
 import { addOffsetsToTxn } from '../wire/kafka/messages/add-offsets-to-txn.ts'
 import { addPartitionsToTxn } from '../wire/kafka/messages/add-partitions-to-txn.ts'
+import { alterConfigs } from '../wire/kafka/messages/alter-configs.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
 import { createPartitions } from '../wire/kafka/messages/create-partitions.ts'
 import { createTopics } from '../wire/kafka/messages/create-topics.ts'
 import { deleteGroups } from '../wire/kafka/messages/delete-groups.ts'
+import { deleteRecords } from '../wire/kafka/messages/delete-records.ts'
 import { deleteTopics } from '../wire/kafka/messages/delete-topics.ts'
 import { describeCluster } from '../wire/kafka/messages/describe-cluster.ts'
 import { describeConfigs } from '../wire/kafka/messages/describe-configs.ts'
 import { describeGroups } from '../wire/kafka/messages/describe-groups.ts'
+import { describeLogDirs } from '../wire/kafka/messages/describe-log-dirs.ts'
 import { describeProducers } from '../wire/kafka/messages/describe-producers.ts'
 import { describeTransactions } from '../wire/kafka/messages/describe-transactions.ts'
 import { endTxn } from '../wire/kafka/messages/end-txn.ts'
 import { fetch } from '../wire/kafka/messages/fetch.ts'
 import { findCoordinator } from '../wire/kafka/messages/find-coordinator.ts'
 import { heartbeat } from '../wire/kafka/messages/heartbeat.ts'
+import { incrementalAlterConfigs } from '../wire/kafka/messages/incremental-alter-configs.ts'
 import { initProducerId } from '../wire/kafka/messages/init-producer-id.ts'
 import { joinGroup } from '../wire/kafka/messages/join-group.ts'
 import { leaveGroup } from '../wire/kafka/messages/leave-group.ts'
@@ -25,6 +29,7 @@ import { listOffsets } from '../wire/kafka/messages/list-offsets.ts'
 import { listTransactions } from '../wire/kafka/messages/list-transactions.ts'
 import { metadata } from '../wire/kafka/messages/metadata.ts'
 import { offsetCommit } from '../wire/kafka/messages/offset-commit.ts'
+import { offsetDelete } from '../wire/kafka/messages/offset-delete.ts'
 import { offsetFetch } from '../wire/kafka/messages/offset-fetch.ts'
 import { offsetForLeaderEpoch } from '../wire/kafka/messages/offset-for-leader-epoch.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
@@ -32,12 +37,16 @@ import { syncGroup } from '../wire/kafka/messages/sync-group.ts'
 import { txnOffsetCommit } from '../wire/kafka/messages/txn-offset-commit.ts'
 import { writeTxnMarkers } from '../wire/kafka/messages/write-txn-markers.ts'
 import { row, type ApiRow } from './api-row.ts'
+import { answerAlterConfigs, answerIncrementalAlterConfigs } from './handlers/alter-configs.ts'
 import { answerApiVersions } from './handlers/api-versions.ts'
+import { answerDeleteRecords } from './handlers/delete-records.ts'
+import { answerDescribeConfigs } from './handlers/describe-configs.ts'
 import { answerFetch } from './handlers/fetch.ts'
 import {
   answerDeleteGroups,
   answerDescribeGroups,
   answerListGroups,
+  answerOffsetDelete,
 } from './handlers/group-administration.ts'
 import {
   answerFindCoordinator,
@@ -47,6 +56,7 @@ import {
   answerSyncGroup,
 } from './handlers/group-membership.ts'
 import { answerOffsetCommit, answerOffsetFetch, answerTxnOffsetCommit } from './handlers/group-offsets.ts'
+import { answerDescribeLogDirs } from './handlers/log-directories.ts'
 import { answerDescribeCluster, answerMetadata } from './handlers/metadata.ts'
 import { answerListOffsets, answerOffsetForLeaderEpoch } from './handlers/offset-questions.ts'
 import { answerInitProducerId } from './handlers/producer-ids.ts'
@@ -63,7 +73,6 @@ import {
   answerWriteTxnMarkers,
 } from './handlers/transactions.ts'
 import { answerCreatePartitions, answerCreateTopics, answerDeleteTopics } from './handlers/topic-changes.ts'
-import { answerDescribeConfigs } from './handlers/topic-settings-answer.ts'
 
 /** In the order of their keys. */
 export const apiTable: readonly ApiRow[] = [
@@ -103,6 +112,7 @@ export const apiTable: readonly ApiRow[] = [
   row(apiVersions, [0, 4], answerApiVersions, 'No features.'),
   row(createTopics, [0, 7], answerCreateTopics, 'One replica, on this broker.'),
   row(deleteTopics, [0, 6], answerDeleteTopics),
+  row(deleteRecords, [0, 2], answerDeleteRecords),
   row(initProducerId, [0, 4], answerInitProducerId),
   row(offsetForLeaderEpoch, [0, 4], answerOffsetForLeaderEpoch, 'There is one epoch, 0.'),
   row(addPartitionsToTxn, [0, 3], answerAddPartitionsToTxn),
@@ -111,8 +121,12 @@ export const apiTable: readonly ApiRow[] = [
   row(writeTxnMarkers, [1, 1], answerWriteTxnMarkers),
   row(txnOffsetCommit, [0, 4], answerTxnOffsetCommit),
   row(describeConfigs, [0, 4], answerDescribeConfigs, 'Topics and the broker.'),
+  row(alterConfigs, [0, 2], answerAlterConfigs, 'Topics and the broker.'),
+  row(describeLogDirs, [0, 4], answerDescribeLogDirs),
   row(createPartitions, [0, 3], answerCreatePartitions),
   row(deleteGroups, [0, 2], answerDeleteGroups),
+  row(incrementalAlterConfigs, [0, 1], answerIncrementalAlterConfigs, 'Topics and the broker.'),
+  row(offsetDelete, [0, 0], answerOffsetDelete),
   row(describeCluster, [0, 1], answerDescribeCluster),
   row(describeProducers, [0, 0], answerDescribeProducers),
   row(describeTransactions, [0, 0], answerDescribeTransactions),

@@ -36,6 +36,10 @@ export interface BrokerSettings extends TransactionSettings {
   readonly timestampBeforeMaxMs: number
   readonly timestampAfterMaxMs: number
   readonly log: LogSettings
+  readonly cleanerEnabled: boolean
+  readonly cleanerBackoffMs: number
+  /** Memory for the keys of one pass of compaction, bytes. */
+  readonly cleanerKeyBytes: number
   readonly appendTime: boolean
   readonly retentionCheckMs: number
   /** Relaxed mode: how often what was written is synced. */
@@ -74,6 +78,7 @@ export function readBrokerSettings(
   const before = given.number('log.message.timestamp.before.max.ms')
   const after = given.number('log.message.timestamp.after.max.ms')
   const difference = given.number('log.message.timestamp.difference.max.ms')
+  const policy = listOf(given.word('log.cleanup.policy'))
   const settings: BrokerSettings = {
     given: given.values,
     nodeId: nodeId ?? Math.max(brokerId, 0),
@@ -100,9 +105,18 @@ export function readBrokerSettings(
       rollMs: given.time('log.roll'),
       retentionMs: given.time('log.retention'),
       retentionBytes: given.numberOr('log.retention.bytes'),
+      deletes: policy.includes('delete'),
+      compacts: policy.includes('compact'),
+      deleteRetentionMs: given.numberOr('log.cleaner.delete.retention.ms'),
+      minDirtyRatio: given.numberOr('log.cleaner.min.cleanable.ratio'),
+      minCompactionLagMs: given.numberOr('log.cleaner.min.compaction.lag.ms'),
+      maxCompactionLagMs: given.numberOr('log.cleaner.max.compaction.lag.ms'),
       syncEachGroup: given.word('millrace.durability') === 'synced',
       producerExpiryMs: given.numberOr('producer.id.expiration.ms'),
     },
+    cleanerEnabled: given.flag('log.cleaner.enable'),
+    cleanerBackoffMs: given.numberOr('log.cleaner.backoff.ms'),
+    cleanerKeyBytes: given.numberOr('log.cleaner.dedupe.buffer.size'),
     appendTime: given.word('log.message.timestamp.type') === 'LogAppendTime',
     retentionCheckMs: given.numberOr('log.retention.check.interval.ms'),
     flushIntervalMs: given.numberOr('log.flush.interval.ms'),
@@ -116,8 +130,6 @@ export function readBrokerSettings(
     groupMaxSize: given.numberOr('group.max.size'),
     maxOffsetMetadataBytes: given.numberOr('offset.metadata.max.bytes'),
   }
-  if (given.word('log.cleanup.policy') !== 'delete')
-    warnings.push('log.cleanup.policy: compaction is not there yet; nothing is removed but by age and size')
   return {
     settings,
     errors: errors.toSorted((one, other) => lineIn(one, file) - lineIn(other, file)),

@@ -1,8 +1,10 @@
 // Checks the records of one partition in a Produce request and brings them into the form they are kept in:
 // one record batch of format 2. Message sets of the formats before are converted.
 import { errorCodes } from '../wire/kafka/error-codes.ts'
-import { compressions } from '../wire/kafka/compression.ts'
+import { compressions, defaultMaxUnpackedBytes, type Compression } from '../wire/kafka/compression.ts'
 import { FormatError } from '../wire/kafka/format-error.ts'
+import { readRecordBatch } from '../wire/kafka/record-batch.ts'
+import type { KafkaRecord } from '../wire/kafka/record.ts'
 import { RecordSetReader, recordsBuilder } from '../wire/kafka/record-set.ts'
 import {
   batchHeaderBytes,
@@ -14,11 +16,11 @@ import {
 } from './log/batch-header.ts'
 import { batchFlags as flags } from './log/transaction-marker.ts'
 import type { ErrorName } from './error-name.ts'
+import type { RecordRules } from './topic-settings.ts'
 
-export interface IncomingRules {
-  readonly maxMessageBytes: number
-  /** The broker's time, ms, where it shall count instead of the records' own. */
-  readonly appendTime: number | null
+export interface IncomingRules extends RecordRules {
+  /** The broker's clock, ms. */
+  readonly now: number
   /** Version of the Produce request: zstd is allowed from 7 on. */
   readonly version: number
 }
@@ -45,13 +47,14 @@ export function takeIncoming(
   if (records === null || records.length === 0)
     throw new RefusedRecords('INVALID_RECORD', 'the partition comes without records')
   const magic = records[oldestMagic]
-  const batch = magic === 2 ? checkedBatch(records, rules) : convertedBatch(records, rules)
+  let batch = magic === 2 ? checkedBatch(records, rules) : convertedBatch(records, rules)
+  batch = keptForm(batch, rules)
   if (batch.length > rules.maxMessageBytes)
     throw new RefusedRecords(
       'MESSAGE_TOO_LARGE',
       `the batch has ${batch.length} bytes, and ${rules.maxMessageBytes} are allowed (max.message.bytes)`,
     )
-  if (rules.appendTime !== null) stampAppendTime(batch, rules.appendTime)
+  if (rules.appendTime) stampAppendTime(batch, rules.now)
   return { batch, header: readBatchHeader(batch, 0) }
 }
 
@@ -85,6 +88,62 @@ function checkedBatch(records: Buffer, { version }: IncomingRules): Buffer {
       `codec ${codec} is not allowed in Produce version ${version}`,
     )
   return records
+}
+
+/** Checks what a topic asks of every record, and packs the batch as the topic wants it kept. */
+function keptForm(batch: Buffer, rules: IncomingRules): Buffer {
+  const { appendTime, now, timestampAfterMaxMs, timestampBeforeMaxMs, needsKeys, compression } = rules
+  const header = readBatchHeader(batch, 0)
+  if (!appendTime && header.maxTimestamp > now + timestampAfterMaxMs)
+    throw new RefusedRecords(
+      'INVALID_TIMESTAMP',
+      `a record has the time ${header.maxTimestamp}, more than ${timestampAfterMaxMs} ms ahead of the broker's clock`,
+    )
+  const earliest = now - timestampBeforeMaxMs
+  const checksTimes = !appendTime && earliest > 0
+  const codec = compressions[header.attributes & flags.codec]!
+  const wanted = compression === 'producer' ? codec : codecOf(compression)
+  if (!checksTimes && !needsKeys && wanted === codec) return batch
+  let records: KafkaRecord[]
+  try {
+    records = readRecordBatch(batch, 0, batch.length, {
+      maxUnpackedBytes: defaultMaxUnpackedBytes,
+      checksums: false,
+    }).records()
+  } catch (error) {
+    if (error instanceof FormatError) throw new RefusedRecords('CORRUPT_MESSAGE', error.message)
+    throw error
+  }
+  for (const { timestamp, key } of records) {
+    if (checksTimes && timestamp >= 0 && timestamp < earliest)
+      throw new RefusedRecords(
+        'INVALID_TIMESTAMP',
+        `a record has the time ${timestamp}, more than ${timestampBeforeMaxMs} ms before the broker's clock`,
+      )
+    if (needsKeys && key === null)
+      throw new RefusedRecords('INVALID_RECORD', 'a record of a compacted topic has no key')
+  }
+  return wanted === codec ? batch : packed(header, records, wanted, rules)
+}
+
+const codecOf = (name: string): Compression =>
+  name === 'uncompressed' ? 'none' : (compressions.find(one => one === name) ?? 'none')
+
+function packed(
+  header: BatchHeader,
+  records: readonly KafkaRecord[],
+  codec: Compression,
+  { gzipLevel, zstdLevel }: IncomingRules,
+): Buffer {
+  const level = codec === 'gzip' ? gzipLevel : codec === 'zstd' ? zstdLevel : undefined
+  const builder = recordsBuilder(2, codec, {
+    expectedBytes: header.sizeBytes * 2,
+    ...(level === undefined || level === -1 ? {} : { level }),
+  })
+  for (const record of records) builder.append(record)
+  const { producerId, producerEpoch, baseSequence, attributes } = header
+  const isTransactional = (attributes & flags.transactional) !== 0
+  return builder.finish({ producerId, producerEpoch, baseSequence, isTransactional })
 }
 
 function convertedBatch(records: Buffer, { maxMessageBytes }: IncomingRules): Buffer {

@@ -8,6 +8,7 @@
 //     {"deleted": name, "partitions": n}                     its directories are to be removed
 //     {"cleared": name}                                      they are
 //     {"producerIds": n}                                     ids below n may be in use
+//     {"level": "broker" or "default", "settings": {…}}     settings changed while it runs, as a whole
 //
 // A topic is in the journal only when all its directories are there. Nothing else is ever removed: a
 // directory that belongs to no topic is told and left alone.
@@ -18,7 +19,7 @@ import { ensureDirectory } from '../storage/directory.ts'
 import { Journal } from '../storage/journal.ts'
 import type { DirectoryLock } from '../system/directory-lock.ts'
 import type { System } from '../system/system.ts'
-import type { BrokerSettings } from './broker-settings.ts'
+import { readBrokerSettings, type BrokerSettings } from './broker-settings.ts'
 import { baseOfName } from './log/segment.ts'
 import { openPartitionLog } from './log/recovery.ts'
 import type { LogSettings, PartitionLog } from './log/partition-log.ts'
@@ -38,6 +39,10 @@ type Entry =
   | { deleted: string; partitions: number }
   | { cleared: string }
   | { producerIds: number }
+  | { level: DynamicLevel; settings: Readonly<Record<string, string>> }
+
+/** Settings of this broker come before those of all brokers. */
+export type DynamicLevel = 'broker' | 'default'
 
 interface KnownTopic {
   readonly id: string
@@ -52,7 +57,9 @@ const openAtOnce = 16
 export class TopicCatalog {
   readonly #system: System
   readonly #log: Logger
+  /** Changes where settings do while it runs. */
   readonly #settings: BrokerSettings
+  readonly #dynamic: Record<DynamicLevel, Readonly<Record<string, string>>> = { broker: {}, default: {} }
   readonly #known = new Map<string, KnownTopic>()
   /** Deleted topics whose directories may still be there: partitions by name. */
   readonly #remains = new Map<string, number>()
@@ -83,6 +90,11 @@ export class TopicCatalog {
 
   get topics(): ReadonlyMap<string, Topic> {
     return this.#topics
+  }
+
+  /** Settings of the broker that were changed while it ran. */
+  get dynamic(): Readonly<Record<DynamicLevel, Readonly<Record<string, string>>>> {
+    return this.#dynamic
   }
 
   topicOfId(id: string): Topic | undefined {
@@ -119,6 +131,7 @@ export class TopicCatalog {
     })
     if (this.#clusterId === '') await this.#append({ cluster: uuidText(random.bytes(16)) })
     this.#nextProducerId = this.#producerIdsTo
+    this.#applyDynamic()
     for (const name of this.#remains.keys()) await this.#clear(name)
     const places = await this.#findPartitions()
     const opening = [...this.#known].flatMap(([name, { partitions }]) =>
@@ -171,6 +184,33 @@ export class TopicCatalog {
     })
   }
 
+  /** Gives the topic these settings in place of those it has. */
+  configure(name: string, settings: TopicSettings): Promise<void> {
+    return this.#serially(async () => {
+      const topic = this.#topics.get(name)
+      if (topic === undefined) return
+      await this.#append({ topic: name, id: topic.id, partitions: topic.partitions.length, settings })
+      this.#topics.set(name, { ...topic, settings })
+      for (const log of topic.partitions) log.settings = this.#logSettings(settings)
+    })
+  }
+
+  /** Gives the broker these settings in place of those it was given on that level while it ran. */
+  configureBroker(level: DynamicLevel, settings: Readonly<Record<string, string>>): Promise<void> {
+    return this.#serially(async () => {
+      await this.#append({ level, settings })
+      this.#applyDynamic()
+      for (const topic of this.#topics.values())
+        for (const log of topic.partitions) log.settings = this.#logSettings(topic.settings)
+    })
+  }
+
+  #applyDynamic(): void {
+    const { given } = this.#settings
+    const all = { ...given, ...this.#dynamic.default, ...this.#dynamic.broker }
+    Object.assign(this.#settings, readBrokerSettings('', '', all).settings, { given })
+  }
+
   delete(name: string): Promise<void> {
     return this.#serially(async () => {
       const topic = this.#topics.get(name)
@@ -211,6 +251,7 @@ export class TopicCatalog {
   #apply(entry: Entry): void {
     if ('cluster' in entry) this.#clusterId = entry.cluster
     else if ('producerIds' in entry) this.#producerIdsTo = Math.max(this.#producerIdsTo, entry.producerIds)
+    else if ('level' in entry) this.#dynamic[entry.level] = entry.settings
     else if ('cleared' in entry) this.#remains.delete(entry.cleared)
     else if ('deleted' in entry) {
       this.#known.delete(entry.deleted)
@@ -223,6 +264,8 @@ export class TopicCatalog {
 
   #snapshot(): Buffer[] {
     const entries: Entry[] = [{ cluster: this.#clusterId }, { producerIds: this.#producerIdsTo }]
+    for (const level of ['default', 'broker'] as const)
+      entries.push({ level, settings: this.#dynamic[level] })
     for (const [topic, known] of this.#known) entries.push({ topic, ...known })
     for (const [deleted, partitions] of this.#remains) entries.push({ deleted, partitions })
     return entries.map(entry => Buffer.from(JSON.stringify(entry)))

@@ -1,85 +1,58 @@
 // Settings of a topic: which there are, how they are checked, and what they change. Each falls back to
-// a setting of the broker.
-import { hourMs } from './broker-settings.ts'
+// a setting of the broker, whose type and bounds it has. Source: Kafka 4.1's TopicConfig.
+import type { BrokerSettings } from './broker-settings.ts'
 import type { LogSettings } from './log/partition-log.ts'
+import { brokerKeys, listOf, ruleBroken, type BrokerKey, type BrokerKeyName } from './settings/broker-keys.ts'
 
 /** As given, by Kafka's names. */
 export type TopicSettings = Readonly<Record<string, string>>
 
-interface TopicSetting {
-  /** The broker's key it falls back to. */
-  readonly brokerKey: string
-  readonly fallback: string
-  /** Config type number in DescribeConfigs. */
-  readonly type: number
-  /** The rule a value must keep, or null where it does. */
-  check(value: string): string | null
+export interface TopicSetting extends BrokerKey {
+  /** The broker's key it falls back to; null where the broker has none. */
+  readonly brokerKey: BrokerKeyName | null
 }
 
-const types = { boolean: 1, string: 2, int: 3, long: 5, list: 7 } as const
+const like = (brokerKey: BrokerKeyName, more: Partial<BrokerKey> = {}): TopicSetting => ({
+  ...brokerKeys[brokerKey],
+  ...more,
+  brokerKey,
+})
+const alone = (default_: string, type: BrokerKey['type'], more: Partial<BrokerKey> = {}): TopicSetting => ({
+  type,
+  default: default_,
+  doc: 'Kept and told; it has no effect on this broker.',
+  brokerKey: null,
+  ...more,
+})
 
-const whole = (low: number) => (value: string) =>
-  /^-?\d+$/.test(value) && Number(value) >= low ? null : `a whole number from ${low} on`
-const oneOf =
-  (...words: string[]) =>
-  (value: string) =>
-    words.includes(value) ? null : words.join(' or ')
+const longMost = '9223372036854775807'
 
 export const topicSettings: Readonly<Record<string, TopicSetting>> = {
-  'cleanup.policy': {
-    brokerKey: 'log.cleanup.policy',
-    fallback: 'delete',
-    type: types.list,
-    check: oneOf('delete', 'compact', 'compact,delete', 'delete,compact'),
-  },
-  'compression.type': {
-    brokerKey: 'compression.type',
-    fallback: 'producer',
-    type: types.string,
-    check: oneOf('producer'),
-  },
-  'max.message.bytes': {
-    brokerKey: 'message.max.bytes',
-    fallback: '1048588',
-    type: types.int,
-    check: whole(1),
-  },
-  'message.timestamp.type': {
-    brokerKey: 'log.message.timestamp.type',
-    fallback: 'CreateTime',
-    type: types.string,
-    check: oneOf('CreateTime', 'LogAppendTime'),
-  },
-  'min.insync.replicas': {
-    brokerKey: 'min.insync.replicas',
-    fallback: '1',
-    type: types.int,
-    check: whole(1),
-  },
-  'retention.bytes': {
-    brokerKey: 'log.retention.bytes',
-    fallback: '-1',
-    type: types.long,
-    check: whole(-1),
-  },
-  'retention.ms': {
-    brokerKey: 'log.retention.ms',
-    fallback: String(168 * hourMs),
-    type: types.long,
-    check: whole(-1),
-  },
-  'segment.bytes': {
-    brokerKey: 'log.segment.bytes',
-    fallback: '1073741824',
-    type: types.int,
-    check: whole(14),
-  },
-  'segment.ms': {
-    brokerKey: 'log.roll.ms',
-    fallback: String(168 * hourMs),
-    type: types.long,
-    check: whole(1),
-  },
+  'cleanup.policy': like('log.cleanup.policy'),
+  'compression.gzip.level': like('compression.gzip.level'),
+  'compression.type': like('compression.type'),
+  'compression.zstd.level': like('compression.zstd.level'),
+  'delete.retention.ms': like('log.cleaner.delete.retention.ms'),
+  'file.delete.delay.ms': alone('60000', 'long'),
+  'flush.messages': alone(longMost, 'long', { least: 1 }),
+  'flush.ms': alone(longMost, 'long'),
+  'index.interval.bytes': alone('4096', 'int'),
+  'max.compaction.lag.ms': like('log.cleaner.max.compaction.lag.ms'),
+  'max.message.bytes': like('message.max.bytes'),
+  'message.timestamp.after.max.ms': like('log.message.timestamp.after.max.ms'),
+  'message.timestamp.before.max.ms': like('log.message.timestamp.before.max.ms'),
+  'message.timestamp.type': like('log.message.timestamp.type'),
+  'min.cleanable.dirty.ratio': like('log.cleaner.min.cleanable.ratio'),
+  'min.compaction.lag.ms': like('log.cleaner.min.compaction.lag.ms'),
+  'min.insync.replicas': alone('1', 'int', { least: 1 }),
+  preallocate: alone('false', 'boolean'),
+  'retention.bytes': like('log.retention.bytes'),
+  'retention.ms': like('log.retention.ms'),
+  'segment.bytes': like('log.segment.bytes'),
+  'segment.index.bytes': alone('10485760', 'int', { least: 4 }),
+  'segment.jitter.ms': alone('0', 'long'),
+  'segment.ms': like('log.roll.ms'),
+  'unclean.leader.election.enable': alone('false', 'boolean'),
 }
 
 /** What is wrong with settings given for a topic, one sentence; null where nothing is. */
@@ -87,23 +60,64 @@ export function problemOfSettings(
   settings: readonly { name: string; value: string | null }[],
 ): string | null {
   for (const { name, value } of settings) {
-    const known = topicSettings[name]
-    if (known === undefined) return `${name} is not a setting of a topic here`
-    const rule = value === null ? 'a value' : known.check(value)
+    const known = Object.hasOwn(topicSettings, name) ? topicSettings[name] : undefined
+    if (known === undefined) return `Unknown topic config name: ${name}`
+    const rule = value === null ? 'a value' : ruleBroken(known, value)
     if (rule !== null) return `${name}=${value}: write ${rule}`
   }
   return null
 }
 
+const isCompacted = (policy: string): boolean => listOf(policy).includes('compact')
+const isDeleted = (policy: string): boolean => listOf(policy).includes('delete')
+
 /** The broker's settings of a log, changed by those of a topic. */
 export function logSettingsOf(settings: TopicSettings, broker: LogSettings): LogSettings {
   const number = (key: string, fallback: number) =>
-    settings[key] === undefined ? fallback : Number(settings[key])
+    settings[key] === undefined ? fallback : Math.min(Number(settings[key]), Number.MAX_SAFE_INTEGER)
+  const policy = settings['cleanup.policy']
   return {
     ...broker,
     segmentBytes: number('segment.bytes', broker.segmentBytes),
     rollMs: number('segment.ms', broker.rollMs),
     retentionMs: number('retention.ms', broker.retentionMs),
     retentionBytes: number('retention.bytes', broker.retentionBytes),
+    compacts: policy === undefined ? broker.compacts : isCompacted(policy),
+    deletes: policy === undefined ? broker.deletes : isDeleted(policy),
+    deleteRetentionMs: number('delete.retention.ms', broker.deleteRetentionMs),
+    minDirtyRatio: number('min.cleanable.dirty.ratio', broker.minDirtyRatio),
+    minCompactionLagMs: number('min.compaction.lag.ms', broker.minCompactionLagMs),
+    maxCompactionLagMs: number('max.compaction.lag.ms', broker.maxCompactionLagMs),
+  }
+}
+
+/** What records must keep to be taken into a topic, and how they are kept. */
+export interface RecordRules {
+  readonly maxMessageBytes: number
+  readonly appendTime: boolean
+  /** How far back and ahead of the broker's clock the time of a record may be. */
+  readonly timestampBeforeMaxMs: number
+  readonly timestampAfterMaxMs: number
+  /** `producer`, `uncompressed` or the name of a codec. */
+  readonly compression: string
+  readonly gzipLevel: number
+  readonly zstdLevel: number
+  /** Every record needs a key. */
+  readonly needsKeys: boolean
+}
+
+export function recordRulesOf(topic: TopicSettings, broker: BrokerSettings): RecordRules {
+  const number = (key: string, fallback: number) => (topic[key] === undefined ? fallback : Number(topic[key]))
+  const policy = topic['cleanup.policy']
+  const byTime = topic['message.timestamp.type']
+  return {
+    maxMessageBytes: number('max.message.bytes', broker.maxMessageBytes),
+    appendTime: byTime === undefined ? broker.appendTime : byTime === 'LogAppendTime',
+    timestampBeforeMaxMs: number('message.timestamp.before.max.ms', broker.timestampBeforeMaxMs),
+    timestampAfterMaxMs: number('message.timestamp.after.max.ms', broker.timestampAfterMaxMs),
+    compression: topic['compression.type'] ?? broker.compression,
+    gzipLevel: number('compression.gzip.level', broker.gzipLevel),
+    zstdLevel: number('compression.zstd.level', broker.zstdLevel),
+    needsKeys: policy === undefined ? broker.log.compacts : isCompacted(policy),
   }
 }

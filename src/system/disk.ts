@@ -37,6 +37,8 @@ export interface Disk {
   syncDirectory(path: string): Promise<void>
   /** Bytes an ordinary user may still write on the file system of `path`. */
   freeBytes(path: string): Promise<number>
+  /** Of the file system that the path is on. */
+  totalBytes(path: string): Promise<number>
   readText(path: string): Promise<string>
   /** Keeps every other process and channel out of the directory; rejects with DIRECTORY_IN_USE naming the holder. */
   lockDirectory(directory: string, holder: string): Promise<DirectoryLock>
@@ -194,6 +196,10 @@ export const realDisk: Disk = {
   async freeBytes(path) {
     const { bavail, bsize } = await promises.statfs(path).catch(() => promises.statfs(dirname(path)))
     return bavail * bsize
+  },
+  async totalBytes(path) {
+    const { blocks, bsize } = await promises.statfs(path)
+    return blocks * bsize
   },
   readText: path => promises.readFile(path, 'utf8'),
   lockDirectory,

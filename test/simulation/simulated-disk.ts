@@ -170,6 +170,7 @@ export class SimulatedDisk {
           directory.pending = []
         }),
       freeBytes: () => step(() => Number.MAX_SAFE_INTEGER),
+      totalBytes: () => step(() => Number.MAX_SAFE_INTEGER),
       readText: path => step(() => inodeOf(path).current.toString()),
       lockDirectory: path =>
         step(() => {

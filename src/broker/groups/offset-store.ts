@@ -3,6 +3,7 @@
 //   {"group": id, "offsets": [[topic, partition, offset, leader epoch, metadata, time], …]}
 //   the same with "producer": id       within the open transaction of that producer: counts when it commits
 //   {"ended": producer, "committed": true or false}
+//   {"group": id, "forgotten": [[topic, partition], …]}
 //   {"deletedGroup": id}    {"deletedTopic": name}
 import { join } from 'node:path'
 import type { Logger } from '../../observe/log.ts'
@@ -29,6 +30,7 @@ type StoredOffset = readonly [
 ]
 type Entry =
   | { group: string; offsets: readonly StoredOffset[]; producer?: number }
+  | { group: string; forgotten: readonly (readonly [topic: string, partition: number])[] }
   | { ended: number; committed: boolean }
   | { deletedGroup: string }
   | { deletedTopic: string }
@@ -101,6 +103,11 @@ export class OffsetStore {
     if (this.#pending.has(producer)) await this.#journal.append(encode({ ended: producer, committed }))
   }
 
+  /** Resolves when it is durable. */
+  async forget(group: string, forgotten: readonly (readonly [string, number])[]): Promise<void> {
+    if (forgotten.length > 0) await this.#journal.append(encode({ group, forgotten }))
+  }
+
   async deleteGroup(group: string): Promise<void> {
     await this.#journal.append(encode({ deletedGroup: group }))
   }
@@ -120,6 +127,10 @@ export class OffsetStore {
         for (const [key, [topic]] of offsets) if (topic === entry.deletedTopic) offsets.delete(key)
         if (offsets.size === 0) this.#groups.delete(group)
       }
+    } else if ('forgotten' in entry) {
+      const offsets = this.#groups.get(entry.group)
+      for (const [topic, partition] of entry.forgotten) offsets?.delete(keyOf(topic, partition))
+      if (offsets?.size === 0) this.#groups.delete(entry.group)
     } else if ('ended' in entry) {
       const groups = this.#pending.get(entry.ended)
       this.#pending.delete(entry.ended)

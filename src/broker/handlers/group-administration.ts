@@ -1,9 +1,11 @@
-// ListGroups, DescribeGroups and DeleteGroups: what tools ask of groups.
+// ListGroups, DescribeGroups, DeleteGroups and OffsetDelete: what tools ask of groups.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { deleteGroups } from '../../wire/kafka/messages/delete-groups.ts'
 import type { describeGroups } from '../../wire/kafka/messages/describe-groups.ts'
 import type { listGroups } from '../../wire/kafka/messages/list-groups.ts'
+import { consumerSubscription } from '../../wire/kafka/messages/consumer-protocol.ts'
+import type { offsetDelete } from '../../wire/kafka/messages/offset-delete.ts'
 import type { Call } from '../api-row.ts'
 
 /** The kind of group that JoinGroup makes; Kafka 4 has others. */
@@ -73,4 +75,49 @@ export async function answerDeleteGroups(
     results.push({ groupId, errorCode })
   }
   return { throttleTimeMs: 0, results }
+}
+
+/** Positions in topics that nobody of the group reads (KIP-496). */
+export async function answerOffsetDelete(
+  { groupId, topics }: RequestOf<typeof offsetDelete>,
+  { broker }: Call,
+): Promise<ResponseInputOf<typeof offsetDelete>> {
+  const { groups } = broker
+  const group = groups.get(groupId)
+  const members = group?.members ?? []
+  if (groupId === '') return { throttleTimeMs: 0, errorCode: errorCodes.INVALID_GROUP_ID, topics: [] }
+  if (!groups.ids.includes(groupId))
+    return { throttleTimeMs: 0, errorCode: errorCodes.GROUP_ID_NOT_FOUND, topics: [] }
+  if (members.length > 0 && group!.protocolType !== 'consumer')
+    return { throttleTimeMs: 0, errorCode: errorCodes.NON_EMPTY_GROUP, topics: [] }
+  const read = new Set(members.flatMap(member => topicsOf(group!.metadataOf(member))))
+  const isThere = (topic: string, partition: number) =>
+    broker.topics.partition(topic, partition) !== undefined
+  const answers = topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex }) => ({
+      partitionIndex,
+      errorCode: !isThere(name, partitionIndex)
+        ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+        : read.has(name)
+          ? errorCodes.GROUP_SUBSCRIBED_TO_TOPIC
+          : 0,
+    })),
+  }))
+  const forgotten = answers.flatMap(({ name, partitions }) =>
+    partitions.filter(one => one.errorCode === 0).map(one => [name, one.partitionIndex] as const),
+  )
+  const errorCode = await groups.offsets.forget(groupId, forgotten).then(
+    () => 0,
+    () => errorCodes.COORDINATOR_NOT_AVAILABLE,
+  )
+  return { throttleTimeMs: 0, errorCode, topics: errorCode === 0 ? answers : [] }
+}
+
+function topicsOf(metadata: Buffer): string[] {
+  try {
+    return consumerSubscription.decode(metadata).body.topics
+  } catch {
+    return [] // what an assignor of the user's own wrote
+  }
 }

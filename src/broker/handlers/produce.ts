@@ -10,6 +10,7 @@ import type { BatchHeader } from '../log/batch-header.ts'
 import { batchFlags } from '../log/transaction-marker.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Topic } from '../topic-catalog.ts'
+import { recordRulesOf } from '../topic-settings.ts'
 
 type PartitionAnswer = ResponseInputOf<typeof produce>['responses'][number]['partitionResponses'][number]
 type PartitionData = RequestOf<typeof produce>['topicData'][number]['partitionData'][number]
@@ -50,16 +51,10 @@ function append(
     return Promise.resolve(
       refused(index, errorCodes.UNKNOWN_TOPIC_OR_PARTITION, 'there is no such topic or partition'),
     )
-  const { settings } = topic
-  const byBroker = settings['message.timestamp.type'] ?? (broker.settings.appendTime ? 'LogAppendTime' : '')
-  const appendTime = byBroker === 'LogAppendTime' ? broker.system.clock.now() : null
-  const ownMax = settings['max.message.bytes']
+  const rules = recordRulesOf(topic.settings, broker.settings)
+  const now = broker.system.clock.now()
   try {
-    const { batch, header } = takeIncoming(records, {
-      maxMessageBytes: ownMax === undefined ? broker.settings.maxMessageBytes : Number(ownMax),
-      appendTime,
-      version,
-    })
+    const { batch, header } = takeIncoming(records, { ...rules, now, version })
     if (header.producerId >= 0) {
       const verdict = log.producers.judge(header)
       switch (verdict.kind) {
@@ -80,7 +75,7 @@ function append(
       checkTransaction(log, topic.name, index, header, transactionalId, broker)
     }
     const { baseOffset, durable } = log.append(batch)
-    return answered(log, index, baseOffset, durable, appendTime ?? -1)
+    return answered(log, index, baseOffset, durable, rules.appendTime ? now : -1)
   } catch (error) {
     if (error instanceof RefusedRecords)
       return Promise.resolve(refused(index, error.errorCode, error.message))

@@ -6,7 +6,7 @@ import type { createPartitions } from '../../wire/kafka/messages/create-partitio
 import type { createTopics } from '../../wire/kafka/messages/create-topics.ts'
 import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import type { Call } from '../api-row.ts'
-import { describeTopicSettings } from './topic-settings-answer.ts'
+import { describeTopicSettings } from './describe-configs.ts'
 import { isTopicName, topicNameRule } from '../topic-name.ts'
 import { problemOfSettings } from '../topic-settings.ts'
 import type { ErrorName } from '../error-name.ts'
@@ -82,7 +82,7 @@ export async function answerCreateTopics(
         : numPartitions === -1
           ? broker.settings.partitions
           : numPartitions
-    const described = describeTopicSettings(settings, broker.settings)
+    const described = describeTopicSettings(settings, broker)
     const good = {
       name,
       errorCode: 0,

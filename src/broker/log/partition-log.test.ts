@@ -27,6 +27,12 @@ const settings: LogSettings = {
   rollMs: 3_600_000,
   retentionMs: -1,
   retentionBytes: -1,
+  deletes: true,
+  compacts: false,
+  deleteRetentionMs: 86_400_000,
+  minDirtyRatio: 0.5,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   syncEachGroup: true,
   producerExpiryMs: 3_600_000,
 }

@@ -29,6 +29,14 @@ export interface LogSettings {
   /** Below 0: no limit. */
   readonly retentionMs: number
   readonly retentionBytes: number
+  /** Old segments are removed. */
+  readonly deletes: boolean
+  /** Of each key the newest record is kept. */
+  readonly compacts: boolean
+  readonly deleteRetentionMs: number
+  readonly minDirtyRatio: number
+  readonly minCompactionLagMs: number
+  readonly maxCompactionLagMs: number
   /** Whether an append waits for the sync. */
   readonly syncEachGroup: boolean
   /** Producers that have written nothing for so long are forgotten. */
@@ -136,6 +144,11 @@ export class PartitionLog {
     return this.#parts.name
   }
 
+  /** Whether clients may delete its records: not where the newest of each key are kept, and those alone. */
+  get deletesRecords(): boolean {
+    return this.#parts.settings.deletes
+  }
+
   get directory(): string {
     return this.#parts.directory
   }
@@ -237,27 +250,46 @@ export class PartitionLog {
   /** Removes segments that are too old or too many; gives how many. */
   async retain(): Promise<number> {
     const { clock } = this.#parts.system
-    const { retentionMs, retentionBytes, producerExpiryMs } = this.#parts.settings
+    const { retentionMs, retentionBytes, producerExpiryMs, deletes } = this.#parts.settings
     if (this.offline || this.#closed) return 0
     this.producers.expire(clock.now() - producerExpiryMs)
+    if (!deletes) return 0
     const oldest = retentionMs < 0 ? -Infinity : clock.now() - retentionMs
     let size = this.sizeBytes
-    const gone: Segment[] = []
+    let count = 0
     for (const segment of this.#segments.slice(0, -1)) {
       const tooOld = segment.maxTimestamp >= 0 && segment.maxTimestamp < oldest
       const tooMany = retentionBytes >= 0 && size - segment.end >= retentionBytes
       if (!tooOld && !tooMany) break
       size -= segment.end
-      gone.push(segment)
+      count++
     }
-    if (gone.length === 0) return 0
-    this.#segments.splice(0, gone.length)
+    if (count > 0) await this.#removeOldest(count)
+    return count
+  }
+
+  /**
+   * Moves the start of the log up to `offset`: what lies before can be read no more. Resolves with the
+   * start when that is durable. Throws OffsetOutOfRange.
+   */
+  async deleteRecordsBefore(offset: number): Promise<number> {
+    if (offset < 0 || offset > this.#highWatermark)
+      throw new OffsetOutOfRange(`${this.#parts.name} has no record before offset ${offset} to delete`)
+    if (offset <= this.#startOffset) return this.#startOffset
+    this.#startOffset = offset
+    let count = 0
+    while (count < this.#segments.length - 1 && this.#segments[count + 1]!.baseOffset <= offset) count++
+    await this.#removeOldest(count)
+    return this.#startOffset
+  }
+
+  async #removeOldest(count: number): Promise<void> {
+    const gone = this.#segments.splice(0, count)
     this.#startOffset = Math.max(this.#startOffset, this.#segments[0]!.baseOffset)
     this.aborted.forgetBefore(this.#startOffset)
     await this.checkpoint()
     for (const segment of gone) await segment.remove()
-    await this.#parts.system.disk.syncDirectory(this.#parts.directory)
-    return gone.length
+    if (count > 0) await this.#parts.system.disk.syncDirectory(this.#parts.directory)
   }
 
   /** Writes what was appended out and closes. */

@@ -118,6 +118,31 @@ export const brokerKeys = {
     words: ['delete', 'compact'],
     dynamic,
   }),
+  'log.cleaner.enable': at('true', 'Whether topics with cleanup.policy=compact are compacted.', flag),
+  'log.cleaner.backoff.ms': at(15_000, 'How often logs to compact are looked for, ms.', { ...long, dynamic }),
+  'log.cleaner.dedupe.buffer.size': at(
+    134_217_728,
+    'Memory for the keys of one pass of compaction, bytes; a log with more keys takes several.',
+    { ...long, least: 1024, dynamic },
+  ),
+  'log.cleaner.delete.retention.ms': at(86_400_000, 'How long a deletion stays in a compacted log, ms.', {
+    ...long,
+    dynamic,
+  }),
+  'log.cleaner.min.cleanable.ratio': at(
+    0.5,
+    'The share of a log that must be new since the last compaction for the next one.',
+    { type: 'double', most: 1, dynamic },
+  ),
+  'log.cleaner.min.compaction.lag.ms': at(0, 'A record stays for at least so long, ms.', {
+    ...long,
+    dynamic,
+  }),
+  'log.cleaner.max.compaction.lag.ms': at(
+    longMost,
+    'A log with records older than this is compacted whatever its share of new ones, ms.',
+    { ...long, least: 1, dynamic },
+  ),
   'log.message.timestamp.type': at('CreateTime', "Whether records keep their time or get the broker's.", {
     ...text,
     words: ['CreateTime', 'LogAppendTime'],

@@ -1,0 +1,160 @@
+// AlterConfigs and IncrementalAlterConfigs: changes settings of topics, and those of the broker that may
+// change while it runs. Each resource of a request succeeds or fails by itself, as a whole.
+import { messageOf } from '../../errors.ts'
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { alterConfigs } from '../../wire/kafka/messages/alter-configs.ts'
+import type { incrementalAlterConfigs } from '../../wire/kafka/messages/incremental-alter-configs.ts'
+import type { Call } from '../api-row.ts'
+import type { BrokerParts } from '../broker-parts.ts'
+import type { ErrorName } from '../error-name.ts'
+import { keyOf, listOf, ruleBroken, type BrokerKey } from '../settings/broker-keys.ts'
+import { topicSettings } from '../topic-settings.ts'
+import { resourceTypes } from './describe-configs.ts'
+
+/** Numbers of the protocol (KIP-339). */
+const operations = { set: 0, delete: 1, append: 2, subtract: 3 } as const
+
+interface Resource {
+  readonly resourceType: number
+  readonly resourceName: string
+}
+interface Change {
+  readonly name: string
+  readonly value: string | null
+  readonly operation: number
+}
+type Result = ResponseInputOf<typeof alterConfigs>['responses'][number]
+
+class Refused extends Error {
+  override name = 'Refused'
+  readonly errorName: ErrorName
+
+  constructor(errorName: ErrorName, message: string) {
+    super(message)
+    this.errorName = errorName
+  }
+}
+
+export async function answerAlterConfigs(
+  { resources, validateOnly }: RequestOf<typeof alterConfigs>,
+  call: Call,
+): Promise<ResponseInputOf<typeof alterConfigs>> {
+  const changes = resources.map(({ configs, ...resource }) => ({
+    resource,
+    replaces: true,
+    changes: configs.map(({ name, value }) => ({ name, value, operation: operations.set })),
+  }))
+  return { throttleTimeMs: 0, responses: await alterAll(changes, validateOnly, call) }
+}
+
+export async function answerIncrementalAlterConfigs(
+  { resources, validateOnly }: RequestOf<typeof incrementalAlterConfigs>,
+  call: Call,
+): Promise<ResponseInputOf<typeof incrementalAlterConfigs>> {
+  const changes = resources.map(({ configs, ...resource }) => ({
+    resource,
+    replaces: false,
+    changes: configs.map(({ name, value, configOperation: operation }) => ({ name, value, operation })),
+  }))
+  return { throttleTimeMs: 0, responses: await alterAll(changes, validateOnly, call) }
+}
+
+async function alterAll(
+  all: readonly { resource: Resource; replaces: boolean; changes: readonly Change[] }[],
+  validateOnly: boolean,
+  { broker }: Call,
+): Promise<Result[]> {
+  const responses: Result[] = []
+  for (const { resource, replaces, changes } of all) {
+    const { resourceType, resourceName } = resource
+    let refused: Refused | null = null
+    try {
+      const isTwice =
+        all.filter(
+          one => one.resource.resourceType === resourceType && one.resource.resourceName === resourceName,
+        ).length > 1
+      if (isTwice) throw new Refused('INVALID_REQUEST', `${resourceName} stands twice in the request`)
+      await alter(resource, changes, { replaces, validateOnly }, broker)
+    } catch (error) {
+      refused = error instanceof Refused ? error : new Refused('KAFKA_STORAGE_ERROR', messageOf(error))
+    }
+    responses.push({
+      resourceType,
+      resourceName,
+      errorCode: refused === null ? 0 : errorCodes[refused.errorName],
+      errorMessage: refused?.message ?? null,
+    })
+  }
+  return responses
+}
+
+async function alter(
+  { resourceType, resourceName }: Resource,
+  changes: readonly Change[],
+  { replaces, validateOnly }: { replaces: boolean; validateOnly: boolean },
+  { topics, settings }: BrokerParts,
+): Promise<void> {
+  if (resourceType === resourceTypes.topic) {
+    const topic = topics.topics.get(resourceName)
+    if (topic === undefined) throw new Refused('UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic')
+    const changed = changedBy(replaces ? {} : topic.settings, changes, name =>
+      Object.hasOwn(topicSettings, name) ? topicSettings[name] : undefined,
+    )
+    if (!validateOnly) await topics.configure(resourceName, changed)
+    return
+  }
+  if (resourceType !== resourceTypes.broker)
+    throw new Refused('INVALID_REQUEST', 'topics and this broker have settings here, nothing else')
+  if (resourceName !== '' && resourceName !== String(settings.nodeId))
+    throw new Refused('INVALID_REQUEST', `this is broker ${settings.nodeId}, not "${resourceName}"`)
+  const level = resourceName === '' ? 'default' : 'broker'
+  const fixed = changes
+    .map(({ name }) => name)
+    .filter(name => keyOf(name) !== undefined && keyOf(name)!.dynamic !== true)
+  if (fixed.length > 0)
+    throw new Refused(
+      'INVALID_REQUEST',
+      `Cannot update these configs dynamically: ${fixed.join(', ')}; write them into server.properties and start again`,
+    )
+  const changed = changedBy(replaces ? {} : topics.dynamic[level], changes, keyOf)
+  if (!validateOnly) await topics.configureBroker(level, changed)
+}
+
+/** The settings after the changes. Throws Refused. */
+function changedBy(
+  before: Readonly<Record<string, string>>,
+  changes: readonly Change[],
+  known: (name: string) => BrokerKey | undefined,
+): Record<string, string> {
+  const after: Record<string, string> = { ...before }
+  const seen = new Set<string>()
+  for (const { name, value, operation } of changes) {
+    if (seen.has(name)) throw new Refused('INVALID_REQUEST', `${name} stands twice in the request`)
+    seen.add(name)
+    const key = known(name)
+    if (key === undefined) throw new Refused('INVALID_CONFIG', `Unknown config name: ${name}`)
+    if (operation === operations.delete) {
+      delete after[name]
+      continue
+    }
+    if (value === null) throw new Refused('INVALID_REQUEST', `${name} comes without a value`)
+    if (operation === operations.set) after[name] = value
+    else if (operation !== operations.append && operation !== operations.subtract)
+      throw new Refused('INVALID_REQUEST', `${operation} is no operation on ${name}`)
+    else if (key.type !== 'list')
+      throw new Refused('INVALID_CONFIG', `${name} is no list that something could be added to or taken from`)
+    else {
+      const there = listOf(after[name] ?? key.default ?? '')
+      const more = listOf(value)
+      after[name] = (
+        operation === operations.append
+          ? [...new Set([...there, ...more])]
+          : there.filter(one => !more.includes(one))
+      ).join(',')
+    }
+    const rule = ruleBroken(key, after[name]!)
+    if (rule !== null) throw new Refused('INVALID_CONFIG', `${name}=${after[name]}: write ${rule}`)
+  }
+  return after
+}

@@ -1,0 +1,42 @@
+// DeleteRecords: moves the start of partitions forward (KIP-107).
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { deleteRecords } from '../../wire/kafka/messages/delete-records.ts'
+import type { Call } from '../api-row.ts'
+import { OffsetOutOfRange } from '../log/partition-log.ts'
+
+/** Stands for the end of what may be read. */
+const highWatermark = -1
+
+export async function answerDeleteRecords(
+  { topics }: RequestOf<typeof deleteRecords>,
+  { broker }: Call,
+): Promise<ResponseInputOf<typeof deleteRecords>> {
+  const remove = async (name: string, partitionIndex: number, offset: number) => {
+    const failed = (errorCode: number) => ({ partitionIndex, lowWatermark: -1, errorCode })
+    const log = broker.topics.partition(name, partitionIndex)
+    if (log === undefined) return failed(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+    if (!log.deletesRecords) return failed(errorCodes.POLICY_VIOLATION)
+    try {
+      const lowWatermark = await log.deleteRecordsBefore(
+        offset === highWatermark ? log.highWatermark : offset,
+      )
+      return { partitionIndex, lowWatermark, errorCode: 0 }
+    } catch (error) {
+      if (error instanceof OffsetOutOfRange) return failed(errorCodes.OFFSET_OUT_OF_RANGE)
+      broker.log.error(`cannot delete records of ${log.name}`, error)
+      return failed(errorCodes.KAFKA_STORAGE_ERROR)
+    }
+  }
+  return {
+    throttleTimeMs: 0,
+    topics: await Promise.all(
+      topics.map(async ({ name, partitions }) => ({
+        name,
+        partitions: await Promise.all(
+          partitions.map(({ partitionIndex, offset }) => remove(name, partitionIndex, offset)),
+        ),
+      })),
+    ),
+  }
+}

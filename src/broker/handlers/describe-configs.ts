@@ -1,0 +1,132 @@
+// DescribeConfigs: the settings of topics, and of the broker, with where each comes from.
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { describeConfigs } from '../../wire/kafka/messages/describe-configs.ts'
+import type { Call } from '../api-row.ts'
+import type { BrokerParts } from '../broker-parts.ts'
+import type { ErrorName } from '../error-name.ts'
+import { brokerKeys, type BrokerKey, type BrokerKeyName, type SettingType } from '../settings/broker-keys.ts'
+import { topicSettings, type TopicSettings } from '../topic-settings.ts'
+
+type Result = ResponseInputOf<typeof describeConfigs>['results'][number]
+type Config = Result['configs'][number]
+type Synonym = NonNullable<Config['synonyms']>[number]
+
+/** Numbers of the protocol (KIP-226). */
+const sources = { topic: 1, dynamicBroker: 2, dynamicDefault: 3, staticBroker: 4, default: 5 } as const
+export const resourceTypes = { topic: 2, broker: 4 } as const
+const types: Readonly<Record<SettingType, number>> = {
+  boolean: 1,
+  string: 2,
+  int: 3,
+  long: 5,
+  double: 6,
+  list: 7,
+  password: 9,
+}
+
+/** Keys by which Kafka tells a time that may be given in several units. */
+const otherUnits: Readonly<Partial<Record<BrokerKeyName, readonly string[]>>> = {
+  'log.retention.ms': ['log.retention.minutes', 'log.retention.hours'],
+  'log.roll.ms': ['log.roll.hours'],
+}
+
+/** Every value that the broker's key has, the one that counts first. */
+function synonymsOf(key: BrokerKeyName, { topics, settings }: BrokerParts): Synonym[] {
+  const found: Synonym[] = []
+  const see = (value: string | undefined, source: number, name: string = key) =>
+    value === undefined ? undefined : found.push({ name, value, source })
+  see(topics.dynamic.broker[key], sources.dynamicBroker)
+  see(topics.dynamic.default[key], sources.dynamicDefault)
+  see(settings.given[key], sources.staticBroker)
+  const times: Readonly<Record<string, number>> = {
+    'log.retention.ms': settings.log.retentionMs,
+    'log.roll.ms': settings.log.rollMs,
+  }
+  const isInOtherUnit = otherUnits[key]?.some(name => settings.given[name] !== undefined) === true
+  const fallback = times[key] ?? brokerKeys[key].default
+  if (found.length === 0 && isInOtherUnit) see(String(fallback), sources.staticBroker)
+  else if (fallback !== null) see(String(fallback), sources.default)
+  return found
+}
+
+function configOf(
+  name: string,
+  { type, doc, dynamic }: BrokerKey,
+  { synonyms, readOnly = dynamic !== true }: { synonyms: readonly Synonym[]; readOnly?: boolean },
+): Config {
+  const isSensitive = type === 'password'
+  const source = synonyms[0]?.source ?? sources.default
+  return {
+    name,
+    value: isSensitive ? null : (synonyms[0]?.value ?? null),
+    readOnly,
+    isDefault: source === sources.default,
+    configSource: source,
+    isSensitive,
+    synonyms: synonyms.map(one => (isSensitive ? { ...one, value: null } : one)),
+    configType: types[type],
+    documentation: doc,
+  }
+}
+
+export function describeTopicSettings(given: TopicSettings, broker: BrokerParts): Config[] {
+  return Object.entries(topicSettings).map(([name, setting]) => {
+    const own = given[name]
+    const synonyms: Synonym[] = own === undefined ? [] : [{ name, value: own, source: sources.topic }]
+    if (setting.brokerKey !== null) synonyms.push(...synonymsOf(setting.brokerKey, broker))
+    else synonyms.push({ name, value: setting.default, source: sources.default })
+    return { ...configOf(name, setting, { synonyms, readOnly: false }), isDefault: own === undefined }
+  })
+}
+
+function describeBroker(broker: BrokerParts): Config[] {
+  return Object.entries(brokerKeys).map(([name, key]) =>
+    configOf(name, key, { synonyms: synonymsOf(name as BrokerKeyName, broker) }),
+  )
+}
+
+/** What was set for all brokers while they run. */
+function describeDefaults({ topics }: BrokerParts): Config[] {
+  return Object.entries(topics.dynamic.default).map(([name, value]) =>
+    configOf(name, brokerKeys[name as BrokerKeyName], {
+      synonyms: [{ name, value, source: sources.dynamicDefault }],
+    }),
+  )
+}
+
+export function answerDescribeConfigs(
+  { resources, includeSynonyms, includeDocumentation }: RequestOf<typeof describeConfigs>,
+  { broker }: Call,
+): ResponseInputOf<typeof describeConfigs> {
+  const results = resources.map(({ resourceType, resourceName, configurationKeys }): Result => {
+    const answer = (
+      configs: readonly Config[],
+      errorName?: ErrorName,
+      errorMessage: string | null = null,
+    ): Result => ({
+      errorCode: errorName === undefined ? 0 : errorCodes[errorName],
+      errorMessage,
+      resourceType,
+      resourceName,
+      configs: configs
+        .filter(({ name }) => configurationKeys === null || configurationKeys.includes(name))
+        .map(config => ({
+          ...config,
+          synonyms: includeSynonyms ? config.synonyms : [],
+          documentation: includeDocumentation ? config.documentation : null,
+        })),
+    })
+    if (resourceType === resourceTypes.topic) {
+      const topic = broker.topics.topics.get(resourceName)
+      return topic === undefined
+        ? answer([], 'UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic')
+        : answer(describeTopicSettings(topic.settings, broker))
+    }
+    if (resourceType === resourceTypes.broker && resourceName === '') return answer(describeDefaults(broker))
+    if (resourceType === resourceTypes.broker && resourceName === String(broker.settings.nodeId))
+      return answer(describeBroker(broker))
+    return answer([], 'INVALID_REQUEST', 'topics and this broker have settings here, nothing else')
+  })
+  return { throttleTimeMs: 0, results }
+}
