@@ -62,7 +62,12 @@ test('the packed tarball runs on a Node of the user and carries none', () => {
     // On a machine whose Node is too old the launcher says so in one sentence.
     const old = join(directory, 'old')
     mkdirSync(old)
-    writeFileSync(join(old, 'node'), '#!/bin/sh\n[ "$1" = --version ] && echo v20.20.2 && exit\nexit 1\n', {
+    const disguise = join(old, 'disguise.cjs')
+    writeFileSync(
+      disguise,
+      "Object.defineProperties(process, { version: { value: 'v20.20.2' }, versions: { value: { node: '20.20.2' } } })\n",
+    )
+    writeFileSync(join(old, 'node'), `#!/bin/sh\nexec "${process.execPath}" -r "${disguise}" "$@"\n`, {
       mode: 0o755,
     })
     const refused = spawnSync(join(unpacked, 'bin/flume-ng'), ['version'], {
