@@ -20,6 +20,7 @@ import {
   type Kafka,
   type Running,
 } from '../test/interop/peers/peers.ts'
+import { usageOf } from './process-usage.ts'
 import { countOf, createTopic, produceAll } from '../test/interop/peers/topics.ts'
 
 interface Figures {
@@ -127,13 +128,6 @@ B.sinks.k.channel = c
 `,
     },
   }
-}
-
-/** Ticks of /proc are hundredths of a second on Linux. */
-function usageOf(pid: number): { cpuSeconds: number; rssMiB: number } {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!
-  return { cpuSeconds: (Number(stat[11]) + Number(stat[12])) / 100, rssMiB: Number(kib) / 1024 }
 }
 
 const later = (ms: number) => new Promise(resolve => void setTimeout(resolve, ms))

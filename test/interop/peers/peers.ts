@@ -209,6 +209,7 @@ export async function startKafka41(
   const running = await java('kafka-4.1.0', home, 'kafka-4.1.0', {
     main: ['kafka.Kafka', file],
     ready: /Kafka Server started/,
+    options: [...(options.javaOptions ?? [])],
     ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
   })
   return Object.assign(running, { bootstrap: `${host}:${port}`, version: '4.1.0' as const })
