@@ -36,27 +36,29 @@ export interface Surroundings {
 /** The file is not as the demonstration knows it. The message names the key that is missing. */
 export class ConfigurationCopyProblem extends Error {}
 
+/** Where the agent's channel keeps its events; only one process at a time can have it. */
+export const channelDirectory = (directory: string, letter: 'A' | 'B'): string =>
+  join(directory, `agent-${letter.toLowerCase()}`, 'data')
+
 export function copyOfA(text: string, to: Surroundings): string {
-  const channel = join(to.directory, 'agent-a')
   return replaceValues(text, agentA.agent, {
     'sources.s1.kafka.bootstrap.servers': to.bootstrap.join(','),
     ...(to.group === null ? {} : { 'sources.s1.kafka.consumer.group.id': to.group }),
     'sinks.k1.hostname': to.avroHost,
     'sinks.k1.port': String(to.avroPort),
     // The key is misspelt in the file, and stays so.
-    'channels.c1.checkpontDir': join(channel, 'checkpoint'),
-    'channels.c1.dataDirs': join(channel, 'data'),
+    'channels.c1.checkpontDir': join(to.directory, 'agent-a', 'checkpoint'),
+    'channels.c1.dataDirs': channelDirectory(to.directory, 'A'),
   })
 }
 
 export function copyOfB(text: string, to: Surroundings): string {
-  const channel = join(to.directory, 'agent-b')
   return replaceValues(text, agentB.agent, {
     'sources.avro-source.bind': to.avroHost,
     'sources.avro-source.port': String(to.avroPort),
     'sinks.kafka-sink.brokerList': to.bootstrap.join(','),
-    'channels.memory-channel.checkpointDir': join(channel, 'checkpoint'),
-    'channels.memory-channel.dataDirs': join(channel, 'data'),
+    'channels.memory-channel.checkpointDir': join(to.directory, 'agent-b', 'checkpoint'),
+    'channels.memory-channel.dataDirs': channelDirectory(to.directory, 'B'),
   })
 }
 

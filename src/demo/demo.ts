@@ -6,30 +6,20 @@ import { Fault, messageOf } from '../errors.ts'
 import { createProducer, type Producer } from '../kafka-client/kafka-client.ts'
 import { producerDefaults } from '../kafka-client/settings.ts'
 import type { Logger } from '../observe/log.ts'
-import { writeText } from '../system/own-directory.ts'
 import type { System } from '../system/system.ts'
+import { writeAgentFiles } from './agent-files.ts'
 import { AgentProcess, type Launch } from './agent-process.ts'
 import { readArrivals, type Arrivals } from './arrivals.ts'
-import {
-  agentA,
-  agentB,
-  copyOfA,
-  copyOfB,
-  groupOf,
-  topics,
-  type AgentFile,
-  type Surroundings,
-} from './configuration-copy.ts'
+import { agentA, agentB, channelDirectory, topics, type AgentFile } from './configuration-copy.ts'
 import { DemoProblem } from './demo-problem.ts'
 import { streamEvents } from './event-stream.ts'
-import { freeAvroPort, host, takeGround, type Ground } from './ground.ts'
+import { freeAvroPort, host, takeGround, whenUnused, type Ground } from './ground.ts'
 import { ensureTopic, startKafkaSide, type KafkaSide } from './kafka-side.ts'
 import { Ledger } from './ledger.ts'
 import type { DemoOptions } from './options.ts'
 import type { Output } from './output.ts'
 import { Observer } from './observer.ts'
 import { reportOf } from './report.ts'
-import { unifiedDiff } from './unified-diff.ts'
 import { patiently } from './patience.ts'
 import { formatMs, type Place } from './view.ts'
 
@@ -159,39 +149,34 @@ export class Demo {
   async #startAgents(): Promise<void> {
     const { system, confDirectory, output, launch } = this.#parts
     const { directory } = this.#ground!
-    const kafka = this.#kafka!
-    const [textA, textB] = await Promise.all(
-      [agentA, agentB].map(one => system.disk.readText(join(confDirectory, one.file))),
-    )
-    // On a Kafka of the user's the group of the file may be at work, or have positions that count.
-    const group = kafka.isEmbedded ? null : `millrace-demo-${this.#run}`
-    this.#group = group ?? groupOf(textA!)
-    const to: Surroundings = {
-      bootstrap: kafka.bootstrap,
+    const { bootstrap, isEmbedded } = this.#kafka!
+    const { group, differences } = await writeAgentFiles(system.disk, confDirectory, {
+      bootstrap,
       avroHost: host,
       avroPort: this.#avroPort,
       directory,
-      group,
+      // On a Kafka of the user's the group of the file may be at work, or have positions that count.
+      group: isEmbedded ? null : `millrace-demo-${this.#run}`,
+    })
+    for (const line of differences) output.say(line)
+    this.#group = group
+    for (const { letter } of [agentB, agentA]) {
+      let why: string | null = null
+      const data = channelDirectory(directory, letter)
+      const free = whenUnused(data, system, this.#parts.stop, who => (why = who))
+      await this.#patiently(`agent ${letter} of the last run to stop`, free, () => why)
     }
-    const start = async (file: AgentFile, text: string, copy: string) => {
-      const path = join(directory, file.file)
-      await writeText(path, copy)
-      for (const line of unifiedDiff({ name: `conf/${file.file}`, text }, { name: path, text: copy }))
-        output.say(line)
+    const start = (file: AgentFile) => {
       const agent = new AgentProcess(launch, file, directory)
       void agent.ended.then(end => {
         if (this.#isStopping) return
-        this.#broken.reject(
-          new DemoProblem(
-            `agent ${file.letter} (${file.agent}) ${AgentProcess.wayOut(end)}; its log is ${agent.logFile}, and it said last:`,
-            agent.lastLines,
-          ),
-        )
+        const said = `agent ${file.letter} (${file.agent}) ${AgentProcess.wayOut(end)}; its log is ${agent.logFile}, and it said last:`
+        this.#broken.reject(new DemoProblem(said, agent.lastLines))
       })
       return agent
     }
-    this.#b = await start(agentB, textB!, copyOfB(textB!, to))
-    this.#a = await start(agentA, textA!, copyOfA(textA!, to))
+    this.#b = start(agentB)
+    this.#a = start(agentA)
   }
 
   async #agentsReady(): Promise<void> {

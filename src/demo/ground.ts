@@ -10,6 +10,8 @@ import type { DemoOptions } from './options.ts'
 
 export const host = '127.0.0.1'
 
+const unusedPollMs = 100
+
 export interface Ground {
   readonly directory: string
   /** Whether it goes with the demonstration. */
@@ -56,5 +58,28 @@ export async function freeAvroPort(port: number, { network }: System): Promise<n
     throw new DemoProblem(
       `${messageOf(error)}, and agent B is to listen there: end it, or name another port with --avro-port`,
     )
+  }
+}
+
+/**
+ * Resolves when no process has the channel's directory any more: agents of a demonstration that was killed
+ * take some seconds to stop. `tell` hears who has it. Gives up quietly when the signal is aborted.
+ */
+export async function whenUnused(
+  directory: string,
+  { disk, clock }: System,
+  signal: AbortSignal,
+  tell: (who: string) => void,
+): Promise<void> {
+  while (!signal.aborted && (await disk.exists(directory))) {
+    try {
+      const lock = await disk.lockDirectory(directory, 'a Millrace demonstration')
+      return await lock.release()
+    } catch (error) {
+      // Whatever else is wrong with it the agent will say.
+      if (!(error instanceof Fault) || error.code !== 'DIRECTORY_IN_USE') return
+      tell(error.message)
+    }
+    await clock.sleep(unusedPollMs, signal)
   }
 }

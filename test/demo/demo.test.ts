@@ -137,6 +137,22 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
         )
     }))
 
+  test('started again where an agent of a killed one still stops, it waits for that, and says so', () =>
+    inDirectory(async directory => {
+      const demo = await startDemo(directory)
+      await demo.line(streaming)
+      const { pid } = agentOf('B', directory)
+      process.kill(pid, 'SIGSTOP')
+      demo.kill('SIGKILL')
+      await demo.ended
+      const again = await startDemo(directory, ['--events', '40', '--exit'])
+      await again.line(/^waiting for agent B of the last run to stop, \d+ s: directory \S+ is in use/)
+      process.kill(pid, 'SIGCONT')
+      assert.equal(await again.ended, 0, again.output)
+      assert.match(again.output, /^40 events sent, 40 arrived, all in order, none twice$/m)
+      await nobodyLeft(directory)
+    }))
+
   test('a closed terminal, and a reader that goes away, end it as Ctrl-C does; temporary files go with it', () =>
     inDirectory(async directory => {
       // Without --data-dir it makes its own below the temporary directory.
