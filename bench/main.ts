@@ -1,8 +1,13 @@
 // npm run bench -- NAME: one file a question.
 import { runBrokerBench } from './broker.ts'
+import { runQuickstartBench } from './quickstart.ts'
 import { runSeedBench } from './seed.ts'
 
-const benches: Record<string, () => Promise<void>> = { broker: runBrokerBench, seed: runSeedBench }
+const benches: Record<string, () => Promise<void>> = {
+  broker: runBrokerBench,
+  quickstart: runQuickstartBench,
+  seed: runSeedBench,
+}
 const bench = benches[process.argv[2] ?? '']
 if (bench === undefined) {
   console.error(`npm run bench -- NAME, with one of: ${Object.keys(benches).join(', ')}`)
