@@ -238,16 +238,20 @@ export class Demo {
 
   #moved = { arrived: 0, sent: 0, at: -Infinity }
 
-  /** Everything has arrived, or nothing moves any more. */
+  /** With --exit: everything has arrived, or what has not will not. */
   #isOver(): boolean {
-    const { arrived, sent } = this.#ledger
+    const isSettled = this.#isSettled()
+    if (this.#parts.system.clock.monotonic() - this.#moved.at > stalledMs)
+      throw new DemoProblem(`nothing has moved for ${stalledMs / 1000} s${this.#because()}`)
+    return this.#ledger.sent === this.#options.events && isSettled
+  }
+
+  /** Nothing is in flight, or nothing moves while test3 and both channels are empty: then it is lost. */
+  #isSettled(): boolean {
+    const { arrived, sent, inFlight } = this.#ledger
     const now = this.#parts.system.clock.monotonic()
     if (arrived !== this.#moved.arrived || sent !== this.#moved.sent) this.#moved = { arrived, sent, at: now }
-    if (sent === this.#options.events && arrived === sent) return true
-    const still = now - this.#moved.at
-    if (still > stalledMs)
-      throw new DemoProblem(`nothing has moved for ${stalledMs / 1000} s${this.#because()}`)
-    return sent === this.#options.events && still > settledMs && this.#observer!.isSettled(this.#moved.at)
+    return inFlight === 0 || (now - this.#moved.at > settledMs && this.#observer!.isSettled(this.#moved.at))
   }
 
   #because(): string {
@@ -275,10 +279,14 @@ export class Demo {
     const { output, stop } = this.#parts
     const { events } = this.#options
     const observer = this.#observer
+    let isWhole = false
     this.#stopStream.abort()
     if (observer !== null && failure === undefined) {
       observer.state = 'draining'
-      await this.#drain().catch((error: unknown) => (failure ??= error))
+      isWhole = await this.#drain().catch((error: unknown) => {
+        failure = error
+        return false
+      })
     }
     this.#isStopping = true
     await observer?.stop()
@@ -289,7 +297,7 @@ export class Demo {
       await this.#stopAgent(this.#a)
       await this.#stopAgent(this.#b)
     }
-    if (observer !== null && failure === undefined) await this.#readRest()
+    if (isWhole) await this.#readRest()
     this.#arrivals?.close()
     await this.#producer?.close()
     if (this.#kafka !== null) {
@@ -306,10 +314,10 @@ export class Demo {
       else if (!(failure instanceof Fault)) throw failure
     }
     if (observer !== null) {
-      const { lines, faults } = reportOf(this.#ledger, this.#parts.begunMs, failure === undefined)
+      const { lines, faults } = reportOf(this.#ledger, this.#parts.begunMs, isWhole)
       for (const line of lines) output.say(line)
       for (const fault of faults) output.complain(fault)
-      if (faults.length > 0) code = demoExitCodes.failed
+      if (faults.length > 0 || this.#ledger.inFlight > 0) code = demoExitCodes.failed
       if (failure === undefined && events !== null && this.#ledger.sent < events) {
         code = demoExitCodes.failed
         output.complain(`stopped after ${this.#ledger.sent} of ${events} events`)
@@ -322,8 +330,8 @@ export class Demo {
     return code
   }
 
-  /** What was sent is acknowledged and arrives, or the time is over. */
-  async #drain(): Promise<void> {
+  /** What was sent is acknowledged and arrives; false when the time is over first. */
+  async #drain(): Promise<boolean> {
     const { clock } = this.#parts.system
     const until = clock.monotonic() + drainLimitMs
     let isSent = false
@@ -331,17 +339,14 @@ export class Demo {
       () => (isSent = true),
       () => (isSent = true),
     )
+    let isSettled = false
     await this.#guarded(
-      this.#until(
-        () => (isSent && this.#ledger.inFlight === 0) || this.#isLost() || clock.monotonic() > until,
-      ),
+      this.#until(() => {
+        isSettled = isSent && this.#isSettled()
+        return isSettled || clock.monotonic() > until
+      }),
     )
-  }
-
-  /** With --exit it is known by then that what has not arrived will not. */
-  #isLost(): boolean {
-    const { exits, events } = this.#options
-    return exits && this.#ledger.sent === events && !this.#parts.stop.aborted
+    return isSettled
   }
 
   async #stopAgent(agent: AgentProcess | null): Promise<void> {

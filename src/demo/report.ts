@@ -2,7 +2,7 @@
 import type { Ledger } from './ledger.ts'
 import { formatLatency, formatMs } from './view.ts'
 
-/** `isWhole`: it came to its end, and what has not arrived is missing. */
+/** `isWhole`: it came to its end, and what has not arrived is missing; else it may still be on its way. */
 export function reportOf(
   ledger: Ledger,
   begunMs: number,

@@ -55,6 +55,12 @@ ${s1}.i2.excludeEvents = true
       assert.equal(code, 1, output)
       assert.match(output, /^100 events sent, 97 arrived$/m)
       assert.match(output, /^millrace demo: events are wrong: 3 missing \(events 17, 20 to 21\)$/m)
+      // Also where it is Ctrl-C that ends it.
+      const demo = await startDemo(directory, [], { command: [join(checkout, 'bin/millrace'), 'demo'] })
+      await demo.line(/^in ([3-9]\d|\d{3,}) = out \d{2,} \+ in flight/)
+      demo.kill('SIGINT')
+      assert.equal(await demo.ended, 1, demo.output)
+      assert.match(demo.output, /^millrace demo: events are wrong: [1-3] missing \(events? 17/m)
       await nobodyLeft(directory)
     }))
 
@@ -83,7 +89,7 @@ ${s1}.i2.excludeEvents = true
         '30',
         '--exit',
       ])
-      const consumer = kafkajs().consumer({ groupId: 'doubling' })
+      const consumer = kafkajs().consumer({ groupId: 'doubling', maxWaitTimeInMs: 100 })
       const producer = kafkajs().producer()
       await Promise.all([consumer.connect(), producer.connect()])
       await consumer.subscribe({ topic: 'test2', fromBeginning: true })
