@@ -4,6 +4,7 @@
 import { addOffsetsToTxn } from '../wire/kafka/messages/add-offsets-to-txn.ts'
 import { addPartitionsToTxn } from '../wire/kafka/messages/add-partitions-to-txn.ts'
 import { alterConfigs } from '../wire/kafka/messages/alter-configs.ts'
+import { alterUserScramCredentials } from '../wire/kafka/messages/alter-user-scram-credentials.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
 import { createPartitions } from '../wire/kafka/messages/create-partitions.ts'
 import { createTopics } from '../wire/kafka/messages/create-topics.ts'
@@ -16,6 +17,7 @@ import { describeGroups } from '../wire/kafka/messages/describe-groups.ts'
 import { describeLogDirs } from '../wire/kafka/messages/describe-log-dirs.ts'
 import { describeProducers } from '../wire/kafka/messages/describe-producers.ts'
 import { describeTransactions } from '../wire/kafka/messages/describe-transactions.ts'
+import { describeUserScramCredentials } from '../wire/kafka/messages/describe-user-scram-credentials.ts'
 import { endTxn } from '../wire/kafka/messages/end-txn.ts'
 import { fetch } from '../wire/kafka/messages/fetch.ts'
 import { findCoordinator } from '../wire/kafka/messages/find-coordinator.ts'
@@ -33,6 +35,8 @@ import { offsetDelete } from '../wire/kafka/messages/offset-delete.ts'
 import { offsetFetch } from '../wire/kafka/messages/offset-fetch.ts'
 import { offsetForLeaderEpoch } from '../wire/kafka/messages/offset-for-leader-epoch.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
+import { saslAuthenticate } from '../wire/kafka/messages/sasl-authenticate.ts'
+import { saslHandshake } from '../wire/kafka/messages/sasl-handshake.ts'
 import { syncGroup } from '../wire/kafka/messages/sync-group.ts'
 import { txnOffsetCommit } from '../wire/kafka/messages/txn-offset-commit.ts'
 import { writeTxnMarkers } from '../wire/kafka/messages/write-txn-markers.ts'
@@ -57,6 +61,12 @@ import {
 } from './handlers/group-membership.ts'
 import { answerOffsetCommit, answerOffsetFetch, answerTxnOffsetCommit } from './handlers/group-offsets.ts'
 import { answerDescribeLogDirs } from './handlers/log-directories.ts'
+import {
+  answerAlterUserScramCredentials,
+  answerDescribeUserScramCredentials,
+  answerSaslAuthenticate,
+  answerSaslHandshake,
+} from './handlers/logins.ts'
 import { answerDescribeCluster, answerMetadata } from './handlers/metadata.ts'
 import { answerListOffsets, answerOffsetForLeaderEpoch } from './handlers/offset-questions.ts'
 import { answerInitProducerId } from './handlers/producer-ids.ts'
@@ -109,6 +119,7 @@ export const apiTable: readonly ApiRow[] = [
   row(syncGroup, [0, 5], answerSyncGroup),
   row(describeGroups, [0, 5], answerDescribeGroups),
   row(listGroups, [0, 5], answerListGroups),
+  row(saslHandshake, [0, 1], answerSaslHandshake),
   row(apiVersions, [0, 4], answerApiVersions, 'No features.'),
   row(createTopics, [0, 7], answerCreateTopics, 'One replica, on this broker.'),
   row(deleteTopics, [0, 6], answerDeleteTopics),
@@ -123,10 +134,13 @@ export const apiTable: readonly ApiRow[] = [
   row(describeConfigs, [0, 4], answerDescribeConfigs, 'Topics and the broker.'),
   row(alterConfigs, [0, 2], answerAlterConfigs, 'Topics and the broker.'),
   row(describeLogDirs, [0, 4], answerDescribeLogDirs),
+  row(saslAuthenticate, [0, 2], answerSaslAuthenticate),
   row(createPartitions, [0, 3], answerCreatePartitions),
   row(deleteGroups, [0, 2], answerDeleteGroups),
   row(incrementalAlterConfigs, [0, 1], answerIncrementalAlterConfigs, 'Topics and the broker.'),
   row(offsetDelete, [0, 0], answerOffsetDelete),
+  row(describeUserScramCredentials, [0, 0], answerDescribeUserScramCredentials),
+  row(alterUserScramCredentials, [0, 0], answerAlterUserScramCredentials),
   row(describeCluster, [0, 1], answerDescribeCluster),
   row(describeProducers, [0, 0], answerDescribeProducers),
   row(describeTransactions, [0, 0], answerDescribeTransactions),

@@ -4,10 +4,11 @@
 import { GivenSettings } from './given-settings.ts'
 import { readListeners, type ListenerSettings } from './listener-settings.ts'
 import type { LogSettings } from './log/partition-log.ts'
+import type { SecurityTimes } from './security/security.ts'
 import type { TransactionSettings } from './transactions/transaction-coordinator.ts'
 import { brokerKeys, listOf } from './settings/broker-keys.ts'
 
-export interface BrokerSettings extends TransactionSettings {
+export interface BrokerSettings extends TransactionSettings, SecurityTimes {
   /** What was written, by key: the base of all that follows. */
   readonly given: Readonly<Record<string, string>>
   readonly nodeId: number
@@ -71,8 +72,6 @@ export function readBrokerSettings(
   const given = new GivenSettings(text, file, overrides)
   const { errors, warnings } = given
   const listeners = readListeners(given)
-  if (listeners.some(({ protocol }) => protocol !== 'PLAINTEXT'))
-    given.refuse('listeners', 'PLAINTEXT://…: other listeners are not there yet')
   const nodeId = given.number('node.id')
   const brokerId = given.numberOr('broker.id')
   const before = given.number('log.message.timestamp.before.max.ms')
@@ -120,6 +119,8 @@ export function readBrokerSettings(
     appendTime: given.word('log.message.timestamp.type') === 'LogAppendTime',
     retentionCheckMs: given.numberOr('log.retention.check.interval.ms'),
     flushIntervalMs: given.numberOr('log.flush.interval.ms'),
+    maxReauthMs: given.numberOr('connections.max.reauth.ms'),
+    failedLoginDelayMs: given.numberOr('connection.failed.authentication.delay.ms'),
     transactionMaxTimeoutMs: given.numberOr('transaction.max.timeout.ms'),
     transactionAbortCheckMs: given.numberOr('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
     transactionalIdExpiryMs: given.numberOr('transactional.id.expiration.ms'),

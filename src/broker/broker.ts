@@ -1,5 +1,7 @@
 // The broker: its listeners, topics, groups and transactions. One process, one node, loopback unless told otherwise.
 // It is for development, tests, demonstrations and small edges; production is a Kafka cluster.
+import type { Duplex } from 'node:stream'
+import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Timer } from '../system/clock.ts'
 import type { System } from '../system/system.ts'
@@ -12,6 +14,8 @@ import { Listeners, type Accepted } from './listeners.ts'
 import type { PartitionLog } from './log/partition-log.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { answerRequest } from './request-answer.ts'
+import type { ScramUser } from './security/scram-user.ts'
+import { Security } from './security/security.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
 
@@ -27,6 +31,9 @@ export class Broker {
   readonly #topics: TopicCatalog
   readonly #groups: GroupCoordinator
   readonly #transactions: TransactionCoordinator
+  readonly #security: Security
+  readonly #systemProperties: ReadonlyMap<string, string>
+  readonly #users: readonly ScramUser[]
   readonly #budget: MemoryBudget
   readonly #listeners: Listeners
   readonly #connections = new Set<ClientConnection>()
@@ -38,7 +45,15 @@ export class Broker {
   #isReady = false
   #early: Accepted[] = []
 
-  constructor(parts: { system: System; log: Logger; settings: BrokerSettings }) {
+  /** `systemProperties` are those of Java, given as -Dname=value. */
+  constructor(parts: {
+    system: System
+    log: Logger
+    settings: BrokerSettings
+    systemProperties?: ReadonlyMap<string, string>
+    /** Users of SCRAM to keep. */
+    users?: readonly ScramUser[]
+  }) {
     this.#system = parts.system
     this.#log = parts.log
     this.#settings = parts.settings
@@ -49,6 +64,9 @@ export class Broker {
       topics: this.#topics,
       endGroups: (producerId, committed) => this.#groups.offsets.endTransaction(producerId, committed),
     })
+    this.#security = new Security(parts.system, parts.log, parts.settings)
+    this.#systemProperties = parts.systemProperties ?? new Map()
+    this.#users = parts.users ?? []
     this.#listeners = new Listeners(parts.system.network)
     this.#budget = new MemoryBudget(parts.settings.queuedBytes)
   }
@@ -75,13 +93,16 @@ export class Broker {
   /** Rejects with ADDRESS, ADDRESS_IN_USE, DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT; nothing stays open then. */
   async start(): Promise<void> {
     try {
-      // First of all: a wrong address must not leave directories behind. Who connects already waits.
-      await this.#listeners.open(this.#settings.listeners, accepted => this.#accept(accepted))
+      await this.#security.load(this.#settings.listeners, this.#systemProperties)
+      // A wrong address must not leave directories behind. Who connects already waits.
+      await this.#listeners.open(this.#settings.listeners, accepted => void this.#accept(accepted))
       await this.#topics.open()
+      await this.#security.credentials.open(this.#system.disk, this.#log, this.#topics.home)
+      await this.#security.addUsers(this.#users)
       await this.#groups.open(this.#topics.home)
       await this.#transactions.open(this.#topics.home)
       this.#isReady = true
-      for (const connection of this.#early.splice(0)) this.#accept(connection)
+      for (const connection of this.#early.splice(0)) void this.#accept(connection)
     } catch (error) {
       await this.stop()
       throw error
@@ -111,18 +132,28 @@ export class Broker {
     await closing
     guard.cancel()
     await this.#transactions.close()
+    await this.#security.credentials.close()
     await this.#groups.close()
     await this.#topics.close()
   }
 
-  #accept(accepted: Accepted): void {
-    const { stream, remote, remoteAddress, advertised } = accepted
-    if (this.#stopping) return void stream.destroy()
+  async #accept(accepted: Accepted): Promise<void> {
+    const { remote, remoteAddress, advertised, listener } = accepted
+    if (this.#stopping) return void accepted.stream.destroy()
     if (!this.#isReady) {
-      stream.on('error', () => {}) // a connection that is gone by then is noticed then
+      accepted.stream.on('error', () => {}) // a connection that is gone by then is noticed then
       this.#early.push(accepted)
       return
     }
+    let stream: Duplex
+    try {
+      stream = await this.#security.secure(accepted.stream, listener)
+    } catch (error) {
+      return this.#complain(`connection from ${remote} to ${listener.name} closed: ${messageOf(error)}`)
+    }
+    if (this.#stopping) return void stream.destroy()
+    const closed = (reason: string) => this.#complain(`connection from ${remote} closed: ${reason}`)
+    const session = this.#security.session(listener, closed)
     const parts: BrokerParts = {
       system: this.#system,
       log: this.#log,
@@ -130,14 +161,21 @@ export class Broker {
       topics: this.#topics,
       groups: this.#groups,
       transactions: this.#transactions,
+      security: this.#security,
       advertised,
     }
     const connection: ClientConnection = new ClientConnection(stream, {
       maxRequestBytes: this.#settings.maxRequestBytes,
       budget: this.#budget,
-      answer: (request, signal) =>
-        answerRequest(request, { broker: parts, clientHost: remoteAddress, signal }),
-      complain: reason => this.#complain(`connection from ${remote} closed: ${reason}`),
+      leastBytes: session === null ? undefined : 0,
+      answer: async (request, signal) => {
+        const answered = session === null ? undefined : await session.answer(request)
+        return (
+          answered ?? (await answerRequest(request, { broker: parts, clientHost: remoteAddress, signal }))
+        )
+      },
+      isOver: () => session?.isOver === true,
+      complain: closed,
       closed: () => void this.#connections.delete(connection),
     })
     this.#connections.add(connection)

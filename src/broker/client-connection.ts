@@ -16,6 +16,10 @@ export interface ConnectionParts {
    * understood. What it does before its first wait happens in the order of the calls.
    */
   answer(request: Buffer, signal: AbortSignal): Promise<Buffer | null>
+  /** Smallest request; absent: a header. Tokens of a login may be smaller. */
+  readonly leastBytes?: number | undefined
+  /** Whether the connection ends once the answer is sent. */
+  isOver?(): boolean
   /** One sentence why the connection was closed. */
   complain(reason: string): void
   closed(): void
@@ -42,7 +46,7 @@ export class ClientConnection implements BudgetUser {
   constructor(stream: Duplex, parts: ConnectionParts) {
     this.#stream = stream
     this.#parts = parts
-    this.#frames = new RequestFrames(parts.maxRequestBytes)
+    this.#frames = new RequestFrames(parts.maxRequestBytes, parts.leastBytes)
     stream.on('error', () => {}) // a close follows
     stream.on('close', () => this.#end())
     stream.on('data', (chunk: Buffer) => this.#received(chunk))
@@ -87,7 +91,8 @@ export class ClientConnection implements BudgetUser {
 
   #begin(): void {
     while (this.#queue.length > 0 && !this.#stopping && !this.#gone.signal.aborted) {
-      const isProduce = this.#queue[0]!.readInt16BE(0) === produce.key
+      const [next] = this.#queue
+      const isProduce = next!.length > 1 && next!.readInt16BE(0) === produce.key
       if (this.#underWay > 0 && !(isProduce && this.#onlyProduce)) return
       const request = this.#queue.shift()!
       this.#onlyProduce = isProduce
@@ -109,6 +114,7 @@ export class ClientConnection implements BudgetUser {
           : `answering ${nameOf(request)} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       )
     }
+    if (this.#parts.isOver?.() === true) this.#stream.end(() => this.#stream.destroy())
     this.#underWay--
     this.#heldByRequests -= request.length
     this.#charge()

@@ -1,6 +1,7 @@
 // Where the broker listens, and what it tells clients to connect to: `listeners`, `advertised.listeners` and
 // `listener.security.protocol.map`, or host.name and port as Kafka up to 0.10 had them.
 import type { GivenSettings } from './given-settings.ts'
+import { readListenerSecurity, type ListenerSecurity } from './security/listener-security.ts'
 
 export const protocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
 export type ListenerProtocol = (typeof protocols)[number]
@@ -19,7 +20,10 @@ export interface ListenerSettings {
   readonly port: number
   /** What clients that came through it are told to connect to; where absent, host and port. */
   readonly advertised: Address | null
+  readonly security: ListenerSecurity
 }
+
+type PlainListener = Omit<ListenerSettings, 'security'>
 
 interface NamedAddress extends Address {
   readonly name: string
@@ -30,6 +34,13 @@ export const isEverywhere = (host: string): boolean => host === everywhere || ho
 
 /** Reads all listeners; one at least, also where errors were found. */
 export function readListeners(given: GivenSettings): readonly ListenerSettings[] {
+  return readPlain(given).map(listener => ({
+    ...listener,
+    security: readListenerSecurity(given, listener.name, listener.protocol),
+  }))
+}
+
+function readPlain(given: GivenSettings): readonly PlainListener[] {
   const written = readAddresses(given, 'listeners')
   const hostName = given.text('host.name')
   const port = given.numberOr('port')
@@ -54,7 +65,7 @@ export function readListeners(given: GivenSettings): readonly ListenerSettings[]
   if (hostName !== undefined || given.keys.includes('port'))
     given.warnings.push('host.name and port have no effect beside listeners')
   refuseTwins(given, opened)
-  const listeners = opened.map(({ name, host, port: own }): ListenerSettings => {
+  const listeners = opened.map(({ name, host, port: own }): PlainListener => {
     const protocol = protocolOf(name)
     return { name, protocol, host: host === '' ? everywhere : host, port: own, advertised: null }
   })
@@ -143,10 +154,7 @@ function refuseTwins(given: GivenSettings, listeners: readonly NamedAddress[]): 
 }
 
 /** Puts advertised.listeners in place. */
-function advertise(
-  given: GivenSettings,
-  listeners: readonly ListenerSettings[],
-): readonly ListenerSettings[] {
+function advertise(given: GivenSettings, listeners: readonly PlainListener[]): readonly PlainListener[] {
   const key = 'advertised.listeners'
   const addresses = readAddresses(given, key)
   if (addresses === undefined) return listeners

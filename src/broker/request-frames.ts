@@ -6,17 +6,19 @@ export class FrameTooLarge extends Error {
 }
 
 /** The smallest request header: key, version, correlation id. */
-const leastBytes = 8
+const headerBytes = 8
 
 export class RequestFrames {
   readonly #maxBytes: number
+  readonly #leastBytes: number
   #chunks: Buffer[] = []
   #held = 0
   /** Bytes of the request that has begun; -1 while its size is not known. */
   #size = -1
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, leastBytes: number = headerBytes) {
     this.#maxBytes = maxBytes
+    this.#leastBytes = leastBytes
   }
 
   /** Bytes kept of a request that is not whole yet. */
@@ -33,9 +35,9 @@ export class RequestFrames {
       if (this.#size === -1) {
         if (this.#held < 4) break
         this.#size = this.#take(4).readInt32BE(0)
-        if (this.#size < leastBytes || this.#size > this.#maxBytes)
+        if (this.#size < this.#leastBytes || this.#size > this.#maxBytes)
           throw new FrameTooLarge(
-            `a request claims ${this.#size} bytes, and ${leastBytes} to ${this.#maxBytes} are allowed (socket.request.max.bytes); is this a Kafka client?`,
+            `a request claims ${this.#size} bytes, and ${this.#leastBytes} to ${this.#maxBytes} are allowed (socket.request.max.bytes); is this a Kafka client?`,
           )
       }
       if (this.#held < this.#size) break

@@ -7,6 +7,7 @@ import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settin
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { realSystem } from '../system/system.ts'
+import { readScramUser } from '../broker/security/scram-user.ts'
 import type { Arguments } from './arguments.ts'
 import { openLog } from './log-output.ts'
 
@@ -14,11 +15,12 @@ const exitCodes = { stopped: 0, refused: 1, forced: 4 }
 /** From the first signal to the end of the process, whatever happens. */
 const stopLimitMs = 9500
 
-const usage = `Usage: millrace broker [server.properties] [--override key=value]...
+const usage = `Usage: millrace broker [server.properties] [--override key=value]... [--add-scram user]...
 
 Runs a Kafka broker of one node: for development, tests, demonstrations and small edges. Keys are those of
 Kafka's server.properties; it listens on 127.0.0.1:9092 unless told otherwise. Every acknowledgement waits
-for the disk; millrace.durability=relaxed lifts that.
+for the disk; millrace.durability=relaxed lifts that. --add-scram 'SCRAM-SHA-512=[name=alice,password=…]'
+keeps a user for listeners with SASL.
 `
 
 /** Resolves with the exit code. */
@@ -29,9 +31,10 @@ export async function runBroker({ rest, properties }: Arguments, program: string
     .helpOption(false)
     .option('-h, --help')
     .option('--override <pair>', '', (pair: string, before: string[]) => [...before, pair], [] as string[])
+    .option('--add-scram <user>', '', (user: string, before: string[]) => [...before, user], [] as string[])
     .argument('[file]')
     .parse([...rest], { from: 'user' })
-  const options = parser.opts<{ override: string[]; help?: boolean }>()
+  const options = parser.opts<{ override: string[]; addScram: string[]; help?: boolean }>()
   if (options.help === true) {
     process.stdout.write(usage)
     return exitCodes.stopped
@@ -46,6 +49,9 @@ export async function runBroker({ rest, properties }: Arguments, program: string
     if (at < 1) return refuse([`--override ${pair}: write key=value`])
     overrides[pair.slice(0, at)] = pair.slice(at + 1)
   }
+  const users = options.addScram.map(readScramUser)
+  if (users.includes(null))
+    return refuse(['--add-scram: write SCRAM-SHA-512=[name=alice,password=…], or SCRAM-SHA-256'])
   const file = parser.args[0]
   let text = ''
   try {
@@ -62,7 +68,13 @@ export async function runBroker({ rest, properties }: Arguments, program: string
       `these settings have no effect on a single broker without ZooKeeper: ${withoutEffect.join(', ')}`,
     )
   const brokerLog = log.child('broker')
-  const broker = new Broker({ system: realSystem, log: brokerLog, settings })
+  const broker = new Broker({
+    system: realSystem,
+    log: brokerLog,
+    settings,
+    systemProperties: properties,
+    users: users.filter(user => user !== null),
+  })
   const ending = signalled(brokerLog)
   try {
     await broker.start()

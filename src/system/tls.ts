@@ -103,14 +103,40 @@ function cipherList(policy: TlsPolicy): string[] | undefined {
   return [...left, ...named.map(name => `!${name}`)]
 }
 
-/** Resolves when the client has shaken hands. Rejects with Fault TLS; the stream is destroyed then. */
-export function secureServer(
+/**
+ * Resolves when the client has shaken hands. Rejects with Fault TLS; the stream is destroyed then. With
+ * `clientAuth` the client is asked for a certificate; one that it shows must be trusted, and `required`
+ * is for one that it must show.
+ */
+export async function secureServer(
   stream: Duplex,
   context: TlsContext,
   signal: AbortSignal,
+  clientAuth: 'none' | 'requested' | 'required' = 'none',
 ): Promise<tls.TLSSocket> {
-  const socket = new tls.TLSSocket(stream as never, { isServer: true, secureContext: context })
-  return shaken(socket, 'secure', 'the TLS handshake with the sender failed', signal)
+  const socket = new tls.TLSSocket(stream as never, {
+    isServer: true,
+    secureContext: context,
+    requestCert: clientAuth !== 'none',
+    rejectUnauthorized: clientAuth === 'required',
+  })
+  await shaken(socket, 'secure', 'the TLS handshake with the sender failed', signal)
+  if (clientAuth === 'none') return socket
+  const hasCertificate = socket.getPeerX509Certificate() !== undefined
+  // What tls.Server asks of its sockets, which a socket laid over a stream has to be asked for.
+  const { ssl } = socket as unknown as { ssl: { verifyError(): (Error & { code?: string }) | null } }
+  const error = hasCertificate ? ssl.verifyError() : null
+  const problem = hasCertificate
+    ? error === null
+      ? null
+      : `the certificate of the client is not trusted: ${reasonOf(error)}`
+    : clientAuth === 'required'
+      ? 'the client shows no certificate'
+      : null
+  if (problem === null) return socket
+  socket.on('error', () => {}) // a second error of a connection given up concerns nobody
+  socket.destroy()
+  throw new Fault('TLS', problem)
 }
 
 export interface ClientTls {

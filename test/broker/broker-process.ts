@@ -34,16 +34,20 @@ export function runLauncher(
   })
 }
 
-/** Starts it with the overrides on top of `file`; port 0 unless they say otherwise. */
+/**
+ * Starts it with the overrides on top of `file`; on a free port unless they, or with `free` false the file,
+ * say otherwise. `more` stands behind that on the command line.
+ */
 export function startBrokerProcess(
   file: string,
   overrides: Readonly<Record<string, string>>,
+  { free = true, more = [] }: { free?: boolean; more?: readonly string[] } = {},
 ): Promise<BrokerProcess> {
-  const pairs = Object.entries({ 'host.name': '127.0.0.1', port: '0', ...overrides })
+  const pairs = Object.entries({ ...(free ? { 'host.name': '127.0.0.1', port: '0' } : {}), ...overrides })
   const began = performance.now()
   const child = spawn(
     join(root, 'bin', 'kafka-server-start.sh'),
-    [file, ...pairs.flatMap(([key, value]) => ['--override', `${key}=${value}`])],
+    [file, ...pairs.flatMap(([key, value]) => ['--override', `${key}=${value}`]), ...more],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
   const ended = new Promise<number | null>(resolve => child.on('exit', code => resolve(code)))

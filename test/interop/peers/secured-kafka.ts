@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { startBrokerProcess } from '../../broker/broker-process.ts'
 import { freePort, startKafka010, startKafka41, type Kafka, type ZooKeeper } from './peers.ts'
 
 const run = promisify(execFile)
@@ -183,38 +184,34 @@ export interface SecuredKafka extends Kafka {
 
 const module = (name: string) => `org.apache.kafka.common.security.${name} required`
 
-/** Logins last 2 s on the listener SHORT. */
-export async function startSecuredKafka41(
-  directory: string,
+const kinds: Record<ListenerName, string> = {
+  PLAIN: 'PLAINTEXT',
+  TLS: 'SSL',
+  MUTUAL: 'SSL',
+  OUTDATED: 'SSL',
+  ELSEWHERE: 'SSL',
+  LOGIN: 'SASL_PLAINTEXT',
+  BOTH: 'SASL_SSL',
+  SCRAMONLY: 'SASL_PLAINTEXT',
+  SHORT: 'SASL_SSL',
+}
+
+/** A server.properties for all the listeners. Logins last 2 s on the listener SHORT. */
+async function securedProperties(
   certificates: Certificates,
   users: Users,
-): Promise<SecuredKafka> {
+  given: { mechanisms: readonly string[]; others: readonly (readonly [name: string, address: string])[] },
+): Promise<{ ports: ReadonlyMap<string, number>; properties: Record<string, string | number> }> {
   const ports = new Map<string, number>()
   for (const name of listeners) ports.set(name, await freePort())
-  const controllerPort = await freePort()
-  const kinds: Record<ListenerName, string> = {
-    PLAIN: 'PLAINTEXT',
-    TLS: 'SSL',
-    MUTUAL: 'SSL',
-    OUTDATED: 'SSL',
-    ELSEWHERE: 'SSL',
-    LOGIN: 'SASL_PLAINTEXT',
-    BOTH: 'SASL_SSL',
-    SCRAMONLY: 'SASL_PLAINTEXT',
-    SHORT: 'SASL_SSL',
-  }
-  const all = 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER'
+  const addresses = listeners.map(name => `${name}://localhost:${ports.get(name)}`)
   const plainUsers = Object.entries(users.plain).map(([name, password]) => `user_${name}="${password}"`)
   const properties: Record<string, string | number> = {
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: [
-      ...listeners.map(name => `${name}://localhost:${ports.get(name)}`),
-      `CONTROLLER://127.0.0.1:${controllerPort}`,
-    ].join(','),
-    'advertised.listeners': listeners.map(name => `${name}://localhost:${ports.get(name)}`).join(','),
+    listeners: [...addresses, ...given.others.map(([name, address]) => `${name}://${address}`)].join(','),
+    'advertised.listeners': addresses.join(','),
     'listener.security.protocol.map': [
       ...listeners.map(name => `${name}:${kinds[name]}`),
-      'CONTROLLER:PLAINTEXT',
+      ...given.others.map(([name]) => `${name}:PLAINTEXT`),
     ].join(','),
     'inter.broker.listener.name': 'PLAIN',
     'ssl.keystore.type': 'PEM',
@@ -224,7 +221,7 @@ export async function startSecuredKafka41(
     'listener.name.mutual.ssl.client.auth': 'required',
     'listener.name.outdated.ssl.keystore.location': certificates.at('outdated.pem'),
     'listener.name.elsewhere.ssl.keystore.location': certificates.at('elsewhere.pem'),
-    'sasl.enabled.mechanisms': all,
+    'sasl.enabled.mechanisms': given.mechanisms.join(','),
     'listener.name.scramonly.sasl.enabled.mechanisms': 'SCRAM-SHA-256,SCRAM-SHA-512',
   }
   for (const listener of ['login', 'both', 'short', 'scramonly']) {
@@ -233,23 +230,76 @@ export async function startSecuredKafka41(
       `${module('plain.PlainLoginModule')} ${plainUsers.join(' ')};`
     for (const size of ['256', '512'])
       properties[`${at}.scram-sha-${size}.sasl.jaas.config`] = `${module('scram.ScramLoginModule')};`
-    properties[`${at}.oauthbearer.sasl.jaas.config`] =
-      `${module('oauthbearer.OAuthBearerLoginModule')} unsecuredLoginStringClaim_sub="broker";`
+    if (given.mechanisms.includes('OAUTHBEARER'))
+      properties[`${at}.oauthbearer.sasl.jaas.config`] =
+        `${module('oauthbearer.OAuthBearerLoginModule')} unsecuredLoginStringClaim_sub="broker";`
   }
-  for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'])
-    properties[`listener.name.short.${mechanism}.connections.max.reauth.ms`] = 2000
+  for (const mechanism of given.mechanisms)
+    properties[`listener.name.short.${mechanism.toLowerCase()}.connections.max.reauth.ms`] = 2000
+  return { ports, properties }
+}
+
+const scramUsers = (users: Users) =>
+  Object.entries(users.scram).flatMap(([name, password]) =>
+    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(mechanism => [
+      '--add-scram',
+      `${mechanism}=[name=${name},password=${password}]`,
+    ]),
+  )
+
+export async function startSecuredKafka41(
+  directory: string,
+  certificates: Certificates,
+  users: Users,
+): Promise<SecuredKafka> {
+  const controllerPort = await freePort()
+  const { ports, properties } = await securedProperties(certificates, users, {
+    mechanisms: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'],
+    others: [['CONTROLLER', `127.0.0.1:${controllerPort}`]],
+  })
+  properties['controller.quorum.voters'] = `1@127.0.0.1:${controllerPort}`
   const kafka = await startKafka41(directory, {
     host: 'localhost',
     port: ports.get('PLAIN')!,
     properties,
-    format: Object.entries(users.scram).flatMap(([name, password]) =>
-      ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(mechanism => [
-        '--add-scram',
-        `${mechanism}=[name=${name},password=${password}]`,
-      ]),
-    ),
+    format: scramUsers(users),
   })
   return Object.assign(kafka, { address: (listener: ListenerName) => `localhost:${ports.get(listener)}` })
+}
+
+export interface SecuredBroker extends AsyncDisposable {
+  readonly address: (listener: ListenerName) => string
+  /** What it has logged. */
+  readonly lines: readonly string[]
+}
+
+/** The embedded broker with the same listeners, but for OAUTHBEARER. */
+export async function startSecuredEmbedded(
+  directory: string,
+  certificates: Certificates,
+  users: Users,
+): Promise<SecuredBroker> {
+  const { ports, properties } = await securedProperties(certificates, users, {
+    mechanisms: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'],
+    others: [],
+  })
+  mkdirSync(directory, { recursive: true })
+  const file = join(directory, 'server.properties')
+  properties['log.dirs'] = join(directory, 'logs')
+  writeFileSync(
+    file,
+    Object.entries(properties)
+      .map(([key, value]) => `${key}=${value}`)
+      .join('\n'),
+  )
+  const broker = await startBrokerProcess(file, {}, { free: false, more: scramUsers(users) })
+  return {
+    address: listener => `localhost:${ports.get(listener)}`,
+    lines: broker.lines,
+    async [Symbol.asyncDispose]() {
+      await broker.end('SIGTERM')
+    },
+  }
 }
 
 /** Kafka 0.10.2.1 with one listener that asks for a login by PLAIN, the brokers' own included. */

@@ -1,0 +1,109 @@
+// The SCRAM credentials of users, kept in a journal of their own (`scram.journal`): what proves a login and
+// the broker, not the password and nothing one could log in with. Entries in JSON:
+//   {"user": name, "mechanism": name, "salt": base64, "iterations": n, "storedKey": base64, "serverKey": base64}
+//   {"removed": user, "mechanism": name}
+import { join } from 'node:path'
+import type { Logger } from '../../observe/log.ts'
+import { Journal } from '../../storage/journal.ts'
+import type { Disk } from '../../system/disk.ts'
+import {
+  saltPassword,
+  scramDetails,
+  serverKeyOf,
+  storedKeyOf,
+  type ScramMechanism,
+} from '../../wire/kafka/scram-keys.ts'
+
+export interface ScramCredential {
+  readonly salt: Buffer
+  readonly iterations: number
+  readonly storedKey: Buffer
+  readonly serverKey: Buffer
+}
+
+interface StoredCredential {
+  readonly user: string
+  readonly mechanism: ScramMechanism
+  readonly salt: string
+  readonly iterations: number
+  readonly storedKey: string
+  readonly serverKey: string
+}
+type Entry = StoredCredential | { readonly removed: string; readonly mechanism: ScramMechanism }
+
+const encode = (entry: Entry): Buffer => Buffer.from(JSON.stringify(entry))
+const keyOf = (user: string, mechanism: ScramMechanism): string => `${mechanism} ${user}`
+
+export class ScramCredentials {
+  readonly #stored = new Map<string, StoredCredential>()
+  #journal: Journal | null = null
+
+  /** Rejects with DISK or CORRUPT. */
+  async open(disk: Disk, log: Logger, directory: string): Promise<void> {
+    this.#journal = await Journal.open({
+      disk,
+      log,
+      path: join(directory, 'scram.journal'),
+      apply: payload => {
+        const entry = JSON.parse(payload.toString()) as Entry
+        if ('removed' in entry) this.#stored.delete(keyOf(entry.removed, entry.mechanism))
+        else this.#stored.set(keyOf(entry.user, entry.mechanism), entry)
+      },
+      snapshot: () => [...this.#stored.values()].map(encode),
+      onFailed: fault => log.error(`users can no longer be changed: ${fault.message}`),
+    })
+  }
+
+  get(user: string, mechanism: ScramMechanism): ScramCredential | undefined {
+    const stored = this.#stored.get(keyOf(user, mechanism))
+    if (stored === undefined) return undefined
+    const [salt, storedKey, serverKey] = [stored.salt, stored.storedKey, stored.serverKey].map(text =>
+      Buffer.from(text, 'base64'),
+    )
+    return { salt: salt!, iterations: stored.iterations, storedKey: storedKey!, serverKey: serverKey! }
+  }
+
+  /** Mechanisms and iterations, by user. */
+  list(): Map<string, { mechanism: ScramMechanism; iterations: number }[]> {
+    return Map.groupBy(this.#stored.values(), one => one.user)
+  }
+
+  /** Keeps what the salted password gives. Resolves when it is durable. */
+  async put(
+    user: string,
+    mechanism: ScramMechanism,
+    given: { salt: Buffer; iterations: number; saltedPassword: Buffer },
+  ): Promise<void> {
+    const { salt, iterations, saltedPassword } = given
+    const details = scramDetails(mechanism)
+    await this.#journal!.append(
+      encode({
+        user,
+        mechanism,
+        salt: salt.toString('base64'),
+        iterations,
+        storedKey: storedKeyOf(details, saltedPassword).toString('base64'),
+        serverKey: serverKeyOf(details, saltedPassword).toString('base64'),
+      }),
+    )
+  }
+
+  putPassword(
+    user: string,
+    mechanism: ScramMechanism,
+    given: { password: string; salt: Buffer; iterations: number },
+  ): Promise<void> {
+    const { password, salt, iterations } = given
+    const saltedPassword = saltPassword(scramDetails(mechanism), password, salt, iterations)
+    return this.put(user, mechanism, { salt, iterations, saltedPassword })
+  }
+
+  /** Resolves when it is durable. */
+  async remove(user: string, mechanism: ScramMechanism): Promise<void> {
+    await this.#journal!.append(encode({ removed: user, mechanism }))
+  }
+
+  async close(): Promise<void> {
+    await this.#journal?.close()
+  }
+}
