@@ -13,6 +13,11 @@ export interface DiskFile {
   write(bytes: Buffer, position: number): Promise<void>
   /** Writes the buffers one after another from `position`, all of them, or rejects. */
   writeAll(buffers: readonly Buffer[], position: number): Promise<void>
+  /**
+   * `writeAll` and `sync` in one call to the system, where it has such a call: nothing in between waits for a
+   * thread. After a rejection some of it may be written, none of it is known to be durable.
+   */
+  writeDurably?(buffers: readonly Buffer[], position: number): Promise<void>
   truncate(size: number): Promise<void>
   /** Returns when the data written so far is on stable storage (fdatasync). Never call again after it rejected. */
   sync(): Promise<void>
@@ -44,13 +49,20 @@ export interface Disk {
   lockDirectory(directory: string, holder: string): Promise<DirectoryLock>
 }
 
+const { constants } = fs
+
 /** Most bytes and buffers of one call to the system: it takes no more than 2 GiB and 1024 buffers. */
 const callBytes = 1024 * 1024 * 1024
 const callBuffers = 1000
 
+/** Where a write that is synced by itself flushes the drive as fdatasync does: Darwin's does not. */
+const hasDurableWrites = process.platform === 'linux'
+
 class RealFile implements DiskFile {
   readonly path: string
   readonly #fd: number
+  /** The same file, opened once more so that its writes return when they are durable; null: cannot be had. */
+  #durable: Promise<RealFile | null> | undefined
 
   constructor(path: string, fd: number) {
     this.path = path
@@ -120,6 +132,24 @@ class RealFile implements DiskFile {
     }
   }
 
+  async writeDurably(buffers: readonly Buffer[], position: number): Promise<void> {
+    this.#durable ??= this.#openDurable()
+    const file = await this.#durable
+    if (file !== null) return await file.writeAll(buffers, position)
+    await this.writeAll(buffers, position)
+    await this.sync()
+  }
+
+  /** By its number: the file may have another name by now. */
+  async #openDurable(): Promise<RealFile | null> {
+    if (!hasDurableWrites) return null
+    return await new Promise(resolve =>
+      fs.open(`/proc/self/fd/${this.#fd}`, constants.O_RDWR | constants.O_DSYNC, (error, fd) =>
+        resolve(error === null ? new RealFile(this.path, fd) : null),
+      ),
+    )
+  }
+
   #writeVector(buffers: readonly Buffer[], position: number): Promise<number> {
     return new Promise((resolve, reject) =>
       fs.writev(this.#fd, buffers, position, (error, count) =>
@@ -140,12 +170,14 @@ class RealFile implements DiskFile {
     )
   }
 
-  close(): Promise<void> {
-    return new Promise((resolve, reject) => fs.close(this.#fd, error => (!error ? resolve() : reject(error))))
+  async close(): Promise<void> {
+    await (await this.#durable)?.close()
+    await new Promise<void>((resolve, reject) =>
+      fs.close(this.#fd, error => (!error ? resolve() : reject(error))),
+    )
   }
 }
 
-const { constants } = fs
 const flagsOf = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR,

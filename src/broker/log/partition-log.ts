@@ -354,7 +354,7 @@ export class PartitionLog {
   }
 
   async #write(group: readonly Pending[]): Promise<void> {
-    const { syncEachGroup, segmentBytes, rollMs } = this.#parts.settings
+    const { segmentBytes, rollMs } = this.#parts.settings
     for (let from = 0; from < group.length;) {
       const first = group[from]!
       const aged = this.#parts.system.clock.monotonic() - this.#segmentBegan > rollMs
@@ -373,10 +373,7 @@ export class PartitionLog {
         buffers.push(batch)
         position += batch.length
       }
-      await this.#tail.file.writeAll(buffers, this.#written)
-      this.#sinceCheckpoint += position - this.#written
-      this.#written = position
-      if (syncEachGroup) await this.#sync()
+      await this.#put(buffers, position)
       this.#tail.end = position
       this.#tail.maxTimestamp = max
       this.#highWatermark = group[to - 1]!.nextOffset
@@ -388,6 +385,20 @@ export class PartitionLog {
     this.#isFull = false
     this.#wakeAll()
     if (this.#sinceCheckpoint > checkpointBytes) void this.#tryCheckpoint()
+  }
+
+  /** Writes up to `position`, durable where that is promised. */
+  async #put(buffers: readonly Buffer[], position: number): Promise<void> {
+    const { file } = this.#tail
+    const { syncEachGroup } = this.#parts.settings
+    // A write that syncs itself does so for its own bytes alone. Where it does not fit it is cut off again.
+    const atOnce = syncEachGroup && this.#synced === this.#written && file.writeDurably !== undefined
+    if (atOnce) await file.writeDurably!(buffers, this.#written)
+    else await file.writeAll(buffers, this.#written)
+    this.#sinceCheckpoint += position - this.#written
+    this.#written = position
+    if (atOnce) this.#synced = position
+    else if (syncEachGroup) await this.#sync()
   }
 
   #ended(marker: TransactionMarker, lastOffset: number): void {
