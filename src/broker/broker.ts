@@ -1,28 +1,18 @@
 // The broker: its listeners, topics, groups and transactions. One process, one node, loopback unless told otherwise.
 // It is for development, tests, demonstrations and small edges; production is a Kafka cluster.
-import type { Duplex } from 'node:stream'
-import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Timer } from '../system/clock.ts'
 import type { System } from '../system/system.ts'
-import type { BrokerParts } from './broker-parts.ts'
 import type { BrokerSettings } from './broker-settings.ts'
-import { ClientConnection } from './client-connection.ts'
+import { ClientConnections } from './client-connections.ts'
 import type { CommittedOffset } from './groups/offset-store.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
-import { Listeners, type Accepted } from './listeners.ts'
+import { Listeners } from './listeners.ts'
 import type { PartitionLog } from './log/partition-log.ts'
-import { MemoryBudget } from './memory-budget.ts'
-import { answerRequest } from './request-answer.ts'
 import type { ScramUser } from './security/scram-user.ts'
 import { Security } from './security/security.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
-
-/** How long connections may take to send their last answers when the broker stops. */
-const lingerMs = 3000
-/** At most one complaint about connections in so long. */
-const complaintMs = 1000
 
 export class Broker {
   readonly #system: System
@@ -34,16 +24,10 @@ export class Broker {
   readonly #security: Security
   readonly #systemProperties: ReadonlyMap<string, string>
   readonly #users: readonly ScramUser[]
-  readonly #budget: MemoryBudget
   readonly #listeners: Listeners
-  readonly #connections = new Set<ClientConnection>()
+  readonly #connections: ClientConnections
   #timers: Timer[] = []
-  #lastComplaint = -Infinity
-  #untold = 0
   #stopping = false
-  /** Topics and groups are open. */
-  #isReady = false
-  #early: Accepted[] = []
 
   /** `systemProperties` are those of Java, given as -Dname=value. */
   constructor(parts: {
@@ -68,7 +52,15 @@ export class Broker {
     this.#systemProperties = parts.systemProperties ?? new Map()
     this.#users = parts.users ?? []
     this.#listeners = new Listeners(parts.system.network)
-    this.#budget = new MemoryBudget(parts.settings.queuedBytes)
+    this.#connections = new ClientConnections({
+      system: parts.system,
+      log: parts.log,
+      settings: parts.settings,
+      topics: this.#topics,
+      groups: this.#groups,
+      transactions: this.#transactions,
+      security: this.#security,
+    })
   }
 
   /** The port of its first listener; 0 before the start. */
@@ -95,14 +87,13 @@ export class Broker {
     try {
       await this.#security.load(this.#settings.listeners, this.#systemProperties)
       // A wrong address must not leave directories behind. Who connects already waits.
-      await this.#listeners.open(this.#settings.listeners, accepted => void this.#accept(accepted))
+      await this.#listeners.open(this.#settings.listeners, accepted => this.#connections.accept(accepted))
       await this.#topics.open()
       await this.#security.credentials.open(this.#system.disk, this.#log, this.#topics.home)
       await this.#security.addUsers(this.#users)
       await this.#groups.open(this.#topics.home)
       await this.#transactions.open(this.#topics.home)
-      this.#isReady = true
-      for (const connection of this.#early.splice(0)) void this.#accept(connection)
+      this.#connections.begin()
     } catch (error) {
       await this.stop()
       throw error
@@ -121,77 +112,15 @@ export class Broker {
     if (this.#stopping) return
     this.#stopping = true
     for (const timer of this.#timers) timer.cancel()
-    for (const { stream } of this.#early.splice(0)) stream.destroy()
     const closing = this.#listeners.close()
     this.#groups.stop()
     this.#transactions.stop()
-    const guard = this.#system.clock.after(lingerMs, () => {
-      for (const connection of this.#connections) connection.destroy()
-    })
-    await Promise.all([...this.#connections].map(connection => connection.stop()))
+    await this.#connections.stop()
     await closing
-    guard.cancel()
     await this.#transactions.close()
     await this.#security.credentials.close()
     await this.#groups.close()
     await this.#topics.close()
-  }
-
-  async #accept(accepted: Accepted): Promise<void> {
-    const { remote, remoteAddress, advertised, listener } = accepted
-    if (this.#stopping) return void accepted.stream.destroy()
-    if (!this.#isReady) {
-      accepted.stream.on('error', () => {}) // a connection that is gone by then is noticed then
-      this.#early.push(accepted)
-      return
-    }
-    let stream: Duplex
-    try {
-      stream = await this.#security.secure(accepted.stream, listener)
-    } catch (error) {
-      return this.#complain(`connection from ${remote} to ${listener.name} closed: ${messageOf(error)}`)
-    }
-    if (this.#stopping) return void stream.destroy()
-    const closed = (reason: string) => this.#complain(`connection from ${remote} closed: ${reason}`)
-    const session = this.#security.session(listener, closed)
-    const parts: BrokerParts = {
-      system: this.#system,
-      log: this.#log,
-      settings: this.#settings,
-      topics: this.#topics,
-      groups: this.#groups,
-      transactions: this.#transactions,
-      security: this.#security,
-      advertised,
-    }
-    const connection: ClientConnection = new ClientConnection(stream, {
-      maxRequestBytes: this.#settings.maxRequestBytes,
-      budget: this.#budget,
-      leastBytes: session === null ? undefined : 0,
-      answer: async (request, signal) => {
-        const answered = session === null ? undefined : await session.answer(request)
-        return (
-          answered ?? (await answerRequest(request, { broker: parts, clientHost: remoteAddress, signal }))
-        )
-      },
-      isOver: () => session?.isOver === true,
-      complain: closed,
-      closed: () => void this.#connections.delete(connection),
-    })
-    this.#connections.add(connection)
-  }
-
-  /** A client gone wrong may come back a thousand times a second. */
-  #complain(sentence: string): void {
-    const now = this.#system.clock.monotonic()
-    if (now - this.#lastComplaint < complaintMs) {
-      this.#untold++
-      return
-    }
-    const more = this.#untold === 0 ? '' : ` (${this.#untold} more since the last such line)`
-    this.#lastComplaint = now
-    this.#untold = 0
-    this.#log.warn(`${sentence}${more}`)
   }
 
   #every(delayMs: number, run: (partition: PartitionLog) => Promise<unknown>): void {

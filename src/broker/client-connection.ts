@@ -1,6 +1,7 @@
 // One client's connection. Requests are answered in the order in which they came. The next one is begun
 // when the one before is answered, but for Produce: several in flight share one sync.
 import type { Duplex } from 'node:stream'
+import type { Clock } from '../system/clock.ts'
 import { messageOf } from '../errors.ts'
 import { peekRequestHeader } from '../wire/kafka/api.ts'
 import { FormatError } from '../wire/kafka/format-error.ts'
@@ -9,6 +10,7 @@ import type { BudgetUser, MemoryBudget } from './memory-budget.ts'
 import { FrameTooLarge, RequestFrames } from './request-frames.ts'
 
 export interface ConnectionParts {
+  readonly clock: Clock
   readonly maxRequestBytes: number
   readonly budget: MemoryBudget
   /**
@@ -42,15 +44,22 @@ export class ClientConnection implements BudgetUser {
   #charged = 0
   #heldByRequests = 0
   #stopping = false
+  #lastRead: number
 
   constructor(stream: Duplex, parts: ConnectionParts) {
     this.#stream = stream
     this.#parts = parts
+    this.#lastRead = parts.clock.monotonic()
     this.#frames = new RequestFrames(parts.maxRequestBytes, parts.leastBytes)
     stream.on('error', () => {}) // a close follows
     stream.on('close', () => this.#end())
     stream.on('data', (chunk: Buffer) => this.#received(chunk))
     if (stream.destroyed) this.#end()
+  }
+
+  /** When the last bytes came, ms of the monotonic clock; Infinity while a request is under way. */
+  get idleSince(): number {
+    return this.#underWay > 0 ? Infinity : this.#lastRead
   }
 
   wake(): void {
@@ -75,6 +84,7 @@ export class ClientConnection implements BudgetUser {
 
   #received(chunk: Buffer): void {
     if (this.#stopping || this.#gone.signal.aborted) return
+    this.#lastRead = this.#parts.clock.monotonic()
     try {
       for (const request of this.#frames.feed(chunk)) {
         this.#queue.push(request)

@@ -21,9 +21,11 @@ export interface ListenerSettings {
   /** What clients that came through it are told to connect to; where absent, host and port. */
   readonly advertised: Address | null
   readonly security: ListenerSecurity
+  /** Connections that the system holds until they are accepted. */
+  readonly backlog: number
 }
 
-type PlainListener = Omit<ListenerSettings, 'security'>
+type PlainListener = Omit<ListenerSettings, 'security' | 'backlog'>
 
 interface NamedAddress extends Address {
   readonly name: string
@@ -34,8 +36,10 @@ export const isEverywhere = (host: string): boolean => host === everywhere || ho
 
 /** Reads all listeners; one at least, also where errors were found. */
 export function readListeners(given: GivenSettings): readonly ListenerSettings[] {
+  const backlog = given.numberOr('socket.listen.backlog.size')
   return readPlain(given).map(listener => ({
     ...listener,
+    backlog,
     security: readListenerSecurity(given, listener.name, listener.protocol),
   }))
 }

@@ -44,11 +44,11 @@ export class Listeners {
   }
 
   async #listen(
-    { host, port }: ListenerSettings,
+    { host, port, backlog }: ListenerSettings,
     accept: (connection: Connection) => void,
   ): Promise<Listener> {
     try {
-      return await this.#network.listen({ host, port }, accept)
+      return await this.#network.listen({ host, port, backlog }, accept)
     } catch (error) {
       await this.close()
       if (!(error instanceof Fault) || error.code !== 'ADDRESS') throw error

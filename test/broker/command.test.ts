@@ -23,6 +23,7 @@ test('a server.properties with duplicates and a pasted shell line is read: what 
       port: 9092,
       advertised: null,
       security: { tls: null, sasl: null },
+      backlog: 1024,
     },
   ])
   assert.equal(settings.autoCreateTopics, false)

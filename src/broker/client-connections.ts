@@ -1,0 +1,162 @@
+// The connections of all clients: as many as are allowed, secured as their listener asks, closed when nothing
+// comes for too long. A client gone wrong is told in the log, but not a thousand times a second.
+import type { Duplex } from 'node:stream'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Timer } from '../system/clock.ts'
+import type { System } from '../system/system.ts'
+import type { BrokerParts } from './broker-parts.ts'
+import type { BrokerSettings } from './broker-settings.ts'
+import { ClientConnection } from './client-connection.ts'
+import type { Accepted } from './listeners.ts'
+import { MemoryBudget } from './memory-budget.ts'
+import { answerRequest } from './request-answer.ts'
+
+/** How long connections may take to send their last answers when the broker stops. */
+const lingerMs = 3000
+/** At most one complaint about connections in so long. */
+const complaintMs = 1000
+
+export interface ConnectionsParts extends Omit<BrokerParts, 'advertised'> {
+  readonly system: System
+  readonly log: Logger
+  readonly settings: BrokerSettings
+}
+
+interface Admitted {
+  readonly address: string
+  readonly stream: Duplex
+  /** Null while TLS is being agreed upon. */
+  connection: ClientConnection | null
+}
+
+export class ClientConnections {
+  readonly #parts: ConnectionsParts
+  readonly #budget: MemoryBudget
+  readonly #admitted = new Set<Admitted>()
+  /** Accepted before the broker was ready, or beyond max.connections. */
+  #waiting: Accepted[] = []
+  #isReady = false
+  #stopping = false
+  #idleTimer: Timer | null = null
+  #lastComplaint = -Infinity
+  #untold = 0
+
+  constructor(parts: ConnectionsParts) {
+    this.#parts = parts
+    this.#budget = new MemoryBudget(parts.settings.queuedBytes)
+  }
+
+  /** Takes it, or lets it wait. */
+  accept(accepted: Accepted): void {
+    if (this.#stopping) return void accepted.stream.destroy()
+    accepted.stream.on('error', () => {}) // one that is gone by then is noticed then
+    this.#waiting.push(accepted)
+    this.#admit()
+  }
+
+  /** Topics and groups are open: requests may be answered. */
+  begin(): void {
+    this.#isReady = true
+    this.#admit()
+    this.#watchIdle()
+  }
+
+  /** Lets what is under way be answered, and closes everything. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#idleTimer?.cancel()
+    for (const { stream } of this.#waiting.splice(0)) stream.destroy()
+    const connections = [...this.#admitted].map(({ connection }) => connection)
+    for (const { stream, connection } of this.#admitted) if (connection === null) stream.destroy()
+    const guard = this.#parts.system.clock.after(lingerMs, () => {
+      for (const connection of connections) connection?.destroy()
+    })
+    await Promise.all(connections.map(connection => connection?.stop()))
+    guard.cancel()
+  }
+
+  #admit(): void {
+    while (this.#isReady && this.#waiting.length > 0) {
+      if (this.#admitted.size >= this.#parts.settings.maxConnections) return
+      const accepted = this.#waiting.shift()!
+      const { remoteAddress, remote, stream } = accepted
+      if (stream.destroyed) continue
+      const { maxConnectionsPerIp, maxConnectionsOf } = this.#parts.settings
+      const limit = maxConnectionsOf[remoteAddress] ?? maxConnectionsPerIp
+      const here = [...this.#admitted].filter(({ address }) => address === remoteAddress).length
+      if (limit < this.#parts.settings.maxConnections && here >= limit) {
+        this.#complain(`connection from ${remote} closed: there are ${here} from there, as many as allowed`)
+        stream.destroy()
+        continue
+      }
+      const admitted: Admitted = { address: remoteAddress, stream, connection: null }
+      this.#admitted.add(admitted)
+      void this.#open(accepted, admitted)
+    }
+  }
+
+  async #open(accepted: Accepted, admitted: Admitted): Promise<void> {
+    const { remote, remoteAddress, advertised, listener } = accepted
+    const { security, settings } = this.#parts
+    const leave = () => {
+      this.#admitted.delete(admitted)
+      this.#admit()
+    }
+    let stream: Duplex = accepted.stream
+    if (listener.security.tls !== null)
+      try {
+        stream = await security.secure(accepted.stream, listener)
+      } catch (error) {
+        this.#complain(`connection from ${remote} to ${listener.name} closed: ${messageOf(error)}`)
+        return leave()
+      }
+    if (this.#stopping) return void stream.destroy()
+    const complain = (reason: string) => this.#complain(`connection from ${remote} closed: ${reason}`)
+    const session = security.session(listener, complain)
+    const parts: BrokerParts = { ...this.#parts, advertised }
+    admitted.connection = new ClientConnection(stream, {
+      clock: this.#parts.system.clock,
+      maxRequestBytes: settings.maxRequestBytes,
+      budget: this.#budget,
+      leastBytes: session === null ? undefined : 0,
+      answer: async (request, signal) => {
+        const answered = session === null ? undefined : await session.answer(request)
+        return (
+          answered ?? (await answerRequest(request, { broker: parts, clientHost: remoteAddress, signal }))
+        )
+      },
+      isOver: () => session?.isOver === true,
+      complain,
+      closed: leave,
+    })
+  }
+
+  #watchIdle(): void {
+    const { clock } = this.#parts.system
+    const { maxIdleMs } = this.#parts.settings
+    if (maxIdleMs === Infinity) return
+    this.#idleTimer = clock.after(
+      Math.max(10, Math.min(maxIdleMs / 10, 10_000)),
+      () => {
+        const before = clock.monotonic() - maxIdleMs
+        for (const { connection } of this.#admitted)
+          if ((connection?.idleSince ?? Infinity) < before) connection!.destroy()
+        this.#watchIdle()
+      },
+      { background: true },
+    )
+  }
+
+  #complain(sentence: string): void {
+    const now = this.#parts.system.clock.monotonic()
+    if (now - this.#lastComplaint < complaintMs) {
+      this.#untold++
+      return
+    }
+    const more = this.#untold === 0 ? '' : ` (${this.#untold} more since the last such line)`
+    this.#lastComplaint = now
+    this.#untold = 0
+    this.#parts.log.warn(`${sentence}${more}`)
+  }
+}
