@@ -42,6 +42,7 @@ const wrong: readonly (readonly [words: DemoWords, said: RegExp])[] = [
     bootstrap => [{ bootstrap }, /is no broker; write HOST:PORT/] as const,
   ),
   [{ bootstrap: 'a:1', port: '9092' }, /leave one of them out/],
+  [{ avroPort: '9092' }, /cannot both listen on port 9092/],
   ...['', '  '].map(dataDir => [{ dataDir }, /--data-dir: write the path of a directory/] as const),
   ...['a,b', 'a\nb', '${sys:x}'].map(dataDir => [{ dataDir }, /choose another directory/] as const),
 ]

@@ -46,13 +46,19 @@ export function readDemoOptions(words: DemoWords): DemoOptions {
     throw new DemoOptionProblem(
       "--port is the embedded broker's, and --bootstrap uses a Kafka of yours: leave one of them out",
     )
+  const port = whole('--port', words.port, 0, 65_535) ?? demoDefaults.port
+  const avroPort = whole('--avro-port', words.avroPort, 0, 65_535) ?? demoDefaults.avroPort
+  if (port === avroPort && port !== 0 && words.bootstrap === undefined)
+    throw new DemoOptionProblem(
+      `the broker and agent B cannot both listen on port ${port}: give --port and --avro-port different ones`,
+    )
   return {
     events,
     exits: words.exit === true,
     rate: rate ?? (events === null ? demoDefaults.rate : null),
     bootstrap: words.bootstrap === undefined ? null : readServers(words.bootstrap),
-    port: whole('--port', words.port, 0, 65_535) ?? demoDefaults.port,
-    avroPort: whole('--avro-port', words.avroPort, 0, 65_535) ?? demoDefaults.avroPort,
+    port,
+    avroPort,
     directory: words.dataDir === undefined ? null : readDirectory(words.dataDir),
   }
 }
