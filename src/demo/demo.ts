@@ -297,7 +297,7 @@ export class Demo {
       await this.#stopAgent(this.#a)
       await this.#stopAgent(this.#b)
     }
-    if (isWhole) await this.#readRest()
+    if (isWhole) await this.#patientlyToTheEnd(`the end of ${topics.to}`, this.#readRest())
     this.#arrivals?.close()
     await this.#producer?.close()
     if (this.#kafka !== null) {
@@ -305,7 +305,8 @@ export class Demo {
       await this.#patientlyToTheEnd('the broker to stop', this.#kafka.stop())
     }
     const hasFiles = this.#ground?.isTemporary === false && this.#b !== null
-    await this.#ground?.release()
+    if (this.#ground !== null)
+      await this.#patientlyToTheEnd('the files to be removed', this.#ground.release())
     let code = demoExitCodes.good
     if (failure !== undefined) {
       code = demoExitCodes.failed
