@@ -66,6 +66,14 @@ describe('the ledger', () => {
     assert.deepEqual(ledger.faults(), ['2 missing (events 5 to 6)'])
   })
 
+  test('every event twice: somebody else is at work', () => {
+    const ledger = sending(4)
+    arriving(ledger, [1, 1, 2, 2, 3, 3, 4])
+    assert.deepEqual(reportOf(ledger, 0, true).faults, [
+      'events are wrong: 3 arrived more than once (the first is event 1); another agent, or another demonstration, seems to carry test3 to test2 as well',
+    ])
+  })
+
   test('nothing sent, nothing said', () => {
     const ledger = new Ledger(run)
     assert.deepEqual(reportOf(ledger, 0, true), { lines: ['0 events sent, 0 arrived'], faults: [] })
