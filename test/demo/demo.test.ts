@@ -224,57 +224,63 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
       assert.match(demo.output, /^(\d+) events sent, \1 arrived, all in order, none twice$/m)
     }))
 
-  test('on a terminal: a board that stays in its place, follows the size, and ends with Ctrl-C', () =>
-    inDirectory(async directory => {
-      mkdirSync(join(directory, 'data'))
-      // What is written into it is typed at the terminal.
-      const keyboard = join(directory, 'keyboard')
-      execFileSync('mkfifo', [keyboard])
-      const keys = openSync(keyboard, 'r+')
-      const demo = await startDemo(directory, null, {
-        command: [
-          'sh',
-          '-c',
-          'exec script -q -f -e -c "$1" /dev/null < "$2"',
-          'sh',
-          `stty cols 100 rows 40; TERM=xterm LC_ALL=C.UTF-8 exec npm --prefix ${root} start -- --port 0 --avro-port 0 --data-dir ${join(directory, 'data')}`,
-          keyboard,
-        ],
-      })
-      const terminal = new TerminalScreen(100, 40)
-      let at = 0
-      const follow = () => {
-        terminal.write(demo.output.slice(at))
-        at = demo.output.length
-        return terminal.lines
-      }
-      const has = (pattern: RegExp) =>
-        waitFor(() => follow().some(line => pattern.test(line)), String(pattern))
-      await has(/^ {2}in [1-9]\d* = out [1-9]\d* \+ in flight \d+ {3}in order, none twice$/)
-      await has(/^ {2}first event +\d+ ms after the start$/)
-      const top = terminal.lines.findIndex(line => line.startsWith('millrace demo '))
-      const { scrolled } = terminal
-      await has(/^millrace demo {2}0:00:02/)
-      assert.equal(terminal.scrolled, scrolled)
-      assert.equal(
-        terminal.lines.findIndex(line => line.startsWith('millrace demo ')),
-        top,
-      )
-      assert.deepEqual(terminal.unknown, [])
-      assert.equal(terminal.isCursorShown, false)
-      // The kernel tells who has the terminal of its new size.
-      const node = processesNaming(directory).find(one => / millrace demo /.test(one.command))!
-      terminal.resize(50, 12)
-      execFileSync('stty', ['-F', readlinkSync(`/proc/${node.pid}/fd/1`), 'cols', '50', 'rows', '12'])
-      await waitFor(() => follow()[0]?.startsWith('millrace demo ') === true, 'the board stands at the top')
-      assert.ok(terminal.lines.length <= 11)
-      // The terminal tells npm and the demonstration, and npm tells the demonstration once more.
-      writeSync(keys, '\u0003')
-      await demo.ended
-      closeSync(keys)
-      follow()
-      assert.ok(terminal.isCursorShown)
-      assert.match(terminal.lines.join(''), /(\d+) events sent, \1 arrived, all in order, none twice/)
-      await nobodyLeft(directory)
-    }))
+  // A terminal comes from script(1).
+  const skip = existsSync('/usr/bin/script') ? false : 'there is no script(1)'
+  test(
+    'on a terminal: a board that stays in its place, follows the size, and ends with Ctrl-C',
+    { skip },
+    () =>
+      inDirectory(async directory => {
+        mkdirSync(join(directory, 'data'))
+        // What is written into it is typed at the terminal.
+        const keyboard = join(directory, 'keyboard')
+        execFileSync('mkfifo', [keyboard])
+        const keys = openSync(keyboard, 'r+')
+        const demo = await startDemo(directory, null, {
+          command: [
+            'sh',
+            '-c',
+            'exec script -q -f -e -c "$1" /dev/null < "$2"',
+            'sh',
+            `stty cols 100 rows 40; TERM=xterm LC_ALL=C.UTF-8 exec npm --prefix ${root} start -- --port 0 --avro-port 0 --data-dir ${join(directory, 'data')}`,
+            keyboard,
+          ],
+        })
+        const terminal = new TerminalScreen(100, 40)
+        let at = 0
+        const follow = () => {
+          terminal.write(demo.output.slice(at))
+          at = demo.output.length
+          return terminal.lines
+        }
+        const has = (pattern: RegExp) =>
+          waitFor(() => follow().some(line => pattern.test(line)), String(pattern))
+        await has(/^ {2}in [1-9]\d* = out [1-9]\d* \+ in flight \d+ {3}in order, none twice$/)
+        await has(/^ {2}first event +\d+ ms after the start$/)
+        const top = terminal.lines.findIndex(line => line.startsWith('millrace demo '))
+        const { scrolled } = terminal
+        await has(/^millrace demo {2}0:00:02/)
+        assert.equal(terminal.scrolled, scrolled)
+        assert.equal(
+          terminal.lines.findIndex(line => line.startsWith('millrace demo ')),
+          top,
+        )
+        assert.deepEqual(terminal.unknown, [])
+        assert.equal(terminal.isCursorShown, false)
+        // The kernel tells who has the terminal of its new size.
+        const node = processesNaming(directory).find(one => / millrace demo /.test(one.command))!
+        terminal.resize(50, 12)
+        execFileSync('stty', ['-F', readlinkSync(`/proc/${node.pid}/fd/1`), 'cols', '50', 'rows', '12'])
+        await waitFor(() => follow()[0]?.startsWith('millrace demo ') === true, 'the board stands at the top')
+        assert.ok(terminal.lines.length <= 11)
+        // The terminal tells npm and the demonstration, and npm tells the demonstration once more.
+        writeSync(keys, '\u0003')
+        await demo.ended
+        closeSync(keys)
+        follow()
+        assert.ok(terminal.isCursorShown)
+        assert.match(terminal.lines.join(''), /(\d+) events sent, \1 arrived, all in order, none twice/)
+        await nobodyLeft(directory)
+      }),
+  )
 })
