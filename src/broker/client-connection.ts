@@ -14,10 +14,12 @@ export interface ConnectionParts {
   readonly maxRequestBytes: number
   readonly budget: MemoryBudget
   /**
-   * The bytes of the answer; null for none. Rejects with FormatError where the request cannot be
+   * The bytes of the answer, in parts; null for none. Rejects with FormatError where the request cannot be
    * understood. What it does before its first wait happens in the order of the calls.
    */
-  answer(request: Buffer, signal: AbortSignal): Promise<Buffer | null>
+  answer(request: Buffer, signal: AbortSignal): Promise<readonly Uint8Array[] | null>
+  /** The answer has left; nothing here holds its parts any more. */
+  sent?(parts: readonly Uint8Array[]): void
   /** Smallest request; absent: a header. Tokens of a login may be smaller. */
   readonly leastBytes?: number | undefined
   /** Whether the connection ends once the answer is sent. */
@@ -113,10 +115,10 @@ export class ClientConnection implements BudgetUser {
     }
   }
 
-  async #send(request: Buffer, answered: Promise<Buffer | null>): Promise<void> {
+  async #send(request: Buffer, answered: Promise<readonly Uint8Array[] | null>): Promise<void> {
     try {
-      const bytes = await answered
-      if (bytes !== null && this.#stream.writable && !this.#stream.write(bytes)) await this.#drained()
+      const parts = await answered
+      if (parts !== null && this.#stream.writable && !this.#write(parts)) await this.#drained()
     } catch (error) {
       this.#refuse(
         error instanceof FormatError
@@ -130,6 +132,19 @@ export class ClientConnection implements BudgetUser {
     this.#charge()
     this.#begin()
     this.#adjustReading()
+  }
+
+  /** In one go; false where the client takes it slower than it is made. */
+  #write(parts: readonly Uint8Array[]): boolean {
+    const sent = (error?: Error | null) => {
+      if (!error) this.#parts.sent?.(parts)
+    }
+    if (parts.length > 1) this.#stream.cork()
+    let takesMore = true
+    for (const [index, part] of parts.entries())
+      takesMore = this.#stream.write(part, index === parts.length - 1 ? sent : undefined)
+    if (parts.length > 1) this.#stream.uncork()
+    return takesMore
   }
 
   #drained(): Promise<void> {

@@ -9,6 +9,7 @@ import type { BrokerParts } from './broker-parts.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { Accepted } from './listeners.ts'
+import { readBuffers } from './log/read-buffers.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { answerRequest } from './request-answer.ts'
 
@@ -122,10 +123,10 @@ export class ClientConnections {
       leastBytes: session === null ? undefined : 0,
       answer: async (request, signal) => {
         const answered = session === null ? undefined : await session.answer(request)
-        return (
-          answered ?? (await answerRequest(request, { broker: parts, clientHost: remoteAddress, signal }))
-        )
+        if (answered !== undefined) return answered === null ? null : [answered]
+        return await answerRequest(request, { broker: parts, clientHost: remoteAddress, signal })
       },
+      sent: bytes => bytes.forEach(part => readBuffers.giveBack(part)),
       isOver: () => session?.isOver === true,
       complain,
       closed: leave,

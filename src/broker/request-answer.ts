@@ -15,7 +15,7 @@ const rows = new Map<number, ApiRow>(apiTable.map(row => [row.api.key, row]))
 export async function answerRequest(
   request: Buffer,
   parts: Omit<Call, 'version' | 'clientId'>,
-): Promise<Buffer | null> {
+): Promise<readonly Uint8Array[] | null> {
   const { apiKey, version, correlationId, clientId } = peekRequestHeader(request)
   const row = rows.get(apiKey)
   if (row === undefined) throw new FormatError(`the broker has no API ${apiKey}`)
@@ -25,7 +25,7 @@ export async function answerRequest(
       throw new FormatError(
         `${api.name} is served in the versions ${row.first} to ${row.last}, and version ${version} was asked for`,
       )
-    return apiVersions.encodeResponse({
+    return apiVersions.encodeResponseInParts({
       version: 0,
       correlationId,
       body: { errorCode: errorCodes.UNSUPPORTED_VERSION, apiKeys: offeredVersions() },
@@ -35,7 +35,7 @@ export async function answerRequest(
   const answer = await row.handle(body as never, { ...parts, version, clientId: clientId ?? '' })
   return answer === null
     ? null
-    : api.encodeResponse({
+    : api.encodeResponseInParts({
         version,
         correlationId,
         body: answer as Parameters<typeof api.encodeResponse>[0]['body'],

@@ -6,6 +6,7 @@ import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
+import { keepYoungHeapSmall } from '../system/heap.ts'
 import { realSystem } from '../system/system.ts'
 import { readScramUser } from '../broker/security/scram-user.ts'
 import type { Arguments } from './arguments.ts'
@@ -52,6 +53,7 @@ export async function runBroker({ rest, properties }: Arguments, program: string
   const users = options.addScram.map(readScramUser)
   if (users.includes(null))
     return refuse(['--add-scram: write SCRAM-SHA-512=[name=alice,password=…], or SCRAM-SHA-256'])
+  keepYoungHeapSmall()
   const file = parser.args[0]
   let text = ''
   try {

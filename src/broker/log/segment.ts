@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { readWhole } from '../../storage/atomic-file.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import { batchHeaderBytes, batchSize, isSound, readBatchHeader, type BatchHeader } from './batch-header.ts'
+import { readBuffers } from './read-buffers.ts'
 import { SparseIndex } from './sparse-index.ts'
 
 export const segmentName = (base: number): string => `${String(base).padStart(20, '0')}.log`
@@ -15,6 +16,11 @@ export function baseOfName(name: string): number | null {
 
 const chunkBytes = 1024 * 1024
 
+/** The segment was compacted or removed while it was read: its successor has what is left. */
+export class SegmentReplaced extends Error {
+  override name = 'SegmentReplaced'
+}
+
 export class Segment {
   readonly baseOffset: number
   readonly path: string
@@ -23,6 +29,8 @@ export class Segment {
   end = 0
   /** -Infinity where there is no record with a time. */
   maxTimestamp = -Infinity
+  /** Its file may be another one from now on: readers begin anew with the segments there are. */
+  isReplaced = false
   /** Entries of the index that are in its file. */
   storedEntries = 0
   readonly #disk: Disk
@@ -100,7 +108,7 @@ export class Segment {
 
   /** Bytes from `position`, fewer at the end. */
   async read(position: number, size: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(size, this.end - position)))
+    const bytes = readBuffers.take(Math.max(0, Math.min(size, this.end - position)))
     if (bytes.length === 0) return bytes
     const open = this.#file
     if (open !== null) {
@@ -111,9 +119,13 @@ export class Segment {
         if (--this.#reads === 0) this.#readsEnded()
       }
     }
-    const file = await this.#disk.open(this.path, 'read')
+    const file = await this.#disk.open(this.path, 'read').catch((error: unknown) => {
+      throw this.isReplaced ? new SegmentReplaced() : error
+    })
     try {
-      return bytes.subarray(0, await file.read(bytes, position))
+      const read = await file.read(bytes, position)
+      if (this.isReplaced) throw new SegmentReplaced()
+      return bytes.subarray(0, read)
     } finally {
       await file.close()
     }

@@ -41,6 +41,12 @@ export interface ServerApi<Request, Response> extends ApiIdentity {
     bytes: Buffer,
   ): { correlationId: number; clientId: string | null; body: Request }
   encodeResponse(message: { version: number; correlationId: number; body: Response }): Buffer
+  /** The same in parts: long fields are not copied, and must not change until they are sent. */
+  encodeResponseInParts(message: {
+    version: number
+    correlationId: number
+    body: Response
+  }): readonly Uint8Array[]
 }
 
 export interface Api<Q extends FieldSet = FieldSet, S extends FieldSet = FieldSet>
@@ -93,6 +99,18 @@ export function defineApi<const Q extends FieldSet, const S extends FieldSet>(
     writer.bytes.writeInt32BE(writer.at - 4, 0)
     return writer.written
   }
+  function writeResponse(
+    { version, correlationId, body }: { version: number; correlationId: number; body: InputOf<S> },
+    inParts: boolean,
+  ): ByteWriter {
+    const codec = codecOf('response', version)
+    const writer = new ByteWriter(`${name} v${version} response`, 512, inParts)
+    writer.claim(4)
+    writer.writeInt32(correlationId)
+    if (hasTags('response', version)) writer.writeUvarint(0)
+    codec.write(writer, body)
+    return writer
+  }
   function expectEnd(reader: ByteReader): void {
     reader.field = ''
     if (reader.left > 0) throw reader.broken(`${reader.left} bytes are left over`)
@@ -131,14 +149,15 @@ export function defineApi<const Q extends FieldSet, const S extends FieldSet>(
       return { correlationId, clientId, body }
     },
 
-    encodeResponse({ version, correlationId, body }) {
-      const codec = codecOf('response', version)
-      const writer = new ByteWriter(`${name} v${version} response`)
-      writer.claim(4)
-      writer.writeInt32(correlationId)
-      if (hasTags('response', version)) writer.writeUvarint(0)
-      codec.write(writer, body)
-      return finish(writer)
+    encodeResponse(message) {
+      return finish(writeResponse(message, false))
+    },
+
+    encodeResponseInParts(message) {
+      const writer = writeResponse(message, true)
+      const parts = writer.parts as [Uint8Array, ...Uint8Array[]]
+      new DataView(parts[0].buffer, parts[0].byteOffset).setInt32(0, writer.size - 4)
+      return parts
     },
 
     decodeResponse(asked, bytes) {

@@ -2,6 +2,8 @@
 import { FormatError } from './format-error.ts'
 
 const two32 = 4294967296
+/** Bytes of a field that are handed on as they are instead of copied, where the message may have parts. */
+const referenceBytes = 16384
 
 export function uvarintSize(value: number): number {
   return value < 128 ? 1 : value < 16384 ? 2 : value < 2097152 ? 3 : value < 268435456 ? 4 : 5
@@ -14,8 +16,14 @@ export class ByteWriter {
   what: string
   field = ''
 
-  constructor(what: string, size = 512) {
+  /** What is complete already; null where the message has to be in one piece. */
+  readonly #parts: Uint8Array[] | null
+  #partStart = 0
+  #partBytes = 0
+
+  constructor(what: string, size = 512, inParts = false) {
     this.what = what
+    this.#parts = inParts ? [] : null
     this.bytes = Buffer.allocUnsafeSlow(size)
   }
 
@@ -27,6 +35,16 @@ export class ByteWriter {
   /** What was written, as a view. */
   get written(): Buffer {
     return this.bytes.subarray(0, this.at)
+  }
+
+  /** The message, in one piece or several. */
+  get parts(): Uint8Array[] {
+    return [...(this.#parts ?? []), this.bytes.subarray(this.#partStart, this.at)]
+  }
+
+  /** Of the whole message. */
+  get size(): number {
+    return this.at + this.#partBytes
   }
 
   /** Makes room for `size` bytes; gives where they go. */
@@ -95,6 +113,12 @@ export class ByteWriter {
   }
 
   writeBytes(value: Uint8Array): void {
+    if (this.#parts !== null && value.length >= referenceBytes) {
+      this.#parts.push(this.bytes.subarray(this.#partStart, this.at), value)
+      this.#partStart = this.at
+      this.#partBytes += value.length
+      return
+    }
     const at = this.claim(value.length)
     this.bytes.set(value, at)
   }
