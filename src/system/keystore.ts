@@ -8,7 +8,8 @@
 // the text "Mighty Aphrodite" and everything before. A key is protected by an XOR stream: 20 bytes salt,
 // the key under SHA-1(password, salt), SHA-1(password, that), ..., 20 bytes SHA-1(password, plain key).
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import forge from 'node-forge'
+import type Forge from 'node-forge'
+import { forge } from './forge.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { readPkcs12 } from './pkcs12.ts'
 
@@ -126,9 +127,9 @@ const javaBytes = (password: string | undefined): Buffer | null =>
 
 /** Takes Sun's key protection off; see the head of the file. */
 function unprotect(info: Buffer, password: Buffer): Buffer {
-  const der = forge.asn1.fromDer(info.toString('binary'))
-  const parts = der.value as forge.asn1.Asn1[]
-  const oid = forge.asn1.derToOid((parts[0]!.value as forge.asn1.Asn1[])[0]!.value as string)
+  const der = forge().asn1.fromDer(info.toString('binary'))
+  const parts = der.value as Forge.asn1.Asn1[]
+  const oid = forge().asn1.derToOid((parts[0]!.value as Forge.asn1.Asn1[])[0]!.value as string)
   if (oid !== '1.3.6.1.4.1.42.2.17.1.1') throw new Error(`its key is protected in an unknown way (${oid})`)
   const data = Buffer.from(parts[1]!.value as string, 'binary')
   const cipher = data.subarray(20, -20)

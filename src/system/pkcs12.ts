@@ -2,20 +2,21 @@
 // shape and refuses the old ciphers keytool wrote for years. Keys and certificates that forge has no class
 // for (elliptic curves) come out as DER all the same.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import forge from 'node-forge'
+import type Forge from 'node-forge'
+import { forge } from './forge.ts'
 import type { KeyEntry, KeyStore } from './keystore.ts'
 
 interface Bag {
   readonly attributes?: Record<string, readonly unknown[]>
-  readonly key?: forge.pki.PrivateKey | null
-  readonly cert?: forge.pki.Certificate | null
-  readonly asn1?: forge.asn1.Asn1
+  readonly key?: Forge.pki.PrivateKey | null
+  readonly cert?: Forge.pki.Certificate | null
+  readonly asn1?: Forge.asn1.Asn1
 }
 
 /** Throws an Error whose message completes "cannot read …: ". */
 export function readPkcs12(bytes: Buffer, password: string): KeyStore {
   const store = open(bytes, password)
-  const { oids } = forge.pki
+  const { oids } = forge().pki
   const bagsOf = (...names: string[]) =>
     names.flatMap(name => {
       const bagType = oids[name]!
@@ -28,10 +29,10 @@ export function readPkcs12(bytes: Buffer, password: string): KeyStore {
   return { keys, trusted }
 }
 
-function open(bytes: Buffer, password: string): forge.pkcs12.Pkcs12Pfx {
-  const asn1 = forge.asn1.fromDer(bytes.toString('binary'))
+function open(bytes: Buffer, password: string): Forge.pkcs12.Pkcs12Pfx {
+  const asn1 = forge().asn1.fromDer(bytes.toString('binary'))
   try {
-    return forge.pkcs12.pkcs12FromAsn1(asn1, false, password)
+    return forge().pkcs12.pkcs12FromAsn1(asn1, false, password)
   } catch (error) {
     if (/mac|password|decrypt/i.test(String(error)))
       throw new Error('the password is wrong, or the file was changed', { cause: error })
@@ -40,14 +41,14 @@ function open(bytes: Buffer, password: string): forge.pkcs12.Pkcs12Pfx {
 }
 
 function certificateOf(bag: Bag): string {
-  const asn1 = bag.cert ? forge.pki.certificateToAsn1(bag.cert) : bag.asn1!
+  const asn1 = bag.cert ? forge().pki.certificateToAsn1(bag.cert) : bag.asn1!
   return new X509Certificate(derOf(asn1)).toString()
 }
 
 /** The key with its certificate (same localKeyId, else the one that fits) and those that signed it. */
 function keyEntry(bag: Bag, certificates: readonly { readonly bag: Bag; readonly pem: string }[]): KeyEntry {
-  const plain = bag.key ? forge.pki.privateKeyToAsn1(bag.key) : bag.asn1!
-  const der = derOf(bag.key ? forge.pki.wrapRsaPrivateKey(plain) : plain)
+  const plain = bag.key ? forge().pki.privateKeyToAsn1(bag.key) : bag.asn1!
+  const der = derOf(bag.key ? forge().pki.wrapRsaPrivateKey(plain) : plain)
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   const all = certificates.map(one => new X509Certificate(one.pem))
   const chain: string[] = []
@@ -61,4 +62,4 @@ function keyEntry(bag: Bag, certificates: readonly { readonly bag: Bag; readonly
   return { alias, key: key.export({ type: 'pkcs8', format: 'pem' }).toString(), chain }
 }
 
-const derOf = (asn1: forge.asn1.Asn1): Buffer => Buffer.from(forge.asn1.toDer(asn1).getBytes(), 'binary')
+const derOf = (asn1: Forge.asn1.Asn1): Buffer => Buffer.from(forge().asn1.toDer(asn1).getBytes(), 'binary')
