@@ -98,8 +98,10 @@ export class Broker {
       await this.stop()
       throw error
     }
-    const { retentionCheckMs, flushIntervalMs, log } = this.#settings
+    const { retentionCheckMs, flushIntervalMs, log, cleanerEnabled, cleanerBackoffMs } = this.#settings
     this.#every(retentionCheckMs, partition => partition.retain())
+    if (cleanerEnabled)
+      this.#every(cleanerBackoffMs, partition => partition.compact(this.#settings.cleanerKeyBytes))
     if (log.syncEachGroup) return
     this.#log.warn(
       `relaxed durability (millrace.durability=relaxed): acknowledgements do not wait for the disk; a power failure can lose up to ${flushIntervalMs} ms of acknowledged records`,

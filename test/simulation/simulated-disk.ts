@@ -19,6 +19,8 @@ class Inode {
   current: Buffer = Buffer.alloc(0)
   durable: Buffer = Buffer.alloc(0)
   pending: Pending[] = []
+  /** The size to which it was cut since the last sync; null where it was not. */
+  truncatedTo: number | null = null
 }
 
 type NameChange = { readonly name: string; readonly inode: Inode | null }
@@ -117,24 +119,34 @@ export class SimulatedDisk {
         else directory.current.set(name, inode)
       directory.pending.push(changes)
     }
-    const fileOf = (path: string, inode: Inode): DiskFile => ({
+    const fileOf = (path: string, inode: Inode, appends: boolean): DiskFile => ({
       path,
       size: () => step(() => inode.current.length),
       read: (target, position) => step(() => inode.current.copy(target, 0, position)),
-      write: (bytes, position) => step(() => this.#write(inode, bytes, position)),
+      write: (bytes, position) =>
+        step(() => this.#write(inode, bytes, appends ? inode.current.length : position)),
       writeAll: (buffers, position) => step(() => this.#write(inode, Buffer.concat(buffers), position)),
-      truncate: () => Promise.reject(new Error('not simulated')),
+      truncate: size =>
+        step(() => {
+          inode.current = Buffer.from(inode.current.subarray(0, size))
+          // Not ordered with the writes before: a crash may keep those, and what was cut off with them.
+          inode.truncatedTo = size
+        }),
       sync: () => step(() => this.#sync(path, inode)),
       close: () => step(() => {}),
     })
     return {
       open: (path, mode) =>
         step(() => {
-          if (mode !== 'create') return fileOf(path, inodeOf(path))
-          if (directoryOf(path).current.has(basename(path))) throw errorOf('EEXIST', path)
+          const isThere = directoryOf(path).current.has(basename(path))
+          if (mode === 'append' ? isThere : mode !== 'create') {
+            const inode = inodeOf(path)
+            return fileOf(path, inode, mode === 'append')
+          }
+          if (isThere) throw errorOf('EEXIST', path)
           const inode = new Inode()
           change(directoryOf(path), [{ name: basename(path), inode }])
-          return fileOf(path, inode)
+          return fileOf(path, inode, mode === 'append')
         }),
       exists: path =>
         step(
@@ -195,5 +207,7 @@ export class SimulatedDisk {
     }
     for (const write of inode.pending) inode.durable = written(inode.durable, write)
     inode.pending = []
+    if (inode.truncatedTo !== null) inode.durable = Buffer.from(inode.current)
+    inode.truncatedTo = null
   }
 }

@@ -25,6 +25,8 @@ export interface Checkpoint {
   readonly producers: readonly StoredProducer[]
   /** Absent in checkpoints of brokers without transactions. */
   readonly aborted?: readonly StoredAborted[]
+  /** Records below are compacted; absent in checkpoints of brokers without compaction. */
+  readonly cleanedTo?: number
 }
 
 export const checkpointName = 'checkpoint'

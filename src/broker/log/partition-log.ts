@@ -16,10 +16,11 @@ import type { System } from '../../system/system.ts'
 import type { AbortedTransactions } from './aborted-transactions.ts'
 import { readBatchHeader, stampOffset } from './batch-header.ts'
 import { checkpointName, writeCheckpoint } from './checkpoint.ts'
+import { LogMaintenance } from './log-maintenance.ts'
 import { ProducerStates } from './producer-states.ts'
 import type { RecoveredLog } from './recovery.ts'
 import { findOffsetOfTime, readBatches } from './segment-reader.ts'
-import { Segment } from './segment.ts'
+import { Segment, SegmentReplaced } from './segment.ts'
 import { encodeMarker, type TransactionMarker } from './transaction-marker.ts'
 
 export interface LogSettings {
@@ -77,7 +78,6 @@ export class PartitionLog {
   /** In the order of their offsets; never empty. */
   readonly #segments: Segment[]
   readonly #listeners = new Set<() => void>()
-  #startOffset: number
   #nextOffset: number
   #highWatermark: number
   /** Bytes written to the newest segment, and how many of them a sync covers. */
@@ -87,6 +87,7 @@ export class PartitionLog {
   #segmentBegan: number
   #checkpointing: Promise<void> = Promise.resolve()
   #closed = false
+  readonly #maintenance: LogMaintenance
   /** Stays set when a sync fails: after that nothing is tried again. */
   #isSyncing = false
   /** The disk was full at the last write. */
@@ -97,10 +98,16 @@ export class PartitionLog {
     this.#segments = [...recovered.segments]
     this.producers = recovered.producers
     this.aborted = recovered.aborted
-    this.#startOffset = recovered.startOffset
     this.#nextOffset = this.#highWatermark = recovered.nextOffset
     this.#written = this.#synced = this.#tail.end
     this.#segmentBegan = parts.system.clock.monotonic()
+    this.#maintenance = new LogMaintenance({
+      ...recovered,
+      log: this,
+      segments: this.#segments,
+      parts,
+      isOver: () => this.offline || this.#closed,
+    })
     this.#writer = new GroupWriter<Pending>({
       write: group => this.#write(group),
       bytesOf: ({ batch }) => batch.length,
@@ -121,7 +128,7 @@ export class PartitionLog {
 
   /** First offset that may be read. */
   get startOffset(): number {
-    return this.#startOffset
+    return this.#maintenance.startOffset
   }
 
   /** The offset the next record gets. */
@@ -229,16 +236,26 @@ export class PartitionLog {
     atLeastOne: boolean,
     below = this.#highWatermark,
   ): Promise<Buffer> {
-    if (from < this.#startOffset || from > this.#highWatermark)
+    if (from < this.startOffset || from > this.#highWatermark)
       throw new OffsetOutOfRange(
-        `offset ${from} is not within ${this.#startOffset} and ${this.#highWatermark} of ${this.#parts.name}`,
+        `offset ${from} is not within ${this.startOffset} and ${this.#highWatermark} of ${this.#parts.name}`,
       )
-    return await readBatches(this.#segments, from, { maxBytes, atLeastOne, below })
+    return await this.#onSegments(() => readBatches(this.#segments, from, { maxBytes, atLeastOne, below }))
+  }
+
+  /** Reads again where segments were compacted meanwhile. */
+  async #onSegments<T>(read: () => Promise<T>): Promise<T> {
+    for (;;)
+      try {
+        return await read()
+      } catch (error) {
+        if (!(error instanceof SegmentReplaced)) throw error
+      }
   }
 
   /** The first record at or after the time, ms; null where there is none. */
   offsetOfTime(timestamp: number): Promise<{ offset: number; timestamp: number } | null> {
-    return findOffsetOfTime(this.#segments, timestamp, this.#startOffset)
+    return this.#onSegments(() => findOffsetOfTime([...this.#segments], timestamp, this.startOffset))
   }
 
   /** The largest timestamp and where it stands; null in an empty log. */
@@ -248,48 +265,21 @@ export class PartitionLog {
   }
 
   /** Removes segments that are too old or too many; gives how many. */
-  async retain(): Promise<number> {
-    const { clock } = this.#parts.system
-    const { retentionMs, retentionBytes, producerExpiryMs, deletes } = this.#parts.settings
-    if (this.offline || this.#closed) return 0
-    this.producers.expire(clock.now() - producerExpiryMs)
-    if (!deletes) return 0
-    const oldest = retentionMs < 0 ? -Infinity : clock.now() - retentionMs
-    let size = this.sizeBytes
-    let count = 0
-    for (const segment of this.#segments.slice(0, -1)) {
-      const tooOld = segment.maxTimestamp >= 0 && segment.maxTimestamp < oldest
-      const tooMany = retentionBytes >= 0 && size - segment.end >= retentionBytes
-      if (!tooOld && !tooMany) break
-      size -= segment.end
-      count++
-    }
-    if (count > 0) await this.#removeOldest(count)
-    return count
+  retain(): Promise<number> {
+    return this.#maintenance.retain()
   }
 
   /**
    * Moves the start of the log up to `offset`: what lies before can be read no more. Resolves with the
-   * start when that is durable. Throws OffsetOutOfRange.
+   * start when that is durable. Rejects with OffsetOutOfRange.
    */
-  async deleteRecordsBefore(offset: number): Promise<number> {
-    if (offset < 0 || offset > this.#highWatermark)
-      throw new OffsetOutOfRange(`${this.#parts.name} has no record before offset ${offset} to delete`)
-    if (offset <= this.#startOffset) return this.#startOffset
-    this.#startOffset = offset
-    let count = 0
-    while (count < this.#segments.length - 1 && this.#segments[count + 1]!.baseOffset <= offset) count++
-    await this.#removeOldest(count)
-    return this.#startOffset
+  deleteRecordsBefore(offset: number): Promise<number> {
+    return this.#maintenance.deleteRecordsBefore(offset)
   }
 
-  async #removeOldest(count: number): Promise<void> {
-    const gone = this.#segments.splice(0, count)
-    this.#startOffset = Math.max(this.#startOffset, this.#segments[0]!.baseOffset)
-    this.aborted.forgetBefore(this.#startOffset)
-    await this.checkpoint()
-    for (const segment of gone) await segment.remove()
-    if (count > 0) await this.#parts.system.disk.syncDirectory(this.#parts.directory)
+  /** Keeps of each key the newest record, where the log is that kind and enough of it is new; gives the bytes saved. */
+  compact(keyBytes: number): Promise<number> {
+    return this.#maintenance.compact(keyBytes)
   }
 
   /** Writes what was appended out and closes. */
@@ -297,6 +287,7 @@ export class PartitionLog {
     if (this.#closed) return
     await this.#writer.idle()
     this.#closed = true
+    await this.#maintenance.idle()
     if (!this.offline) {
       if (this.#written > this.#synced) await this.#sync()
       await this.checkpoint()
@@ -311,6 +302,7 @@ export class PartitionLog {
     this.#closed = true
     this.#writer.close(new Fault('STOPPED', `${this.#parts.name} is deleted`))
     await this.#writer.idle()
+    await this.#maintenance.idle()
     await this.#checkpointing.catch(() => {})
     this.#wakeAll()
     await this.#tail.close()
@@ -336,8 +328,10 @@ export class PartitionLog {
         const full = this.#segments.slice(0, -1)
         const checkpoint = {
           version: 1,
-          startOffset: this.#startOffset,
-          full: full.map(one => [one.baseOffset, one.end, finite(one.maxTimestamp)] as const),
+          startOffset: this.startOffset,
+          full: full
+            .filter(one => !this.#maintenance.unsure.has(one.baseOffset))
+            .map(one => [one.baseOffset, one.end, finite(one.maxTimestamp)] as const),
           tail: {
             base: tail.baseOffset,
             position: tail.end,
@@ -346,6 +340,7 @@ export class PartitionLog {
           },
           producers: this.producers.store(this.#highWatermark),
           aborted: this.aborted.store(),
+          cleanedTo: this.#maintenance.cleanedTo,
         } as const
         await tail.storeIndex()
         await writeCheckpoint(system.disk, join(directory, checkpointName), checkpoint)

@@ -81,6 +81,11 @@ export class ProducerStates {
     return baseSequence === expected ? { kind: 'new' } : { kind: 'out-of-order', expected }
   }
 
+  /** Of the last batch of the producer; -1 where there is none. */
+  lastOffset(producerId: number): number {
+    return this.#states.get(producerId)?.batches.at(-1)?.lastOffset ?? -1
+  }
+
   /** Where the open transaction of the producer begins; -1 where it has none. */
   transactionStart(producerId: number): number {
     return this.#states.get(producerId)?.transactionStart ?? -1

@@ -5,6 +5,7 @@ import { Fault } from '../../errors.ts'
 import { ensureDirectory } from '../../storage/directory.ts'
 import { AbortedTransactions } from './aborted-transactions.ts'
 import type { BatchHeader } from './batch-header.ts'
+import { cleanedEnding } from './compaction.ts'
 import { checkpointName, readCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { PartitionLog, type LogParts } from './partition-log.ts'
 import { ProducerStates } from './producer-states.ts'
@@ -19,13 +20,18 @@ export interface RecoveredLog {
   readonly nextOffset: number
   readonly producers: ProducerStates
   readonly aborted: AbortedTransactions
+  readonly cleanedTo: number
 }
 
 /** Makes the directory where it is missing. Rejects with CORRUPT where acknowledged records are damaged. */
 export async function openPartitionLog(parts: LogParts): Promise<PartitionLog> {
   const { disk } = parts.system
   await ensureDirectory(disk, parts.directory)
-  const bases = (await disk.list(parts.directory)).map(baseOfName).filter(base => base !== null)
+  const names = await disk.list(parts.directory)
+  // What a compaction had begun and not put in place.
+  for (const name of names.filter(one => one.endsWith(cleanedEnding)))
+    await disk.remove(join(parts.directory, name))
+  const bases = names.map(baseOfName).filter(base => base !== null)
   const checkpoint = await readCheckpoint(disk, join(parts.directory, checkpointName))
   if (bases.length === 0) return new PartitionLog(parts, await begin(parts, checkpoint))
   const segments = bases.map(base => new Segment(disk, parts.directory, base))
@@ -38,7 +44,14 @@ export async function openPartitionLog(parts: LogParts): Promise<PartitionLog> {
   await tail.openForWriting()
   // An older start offset in a checkpoint means nothing once the segments before are gone.
   const startOffset = Math.max(checkpoint?.startOffset ?? 0, segments[0]!.baseOffset)
-  return new PartitionLog(parts, { segments, startOffset, nextOffset, producers, aborted })
+  return new PartitionLog(parts, {
+    segments,
+    startOffset,
+    nextOffset,
+    producers,
+    aborted,
+    cleanedTo: checkpoint?.cleanedTo ?? 0,
+  })
 }
 
 async function begin(parts: LogParts, checkpoint: Checkpoint | null): Promise<RecoveredLog> {
@@ -53,13 +66,14 @@ async function begin(parts: LogParts, checkpoint: Checkpoint | null): Promise<Re
     nextOffset: base,
     producers: new ProducerStates(),
     aborted: new AbortedTransactions(),
+    cleanedTo: 0,
   }
 }
 
 /** Brings the segments' ends and indexes up to date; gives the next offset. */
 async function recover(
   parts: LogParts,
-  segments: readonly Segment[],
+  segments: Segment[],
   checkpoint: Checkpoint | null,
   { producers, aborted }: Pick<RecoveredLog, 'producers' | 'aborted'>,
 ): Promise<number> {
@@ -67,7 +81,13 @@ async function recover(
   const full = new Map(checkpoint?.full.map(([base, size, max]) => [base, { size, max }]))
   const mark = checkpoint?.tail
   let nextOffset = segments[0]!.baseOffset
-  for (const segment of segments) {
+  for (const segment of segments.slice()) {
+    // A compaction has put its records into the one before, and was ended before it could remove it.
+    if (segment.baseOffset < nextOffset) {
+      await segment.remove()
+      segments.splice(segments.indexOf(segment), 1)
+      continue
+    }
     const known = full.get(segment.baseOffset)
     if (segment !== tail && known !== undefined) {
       segment.end = known.size
@@ -87,10 +107,13 @@ async function recover(
     const end = await segment.scan(
       from,
       (position, header, batch) => {
-        if (header.baseOffset !== nextOffset || header.lastOffset < header.baseOffset) return false
+        // Compaction leaves holes.
+        if (header.baseOffset < nextOffset || header.lastOffset < header.baseOffset) return false
         index.note({ offset: header.baseOffset, position, maxTimestampBefore: segment.maxTimestamp })
         segment.maxTimestamp = Math.max(segment.maxTimestamp, header.maxTimestamp)
-        noteBatch(header, batch, { producers, aborted }, parts.system.clock.now())
+        // The checkpoint knows all of what lies before.
+        if (header.baseOffset >= (mark?.nextOffset ?? 0))
+          noteBatch(header, batch, { producers, aborted }, parts.system.clock.now())
         nextOffset = header.lastOffset + 1
         return true
       },

@@ -3,7 +3,6 @@
 import type { Duplex } from 'node:stream'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
-import { loadClientStores } from '../../system/client-stores.ts'
 import { environmentVariable } from '../../system/environment.ts'
 import type { Secret } from '../../system/secret.ts'
 import { revealStores } from '../../system/store-properties.ts'
@@ -55,6 +54,8 @@ export class Security {
       let context: TlsContext | null = null
       if (tls !== null) {
         const doors = { disk: this.#system.disk, systemProperties: new Map<string, string>() }
+        // Reading stores takes much code, and most brokers have none.
+        const { loadClientStores } = await import('../../system/client-stores.ts')
         const loaded = await loadClientStores(revealStores(tls.stores), doors)
         context = loaded.context
         if (loaded.identityEndsAt !== null && loaded.identityEndsAt < this.#system.clock.now())
