@@ -13,7 +13,7 @@
 // A topic is in the journal only when all its directories are there. Nothing else is ever removed: a
 // directory that belongs to no topic is told and left alone.
 import { join } from 'node:path'
-import { Fault } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { ensureDirectory } from '../storage/directory.ts'
 import { Journal } from '../storage/journal.ts'
@@ -22,7 +22,7 @@ import type { System } from '../system/system.ts'
 import { readBrokerSettings, type BrokerSettings } from './broker-settings.ts'
 import { baseOfName } from './log/segment.ts'
 import { openPartitionLog } from './log/recovery.ts'
-import type { LogSettings, PartitionLog } from './log/partition-log.ts'
+import { PartitionLog, type LogParts, type LogSettings } from './log/partition-log.ts'
 import { logSettingsOf, type TopicSettings } from './topic-settings.ts'
 
 export interface Topic {
@@ -105,7 +105,7 @@ export class TopicCatalog {
     return this.#topics.get(topic)?.partitions[index]
   }
 
-  /** Locks and reads the directories. Rejects with DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT. */
+  /** Locks and reads the directories. Rejects with DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT; a partition that is damaged keeps nothing else from being served. */
   async open(): Promise<void> {
     const { disk, random } = this.#system
     const directories = this.#settings.logDirectories
@@ -143,7 +143,11 @@ export class TopicCatalog {
         opening.slice(from, from + openAtOnce).map(async ({ name, index }) => {
           const directory = `${name}-${index}`
           const place = places.get(directory) ?? directories[0]!
-          logs.set(directory, await this.#openLog(name, index, place))
+          if (!places.has(directory))
+            this.#log.warn(
+              `${directory} has no directory in ${directories.join(', ')} and is begun anew: records it held are not here`,
+            )
+          logs.set(directory, await this.#openKnown(name, index, place))
         }),
       )
     for (const [name, { id, partitions, settings }] of this.#known)
@@ -276,13 +280,29 @@ export class TopicCatalog {
   }
 
   #openLog(name: string, index: number, place: string, settings?: TopicSettings): Promise<PartitionLog> {
-    return openPartitionLog({
+    return openPartitionLog(this.#logParts(name, index, place, settings))
+  }
+
+  #logParts(name: string, index: number, place: string, settings?: TopicSettings): LogParts {
+    return {
       system: this.#system,
       log: this.#log,
       name: `${name}-${index}`,
       directory: join(place, `${name}-${index}`),
       settings: this.#logSettings(settings ?? this.#known.get(name)?.settings ?? {}),
-    })
+    }
+  }
+
+  /** A partition that cannot be opened stays offline, and the others are served. */
+  async #openKnown(name: string, index: number, place: string): Promise<PartitionLog> {
+    try {
+      return await this.#openLog(name, index, place)
+    } catch (error) {
+      this.#log.error(
+        `partition ${name}-${index} stays offline until the broker is started again: ${messageOf(error)}`,
+      )
+      return PartitionLog.damaged(this.#logParts(name, index, place), error as Error)
+    }
   }
 
   /** New partitions in the directories in turn. Rejects with FOREIGN_FILES where one holds records already. */

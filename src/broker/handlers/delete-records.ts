@@ -16,6 +16,7 @@ export async function answerDeleteRecords(
     const failed = (errorCode: number) => ({ partitionIndex, lowWatermark: -1, errorCode })
     const log = broker.topics.partition(name, partitionIndex)
     if (log === undefined) return failed(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+    if (log.isDamaged) return failed(errorCodes.KAFKA_STORAGE_ERROR)
     if (!log.deletesRecords) return failed(errorCodes.POLICY_VIOLATION)
     try {
       const lowWatermark = await log.deleteRecordsBefore(

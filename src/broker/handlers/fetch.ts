@@ -86,6 +86,7 @@ async function readPartition(
     records,
   })
   if (log === undefined) return answer(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+  if (log.isDamaged) return answer(errorCodes.KAFKA_STORAGE_ERROR)
   const wrongEpoch = epochError(asked.currentLeaderEpoch)
   if (wrongEpoch !== 0) return answer(wrongEpoch)
   const { fetchOffset } = asked

@@ -71,14 +71,14 @@ function describe(topic: Topic, nodeId: number): TopicAnswer {
     topicId: topic.id,
     isInternal: false,
     topicAuthorizedOperations: noOperations,
-    partitions: topic.partitions.map((_, partitionIndex) => ({
-      errorCode: 0,
+    partitions: topic.partitions.map(({ isDamaged }, partitionIndex) => ({
+      errorCode: isDamaged ? errorCodes.LEADER_NOT_AVAILABLE : 0,
       partitionIndex,
-      leaderId: nodeId,
+      leaderId: isDamaged ? -1 : nodeId,
       leaderEpoch,
       replicaNodes: [nodeId],
       isrNodes: [nodeId],
-      offlineReplicas: [],
+      offlineReplicas: isDamaged ? [nodeId] : [],
     })),
   }
 }

@@ -41,6 +41,7 @@ async function find(
   const { partitionIndex, timestamp } = asked
   const failed = (errorCode: number): Found => ({ partitionIndex, errorCode, oldStyleOffsets: [] })
   if (log === undefined) return failed(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+  if (log.isDamaged) return failed(errorCodes.KAFKA_STORAGE_ERROR)
   const wrongEpoch = epochError(asked.currentLeaderEpoch)
   if (wrongEpoch !== 0) return failed(wrongEpoch)
   try {
@@ -101,6 +102,7 @@ export function answerOffsetForLeaderEpoch(
         const { partition } = asked
         const log = broker.topics.partition(topic, partition)
         if (log === undefined) return { partition, errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION }
+        if (log.isDamaged) return { partition, errorCode: errorCodes.KAFKA_STORAGE_ERROR }
         const wrongEpoch = epochError(asked.currentLeaderEpoch)
         if (wrongEpoch !== 0) return { partition, errorCode: wrongEpoch }
         return asked.leaderEpoch === leaderEpoch

@@ -51,6 +51,10 @@ function append(
     return Promise.resolve(
       refused(index, errorCodes.UNKNOWN_TOPIC_OR_PARTITION, 'there is no such topic or partition'),
     )
+  if (log.isDamaged)
+    return Promise.resolve(
+      refused(index, errorCodes.KAFKA_STORAGE_ERROR, 'the partition is offline; see the log of the broker'),
+    )
   const rules = recordRulesOf(topic.settings, broker.settings)
   const now = broker.system.clock.now()
   try {

@@ -342,7 +342,7 @@ test('a segment that is full is closed only when nobody reads it any more', () =
     await log.close()
   }))
 
-test('damage in the middle of a segment that is not the newest stops the start', () =>
+test('damage in the middle of a segment that is not the newest is refused', () =>
   inDirectory(async directory => {
     const small = { settings: { segmentBytes: 2000 } }
     const log = await open(directory, small)

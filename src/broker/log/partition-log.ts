@@ -13,7 +13,7 @@ import type { Logger } from '../../observe/log.ts'
 import { isDiskFull } from '../../storage/directory.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
 import type { System } from '../../system/system.ts'
-import type { AbortedTransactions } from './aborted-transactions.ts'
+import { AbortedTransactions } from './aborted-transactions.ts'
 import { readBatchHeader, stampOffset } from './batch-header.ts'
 import { checkpointName, writeCheckpoint } from './checkpoint.ts'
 import { LogMaintenance } from './log-maintenance.ts'
@@ -87,6 +87,7 @@ export class PartitionLog {
   #segmentBegan: number
   #checkpointing: Promise<void> = Promise.resolve()
   #closed = false
+  #isDamaged = false
   readonly #maintenance: LogMaintenance
   /** Stays set when a sync fails: after that nothing is tried again. */
   #isSyncing = false
@@ -113,6 +114,7 @@ export class PartitionLog {
       bytesOf: ({ batch }) => batch.length,
       groupBytes,
       onFailed: error => {
+        if (this.#isDamaged) return
         parts.log.error(
           `partition ${parts.name} is offline until the broker is started again: cannot write ${this.#tail.path}: ${messageOf(error)}. What was not durable is refused`,
         )
@@ -158,6 +160,26 @@ export class PartitionLog {
 
   get directory(): string {
     return this.#parts.directory
+  }
+
+  /** It could not be opened: nothing of it can be read, and nothing is known of it. */
+  get isDamaged(): boolean {
+    return this.#isDamaged
+  }
+
+  /** A partition that cannot be opened: it refuses everything, and its files are left as they are. */
+  static damaged(parts: LogParts, why: Error): PartitionLog {
+    const log = new PartitionLog(parts, {
+      segments: [new Segment(parts.system.disk, parts.directory, 0)],
+      startOffset: 0,
+      nextOffset: 0,
+      producers: new ProducerStates(),
+      aborted: new AbortedTransactions(),
+      cleanedTo: 0,
+    })
+    log.#isDamaged = true
+    log.#writer.poison(why)
+    return log
   }
 
   get offline(): boolean {
