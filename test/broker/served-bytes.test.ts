@@ -23,7 +23,7 @@ const question = (fetchOffset: number) => ({
   forgottenTopicsData: [],
 })
 
-/** Asks for the offsets without reading a byte of an answer; `readOn` gives all of them then. */
+/** Asks for the offsets, more than the sockets can hold, without reading a byte of an answer; `readOn` gives all of them then. */
 async function slowReader(port: number, offsets: readonly number[]) {
   const socket = connect({ host: '127.0.0.1', port })
   await new Promise(resolve => socket.once('connect', resolve))
@@ -73,7 +73,7 @@ test('clients that read at once, fast and slowly, get the bytes that were writte
       for (const record of read.records) assert.equal(digestOf(record.value!), digests[record.offset])
       return read.nextOffset
     }
-    const offsets = Array.from({ length: 12 }, (_, index) => (index * 7) % (batches - 4))
+    const offsets = Array.from({ length: 40 }, (_, index) => (index * 7) % (batches - 4))
     const slow = await Promise.all([slowReader(broker.port, offsets), slowReader(broker.port, offsets)])
     const readThrough = async (passes: number): Promise<void> => {
       const reader = await WireClient.connect(broker.port)

@@ -2,8 +2,11 @@
 // such a buffer is used anew once the answer with its bytes has left, rather than left to the garbage
 // collector, which sees megabytes outside its heap late. One that is not given back is only collected.
 
-/** What is used again: a megabyte, and what a read takes besides. */
-const wholeBytes = 1024 * 1024 + 65536
+/**
+ * A megabyte, and what a read takes besides: as much again where batches are that large. Pages that nobody has
+ * written to take no memory.
+ */
+const wholeBytes = 2 * 1024 * 1024 + 65536
 const leastBytes = 512 * 1024
 const mostKept = 8
 
