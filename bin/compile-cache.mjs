@@ -4,7 +4,7 @@
 import { existsSync, lstatSync, mkdirSync } from 'node:fs'
 import * as modules from 'node:module'
 import { homedir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -15,6 +15,17 @@ function writersOf(path, uid) {
   return stat !== undefined && stat.isDirectory() && stat.uid === uid ? stat.mode & 0o022 : undefined
 }
 
+/** Where the user's caches are (XDG base directories: a relative path counts as none). */
+function userCaches() {
+  const { XDG_CACHE_HOME } = process.env
+  if (XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME)) return XDG_CACHE_HOME
+  try {
+    return join(homedir(), '.cache')
+  } catch {
+    return '/nowhere/.cache' // a user without a name and a home, as in some containers
+  }
+}
+
 /**
  * In the checkout or package where that is this user's, else in the user's directory for caches; undefined
  * where neither can be trusted: who can write there can make us run what they like. Who can write to the
@@ -23,7 +34,7 @@ function writersOf(path, uid) {
 function cacheDirectory() {
   const uid = process.getuid?.()
   if (uid === undefined) return undefined
-  const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  const caches = userCaches()
   const places = [
     { start: root, names: ['node_modules', '.cache', 'millrace'], mayWrite: 0o022 },
     { start: dirname(caches), names: [basename(caches), 'millrace'], mayWrite: 0 },

@@ -168,6 +168,40 @@ describe('compiled code is kept where nobody else can write', () => {
     },
   )
 
+  test('nowhere for a relative XDG_CACHE_HOME without a home, or a home that is not there', () => {
+    const file = ({ checkout }: Place) => {
+      rmSync(join(checkout, 'node_modules'), { recursive: true })
+      writeFileSync(join(checkout, 'node_modules'), '')
+    }
+    assert.equal(keptAt(file, { XDG_CACHE_HOME: 'caches', HOME: '/nowhere/at/all' }), null)
+    assert.equal(keptAt(file, { XDG_CACHE_HOME: '/nowhere/at/all' }), null)
+  })
+
+  test(
+    'nowhere for a user without a name, a home and a checkout, who can start it all the same',
+    { skip: uid === 0 ? false : 'only root can be another user' },
+    context => {
+      chmodSync(directory, 0o755)
+      const place = join(directory, 'nameless')
+      cpSync(join(root, 'bin'), join(place, 'bin'), { recursive: true })
+      chmodSync(place, 0o755)
+      const { HOME: _, XDG_CACHE_HOME: __, NODE_COMPILE_CACHE: ___, ...environment } = process.env
+      const program = `import('${place}/bin/compile-cache.mjs').then(it => {
+        it.keepCompiledCode()
+        process.stdout.write('none ' + require('node:module').getCompileCacheDir())
+      })`
+      const { stdout, stderr, error } = spawnSync(process.execPath, ['-e', program], {
+        env: environment,
+        encoding: 'utf8',
+        uid: 54321,
+        gid: 54321,
+        cwd: '/',
+      })
+      if (error !== undefined) return context.skip('this Node is in a directory that others may not enter')
+      assert.deepEqual({ stdout, stderr }, { stdout: 'none undefined', stderr: '' })
+    },
+  )
+
   test('nowhere where the caches cannot be trusted either', () => {
     const open = ({ checkout, caches }: Place) => {
       chmodSync(checkout, 0o777)
