@@ -354,7 +354,7 @@ export class TopicCatalog {
 }
 
 /** A UUID of 16 bytes in Kafka's 22 characters. */
-function uuidText(bytes: Buffer): string {
+export function uuidText(bytes: Buffer): string {
   const text = bytes.toString('base64url')
   // Kafka's tools take a leading dash for an option, and its first ids are reserved.
   return text.startsWith('-') ? `A${text.slice(1)}` : text

@@ -31,6 +31,12 @@ const otherUnits: Readonly<Partial<Record<BrokerKeyName, readonly string[]>>> = 
   'log.roll.ms': ['log.roll.hours'],
 }
 
+/** A time that may stand in several units, ms; null for any other key. */
+function timeOf(key: BrokerKeyName | null, { settings }: Pick<BrokerParts, 'settings'>): string | null {
+  if (key === 'log.retention.ms') return String(settings.log.retentionMs)
+  return key === 'log.roll.ms' ? String(settings.log.rollMs) : null
+}
+
 /** Every value that the broker's key has, the one that counts first. */
 function synonymsOf(key: BrokerKeyName, { topics, settings }: BrokerParts): Synonym[] {
   const found: Synonym[] = []
@@ -39,27 +45,27 @@ function synonymsOf(key: BrokerKeyName, { topics, settings }: BrokerParts): Syno
   see(topics.dynamic.broker[key], sources.dynamicBroker)
   see(topics.dynamic.default[key], sources.dynamicDefault)
   see(settings.given[key], sources.staticBroker)
-  const times: Readonly<Record<string, number>> = {
-    'log.retention.ms': settings.log.retentionMs,
-    'log.roll.ms': settings.log.rollMs,
-  }
   const isInOtherUnit = otherUnits[key]?.some(name => settings.given[name] !== undefined) === true
-  const fallback = times[key] ?? brokerKeys[key].default
+  const fallback = timeOf(key, { settings }) ?? brokerKeys[key].default
   if (found.length === 0 && isInOtherUnit) see(String(fallback), sources.staticBroker)
-  else if (fallback !== null) see(String(fallback), sources.default)
+  else if (fallback !== null && otherUnits[key] === undefined) see(String(fallback), sources.default)
   return found
 }
 
 function configOf(
   name: string,
   { type, doc, dynamic }: BrokerKey,
-  { synonyms, readOnly = dynamic !== true }: { synonyms: readonly Synonym[]; readOnly?: boolean },
+  {
+    synonyms,
+    readOnly = dynamic !== true,
+    fallback = null,
+  }: { synonyms: readonly Synonym[]; readOnly?: boolean; fallback?: string | null },
 ): Config {
   const isSensitive = type === 'password'
   const source = synonyms[0]?.source ?? sources.default
   return {
     name,
-    value: isSensitive ? null : (synonyms[0]?.value ?? null),
+    value: isSensitive ? null : (synonyms[0]?.value ?? fallback),
     readOnly,
     isDefault: source === sources.default,
     configSource: source,
@@ -76,13 +82,19 @@ export function describeTopicSettings(given: TopicSettings, broker: BrokerParts)
     const synonyms: Synonym[] = own === undefined ? [] : [{ name, value: own, source: sources.topic }]
     if (setting.brokerKey !== null) synonyms.push(...synonymsOf(setting.brokerKey, broker))
     else synonyms.push({ name, value: setting.default, source: sources.default })
-    return { ...configOf(name, setting, { synonyms, readOnly: false }), isDefault: own === undefined }
+    return {
+      ...configOf(name, setting, { synonyms, readOnly: false, fallback: timeOf(setting.brokerKey, broker) }),
+      isDefault: own === undefined,
+    }
   })
 }
 
 function describeBroker(broker: BrokerParts): Config[] {
   return Object.entries(brokerKeys).map(([name, key]) =>
-    configOf(name, key, { synonyms: synonymsOf(name as BrokerKeyName, broker) }),
+    configOf(name, key, {
+      synonyms: synonymsOf(name as BrokerKeyName, broker),
+      fallback: timeOf(name as BrokerKeyName, broker),
+    }),
   )
 }
 
@@ -106,7 +118,7 @@ export function answerDescribeConfigs(
       errorMessage: string | null = null,
     ): Result => ({
       errorCode: errorName === undefined ? 0 : errorCodes[errorName],
-      errorMessage,
+      errorMessage: errorName === undefined ? '' : errorMessage,
       resourceType,
       resourceName,
       configs: configs

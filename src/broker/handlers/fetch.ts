@@ -85,11 +85,13 @@ async function readPartition(
       isCommittedOnly && log !== undefined ? abortedIn(log, asked.fetchOffset, records) : null,
     records,
   })
-  if (log === undefined) return answer(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+  if (log === undefined) return { ...answer(errorCodes.UNKNOWN_TOPIC_OR_PARTITION), abortedTransactions: [] }
   if (log.isDamaged) return answer(errorCodes.KAFKA_STORAGE_ERROR)
   const wrongEpoch = epochError(asked.currentLeaderEpoch)
   if (wrongEpoch !== 0) return answer(wrongEpoch)
   const { fetchOffset } = asked
+  const nowhere = { highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, abortedTransactions: null }
+  const outOfRange = { ...answer(errorCodes.OFFSET_OUT_OF_RANGE), ...nowhere }
   const limit = Math.min(left, Math.max(0, asked.partitionMaxBytes))
   try {
     const below = isCommittedOnly ? log.lastStableOffset : log.highWatermark
@@ -97,9 +99,9 @@ async function readPartition(
     if (version >= 4 || batches.length === 0) return answer(0, batches)
     return answer(0, toMessageSet(batches, version >= 2 ? 1 : 0, fetchOffset))
   } catch (error) {
-    if (error instanceof OffsetOutOfRange) return answer(errorCodes.OFFSET_OUT_OF_RANGE)
+    if (error instanceof OffsetOutOfRange) return outOfRange
     if (error instanceof FormatError) return answer(errorCodes.CORRUPT_MESSAGE)
-    if (fetchOffset < log.startOffset) return answer(errorCodes.OFFSET_OUT_OF_RANGE) // removed while it was read
+    if (fetchOffset < log.startOffset) return outOfRange // removed while it was read
     broker.log.error(`cannot read ${log.name} at offset ${fetchOffset}`, error)
     return answer(errorCodes.KAFKA_STORAGE_ERROR)
   }

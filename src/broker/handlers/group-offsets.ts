@@ -15,11 +15,10 @@ export async function answerOffsetCommit(
   call: Call,
 ): Promise<ResponseInputOf<typeof offsetCommit>> {
   const group = call.broker.groups.get(groupId)
-  const unknown = generation < 0 ? 0 : errorCodes.ILLEGAL_GENERATION
-  const refused =
-    groupId === ''
-      ? errorCodes.INVALID_GROUP_ID
-      : (group?.mayCommit(memberId, groupInstanceId, generation) ?? unknown)
+  // A group that has positions and nobody in it knows no members; one that is not there no generation.
+  const isThere = call.broker.groups.offsets.has(groupId)
+  const strange = isThere ? errorCodes.UNKNOWN_MEMBER_ID : errorCodes.ILLEGAL_GENERATION
+  const refused = group?.mayCommit(memberId, groupInstanceId, generation) ?? (generation < 0 ? 0 : strange)
   return { topics: await commit({ groupId, topics, refused }, call) }
 }
 

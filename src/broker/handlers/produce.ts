@@ -4,6 +4,7 @@ import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { produce } from '../../wire/kafka/messages/produce.ts'
 import type { Call } from '../api-row.ts'
+import type { ErrorName } from '../error-name.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import { RefusedRecords, takeIncoming } from '../incoming-records.ts'
 import type { BatchHeader } from '../log/batch-header.ts'
@@ -76,7 +77,7 @@ function append(
             `producer ${header.producerId}: sequence ${header.baseSequence} came where ${verdict.expected} was due`,
           )
       }
-      checkTransaction(log, topic.name, index, header, transactionalId, broker)
+      checkTransaction(log, topic.name, index, header, { transactionalId, version }, broker)
     }
     const { baseOffset, durable } = log.append(batch)
     return answered(log, index, baseOffset, durable, rules.appendTime ? now : -1)
@@ -93,7 +94,7 @@ function checkTransaction(
   topic: string,
   index: number,
   { producerId, producerEpoch, attributes }: BatchHeader,
-  transactionalId: string | null,
+  { transactionalId, version }: { transactionalId: string | null; version: number },
   broker: BrokerParts,
 ): void {
   const isOpen = log.producers.transactionStart(producerId) >= 0
@@ -104,13 +105,14 @@ function checkTransaction(
   const owner = { transactionalId: transactionalId ?? '', producerId, producerEpoch }
   const refused = broker.transactions.mayWrite(owner, topic, index)
   if (refused === null) return
-  // As Kafka tells producers that know no better (KIP-890): what may pass is to be tried again.
-  const told = {
+  // Producers of KIP-890 know TRANSACTION_ABORTABLE; others are told what may pass, to be tried again.
+  const told: Partial<Record<ErrorName, ErrorName>> = {
     CONCURRENT_TRANSACTIONS: 'NOT_ENOUGH_REPLICAS',
     PRODUCER_FENCED: 'INVALID_PRODUCER_EPOCH',
-  } as const
+    ...(version >= 11 ? { INVALID_TXN_STATE: 'TRANSACTION_ABORTABLE' } : {}),
+  }
   throw new RefusedRecords(
-    refused in told ? told[refused as keyof typeof told] : refused,
+    told[refused] ?? refused,
     `${log.name} is not part of an open transaction of producer ${producerId}: ${refused}`,
   )
 }

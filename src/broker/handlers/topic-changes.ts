@@ -7,6 +7,7 @@ import type { createTopics } from '../../wire/kafka/messages/create-topics.ts'
 import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import type { Call } from '../api-row.ts'
 import { describeTopicSettings } from './describe-configs.ts'
+import { uuidText } from '../topic-catalog.ts'
 import { isTopicName, topicNameRule } from '../topic-name.ts'
 import { problemOfSettings } from '../topic-settings.ts'
 import type { ErrorName } from '../error-name.ts'
@@ -93,7 +94,7 @@ export async function answerCreateTopics(
     }
     try {
       const made = validateOnly ? null : await broker.topics.create(name, count, settings)
-      answers.push({ ...good, ...(made === null ? {} : { topicId: made.id }) })
+      answers.push({ ...good, topicId: made?.id ?? uuidText(broker.system.random.bytes(16)) })
     } catch (error) {
       answers.push({ name, ...refusal('KAFKA_STORAGE_ERROR', messageOf(error)), configs: [] })
     }
