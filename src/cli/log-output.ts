@@ -1,5 +1,5 @@
-// The log of a process, in the two forms that -Dflume.root.logger=LEVEL,WHERE asks for: `console` (standard
-// error, as log4j's console appender does) and `LOGFILE`.
+// The log of a process: pino underneath, and on top the two forms that -Dflume.root.logger=LEVEL,WHERE
+// asks for: `console` (standard error, as log4j's console appender does) and `LOGFILE`.
 //
 //   2026-11-23 01:02:03,456 (k1) [INFO - millrace.k1] Component type: SINK, name: k1 started
 //
@@ -7,13 +7,20 @@
 // the component stands.
 import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { pino, type Logger as Pino } from 'pino'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 
-/** From the most urgent on; a log of one level prints those before it too. */
-const words = ['OFF', 'FATAL', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE', 'ALL'] as const
-type Level = (typeof words)[number]
-const rankOf = (level: Level): number => words.indexOf(level)
+const levels: Record<string, string> = {
+  ALL: 'trace',
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+  FATAL: 'fatal',
+  OFF: 'silent',
+}
 
 export interface LogOutput {
   readonly log: Logger
@@ -27,12 +34,12 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
   const [levelWord = '', ...places] = (properties.get('flume.root.logger') ?? 'INFO,console')
     .split(',')
     .map(word => word.trim())
-  let level = words.find(word => word === levelWord.toUpperCase())
+  let level = levels[levelWord.toUpperCase()]
   if (level === undefined) {
     complaints.push(
-      `flume.root.logger: "${levelWord}" is not a level; INFO is used. Write one of: ${words.toReversed().join(', ')}`,
+      `flume.root.logger: "${levelWord}" is not a level; INFO is used. Write one of: ${Object.keys(levels).join(', ')}`,
     )
-    level = 'INFO'
+    level = 'info'
   }
   const sinks: ((text: string) => void)[] = []
   for (const place of places.length === 0 ? ['console'] : places)
@@ -51,12 +58,9 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
         complaints.push(`flume.root.logger: "${place}" is not known; write console or LOGFILE`)
     }
   if (sinks.length === 0) sinks.push(text => void process.stderr.write(text))
-  const rank = rankOf(level)
-  const write = (word: Level, name: string, message: string, detail: string | undefined) => {
-    const text = `${stamp(Date.now())} (${name}) [${word} - millrace.${name}] ${message}${detail === undefined ? '' : `\n${detail}`}\n`
-    for (const sink of sinks) sink(text)
-  }
-  return { log: new LineLogger({ rank, write }, 'main'), complaints }
+  const destination = { write: (line: string) => format(line, sinks) }
+  const root = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, destination)
+  return { log: new PinoLogger(root, 'main'), complaints }
 }
 
 /** Appends to the file. Written at once: what a process says last is what is wanted most. */
@@ -82,6 +86,19 @@ function fileSink(directory: string, path: string): (text: string) => void {
   }
 }
 
+function format(line: string, sinks: readonly ((text: string) => void)[]): void {
+  const { level, time, msg, name, detail } = JSON.parse(line) as {
+    level: number
+    time: number
+    msg: string
+    name: string
+    detail?: string
+  }
+  const word = pino.levels.labels[level]?.toUpperCase() ?? String(level)
+  const text = `${stamp(time)} (${name}) [${word} - millrace.${name}] ${msg}${detail === undefined ? '' : `\n${detail}`}\n`
+  for (const sink of sinks) sink(text)
+}
+
 /** Local time as log4j's %d prints it. */
 function stamp(ms: number): string {
   const date = new Date(ms)
@@ -91,49 +108,42 @@ function stamp(ms: number): string {
   return `${day} ${time},${String(date.getMilliseconds()).padStart(3, '0')}`
 }
 
-interface Lines {
-  readonly rank: number
-  write(word: Level, name: string, message: string, detail: string | undefined): void
-}
+class PinoLogger implements Logger {
+  readonly #pino: Pino
 
-class LineLogger implements Logger {
-  readonly #lines: Lines
-  readonly #name: string
-
-  constructor(lines: Lines, name: string) {
-    this.#lines = lines
-    this.#name = name
+  constructor(parent: Pino, name: string) {
+    this.#pino = parent.child({ name })
+    this.#parent = parent
   }
+  readonly #parent: Pino
 
   get debugs(): boolean {
-    return this.#lines.rank >= rankOf('DEBUG')
+    return this.#pino.isLevelEnabled('debug')
   }
 
   error(message: string, cause?: unknown): void {
-    this.#print('ERROR', withCause(message, cause), cause)
+    this.#pino.error(this.#detail(cause), withCause(message, cause))
   }
 
   warn(message: string, cause?: unknown): void {
-    this.#print('WARN', withCause(message, cause), cause)
+    this.#pino.warn(this.#detail(cause), withCause(message, cause))
   }
 
   info(message: string): void {
-    this.#print('INFO', message)
+    this.#pino.info(message)
   }
 
   debug(message: string): void {
-    this.#print('DEBUG', message)
+    this.#pino.debug(message)
   }
 
   child(name: string): Logger {
-    return new LineLogger(this.#lines, name)
+    return new PinoLogger(this.#parent, name)
   }
 
   /** The stack at DEBUG only: a user reads the message. */
-  #print(word: Level, message: string, cause?: unknown): void {
-    if (this.#lines.rank < rankOf(word)) return
-    const detail = this.debugs && cause instanceof Error ? cause.stack : undefined
-    this.#lines.write(word, this.#name, message, detail)
+  #detail(cause: unknown): object {
+    return this.debugs && cause instanceof Error && cause.stack !== undefined ? { detail: cause.stack } : {}
   }
 }
 

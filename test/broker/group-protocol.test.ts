@@ -111,7 +111,7 @@ test('positions are kept and told in every version; what must not be stored is r
     const commit = async (
       version: number,
       committedOffset: number,
-      more: { metadata?: string; generation?: number } = {},
+      more: { metadata?: string; generation?: number; groupId?: string } = {},
     ) => {
       const partition = (partitionIndex: number) => ({
         partitionIndex,
@@ -119,7 +119,7 @@ test('positions are kept and told in every version; what must not be stored is r
         committedMetadata: more.metadata ?? `at ${committedOffset}`,
       })
       const { topics } = await client.ask(offsetCommit, version, {
-        groupId: 'g',
+        groupId: more.groupId ?? 'g',
         ...(more.generation === undefined
           ? {}
           : { generationIdOrMemberEpoch: more.generation, memberId: 'm' }),
@@ -137,8 +137,11 @@ test('positions are kept and told in every version; what must not be stored is r
       errorCodes.OFFSET_METADATA_TOO_LARGE,
       unknown,
     ])
+    // As real Kafka tells a group that is there from one that is not.
+    const strange = errorCodes.UNKNOWN_MEMBER_ID
+    assert.deepEqual(await commit(5, 5, { generation: 3 }), [strange, strange])
     const illegal = errorCodes.ILLEGAL_GENERATION
-    assert.deepEqual(await commit(5, 5, { generation: 3 }), [illegal, illegal])
+    assert.deepEqual(await commit(5, 5, { generation: 3, groupId: 'new' }), [illegal, illegal])
     for (let version = 0; version <= 8; version++) {
       const wanted = [{ name: 't', partitionIndexes: [0, 1] }]
       const answer = await client.ask(

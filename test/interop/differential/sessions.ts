@@ -380,11 +380,14 @@ const offsets: Session = {
         group: string,
         wanted: { name: string; partitionIndexes: number[] }[] | null,
       ) =>
-        play.ask(step, offsetFetch, version, {
-          ...(version >= 8
+        play.ask(
+          step,
+          offsetFetch,
+          version,
+          version >= 8
             ? { groups: [{ groupId: group, topics: wanted }] }
-            : { groupId: group, topics: wanted }),
-        })
+            : { groupId: group, topics: wanted },
+        )
       await read('a position', play.name('group'), [{ name: topic, partitionIndexes: [0, 1] }])
       await read('where there is none', play.name('none'), [{ name: topic, partitionIndexes: [0, 9] }])
       if (version >= 2) await read('all of them', play.name('group'), null)
