@@ -1,11 +1,12 @@
 // Writes docs/reference/ anew from the declarations: `npm run docs`.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { apiReferenceName, apiReferencePage } from '../src/broker/api-reference.ts'
+import { settingsReferenceName, settingsReferencePage } from '../src/broker/settings-reference.ts'
 import { catalogue } from '../src/components.ts'
 import { referencePages } from '../src/config/reference.ts'
 
 const folder = new URL('../docs/reference/', import.meta.url)
-const pages = new Map([...(await referencePages(catalogue)), [apiReferenceName, apiReferencePage()]])
+const pages = new Map([...(await referencePages(catalogue)), [apiReferenceName, apiReferencePage()], [settingsReferenceName, settingsReferencePage()]])
 mkdirSync(folder, { recursive: true })
 for (const name of readdirSync(folder)) if (!pages.has(name)) rmSync(new URL(name, folder))
 for (const [name, text] of pages) writeFileSync(new URL(name, folder), text)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import test from 'node:test'
 import { apiReferenceName, apiReferencePage } from '../src/broker/api-reference.ts'
+import { settingsReferenceName, settingsReferencePage } from '../src/broker/settings-reference.ts'
 import { catalogue } from '../src/components.ts'
 import { pageName, referencePages } from '../src/config/reference.ts'
 import { filesBelow, read } from './source-text.ts'
@@ -10,7 +11,7 @@ import { filesBelow, read } from './source-text.ts'
 const folder = new URL('../docs/reference/', import.meta.url)
 
 test('docs/reference is fresh', async () => {
-  const pages = new Map([...(await referencePages(catalogue)), [apiReferenceName, apiReferencePage()]])
+  const pages = new Map([...(await referencePages(catalogue)), [apiReferenceName, apiReferencePage()], [settingsReferenceName, settingsReferencePage()]])
   assert.deepEqual(readdirSync(folder).sort(), [...pages.keys()].sort(), 'run npm run docs')
   for (const [name, text] of pages)
     assert.equal(readFileSync(new URL(name, folder), 'utf8'), text, `${name}: run npm run docs`)

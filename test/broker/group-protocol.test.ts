@@ -17,6 +17,8 @@ import { produce } from '../../src/wire/kafka/messages/produce.ts'
 import { syncGroup } from '../../src/wire/kafka/messages/sync-group.ts'
 import { writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { inDirectory, startBroker, withBroker, type RunningBroker } from './running-broker.ts'
+import { realSystem } from '../../src/system/system.ts'
+import { waitFor } from '../interop/peers/waiting.ts'
 import { WireClient } from './wire-client.ts'
 
 const withClient = (
@@ -191,6 +193,28 @@ test('FindCoordinator in every version names this broker for groups and transact
       const refused = await ask(2)
       assert.equal((version < 4 ? refused : refused.coordinators[0]!).errorCode, errorCodes.INVALID_REQUEST)
     }
+  }))
+
+test('positions go when nobody was in the group for as long as they are kept', () =>
+  inDirectory(async directory => {
+    let now = Date.now()
+    const system = { ...realSystem, clock: { ...realSystem.clock, now: () => now } }
+    const running = await startBroker(directory, { 'offsets.retention.check.interval.ms': '5' }, system)
+    const client = await WireClient.connect(running.broker.port)
+    await makeTopic(client, 't')
+    const commit = async (groupId: string) => {
+      const partitions = [{ partitionIndex: 0, committedOffset: 3, committedMetadata: '' }]
+      await client.ask(offsetCommit, 7, { groupId, topics: [{ name: 't', partitions }] })
+    }
+    await commit('old')
+    now += 6 * 86_400_000
+    await commit('young')
+    assert.equal(running.broker.offsets('old').length, 1, 'a week is the time')
+    now += 2 * 86_400_000
+    await waitFor(() => running.broker.offsets('old').length === 0, 'the old ones are gone')
+    assert.equal(running.broker.offsets('young').length, 1)
+    client.close()
+    await running.stop()
   }))
 
 test('no producer id is given out twice, whatever way the broker ended', () =>

@@ -1,6 +1,7 @@
 // The groups of the broker, by id: members live in memory, positions in the offset store. After a start
 // members have to join again; their positions are where they were.
 import type { Logger } from '../../observe/log.ts'
+import type { Timer } from '../../system/clock.ts'
 import type { System } from '../../system/system.ts'
 import type { BrokerSettings } from '../broker-settings.ts'
 import { Group } from './group.ts'
@@ -14,6 +15,7 @@ export class GroupCoordinator {
   readonly #log: Logger
   readonly #settings: BrokerSettings
   readonly #groups = new Map<string, Group>()
+  #ageTimer: Timer | null = null
   /** Number of groups at which idle ones are let go. */
   #sweepAt = sweepEvery
 
@@ -26,6 +28,34 @@ export class GroupCoordinator {
   /** `directory` is where positions are kept. */
   async open(directory: string): Promise<void> {
     await this.offsets.open(this.#system.disk, this.#log, directory)
+    this.#watchAge()
+  }
+
+  #watchAge(): void {
+    const { offsetsRetentionCheckMs } = this.#settings
+    const look = () =>
+      void this.#forgetOld()
+        .catch((error: unknown) => this.#log.error('positions of groups', error))
+        .finally(() => {
+          if (this.#ageTimer !== null) this.#watchAge()
+        })
+    this.#ageTimer = this.#system.clock.after(offsetsRetentionCheckMs, look, { background: true })
+  }
+
+  /** Positions of groups nobody has been in for `offsets.retention.minutes` (KIP-211). */
+  async #forgetOld(): Promise<void> {
+    const before = this.#system.clock.now() - this.#settings.offsetsRetentionMs
+    for (const id of [...this.offsets.groups]) {
+      const group = this.#groups.get(id)
+      if (group !== undefined && (!group.isIdle || group.emptySince >= before)) continue
+      const old = this.offsets
+        .of(id)
+        .filter(one => one.committedAt < before && !this.offsets.isPending(id, one.topic, one.partition))
+      await this.offsets.forget(
+        id,
+        old.map(({ topic, partition }) => [topic, partition] as const),
+      )
+    }
   }
 
   get(id: string): Group | undefined {
@@ -76,6 +106,8 @@ export class GroupCoordinator {
 
   /** Answers everybody who waits; to be called before connections are closed. */
   stop(): void {
+    this.#ageTimer?.cancel()
+    this.#ageTimer = null
     for (const group of this.#groups.values()) group.close('COORDINATOR_NOT_AVAILABLE')
     this.#groups.clear()
   }

@@ -51,6 +51,7 @@ export class Group {
   readonly #pending = new Map<string, Timer>()
   readonly #statics = new Map<string, string>()
   #state: GroupState = 'Empty'
+  #emptySince: number
   #generation = 0
   #protocolType: string | null = null
   #protocol: string | null = null
@@ -61,6 +62,7 @@ export class Group {
 
   constructor(parts: GroupParts) {
     this.#parts = parts
+    this.#emptySince = parts.clock.now()
   }
 
   get state(): GroupState {
@@ -77,6 +79,11 @@ export class Group {
 
   get members(): readonly Member[] {
     return [...this.#members.values()]
+  }
+
+  /** When the last member left, ms since 1970. */
+  get emptySince(): number {
+    return this.#emptySince
   }
 
   get isIdle(): boolean {
@@ -328,6 +335,7 @@ export class Group {
     this.#generation++
     if (this.#members.size === 0) {
       this.#state = 'Empty'
+      this.#emptySince = this.#parts.clock.now()
       this.#protocol = this.#leader = null
       return
     }

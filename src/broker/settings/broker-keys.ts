@@ -227,6 +227,15 @@ export const brokerKeys = {
     'How long a new group waits for more members, ms. 3000 in Kafka.',
   ),
   'group.max.size': at(intMost, 'Most members of a group.', { least: 1 }),
+  'offsets.retention.minutes': at(
+    10_080,
+    'How long positions of a group stay when nobody is in it any more, minutes.',
+    { least: 1 },
+  ),
+  'offsets.retention.check.interval.ms': at(600_000, 'How often such positions are looked for, ms.', {
+    ...long,
+    least: 1,
+  }),
   'offset.metadata.max.bytes': at(4096, 'Longest text beside a committed position, bytes.'),
   'millrace.durability': at(
     'synced',
