@@ -11,6 +11,7 @@ import { createTopics } from '../wire/kafka/messages/create-topics.ts'
 import { deleteGroups } from '../wire/kafka/messages/delete-groups.ts'
 import { deleteRecords } from '../wire/kafka/messages/delete-records.ts'
 import { deleteTopics } from '../wire/kafka/messages/delete-topics.ts'
+import { describeClientQuotas } from '../wire/kafka/messages/describe-client-quotas.ts'
 import { describeCluster } from '../wire/kafka/messages/describe-cluster.ts'
 import { describeConfigs } from '../wire/kafka/messages/describe-configs.ts'
 import { describeGroups } from '../wire/kafka/messages/describe-groups.ts'
@@ -69,6 +70,7 @@ import {
 } from './handlers/logins.ts'
 import { answerDescribeCluster, answerMetadata } from './handlers/metadata.ts'
 import { answerListOffsets, answerOffsetForLeaderEpoch } from './handlers/offset-questions.ts'
+import { answerDescribeClientQuotas } from './handlers/quotas.ts'
 import { answerInitProducerId } from './handlers/producer-ids.ts'
 import { answerProduce } from './handlers/produce.ts'
 import {
@@ -139,6 +141,7 @@ export const apiTable: readonly ApiRow[] = [
   row(deleteGroups, [0, 2], answerDeleteGroups),
   row(incrementalAlterConfigs, [0, 1], answerIncrementalAlterConfigs, 'Topics and the broker.'),
   row(offsetDelete, [0, 0], answerOffsetDelete),
+  row(describeClientQuotas, [0, 1], answerDescribeClientQuotas, 'There are none.'),
   row(describeUserScramCredentials, [0, 0], answerDescribeUserScramCredentials),
   row(alterUserScramCredentials, [0, 0], answerAlterUserScramCredentials),
   row(describeCluster, [0, 1], answerDescribeCluster),

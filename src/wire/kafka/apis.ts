@@ -10,6 +10,7 @@ import { createTopics } from './messages/create-topics.ts'
 import { deleteGroups } from './messages/delete-groups.ts'
 import { deleteRecords } from './messages/delete-records.ts'
 import { deleteTopics } from './messages/delete-topics.ts'
+import { describeClientQuotas } from './messages/describe-client-quotas.ts'
 import { describeCluster } from './messages/describe-cluster.ts'
 import { describeConfigs } from './messages/describe-configs.ts'
 import { describeGroups } from './messages/describe-groups.ts'
@@ -74,6 +75,7 @@ export const apis: readonly Api[] = [
   deleteGroups,
   incrementalAlterConfigs,
   offsetDelete,
+  describeClientQuotas,
   describeUserScramCredentials,
   alterUserScramCredentials,
   describeCluster,
