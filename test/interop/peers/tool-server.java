@@ -60,6 +60,9 @@ class ToolServer {
     static int run(String main, String[] words) throws Exception {
         try {
             Class.forName(main).getMethod("main", String[].class).invoke(null, (Object) words);
+        } catch (ClassNotFoundException absent) {
+            System.out.println("no such class: " + main);
+            return 127;
         } catch (InvocationTargetException failed) {
             if (exitCode == null) {
                 failed.getCause().printStackTrace();
