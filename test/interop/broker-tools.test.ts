@@ -213,7 +213,7 @@ describe('the tools of Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 
 })
 
 describe('the tools of Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 120_000 }, () => {
-  test('console and verifiable clients, and the groups of the new consumer', async () => {
+  test('console clients, and the groups of the new consumer', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-old-tools-'))
     await using stack = new AsyncDisposableStack()
     stack.defer(() => rmSync(directory, { recursive: true, force: true }))
