@@ -50,6 +50,7 @@ export interface BrokerSettings extends TransactionSettings, SecurityTimes {
   readonly groupInitialDelayMs: number
   readonly groupMaxSize: number
   readonly maxOffsetMetadataBytes: number
+  readonly offsetsTopicSegmentBytes: number
   readonly offsetsRetentionMs: number
   readonly offsetsRetentionCheckMs: number
 }
@@ -131,6 +132,7 @@ export function readBrokerSettings(
     groupMaxSessionMs: given.numberOr('group.max.session.timeout.ms'),
     groupInitialDelayMs: given.numberOr('group.initial.rebalance.delay.ms'),
     groupMaxSize: given.numberOr('group.max.size'),
+    offsetsTopicSegmentBytes: given.numberOr('offsets.topic.segment.bytes'),
     offsetsRetentionMs: given.numberOr('offsets.retention.minutes') * 60_000,
     offsetsRetentionCheckMs: given.numberOr('offsets.retention.check.interval.ms'),
     maxOffsetMetadataBytes: given.numberOr('offset.metadata.max.bytes'),

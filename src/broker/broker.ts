@@ -42,7 +42,7 @@ export class Broker {
     this.#log = parts.log
     this.#settings = parts.settings
     this.#topics = new TopicCatalog(parts.system, parts.log, parts.settings)
-    this.#groups = new GroupCoordinator(parts.system, parts.log, parts.settings)
+    this.#groups = new GroupCoordinator(parts.system, parts.log, parts.settings, this.#topics)
     this.#transactions = new TransactionCoordinator({
       ...parts,
       topics: this.#topics,
@@ -91,7 +91,7 @@ export class Broker {
       await this.#topics.open()
       await this.#security.credentials.open(this.#system.disk, this.#log, this.#topics.home)
       await this.#security.addUsers(this.#users)
-      await this.#groups.open(this.#topics.home)
+      await this.#groups.open()
       await this.#transactions.open(this.#topics.home)
       this.#connections.begin()
     } catch (error) {
@@ -121,7 +121,6 @@ export class Broker {
     await closing
     await this.#transactions.close()
     await this.#security.credentials.close()
-    await this.#groups.close()
     await this.#topics.close()
   }
 

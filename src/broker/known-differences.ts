@@ -155,9 +155,8 @@ export const knownDifferences: readonly KnownDifference[] = [
     api: 'DescribeTransactions',
     kafka: '4.1.0',
     step: /an open one/,
-    field: /topics$/,
-    reason:
-      'Positions of groups are no topic here, so __consumer_offsets is not among the partitions of a transaction.',
+    field: /topics\.partitions$/,
+    reason: 'The topic __consumer_offsets has one partition here.',
   },
   {
     api: 'SaslHandshake',

@@ -283,14 +283,14 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 300_000 }, 
       assert.equal(asked.length, 1, 'two connections, one token')
       assert.equal(asked[0]!.body, 'grant_type=client_credentials&scope=kafka')
       assert.match(
-        (await attempt('LOGIN', properties(wrongPassword)))!.message,
+        (await attempt(kafka.address('LOGIN'), properties(wrongPassword)))!.message,
         /^the token endpoint http:\/\/127\.0\.0\.1:\d+\/token answers 401 \(invalid_client\): see clientId, clientSecret and scope/,
       )
     } finally {
       endpoint.close()
     }
     assert.match(
-      (await attempt('LOGIN', properties(clientSecret)))!.message,
+      (await attempt(kafka.address('LOGIN'), properties(clientSecret)))!.message,
       /127\.0\.0\.1:\d+ cannot be asked: .*ECONNREFUSED/,
     )
   })

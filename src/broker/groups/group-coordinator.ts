@@ -1,16 +1,25 @@
 // The groups of the broker, by id: members live in memory, positions in the offset store. After a start
 // members have to join again; their positions are where they were.
+import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Timer } from '../../system/clock.ts'
 import type { System } from '../../system/system.ts'
 import type { BrokerSettings } from '../broker-settings.ts'
+import type { TopicCatalog } from '../topic-catalog.ts'
 import { Group } from './group.ts'
 import { OffsetStore } from './offset-store.ts'
 
 const sweepEvery = 1000
 
+const offsetsTopicSettings = ({ offsetsTopicSegmentBytes }: BrokerSettings) => ({
+  'cleanup.policy': 'compact',
+  'compression.type': 'producer',
+  'segment.bytes': String(offsetsTopicSegmentBytes),
+})
+
 export class GroupCoordinator {
-  readonly offsets = new OffsetStore()
+  readonly offsets: OffsetStore
+  readonly #topics: TopicCatalog
   readonly #system: System
   readonly #log: Logger
   readonly #settings: BrokerSettings
@@ -19,15 +28,20 @@ export class GroupCoordinator {
   /** Number of groups at which idle ones are let go. */
   #sweepAt = sweepEvery
 
-  constructor(system: System, log: Logger, settings: BrokerSettings) {
+  constructor(system: System, log: Logger, settings: BrokerSettings, topics: TopicCatalog) {
+    this.#topics = topics
+    this.offsets = new OffsetStore(
+      async () => (await topics.create(offsetsTopicName, 1, offsetsTopicSettings(settings))).partitions[0]!,
+      () => system.clock.now(),
+    )
     this.#system = system
     this.#log = log
     this.#settings = settings
   }
 
-  /** `directory` is where positions are kept. */
-  async open(directory: string): Promise<void> {
-    await this.offsets.open(this.#system.disk, this.#log, directory)
+  /** After the topics: positions are records of one. */
+  async open(): Promise<void> {
+    await this.offsets.open(this.#topics.partition(offsetsTopicName, 0))
     this.#watchAge()
   }
 
@@ -45,7 +59,7 @@ export class GroupCoordinator {
   /** Positions of groups nobody has been in for `offsets.retention.minutes` (KIP-211). */
   async #forgetOld(): Promise<void> {
     const before = this.#system.clock.now() - this.#settings.offsetsRetentionMs
-    for (const id of [...this.offsets.groups]) {
+    for (const id of this.offsets.groups) {
       const group = this.#groups.get(id)
       if (group !== undefined && (!group.isIdle || group.emptySince >= before)) continue
       const old = this.offsets
@@ -110,10 +124,5 @@ export class GroupCoordinator {
     this.#ageTimer = null
     for (const group of this.#groups.values()) group.close('COORDINATOR_NOT_AVAILABLE')
     this.#groups.clear()
-  }
-
-  async close(): Promise<void> {
-    this.stop()
-    await this.offsets.close()
   }
 }

@@ -1,14 +1,16 @@
-// The committed positions of all groups, kept in a journal of their own (`offsets.journal`), synced before
-// a commit is answered. Entries in JSON:
-//   {"group": id, "offsets": [[topic, partition, offset, leader epoch, metadata, time], …]}
-//   the same with "producer": id       within the open transaction of that producer: counts when it commits
-//   {"ended": producer, "committed": true or false}
-//   {"group": id, "forgotten": [[topic, partition], …]}
-//   {"deletedGroup": id}    {"deletedTopic": name}
-import { join } from 'node:path'
-import type { Logger } from '../../observe/log.ts'
-import { Journal } from '../../storage/journal.ts'
-import type { Disk } from '../../system/disk.ts'
+// The committed positions of all groups: records of the internal topic __consumer_offsets in Kafka's own form,
+// so that its tools can read them, and all of them in memory. A commit is answered when its record is as
+// durable as any other. The topic has one partition, is made at the first commit, and is compacted like
+// every other; a start reads it.
+import { FormatError } from '../../wire/kafka/format-error.ts'
+import { offsetCommitKey, offsetCommitValue } from '../../wire/kafka/messages/offsets-topic.ts'
+import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
+import type { NewRecord } from '../../wire/kafka/record.ts'
+import { defaultMaxUnpackedBytes } from '../../wire/kafka/compression.ts'
+import { writeRecords } from '../../wire/kafka/record-set.ts'
+import { batchesOf } from '../log/batch-header.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import { batchFlags, decodeMarker } from '../log/transaction-marker.ts'
 
 export interface CommittedOffset {
   readonly topic: string
@@ -20,46 +22,64 @@ export interface CommittedOffset {
   readonly committedAt: number
 }
 
-type StoredOffset = readonly [
-  topic: string,
-  partition: number,
-  offset: number,
-  leaderEpoch: number,
-  metadata: string,
-  committedAt: number,
-]
-type Entry =
-  | { group: string; offsets: readonly StoredOffset[]; producer?: number }
-  | { group: string; forgotten: readonly (readonly [topic: string, partition: number])[] }
-  | { ended: number; committed: boolean }
-  | { deletedGroup: string }
-  | { deletedTopic: string }
+/** Whose transaction a position belongs to. */
+export interface CommittingProducer {
+  readonly producerId: number
+  readonly producerEpoch: number
+}
 
-type Offsets = Map<string, StoredOffset>
+/** A position by its group; null where it is to be forgotten. */
+interface Change {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly position: CommittedOffset | null
+}
 
-const encode = (entry: Entry): Buffer => Buffer.from(JSON.stringify(entry))
+const readBytes = 1024 * 1024
+const keyVersion = 1
+const valueVersion = 3
 const keyOf = (topic: string, partition: number): string => `${topic}-${partition}`
 
 export class OffsetStore {
-  readonly #groups = new Map<string, Offsets>()
-  /** Of transactions that are open: producer, then group. */
-  readonly #pending = new Map<number, Map<string, Offsets>>()
-  #journal!: Journal
+  readonly #groups = new Map<string, Map<string, CommittedOffset>>()
+  /** Of transactions that are open, by producer. */
+  readonly #pending = new Map<number, Change[]>()
+  readonly #make: () => Promise<PartitionLog>
+  readonly #now: () => number
+  #log: PartitionLog | null = null
 
-  async open(disk: Disk, log: Logger, directory: string): Promise<void> {
-    this.#journal = await Journal.open({
-      disk,
-      log,
-      path: join(directory, 'offsets.journal'),
-      apply: payload => this.#apply(JSON.parse(payload.toString()) as Entry),
-      snapshot: () => [
-        ...[...this.#groups].map(([group, offsets]) => encode({ group, offsets: [...offsets.values()] })),
-        ...[...this.#pending].flatMap(([producer, groups]) =>
-          [...groups].map(([group, offsets]) => encode({ group, offsets: [...offsets.values()], producer })),
-        ),
-      ],
-      onFailed: fault => log.error(`groups can no longer commit offsets: ${fault.message}`),
-    })
+  /** `make` gives the partition where there is none yet. */
+  constructor(make: () => Promise<PartitionLog>, now: () => number) {
+    this.#make = make
+    this.#now = now
+  }
+
+  /** Reads what is there. */
+  async open(log: PartitionLog | undefined): Promise<void> {
+    if (log === undefined) return
+    this.#log = log
+    for (let next = log.startOffset; next < log.highWatermark && !log.isDamaged;) {
+      const bytes = await log.read(next, readBytes, true)
+      const before = next
+      for (const { at, end, header } of batchesOf(bytes)) {
+        next = header.lastOffset + 1
+        const batch = bytes.subarray(at, end)
+        const marker = decodeMarker(batch, header)
+        if (marker !== null) this.endTransaction(marker.producerId, marker.committed)
+        else if (header.recordCount > 0)
+          this.#take(
+            changesIn(batch),
+            (header.attributes & batchFlags.transactional) === 0 ? undefined : header.producerId,
+          )
+      }
+      if (next === before) break
+    }
+  }
+
+  /** Makes the partition where there is none yet. Rejects as creating a topic does. */
+  async ready(): Promise<PartitionLog> {
+    return (this.#log ??= await this.#make())
   }
 
   /** Groups that have committed. */
@@ -72,92 +92,129 @@ export class OffsetStore {
   }
 
   of(group: string): CommittedOffset[] {
-    return [...(this.#groups.get(group)?.values() ?? [])].map(fromStored)
+    return [...(this.#groups.get(group)?.values() ?? [])]
   }
 
   get(group: string, topic: string, partition: number): CommittedOffset | undefined {
-    const stored = this.#groups.get(group)?.get(keyOf(topic, partition))
-    return stored === undefined ? undefined : fromStored(stored)
+    return this.#groups.get(group)?.get(keyOf(topic, partition))
   }
 
   /** An open transaction may still change the position. */
   isPending(group: string, topic: string, partition: number): boolean {
-    for (const groups of this.#pending.values())
-      if (groups.get(group)?.has(keyOf(topic, partition)) === true) return true
+    for (const changes of this.#pending.values())
+      if (changes.some(one => one.group === group && one.topic === topic && one.partition === partition))
+        return true
     return false
   }
 
   /** Resolves when they are durable. With a producer they count when its transaction commits. */
-  async commit(group: string, offsets: readonly CommittedOffset[], producer?: number): Promise<void> {
-    if (offsets.length === 0) return
-    const stored = offsets.map(
-      one => [one.topic, one.partition, one.offset, one.leaderEpoch, one.metadata, one.committedAt] as const,
-    )
-    await this.#journal.append(
-      encode({ group, offsets: stored, ...(producer === undefined ? {} : { producer }) }),
+  async commit(
+    group: string,
+    offsets: readonly CommittedOffset[],
+    producer?: CommittingProducer,
+  ): Promise<void> {
+    await this.#append(
+      offsets.map(position => ({
+        group,
+        topic: position.topic,
+        partition: position.partition,
+        position,
+      })),
+      producer,
     )
   }
 
-  /** Resolves when it is durable. Nothing happens where the producer has committed no positions. */
-  async endTransaction(producer: number, committed: boolean): Promise<void> {
-    if (this.#pending.has(producer)) await this.#journal.append(encode({ ended: producer, committed }))
+  /** The marker is durable: what the transaction committed counts, or is dropped. */
+  endTransaction(producerId: number, committed: boolean): void {
+    const changes = this.#pending.get(producerId) ?? []
+    this.#pending.delete(producerId)
+    if (committed) this.#take(changes)
   }
 
   /** Resolves when it is durable. */
-  async forget(group: string, forgotten: readonly (readonly [string, number])[]): Promise<void> {
-    if (forgotten.length > 0) await this.#journal.append(encode({ group, forgotten }))
+  async forget(
+    group: string,
+    forgotten: readonly (readonly [topic: string, partition: number])[],
+  ): Promise<void> {
+    await this.#append(forgotten.map(([topic, partition]) => ({ group, topic, partition, position: null })))
   }
 
   async deleteGroup(group: string): Promise<void> {
-    await this.#journal.append(encode({ deletedGroup: group }))
+    await this.forget(
+      group,
+      this.of(group).map(({ topic, partition }) => [topic, partition] as const),
+    )
   }
 
   async deleteTopic(topic: string): Promise<void> {
-    await this.#journal.append(encode({ deletedTopic: topic }))
+    const changes = [...this.#groups].flatMap(([group, positions]) =>
+      [...positions.values()]
+        .filter(one => one.topic === topic)
+        .map(({ partition }) => ({ group, topic, partition, position: null })),
+    )
+    await this.#append(changes)
   }
 
-  async close(): Promise<void> {
-    await this.#journal?.close()
+  async #append(changes: readonly Change[], producer?: CommittingProducer): Promise<void> {
+    if (changes.length === 0) return
+    const log = await this.ready()
+    const timestamp = this.#now()
+    const batch = writeRecords(
+      changes.map(change => recordOf(change, timestamp)),
+      producer === undefined ? {} : { identity: { ...producer, baseSequence: -1, isTransactional: true } },
+    )
+    await log.append(batch).durable
+    this.#take(changes, producer?.producerId)
   }
 
-  #apply(entry: Entry): void {
-    if ('deletedGroup' in entry) this.#groups.delete(entry.deletedGroup)
-    else if ('deletedTopic' in entry) {
-      for (const [group, offsets] of this.#groups) {
-        for (const [key, [topic]] of offsets) if (topic === entry.deletedTopic) offsets.delete(key)
-        if (offsets.size === 0) this.#groups.delete(group)
-      }
-    } else if ('forgotten' in entry) {
-      const offsets = this.#groups.get(entry.group)
-      for (const [topic, partition] of entry.forgotten) offsets?.delete(keyOf(topic, partition))
-      if (offsets?.size === 0) this.#groups.delete(entry.group)
-    } else if ('ended' in entry) {
-      const groups = this.#pending.get(entry.ended)
-      this.#pending.delete(entry.ended)
-      if (entry.committed)
-        for (const [group, offsets] of groups ?? []) merge(this.#groups, group, offsets.values())
-    } else if (entry.producer === undefined) merge(this.#groups, entry.group, entry.offsets)
-    else {
-      let groups = this.#pending.get(entry.producer)
-      if (groups === undefined) this.#pending.set(entry.producer, (groups = new Map()))
-      merge(groups, entry.group, entry.offsets)
+  #take(changes: readonly Change[], producerId?: number): void {
+    if (producerId !== undefined) {
+      this.#pending.set(producerId, [...(this.#pending.get(producerId) ?? []), ...changes])
+      return
+    }
+    for (const { group, topic, partition, position } of changes) {
+      const positions = this.#groups.get(group) ?? new Map<string, CommittedOffset>()
+      if (position === null) positions.delete(keyOf(topic, partition))
+      else positions.set(keyOf(topic, partition), position)
+      if (positions.size === 0) this.#groups.delete(group)
+      else this.#groups.set(group, positions)
     }
   }
 }
 
-function merge(groups: Map<string, Offsets>, group: string, more: Iterable<StoredOffset>): void {
-  let offsets = groups.get(group)
-  if (offsets === undefined) groups.set(group, (offsets = new Map()))
-  for (const one of more) offsets.set(keyOf(one[0], one[1]), one)
+function recordOf({ group, topic, partition, position }: Change, timestamp: number): NewRecord {
+  return {
+    timestamp,
+    key: offsetCommitKey.encode(keyVersion, { group, topic, partition }),
+    value:
+      position === null
+        ? null
+        : offsetCommitValue.encode(valueVersion, {
+            offset: position.offset,
+            leaderEpoch: position.leaderEpoch,
+            metadata: position.metadata,
+            commitTimestamp: position.committedAt,
+          }),
+  }
 }
 
-function fromStored([
-  topic,
-  partition,
-  offset,
-  leaderEpoch,
-  metadata,
-  committedAt,
-]: StoredOffset): CommittedOffset {
-  return { topic, partition, offset, leaderEpoch, metadata, committedAt }
+/** The positions in a batch; what is none, or of a newer kind, is passed over. */
+function changesIn(batch: Buffer): Change[] {
+  const records = readRecordBatch(batch, 0, batch.length, {
+    maxUnpackedBytes: defaultMaxUnpackedBytes,
+    checksums: false,
+  }).records()
+  return records.flatMap(({ key, value }): Change[] => {
+    if (key === null || key.length < 2 || key.readInt16BE(0) > keyVersion) return []
+    try {
+      const { group, topic, partition } = offsetCommitKey.decode(key).body
+      if (value === null) return [{ group, topic, partition, position: null }]
+      const { offset, leaderEpoch, metadata, commitTimestamp } = offsetCommitValue.decode(value).body
+      const position = { topic, partition, offset, leaderEpoch, metadata, committedAt: commitTimestamp }
+      return [{ group, topic, partition, position }]
+    } catch (error) {
+      if (error instanceof FormatError) return []
+      throw error
+    }
+  })
 }

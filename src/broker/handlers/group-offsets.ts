@@ -5,7 +5,7 @@ import type { offsetCommit } from '../../wire/kafka/messages/offset-commit.ts'
 import type { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
 import type { txnOffsetCommit } from '../../wire/kafka/messages/txn-offset-commit.ts'
 import type { Call } from '../api-row.ts'
-import type { CommittedOffset } from '../groups/offset-store.ts'
+import type { CommittedOffset, CommittingProducer } from '../groups/offset-store.ts'
 
 type CommitRequest = RequestOf<typeof offsetCommit>
 type Topics = RequestOf<typeof txnOffsetCommit>['topics']
@@ -27,7 +27,7 @@ export async function answerTxnOffsetCommit(
   request: RequestOf<typeof txnOffsetCommit>,
   call: Call,
 ): Promise<ResponseInputOf<typeof txnOffsetCommit>> {
-  const { groupId, generationId, memberId, groupInstanceId, producerId, topics } = request
+  const { groupId, generationId, memberId, groupInstanceId, producerId, producerEpoch, topics } = request
   const { groups, transactions } = call.broker
   const refused = transactions.mayCommit(request, groupId)
   let errorCode = groupId === '' ? errorCodes.INVALID_GROUP_ID : 0
@@ -39,7 +39,10 @@ export async function answerTxnOffsetCommit(
       groups.get(groupId)?.mayCommit(memberId, groupInstanceId, generationId) ?? errorCodes.ILLEGAL_GENERATION
   return {
     throttleTimeMs: 0,
-    topics: await commit({ groupId, topics, refused: errorCode, producer: producerId }, call),
+    topics: await commit(
+      { groupId, topics, refused: errorCode, producer: { producerId, producerEpoch } },
+      call,
+    ),
   }
 }
 
@@ -49,7 +52,12 @@ async function commit(
     topics,
     refused,
     producer,
-  }: { groupId: string; topics: Topics | CommitRequest['topics']; refused: number; producer?: number },
+  }: {
+    groupId: string
+    topics: Topics | CommitRequest['topics']
+    refused: number
+    producer?: CommittingProducer
+  },
   { broker }: Call,
 ) {
   const accepted: CommittedOffset[] = []

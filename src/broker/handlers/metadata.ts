@@ -3,6 +3,7 @@ import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import { zeroUuid } from '../../wire/kafka/fields.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { describeCluster } from '../../wire/kafka/messages/describe-cluster.ts'
+import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { metadata } from '../../wire/kafka/messages/metadata.ts'
 import type { Call } from '../api-row.ts'
 import { leaderEpoch } from '../log/partition-log.ts'
@@ -69,7 +70,7 @@ function describe(topic: Topic, nodeId: number): TopicAnswer {
     errorCode: 0,
     name: topic.name,
     topicId: topic.id,
-    isInternal: false,
+    isInternal: topic.name === offsetsTopicName,
     topicAuthorizedOperations: noOperations,
     partitions: topic.partitions.map(({ isDamaged }, partitionIndex) => ({
       errorCode: isDamaged ? errorCodes.LEADER_NOT_AVAILABLE : 0,

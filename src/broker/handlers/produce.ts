@@ -2,6 +2,7 @@
 // synced; all appends are begun before the first wait, so that requests in flight keep their order.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { produce } from '../../wire/kafka/messages/produce.ts'
 import type { Call } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
@@ -51,6 +52,10 @@ function append(
   if (topic === undefined || log === undefined)
     return Promise.resolve(
       refused(index, errorCodes.UNKNOWN_TOPIC_OR_PARTITION, 'there is no such topic or partition'),
+    )
+  if (topic.name === offsetsTopicName)
+    return Promise.resolve(
+      refused(index, errorCodes.INVALID_TOPIC_EXCEPTION, 'the topic is for positions of groups alone'),
     )
   if (log.isDamaged)
     return Promise.resolve(

@@ -4,6 +4,7 @@ import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { createPartitions } from '../../wire/kafka/messages/create-partitions.ts'
 import type { createTopics } from '../../wire/kafka/messages/create-topics.ts'
+import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import type { Call } from '../api-row.ts'
 import { describeTopicSettings } from './describe-configs.ts'
@@ -125,10 +126,12 @@ export async function answerDeleteTopics(
       answer(
         refusal(name === null ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic'),
       )
+    else if (topic.name === offsetsTopicName)
+      answer(refusal('INVALID_REQUEST', 'the topic is for positions of groups, which need it'))
     else
       try {
         await broker.topics.delete(topic.name)
-        broker.groups.forgetTopic(topic.name)
+        await broker.groups.forgetTopic(topic.name)
         answer(null)
       } catch (error) {
         answer(refusal('KAFKA_STORAGE_ERROR', messageOf(error)))

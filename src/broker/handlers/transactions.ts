@@ -6,6 +6,7 @@ import type { addOffsetsToTxn } from '../../wire/kafka/messages/add-offsets-to-t
 import type { addPartitionsToTxn } from '../../wire/kafka/messages/add-partitions-to-txn.ts'
 import type { endTxn } from '../../wire/kafka/messages/end-txn.ts'
 import type { writeTxnMarkers } from '../../wire/kafka/messages/write-txn-markers.ts'
+import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { Call } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 
@@ -53,9 +54,16 @@ export async function answerAddOffsetsToTxn(
   { broker, version }: Call,
 ): Promise<ResponseInputOf<typeof addOffsetsToTxn>> {
   if (request.groupId === '') return { throttleTimeMs: 0, errorCode: errorCodes.INVALID_GROUP_ID }
+  try {
+    await broker.groups.offsets.ready()
+  } catch (error) {
+    broker.log.error(`cannot create topic ${offsetsTopicName}`, error)
+    return { throttleTimeMs: 0, errorCode: errorCodes.COORDINATOR_NOT_AVAILABLE }
+  }
+  const place = { [offsetsTopicName]: [0] }
   return {
     throttleTimeMs: 0,
-    errorCode: codeOf(await broker.transactions.add(request, {}, [request.groupId]), version),
+    errorCode: codeOf(await broker.transactions.add(request, place, [request.groupId]), version),
   }
 }
 

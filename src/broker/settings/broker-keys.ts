@@ -227,6 +227,11 @@ export const brokerKeys = {
     'How long a new group waits for more members, ms. 3000 in Kafka.',
   ),
   'group.max.size': at(intMost, 'Most members of a group.', { least: 1 }),
+  'offsets.topic.segment.bytes': at(
+    10_485_760,
+    'Segments of the topic __consumer_offsets, bytes: a start reads about so much. 100 MiB in Kafka.',
+    { least: 14 },
+  ),
   'offsets.retention.minutes': at(
     10_080,
     'How long positions of a group stay when nobody is in it any more, minutes.',

@@ -33,7 +33,7 @@ export interface TransactionParts {
   readonly settings: TransactionSettings
   readonly topics: TopicCatalog
   /** Positions that were committed within the transaction of this producer count from now on, or are dropped. */
-  endGroups(producerId: number, committed: boolean): Promise<void>
+  endGroups(producerId: number, committed: boolean): void
 }
 
 /** Who asks, and for which transaction. */
@@ -257,9 +257,8 @@ export class TransactionCoordinator {
     const { producerId, producerEpoch, partitions } = state
     const committed = state.status === 'PrepareCommit'
     try {
-      await Promise.all([
-        this.#parts.endGroups(producerId, committed),
-        ...Object.entries(partitions).flatMap(([topic, indexes]) =>
+      await Promise.all(
+        Object.entries(partitions).flatMap(([topic, indexes]) =>
           indexes.map(index =>
             // A topic that was deleted meanwhile needs no end.
             this.#parts.topics
@@ -267,7 +266,9 @@ export class TransactionCoordinator {
               ?.endTransaction({ producerId, producerEpoch, committed, coordinatorEpoch }),
           ),
         ),
-      ])
+      )
+      // Their marker is durable as that of every other partition.
+      this.#parts.endGroups(producerId, committed)
       const done: TransactionState = {
         ...state,
         status: committed ? 'CompleteCommit' : 'CompleteAbort',
