@@ -6,7 +6,11 @@ import { catalogue } from '../src/components.ts'
 import { referencePages } from '../src/config/reference.ts'
 
 const folder = new URL('../docs/reference/', import.meta.url)
-const pages = new Map([...(await referencePages(catalogue)), [apiReferenceName, apiReferencePage()], [settingsReferenceName, settingsReferencePage()]])
+const pages = new Map([
+  ...(await referencePages(catalogue)),
+  [apiReferenceName, apiReferencePage()],
+  [settingsReferenceName, settingsReferencePage()],
+])
 mkdirSync(folder, { recursive: true })
 for (const name of readdirSync(folder)) if (!pages.has(name)) rmSync(new URL(name, folder))
 for (const [name, text] of pages) writeFileSync(new URL(name, folder), text)

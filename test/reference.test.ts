@@ -11,7 +11,11 @@ import { filesBelow, read } from './source-text.ts'
 const folder = new URL('../docs/reference/', import.meta.url)
 
 test('docs/reference is fresh', async () => {
-  const pages = new Map([...(await referencePages(catalogue)), [apiReferenceName, apiReferencePage()], [settingsReferenceName, settingsReferencePage()]])
+  const pages = new Map([
+    ...(await referencePages(catalogue)),
+    [apiReferenceName, apiReferencePage()],
+    [settingsReferenceName, settingsReferencePage()],
+  ])
   assert.deepEqual(readdirSync(folder).sort(), [...pages.keys()].sort(), 'run npm run docs')
   for (const [name, text] of pages)
     assert.equal(readFileSync(new URL(name, folder), 'utf8'), text, `${name}: run npm run docs`)
