@@ -349,6 +349,22 @@ test('open and ended transactions, aborted ones and positions are as they were a
     await running.stop()
   }))
 
+test('nothing of a fenced producer lands behind the marker that ends its transaction', () =>
+  withBroker(async ({ broker }) => {
+    const [old, heir] = [await Client.connect(broker.port), await Client.connect(broker.port)]
+    await old.topic('t')
+    for (let round = 0; round < 50; round++) {
+      const [id, own] = [`x-${round}`, await old.init(`x-${round}`)]
+      await old.add(id, own)
+      assert.equal(await old.send(id, own, 0, ['lost']), 'NONE')
+      const successor = heir.init(id)
+      for (let sequence = 1; (await old.send(id, own, sequence, ['lost'])) === 'NONE'; sequence++);
+      assert.equal((await successor).error, 'NONE')
+    }
+    assert.deepEqual(await readCommitted(heir.wire, 't'), [])
+    for (const client of [old, heir]) client.close()
+  }))
+
 const rounds = process.env['MILLRACE_DEEP'] === '1' ? 100 : 10
 
 test(

@@ -106,7 +106,9 @@ function checkTransaction(
   const isTransactional = (attributes & batchFlags.transactional) !== 0
   if (isOpen && !isTransactional)
     throw new RefusedRecords('INVALID_TXN_STATE', `producer ${producerId} has a transaction open here`)
-  if (isOpen || !isTransactional) return
+  if (!isTransactional) return
+  // Asked of every batch: the partition knows of an end only when its marker is durable, and what came behind
+  // the marker meanwhile would be read as committed.
   const owner = { transactionalId: transactionalId ?? '', producerId, producerEpoch }
   const refused = broker.transactions.mayWrite(owner, topic, index)
   if (refused === null) return

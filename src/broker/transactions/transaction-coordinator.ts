@@ -105,6 +105,8 @@ export class TransactionCoordinator {
       if (isRepeated && known.status !== 'Ongoing')
         return { producerId: known.producerId, producerEpoch: known.producerEpoch }
       const state = known.status === 'Ongoing' ? await this.#fence(known) : known
+      // Not in all partitions yet: what was decided must not be written over.
+      if (isPrepared(state)) return 'CONCURRENT_TRANSACTIONS'
       const { producerId, producerEpoch } = state
       const next =
         producerEpoch >= lastUsableEpoch
