@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { kafkaError } from '../../src/wire/kafka/error-codes.ts'
 import { alterConfigs } from '../../src/wire/kafka/messages/alter-configs.ts'
+import { createPartitions } from '../../src/wire/kafka/messages/create-partitions.ts'
+import { deleteTopics } from '../../src/wire/kafka/messages/delete-topics.ts'
+import { metadata } from '../../src/wire/kafka/messages/metadata.ts'
 import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
 import { deleteRecords } from '../../src/wire/kafka/messages/delete-records.ts'
 import { describeConfigs } from '../../src/wire/kafka/messages/describe-configs.ts'
@@ -312,6 +315,52 @@ test('times, keys and codecs: what a topic asks of its records', () =>
       assert.equal(String(readRecords(bytes).records[0]!.value), 'v'.repeat(500))
     }
     assert.equal(await tool.create('odd', { 'compression.type': 'brotli' }), 'INVALID_CONFIG')
+  }))
+
+test('topics that would be taken for one another, and requests that name one twice, are refused', () =>
+  withTool(async tool => {
+    assert.equal(await tool.create('a_b'), 'NONE')
+    assert.equal(await tool.create('a.b'), 'INVALID_TOPIC_EXCEPTION')
+    const { topics } = await tool.wire.ask(metadata, 8, {
+      topics: [{ name: 'a.b' }],
+      allowAutoTopicCreation: true,
+    })
+    assert.equal(nameOf(topics[0]!.errorCode), 'INVALID_TOPIC_EXCEPTION')
+    const twice = [0, 0].map(partitionIndex => ({ partitionIndex, brokerIds: [0] }))
+    const assigned = await tool.wire.ask(createTopics, 5, {
+      topics: [{ name: 'c', numPartitions: -1, replicationFactor: -1, assignments: twice, configs: [] }],
+    })
+    assert.equal(nameOf(assigned.topics[0]!.errorCode), 'INVALID_REPLICA_ASSIGNMENT')
+    const grown = await tool.wire.ask(createPartitions, 2, {
+      topics: [2, 3].map(count => ({ name: 'a_b', count, assignments: null })),
+      timeoutMs: 1000,
+      validateOnly: false,
+    })
+    assert.deepEqual(
+      grown.results.map(({ errorCode }) => nameOf(errorCode)),
+      ['INVALID_REQUEST'],
+    )
+    const deleted = await tool.wire.ask(deleteTopics, 5, { topicNames: ['a_b', 'a_b'], timeoutMs: 1000 })
+    assert.deepEqual(
+      deleted.responses.map(({ errorCode }) => nameOf(errorCode)),
+      ['INVALID_REQUEST'],
+    )
+    assert.equal(await tool.create('a_b'), 'TOPIC_ALREADY_EXISTS', 'nothing was deleted')
+    const { set } = operations
+    assert.match(
+      await tool.change(types.broker, '0', [['max.connections.per.ip.overrides', set, 'garbage']]),
+      /^INVALID_CONFIG: max.connections.per.ip.overrides=garbage: write addresses and numbers/,
+    )
+    assert.match(
+      await tool.change(types.topic, 'a_b', [['compression.gzip.level', set, '0']]),
+      /^INVALID_CONFIG/,
+    )
+    const partitions = [{ partitionIndex: 0, committedOffset: 1, committedMetadata: null }]
+    await tool.wire.ask(offsetCommit, 7, { groupId: 'g', topics: [{ name: 'a_b', partitions }] })
+    assert.match(
+      await tool.change(types.topic, '__consumer_offsets', [['cleanup.policy', set, 'delete']]),
+      /^INVALID_CONFIG: cleanup.policy must stay compact/,
+    )
   }))
 
 test('log directories: what lies in each, and the room', () =>

@@ -5,6 +5,7 @@ import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { alterConfigs } from '../../wire/kafka/messages/alter-configs.ts'
 import type { incrementalAlterConfigs } from '../../wire/kafka/messages/incremental-alter-configs.ts'
+import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { Call } from '../api-row.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import type { ErrorName } from '../error-name.ts'
@@ -101,6 +102,11 @@ async function alter(
     const changed = changedBy(replaces ? {} : topic.settings, changes, name =>
       Object.hasOwn(topicSettings, name) ? topicSettings[name] : undefined,
     )
+    if (resourceName === offsetsTopicName && !/\bcompact\b/.test(changed['cleanup.policy'] ?? ''))
+      throw new Refused(
+        'INVALID_CONFIG',
+        'cleanup.policy must stay compact: positions of groups would be lost',
+      )
     if (!validateOnly) await topics.configure(resourceName, changed)
     return
   }

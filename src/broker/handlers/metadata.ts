@@ -8,7 +8,7 @@ import type { metadata } from '../../wire/kafka/messages/metadata.ts'
 import type { Call } from '../api-row.ts'
 import { leaderEpoch } from '../log/partition-log.ts'
 import type { Topic } from '../topic-catalog.ts'
-import { isTopicName } from '../topic-name.ts'
+import { collidingTopic, isTopicName } from '../topic-name.ts'
 
 type TopicAnswer = ResponseInputOf<typeof metadata>['topics'][number]
 
@@ -55,7 +55,8 @@ async function find(
   }
   const topic = broker.topics.topics.get(name)
   if (topic !== undefined) return describe(topic, nodeId)
-  if (!isTopicName(name)) return missing(errorCodes.INVALID_TOPIC_EXCEPTION)
+  if (!isTopicName(name) || collidingTopic(name, broker.topics.topics.keys()) !== undefined)
+    return missing(errorCodes.INVALID_TOPIC_EXCEPTION)
   if (!mayCreate) return missing(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
   try {
     return describe(await broker.topics.create(name, partitions), nodeId)

@@ -9,7 +9,7 @@ import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import type { Call } from '../api-row.ts'
 import { describeTopicSettings } from './describe-configs.ts'
 import { uuidText } from '../topic-catalog.ts'
-import { isTopicName, topicNameRule } from '../topic-name.ts'
+import { collidingTopic, isTopicName, topicNameRule } from '../topic-name.ts'
 import { problemOfSettings } from '../topic-settings.ts'
 import type { ErrorName } from '../error-name.ts'
 
@@ -34,13 +34,20 @@ function refuseNew(topic: NewTopic, isTwice: boolean, { broker }: Call): Refusal
   if (!isTopicName(name)) return refusal('INVALID_TOPIC_EXCEPTION', `"${name}": ${topicNameRule}`)
   if (broker.topics.topics.has(name))
     return refusal('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`)
+  const other = collidingTopic(name, broker.topics.topics.keys())
+  if (other !== undefined)
+    return refusal(
+      'INVALID_TOPIC_EXCEPTION',
+      `topic ${name} collides with ${other}: . and _ are the same in the names of metrics`,
+    )
   if (assignments.length > 0) {
     if (numPartitions !== -1 || replicationFactor !== -1)
       return refusal('INVALID_REQUEST', 'give assignments, or a number of partitions and replicas, not both')
     const here = assignments.every(
-      ({ partitionIndex, brokerIds }) =>
+      ({ partitionIndex, brokerIds }, index) =>
         partitionIndex >= 0 &&
         partitionIndex < assignments.length &&
+        assignments.findIndex(one => one.partitionIndex === partitionIndex) === index &&
         brokerIds.length === 1 &&
         brokerIds[0] === broker.settings.nodeId,
     )
@@ -109,7 +116,12 @@ export async function answerDeleteTopics(
 ): Promise<ResponseInputOf<typeof deleteTopics>> {
   const asked = version >= 6 ? topics : topicNames.map(name => ({ name, topicId: '' }))
   const responses: ResponseInputOf<typeof deleteTopics>['responses'][number][] = []
+  const seen = new Set<string>()
   for (const { name, topicId } of asked) {
+    const key = name ?? topicId
+    const isTwice = asked.filter(one => (one.name ?? one.topicId) === key).length > 1
+    if (isTwice && seen.has(key)) continue
+    seen.add(key)
     const topic = name === null ? broker.topics.topicOfId(topicId) : broker.topics.topics.get(name)
     const answer = (error: Refusal | null) =>
       responses.push({
@@ -118,7 +130,8 @@ export async function answerDeleteTopics(
         errorCode: error?.errorCode ?? 0,
         errorMessage: error?.errorMessage ?? null,
       })
-    if (!broker.settings.deleteTopics)
+    if (isTwice) answer(refusal('INVALID_REQUEST', `${key} stands twice in the request`))
+    else if (!broker.settings.deleteTopics)
       answer(
         refusal(version >= 3 ? 'TOPIC_DELETION_DISABLED' : 'INVALID_REQUEST', 'delete.topic.enable is false'),
       )
@@ -145,13 +158,18 @@ export async function answerCreatePartitions(
   { broker }: Call,
 ): Promise<ResponseInputOf<typeof createPartitions>> {
   const results: ResponseInputOf<typeof createPartitions>['results'][number][] = []
+  const seen = new Set<string>()
   for (const { name, count, assignments } of topics) {
+    if (seen.has(name)) continue
+    seen.add(name)
     const topic = broker.topics.topics.get(name)
     const there = topic?.partitions.length ?? 0
     const isHere = ({ brokerIds }: { brokerIds: number[] }) =>
       brokerIds.length === 1 && brokerIds[0] === broker.settings.nodeId
     let refused: Refusal | null = null
-    if (topic === undefined) refused = refusal('UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic')
+    if (topics.filter(one => one.name === name).length > 1)
+      refused = refusal('INVALID_REQUEST', `topic ${name} stands twice in the request`)
+    else if (topic === undefined) refused = refusal('UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic')
     else if (count <= there || count > maxPartitions)
       refused = refusal(
         'INVALID_PARTITIONS',

@@ -15,6 +15,8 @@ export interface BrokerKey {
   readonly most?: number
   /** The words it may be, or that a list may hold. */
   readonly words?: readonly string[]
+  /** What the text must look like, and how that is said. */
+  readonly form?: { readonly pattern: RegExp; readonly rule: string }
   /** May be changed while the broker runs. */
   readonly dynamic?: true
   readonly doc: string
@@ -62,6 +64,7 @@ export const brokerKeys = {
     least: -1,
     most: 9,
     dynamic,
+    form: { pattern: /^(-1|[1-9])$/, rule: 'a whole number from 1 to 9, or -1' },
   }),
   'compression.zstd.level': at(3, 'Level of zstd.', { least: -131_072, most: 22, dynamic }),
   'socket.request.max.bytes': at(104_857_600, 'Largest request, bytes.', { least: 1024 }),
@@ -78,7 +81,14 @@ export const brokerKeys = {
   'max.connections.per.ip.overrides': at(
     '',
     'Other limits for single addresses, as 127.0.0.1:200,10.0.0.1:5.',
-    { ...text, dynamic },
+    {
+      ...text,
+      dynamic,
+      form: {
+        pattern: /^(\s*[^,\s]+:\d{1,9}\s*(,|$))*$/,
+        rule: 'addresses and numbers as 127.0.0.1:200, separated by commas',
+      },
+    },
   ),
   'connections.max.idle.ms': at(600_000, 'A connection on which nothing came for so long is closed, ms.', {
     ...long,
@@ -258,7 +268,8 @@ export const keyOf = (name: string): BrokerKey | undefined =>
   Object.hasOwn(brokerKeys, name) ? brokerKeys[name as BrokerKeyName] : undefined
 
 /** The rule that the value breaks, as what to write instead; null where it breaks none. */
-export function ruleBroken({ type, least, most, words }: BrokerKey, value: string): string | null {
+export function ruleBroken({ type, least, most, words, form }: BrokerKey, value: string): string | null {
+  if (form !== undefined && !form.pattern.test(value)) return form.rule
   switch (type) {
     case 'int':
     case 'long': {
