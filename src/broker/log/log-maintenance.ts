@@ -64,6 +64,7 @@ export class LogMaintenance {
     this.#own.log.producers.expire(clock.now() - producerExpiryMs)
     if (!deletes) return 0
     const oldest = retentionMs < 0 ? -Infinity : clock.now() - retentionMs
+    await this.#own.log.rollOlderThan(oldest)
     let size = this.#own.log.sizeBytes
     let count = 0
     for (const segment of this.#own.segments.slice(0, -1)) {

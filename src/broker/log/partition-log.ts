@@ -59,6 +59,8 @@ interface Pending {
   readonly nextOffset: number
   readonly maxTimestamp: number
   readonly marker: TransactionMarker | null
+  /** No batch, but the wish for a new segment where all records of the newest are older than this, ms. */
+  readonly rollsOlderThan?: number
 }
 
 export class OffsetOutOfRange extends Error {
@@ -286,6 +288,14 @@ export class PartitionLog {
     return largest < 0 ? null : await this.offsetOfTime(largest)
   }
 
+  /** Begins a new segment where all records of the newest are older, ms since 1970: retention can have it then. */
+  async rollOlderThan(oldest: number): Promise<void> {
+    const { end, maxTimestamp } = this.#tail
+    if (end === 0 || maxTimestamp < 0 || maxTimestamp >= oldest) return
+    const at = { baseOffset: this.#nextOffset, nextOffset: this.#nextOffset, maxTimestamp: -Infinity }
+    await this.#writer.add({ ...at, batch: Buffer.alloc(0), marker: null, rollsOlderThan: oldest })
+  }
+
   /** Removes segments that are too old or too many; gives how many. */
   retain(): Promise<number> {
     return this.#maintenance.retain()
@@ -374,6 +384,12 @@ export class PartitionLog {
     const { segmentBytes, rollMs } = this.#parts.settings
     for (let from = 0; from < group.length;) {
       const first = group[from]!
+      if (first.rollsOlderThan !== undefined) {
+        const isOld = this.#written > 0 && this.#tail.maxTimestamp < first.rollsOlderThan
+        if (isOld) await this.#roll(first.baseOffset)
+        from++
+        continue
+      }
       const aged = this.#parts.system.clock.monotonic() - this.#segmentBegan > rollMs
       if (this.#written > 0 && (aged || this.#written + first.batch.length > segmentBytes))
         await this.#roll(first.baseOffset)
@@ -383,7 +399,8 @@ export class PartitionLog {
       let to = from
       let max = this.#tail.maxTimestamp
       for (; to < group.length; to++) {
-        const { batch, baseOffset, maxTimestamp } = group[to]!
+        const { batch, baseOffset, maxTimestamp, rollsOlderThan } = group[to]!
+        if (rollsOlderThan !== undefined) break
         if (to > from && position + batch.length > segmentBytes) break
         index.note({ offset: baseOffset, position, maxTimestampBefore: max })
         max = Math.max(max, maxTimestamp)
