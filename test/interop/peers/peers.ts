@@ -8,7 +8,7 @@
 //   await using flume = await startFlume('1.8.0', directory, { agent: 'A', conf: text })
 //   await using agent = await startMillrace(directory, { agent: 'A', conf: text })
 import { execFileSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -21,15 +21,18 @@ export type { Running } from './process.ts'
 const root = new URL('../../..', import.meta.url).pathname
 
 /** A port that was free a moment ago. */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, host, () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  // Below those that the system gives to whoever asks for any: such a one could be taken, by a connection of
+  // another test too, before the peer has it.
+  for (;;) {
+    const port = 15_000 + randomInt(17_000)
+    const isFree = await new Promise<boolean>(resolve => {
+      const server = createServer()
+      server.once('error', () => resolve(false))
+      server.listen(port, host, () => server.close(() => resolve(true)))
     })
-  })
+    if (isFree) return port
+  }
 }
 
 // Java 9 and later close what these old programs reach into.
