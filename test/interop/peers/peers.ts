@@ -26,9 +26,11 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
   // another test too, before the peer has it.
   for (;;) {
     const port = 15_000 + randomInt(17_000)
-    const isFree = await new Promise<boolean>(resolve => {
+    const isFree = await new Promise<boolean>((resolve, reject) => {
       const server = createServer()
-      server.once('error', () => resolve(false))
+      server.once('error', (error: NodeJS.ErrnoException) =>
+        error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+      )
       server.listen(port, host, () => server.close(() => resolve(true)))
     })
     if (isFree) return port
