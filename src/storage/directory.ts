@@ -7,8 +7,9 @@ import type { Disk, DiskFile } from '../system/disk.ts'
 /** Makes the directory where it is missing, its name durable. Rejects with DISK naming it. */
 export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
   try {
-    if (await disk.exists(path)) return void (await disk.list(path))
-    await disk.makeDirectory(path)
+    if (await disk.exists(path)) await disk.list(path)
+    else await disk.makeDirectory(path)
+    // Also where it is there: who made it may have been killed before it was durable.
     for (let at = path; dirname(at) !== at; at = dirname(at))
       await disk.syncDirectory(dirname(at)).catch(() => {}) // a parent that is not ours to open was there before
   } catch (cause) {

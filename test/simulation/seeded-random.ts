@@ -20,6 +20,7 @@ export class SeededRandom {
   }
 
   chance(probability: number): boolean {
+    if (probability === 0) return false
     return this.next() < probability
   }
 

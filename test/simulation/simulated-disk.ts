@@ -2,6 +2,7 @@
 // any of their sectors, in any combination. Names created, renamed and removed stay pending until the
 // directory is synced; a crash keeps any first part of them. A sync can be made to fail: the data it
 // should have saved is then lost, although it still reads back, and the next sync says all is well.
+// Writes and reads can fail too, and the disk can be full: then part of a write may have happened.
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../../src/errors.ts'
 import type { Disk, DiskFile } from '../../src/system/disk.ts'
@@ -49,8 +50,14 @@ export class SimulatedDisk {
   #life = 0
   /** Operations until everything stands still; the last one may have happened in part. */
   operationsLeft = Infinity
-  /** Probability that a sync fails. */
+  /** Probability that a sync, a write, a read or opening a file fails. */
   syncFailures = 0
+  writeFailures = 0
+  readFailures = 0
+  /** Bytes that fit on it, all files together. */
+  capacityBytes = Infinity
+  /** How often each has happened. */
+  readonly happened = { syncFailures: 0, writeFailures: 0, readFailures: 0, full: 0 }
   /** Called when everything stands still. */
   onStill: () => void = () => {}
 
@@ -58,15 +65,31 @@ export class SimulatedDisk {
     this.#random = random
   }
 
-  /** Power goes and comes back: gives what may have survived. Doors of the life before stay silent for ever. */
-  crash(): void {
+  /** The process ends, the machine goes on: nothing is lost, what was pending stays so. */
+  kill(): void {
+    this.#life++
+    this.operationsLeft = Infinity
+  }
+
+  get usedBytes(): number {
+    let used = 0
+    for (const directory of this.#directories.values())
+      for (const inode of directory.current.values()) used += inode.current.length
+    return used
+  }
+
+  /**
+   * Power goes and comes back: gives what may have survived, or, where `nothing` is set, only what must
+   * have. Doors of the life before stay silent for ever.
+   */
+  crash({ nothing = false } = {}): void {
     this.#life++
     this.operationsLeft = Infinity
     const random = this.#random
-    const kept = [0, 0.5, 0.9, 1][random.below(4)]!
+    const kept = nothing ? 0 : [0, 0.5, 0.9, 1][random.below(4)]!
     const seen = new Set<Inode>()
     for (const directory of this.#directories.values()) {
-      const changes = directory.pending.slice(0, random.below(directory.pending.length + 1))
+      const changes = nothing ? [] : directory.pending.slice(0, random.below(directory.pending.length + 1))
       for (const change of changes.flat())
         if (change.inode === null) directory.durable.delete(change.name)
         else directory.durable.set(change.name, change.inode)
@@ -122,10 +145,18 @@ export class SimulatedDisk {
     const fileOf = (path: string, inode: Inode, appends: boolean): DiskFile => ({
       path,
       size: () => step(() => inode.current.length),
-      read: (target, position) => step(() => inode.current.copy(target, 0, position)),
+      read: (target, position) =>
+        step(() => {
+          this.#mayFailToRead(path)
+          return inode.current.copy(target, 0, position)
+        }),
       write: (bytes, position) =>
-        step(() => this.#write(inode, bytes, appends ? inode.current.length : position)),
-      writeAll: (buffers, position) => step(() => this.#write(inode, Buffer.concat(buffers), position)),
+        step(() => this.#write(path, inode, bytes, appends ? inode.current.length : position)),
+      writeAll: (buffers, position) => step(() => this.#write(path, inode, Buffer.concat(buffers), position)),
+      writeDurably: async (buffers, position) => {
+        await step(() => this.#write(path, inode, Buffer.concat(buffers), position))
+        await step(() => this.#sync(path, inode))
+      },
       truncate: size =>
         step(() => {
           inode.current = Buffer.from(inode.current.subarray(0, size))
@@ -139,6 +170,7 @@ export class SimulatedDisk {
       open: (path, mode) =>
         step(() => {
           const isThere = directoryOf(path).current.has(basename(path))
+          if (mode === 'read') this.#mayFailToRead(path)
           if (mode === 'append' ? isThere : mode !== 'create') {
             const inode = inodeOf(path)
             return fileOf(path, inode, mode === 'append')
@@ -181,7 +213,8 @@ export class SimulatedDisk {
           directory.durable = new Map(directory.current)
           directory.pending = []
         }),
-      freeBytes: () => step(() => Number.MAX_SAFE_INTEGER),
+      freeBytes: () =>
+        step(() => Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, this.capacityBytes - this.usedBytes))),
       totalBytes: () => step(() => Number.MAX_SAFE_INTEGER),
       readText: path => step(() => inodeOf(path).current.toString()),
       lockDirectory: path =>
@@ -192,14 +225,40 @@ export class SimulatedDisk {
     }
   }
 
-  #write(inode: Inode, bytes: Buffer, at: number): void {
-    const write = { at, bytes: Buffer.from(bytes) }
-    inode.current = written(inode.current, write)
-    inode.pending.push(write)
+  #write(path: string, inode: Inode, bytes: Buffer, at: number): void {
+    let fits = bytes.length
+    let problem: string | null = null
+    const grown = at + bytes.length - inode.current.length
+    if (this.capacityBytes !== Infinity && grown > 0) {
+      const free = Math.max(0, this.capacityBytes - this.usedBytes)
+      if (grown > free) {
+        fits = Math.max(0, bytes.length - (grown - free))
+        problem = 'ENOSPC'
+        this.happened.full++
+      }
+    }
+    if (problem === null && this.#random.chance(this.writeFailures)) {
+      fits = this.#random.below(bytes.length + 1)
+      problem = 'EIO'
+      this.happened.writeFailures++
+    }
+    if (fits > 0) {
+      const write = { at, bytes: Buffer.from(bytes.subarray(0, fits)) }
+      inode.current = written(inode.current, write)
+      inode.pending.push(write)
+    }
+    if (problem !== null) throw errorOf(problem, path)
+  }
+
+  #mayFailToRead(path: string): void {
+    if (!this.#random.chance(this.readFailures)) return
+    this.happened.readFailures++
+    throw errorOf('EIO', path)
   }
 
   #sync(path: string, inode: Inode): void {
     if (this.#random.chance(this.syncFailures)) {
+      this.happened.syncFailures++
       for (const write of inode.pending)
         if (this.#random.chance(0.3)) inode.durable = written(inode.durable, write)
       inode.pending = []

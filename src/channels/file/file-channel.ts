@@ -91,8 +91,8 @@ export class FileChannel implements Channel {
       segmentBytes,
       floorBytes,
     })
-    await store.open()
     try {
+      await store.open()
       const found = await recover(system.disk, log, await store.list())
       this.#open = await this.#begin(store, found)
       for (const segment of found.emptied) store.retire(segment)

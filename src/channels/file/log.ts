@@ -86,7 +86,7 @@ export class Log {
   #failed: Fault | null = null
   #failedAt = -Infinity
   #closed = false
-  readonly #staging = Buffer.allocUnsafeSlow(coalesceBytes)
+  readonly #staging: Buffer
 
   constructor(parts: LogParts, start: LogStart) {
     this.#parts = parts
@@ -95,6 +95,7 @@ export class Log {
     this.#size = start.size
     this.#written = this.#durable = start.position
     this.#nextNumber = start.nextNumber
+    this.#staging = Buffer.allocUnsafeSlow(Math.min(coalesceBytes, parts.segmentBytes))
     if (!parts.syncEachGroup) this.#syncLater()
   }
 
@@ -230,7 +231,7 @@ export class Log {
 
   async #write(entries: readonly Buffer[], bytes: number): Promise<void> {
     if (entries.length === 1) return await this.#file.write(entries[0]!, this.#written)
-    if (bytes > coalesceBytes) return await this.#file.writeAll(entries, this.#written)
+    if (bytes > this.#staging.length) return await this.#file.writeAll(entries, this.#written)
     let at = 0
     for (const entry of entries) {
       this.#staging.set(entry, at)

@@ -43,6 +43,8 @@ export class SegmentStore {
         await ensureDirectory(disk, directory)
         this.#locks.push(await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))
         await this.#refuseFlume(directory)
+        // A kill may have come between a rename and this: a name that is seen must be one that stays.
+        await disk.syncDirectory(directory)
       }
       for (const directory of dataDirectories) {
         const path = join(directory, spareName)

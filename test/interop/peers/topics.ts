@@ -25,11 +25,16 @@ export const clientOf = (bootstrap: string) =>
     retry: { retries: 10, initialRetryTime: 100 },
   })
 
-/** Runs `work` with an admin client. */
+/** Runs `work` with an admin client that knows the controller; a cluster that just started may not tell of it yet. */
 export async function withAdmin<T>(bootstrap: string, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = clientOf(bootstrap).admin()
   await admin.connect()
   try {
+    const isKnown = async () => {
+      const { brokers, controller } = await admin.describeCluster()
+      return brokers.some(({ nodeId }) => nodeId === controller)
+    }
+    await waitFor(() => isKnown().catch(() => false), `${bootstrap} has a controller`)
     return await work(admin)
   } finally {
     await admin.disconnect()

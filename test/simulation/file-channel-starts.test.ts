@@ -1,0 +1,121 @@
+// A file channel killed at every single operation of a start, and at every one of a working life; then it
+// works again, and then the power goes, with nothing kept that was not synced.
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import type { Channel } from '../../src/component.ts'
+import { FileChannel, type FileChannelSettings } from '../../src/channels/file/file-channel.ts'
+import { fileChannel } from '../../src/channels/file.ts'
+import { realSystem } from '../../src/system/system.ts'
+import { contextFor } from '../context.ts'
+import { eventsOf, textsOf } from '../contracts/channel.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { SimulatedDisk } from './simulated-disk.ts'
+
+const settings: FileChannelSettings = {
+  checkpointDirectory: '/c',
+  dataDirectories: ['/d', '/e', '/f'],
+  capacity: 1000,
+  transactionCapacity: 100,
+  keepAliveMs: 0,
+  segmentBytes: 8 * 1024,
+  floorBytes: 0,
+  syncEachGroup: true,
+  syncIntervalMs: 1000,
+}
+
+const never = new AbortController().signal
+
+function channelOn(disk: SimulatedDisk): FileChannel {
+  const system = { ...realSystem, disk: disk.open() }
+  return new FileChannel(settings, contextFor('CHANNEL', 'c1', fileChannel.counters, { system }))
+}
+
+/** Resolves with false when the disk stood still before. */
+async function unlessStill(disk: SimulatedDisk, work: Promise<unknown>): Promise<boolean> {
+  const still = new Promise<boolean>(resolve => (disk.onStill = () => resolve(false)))
+  return await Promise.race([still, work.then(() => true)])
+}
+
+async function insideOf(channel: Channel): Promise<string[]> {
+  const found: string[] = []
+  while (channel.size > 0) {
+    const batch = await channel.take({ events: 100 }, never)
+    found.push(...textsOf(batch))
+    await batch!.commit()
+  }
+  return found
+}
+
+const numbers = (from: number, end: number): string[] =>
+  Array.from({ length: end - from }, (_, index) => String(from + index))
+
+it('comes up with everything after a kill inside a start, a life and a power cut', async () => {
+  let kills = 0
+  for (let operations = 1, isWhole = false; !isWhole; operations++) {
+    const disk = new SimulatedDisk(new SeededRandom(operations))
+    const first = channelOn(disk)
+    await first.start()
+    for (let from = 0; from < 200; from += 10) await first.put(eventsOf(from, 10))
+    disk.kill()
+
+    disk.operationsLeft = operations
+    isWhole = await unlessStill(disk, channelOn(disk).start())
+    if (!isWhole) kills++
+    disk.kill()
+
+    const third = channelOn(disk)
+    await third.start()
+    assert.equal(third.size, 200)
+    await third.put(eventsOf(200, 10))
+    disk.crash({ nothing: true })
+
+    const fourth = channelOn(disk)
+    await fourth.start()
+    assert.deepEqual(await insideOf(fourth), numbers(0, 210), `killed at operation ${operations}`)
+    await fourth.stop()
+  }
+  assert.ok(kills > 20, `${kills}`)
+})
+
+it('comes up with everything after a kill at any operation, another start and a power cut', async () => {
+  let kills = 0
+  for (let operations = 1, isWhole = false; !isWhole; operations++) {
+    const disk = new SimulatedDisk(new SeededRandom(operations))
+    const first = channelOn(disk)
+    await first.start()
+    disk.operationsLeft = operations
+    let acknowledged = 0
+    let committed = 0
+    isWhole = await unlessStill(
+      disk,
+      (async () => {
+        for (let from = 0; from < 200; from += 10) {
+          await first.put(eventsOf(from, 10))
+          acknowledged = from + 10
+          if (from % 20 === 0) {
+            await (await first.take({ events: 10 }, never))!.commit()
+            committed += 10
+          }
+        }
+      })(),
+    )
+    if (!isWhole) kills++
+    disk.kill()
+    await channelOn(disk).start()
+    disk.crash({ nothing: true })
+
+    const last = channelOn(disk)
+    await last.start()
+    const found = (await insideOf(last)).map(Number)
+    const at = `killed at operation ${operations}: ${acknowledged} acknowledged, ${committed} committed, found ${found[0]} to ${found.at(-1)}`
+    found.forEach((number, index) => assert.equal(number, found[0]! + index, at))
+    // What was under way when it was killed may have happened.
+    if (found.length === 0) assert.ok(acknowledged - committed <= 10, at)
+    else {
+      assert.ok(found[0] === committed || found[0] === committed + 10, at)
+      assert.ok(found.at(-1) === acknowledged - 1 || found.at(-1) === acknowledged + 9, at)
+    }
+    await last.stop()
+  }
+  assert.ok(kills > 60, `${kills}`)
+})
