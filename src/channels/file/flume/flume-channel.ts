@@ -1,0 +1,239 @@
+// Reads the directories of a stopped Flume file channel (1.3 to 1.11) without changing anything in them: the
+// undelivered events, in the order in which their puts were committed. Two passes: the first finds out which
+// they are and where they stand (replay.ts), the second reads them, in large pieces. Memory is needed for
+// positions, not for bodies.
+import { join } from 'node:path'
+import { Fault } from '../../../errors.ts'
+import type { Event } from '../../../event.ts'
+import type { Disk } from '../../../system/disk.ts'
+import { readFlumeCheckpoint, type FlumeCheckpoint } from './checkpoint.ts'
+import { LogReader, type DecryptRecord, type Unreadable } from './log-reader.ts'
+import { readLogMetadata } from './metadata.ts'
+import { Malformed } from './protobuf.ts'
+import { readEvent } from './record.ts'
+import { Replay, type ReplayedLog, type Survivors } from './replay.ts'
+
+export interface FlumeDirectories {
+  readonly checkpointDirectory: string
+  readonly dataDirectories: readonly string[]
+  /** For encrypted logs; without it they are refused. `bytes` is one record, each with a fresh cipher. */
+  readonly decrypt?: (keyAlias: string, parameters: Buffer, bytes: Buffer) => Buffer
+}
+
+export interface FlumeProblem {
+  readonly path: string
+  /** Bytes; null where the whole file is meant. */
+  readonly position: number | null
+  readonly message: string
+}
+
+export interface FlumeLog extends ReplayedLog {
+  readonly size: number
+}
+
+export interface BatchLimits {
+  readonly events: number
+  readonly bytes: number
+}
+
+export interface FlumeChannel {
+  /** Undelivered events; those of them that turn out to be damaged are in `problems` once they were read. */
+  readonly events: number
+  readonly logs: readonly FlumeLog[]
+  /** Grows while batches are read. */
+  readonly problems: readonly FlumeProblem[]
+  /** Undelivered events in order. May be called again. */
+  batches(limits?: BatchLimits): AsyncIterable<Event[]>
+}
+
+const pieceBytes = 1024 * 1024
+const usualLimits = { events: 1000, bytes: 8 * 1024 * 1024 }
+
+/** Names of Flume's logs in a directory, and their ids. */
+export async function listFlumeLogs(
+  disk: Disk,
+  directory: string,
+): Promise<{ readonly id: number; readonly name: string }[]> {
+  const found: { id: number; name: string }[] = []
+  for (const name of await disk.list(directory)) {
+    const id = /^log-(\d+)$/.exec(name)?.[1]
+    if (id !== undefined) found.push({ id: Number(id), name })
+  }
+  return found
+}
+
+/** Rejects with FOREIGN_FILES where it cannot be read, with CORRUPT where a log is missing. */
+export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Promise<FlumeChannel> {
+  const problems: FlumeProblem[] = []
+  const logs: { log: FlumeLog; decrypt: DecryptRecord | null }[] = []
+  for (const directory of given.dataDirectories)
+    for (const { id, name } of await listFlumeLogs(disk, directory))
+      logs.push(await openable(disk, id, directory, join(directory, name), given))
+  logs.sort((a, b) => a.log.id - b.log.id)
+  const checkpoint = await startingPoint(
+    disk,
+    given,
+    logs.map(one => one.log),
+    problems,
+  )
+  const read = async (from: FlumeCheckpoint | null) => {
+    const replay = new Replay(from)
+    const unreadable: FlumeProblem[] = []
+    for (const { log, decrypt } of logs) {
+      const reader = await LogReader.open(disk, log.path, pieceBytes, decrypt)
+      try {
+        await replay.read(log, reader, what => unreadable.push(describe(log.path, what)))
+      } finally {
+        await reader.close()
+      }
+    }
+    return { ...replay.survivors(), unreadable }
+  }
+  let found = await read(checkpoint)
+  if (found.missing > 0) {
+    problems.push({
+      path: join(given.checkpointDirectory, 'checkpoint'),
+      position: null,
+      message: `not used: at ${found.missing} places to which it points there is no event; ${replayedInstead}`,
+    })
+    found = await read(null)
+  }
+  problems.push(...found.unreadable)
+  if (found.doubtful > 0)
+    problems.push({
+      path: given.dataDirectories.join(', '),
+      position: null,
+      message: `whether ${found.doubtful} events were ever acknowledged stood in a part that cannot be read; they are taken as acknowledged`,
+    })
+  const { survivors } = found
+  return {
+    events: survivors.positions.length,
+    logs: logs.map(one => one.log),
+    problems,
+    batches: (limits = usualLimits) => readBatches(disk, logs, survivors, limits, problems),
+  }
+}
+
+const replayedInstead =
+  'all logs were replayed instead: with several data directories, events that were delivered long ago may come again'
+
+/** With several directories the checkpoint, if it is whole; null: the logs alone. */
+async function startingPoint(
+  disk: Disk,
+  { checkpointDirectory, dataDirectories }: FlumeDirectories,
+  logs: readonly FlumeLog[],
+  problems: FlumeProblem[],
+): Promise<FlumeCheckpoint | null> {
+  const path = join(checkpointDirectory, 'checkpoint')
+  const read = await readFlumeCheckpoint(disk, checkpointDirectory)
+  if ('problem' in read) {
+    if (dataDirectories.length > 1)
+      problems.push({ path, position: null, message: `not used: ${read.problem}; ${replayedInstead}` })
+    return null
+  }
+  const ids = new Set(logs.map(log => log.id))
+  const missing = [...read.inside.keys()].filter(id => !ids.has(id)).sort((a, b) => a - b)
+  if (missing.length > 0)
+    throw new Fault(
+      'CORRUPT',
+      `${path} points to events in ${missing.map(id => `log-${id}`).join(', ')}, which ${missing.length === 1 ? 'is' : 'are'} in none of ${dataDirectories.join(', ')}. Add the directory that is missing to dataDirs; if those events are lost, move ${path} and ${path}.meta away to go on without them`,
+    )
+  return dataDirectories.length > 1 ? read : null
+}
+
+async function openable(
+  disk: Disk,
+  id: number,
+  directory: string,
+  path: string,
+  { decrypt }: FlumeDirectories,
+): Promise<{ log: FlumeLog; decrypt: DecryptRecord | null }> {
+  const metadata = await readLogMetadata(disk, path)
+  const { size, start } = await startOf(disk, path)
+  if (metadata === null ? isOldFormat(start) : metadata.version !== 3)
+    throw new Fault(
+      'FOREIGN_FILES',
+      `${path} is of an older format (Flume 1.2 or before), which Millrace does not read. Drain the channel with Flume: start Flume without the source until its ChannelSize is 0, stop it, and move the log-* files away`,
+    )
+  const log = { id, directory, path, size }
+  const encryption = metadata?.encryption ?? null
+  if (encryption === null) return { log, decrypt: null }
+  if (decrypt === undefined)
+    throw new Fault(
+      'FOREIGN_FILES',
+      `${path} is encrypted (key ${encryption.keyAlias}), and Millrace does not have the key. Drain the channel with Flume: start Flume without the source until its ChannelSize is 0, stop it, and move the log-* files away`,
+    )
+  const { keyAlias, parameters } = encryption
+  return { log, decrypt: bytes => decrypt(keyAlias, parameters, bytes) }
+}
+
+async function startOf(disk: Disk, path: string): Promise<{ size: number; start: Buffer }> {
+  const file = await disk.open(path, 'read')
+  try {
+    const start = Buffer.alloc(4)
+    await file.read(start, 0)
+    return { size: await file.size(), start }
+  } finally {
+    await file.close()
+  }
+}
+
+function isOldFormat(start: Buffer): boolean {
+  return start.equals(Buffer.from('deadbeef', 'hex')) || start.readInt32BE(0) === 2
+}
+
+function describe(path: string, { from, to, why, isTail }: Unreadable): FlumeProblem {
+  const message = isTail
+    ? `bytes ${from} to ${to}, its end, hold no whole record (${why}): a write that never ended`
+    : `bytes ${from} to ${to} cannot be read (${why})`
+  return { path, position: from, message }
+}
+
+async function* readBatches(
+  disk: Disk,
+  logs: readonly { log: FlumeLog; decrypt: DecryptRecord | null }[],
+  { logs: indexes, positions }: Survivors,
+  limits: BatchLimits,
+  problems: FlumeProblem[],
+): AsyncGenerator<Event[]> {
+  // Of each directory the log that is being read, since events of one follow each other.
+  const open = new Map<string, { index: number; reader: LogReader }>()
+  const readerOf = async (index: number): Promise<LogReader> => {
+    const { log, decrypt } = logs[index]!
+    const there = open.get(log.directory)
+    if (there?.index === index) return there.reader
+    open.delete(log.directory)
+    await there?.reader.close()
+    const reader = await LogReader.open(disk, log.path, pieceBytes, decrypt)
+    open.set(log.directory, { index, reader })
+    return reader
+  }
+  try {
+    let batch: Event[] = []
+    let bytes = 0
+    for (let at = 0; at < positions.length; at++) {
+      const position = positions[at]!
+      const reader = await readerOf(indexes[at]!)
+      try {
+        const event = readEvent(await reader.put(position))
+        batch.push(event)
+        bytes += event.encoded.length
+      } catch (error) {
+        if (!(error instanceof Malformed)) throw error
+        problems.push({
+          path: reader.path,
+          position,
+          message: `the event at ${position} is damaged and is lost: ${error.message}`,
+        })
+      }
+      if (batch.length >= limits.events || bytes >= limits.bytes) {
+        yield batch
+        batch = []
+        bytes = 0
+      }
+    }
+    if (batch.length > 0) yield batch
+  } finally {
+    for (const { reader } of open.values()) await reader.close()
+  }
+}

@@ -1,0 +1,170 @@
+// Directories of a real Flume file channel, as a stop or a kill leaves them, and what a restarted Flume delivers
+// from a copy of them: the measure for taking over from Flume.
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort, startFlume, type Running } from './peers/peers.ts'
+import { waitFor } from './peers/waiting.ts'
+
+export type FlumeVersion = '1.8.0' | '1.11.0'
+
+export interface FlumeDirectories {
+  readonly checkpoint: string
+  readonly data: readonly string[]
+}
+
+export interface Filling {
+  readonly version: FlumeVersion
+  readonly dataDirectories: number
+  /** By SIGKILL while everything moves, or by SIGTERM. */
+  readonly end: 'kill' | 'stop'
+  /** The end comes when the newest log has at least this id. */
+  readonly logs: number
+  readonly capacity: number
+  readonly maxFileSize: number
+  /** Events of each of the two sources; 0: no end. */
+  readonly eventsEach?: number
+  /** More lines of the configuration. */
+  readonly lines?: readonly string[]
+}
+
+export function directoriesBelow(directory: string, count: number): FlumeDirectories {
+  return {
+    checkpoint: join(directory, 'checkpoint'),
+    data: Array.from({ length: count }, (_, index) => join(directory, `data${index}`)),
+  }
+}
+
+const channelLines = ({ checkpoint, data }: FlumeDirectories, capacity: number): string[] => [
+  'a1.channels.c1.type = file',
+  `a1.channels.c1.checkpointDir = ${checkpoint}`,
+  `a1.channels.c1.dataDirs = ${data.join(',')}`,
+  `a1.channels.c1.capacity = ${capacity}`,
+  `a1.channels.c1.transactionCapacity = ${Math.min(capacity, 100)}`,
+  'a1.channels.c1.minimumRequiredSpace = 1048576',
+]
+
+/**
+ * Two sources put, one sink takes and commits, another takes and is always refused, until enough logs were
+ * written.
+ */
+export async function fillByFlume(directory: string, filling: Filling): Promise<FlumeDirectories> {
+  const { version, dataDirectories, end, logs, capacity, maxFileSize, eventsEach = 0, lines = [] } = filling
+  const directories = directoriesBelow(directory, dataDirectories)
+  const out = join(directory, 'first-out')
+  mkdirSync(out, { recursive: true })
+  // A batch of two never fits into the channel behind it.
+  const port = await freePort()
+  const flume = await startFlume(version, join(directory, 'first'), {
+    agent: 'a1',
+    conf: [
+      'a1.sources = r1 r2 refusing',
+      'a1.channels = c1 tiny',
+      'a1.sinks = k1 k2',
+      'a1.sources.refusing.type = avro',
+      'a1.sources.refusing.bind = 127.0.0.1',
+      `a1.sources.refusing.port = ${port}`,
+      'a1.sources.refusing.channels = tiny',
+      'a1.channels.tiny.type = memory',
+      'a1.channels.tiny.capacity = 1',
+      'a1.channels.tiny.transactionCapacity = 1',
+      'a1.channels.tiny.keep-alive = 0',
+      ...['r1', 'r2'].flatMap((name, index) => [
+        `a1.sources.${name}.type = seq`,
+        `a1.sources.${name}.batchSize = ${[10, 7][index]}`,
+        ...(eventsEach === 0 ? [] : [`a1.sources.${name}.totalEvents = ${eventsEach}`]),
+        `a1.sources.${name}.interceptors = i1`,
+        `a1.sources.${name}.interceptors.i1.type = static`,
+        `a1.sources.${name}.interceptors.i1.key = from`,
+        `a1.sources.${name}.interceptors.i1.value = ${name}`,
+        `a1.sources.${name}.channels = c1`,
+      ]),
+      'a1.sinks.k1.type = file_roll',
+      `a1.sinks.k1.sink.directory = ${out}`,
+      'a1.sinks.k1.sink.rollInterval = 0',
+      'a1.sinks.k1.batchSize = 1',
+      'a1.sinks.k1.channel = c1',
+      'a1.sinks.k2.type = avro',
+      'a1.sinks.k2.hostname = 127.0.0.1',
+      `a1.sinks.k2.port = ${port}`,
+      'a1.sinks.k2.batch-size = 2',
+      'a1.sinks.k2.channel = c1',
+      ...channelLines(directories, capacity),
+      `a1.channels.c1.maxFileSize = ${maxFileSize}`,
+      'a1.channels.c1.checkpointInterval = 1000',
+      'a1.channels.c1.keep-alive = 0',
+      ...lines,
+      '',
+    ].join('\n'),
+  })
+  try {
+    await waitFor(() => newestLog(directories) >= logs, `log-${logs} of Flume ${version}`, 120_000)
+  } finally {
+    if (end === 'kill') {
+      flume.kill('SIGKILL')
+      await flume.ended
+    } else await flume.stop()
+  }
+  return directories
+}
+
+function newestLog({ data }: FlumeDirectories): number {
+  const names = data.flatMap(one => (existsSync(one) ? readdirSync(one) : []))
+  return Math.max(0, ...names.map(name => Number(/^log-(\d+)$/.exec(name)?.[1] ?? 0)))
+}
+
+/** What a Flume delivers from a copy of the directories: a line of headers and body each. */
+export async function deliveredByFlume(
+  directory: string,
+  version: FlumeVersion,
+  from: FlumeDirectories,
+  how: { readonly capacity: number; readonly withCheckpoint: boolean; readonly lines?: readonly string[] },
+): Promise<string[]> {
+  const copy = directoriesBelow(join(directory, 'copy'), from.data.length)
+  rmSync(join(directory, 'copy'), { recursive: true, force: true })
+  from.data.forEach((one, index) => cpSync(one, copy.data[index]!, { recursive: true }))
+  if (how.withCheckpoint) cpSync(from.checkpoint, copy.checkpoint, { recursive: true })
+  const out = join(directory, 'second-out')
+  rmSync(out, { recursive: true, force: true })
+  mkdirSync(out)
+  const port = await freePort()
+  const metricsPort = await freePort()
+  const flume = await startFlume(version, join(directory, 'second'), {
+    agent: 'a1',
+    properties: { 'flume.monitoring.type': 'http', 'flume.monitoring.port': metricsPort },
+    conf: [
+      'a1.sources = r1',
+      'a1.channels = c1',
+      'a1.sinks = k1',
+      'a1.sources.r1.type = avro',
+      'a1.sources.r1.bind = 127.0.0.1',
+      `a1.sources.r1.port = ${port}`,
+      'a1.sources.r1.channels = c1',
+      'a1.sinks.k1.type = file_roll',
+      `a1.sinks.k1.sink.directory = ${out}`,
+      'a1.sinks.k1.sink.rollInterval = 0',
+      'a1.sinks.k1.sink.serializer = HEADER_AND_TEXT',
+      'a1.sinks.k1.batchSize = 100',
+      'a1.sinks.k1.channel = c1',
+      ...channelLines(copy, how.capacity),
+      ...(how.lines ?? []),
+      '',
+    ].join('\n'),
+  })
+  try {
+    await waitFor(() => isEmpty(flume, metricsPort), 'an empty channel', 120_000)
+  } finally {
+    await flume.stop()
+  }
+  return readdirSync(out)
+    .flatMap(name => readFileSync(join(out, name), 'utf8').split('\n'))
+    .filter(line => line !== '')
+}
+
+async function isEmpty(flume: Running, port: number): Promise<boolean> {
+  const ended = await Promise.race([flume.ended, Promise.resolve(null)])
+  if (ended !== null) throw new Error(`Flume ended: ${flume.output.slice(-2000)}`)
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => null)
+  if (answer === null) return false
+  const metrics = (await answer.json()) as Record<string, Record<string, string>>
+  return metrics['CHANNEL.c1']?.['ChannelSize'] === '0'
+}
