@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as promises from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
+import { lockHolder } from './file-lock.ts'
 
 export interface DiskFile {
   readonly path: string
@@ -47,6 +48,8 @@ export interface Disk {
   readText(path: string): Promise<string>
   /** Keeps every other process and channel out of the directory; rejects with DIRECTORY_IN_USE naming the holder. */
   lockDirectory(directory: string, holder: string): Promise<DirectoryLock>
+  /** Process id of another program that has a POSIX lock on the file; 0: not told; null: nobody is known. */
+  lockHolder?(path: string): Promise<number | null>
 }
 
 const { constants } = fs
@@ -235,4 +238,5 @@ export const realDisk: Disk = {
   },
   readText: path => promises.readFile(path, 'utf8'),
   lockDirectory,
+  lockHolder,
 }

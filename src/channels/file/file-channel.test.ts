@@ -221,21 +221,6 @@ it('spreads segments over several data directories', async () => {
   assert.deepEqual(await drain(again), numbers(0, 9000))
 })
 
-it("refuses a directory with a Flume channel's logs and says how to drain it", async () => {
-  for (const where of ['data', 'checkpoint']) {
-    const path = await directory()
-    await mkdir(join(path, where))
-    await writeFile(join(path, where, 'log-3'), '')
-    await rejectsWith(
-      'FOREIGN_FILES',
-      make(path).channel.start(),
-      /Flume.*log-3.*[Dd]rain it with Flume first/,
-    )
-    await rm(join(path, where, 'log-3'))
-    await open(path)
-  }
-})
-
 it('keeps a second channel out of its directories, naming the holder', async () => {
   const path = await directory()
   await open(path)

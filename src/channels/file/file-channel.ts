@@ -10,9 +10,12 @@ import { resolve as absolute } from 'node:path'
 import type { Batch, Channel, CountedContext, PutOptions, TakeLimit } from '../../component.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
+import { Counters, fileChannelCounters } from '../../observe/counters.ts'
+import { silentLogger } from '../../observe/log.ts'
 import { Backlog } from './backlog.ts'
 import { encodePut, entryHeaderBytes, placeEntry, putEntryBytes } from './entry.ts'
 import { FreeSpace } from './free-space.ts'
+import { lookForFlume, type Takeover, type TakeoverParts } from './flume/takeover.ts'
 import { Log, sizeFor, type LoggedPut } from './log.ts'
 import type { GoneNumbers, NumberRange } from './number-ranges.ts'
 import { OpenBatch } from '../open-batch.ts'
@@ -61,8 +64,10 @@ export class FileChannel implements Channel {
   #size = 0
   #open: Open | null = null
   #stopping = false
+  readonly #isForTakeover: boolean
 
-  constructor(settings: FileChannelSettings, context: CountedContext) {
+  constructor(settings: FileChannelSettings, context: CountedContext, isForTakeover = false) {
+    this.#isForTakeover = isForTakeover
     this.#settings = settings
     this.#context = context
     this.capacity = settings.capacity
@@ -81,18 +86,22 @@ export class FileChannel implements Channel {
     const { counters, system, log, name, agent } = this.#context
     const { segmentBytes, floorBytes } = this.#settings
     const begun = system.clock.monotonic()
-    const store = new SegmentStore({
-      disk: system.disk,
-      log,
-      channel: name,
-      agent,
-      checkpointDirectory: absolute(this.#settings.checkpointDirectory),
-      dataDirectories: this.#settings.dataDirectories.map(one => absolute(one)),
-      segmentBytes,
-      floorBytes,
-    })
+    const checkpointDirectory = absolute(this.#settings.checkpointDirectory)
+    const dataDirectories = this.#settings.dataDirectories.map(one => absolute(one))
+    const directories = { checkpointDirectory, dataDirectories }
+    const sizes = { segmentBytes, floorBytes }
+    const makeStore = () =>
+      new SegmentStore({ disk: system.disk, log, channel: name, agent, ...directories, ...sizes })
+    let store = makeStore()
     try {
       await store.open()
+      const takeover = await this.#lookForFlume(directories, await store.list())
+      if (takeover !== null) {
+        await store.close()
+        await this.#takeOver(takeover)
+        store = makeStore()
+        await store.open()
+      }
       const found = await recover(system.disk, log, await store.list())
       this.#open = await this.#begin(store, found)
       for (const segment of found.emptied) store.retire(segment)
@@ -112,6 +121,49 @@ export class FileChannel implements Channel {
     log.info(
       `channel ${name} opened with ${this.#size} events after ${Math.round(system.clock.monotonic() - begun)} ms`,
     )
+  }
+
+  async #lookForFlume(
+    directories: Pick<TakeoverParts, 'checkpointDirectory' | 'dataDirectories'>,
+    segments: TakeoverParts['segments'],
+  ): Promise<Takeover | null> {
+    const { system, log, name: channel } = this.#context
+    const { capacity, transactionCapacity } = this
+    if (!this.#isForTakeover)
+      return await lookForFlume({
+        ...directories,
+        system,
+        log,
+        channel,
+        capacity,
+        transactionCapacity,
+        segments,
+        ours: [],
+      })
+    // Between the look and this nobody had the lock.
+    if (segments.length === 0) return null
+    throw new Fault('DIRECTORY_IN_USE', `another agent began to use ${segments[0]!.directory}; start again`)
+  }
+
+  /** By a channel of its own, so that nothing of it is counted as a put of a source or kept in memory. */
+  async #takeOver(takeover: Takeover): Promise<void> {
+    const { log, counters } = this.#context
+    const channel = new FileChannel(
+      { ...this.#settings, syncEachGroup: true },
+      {
+        ...this.#context,
+        counters: new Counters(counters.kind, counters.name, fileChannelCounters),
+        log: { ...silentLogger, warn: line => log.warn(line), error: line => log.error(line) },
+        setHealth: () => {},
+      },
+      true,
+    )
+    await channel.start()
+    try {
+      await takeover.run(events => channel.put(events, { patienceMs: 0 }))
+    } finally {
+      await channel.stop()
+    }
   }
 
   /** Makes the new segment, with the rewritten tail in it, and all that works on it. */

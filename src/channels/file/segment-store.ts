@@ -1,4 +1,4 @@
-// SegmentStore: the directories of a file channel: locks them, refuses what belongs to Flume, lists,
+// SegmentStore: the directories of a file channel: locks them, lists,
 // makes and removes segments. Segment n lies in data directory n modulo their number. One prepared
 // file waits as a spare, so that going over to a new segment is short; emptied segments become spares.
 import { dirname, join } from 'node:path'
@@ -35,14 +35,13 @@ export class SegmentStore {
     this.#parts = parts
   }
 
-  /** Rejects with DISK, DIRECTORY_IN_USE, or FOREIGN_FILES where Flume's files lie. */
+  /** Rejects with DISK or DIRECTORY_IN_USE. */
   async open(): Promise<void> {
     const { disk, agent, channel, checkpointDirectory, dataDirectories } = this.#parts
     try {
       for (const directory of [checkpointDirectory, ...dataDirectories]) {
         await ensureDirectory(disk, directory)
         this.#locks.push(await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))
-        await this.#refuseFlume(directory)
         // A kill may have come between a rename and this: a name that is seen must be one that stays.
         await disk.syncDirectory(directory)
       }
@@ -204,15 +203,5 @@ export class SegmentStore {
   #directoryOf(id: number): string {
     const { dataDirectories } = this.#parts
     return dataDirectories[id % dataDirectories.length]!
-  }
-
-  async #refuseFlume(directory: string): Promise<void> {
-    const names = await this.#parts.disk.list(directory)
-    const found = names.filter(name => /^log-\d+(\.meta)?$/.test(name))
-    if (found.length === 0) return
-    throw new Fault(
-      'FOREIGN_FILES',
-      `directory ${directory} holds the logs of a Flume file channel (${found.slice(0, 3).join(', ')}), which may still have events. Drain it with Flume first: start Flume without the source until its ChannelSize is 0, stop it, and move the log-* files away; or give the channel another directory`,
-    )
   }
 }
