@@ -16,7 +16,7 @@ const options = {
     doc: 'Directory that belongs to this channel alone. ~ is the home directory of the user in the password database. Made when missing.',
     default: '~/.flume/file-channel/checkpoint',
     differs:
-      'Only locked: there is no checkpoint to write. Each segment of the log begins with the state of the channel, so a start reads the newest segment, however large the backlog is.',
+      'Holds millrace.checkpoint, a few kilobytes in two slots, from which a start reads the end of the log, however large the backlog is. Without it, or with one that does not fit, a start reads the newest segment: nothing is replayed.',
   }),
   dataDirs: list({
     doc: 'Directories of the log, separated by commas. Made when missing. Segments take turns over them.',
@@ -70,6 +70,16 @@ const options = {
     default: 5,
     min: 1,
   }),
+  checkpointInterval: int({
+    doc: 'Time between checkpoints; none is written where nothing has changed.',
+    unit: 'ms',
+    default: 30_000,
+    min: 1000,
+  }),
+  checkpointOnClose: flag({
+    doc: 'Whether a checkpoint is written when the channel stops.',
+    default: true,
+  }),
   encryption: prefix({
     doc: 'encryption.activeKey, encryption.cipherProvider, encryption.keyProvider...: encryption at rest.',
     differs:
@@ -78,9 +88,9 @@ const options = {
 }
 type Options = OptionsOf<typeof options>
 
-const stateInSegments =
-  'each segment of the log begins with the state of the channel: there is no checkpoint that could be written, doubled or lost'
-const noReplay = 'a start reads the newest segment only: there is no replay to choose'
+const twoSlots =
+  'the checkpoint is written in two slots in turn, and what it says stands in the log as well: there is nothing to be gained by a second one'
+const noReplay = 'a start reads the end of the log only: there is no replay to choose'
 
 function directoriesOf(given: Options, home: string): { checkpoint: string; data: readonly string[] } {
   const place = (path: string) => resolve(path.startsWith('~/') ? join(home, path.slice(2)) : path)
@@ -95,11 +105,9 @@ export const fileChannel = defineChannel({
     "A log of its own format in millrace-<n>.wal files (docs/formats/file-channel.md). Puts and commits of takes share writes and syncs; recent events are served from memory, older ones read back in large pieces. Flume's own directories are refused, with a sentence how to drain them first; a Flume started on ours finds no logs of its own. After a failed write or sync everything that was not durable is refused and the log goes on in a new file; a second failure within a minute leaves the channel failed, and the agent's health says so.",
   options,
   withoutEffect: {
-    checkpointInterval: stateInSegments,
-    checkpointOnClose: stateInSegments,
-    useDualCheckpoints: stateInSegments,
-    backupCheckpointDir: stateInSegments,
-    compressBackupCheckpoint: stateInSegments,
+    useDualCheckpoints: twoSlots,
+    backupCheckpointDir: twoSlots,
+    compressBackupCheckpoint: twoSlots,
     'use-log-replay-v1': noReplay,
     'use-fast-replay': noReplay,
   },
@@ -137,6 +145,8 @@ export const fileChannel = defineChannel({
         floorBytes: Math.max(1024 * 1024, given.minimumRequiredSpace),
         syncEachGroup: given.fsyncPerTransaction,
         syncIntervalMs: given.fsyncInterval * 1000,
+        checkpointIntervalMs: given.checkpointInterval,
+        checkpointOnClose: given.checkpointOnClose,
       },
       context,
     )

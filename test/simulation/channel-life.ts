@@ -187,6 +187,8 @@ export class ChannelWorld {
       floorBytes: 0,
       syncEachGroup: true,
       syncIntervalMs: 1000,
+      checkpointIntervalMs: one(100, 1000, 30_000),
+      checkpointOnClose: random.chance(0.7),
     }
     this.#faults = {
       syncs: one(0, 0, 0, 0.03, 0.1),

@@ -21,6 +21,8 @@ const settings: FileChannelSettings = {
   floorBytes: 0,
   syncEachGroup: true,
   syncIntervalMs: 1000,
+  checkpointIntervalMs: 1000,
+  checkpointOnClose: true,
 }
 
 const never = new AbortController().signal

@@ -121,7 +121,7 @@ it('keeps every whole transaction before the cut, wherever the log is torn', asy
   for (let at = 0; at < 60; at += 3) await channel.put(eventsOf(at, 3))
   const bytes = await readFile(file)
   const ends: number[] = []
-  for (let at = bytes.readUInt32LE(12); bytes.toString('latin1', at, at + 4) === 'MRE1';) {
+  for (let at = 2 * bytes.readUInt32LE(12); bytes.toString('latin1', at, at + 4) === 'MRE1';) {
     at += 56 + bytes.readUInt32LE(at + 12)
     ends.push(at)
   }
@@ -132,7 +132,7 @@ it('keeps every whole transaction before the cut, wherever the log is torn', asy
   for (let cut = last; cut > last - 600; cut--) {
     const garbage = [0, 0xff, 'older entries' as const][cut % 3]!
     const image = Buffer.from(bytes)
-    if (garbage === 'older entries') image.set(bytes.subarray(5000, 5000 + image.length - cut), cut)
+    if (garbage === 'older entries') image.set(bytes.subarray(8196, 8196 + image.length - cut), cut)
     else image.fill(garbage, cut)
     await rm(join(copy, 'data'), { recursive: true })
     await mkdir(join(copy, 'data'))
@@ -154,7 +154,7 @@ it('accepts a log that ends before its preallocated size', async () => {
   await channel.put(eventsOf(0, 5))
   const copy = await copyOf(path)
   const file = await newestSegment(copy)
-  await truncate(file, (await readFile(file)).readUInt32LE(12) + 8)
+  await truncate(file, 2 * (await readFile(file)).readUInt32LE(12) + 8)
   assert.equal((await open_(copy)).size, 0)
 })
 
@@ -166,7 +166,7 @@ it('notices every flipped bit, says which events are lost, and delivers the othe
   await channel.stop()
   const file = await newestSegment(path)
   const bytes = await readFile(file)
-  const start = bytes.readUInt32LE(12)
+  const start = 2 * bytes.readUInt32LE(12)
   const first = 56 + bytes.readUInt32LE(start + 12)
   for (let bit = 0; bit < first * 8; bit += 7) {
     const image = Buffer.from(bytes)
@@ -189,7 +189,7 @@ it('notices every flipped bit, says which events are lost, and delivers the othe
   }
 })
 
-it('refuses to start where a segment is missing or its header damaged, and touches nothing', async () => {
+it('refuses to start where a segment is missing or both copies of its header damaged, and touches nothing', async () => {
   const path = await directory()
   const { channel } = make(path, { maxFileSize: 1 })
   await channel.start()
@@ -204,9 +204,29 @@ it('refuses to start where a segment is missing or its header damaged, and touch
   const file = await newestSegment(damaged)
   const bytes = await readFile(file)
   bytes[50]! ^= 1
+  bytes[bytes.readUInt32LE(12) + 50]! ^= 1
   await writeFile(file, bytes)
-  await rejectsWith('CORRUPT', make(damaged).channel.start(), /header's checksum/)
+  await rejectsWith('CORRUPT', make(damaged).channel.start(), /header's checksum .* channel repair/)
   assert.deepEqual((await readdir(join(damaged, 'data'))).sort(), names)
+})
+
+it('reads the second copy of a segment header where the first is damaged, and says so', async () => {
+  const path = await directory()
+  const { channel } = make(path)
+  await channel.start()
+  await channel.put(eventsOf(0, 10))
+  await channel.stop()
+  const file = await newestSegment(path)
+  const bytes = await readFile(file)
+  for (const at of [0, 5, 9, 13, 20, 60, 74]) {
+    const image = Buffer.from(bytes)
+    image[at]! ^= 0x40
+    const copy = await copyOf(path)
+    await writeFile(await newestSegment(copy), image)
+    const { channel: opened, context } = await open(copy)
+    assert.match(context.log.lines.join('\n'), /header of segment .*millrace-1.wal is damaged .* second copy/)
+    assert.deepEqual(await drain(opened), numbers(0, 10), `byte ${at}`)
+  }
 })
 
 it('spreads segments over several data directories', async () => {

@@ -13,6 +13,7 @@ import type { Event } from '../../event.ts'
 import { Counters, fileChannelCounters } from '../../observe/counters.ts'
 import { silentLogger } from '../../observe/log.ts'
 import { Backlog } from './backlog.ts'
+import { Checkpoint, Checkpointer, checkpointName, type ChannelState } from './checkpoint.ts'
 import { encodePut, entryHeaderBytes, placeEntry, putEntryBytes } from './entry.ts'
 import { FreeSpace } from './free-space.ts'
 import { lookForFlume, type Takeover, type TakeoverParts } from './flume/takeover.ts'
@@ -22,7 +23,7 @@ import { OpenBatch } from '../open-batch.ts'
 import { PutGate } from '../put-gate.ts'
 import { recover, type Recovered } from './recovery.ts'
 import { ReturnedEvents, type Run } from '../returned-events.ts'
-import type { Segment } from './segment.ts'
+import { startAfter, type Segment } from './segment.ts'
 import { SegmentStore } from './segment-store.ts'
 import { TakeLine } from '../take-line.ts'
 
@@ -36,6 +37,8 @@ export interface FileChannelSettings {
   readonly floorBytes: number
   readonly syncEachGroup: boolean
   readonly syncIntervalMs: number
+  readonly checkpointIntervalMs: number
+  readonly checkpointOnClose: boolean
 }
 
 /** Most encoded bytes of one put: more could not be read back in one piece. */
@@ -51,6 +54,7 @@ interface Open {
   readonly gone: GoneNumbers
   readonly segments: Segment[]
   readonly space: FreeSpace
+  readonly checkpointer: Checkpointer
 }
 
 export class FileChannel implements Channel {
@@ -102,8 +106,9 @@ export class FileChannel implements Channel {
         store = makeStore()
         await store.open()
       }
-      const found = await recover(system.disk, log, await store.list())
-      this.#open = await this.#begin(store, found)
+      const checkpoint = new Checkpoint(system.disk, absolute(this.#settings.checkpointDirectory))
+      const found = await recover(system.disk, log, await store.list(), await checkpoint.read())
+      this.#open = await this.#begin(store, found, checkpoint)
       for (const segment of found.emptied) store.retire(segment)
     } catch (error) {
       await store.close()
@@ -138,7 +143,7 @@ export class FileChannel implements Channel {
         capacity,
         transactionCapacity,
         segments,
-        ours: [],
+        ours: [checkpointName],
       })
     // Between the look and this nobody had the lock.
     if (segments.length === 0) return null
@@ -167,7 +172,7 @@ export class FileChannel implements Channel {
   }
 
   /** Makes the new segment, with the rewritten tail in it, and all that works on it. */
-  async #begin(store: SegmentStore, found: Recovered): Promise<Open> {
+  async #begin(store: SegmentStore, found: Recovered, checkpoint: Checkpoint): Promise<Open> {
     const { system, log, name } = this.#context
     const { gone } = found
     const previous = found.segments.at(-1)
@@ -183,11 +188,13 @@ export class FileChannel implements Channel {
     }
     const tailBytes = found.tail.reduce((sum, entry) => sum + entry.length, 0)
     const least = sizeFor(tailBytes, gone.ranges.length)
-    let position = Math.ceil((80 + gone.ranges.length * 16) / 4096) * 4096
-    const start = position
+    const start = startAfter(gone.ranges.length)
+    let position = start
+    let lastEntry: { at: number; crc: number } | null = null
     for (const entry of found.tail) {
       const first = entry.readUInt32LE(48) + entry.readUInt32LE(52) * 0x1_0000_0000
       placeEntry(entry, { segmentId: header.id, salt: header.salt, position, durable: start, first })
+      lastEntry = { at: position, crc: entry.readUInt32LE(4) }
       position += entry.length
     }
     // On a full disk events must still be taken: a small segment will do for that.
@@ -214,7 +221,8 @@ export class FileChannel implements Channel {
       onFailed: (problem: string) => this.#fail(problem),
     }
     const { segment, file, size } = made
-    const writer = new Log(logParts, { segment, file, size, position, nextNumber: found.nextNumber })
+    const { nextNumber } = found
+    const writer = new Log(logParts, { segment, file, size, position, lastEntry, nextNumber })
     const backlog = new Backlog(
       {
         disk: system.disk,
@@ -226,12 +234,22 @@ export class FileChannel implements Channel {
         onLost: (range, where, from, to) => this.#lose(range, where, from, to),
         onFailed: error => this.#fail(`reading the log back failed: ${messageOf(error)}`),
       },
-      found.nextNumber,
+      nextNumber,
     )
     const space = new FreeSpace(store, system.clock, this.#settings, name, log, problem => {
       if (writer.failed === null) this.#context.setHealth(problem)
     })
-    return { store, log: writer, backlog, gone, segments, space }
+    const checkpointer = new Checkpointer({
+      checkpoint,
+      clock: system.clock,
+      intervalMs: this.#settings.checkpointIntervalMs,
+      capture: () => captured(writer, gone, segments),
+      onFailed: error => {
+        this.#context.counters.add('CheckpointWriteErrorCount')
+        log.warn(`channel ${name} could not write ${checkpoint.path}: ${messageOf(error)}`)
+      },
+    })
+    return { store, log: writer, backlog, gone, segments, space, checkpointer }
   }
 
   async stop(): Promise<void> {
@@ -243,6 +261,8 @@ export class FileChannel implements Channel {
     open.space.close()
     await open.log.close()
     await open.backlog.close()
+    if (this.#settings.checkpointOnClose && open.log.failed === null) await open.checkpointer.write()
+    await open.checkpointer.close()
     this.#open = null
     await open.store.close()
     this.#context.counters.set('Open', false)
@@ -410,5 +430,26 @@ export class FileChannel implements Channel {
 
   #closedFault(): Fault {
     return new Fault('CHANNEL_CLOSED', `channel ${this.#context.name} is closed`)
+  }
+}
+
+/** What a checkpoint of this moment says. */
+function captured(log: Log, gone: GoneNumbers, segments: readonly Segment[]): ChannelState | null {
+  const { stand, segment, nextNumber } = log
+  if (stand === null || log.failed !== null) return null
+  return {
+    channelId: segment.channelId,
+    segment: segment.id,
+    ...stand,
+    nextNumber,
+    low: gone.low,
+    gone: gone.ranges.map(({ first, end }) => [first, end]),
+    segments: segments.map(({ id, salt, first, start, end }) => ({
+      id,
+      salt,
+      first,
+      start,
+      end: end === Infinity ? null : end,
+    })),
   }
 }

@@ -15,7 +15,7 @@ import type { DiskFile } from '../../system/disk.ts'
 import type { System } from '../../system/system.ts'
 import { encodeStop, encodeTake, entryHeaderBytes, placeEntry } from './entry.ts'
 import type { NumberRange } from './number-ranges.ts'
-import type { Segment, SegmentHeader } from './segment.ts'
+import { startAfter, type Segment, type SegmentHeader } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
 
 export interface PendingPut {
@@ -62,6 +62,7 @@ export interface LogStart {
   readonly file: DiskFile
   readonly size: number
   readonly position: number
+  readonly lastEntry: { at: number; crc: number } | null
   readonly nextNumber: number
 }
 
@@ -79,6 +80,8 @@ export class Log {
   #written: number
   #durable: number
   #nextNumber: number
+  /** The last entry that has taken effect, as a checkpoint knows it again. */
+  #lastEntry: { at: number; crc: number } | null = null
   #puts: PendingPut[] = []
   #takes: PendingTake[] = []
   #syncDue = false
@@ -95,6 +98,7 @@ export class Log {
     this.#size = start.size
     this.#written = this.#durable = start.position
     this.#nextNumber = start.nextNumber
+    this.#lastEntry = start.lastEntry
     this.#staging = Buffer.allocUnsafeSlow(Math.min(coalesceBytes, parts.segmentBytes))
     if (!parts.syncEachGroup) this.#syncLater()
   }
@@ -114,6 +118,12 @@ export class Log {
 
   get nextNumber(): number {
     return this.#nextNumber
+  }
+
+  /** Up to where what has taken effect is durable, and the last entry before it; null while some of it is not. */
+  get stand(): { position: number; mark: { at: number; crc: number } | null } | null {
+    if (!this.#parts.syncEachGroup && this.#written > this.#durable) return null
+    return { position: this.#durable, mark: this.#lastEntry }
   }
 
   get failed(): Fault | null {
@@ -158,6 +168,7 @@ export class Log {
     this.#placeAt(entry, this.#written, this.#nextNumber)
     await this.#file.write(entry, this.#written)
     await this.#file.sync()
+    this.#lastEntry = { at: this.#written, crc: entry.readUInt32LE(4) }
     this.#written += entry.length
     this.#durable = this.#written
   }
@@ -219,6 +230,8 @@ export class Log {
       this.#durable = end
     }
     this.#nextNumber = number
+    const last = entries.at(-1)
+    if (last !== undefined) this.#lastEntry = { at: end - last.length, crc: last.readUInt32LE(4) }
     this.#underWay = { puts: [], takes: [] }
     this.#parts.onLogged(
       group.puts,
@@ -294,6 +307,7 @@ export class Log {
     this.#file = made.file
     this.#size = made.size
     this.#written = this.#durable = made.segment.start
+    this.#lastEntry = null
     this.#parts.onSegment(made.segment)
   }
 
@@ -365,8 +379,7 @@ export class Log {
 
 /** Bytes a segment needs to hold an entry of this size. */
 export function sizeFor(entryBytes: number, ranges: number): number {
-  const header = Math.ceil((80 + ranges * 16) / 4096) * 4096
-  return Math.ceil(((header + entryBytes + 8192) * 8) / 7 / 4096) * 4096
+  return Math.ceil(((startAfter(ranges) + entryBytes + 8192) * 8) / 7 / 4096) * 4096
 }
 
 /** The runs of the takes, those that touch joined. */

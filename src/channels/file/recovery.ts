@@ -1,13 +1,21 @@
-// Recovery: what a file channel's segments say when it opens. The newest segment's header states what is
-// gone; its entries add the rest. The tail that no later entry names as durable is taken as far as it
-// is valid, and written again into the new segment, since nobody knows whether it ever reached the disk.
+// Recovery: what a file channel's segments say when it opens. The checkpoint, or else the newest segment's
+// header, states what is gone; the entries after it add the rest. The tail that no later entry names as
+// durable is taken as far as it is valid, and written again into the new segment, since nobody knows
+// whether it ever reached the disk.
 import { Fault } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Disk } from '../../system/disk.ts'
+import type { ChannelState, SegmentState } from './checkpoint.ts'
 import { EntryReader, type Damage } from './entry-reader.ts'
 import { entryHeaderBytes, entryKinds, readTakePayload, type EntryHeader } from './entry.ts'
 import { GoneNumbers, type NumberRange } from './number-ranges.ts'
-import { readSegmentHeader, type Segment, type SegmentHeader } from './segment.ts'
+import { readSegmentHeader, type FoundHeader, type Segment, type SegmentHeader } from './segment.ts'
+
+interface SegmentFile {
+  readonly id: number
+  readonly directory: string
+  readonly path: string
+}
 
 export interface Recovered {
   /** Those that still hold events, oldest first, each with its end. */
@@ -31,11 +39,12 @@ interface Bookkeeping {
   readonly ranges: readonly NumberRange[]
 }
 
-/** Rejects with CORRUPT where something is missing that must not be. */
+/** Rejects with CORRUPT where something is missing that must not be. `state` is what the checkpoint says. */
 export async function recover(
   disk: Disk,
   log: Logger,
-  files: readonly { id: number; directory: string; path: string }[],
+  files: readonly SegmentFile[],
+  state: ChannelState | null,
 ): Promise<Recovered> {
   if (files.length === 0)
     return {
@@ -48,39 +57,28 @@ export async function recover(
       tailFirst: 0,
       tail: [],
     }
-  const segments: Segment[] = []
-  const headers: SegmentHeader[] = []
-  for (const { id, directory, path } of files) {
-    const { header, bytes } = await readHeader(disk, path, id)
-    const { salt, channelId, first } = header
-    if (channelId !== (headers[0]?.channelId ?? channelId))
-      throw new Fault('CORRUPT', `${path} belongs to another channel than ${segments[0]!.path}`)
-    segments.push({
-      id,
-      salt,
-      channelId,
-      directory,
-      path,
-      first,
-      start: bytes,
-      end: Infinity,
-      damaged: false,
-    })
-    headers.push(header)
+  const newestFile = files.at(-1)!
+  const { header } = await readHeader(disk, log, newestFile)
+  if (state !== null && !(await fits(disk, state, files, header))) {
+    log.warn('the checkpoint does not belong to the log beside it, and is passed over')
+    state = null
   }
-  segments.forEach((segment, index) => {
-    const following = headers[index + 1]
-    if (following !== undefined) segment.end = following.previousEnd
-  })
+  const segments = await describe(disk, log, files, state)
   const newest = segments.at(-1)!
-  const header = headers.at(-1)!
-  const gone = new GoneNumbers(header.low, header.gone)
-  const { entries, durable, end, damages } = await scan(disk, newest)
+  const known = state?.segment === newest.id ? state : null
+  const gone =
+    known === null
+      ? new GoneNumbers(header.low, header.gone)
+      : new GoneNumbers(
+          known.low,
+          known.gone.map(([first, end]) => ({ first, end })),
+        )
+  const { entries, durable, end, damages } = await scan(disk, newest, known?.position ?? newest.start)
   for (const damage of damages) {
     newest.damaged = true
     log.error(`segment ${newest.path} is damaged at bytes ${damage.from} to ${damage.to}`)
   }
-  let nextNumber = header.first
+  let nextNumber = known?.nextNumber ?? header.first
   let tailFirst: number | null = null
   for (const { header: entry, position, ranges } of entries) {
     if (position >= end) break
@@ -127,36 +125,91 @@ export async function recover(
   }
 }
 
-async function readHeader(
+/** All segments with their ends; the headers of those that the checkpoint tells of are not read. */
+async function describe(
   disk: Disk,
-  path: string,
-  id: number,
-): Promise<{ header: SegmentHeader; bytes: number }> {
+  log: Logger,
+  files: readonly SegmentFile[],
+  state: ChannelState | null,
+): Promise<Segment[]> {
+  const told = new Map((state?.segments ?? []).map(one => [one.id, one]))
+  const segments: Segment[] = []
+  let channelId = state?.channelId
+  for (const file of files) {
+    const { id, directory, path } = file
+    let description: Omit<SegmentState, 'id' | 'end'> | undefined = told.get(id)
+    if (description === undefined) {
+      const { header, start: startOf } = await readHeader(disk, log, file)
+      channelId ??= header.channelId
+      if (header.channelId !== channelId)
+        throw new Fault('CORRUPT', `${path} belongs to another channel than ${files[0]!.path}`)
+      const before = segments.at(-1)
+      if (before !== undefined) before.end = header.previousEnd
+      description = { salt: header.salt, first: header.first, start: startOf }
+    }
+    const { salt, first, start } = description
+    const end = told.get(id)?.end ?? Infinity
+    segments.push({ id, salt, channelId: channelId!, directory, path, first, start, end, damaged: false })
+  }
+  return segments
+}
+
+/** Whether the state speaks of these files: its segment is there and ends, up to the position, as it says. */
+async function fits(
+  disk: Disk,
+  state: ChannelState,
+  files: readonly SegmentFile[],
+  newest: SegmentHeader,
+): Promise<boolean> {
+  const told = state.segments.at(-1)
+  const found = files.find(({ id }) => id === state.segment)
+  if (state.channelId !== newest.channelId || told?.id !== state.segment || found === undefined) return false
+  const file = await disk.open(found.path, 'read')
+  try {
+    const read = await readSegmentHeader(file)
+    if ('problem' in read || read.header.salt !== told.salt || read.start !== told.start) return false
+    if (state.mark === null) return state.position === told.start
+    const bytes = Buffer.alloc(8)
+    const isRead = (await file.read(bytes, state.mark.at)) === bytes.length
+    return isRead && bytes.readUInt32LE(4) === state.mark.crc
+  } finally {
+    await file.close()
+  }
+}
+
+/** Rejects with CORRUPT where it cannot be read. */
+async function readHeader(disk: Disk, log: Logger, { id, path }: SegmentFile): Promise<FoundHeader> {
   const file = await disk.open(path, 'read')
   try {
     const read = await readSegmentHeader(file)
     const problem =
       'problem' in read ? read.problem : read.header.id === id ? null : 'its name and its id differ'
     if ('problem' in read || problem !== null)
-      throw new Fault('CORRUPT', `segment ${path} cannot be read: ${problem}`)
+      throw new Fault(
+        'CORRUPT',
+        `segment ${path} cannot be read: ${problem}; "millrace channel repair" makes a log of what can be read`,
+      )
+    if (read.damage !== null)
+      log.error(`the header of segment ${path} is damaged (${read.damage}); its second copy is whole`)
     return read
   } finally {
     await file.close()
   }
 }
 
-/** Bookkeeping of the segment's valid entries, and where they end. */
+/** Bookkeeping of the segment's valid entries from `from` on, before which all is durable, and where they end. */
 async function scan(
   disk: Disk,
   segment: Segment,
+  from: number,
 ): Promise<{ entries: Bookkeeping[]; durable: number; end: number; damages: Damage[] }> {
   const file = await disk.open(segment.path, 'read')
   try {
     const size = await file.size()
     const entries: Bookkeeping[] = []
     const damages: Damage[] = []
-    let durable = segment.start
-    const reader = new EntryReader(file, segment, segment.start, size)
+    let durable = from
+    const reader = new EntryReader(file, segment, from, size)
     for (let found = await reader.next(); found !== null; found = await reader.next()) {
       if ('damage' in found) {
         damages.push(found.damage)

@@ -5,8 +5,8 @@
 //   at  bytes
 //    0  4   magic "MRS1"
 //    4  4   CRC-32 of bytes 8 to the header's end
-//    8  4   version of the format: 1
-//   12  4   bytes of the header, a multiple of 4096; the first entry follows
+//    8  4   version of the format: 2
+//   12  4   bytes of the header, a multiple of 4096
 //   16  8   id: 1 for the channel's first segment, then one more each
 //   24  16  id of the channel, random
 //   40  8   when it was made, milliseconds since 1970
@@ -18,6 +18,9 @@
 //   76  4   runs of numbers gone above that
 //   80  16  each: first, end (exclusive)
 //
+// The same bytes follow once more, then the first entry: damage to the header must not cost the segment. In
+// version 1 there is no second copy.
+//
 // A segment is written under another name (millrace-spare.wal), header and all, synced, and only then
 // renamed: one that has its name has a whole header.
 import { crc32 } from 'node:zlib'
@@ -26,10 +29,12 @@ import { readNumber, writeNumber } from './entry.ts'
 import type { NumberRange } from './number-ranges.ts'
 
 const magicNumber = Buffer.from('MRS1', 'latin1').readUInt32LE(0)
-const version = 1
+const version = 2
 const block = 4096
 const fixedBytes = 80
 const mostHeaderBytes = 64 * 1024 * 1024
+/** The second copy is looked for up to here. */
+const mostCopyAt = 1024 * 1024
 
 export interface SegmentHeader {
   readonly id: number
@@ -67,8 +72,18 @@ export function segmentIdOf(name: string): number | null {
   return found === null ? null : Number(found[1])
 }
 
+/** Position of the first entry in a segment whose header names so many runs. */
+export function startAfter(ranges: number): number {
+  return 2 * headerBytesFor(ranges)
+}
+
+function headerBytesFor(ranges: number): number {
+  return Math.ceil((fixedBytes + ranges * 16) / block) * block
+}
+
+/** Both copies. */
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
-  const bytes = Buffer.alloc(Math.ceil((fixedBytes + header.gone.length * 16) / block) * block)
+  const bytes = Buffer.alloc(headerBytesFor(header.gone.length))
   bytes.writeUInt32LE(magicNumber, 0)
   bytes.writeUInt32LE(version, 8)
   bytes.writeUInt32LE(bytes.length, 12)
@@ -85,34 +100,55 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
     writeNumber(bytes, end, fixedBytes + index * 16 + 8)
   })
   bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4)
-  return bytes
+  return Buffer.concat([bytes, bytes])
 }
 
-/** The header and its size, or why it cannot be read. */
-export async function readSegmentHeader(
+export interface FoundHeader {
+  readonly header: SegmentHeader
+  /** Position of the first entry. */
+  readonly start: number
+  /** Why the first copy cannot be read, where the second one was. */
+  readonly damage: string | null
+}
+
+/** The header, or why neither copy of it can be read. */
+export async function readSegmentHeader(file: DiskFile): Promise<FoundHeader | { problem: string }> {
+  const first = await readCopy(file, 0)
+  if (!('problem' in first)) return { ...first, damage: null }
+  // Where the second one begins is what the first one should have said.
+  for (let at = block; at <= mostCopyAt; at += block) {
+    const second = await readCopy(file, at)
+    if (!('problem' in second) && second.start === 2 * at) return { ...second, damage: first.problem }
+  }
+  return first
+}
+
+async function readCopy(
   file: DiskFile,
-): Promise<{ header: SegmentHeader; bytes: number } | { problem: string }> {
+  from: number,
+): Promise<{ header: SegmentHeader; start: number } | { problem: string }> {
   let bytes = Buffer.alloc(block)
-  if ((await file.read(bytes, 0)) < block) return { problem: 'it is shorter than a header' }
+  if ((await file.read(bytes, from)) < block) return { problem: 'it is shorter than a header' }
   if (bytes.readUInt32LE(0) !== magicNumber) return { problem: 'it does not begin as a segment does' }
   const size = bytes.readUInt32LE(12)
   if (size % block !== 0 || size < block || size > mostHeaderBytes)
     return { problem: 'the length of its header is wrong' }
   if (size > block) {
     bytes = Buffer.alloc(size)
-    if ((await file.read(bytes, 0)) < size) return { problem: 'it ends inside its header' }
+    if ((await file.read(bytes, from)) < size) return { problem: 'it ends inside its header' }
   }
   if (crc32(bytes.subarray(8)) !== bytes.readUInt32LE(4))
     return { problem: "its header's checksum does not fit" }
-  if (bytes.readUInt32LE(8) !== version)
-    return { problem: `it has format ${bytes.readUInt32LE(8)}, this program knows ${version}` }
+  const found = bytes.readUInt32LE(8)
+  if (found < 1 || found > version)
+    return { problem: `it has format ${found}, this program knows those up to ${version}` }
   const count = bytes.readUInt32LE(76)
   if (fixedBytes + count * 16 > size) return { problem: 'its header names more than it holds' }
   const gone: NumberRange[] = []
   for (let at = fixedBytes; gone.length < count; at += 16)
     gone.push({ first: readNumber(bytes, at), end: readNumber(bytes, at + 8) })
   return {
-    bytes: size,
+    start: found === 1 ? size : 2 * size,
     header: {
       id: readNumber(bytes, 16),
       channelId: bytes.toString('hex', 24, 40),
