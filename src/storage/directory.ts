@@ -37,6 +37,30 @@ export async function createZeroed(disk: Disk, path: string, size: number): Prom
   }
 }
 
+/** A durable copy under a new name; where it cannot be made nothing of it is left. Then rejects. */
+export async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
+  const source = await disk.open(from, 'read')
+  try {
+    const target = await disk.open(to, 'create')
+    try {
+      const buffer = Buffer.allocUnsafe(zeros.length)
+      for (let at = 0, count = -1; count !== 0; at += count) {
+        count = await source.read(buffer, at)
+        if (count > 0) await target.write(buffer.subarray(0, count), at)
+      }
+      await target.sync()
+      await disk.syncDirectory(dirname(to))
+    } catch (error) {
+      await disk.remove(to).catch(() => {})
+      throw error
+    } finally {
+      await target.close().catch(() => {})
+    }
+  } finally {
+    await source.close()
+  }
+}
+
 /** Whether the error says that the file system is full. */
 export function isDiskFull(error: unknown): boolean {
   if (error instanceof Fault && error.code === 'DISK_FULL') return true

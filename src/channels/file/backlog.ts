@@ -2,9 +2,8 @@
 // segments in order. Events just put stay in memory while nothing older is still on the disk and the
 // budget allows; then the rest waits on the disk, and memory does not grow with it.
 import type { TakeLimit } from '../../component.ts'
-import type { Logger } from '../../observe/log.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
-import { EntryReader, readBytes } from './entry-reader.ts'
+import { EntryReader, readBytes, type Damage } from './entry-reader.ts'
 import { entryKinds } from './entry.ts'
 import { LoadedEvents } from './loaded-events.ts'
 import type { LoggedPut } from './log.ts'
@@ -19,7 +18,6 @@ const readAheadBytes = 2 * readBytes
 
 export interface BacklogParts {
   readonly disk: Disk
-  readonly log: Logger
   readonly gone: GoneNumbers
   /** Every segment there is, oldest first; the last is being written. */
   readonly segments: readonly Segment[]
@@ -27,7 +25,10 @@ export interface BacklogParts {
   visibleEnd(): number
   /** Events were read and can be taken, or damage made some impossible to have. */
   onLoaded(): void
-  onLost(range: NumberRange, segment: Segment, from: number, to: number): void
+  /** Bytes that are no entry. */
+  onDamage(segment: Segment, damage: Damage): void
+  /** What stood there: these events, or none. */
+  onLost(range: NumberRange | null, segment: Segment, damage: Damage): void
   onFailed(error: unknown): void
 }
 
@@ -41,6 +42,8 @@ export class Backlog {
   #file: DiskFile | null = null
   #reader: EntryReader | null = null
   #readerEnd = 0
+  /** Damage in front of what is read next; what stood there shows at the next put. */
+  #damage: Damage | null = null
   /** Number after the last event that can be taken. */
   #tail: number
   #loading: Promise<void> | null = null
@@ -103,12 +106,16 @@ export class Backlog {
 
   #load(): void {
     if (this.#loading !== null || this.#closed) return
-    this.#loading = this.#read()
-      .catch((error: unknown) => this.#parts.onFailed(error))
-      .then(() => {
+    this.#loading = this.#read().then(
+      () => {
         this.#loading = null
         if (!this.#closed) this.#parts.onLoaded()
-      })
+      },
+      (error: unknown) => {
+        this.#loading = null
+        this.#parts.onFailed(error)
+      },
+    )
   }
 
   /** Reads until there is something to take and a read's worth of it, or the end is reached. */
@@ -121,7 +128,7 @@ export class Backlog {
       if (this.#position >= end) {
         if (active) return
         const following = segments[segments.indexOf(this.#segment) + 1]!
-        if (this.#next < following.first) this.#lose(following.first, end, end)
+        this.#settle(following.first, { from: end, to: end })
         this.#go(following)
         continue
       }
@@ -135,15 +142,13 @@ export class Backlog {
       this.#position = this.#reader.position
       if (found === null) continue
       if ('damage' in found) {
-        this.#segment.damaged = true
-        this.#parts.log.error(
-          `segment ${this.#segment.path} is damaged at bytes ${found.damage.from} to ${found.damage.to}; it is kept when its events are gone`,
-        )
+        this.#damage = { from: this.#damage?.from ?? found.damage.from, to: found.damage.to }
+        this.#parts.onDamage(this.#segment, found.damage)
         continue
       }
       const { header, payload } = found
       if (header.kind !== entryKinds.put) continue
-      if (header.first > this.#next) this.#lose(header.first, before, found.position)
+      this.#settle(header.first, { from: before, to: found.position })
       const after = header.first + header.count
       if (gone.nextInside(header.first) < after) {
         this.#loaded.add(header.first, header.count, payload)
@@ -153,9 +158,13 @@ export class Backlog {
     }
   }
 
-  /** Events up to `end` stood where the damage is. */
-  #lose(end: number, from: number, to: number): void {
-    this.#parts.onLost({ first: this.#next, end }, this.#segment, from, to)
-    this.#next = end
+  /** The next event there is has number `first`: those before it stood where the damage is. */
+  #settle(first: number, here: Damage): void {
+    const damage = this.#damage
+    this.#damage = null
+    if (this.#next < first) {
+      this.#parts.onLost({ first: this.#next, end: first }, this.#segment, damage ?? here)
+      this.#next = first
+    } else if (damage !== null) this.#parts.onLost(null, this.#segment, damage)
   }
 }

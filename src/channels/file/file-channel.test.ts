@@ -450,3 +450,39 @@ it('has everything acknowledged, in order, after kill -9 under load, ten times o
   assert.ok(next > 1000 && committed > 0)
   assert.ok((await stat(join(path, 'data'))).isDirectory())
 })
+
+it('says so when the log cannot be read back, and is well again when it can', async () => {
+  const path = await directory()
+  const { channel } = await open(path)
+  await channel.put(eventsOf(0, 10))
+  const copy = await copyOf(path)
+  let isBroken = true
+  const disk: Disk = {
+    ...realSystem.disk,
+    async open(name, mode) {
+      const file = await realSystem.disk.open(name, mode)
+      if (mode !== 'read' || !isReading) return file
+      const read = (target: Buffer, position: number): Promise<number> =>
+        isBroken ? Promise.reject(new Error('EIO: simulated')) : file.read(target, position)
+      return { path: file.path, size: () => file.size(), close: () => file.close(), read } as typeof file
+    },
+  }
+  let isReading = false
+  const system = { ...realSystem, disk }
+  const context = contextFor('CHANNEL', 'c1', fileChannel.counters, { system })
+  const options = optionsFor(fileChannel, {
+    checkpointDir: join(copy, 'checkpoint'),
+    dataDirs: [join(copy, 'data')],
+    minimumRequiredSpace: 0,
+  })
+  const again = fileChannel.create(options, context)
+  await again.start()
+  cleanups.push(() => again.stop())
+  isReading = true
+  await rejectsWith('CHANNEL_FAILED', again.take({ events: 5 }, never), /reading the log back failed: EIO/)
+  assert.equal(context.counters.get('Unhealthy'), 1)
+  isBroken = false
+  assert.deepEqual(await drain(again), numbers(0, 10))
+  assert.equal(context.counters.get('Unhealthy'), 0)
+  assert.equal(context.health.at(-1), null)
+})

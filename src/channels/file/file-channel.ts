@@ -13,6 +13,7 @@ import type { Event } from '../../event.ts'
 import { Counters, fileChannelCounters } from '../../observe/counters.ts'
 import { silentLogger } from '../../observe/log.ts'
 import { Backlog } from './backlog.ts'
+import type { Damage } from './entry-reader.ts'
 import { Checkpoint, Checkpointer, checkpointName, type ChannelState } from './checkpoint.ts'
 import { encodePut, entryHeaderBytes, placeEntry, putEntryBytes } from './entry.ts'
 import { FreeSpace } from './free-space.ts'
@@ -68,6 +69,8 @@ export class FileChannel implements Channel {
   #size = 0
   #open: Open | null = null
   #stopping = false
+  /** Reading the log back failed; the next take tries again. */
+  #isUnreadable = false
   readonly #isForTakeover: boolean
 
   constructor(settings: FileChannelSettings, context: CountedContext, isForTakeover = false) {
@@ -109,6 +112,7 @@ export class FileChannel implements Channel {
       const checkpoint = new Checkpoint(system.disk, absolute(this.#settings.checkpointDirectory))
       const found = await recover(system.disk, log, await store.list(), await checkpoint.read())
       this.#open = await this.#begin(store, found, checkpoint)
+      for (const segment of found.segments) if (segment.damaged) store.quarantine(segment)
       for (const segment of found.emptied) store.retire(segment)
     } catch (error) {
       await store.close()
@@ -226,13 +230,22 @@ export class FileChannel implements Channel {
     const backlog = new Backlog(
       {
         disk: system.disk,
-        log,
         gone,
         segments,
         visibleEnd: () => writer.visibleEnd,
-        onLoaded: () => this.#serve(),
-        onLost: (range, where, from, to) => this.#lose(range, where, from, to),
-        onFailed: error => this.#fail(`reading the log back failed: ${messageOf(error)}`),
+        onLoaded: () => {
+          if (this.#isUnreadable && writer.failed === null) this.#recovered()
+          this.#serve()
+        },
+        onDamage: (segment, { from, to }) => {
+          log.error(`segment ${segment.path} is damaged at bytes ${from} to ${to}`)
+          store.quarantine(segment)
+        },
+        onLost: (range, segment, damage) => this.#lose(range, segment, damage),
+        onFailed: error => {
+          this.#isUnreadable = true
+          this.#fail(`reading the log back failed: ${messageOf(error)}`)
+        },
       },
       nextNumber,
     )
@@ -398,11 +411,11 @@ export class FileChannel implements Channel {
     }
   }
 
-  #lose({ first, end }: NumberRange, segment: Segment, from: number, to: number): void {
+  #lose(range: NumberRange | null, { path }: Segment, { from, to }: Damage): void {
     const { gone, log } = this.#open!
     let lost = 0
-    for (let at = gone.nextInside(first); at < end;) {
-      const until = Math.min(end, gone.nextGone(at))
+    for (let at = gone.nextInside(range?.first ?? 0); range !== null && at < range.end;) {
+      const until = Math.min(range.end, gone.nextGone(at))
       lost += until - at
       log.take(
         { first: at, end: until },
@@ -411,11 +424,14 @@ export class FileChannel implements Channel {
       )
       at = gone.nextInside(until)
     }
-    if (lost === 0) return
+    if (range === null || lost === 0)
+      return this.#context.log.warn(
+        `no event that is inside stood in bytes ${from} to ${to} of ${path}; where notes of taken events did, those events come again`,
+      )
     this.#context.counters.addOwn('events_lost_to_damage', lost)
     this.#context.counters.add('EventTakeErrorCount')
     this.#context.log.error(
-      `${lost} events (numbers ${first} to ${end - 1}) are lost: they stood in the damaged part of ${segment.path}, bytes ${from} to ${to}; the file is kept`,
+      `${lost} events (numbers ${range.first} to ${range.end - 1}) are lost: they stood in the damaged part of ${path}, bytes ${from} to ${to}; a copy of the file is kept`,
     )
   }
 
@@ -426,6 +442,13 @@ export class FileChannel implements Channel {
       this.#open?.log.failed ?? new Fault('CHANNEL_FAILED', `channel ${this.#context.name}: ${problem}`)
     this.#gate.refuseAll(fault)
     this.#takers.failAll(fault)
+  }
+
+  /** What could not be read a moment ago was read. */
+  #recovered(): void {
+    this.#isUnreadable = false
+    this.#context.counters.set('Unhealthy', 0)
+    this.#context.setHealth(null)
   }
 
   #closedFault(): Fault {

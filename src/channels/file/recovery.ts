@@ -57,13 +57,13 @@ export async function recover(
       tailFirst: 0,
       tail: [],
     }
-  const newestFile = files.at(-1)!
-  const { header } = await readHeader(disk, log, newestFile)
+  const found = await readHeader(disk, log, files.at(-1)!)
+  const { header } = found
   if (state !== null && !(await fits(disk, state, files, header))) {
     log.warn('the checkpoint does not belong to the log beside it, and is passed over')
     state = null
   }
-  const segments = await describe(disk, log, files, state)
+  const segments = await describe(disk, log, files, found, state)
   const newest = segments.at(-1)!
   const known = state?.segment === newest.id ? state : null
   const gone =
@@ -130,6 +130,7 @@ async function describe(
   disk: Disk,
   log: Logger,
   files: readonly SegmentFile[],
+  newest: FoundHeader,
   state: ChannelState | null,
 ): Promise<Segment[]> {
   const told = new Map((state?.segments ?? []).map(one => [one.id, one]))
@@ -138,18 +139,21 @@ async function describe(
   for (const file of files) {
     const { id, directory, path } = file
     let description: Omit<SegmentState, 'id' | 'end'> | undefined = told.get(id)
+    let damaged = false
     if (description === undefined) {
-      const { header, start: startOf } = await readHeader(disk, log, file)
+      const read = file === files.at(-1) ? newest : await readHeader(disk, log, file)
+      const { header } = read
+      damaged = read.damage !== null
       channelId ??= header.channelId
       if (header.channelId !== channelId)
         throw new Fault('CORRUPT', `${path} belongs to another channel than ${files[0]!.path}`)
       const before = segments.at(-1)
       if (before !== undefined) before.end = header.previousEnd
-      description = { salt: header.salt, first: header.first, start: startOf }
+      description = { salt: header.salt, first: header.first, start: read.start }
     }
     const { salt, first, start } = description
     const end = told.get(id)?.end ?? Infinity
-    segments.push({ id, salt, channelId: channelId!, directory, path, first, start, end, damaged: false })
+    segments.push({ id, salt, channelId: channelId!, directory, path, first, start, end, damaged })
   }
   return segments
 }

@@ -4,7 +4,7 @@
 import { dirname, join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
-import { createZeroed, ensureDirectory, isDiskFull } from '../../storage/directory.ts'
+import { copyFile, createZeroed, ensureDirectory, isDiskFull } from '../../storage/directory.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import type { DirectoryLock } from '../../system/directory-lock.ts'
 import { encodeSegmentHeader, segmentIdOf, segmentName, spareName } from './segment.ts'
@@ -23,6 +23,8 @@ export interface StoreParts {
   readonly floorBytes: number
 }
 
+const damagedSuffix = '.damaged'
+
 export class SegmentStore {
   readonly #parts: StoreParts
   readonly #locks: DirectoryLock[] = []
@@ -30,6 +32,8 @@ export class SegmentStore {
   /** Work in the background: one thing at a time. */
   #busy: Promise<void> = Promise.resolve()
   #preparing = false
+  /** Ids of the segments that were, or are being, copied aside. */
+  readonly #copied = new Set<number>()
 
   constructor(parts: StoreParts) {
     this.#parts = parts
@@ -128,7 +132,25 @@ export class SegmentStore {
       .finally(() => (this.#preparing = false))
   }
 
-  /** Recycles or removes a segment whose events are all gone; a damaged one is kept aside. */
+  /** Has a damaged segment copied aside in the background, once; where that fails it is kept itself when it is empty. */
+  quarantine(segment: Segment): void {
+    segment.damaged = true
+    if (this.#copied.has(segment.id)) return
+    this.#copied.add(segment.id)
+    const { disk, log } = this.#parts
+    const copy = `${segment.path}${damagedSuffix}`
+    this.#busy = this.#busy
+      .then(async () => {
+        if (!(await disk.exists(copy))) await copyFile(disk, segment.path, copy)
+        segment.damaged = false
+        log.warn(`the damaged segment ${segment.path} is copied to ${copy}`)
+      })
+      .catch((error: unknown) =>
+        log.warn(`cannot copy the damaged ${segment.path} aside: ${messageOf(error)}`),
+      )
+  }
+
+  /** Recycles or removes a segment whose events are all gone; a damaged one of which there is no copy is kept aside. */
   retire(segment: Segment): void {
     this.#busy = this.#busy
       .then(() => this.#retire(segment))
@@ -145,7 +167,7 @@ export class SegmentStore {
   async #retire(segment: Segment): Promise<void> {
     const { disk, segmentBytes } = this.#parts
     if (segment.damaged) {
-      await disk.rename(segment.path, `${segment.path}.damaged`)
+      await disk.rename(segment.path, `${segment.path}${damagedSuffix}`)
       await disk.syncDirectory(segment.directory)
       return
     }

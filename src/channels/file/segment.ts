@@ -59,7 +59,7 @@ export interface Segment {
   readonly start: number
   /** Position after the last entry that counts; Infinity while it is written. */
   end: number
-  /** A checksum failed in it: it is kept aside, not deleted, when its events are gone. */
+  /** A checksum failed in it and there is no copy: it is kept aside, not deleted, when its events are gone. */
   damaged: boolean
 }
 
