@@ -105,7 +105,7 @@ describe('the command line', { concurrency: 2 }, () => {
     ['agent --help', 0, /--conf-file, -f <file>/],
     ['agent -n a1 -u classpath:x.conf', 2, /there is no classpath here/],
     ['tool', 1, /no tool named/],
-    ['tool fcintegritytool -l /x', 1, /FCINTEGRITYTOOL/],
+    ['tool fcintegritytool -l /x', 1, /cannot read directory \/x: ENOENT/],
     ['avro-client', 1, /where to\? Add --host HOST --port PORT/],
     ['avro-client -H localhost -p 1', 1, /cannot connect to localhost:1/],
   ]

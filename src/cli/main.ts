@@ -16,11 +16,9 @@ function version(): string {
 }
 
 async function toolCommand({ rest }: Arguments): Promise<number> {
-  const [tool] = rest
+  const [tool, ...words] = rest
   if (tool?.toUpperCase() === 'FCINTEGRITYTOOL')
-    throw new UsageError(
-      'tool FCINTEGRITYTOOL: Millrace has no channel tool yet; its file channel checks every byte when it opens',
-    )
+    return (await import('./channel-command.ts')).runIntegrityTool(words)
   throw new UsageError(
     tool === undefined
       ? 'no tool named; Flume has FCINTEGRITYTOOL'
@@ -46,6 +44,8 @@ async function run(program: string, argv: readonly string[]): Promise<number> {
       return (await import('./demo-command.ts')).runDemo(given, program)
     case 'tool':
       return toolCommand(given)
+    case 'channel':
+      return (await import('./channel-command.ts')).runChannel(given)
     case 'version':
     case '--version':
       process.stdout.write(

@@ -6,7 +6,8 @@ commands:
   help                      print this text
   agent                     run an agent
   avro-client               send events to an Avro source
-  tool                      run a tool
+  tool FCINTEGRITYTOOL -l <dir>[,<dir>]
+                            check the logs of a file channel; changes nothing
   version                   print the version
 
 global options:
@@ -45,6 +46,10 @@ export const millraceUsage = `Usage: millrace <command> [options]...
                                     run the embedded Kafka broker, one node, no ZooKeeper
   demo [--events N --exit] [--rate N] [--bootstrap HOST:PORT]…
                                     show the whole system at work, no Kafka needed: millrace demo --help
+  channel inspect|verify DIR…       what lies in a file channel that no agent uses, Flume's too
+  channel export DIR… [--to FILE]   its events, one JSON line each
+  channel import DIR… --from FILE   such lines into a new channel
+  channel repair DIR… --to NEW      a new channel of what can be read of a damaged one
   version
   help
 

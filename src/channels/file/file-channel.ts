@@ -413,9 +413,10 @@ export class FileChannel implements Channel {
 
   #lose(range: NumberRange | null, { path }: Segment, { from, to }: Damage): void {
     const { gone, log } = this.#open!
+    const end = range?.end ?? 0
     let lost = 0
-    for (let at = gone.nextInside(range?.first ?? 0); range !== null && at < range.end;) {
-      const until = Math.min(range.end, gone.nextGone(at))
+    for (let at = gone.nextInside(range?.first ?? 0); at < end;) {
+      const until = Math.min(end, gone.nextGone(at))
       lost += until - at
       log.take(
         { first: at, end: until },

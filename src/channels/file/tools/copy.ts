@@ -1,0 +1,72 @@
+// Fills the log of a file channel with events that come from elsewhere: an export, or a log that is repaired.
+import type { Event } from '../../../event.ts'
+import { Counters, fileChannelCounters } from '../../../observe/counters.ts'
+import { silentLogger } from '../../../observe/log.ts'
+import type { System } from '../../../system/system.ts'
+import { FileChannel } from '../file-channel.ts'
+
+export interface Place {
+  readonly checkpointDirectory: string
+  readonly dataDirectories: readonly string[]
+}
+
+const mostEvents = 1000
+const mostBytes = 4 * 1024 * 1024
+
+/** Puts all events, in order, each synced; gives how many, and how many the channel held before. */
+export async function putAll(
+  system: System,
+  place: Place,
+  batches: AsyncIterable<readonly Event[]>,
+): Promise<{ put: number; before: number }> {
+  const warn = (message: string): void => void process.stderr.write(`${message}\n`)
+  const channel = new FileChannel(
+    {
+      ...place,
+      capacity: Number.MAX_SAFE_INTEGER,
+      transactionCapacity: Number.MAX_SAFE_INTEGER,
+      keepAliveMs: 0,
+      segmentBytes: 32 * 1024 * 1024,
+      floorBytes: 1024 * 1024,
+      syncEachGroup: true,
+      syncIntervalMs: 1000,
+      checkpointIntervalMs: 30_000,
+      checkpointOnClose: true,
+    },
+    {
+      name: 'channel',
+      agent: 'millrace channel',
+      system,
+      log: { ...silentLogger, warn, error: warn },
+      home: '/',
+      logRawData: false,
+      systemProperties: new Map(),
+      setHealth: () => {},
+      counters: new Counters('CHANNEL', 'channel', fileChannelCounters),
+    },
+  )
+  await channel.start()
+  const before = channel.size
+  let put = 0
+  try {
+    let pending: Event[] = []
+    let bytes = 0
+    const flush = async (): Promise<void> => {
+      if (pending.length === 0) return
+      await channel.put(pending)
+      put += pending.length
+      pending = []
+      bytes = 0
+    }
+    for await (const events of batches)
+      for (const event of events) {
+        pending.push(event)
+        bytes += event.size
+        if (pending.length >= mostEvents || bytes >= mostBytes) await flush()
+      }
+    await flush()
+  } finally {
+    await channel.stop()
+  }
+  return { put, before }
+}

@@ -1,0 +1,332 @@
+// Reads a file channel's log from its first byte to its last without changing anything: what is in it, what is
+// damaged, which events that costs, and the events inside. Where a start reads the end of the log and
+// believes the rest, this believes nothing.
+import { join } from 'node:path'
+import { Event } from '../../../event.ts'
+import type { Disk } from '../../../system/disk.ts'
+import { EntryReader } from '../entry-reader.ts'
+import { entryHeaderBytes, entryKinds, entryMagic, readNumber, readTakePayload } from '../entry.ts'
+import { GoneNumbers, type NumberRange } from '../number-ranges.ts'
+import { readSegmentHeader, segmentIdOf, type SegmentHeader } from '../segment.ts'
+import { saltOf } from './salt.ts'
+
+export interface ExaminedSegment {
+  readonly id: number
+  readonly path: string
+  readonly bytes: number
+  /** Null where neither copy of it can be read. */
+  readonly header: SegmentHeader | null
+  readonly salt: number
+  readonly start: number
+  /** Position after the last entry that counts. */
+  readonly end: number
+  readonly transactions: number
+  readonly events: number
+  readonly firstNumber: number | null
+  readonly isStopped: boolean
+}
+
+export interface Problem {
+  readonly path: string
+  readonly from: number
+  readonly to: number
+  readonly message: string
+  /** Numbers of the events that are inside and cannot be had; empty where none is known to be. */
+  readonly lost: readonly NumberRange[]
+}
+
+export interface Examined {
+  readonly segments: readonly ExaminedSegment[]
+  readonly problems: readonly Problem[]
+  readonly gone: GoneNumbers
+  /** The number the next event gets. */
+  readonly nextNumber: number
+  /** Events that can be read and are not gone. */
+  readonly inside: number
+  readonly lost: number
+  /** Bytes behind the last position known to be durable that are no entry: a write that never finished. */
+  readonly unfinished: { readonly path: string; readonly from: number } | null
+}
+
+interface SegmentFile {
+  readonly id: number
+  readonly path: string
+}
+
+/** The segments that lie in the directories, lowest id first. */
+export async function listSegments(disk: Disk, directories: readonly string[]): Promise<SegmentFile[]> {
+  const found: SegmentFile[] = []
+  for (const directory of directories)
+    for (const name of await disk.list(directory)) {
+      const id = segmentIdOf(name)
+      if (id !== null) found.push({ id, path: join(directory, name) })
+    }
+  return found.sort((one, other) => one.id - other.id)
+}
+
+export interface Progress {
+  (path: string, done: number, of: number): void
+}
+
+/** `directories` are all data directories of one channel, which must not be open. */
+export async function examine(
+  disk: Disk,
+  directories: readonly string[],
+  onSegment: Progress = () => {},
+): Promise<Examined> {
+  const files = await listSegments(disk, directories)
+  const problems: Problem[] = []
+  const segments: ExaminedSegment[] = []
+  const gone = new GoneNumbers()
+  const puts = new GoneNumbers() // here: numbers seen in some put
+  let nextNumber = 0
+  let unfinished: Examined['unfinished'] = null
+  const described = []
+  for (const file of files) described.push(await describe(disk, file, problems))
+  for (const [index, { file, header, salt, start, size }] of described.entries()) {
+    onSegment(file.path, index, files.length)
+    const before = described[index - 1]
+    if (before !== undefined && before.file.id + 1 !== file.id)
+      problems.push(missing(before.file, file, header))
+    if (header !== null) {
+      gone.add({ first: 0, end: header.low })
+      for (const range of header.gone) gone.add(range)
+      nextNumber = Math.max(nextNumber, header.first)
+    }
+    const isNewest = index === files.length - 1
+    const told = described[index + 1]?.header?.previousEnd
+    const found = await read(disk, { id: file.id, path: file.path, salt, start, end: told ?? size })
+    // Without a successor that says so, what no later entry names as durable may be unfinished.
+    const damages = told === undefined ? found.damages.filter(one => one.from < found.durable) : found.damages
+    const torn = told === undefined ? found.damages.find(one => one.from >= found.durable) : undefined
+    if (torn !== undefined && isNewest && !torn.isEmpty) unfinished = { path: file.path, from: torn.from }
+    const end = torn?.from ?? found.end
+    let events = 0
+    let transactions = 0
+    let firstNumber: number | null = header?.first ?? null
+    let isStopped = false
+    for (const entry of found.entries) {
+      if (entry.position >= end) break
+      isStopped = entry.kind === entryKinds.stop
+      nextNumber = Math.max(nextNumber, entry.first + (entry.kind === entryKinds.put ? entry.count : 0))
+      for (const range of entry.ranges) gone.add(range)
+      if (entry.kind === entryKinds.stop) continue
+      transactions++
+      if (entry.kind !== entryKinds.put) continue
+      firstNumber ??= entry.first
+      events += entry.count
+      puts.add({ first: entry.first, end: entry.first + entry.count })
+    }
+    for (const { from, to } of damages)
+      problems.push({ path: file.path, from, to, message: 'no valid entry', lost: [] })
+    segments.push({
+      id: file.id,
+      path: file.path,
+      bytes: size,
+      header,
+      salt,
+      start,
+      end,
+      transactions,
+      events,
+      firstNumber,
+      isStopped,
+    })
+  }
+  const lost = holesIn(puts, gone, nextNumber)
+  const lostEvents = lost.reduce((sum, { first, end }) => sum + end - first, 0)
+  return {
+    segments,
+    problems: assign(problems, lost, segments),
+    gone,
+    nextNumber,
+    inside: Math.max(0, nextNumber - gone.low - gone.countAbove - lostEvents),
+    lost: lostEvents,
+    unfinished,
+  }
+}
+
+/** Those inside, in order, in batches as they were put. */
+export async function* eventsInside(
+  disk: Disk,
+  { segments, gone }: Examined,
+): AsyncGenerator<{ first: number; events: Event[] }> {
+  for (const { id, path, salt, start, end } of segments) {
+    const file = await disk.open(path, 'read')
+    try {
+      const reader = new EntryReader(file, { id, salt }, start, end)
+      for (let found = await reader.next(); found !== null; found = await reader.next()) {
+        if ('damage' in found || found.header.kind !== entryKinds.put) continue
+        const { header, payload } = found
+        let at = header.count * 4
+        let events: Event[] = []
+        let first = header.first
+        for (let index = 0; index < header.count; index++) {
+          const length = payload.readUInt32LE(index * 4)
+          const number = header.first + index
+          if (gone.nextInside(number) === number) {
+            if (events.length === 0) first = number
+            events.push(Event.fromEncoded(payload.subarray(at, at + length)))
+          } else if (events.length > 0) {
+            yield { first, events }
+            events = []
+          }
+          at += length
+        }
+        if (events.length > 0) yield { first, events }
+      }
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+interface Described {
+  readonly file: SegmentFile
+  readonly header: SegmentHeader | null
+  readonly salt: number
+  readonly start: number
+  readonly size: number
+}
+
+async function describe(disk: Disk, file: SegmentFile, problems: Problem[]): Promise<Described> {
+  const { path, id } = file
+  const door = await disk.open(path, 'read')
+  try {
+    const size = await door.size()
+    const read = await readSegmentHeader(door)
+    const problem =
+      'problem' in read ? read.problem : read.header.id === id ? read.damage : 'its name and its id differ'
+    if (problem !== null)
+      problems.push({
+        path,
+        from: 0,
+        to: 'problem' in read ? 0 : read.start,
+        message: `header: ${problem}`,
+        lost: [],
+      })
+    if (!('problem' in read) && read.header.id === id)
+      return { file, header: read.header, salt: read.header.salt, start: read.start, size }
+    return { file, header: null, ...(await findFirst(door, id, size)), size }
+  } finally {
+    await door.close()
+  }
+}
+
+/** The first entry that speaks of this segment and this place, and the salt with which its checksum fits. */
+async function findFirst(
+  door: { read(target: Buffer, position: number): Promise<number> },
+  id: number,
+  size: number,
+): Promise<{ salt: number; start: number }> {
+  const bytes = Buffer.alloc(size)
+  await door.read(bytes, 0)
+  for (let at = bytes.indexOf(entryMagic); at !== -1; at = bytes.indexOf(entryMagic, at + 1)) {
+    if (at + entryHeaderBytes > size) break
+    if (readNumber(bytes, at + 24) === id && readNumber(bytes, at + 32) === at)
+      return { salt: saltOf(bytes.subarray(at)), start: at }
+  }
+  return { salt: 0, start: size }
+}
+
+interface FoundEntry {
+  readonly kind: number
+  readonly position: number
+  readonly first: number
+  readonly count: number
+  readonly ranges: readonly NumberRange[]
+}
+
+async function read(
+  disk: Disk,
+  segment: { id: number; path: string; salt: number; start: number; end: number },
+): Promise<{
+  entries: FoundEntry[]
+  damages: { from: number; to: number; isEmpty: boolean }[]
+  durable: number
+  end: number
+}> {
+  const file = await disk.open(segment.path, 'read')
+  try {
+    const reader = new EntryReader(file, segment, segment.start, segment.end)
+    const entries: FoundEntry[] = []
+    const damages: { from: number; to: number; isEmpty: boolean }[] = []
+    let durable = segment.start
+    let end = segment.start
+    for (let found = await reader.next(); found !== null; found = await reader.next()) {
+      if ('damage' in found) {
+        damages.push({ ...found.damage, isEmpty: await isZero(file, found.damage.from) })
+        continue
+      }
+      const { header, payload, position } = found
+      durable = Math.max(durable, header.durable)
+      end = found.end
+      const ranges = header.kind === entryKinds.take ? readTakePayload(payload) : []
+      entries.push({ kind: header.kind, position, first: header.first, count: header.count, ranges })
+    }
+    return { entries, damages, durable, end }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Whether nothing was ever written there. */
+async function isZero(
+  file: { read(target: Buffer, position: number): Promise<number> },
+  from: number,
+): Promise<boolean> {
+  const bytes = Buffer.alloc(entryHeaderBytes)
+  await file.read(bytes, from)
+  return bytes.every(byte => byte === 0)
+}
+
+function missing(before: SegmentFile, after: SegmentFile, header: SegmentHeader | null): Problem {
+  const to = header === null ? '' : `, events up to ${header.first - 1}`
+  return {
+    path: after.path,
+    from: 0,
+    to: 0,
+    message: `segments ${before.id + 1} to ${after.id - 1} before it are missing${to}`,
+    lost: [],
+  }
+}
+
+/** Numbers below `next` that are in no put and not gone. */
+function holesIn(puts: GoneNumbers, gone: GoneNumbers, next: number): NumberRange[] {
+  const holes: NumberRange[] = []
+  for (let at = gone.nextInside(gone.low); at < next;) {
+    const inPut = puts.nextInside(at)
+    if (inPut !== at) {
+      at = gone.nextInside(inPut)
+      continue
+    }
+    const end = Math.min(next, puts.nextGone(at), gone.nextGone(at))
+    holes.push({ first: at, end })
+    at = gone.nextInside(end)
+  }
+  return holes
+}
+
+/** Each hole goes to the damage in the segment whose numbers it lies among. */
+function assign(
+  problems: readonly Problem[],
+  lost: readonly NumberRange[],
+  segments: readonly ExaminedSegment[],
+): Problem[] {
+  const result = problems.map(one => ({ ...one, lost: [...one.lost] as NumberRange[] }))
+  for (const range of lost) {
+    const home = segments.findLast(({ firstNumber }) => firstNumber !== null && firstNumber <= range.first)
+    const where = result.filter(one => one.path === home?.path && one.to > one.from)
+    const target = where[0] ?? result[0]
+    if (target !== undefined) target.lost.push(range)
+    else
+      result.push({
+        path: home?.path ?? '',
+        from: 0,
+        to: 0,
+        message: 'events are in no segment',
+        lost: [range],
+      })
+  }
+  return result
+}

@@ -1,0 +1,360 @@
+// `millrace channel inspect|verify|export|import|repair` and `flume-ng tool FCINTEGRITYTOOL`: what lies in the
+// directories of a file channel that no agent uses, ours or Flume's. Nothing is ever changed in place.
+import { createReadStream } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Command } from 'commander'
+import { readFlumeChannel } from '../channels/file/flume/flume-channel.ts'
+import { putAll } from '../channels/file/tools/copy.ts'
+import { eventsInside, examine, type Examined, type Problem } from '../channels/file/tools/examine.ts'
+import { readDeadLetter } from '../dead-letter.ts'
+import type { Event } from '../event.ts'
+import type { Disk } from '../system/disk.ts'
+import { realSystem } from '../system/system.ts'
+import type { Arguments } from './arguments.ts'
+import { findChannel, isEmpty, lockAll, type ChannelDirectories } from './channel-directories.ts'
+import { UsageError } from './usage-error.ts'
+
+const { disk } = realSystem
+
+/** Exit code where something is damaged or lost. */
+const damaged = 1
+
+interface Options {
+  json?: boolean
+  checkpoint?: string
+  to?: string
+  from?: string
+  append?: boolean
+}
+
+/** What a tool knows of a channel, whoever wrote it. */
+interface Content {
+  /** Undelivered events that can be read. */
+  readonly inside: number
+  readonly lost: number
+  readonly problems: readonly Problem[]
+  readonly ours: Examined | null
+  readonly flume: { readonly path: string; readonly bytes: number }[]
+  events(): AsyncIterable<readonly Event[]>
+}
+
+export async function runChannel({ rest }: Arguments): Promise<number> {
+  const [action, ...words] = rest
+  switch (action) {
+    case 'inspect':
+      return await inspect(words)
+    case 'verify':
+      return await verify(words)
+    case 'export':
+      return await exportEvents(words)
+    case 'import':
+      return await importEvents(words)
+    case 'repair':
+      return await repair(words)
+    default:
+      throw new UsageError(
+        `channel ${action ?? ''}: write millrace channel inspect|verify|export|import|repair DIRECTORY...`,
+      )
+  }
+}
+
+/** `flume-ng tool FCINTEGRITYTOOL -l DIR[,DIR]`, with Flume's summary; unlike Flume's it marks nothing in place. */
+export async function runIntegrityTool(words: readonly string[]): Promise<number> {
+  const { options } = parse('FCINTEGRITYTOOL', words, command =>
+    command
+      .requiredOption('-l, --dataDirs <directories>', 'data directories, separated by commas')
+      .option('-e, --eventValidator <class>')
+      .option('-c, --conf <directory>'),
+  )
+  const { dataDirs, eventValidator } = options as unknown as { dataDirs: string; eventValidator?: string }
+  if (eventValidator !== undefined)
+    throw new UsageError(
+      `--eventValidator ${eventValidator} is a Java class, and there is no JVM; the tool checks checksums and structure`,
+    )
+  return await onChannel(
+    dataDirs.split(',').map(one => one.trim()),
+    {},
+    async content => {
+      for await (const _ of content.events()); // reads every body, so that each checksum is looked at
+      tellProblems(content.problems)
+      const { lost } = content
+      const total = content.ours === null ? content.inside : content.inside + lost
+      print('---------- Summary --------------------')
+      print(`Number of Events in the Channel = ${total}`)
+      print(`Number of Valid Events = ${content.inside}`)
+      print(`Number of Corrupt Events = ${lost === 0 ? content.problems.length : lost}`)
+      if (content.problems.length > 0)
+        print('Nothing was changed; "millrace channel repair" makes a new channel of what can be read')
+      return content.problems.length > 0 ? damaged : 0
+    },
+  )
+}
+
+async function inspect(words: readonly string[]): Promise<number> {
+  const { operands, options } = parse('inspect', words, command =>
+    command.option('--json').option('--checkpoint <directory>'),
+  )
+  return await onChannel(operands, options, async (content, found) => {
+    const { ours } = content
+    if (options.json === true) {
+      print(JSON.stringify(summary(content, found), null, 2))
+      return 0
+    }
+    print(`${found.kind === 'flume' ? "Flume's" : 'Millrace'} file channel in ${found.data.join(', ')}`)
+    print(
+      `events inside: ${content.inside}${content.lost > 0 ? `, and ${content.lost} that cannot be read` : ''}`,
+    )
+    if (ours !== null) {
+      print(`numbers: next ${ours.nextNumber}, all below ${ours.gone.low} gone`)
+      const last = ours.segments.at(-1)
+      print(
+        last?.isStopped === true
+          ? 'stopped cleanly'
+          : 'not stopped cleanly: an agent was killed, or the machine',
+      )
+      if (ours.unfinished !== null)
+        print(
+          `${ours.unfinished.path}: an unfinished write at byte ${ours.unfinished.from}; it was never acknowledged`,
+        )
+      for (const one of ours.segments)
+        print(
+          `${one.path}: ${one.transactions} transactions, ${one.events} events from number ${one.firstNumber ?? '?'} on, ${one.end} of ${one.bytes} bytes used`,
+        )
+    }
+    for (const { path, bytes } of content.flume) print(`${path}: ${bytes} bytes`)
+    tellProblems(content.problems)
+    return 0
+  })
+}
+
+async function verify(words: readonly string[]): Promise<number> {
+  const { operands, options } = parse('verify', words, command => command.option('--checkpoint <directory>'))
+  return await onChannel(operands, options, async content => {
+    let read = 0
+    for await (const events of content.events()) read += events.length
+    tellProblems(content.problems)
+    if (content.ours?.unfinished) {
+      const { path, from } = content.ours.unfinished
+      print(`${path}: an unfinished write at byte ${from}; it was never acknowledged and is no damage`)
+    }
+    const isGood = content.problems.length === 0
+    print(
+      `${read} events inside, ${content.lost} lost: ${isGood ? 'every byte is as it was written' : 'damaged'}`,
+    )
+    if (!isGood)
+      print('nothing was changed; "millrace channel repair" makes a new channel of what can be read')
+    return isGood ? 0 : damaged
+  })
+}
+
+async function exportEvents(words: readonly string[]): Promise<number> {
+  const { operands, options } = parse('export', words, command =>
+    command.option('--to <file>').option('--checkpoint <directory>'),
+  )
+  return await onChannel(operands, options, async content => {
+    const target = options.to === undefined ? null : await createFile(options.to)
+    let count = 0
+    let at = 0
+    for await (const events of content.events()) {
+      const lines = Buffer.from(events.map(lineOf).join(''))
+      if (target === null) {
+        if (!process.stdout.write(lines))
+          await new Promise(resolve_ => process.stdout.once('drain', resolve_))
+      } else await target.write(lines, at)
+      at += lines.length
+      count += events.length
+    }
+    await target?.sync()
+    await target?.close()
+    tellProblems(content.problems)
+    process.stderr.write(
+      `${count} events exported, ${content.lost} could not be read; the channel is as it was\n`,
+    )
+    return content.problems.length > 0 ? damaged : 0
+  })
+}
+
+async function importEvents(words: readonly string[]): Promise<number> {
+  const { operands, options } = parse('import', words, command =>
+    command
+      .requiredOption('--from <file>', 'an export, or dead letters')
+      .option('--append', 'also where the channel holds events')
+      .option('--checkpoint <directory>'),
+  )
+  const place = {
+    dataDirectories: operands.map(one => resolve(one)),
+    checkpointDirectory: resolve(options.checkpoint ?? join(operands[0]!, '..', 'checkpoint')),
+  }
+  if (options.append !== true)
+    for (const directory of [...place.dataDirectories, place.checkpointDirectory])
+      if (!(await isEmpty(disk, directory)))
+        throw new UsageError(
+          `${directory} is not empty; add --append to put the events behind those that are there`,
+        )
+  // Everything is looked at before the first event is put: half an import would be hard to continue.
+  let expected = 0
+  for await (const events of eventsOf(options.from!)) expected += events.length
+  const { put, before } = await putAll(realSystem, place, eventsOf(options.from!))
+  print(`${put} of ${expected} events imported behind ${before}, synced`)
+  return 0
+}
+
+async function repair(words: readonly string[]): Promise<number> {
+  const { operands, options } = parse('repair', words, command =>
+    command.requiredOption('--to <directory>', 'a new directory').option('--checkpoint <directory>'),
+  )
+  const target = resolve(options.to!)
+  if (!(await isEmpty(disk, target))) throw new UsageError(`${target} is not empty; name a new directory`)
+  return await onChannel(operands, options, async content => {
+    const place = { dataDirectories: [join(target, 'data')], checkpointDirectory: join(target, 'checkpoint') }
+    const { put } = await putAll(realSystem, place, content.events())
+    tellProblems(content.problems)
+    print(
+      `${put} events are in the new channel, ${content.lost} could not be read; the old files are as they were`,
+    )
+    print(`dataDirs = ${place.dataDirectories.join(',')}`)
+    print(`checkpointDir = ${place.checkpointDirectory}`)
+    return 0
+  })
+}
+
+/** Finds, locks and reads the channel, and lets it go again. */
+async function onChannel(
+  named: readonly string[],
+  options: Options,
+  work: (content: Content, found: ChannelDirectories) => Promise<number>,
+): Promise<number> {
+  const found = await findChannel(disk, named, options.checkpoint)
+  const lock = await lockAll(disk, found)
+  try {
+    return await work(
+      found.kind === 'flume' ? await readFlume(disk, found) : await readOurs(disk, found),
+      found,
+    )
+  } finally {
+    await lock.release()
+  }
+}
+
+async function readOurs(door: Disk, { data }: ChannelDirectories): Promise<Content> {
+  let told = performance.now()
+  const ours = await examine(door, data, (path, done, of) => {
+    if (performance.now() - told < 1000) return
+    told = performance.now()
+    process.stderr.write(`reading ${path}, ${done + 1} of ${of}\n`)
+  })
+  async function* events(): AsyncGenerator<readonly Event[]> {
+    for await (const one of eventsInside(door, ours)) yield one.events
+  }
+  return { inside: ours.inside, lost: ours.lost, problems: ours.problems, ours, flume: [], events }
+}
+
+async function readFlume(door: Disk, { data, checkpoint }: ChannelDirectories): Promise<Content> {
+  const channel = await readFlumeChannel(door, { checkpointDirectory: checkpoint, dataDirectories: data })
+  let unreadable = 0
+  async function* events(): AsyncGenerator<readonly Event[]> {
+    let count = 0
+    for await (const batch of channel.batches()) {
+      count += batch.length
+      yield batch
+    }
+    unreadable = channel.events - count
+  }
+  return {
+    get inside() {
+      return channel.events - unreadable
+    },
+    get lost() {
+      return unreadable
+    },
+    get problems() {
+      return channel.problems.map(({ path, position, message }) => ({
+        path,
+        from: position ?? 0,
+        to: position ?? 0,
+        message,
+        lost: [],
+      }))
+    },
+    ours: null,
+    flume: channel.logs.map(({ path, size }) => ({ path, bytes: size })),
+    events,
+  }
+}
+
+/** One line an event, as dead letters have it, so that `flume-ng avro-client --dead-letters` sends them. */
+function lineOf(event: Event): string {
+  const headers = Object.fromEntries(event.headers)
+  return `${JSON.stringify({ headers, body: event.body.toString('base64') })}\n`
+}
+
+async function* eventsOf(path: string): AsyncGenerator<readonly Event[]> {
+  let number = 0
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+    number++
+    if (line.trim() === '') continue
+    const event = readDeadLetter(line)
+    if (event === null)
+      throw new UsageError(`${path}:${number}: no event: a line is {"headers": {...}, "body": "base64"}`)
+    yield [event]
+  }
+}
+
+async function createFile(path: string) {
+  return await disk.open(resolve(path), 'create').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') throw new UsageError(`${path} is there already; name a new file`)
+    throw error
+  })
+}
+
+function tellProblems(problems: readonly Problem[]): void {
+  for (const { path, from, to, message, lost } of problems) {
+    const where = to > from ? `${path}, bytes ${from} to ${to}` : from > 0 ? `${path}, byte ${from}` : path
+    const numbers = lost.map(({ first, end }) => (end - first === 1 ? `${first}` : `${first} to ${end - 1}`))
+    const cost = lost.length > 0 ? `; events lost: ${numbers.join(', ')}` : ''
+    process.stderr.write(`${where}: ${message}${cost}\n`)
+  }
+}
+
+function summary(content: Content, { kind, data }: ChannelDirectories): unknown {
+  const { ours } = content
+  return {
+    kind,
+    directories: data,
+    inside: content.inside,
+    lost: content.lost,
+    ...(ours === null
+      ? { logs: content.flume }
+      : {
+          nextNumber: ours.nextNumber,
+          low: ours.gone.low,
+          gone: ours.gone.ranges,
+          stopped: ours.segments.at(-1)?.isStopped ?? false,
+          unfinished: ours.unfinished,
+          segments: ours.segments.map(({ header, ...rest }) => ({
+            ...rest,
+            channelId: header?.channelId ?? null,
+          })),
+        }),
+    problems: content.problems,
+  }
+}
+
+function parse(
+  name: string,
+  words: readonly string[],
+  options: (command: Command) => Command,
+): { operands: string[]; options: Options } {
+  const needsOperand = name !== 'FCINTEGRITYTOOL'
+  const command = options(
+    new Command(`channel ${name}`).exitOverride().configureOutput({ writeErr: () => {} }),
+  )
+  if (needsOperand) command.argument('<directory...>', 'data directories of the channel, or one above them')
+  command.parse([...words], { from: 'user' })
+  return { operands: command.args, options: command.opts<Options>() }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

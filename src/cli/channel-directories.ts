@@ -1,0 +1,92 @@
+// The directories that a channel tool is given: ours or Flume's, locked while the tool works.
+import { basename, dirname, join, resolve } from 'node:path'
+import { listFlumeLogs } from '../channels/file/flume/flume-channel.ts'
+import { segmentIdOf } from '../channels/file/segment.ts'
+import { Fault } from '../errors.ts'
+import type { DirectoryLock } from '../system/directory-lock.ts'
+import type { Disk } from '../system/disk.ts'
+import { lockHolder } from '../system/file-lock.ts'
+
+export interface ChannelDirectories {
+  readonly kind: 'millrace' | 'flume'
+  readonly data: readonly string[]
+  readonly checkpoint: string
+}
+
+type Kind = ChannelDirectories['kind']
+
+/**
+ * The data directories among those named, or one level below them. Rejects with DISK where a directory is
+ * not there, with FOREIGN_FILES where there is no channel, or Flume's beside ours.
+ */
+export async function findChannel(
+  disk: Disk,
+  named: readonly string[],
+  checkpoint: string | undefined,
+): Promise<ChannelDirectories> {
+  const found: { path: string; kind: Kind }[] = []
+  for (const name of named) {
+    const path = resolve(name)
+    const names = await disk.list(path).catch((cause: Error) => {
+      throw new Fault('DISK', `cannot read directory ${path}: ${cause.message}`, { cause })
+    })
+    const kind = await kindOf(disk, path)
+    if (kind !== null) found.push({ path, kind })
+    else
+      for (const below of names) {
+        const inside = join(path, below)
+        const kindInside = await kindOf(disk, inside).catch(() => null)
+        if (kindInside !== null) found.push({ path: inside, kind: kindInside })
+      }
+  }
+  const [first] = found
+  if (first === undefined)
+    throw new Fault(
+      'FOREIGN_FILES',
+      `there is no file channel in ${named.join(', ')}: neither millrace-<n>.wal nor Flume's log-<n>`,
+    )
+  if (found.some(({ kind }) => kind !== first.kind))
+    throw new Fault(
+      'FOREIGN_FILES',
+      `${found.map(one => one.path).join(', ')} hold Flume's logs and Millrace's; name one`,
+    )
+  const data = found.map(one => one.path)
+  const beside = join(dirname(first.path), 'checkpoint')
+  return { kind: first.kind, data, checkpoint: resolve(checkpoint ?? beside) }
+}
+
+async function kindOf(disk: Disk, path: string): Promise<Kind | null> {
+  const names = await disk.list(path)
+  if (names.some(name => segmentIdOf(name) !== null)) return 'millrace'
+  return (await listFlumeLogs(disk, path)).length > 0 ? 'flume' : null
+}
+
+/** Keeps agents out while the tool reads. Rejects with DIRECTORY_IN_USE naming the holder. */
+export async function lockAll(disk: Disk, { kind, data }: ChannelDirectories): Promise<DirectoryLock> {
+  const locks: DirectoryLock[] = []
+  const release = async (): Promise<void> => {
+    for (const lock of locks.splice(0)) await lock.release()
+  }
+  try {
+    for (const directory of data) {
+      locks.push(await disk.lockDirectory(directory, 'a channel tool'))
+      if (kind !== 'flume') continue
+      const holder = await lockHolder(join(directory, 'in_use.lock'))
+      if (holder !== null)
+        throw new Fault(
+          'DIRECTORY_IN_USE',
+          `directory ${directory} is in use by Flume, pid ${holder}; stop it first`,
+        )
+    }
+  } catch (error) {
+    await release()
+    throw error
+  }
+  return { release }
+}
+
+/** Whether nothing lies there, or it does not exist. */
+export async function isEmpty(disk: Disk, path: string): Promise<boolean> {
+  if (!(await disk.exists(path))) return true
+  return (await disk.list(path)).every(name => basename(name) === 'millrace.lock')
+}

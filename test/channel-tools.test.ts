@@ -1,0 +1,282 @@
+// millrace channel inspect, verify, export, import and repair, and FCINTEGRITYTOOL, as processes of their own on
+// real directories: whole ones, damaged ones, ones whose headers are gone, used ones, Flume's.
+import assert from 'node:assert/strict'
+import { execFile, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, before, test } from 'node:test'
+import { saltOf } from '../src/channels/file/tools/salt.ts'
+import { fileChannel } from '../src/channels/file.ts'
+import type { Channel } from '../src/component.ts'
+import { contextFor, optionsFor } from './context.ts'
+import { eventsOf, textsOf } from './contracts/channel.ts'
+
+const root = join(import.meta.dirname, '..')
+const never = new AbortController().signal
+const made: string[] = []
+let whole: string
+
+function directory(): string {
+  const path = mkdtempSync(join(tmpdir(), 'millrace-tools-'))
+  made.push(path)
+  return path
+}
+
+function channelAt(path: string): Channel {
+  const options = optionsFor(fileChannel, {
+    checkpointDir: join(path, 'checkpoint'),
+    dataDirs: [join(path, 'data')],
+    minimumRequiredSpace: 0,
+    maxFileSize: 1,
+  })
+  return fileChannel.create(options, contextFor('CHANNEL', 'c1', fileChannel.counters))
+}
+
+const numbers = (from: number, end: number): string[] =>
+  Array.from({ length: end - from }, (_, index) => String(from + index))
+
+async function contentOf(path: string): Promise<string[]> {
+  const channel = channelAt(path)
+  await channel.start()
+  const found: string[] = []
+  while (channel.size > 0) {
+    const batch = await channel.take({ events: 1000 }, never)
+    found.push(...textsOf(batch))
+    await batch!.commit()
+  }
+  await channel.stop()
+  return found
+}
+
+function run(...words: string[]): { code: number | null; out: string; err: string } {
+  const done = spawnSync(process.execPath, [join(root, 'src/cli/main.ts'), 'millrace', ...words], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  return { code: done.status, out: done.stdout, err: done.stderr }
+}
+
+/** While this process can answer. */
+function runBeside(...words: string[]): Promise<{ code: unknown; err: string }> {
+  return new Promise(resolve =>
+    execFile(process.execPath, [join(root, 'src/cli/main.ts'), 'millrace', ...words], (error, _, err) =>
+      resolve({ code: error?.code ?? 0, err }),
+    ),
+  )
+}
+
+/** Of every file below, but for the lock's socket. */
+function fingerprint(path: string): string {
+  const hash = createHash('sha256')
+  for (const entry of readdirSync(path, { recursive: true, withFileTypes: true }).toSorted((a, b) =>
+    join(a.parentPath, a.name) < join(b.parentPath, b.name) ? -1 : 1,
+  ))
+    if (entry.isFile()) hash.update(entry.name).update(readFileSync(join(entry.parentPath, entry.name)))
+  return hash.digest('hex')
+}
+
+before(async () => {
+  whole = mkdtempSync(join(tmpdir(), 'millrace-tools-'))
+  const channel = channelAt(whole)
+  await channel.start()
+  for (let at = 0; at < 4000; at += 50) await channel.put(eventsOf(at, 50))
+  const first = await channel.take({ events: 120 }, never)
+  const second = await channel.take({ events: 80 }, never)
+  await second!.commit()
+  await first!.rollback()
+  await channel.stop()
+  return () => rmSync(whole, { recursive: true })
+})
+
+afterEach(() => {
+  for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true })
+})
+
+function copy(): string {
+  const path = directory()
+  cpSync(whole, path, { recursive: true, filter: source => !source.endsWith('.lock') })
+  return path
+}
+
+const inside = [...numbers(0, 120), ...numbers(200, 4000)]
+
+test('a whole channel: inspected, verified, exported, imported; nothing changes', async () => {
+  const path = copy()
+  const before = fingerprint(path)
+  const told = run('channel', 'inspect', join(path, 'data'))
+  assert.equal(told.code, 0, told.err)
+  assert.match(told.out, /events inside: 3920\n/)
+  assert.match(told.out, /numbers: next 4000, all below 0 gone\nstopped cleanly\n/)
+  assert.match(told.out, /millrace-2\.wal: \d+ transactions, \d+ events from number \d+ on/)
+  const json = JSON.parse(run('channel', 'inspect', '--json', join(path, 'data')).out) as Record<
+    string,
+    unknown
+  >
+  assert.equal(json['inside'], 3920)
+  assert.deepEqual(json['gone'], [{ first: 120, end: 200 }])
+  const verified = run('channel', 'verify', path)
+  assert.equal(verified.code, 0, verified.err)
+  assert.match(verified.out, /^3920 events inside, 0 lost: every byte is as it was written\n$/)
+  const tool = run('tool', 'FCINTEGRITYTOOL', '-l', join(path, 'data'))
+  assert.equal(tool.code, 0, tool.err)
+  assert.match(
+    tool.out,
+    /Number of Events in the Channel = 3920\nNumber of Valid Events = 3920\nNumber of Corrupt Events = 0\n/,
+  )
+  const lines = run('channel', 'export', path)
+  assert.equal(lines.code, 0)
+  assert.equal(lines.out.trim().split('\n').length, 3920)
+  const file = join(directory(), 'events.jsonl')
+  assert.equal(run('channel', 'export', path, '--to', file).code, 0)
+  assert.equal(readFileSync(file, 'utf8'), lines.out)
+  assert.match(
+    run('channel', 'export', path, '--to', file).err,
+    /events\.jsonl is there already; name a new file/,
+  )
+  assert.equal(fingerprint(path), before)
+
+  const target = directory()
+  const imported = run('channel', 'import', join(target, 'data'), '--from', file)
+  assert.match(imported.out, /^3920 of 3920 events imported behind 0, synced\n$/, imported.err)
+  const refused = run('channel', 'import', join(target, 'data'), '--from', file)
+  assert.equal(refused.code, 1)
+  assert.match(refused.err, /data is not empty; add --append/)
+  assert.match(
+    run('channel', 'import', join(target, 'data'), '--from', file, '--append').out,
+    /^3920 of 3920 events imported behind 3920, synced\n$/,
+  )
+  assert.deepEqual(await contentOf(target), [...inside, ...inside])
+})
+
+test('a damaged transaction is named by file, bytes and events; repair keeps all others and the old files', async () => {
+  const path = copy()
+  const file = join(path, 'data', 'millrace-2.wal')
+  const bytes = readFileSync(file)
+  // The third transaction of the segment.
+  let at = 2 * bytes.readUInt32LE(12)
+  for (let skip = 0; skip < 2; skip++) at += 56 + bytes.readUInt32LE(at + 12)
+  const first = bytes.readUInt32LE(at + 48)
+  const end = at + 56 + bytes.readUInt32LE(at + 12)
+  bytes[at + 300]! ^= 4
+  writeFileSync(file, bytes)
+  const before = fingerprint(path)
+  const verified = run('channel', 'verify', join(path, 'data'))
+  assert.equal(verified.code, 1)
+  assert.ok(
+    verified.err.includes(
+      `${file}, bytes ${at} to ${end}: no valid entry; events lost: ${first} to ${first + 49}\n`,
+    ),
+    verified.err,
+  )
+  assert.match(verified.out, /^3870 events inside, 50 lost: damaged\n/)
+  const tool = run('tool', 'fcintegritytool', '-l', join(path, 'data'))
+  assert.equal(tool.code, 1)
+  assert.match(
+    tool.out,
+    /Channel = 3920\nNumber of Valid Events = 3870\nNumber of Corrupt Events = 50\nNothing was changed/,
+  )
+  const target = join(directory(), 'new')
+  const repaired = run('channel', 'repair', path, '--to', target)
+  assert.equal(repaired.code, 0, repaired.err)
+  assert.match(
+    repaired.out,
+    /^3870 events are in the new channel, 50 could not be read; the old files are as they were\n/,
+  )
+  assert.equal(fingerprint(path), before)
+  assert.deepEqual(
+    await contentOf(target),
+    inside.filter(number => Number(number) < first || Number(number) >= first + 50),
+  )
+  assert.match(run('channel', 'repair', path, '--to', target).err, /new is not empty; name a new directory/)
+})
+
+test('segments whose headers are gone in both copies are read all the same', async () => {
+  const path = copy()
+  for (const name of readdirSync(join(path, 'data')).filter(one => /^millrace-\d+\.wal$/.test(one))) {
+    const file = join(path, 'data', name)
+    const bytes = readFileSync(file)
+    bytes.fill(0xa5, 0, 2 * bytes.readUInt32LE(12))
+    writeFileSync(file, bytes)
+  }
+  rmSync(join(path, 'checkpoint'), { recursive: true })
+  const target = join(directory(), 'new')
+  const repaired = run('channel', 'repair', join(path, 'data'), '--to', target)
+  assert.equal(repaired.code, 0, repaired.err)
+  assert.match(repaired.err, /millrace-1\.wal: header: it does not begin as a segment does\n/)
+  assert.deepEqual(await contentOf(target), inside)
+})
+
+test('the salt of a segment follows from one entry', () => {
+  const bytes = readFileSync(join(whole, 'data', 'millrace-2.wal'))
+  const start = 2 * bytes.readUInt32LE(12)
+  assert.equal(saltOf(bytes.subarray(start)), bytes.readUInt32LE(72))
+})
+
+test('a channel that is open is left alone, and so is what is no channel', async () => {
+  const path = copy()
+  const channel = channelAt(path)
+  await channel.start()
+  for (const words of [['inspect'], ['verify'], ['export'], ['repair', '--to', join(path, 'new')]]) {
+    const { code, err } = await runBeside('channel', words[0]!, path, ...words.slice(1))
+    assert.equal(code, 1)
+    assert.match(
+      err,
+      new RegExp(`directory ${path}/data is in use by pid ${process.pid}, agent a1, channel c1`),
+    )
+  }
+  await channel.stop()
+  assert.ok(!existsSync(join(path, 'new')))
+  const empty = directory()
+  assert.match(
+    run('channel', 'verify', empty).err,
+    /there is no file channel in .*neither millrace-<n>\.wal nor Flume's log-<n>/,
+  )
+  assert.match(run('channel', 'verify', join(empty, 'x')).err, /cannot read directory .*x: ENOENT/)
+  assert.match(
+    run('channel', 'mend', empty).err,
+    /write millrace channel inspect\|verify\|export\|import\|repair/,
+  )
+  assert.match(run('channel', 'verify').err, /missing required argument 'directory'/)
+  assert.match(run('tool', 'FCINTEGRITYTOOL').err, /required option '-l, --dataDirs/)
+})
+
+test('an import with a line that is no event puts nothing, and names the line', () => {
+  const path = directory()
+  const file = join(path, 'events.jsonl')
+  writeFileSync(file, '{"headers":{"a":"b"},"body":"eA=="}\n\n{"headers":{}}\n')
+  const { code, err } = run('channel', 'import', join(path, 'data'), '--from', file)
+  assert.equal(code, 1)
+  assert.match(err, /events\.jsonl:3: no event: a line is/)
+  assert.ok(!existsSync(join(path, 'data')))
+})
+
+test("Flume's directories, killed with events inside, are inspected, exported and repaired", async () => {
+  const golden = join(root, 'test/golden/flume/one-killed')
+  const path = directory()
+  cpSync(golden, path, { recursive: true })
+  mkdirSync(join(path, 'out'))
+  const before = fingerprint(join(path, 'data0'))
+  const expected = readFileSync(join(golden, 'delivered.txt'), 'utf8').trim().split('\n').length
+  const told = run('channel', 'inspect', join(path, 'data0'))
+  assert.equal(told.code, 0, told.err)
+  assert.match(told.out, new RegExp(`Flume's file channel in .*data0\\nevents inside: ${expected}\\n`))
+  assert.match(
+    run('tool', 'FCINTEGRITYTOOL', '-l', join(path, 'data0')).out,
+    new RegExp(`Valid Events = ${expected}\\n`),
+  )
+  const target = join(path, 'out', 'new')
+  assert.equal(run('channel', 'repair', join(path, 'data0'), '--to', target).code, 0)
+  assert.equal(fingerprint(join(path, 'data0')), before)
+  assert.match(run('channel', 'verify', target).out, new RegExp(`^${expected} events inside, 0 lost`))
+})
