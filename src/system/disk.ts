@@ -48,7 +48,7 @@ export interface Disk {
   readText(path: string): Promise<string>
   /** Keeps every other process and channel out of the directory; rejects with DIRECTORY_IN_USE naming the holder. */
   lockDirectory(directory: string, holder: string): Promise<DirectoryLock>
-  /** Process id of another program that has a POSIX lock on the file; 0: not told; null: nobody is known. */
+  /** Process id of another program that has its lock file open; null: none is known. */
   lockHolder?(path: string): Promise<number | null>
 }
 

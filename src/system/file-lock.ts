@@ -1,32 +1,25 @@
-// Who holds a POSIX lock on a file, as Java's file locks are: from Linux's list of locks, since Node cannot ask
-// for one. Where there is no such list, or the holder lives in another process namespace, nobody is found.
-import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
+// Who uses a program's lock file: the process that has it open, as far as Linux's /proc tells. Processes of other
+// users do not show it to whoever is not root, and other systems have no such list; then nobody is found. The
+// lock on it says less: Node cannot ask for one, and Java's are lost when the program closes the file once more,
+// as Flume does right after locking it.
+import { readdir, readlink, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 
-/** The process id; 0 where the system does not tell it; null where nobody is known to hold one. */
+/** Its process id, or null. */
 export async function lockHolder(path: string): Promise<number | null> {
-  const [file, real, locks] = await Promise.all([
-    stat(path, { bigint: true }).catch(() => null),
-    realpath(path).catch(() => path),
-    readFile('/proc/locks', 'utf8').catch(() => ''),
-  ])
+  const file = await stat(path).catch(() => null)
   if (file === null) return null
-  const { dev, ino } = file
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn)
-  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn)
-  for (const [, pid, ofMajor, ofMinor, ofInode] of locks.matchAll(
-    /^\d+: POSIX +\S+ +WRITE +(-?\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) /gm,
-  )) {
-    if (BigInt(ofInode!) !== ino) continue
-    const isDevice = BigInt(`0x${ofMajor}`) === major && BigInt(`0x${ofMinor}`) === minor
-    // File systems on top of others name another device there: then the process's open files tell.
-    if (isDevice || (await hasOpen(Number(pid), real))) return Math.max(0, Number(pid))
+  const name = `/${basename(path)}`
+  for (const pid of await readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue
+    const directory = `/proc/${pid}/fd`
+    for (const one of await readdir(directory).catch(() => [])) {
+      const target = await readlink(`${directory}/${one}`).catch(() => '')
+      // The path may be another one in another container; the file is the same.
+      if (!target.endsWith(name)) continue
+      const found = await stat(`${directory}/${one}`).catch(() => null)
+      if (found !== null && found.ino === file.ino && found.dev === file.dev) return Number(pid)
+    }
   }
   return null
-}
-
-async function hasOpen(pid: number, path: string): Promise<boolean> {
-  const directory = `/proc/${pid}/fd`
-  for (const name of await readdir(directory).catch(() => []))
-    if ((await readlink(`${directory}/${name}`).catch(() => '')) === path) return true
-  return false
 }

@@ -21,8 +21,14 @@ export interface Filling {
   readonly logs: number
   readonly capacity: number
   readonly maxFileSize: number
-  /** Events of each of the two sources; 0: no end. */
-  readonly eventsEach?: number
+  /** How many sources put, each in its own thread; 2 where absent. */
+  readonly sources?: 1 | 2
+  /** Events of one transaction of the sink that commits; 5 where absent. */
+  readonly taken?: number
+  /** Without the sink that is always refused: its rollbacks change the order in Flume's queue. */
+  readonly isOrdered?: boolean
+  /** Called before the end, while all of it runs. */
+  readonly whileRunning?: (directories: FlumeDirectories, pid: number) => Promise<void>
   /** More lines of the configuration. */
   readonly lines?: readonly string[]
 }
@@ -43,12 +49,10 @@ const channelLines = ({ checkpoint, data }: FlumeDirectories, capacity: number):
   'a1.channels.c1.minimumRequiredSpace = 1048576',
 ]
 
-/**
- * Two sources put, one sink takes and commits, another takes and is always refused, until enough logs were
- * written.
- */
+/** Sources put, one sink takes and commits, another takes and is always refused, until enough logs were written. */
 export async function fillByFlume(directory: string, filling: Filling): Promise<FlumeDirectories> {
-  const { version, dataDirectories, end, logs, capacity, maxFileSize, eventsEach = 0, lines = [] } = filling
+  const { version, dataDirectories, end, logs, capacity, maxFileSize, lines = [] } = filling
+  const sources = ['r1', 'r2'].slice(0, filling.sources ?? 2)
   const directories = directoriesBelow(directory, dataDirectories)
   const out = join(directory, 'first-out')
   mkdirSync(out, { recursive: true })
@@ -57,9 +61,9 @@ export async function fillByFlume(directory: string, filling: Filling): Promise<
   const flume = await startFlume(version, join(directory, 'first'), {
     agent: 'a1',
     conf: [
-      'a1.sources = r1 r2 refusing',
+      `a1.sources = ${sources.join(' ')} refusing`,
       'a1.channels = c1 tiny',
-      'a1.sinks = k1 k2',
+      `a1.sinks = k1${filling.isOrdered ? '' : ' k2'}`,
       'a1.sources.refusing.type = avro',
       'a1.sources.refusing.bind = 127.0.0.1',
       `a1.sources.refusing.port = ${port}`,
@@ -68,10 +72,9 @@ export async function fillByFlume(directory: string, filling: Filling): Promise<
       'a1.channels.tiny.capacity = 1',
       'a1.channels.tiny.transactionCapacity = 1',
       'a1.channels.tiny.keep-alive = 0',
-      ...['r1', 'r2'].flatMap((name, index) => [
+      ...sources.flatMap((name, index) => [
         `a1.sources.${name}.type = seq`,
         `a1.sources.${name}.batchSize = ${[10, 7][index]}`,
-        ...(eventsEach === 0 ? [] : [`a1.sources.${name}.totalEvents = ${eventsEach}`]),
         `a1.sources.${name}.interceptors = i1`,
         `a1.sources.${name}.interceptors.i1.type = static`,
         `a1.sources.${name}.interceptors.i1.key = from`,
@@ -81,7 +84,7 @@ export async function fillByFlume(directory: string, filling: Filling): Promise<
       'a1.sinks.k1.type = file_roll',
       `a1.sinks.k1.sink.directory = ${out}`,
       'a1.sinks.k1.sink.rollInterval = 0',
-      'a1.sinks.k1.batchSize = 1',
+      `a1.sinks.k1.sink.batchSize = ${filling.taken ?? 5}`,
       'a1.sinks.k1.channel = c1',
       'a1.sinks.k2.type = avro',
       'a1.sinks.k2.hostname = 127.0.0.1',
@@ -91,13 +94,14 @@ export async function fillByFlume(directory: string, filling: Filling): Promise<
       ...channelLines(directories, capacity),
       `a1.channels.c1.maxFileSize = ${maxFileSize}`,
       'a1.channels.c1.checkpointInterval = 1000',
-      'a1.channels.c1.keep-alive = 0',
+      'a1.channels.c1.keep-alive = 1',
       ...lines,
       '',
     ].join('\n'),
   })
   try {
     await waitFor(() => newestLog(directories) >= logs, `log-${logs} of Flume ${version}`, 120_000)
+    await filling.whileRunning?.(directories, flume.pid)
   } finally {
     if (end === 'kill') {
       flume.kill('SIGKILL')
@@ -143,7 +147,7 @@ export async function deliveredByFlume(
       `a1.sinks.k1.sink.directory = ${out}`,
       'a1.sinks.k1.sink.rollInterval = 0',
       'a1.sinks.k1.sink.serializer = HEADER_AND_TEXT',
-      'a1.sinks.k1.batchSize = 100',
+      `a1.sinks.k1.sink.batchSize = ${Math.min(how.capacity, 100)}`,
       'a1.sinks.k1.channel = c1',
       ...channelLines(copy, how.capacity),
       ...(how.lines ?? []),
@@ -151,7 +155,9 @@ export async function deliveredByFlume(
     ].join('\n'),
   })
   try {
-    await waitFor(() => isEmpty(flume, metricsPort), 'an empty channel', 120_000)
+    await waitFor(() => isEmpty(flume, metricsPort), 'an empty channel', 60_000)
+  } catch (error) {
+    throw new Error(`Flume did not deliver all: ${flume.output.slice(-3000)}`, { cause: error })
   } finally {
     await flume.stop()
   }

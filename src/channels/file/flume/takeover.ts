@@ -177,7 +177,7 @@ async function refuseRunning({
     if (holder === null) continue
     throw new Fault(
       'DIRECTORY_IN_USE',
-      `channel ${channel}: a Flume ${holder === 0 ? '(in another container, its process id is not known here)' : `(pid ${holder})`} is using directory ${directory}: it holds the lock on ${path}. Stop it, and start again`,
+      `channel ${channel}: a Flume (pid ${holder}) is using directory ${directory}: it has ${path} open. Stop it, and start again`,
     )
   }
 }

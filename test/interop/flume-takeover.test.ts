@@ -1,0 +1,103 @@
+// Taking over from real Flume: agents that put and take are stopped, or killed with -9; what our channel then
+// delivers from their directories is, event by event and in order, what a restarted Flume delivers from a copy.
+//
+// With one data directory that Flume replays its logs without the checkpoint: its queue in the checkpoint has
+// concurrent puts, and what a sink rolled back, in an order of its own. With three it needs the checkpoint,
+// and one source and one sink leave it no choice of order.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { fileChannel } from '../../src/channels/file.ts'
+import { contextFor, optionsFor } from '../context.ts'
+import { rejectsWith } from '../contracts/channel.ts'
+import { flumeLine } from '../golden/flume-recording.ts'
+import {
+  deliveredByFlume,
+  fillByFlume,
+  type FlumeDirectories,
+  type FlumeVersion,
+} from './flume-directories.ts'
+import { skipWithoutPeers } from './peers/peers.ts'
+
+const capacity = 20_000
+
+function make({ checkpoint, data }: FlumeDirectories) {
+  const context = contextFor('CHANNEL', 'c1', fileChannel.counters)
+  const given = { checkpointDir: checkpoint, dataDirs: data, capacity: 2 * capacity, minimumRequiredSpace: 0 }
+  return { context, channel: fileChannel.create(optionsFor(fileChannel, given), context) }
+}
+
+/** Each of Flume's files and its content's checksum. */
+function flumesIn({ checkpoint, data }: FlumeDirectories): string[][] {
+  return [checkpoint, ...data].flatMap(directory =>
+    readdirSync(directory, { withFileTypes: true })
+      .filter(one => one.isFile() && !one.name.startsWith('millrace'))
+      .map(one => join(directory, one.name))
+      .map(path => [path, createHash('sha256').update(readFileSync(path)).digest('hex')]),
+  )
+}
+
+async function takenOver(directories: FlumeDirectories): Promise<string[]> {
+  const { channel, context } = make(directories)
+  await channel.start()
+  const lines: string[] = []
+  while (channel.size > 0) {
+    const batch = (await channel.take({ events: 10_000 }, new AbortController().signal))!
+    lines.push(...batch.events.map(flumeLine))
+    await batch.commit()
+  }
+  await channel.stop()
+  assert.ok(context.log.lines.some(line => line.includes(`took over ${lines.length} events of Flume's`)))
+  const again = make(directories).channel
+  await again.start()
+  assert.equal(again.size, 0)
+  await again.stop()
+  return lines
+}
+
+for (const version of ['1.8.0', '1.11.0'] as const satisfies FlumeVersion[])
+  for (const dataDirectories of [1, 3])
+    for (const end of ['stop', 'kill'] as const)
+      it(
+        `takes over from Flume ${version} with ${dataDirectories} data directories after a ${end}`,
+        { skip: skipWithoutPeers, timeout: 300_000 },
+        async t => {
+          const home = mkdtempSync(join(tmpdir(), 'millrace-takeover-'))
+          try {
+            const isOne = dataDirectories === 1
+            const directories = await fillByFlume(home, {
+              version,
+              dataDirectories,
+              end,
+              logs: 12,
+              capacity,
+              maxFileSize: 120_000,
+              ...(isOne ? {} : { sources: 1, isOrdered: true, taken: 1 }),
+              whileRunning: (running, pid) =>
+                rejectsWith(
+                  'DIRECTORY_IN_USE',
+                  make(running).channel.start(),
+                  new RegExp(`a Flume \\(pid ${pid}\\) is using directory ${running.checkpoint}`),
+                ),
+            })
+            // A put that a stop interrupts may be in the log although it was refused: one more than fits.
+            const how = isOne
+              ? { capacity: 2 * capacity, withCheckpoint: false }
+              : { capacity, withCheckpoint: true }
+            const theirs = await deliveredByFlume(home, version, directories, how)
+            const before = flumesIn(directories)
+            const ours = await takenOver(directories)
+            assert.ok(ours.length > 100, `${ours.length}`)
+            assert.deepEqual(ours, theirs)
+            assert.deepEqual(flumesIn(directories), before)
+            t.diagnostic(
+              `${ours.length} events from ${before.filter(([path]) => /log-\d+$/.test(path!)).length} logs`,
+            )
+          } finally {
+            rmSync(home, { recursive: true })
+          }
+        },
+      )
