@@ -28,7 +28,10 @@ const table = {
   DISK: { retry: 'after-backoff', remedy: 'Look at the disk and the rights of the directory named.' },
   DISK_FULL: { retry: 'after-backoff', remedy: 'Free space on the file system named.' },
   CORRUPT: { retry: 'never', remedy: 'Keep the file named; it holds bytes that fail their checksum.' },
-  FOREIGN_FILES: { retry: 'never', remedy: 'Drain the channel with Flume first, or give another directory.' },
+  FOREIGN_FILES: {
+    retry: 'never',
+    remedy: "Do what is said of Flume's files there, or give the channel another directory.",
+  },
   DIRECTORY_IN_USE: { retry: 'never', remedy: 'Give each channel directories of its own.' },
   PEER_UNREACHABLE: { retry: 'after-backoff', remedy: 'Start the peer or correct host and port.' },
   PEER_CLOSED: { retry: 'after-backoff', remedy: 'See the log of the peer.' },

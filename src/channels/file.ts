@@ -102,7 +102,7 @@ export const fileChannel = defineChannel({
   aliases: ['org.apache.flume.channel.file.FileChannel'],
   summary: 'Keeps events on disk: an accepted event survives the end of the process and of the machine.',
   description:
-    "A log of its own format in millrace-<n>.wal files (docs/formats/file-channel.md). Puts and commits of takes share writes and syncs; recent events are served from memory, older ones read back in large pieces. Flume's own directories are refused, with a sentence how to drain them first; a Flume started on ours finds no logs of its own. After a failed write or sync everything that was not durable is refused and the log goes on in a new file; a second failure within a minute leaves the channel failed, and the agent's health says so.",
+    "A log of its own format in millrace-<n>.wal files (docs/formats/file-channel.md). Puts and commits of takes share writes and syncs; recent events are served from memory, older ones read back in large pieces. Given the directories of a stopped Flume file channel, it takes the undelivered events over before it opens, once and in order, and leaves Flume's files as they are (docs/guides/coming-from-flume.md); a Flume started on ours finds no logs of its own. After a failed write or sync everything that was not durable is refused and the log goes on in a new file; a second failure within a minute leaves the channel failed, and the agent's health says so.",
   options,
   withoutEffect: {
     useDualCheckpoints: twoSlots,
