@@ -37,6 +37,7 @@ export async function putOnDisk(recording: Recording, disk: Disk, below = '/'): 
     await file.sync()
     await file.close()
     await disk.syncDirectory(dirname(path))
+    await disk.syncDirectory(dirname(dirname(path)))
   }
 }
 

@@ -19,6 +19,8 @@ export interface Filling {
   readonly end: 'kill' | 'stop'
   /** The end comes when the newest log has at least this id. */
   readonly logs: number
+  /** Or when this is true of the ids of all logs there are. */
+  readonly until?: (logs: readonly number[]) => boolean
   readonly capacity: number
   readonly maxFileSize: number
   /** How many sources put, each in its own thread; 2 where absent. */
@@ -100,7 +102,8 @@ export async function fillByFlume(directory: string, filling: Filling): Promise<
     ].join('\n'),
   })
   try {
-    await waitFor(() => newestLog(directories) >= logs, `log-${logs} of Flume ${version}`, 120_000)
+    const { until = ids => Math.max(0, ...ids) >= logs } = filling
+    await waitFor(() => until(logsIn(directories)), `logs of Flume ${version}`, 120_000)
     await filling.whileRunning?.(directories, flume.pid)
   } finally {
     if (end === 'kill') {
@@ -111,9 +114,10 @@ export async function fillByFlume(directory: string, filling: Filling): Promise<
   return directories
 }
 
-function newestLog({ data }: FlumeDirectories): number {
+/** The ids of Flume's logs. */
+export function logsIn({ data }: FlumeDirectories): number[] {
   const names = data.flatMap(one => (existsSync(one) ? readdirSync(one) : []))
-  return Math.max(0, ...names.map(name => Number(/^log-(\d+)$/.exec(name)?.[1] ?? 0)))
+  return names.flatMap(name => (/^log-\d+$/.test(name) ? [Number(name.slice(4))] : []))
 }
 
 /** What a Flume delivers from a copy of the directories: a line of headers and body each. */

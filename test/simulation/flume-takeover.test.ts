@@ -1,0 +1,92 @@
+// Taking over from Flume on a simulated disk: the takeover is ended at every single operation, by a kill or a
+// power cut, and done again; every event is then there, once, in order, and Flume's files are as they were.
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { FileChannel, type FileChannelSettings } from '../../src/channels/file/file-channel.ts'
+import { fileChannel } from '../../src/channels/file.ts'
+import type { Disk } from '../../src/system/disk.ts'
+import { realSystem } from '../../src/system/system.ts'
+import { contextFor } from '../context.ts'
+import {
+  deliveredOf,
+  filesOf,
+  flumeLine,
+  putOnDisk,
+  recordings,
+  type Recording,
+} from '../golden/flume-recording.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { SimulatedDisk } from './simulated-disk.ts'
+
+function settingsFor({ data }: Recording): FileChannelSettings {
+  return {
+    checkpointDirectory: '/checkpoint',
+    dataDirectories: data,
+    capacity: 100,
+    transactionCapacity: 7,
+    keepAliveMs: 0,
+    segmentBytes: 4 * 1024,
+    floorBytes: 0,
+    syncEachGroup: false,
+    syncIntervalMs: 1000,
+    checkpointIntervalMs: 1000,
+    checkpointOnClose: true,
+  }
+}
+
+function channelOn(recording: Recording, disk: Disk) {
+  const context = contextFor('CHANNEL', 'c1', fileChannel.counters, { system: { ...realSystem, disk } })
+  return { channel: new FileChannel(settingsFor(recording), context), context }
+}
+
+const never = new AbortController().signal
+
+/** Everything inside, taken and committed. */
+async function drain(channel: FileChannel): Promise<string[]> {
+  const lines: string[] = []
+  while (channel.size > 0) {
+    const batch = (await channel.take({ events: 100 }, never))!
+    lines.push(...batch.events.map(flumeLine))
+    await batch.commit()
+  }
+  return lines
+}
+
+for (const recording of recordings)
+  for (const end of ['kill', 'power cut'] as const)
+    it(`${recording.name}: comes over once, whatever ends the takeover by a ${end}`, async () => {
+      const expected = deliveredOf(recording)
+      const flumes = filesOf(recording)
+      let ended = 0
+      for (let operations = 1, isWhole = false; !isWhole; operations++) {
+        const disk = new SimulatedDisk(new SeededRandom(operations))
+        await putOnDisk(recording, disk.open())
+        disk.operationsLeft = operations
+        const still = new Promise<boolean>(resolve => (disk.onStill = () => resolve(false)))
+        const first = channelOn(recording, disk.open())
+        isWhole = await Promise.race([still, first.channel.start().then(() => true)])
+        if (!isWhole) ended++
+        if (end === 'kill') disk.kill()
+        // Every second time with nothing but what must have survived.
+        else disk.crash({ nothing: operations % 2 === 0 })
+
+        const second = channelOn(recording, disk.open())
+        await second.channel.start()
+        assert.deepEqual(await drain(second.channel), expected, `ended at operation ${operations}`)
+        await second.channel.stop()
+        const { lines } = second.context.log
+        assert.ok(!lines.some(line => /damage|lost/.test(line)), lines.join('\n'))
+
+        const third = channelOn(recording, disk.open())
+        await third.channel.start()
+        assert.equal(third.channel.size, 0, `taken over again after operation ${operations}`)
+        await third.channel.stop()
+        const door = disk.open()
+        for (const { path, bytes } of flumes) {
+          const file = await door.open(path, 'read')
+          const found = Buffer.alloc((await file.size()) + 1)
+          assert.ok(found.subarray(0, await file.read(found, 0)).equals(bytes), `${path} changed`)
+        }
+      }
+      assert.ok(ended > 100, `${ended}`)
+    })
