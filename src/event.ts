@@ -70,7 +70,14 @@ export class Event {
 
   /** Bytes of the encoding. */
   get size(): number {
-    return this.encoded.length
+    return this.#encoded?.length ?? sizeOf(this.#headers!, this.#body!)
+  }
+
+  /** Writes the encoding at `at`, where there must be room for it; gives the position after it. */
+  writeTo(target: Buffer, at: number): number {
+    if (this.#encoded === null) return write(target, at, this.#headers!, this.#body!)
+    target.set(this.#encoded, at)
+    return at + this.#encoded.length
   }
 
   /** A copy with a header map of its own, so that changing it does not change this one. */
@@ -105,31 +112,38 @@ export function skipEvent(reader: AvroReader): number {
 }
 
 function encode(headers: Headers, body: Buffer): Buffer {
-  let size = longSize(body.length) + body.length + 1
-  const lengths: number[] = []
-  if (headers.size > 0) size += longSize(headers.size)
-  for (const [key, value] of headers)
-    for (const text of [key, value]) {
-      const length = Buffer.byteLength(text)
-      lengths.push(length)
-      size += longSize(length) + length
-    }
   // Not from the shared pool: channels keep encodings for long, and a slice of a pool pins all of it.
-  const target = Buffer.allocUnsafeSlow(size)
-  let at = 0
-  if (headers.size > 0) {
-    at = writeLong(target, at, headers.size)
-    let index = 0
-    for (const [key, value] of headers)
-      for (const text of [key, value]) {
-        const length = lengths[index++]!
-        at = writeLong(target, at, length)
-        target.write(text, at, length, length === text.length ? 'latin1' : 'utf8')
-        at += length
-      }
-  }
+  const target = Buffer.allocUnsafeSlow(sizeOf(headers, body))
+  write(target, 0, headers, body)
+  return target
+}
+
+function sizeOf(headers: Headers, body: Buffer): number {
+  let size = longSize(body.length) + body.length + 1
+  if (headers.size > 0) size += longSize(headers.size)
+  for (const [key, value] of headers) size += textSize(key) + textSize(value)
+  return size
+}
+
+function textSize(text: string): number {
+  const length = Buffer.byteLength(text)
+  return longSize(length) + length
+}
+
+/** Gives the position after it. */
+function write(target: Buffer, from: number, headers: Headers, body: Buffer): number {
+  let at = from
+  if (headers.size > 0) at = writeLong(target, at, headers.size)
+  for (const [key, value] of headers) at = writeText(target, writeText(target, at, key), value)
   at = writeLong(target, at, 0)
   at = writeLong(target, at, body.length)
-  body.copy(target, at)
-  return target
+  target.set(body, at)
+  return at + body.length
+}
+
+function writeText(target: Buffer, from: number, text: string): number {
+  const length = Buffer.byteLength(text)
+  const at = writeLong(target, from, length)
+  target.write(text, at, length, length === text.length ? 'latin1' : 'utf8')
+  return at + length
 }

@@ -7,7 +7,9 @@ import { it } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { runSeed, type SeedsDone } from './run-seed.ts'
 
-const seeds = process.env['MILLRACE_DEEP'] === undefined ? 20_000 : 1_000_000
+const seeds = Number(
+  process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 20_000 : 1_000_000),
+)
 const onlySeed = process.env['MILLRACE_SEED']
 
 function runInThread(from: number, to: number): Promise<SeedsDone> {

@@ -27,6 +27,8 @@ class Inode {
 type NameChange = { readonly name: string; readonly inode: Inode | null }
 
 class Directory {
+  /** Whether its own name is durable: the directory above was synced. */
+  isDurable = false
   current = new Map<string, Inode>()
   durable = new Map<string, Inode>()
   /** Each a change that happens as a whole. */
@@ -88,6 +90,8 @@ export class SimulatedDisk {
     const random = this.#random
     const kept = nothing ? 0 : [0, 0.5, 0.9, 1][random.below(4)]!
     const seen = new Set<Inode>()
+    for (const [path, { isDurable }] of this.#directories)
+      if (!isDurable && (nothing || random.chance(0.5))) this.#directories.delete(path)
     for (const directory of this.#directories.values()) {
       const changes = nothing ? [] : directory.pending.slice(0, random.below(directory.pending.length + 1))
       for (const change of changes.flat())
@@ -208,6 +212,8 @@ export class SimulatedDisk {
         }),
       syncDirectory: path =>
         step(() => {
+          for (const [below, one] of this.#directories)
+            if (dirname(below) === path && below !== path) one.isDurable = true
           const directory = this.#directories.get(path)
           if (directory === undefined) return
           directory.durable = new Map(directory.current)

@@ -57,7 +57,7 @@ export function paddedTo8(bytes: number): number {
 /** Bytes the entry of a put with these events takes. */
 export function putEntryBytes(events: readonly Event[]): number {
   let bytes = events.length * 4
-  for (const event of events) bytes += event.encoded.length
+  for (const event of events) bytes += event.size
   return entryHeaderBytes + paddedTo8(bytes)
 }
 
@@ -67,11 +67,10 @@ export function encodePut(events: readonly Event[], bytes: number): Buffer {
   let lengthAt = entryHeaderBytes
   let at = entryHeaderBytes + events.length * 4
   for (const event of events) {
-    const { encoded } = event
-    entry.writeUInt32LE(encoded.length, lengthAt)
+    const end = event.writeTo(entry, at)
+    entry.writeUInt32LE(end - at, lengthAt)
     lengthAt += 4
-    entry.set(encoded, at)
-    at += encoded.length
+    at = end
   }
   entry.fill(0, at)
   describe(entry, entryKinds.put, events.length)

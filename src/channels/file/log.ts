@@ -67,7 +67,7 @@ export interface LogStart {
 }
 
 const groupBytes = 8 * 1024 * 1024
-/** Groups below this are copied into one buffer: one write is cheaper than a list of small ones. */
+/** Groups below this are copied into one buffer. */
 const coalesceBytes = 256 * 1024
 const secondFailureMs = 60_000
 
@@ -222,13 +222,17 @@ export class Log {
     }
     if (used === this.#puts.length) this.#puts = []
     else this.#puts.splice(0, used)
-    if (entries.length > 0) await this.#write(entries, end - this.#written)
-    this.#written = end
-    if (syncEachGroup || this.#syncDue) {
-      this.#syncDue = false
-      await this.#file.sync()
-      this.#durable = end
+    if (syncEachGroup) {
+      if (entries.length > 0) await this.#writeDurably(this.#packed(entries, end - this.#written))
+      this.#written = this.#durable = end
+    } else {
+      if (entries.length > 0)
+        await this.#file.writeAll(this.#packed(entries, end - this.#written), this.#written)
+      this.#written = end
+      if (this.#syncDue) await this.#file.sync()
+      if (this.#syncDue) this.#durable = end
     }
+    this.#syncDue = false
     this.#nextNumber = number
     const last = entries.at(-1)
     if (last !== undefined) this.#lastEntry = { at: end - last.length, crc: last.readUInt32LE(4) }
@@ -242,15 +246,21 @@ export class Log {
     if (end > this.#size / 2) this.#parts.store.prepare(this.#segment.id + 1)
   }
 
-  async #write(entries: readonly Buffer[], bytes: number): Promise<void> {
-    if (entries.length === 1) return await this.#file.write(entries[0]!, this.#written)
-    if (bytes > this.#staging.length) return await this.#file.writeAll(entries, this.#written)
+  /** In one buffer where they are small: one write is cheaper than a list of small ones. */
+  #packed(entries: readonly Buffer[], bytes: number): readonly Buffer[] {
+    if (entries.length === 1 || bytes > this.#staging.length) return entries
     let at = 0
     for (const entry of entries) {
       this.#staging.set(entry, at)
       at += entry.length
     }
-    await this.#file.write(this.#staging.subarray(0, bytes), this.#written)
+    return [this.#staging.subarray(0, bytes)]
+  }
+
+  async #writeDurably(buffers: readonly Buffer[]): Promise<void> {
+    if (this.#file.writeDurably !== undefined) return await this.#file.writeDurably(buffers, this.#written)
+    await this.#file.writeAll(buffers, this.#written)
+    await this.#file.sync()
   }
 
   /** Bytes at the end of the segment that only takes may use. */
