@@ -90,3 +90,69 @@ for (const recording of recordings)
       }
       assert.ok(ended > 100, `${ended}`)
     })
+
+/** The door, with one operation that fails: the one that comes after so many others. */
+function failing(door: Disk, after: number): { disk: Disk; failed: () => boolean } {
+  let left = after
+  const may = (what: string): void => {
+    if (left-- === 0) throw Object.assign(new Error(`EIO: simulated, ${what}`), { code: 'EIO' })
+  }
+  const disk: Disk = {
+    ...door,
+    async open(path, mode) {
+      const file = await door.open(path, mode)
+      return {
+        ...file,
+        write: async (bytes, position) => {
+          may(`write ${path}`)
+          await file.write(bytes, position)
+        },
+        writeAll: async (buffers, position) => {
+          may(`write ${path}`)
+          await file.writeAll(buffers, position)
+        },
+        writeDurably: async (buffers, position) => {
+          may(`write ${path}`)
+          await file.writeAll(buffers, position)
+          may(`sync ${path}`)
+          await file.sync()
+        },
+        sync: async () => {
+          may(`sync ${path}`)
+          await file.sync()
+        },
+      }
+    },
+    rename: async (from, to) => {
+      may(`rename ${from}`)
+      await door.rename(from, to)
+    },
+  }
+  return { disk, failed: () => left < 0 }
+}
+
+for (const recording of recordings)
+  it(`${recording.name}: comes over once, whichever write, sync or rename of the takeover fails`, async () => {
+    let failures = 0
+    let refusals = 0
+    for (let after = 0; ; after++) {
+      const disk = new SimulatedDisk(new SeededRandom(after))
+      await putOnDisk(recording, disk.open())
+      const { disk: door, failed } = failing(disk.open(), after)
+      const { channel } = channelOn(recording, door)
+      const refused = await channel.start().then(
+        () => false,
+        () => true,
+      )
+      if (!failed()) break
+      failures++
+      if (refused) refusals++
+      await channel.stop()
+      disk.crash({ nothing: true })
+      const next = channelOn(recording, disk.open()).channel
+      await next.start()
+      assert.deepEqual(await drain(next), deliveredOf(recording), `failed after ${after}`)
+      await next.stop()
+    }
+    assert.ok(failures > 30 && refusals > 10, `${failures}, ${refusals}`)
+  })
