@@ -1,10 +1,12 @@
 // npm run bench -- NAME: one file a question.
 import { runBrokerBench } from './broker.ts'
+import { runChannelBench } from './channel.ts'
 import { runQuickstartBench } from './quickstart.ts'
 import { runSeedBench } from './seed.ts'
 
 const benches: Record<string, () => Promise<void>> = {
   broker: runBrokerBench,
+  channel: runChannelBench,
   quickstart: runQuickstartBench,
   seed: runSeedBench,
 }

@@ -126,8 +126,15 @@ function sizeOf(headers: Headers, body: Buffer): number {
 }
 
 function textSize(text: string): number {
-  const length = Buffer.byteLength(text)
+  const length = isShortAscii(text) ? text.length : Buffer.byteLength(text)
   return longSize(length) + length
+}
+
+/** Such texts, as keys and most values are, are handled here faster than by a call out of JavaScript. */
+function isShortAscii(text: string): boolean {
+  if (text.length > 40) return false
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 127) return false
+  return true
 }
 
 /** Gives the position after it. */
@@ -142,6 +149,11 @@ function write(target: Buffer, from: number, headers: Headers, body: Buffer): nu
 }
 
 function writeText(target: Buffer, from: number, text: string): number {
+  if (isShortAscii(text)) {
+    let at = writeLong(target, from, text.length)
+    for (let index = 0; index < text.length; index++) target[at++] = text.charCodeAt(index)
+    return at
+  }
   const length = Buffer.byteLength(text)
   const at = writeLong(target, from, length)
   target.write(text, at, length, length === text.length ? 'latin1' : 'utf8')

@@ -1,0 +1,136 @@
+// npm run bench -- channel: our file channel beside that of real Flume 1.11.0 in one run.
+//
+//   put and take   N writers put transactions of 200-byte events, N takers take and commit as many, for each
+//                  size and number of writers; Flume's JVM is warmed up first
+//   one writer     that awaits each put, beside a bare write and fdatasync of the same bytes
+//   bytes          written to the disk meanwhile, by whomever, for each event put and taken
+//   start          with a backlog, after the process was killed
+//
+// Every transaction is synced, on both sides. Needs Java and Maven. MILLRACE_BENCH_SECONDS is how long each
+// cell runs, MILLRACE_BENCH_BACKLOG how many events the largest backlog has.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fetchPeer } from '../test/interop/peers/fetch.ts'
+
+const seconds = Number(process.env['MILLRACE_BENCH_SECONDS'] ?? 3)
+const most = Number(process.env['MILLRACE_BENCH_BACKLOG'] ?? 10_000_000)
+const sizes = [1, 5, 20, 100, 1000]
+const writers = [1, 4, 16, 64]
+
+type Run = (directory: string, capacity: number, words: readonly string[]) => string[][]
+
+export async function runChannelBench(): Promise<void> {
+  const jars = await fetchPeer('flume-1.11.0')
+  const said = (program: string, args: readonly string[]): string[][] => {
+    try {
+      const out = execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      return out
+        .trim()
+        .split('\n')
+        .map(line => line.split(' '))
+    } catch (error) {
+      // Filling ends with a kill.
+      const { stdout, signal } = error as { stdout?: string; signal?: string }
+      if (signal === 'SIGKILL' && stdout?.includes('filled') === true) return [['filled']]
+      throw error
+    }
+  }
+  const flume: Run = (directory, capacity, words) =>
+    said('java', [
+      '-Xmx2g',
+      '-cp',
+      join(jars, '*'),
+      new URL('flume-channel.java', import.meta.url).pathname,
+      directory,
+      String(capacity),
+      ...words,
+    ]).filter(([first]) => /^(\d+|open|filled)$/.test(first!))
+  const ours: Run = (directory, capacity, words) =>
+    said(process.execPath, [
+      new URL('channel-load.ts', import.meta.url).pathname,
+      directory,
+      String(capacity),
+      ...words,
+    ])
+  const inDirectory = <T>(work: (directory: string) => T): T => {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+    try {
+      return work(directory)
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+
+  const cells = sizes.flatMap(size => writers.map(count => `${size}:${count}:${seconds}`))
+  const warm = [`100:8:${Math.max(10, seconds * 3)}`]
+  const theirs = inDirectory(directory => flume(directory, 1_000_000, [...warm, ...cells])).slice(1)
+  const mine = inDirectory(directory => ours(directory, 1_000_000, ['100:8:2', ...cells])).slice(1)
+  print(
+    'events in a transaction',
+    'writers',
+    'Flume 1.11.0',
+    'Millrace',
+    'ratio',
+    'bytes written an event, Flume',
+    'Millrace',
+  )
+  rule(7)
+  const best = (rows: string[][], size: number): string[] =>
+    rows.filter(([one]) => Number(one) === size).reduce((a, b) => (Number(b[2]) > Number(a[2]) ? b : a))
+  for (const [index, [size, count, rate, bytes]] of mine.entries()) {
+    const [, , rateThere, bytesThere] = theirs[index]!
+    print(size!, count!, `${rateThere}/s`, `${rate}/s`, ratio(rate, rateThere), bytesThere!, bytes!)
+  }
+  console.log('')
+  print('best of all numbers of writers', 'Flume 1.11.0', 'Millrace', 'ratio')
+  rule(4)
+  for (const size of sizes) {
+    const [there, here] = [best(theirs, size), best(mine, size)]
+    print(
+      `${size} events`,
+      `${there[2]}/s (${there[1]})`,
+      `${here[2]}/s (${here[1]})`,
+      ratio(here[2], there[2]),
+    )
+  }
+
+  console.log('')
+  print('one writer, each put awaited', 'write + fdatasync', 'put', 'ratio')
+  rule(4)
+  const rounds = [1, 2, 3].map(() =>
+    inDirectory(directory =>
+      ours(
+        directory,
+        1_000_000,
+        sizes.flatMap(size => [`bare:${size}:500`, `one:${size}:500`]),
+      ),
+    ),
+  )
+  for (const size of sizes) {
+    const middle = (kind: string): number =>
+      rounds
+        .map(rows => Number(rows.find(([one, at]) => one === kind && Number(at) === size)![2]))
+        .sort((a, b) => a - b)[1]!
+    const [bare, put] = [middle('bare'), middle('one')]
+    print(`${size} events`, `${bare} ms`, `${put} ms`, (put / bare).toFixed(2))
+  }
+
+  console.log('')
+  print('start with a backlog of', 'Flume 1.11.0', 'Millrace')
+  rule(3)
+  const start = (run: Run, count: number): string =>
+    inDirectory(directory => {
+      run(directory, count + 100_000, [`fill:${count}`])
+      const [, ms, inside] = run(directory, count + 100_000, ['open'])[0]!
+      if (Number(inside) !== count) throw new Error(`${inside} of ${count} events are there`)
+      return `${ms} ms`
+    })
+  for (const count of [100_000, 1_000_000, most])
+    print(String(count), count > 1_000_000 ? 'not run' : start(flume, count), start(ours, count))
+}
+
+const print = (...cells: readonly string[]): void => console.log(`| ${cells.join(' | ')} |`)
+const rule = (columns: number): void => print(...Array.from({ length: columns }, () => '---'))
+const ratio = (one?: string, other?: string): string => (Number(one) / Number(other)).toFixed(1)
