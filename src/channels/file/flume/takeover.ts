@@ -48,6 +48,7 @@ export interface Takeover {
 
 const putBytes = 8 * 1024 * 1024
 const mostTold = 100
+const tellEveryMs = 10_000
 const drain =
   'start Flume without the source until its ChannelSize is 0, stop it, and move the log-* files away'
 
@@ -106,6 +107,7 @@ async function run(
   log.info(
     `channel ${channel} takes over ${flume.events} events of the Flume file channel in ${dataDirectories.join(', ')}`,
   )
+  let told = begun
   let events = 0
   // The next batch is read while this one is written.
   let under: Promise<void> = Promise.resolve()
@@ -113,6 +115,10 @@ async function run(
   try {
     for await (const batch of flume.batches(limits)) {
       await under
+      if (system.clock.monotonic() - told > tellEveryMs) {
+        told = system.clock.monotonic()
+        log.info(`channel ${channel} has taken over ${events} of ${flume.events} events`)
+      }
       events += batch.length
       under = put(batch)
       under.catch(() => {})
