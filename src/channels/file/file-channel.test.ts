@@ -1,13 +1,10 @@
-// The file channel on real files: restarts, torn and damaged logs, kills, full disks, locks, backlogs.
+// The file channel on real files: restarts, torn and damaged logs, full disks, locks, backlogs.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterEach, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { contextFor, optionsFor, type TestContext } from '../../../test/context.ts'
 import { eventsOf, rejectsWith, textsOf } from '../../../test/contracts/channel.ts'
 import type { Channel } from '../../component.ts'
@@ -400,55 +397,6 @@ it('holds a million events without holding them in memory', async () => {
   }
   assert.equal(next, 1_000_000)
   assert.ok(most - before < 150e6, `${most - before} bytes more`)
-})
-
-it('has everything acknowledged, in order, after kill -9 under load, ten times over', async () => {
-  const path = await directory()
-  const script = fileURLToPath(new URL('../../../test/contracts/channel-kill-writer.ts', import.meta.url))
-  let next = 0
-  let committed = 0
-  for (let round = 0; round < 10; round++) {
-    const child = spawn(process.execPath, [script, path, String(next)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    let acknowledged = next
-    const lines = createInterface({ input: child.stdout })
-    const enough = 20 + round * 40
-    let seen = 0
-    for await (const line of lines) {
-      const [what, value] = line.split(' ')
-      if (what === 'put') acknowledged = Number(value)
-      else committed = Math.max(committed, Number(value))
-      if (++seen === enough) child.kill('SIGKILL')
-    }
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-    assert.equal(child.signalCode, 'SIGKILL')
-    const channel = make(path, { maxFileSize: 1024 * 1024 }).channel
-    await channel.start()
-    const found: number[] = []
-    const open = []
-    for (let left = channel.size; left > 0;) {
-      const batch = (await channel.take({ events: 10_000 }, never))!
-      left -= batch.events.length
-      found.push(...textsOf(batch).map(Number))
-      open.push(batch)
-    }
-    for (const batch of open.toReversed()) await batch.rollback()
-    await channel.stop()
-    const first = found[0] ?? acknowledged
-    assert.ok(first >= committed, `${first} came back, ${committed} were committed`)
-    assert.deepEqual(
-      found,
-      Array.from({ length: found.length }, (_, index) => first + index),
-    )
-    assert.ok(
-      first + found.length >= acknowledged,
-      `${acknowledged} acknowledged, ${first + found.length} there`,
-    )
-    next = first + found.length
-  }
-  assert.ok(next > 1000 && committed > 0)
-  assert.ok((await stat(join(path, 'data'))).isDirectory())
 })
 
 it('says so when the log cannot be read back, and is well again when it can', async () => {
