@@ -196,6 +196,66 @@ it('takes a transaction as committed when its commit is damaged', async () => {
   assert.ok(commits > 3)
 })
 
+/** In a record: its kind, and the id of its transaction. */
+const kindAt = 7
+const transactionAt = 12
+
+it('notices damaged ids by what they make of transactions', async () => {
+  const wanted = deliveredOf(oneKilled!)
+  const source = await copyOf()
+  const id = idsOf(source.data[0]!).at(-2)!
+  const whole = readFileSync(source.log(id))
+  const begins = positionsOf(source.log(id))
+  const damaged = async (begin: number, at: number, bit: number) => {
+    const bytes = Buffer.from(whole)
+    bytes[begin + at]! ^= bit
+    writeFileSync(source.log(id), bytes)
+    const { lines, problems } = await source.read()
+    return { missing: wanted.filter(line => !lines.includes(line)), problems }
+  }
+  const ofKind = (kind: number) => begins.filter(begin => whole[begin + kindAt] === kind)
+  for (const begin of ofKind(4)) {
+    const { missing, problems } = await damaged(begin, transactionAt, 1)
+    assert.deepEqual(missing, [], `commit at ${begin}`)
+    assert.match(problems.join(), /the (commit|record) at \d+ .*one of its ids is damaged/)
+  }
+  // A put that became a rollback takes no other with it.
+  for (const begin of ofKind(1)) {
+    const { missing, problems } = await damaged(begin, kindAt, 2)
+    assert.ok(missing.length <= 1, `put at ${begin}: ${missing.join()}`)
+    if (missing.length > 0) assert.match(problems.join(), /holds something/)
+  }
+})
+
+it('takes puts that stay open for long as committed', async () => {
+  const wanted = deliveredOf(oneKilled!)
+  const copy = await copyOf()
+  const id = idsOf(copy.data[0]!).at(-1)!
+  const line = wanted.at(-1)!
+  const body = bodyIn(copy.data[0]!, line)
+  assert.equal(body.path, copy.log(id))
+  const begin = positionsOf(body.path).findLast(one => one < body.at)!
+  const rollback = idsOf(copy.data[0]!)
+    .flatMap(one => positionsOf(copy.log(one)).map(at => readFileSync(copy.log(one)).subarray(at)))
+    .find(record => record[kindAt] === 3)!
+  const record = rollback.subarray(0, 5 + rollback.readInt32BE(1))
+  change(body.path, bytes => {
+    bytes[begin + transactionAt + 4]! ^= 1
+  })
+  assert.deepEqual(
+    (await copy.read()).lines,
+    wanted.filter(one => one !== line),
+  )
+  change(body.path, bytes => {
+    const end = positionsOf(body.path).at(-1)!
+    const to = end + 5 + bytes.readInt32BE(end + 1)
+    return Buffer.concat([bytes.subarray(0, to), ...Array.from({ length: 250 }, () => record)])
+  })
+  const { lines, problems } = await copy.read()
+  assert.ok(lines.includes(line))
+  assert.match(problems.join(), /whether \d+ events were ever committed stood in a damaged part/)
+})
+
 /** Where the records of a log begin. */
 function positionsOf(path: string): number[] {
   const bytes = readFileSync(path)

@@ -7,7 +7,7 @@ import { Fault } from '../../../errors.ts'
 import type { Event } from '../../../event.ts'
 import type { Disk } from '../../../system/disk.ts'
 import { readFlumeCheckpoint, type FlumeCheckpoint } from './checkpoint.ts'
-import { LogReader, type DecryptRecord, type Unreadable } from './log-reader.ts'
+import { LogReader, type DecryptRecord } from './log-reader.ts'
 import { readLogMetadata } from './metadata.ts'
 import { Malformed } from './protobuf.ts'
 import { readEvent } from './record.ts'
@@ -82,7 +82,9 @@ export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Pro
     for (const { log, decrypt } of logs) {
       const reader = await LogReader.open(disk, log.path, pieceBytes, decrypt)
       try {
-        await replay.read(log, reader, what => unreadable.push(describe(log.path, what)))
+        await replay.read(log, reader, (position, message) =>
+          unreadable.push({ path: log.path, position, message }),
+        )
       } finally {
         await reader.close()
       }
@@ -103,7 +105,7 @@ export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Pro
     problems.push({
       path: given.dataDirectories.join(', '),
       position: null,
-      message: `whether ${found.doubtful} events were ever acknowledged stood in a part that cannot be read; they are taken as acknowledged`,
+      message: `whether ${found.doubtful} events were ever committed stood in a damaged part; they are taken as committed`,
     })
   const { survivors } = found
   return {
@@ -180,13 +182,6 @@ async function startOf(disk: Disk, path: string): Promise<{ size: number; start:
 
 function isOldFormat(start: Buffer): boolean {
   return start.equals(Buffer.from('deadbeef', 'hex')) || start.readInt32BE(0) === 2
-}
-
-function describe(path: string, { from, to, why, isTail }: Unreadable): FlumeProblem {
-  const message = isTail
-    ? `bytes ${from} to ${to}, its end, hold no whole record (${why}): a write that never ended`
-    : `bytes ${from} to ${to} cannot be read (${why})`
-  return { path, position: from, message }
 }
 
 async function* readBatches(

@@ -52,7 +52,8 @@ export function readRecord(bytes: Buffer): FlumeRecord {
   let event: MessageReader | null = null
   let checksum: number | null = null
   while (content.next())
-    if (kind === recordKinds.put && content.field === 1) event = content.message()
+    if (kind === recordKinds.rollback) throw new Malformed('a rollback that holds something')
+    else if (kind === recordKinds.put && content.field === 1) event = content.message()
     else if (kind === recordKinds.put && content.field === 2) checksum = content.fixed64()
     else if (kind === recordKinds.take && content.field === 1) first = content.fixed32()
     else if (kind === recordKinds.take && content.field === 2) second = content.fixed32()

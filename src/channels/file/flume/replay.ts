@@ -7,6 +7,11 @@
 // From the logs alone (`checkpoint` null) this is exact where there is one data directory: takes lie in the
 // log of their puts or a later one, and Flume deletes logs from the front only. From a checkpoint, what it
 // holds is inside, and only commits with a higher write order id count.
+//
+// No checksum covers the ids in a record. What never happens in whole logs is taken for damage of them: a commit
+// whose transaction has not begun or is of the other kind, a record of a transaction that has ended, a
+// transaction that stays open while its log goes on for long. What then may have been committed counts as
+// committed.
 import { GrowingNumbers } from './growing-numbers.ts'
 import type { FlumeCheckpoint } from './checkpoint.ts'
 import type { LogReader, Unreadable } from './log-reader.ts'
@@ -40,17 +45,33 @@ interface OpenTransaction {
   readonly takes: { file: number; at: number }[]
   events: number
   isDoubtful: boolean
+  /** The record of this log that was its last, counted from the log's begin. */
+  last: number
 }
 
-const states = { open: 0, rolledBack: 1, committedBefore: 2, committed: 3 } as const
+/** What one directory's logs have said so far. */
+interface DirectoryState {
+  readonly open: Map<number, OpenTransaction>
+  /** Those that have ended, of late: their indexes. */
+  readonly ended: Map<number, number>
+  logs: number
+}
+
+/** So many are remembered. */
+const mostEnded = 1000
+/** A transaction with puts that has not ended before so many further records of its log has lost its end. */
+const longOpen = 200
+
+/** endless: it may have been committed, although no commit of it was read. */
+const states = { open: 0, rolledBack: 1, committedBefore: 2, committed: 3, endless: 4 } as const
 
 export class Replay {
   readonly #checkpoint: FlumeCheckpoint | null
   readonly #states: LogState[] = []
   /** By id of the log; also of logs that are gone. */
   readonly #taken = new Map<number, GrowingNumbers<Uint32Array>>()
-  /** By directory, since a transaction stays in one, then by its id. */
-  readonly #open = new Map<string, Map<number, OpenTransaction>>()
+  /** A transaction stays in one directory. */
+  readonly #directories = new Map<string, DirectoryState>()
   /** Of each transaction, by index: a state, and where its commit (while there is none: its begin) comes. */
   readonly #ends = GrowingNumbers.uint32()
   readonly #orders = GrowingNumbers.float64()
@@ -61,64 +82,109 @@ export class Replay {
     this.#checkpoint = checkpoint
   }
 
-  /** Reads one log; the lowest id first. */
-  async read(log: ReplayedLog, reader: LogReader, tell: (unreadable: Unreadable) => void): Promise<void> {
+  /** Reads one log; the lowest id first. Tells what is wrong with it. */
+  async read(
+    log: ReplayedLog,
+    reader: LogReader,
+    tell: (position: number, message: string) => void,
+  ): Promise<void> {
     const state = { log, puts: GrowingNumbers.uint32(), transactions: GrowingNumbers.uint32() }
     this.#states.push(state)
-    let open = this.#open.get(log.directory)
-    if (open === undefined) this.#open.set(log.directory, (open = new Map()))
+    let directory = this.#directories.get(log.directory)
+    if (directory === undefined)
+      this.#directories.set(log.directory, (directory = { open: new Map(), ended: new Map(), logs: 0 }))
+    const { open } = directory
+    directory.logs++
+    for (const one of open.values()) one.last = Infinity
     let highest = 0
+    let count = 0
     for (let found = await reader.next(); found !== null; found = await reader.next())
       if ('record' in found) {
-        highest = Math.max(highest, found.record.order)
-        this.#apply(state, open, found.record, found.position, highest)
+        const { record, position } = found
+        highest = Math.max(highest, record.order)
+        const problem = this.#apply(state, directory, record, position, highest, count++)
+        if (problem !== null) tell(position, problem)
       } else {
-        tell(found.unreadable)
+        const { unreadable } = found
+        tell(unreadable.from, describe(unreadable))
         // The end of what was open may have stood there: better twice than not at all.
-        if (!found.unreadable.isTail) for (const one of open.values()) one.isDoubtful = true
+        if (!unreadable.isTail) for (const one of open.values()) one.isDoubtful = true
       }
+    for (const one of open.values()) if (one.last + longOpen < count) one.isDoubtful = true
   }
 
+  /** Gives what is wrong with the record, or null. */
   #apply(
     state: LogState,
-    open: Map<number, OpenTransaction>,
+    directory: DirectoryState,
     record: FlumeRecord,
     position: number,
     highest: number,
-  ): void {
+    count: number,
+  ): string | null {
     const { kind, transaction } = record
+    const { open, ended } = directory
     let one = open.get(transaction)
     if (kind === recordKinds.put || kind === recordKinds.take) {
+      let problem: string | null = null
       if (one === undefined) {
-        one = { index: this.#ends.length, takes: [], events: 0, isDoubtful: false }
+        one = { index: this.#ends.length, takes: [], events: 0, isDoubtful: false, last: count }
         open.set(transaction, one)
         this.#ends.push(states.open)
         this.#orders.push(highest)
         this.#ranks.push(this.#rank++)
+        if (this.#hadEnded(directory, transaction))
+          problem = `the record at ${position} belongs to a transaction that had ended (${transaction}): one of its ids is damaged`
       }
-      if (kind === recordKinds.take)
-        return void one.takes.push({ file: record.takenFile, at: record.takenAt })
-      one.events++
-      state.puts.push(position)
-      state.transactions.push(one.index)
-      return
+      one.last = count
+      if (kind === recordKinds.take) one.takes.push({ file: record.takenFile, at: record.takenAt })
+      else {
+        one.events++
+        state.puts.push(position)
+        state.transactions.push(one.index)
+      }
+      return problem
     }
-    if (one === undefined) return
+    if (one === undefined) {
+      // A rollback of nothing is written, too. In the first log what began may have been in one that is deleted.
+      if (kind === recordKinds.rollback) return null
+      if (!this.#hadEnded(directory, transaction) && directory.logs === 1) return null
+      for (const other of open.values()) other.isDoubtful = true
+      return `the commit at ${position} ends a transaction that has not begun (${transaction}): one of its ids is damaged`
+    }
+    if (record.committed !== null && (record.committed === recordKinds.put) !== one.events > 0) {
+      for (const other of open.values()) other.isDoubtful = true
+      return `the commit at ${position} is of another kind than its transaction (${transaction}): one of its ids is damaged`
+    }
     open.delete(transaction)
-    if (kind === recordKinds.rollback) return this.#ends.set(one.index, states.rolledBack)
+    ended.set(transaction, one.index)
+    if (ended.size > mostEnded) ended.delete(ended.keys().next().value!)
+    if (kind === recordKinds.rollback) {
+      this.#ends.set(one.index, states.rolledBack)
+      return null
+    }
     const isBefore = this.#checkpoint !== null && record.order <= this.#checkpoint.order
     if (record.committed === recordKinds.put) {
       this.#ends.set(one.index, isBefore ? states.committedBefore : states.committed)
       this.#orders.set(one.index, highest)
       this.#ranks.set(one.index, this.#rank++)
-      return
+      return null
     }
-    if (isBefore) return
+    if (isBefore) return null
     for (const { file, at } of one.takes) {
       let taken = this.#taken.get(file)
       if (taken === undefined) this.#taken.set(file, (taken = GrowingNumbers.uint32()))
       taken.push(at)
     }
+    return null
+  }
+
+  /** Whether the transaction seemed to end; a rollback that was not its end is taken back. */
+  #hadEnded({ ended }: DirectoryState, transaction: number): boolean {
+    const index = ended.get(transaction)
+    if (index === undefined) return false
+    if (this.#ends.at(index) === states.rolledBack) this.#ends.set(index, states.endless)
+    return true
   }
 
   /**
@@ -126,14 +192,9 @@ export class Replay {
    * that are among the survivors; `missing` are pointers of the checkpoint at which no put stands.
    */
   survivors(): { survivors: Survivors; doubtful: number; missing: number } {
-    const doubtful = new Set<number>()
-    let doubtfulEvents = 0
-    for (const open of this.#open.values())
-      for (const { index, isDoubtful, events } of open.values())
-        if (isDoubtful && events > 0) {
-          doubtful.add(index)
-          doubtfulEvents += events
-        }
+    for (const { open } of this.#directories.values())
+      for (const { index, isDoubtful } of open.values()) if (isDoubtful) this.#ends.set(index, states.endless)
+    let doubtful = 0
     const owners = GrowingNumbers.uint32()
     const logs = GrowingNumbers.uint32()
     const positions = GrowingNumbers.uint32()
@@ -147,8 +208,10 @@ export class Replay {
         const isInside = inside.has(position)
         if (isInside) matched++
         const transaction = transactions.at(index)
-        const isCommitted = this.#ends.at(transaction) === states.committed || doubtful.has(transaction)
+        const end = this.#ends.at(transaction)
+        const isCommitted = end === states.committed || end === states.endless
         if (isTaken || !(isInside || isCommitted)) continue
+        if (end === states.endless && !isInside) doubtful++
         owners.push(transaction)
         logs.push(logIndex)
         positions.push(position)
@@ -158,7 +221,7 @@ export class Replay {
     for (const one of this.#checkpoint?.inside.values() ?? []) pointers += one.length
     return {
       survivors: this.#sorted(owners.values(), logs.values(), positions.values()),
-      doubtful: doubtfulEvents,
+      doubtful,
       missing: pointers - matched,
     }
   }
@@ -175,6 +238,12 @@ export class Replay {
     })
     return { logs: places.map(place => logs[place]!), positions: places.map(place => positions[place]!) }
   }
+}
+
+function describe({ from, to, why, isTail }: Unreadable): string {
+  return isTail
+    ? `bytes ${from} to ${to}, its end, hold no whole record (${why}): a write that never ended, or damage`
+    : `bytes ${from} to ${to} cannot be read (${why})`
 }
 
 /** Looks for ascending numbers among ascending numbers. */
