@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { SeededRandom } from '../simulation/seeded-random.ts'
-import { checkInside, liveUntil, type WriterOptions } from './writer-life.ts'
+import { checkInside, liveUntil, type Told, type WriterOptions } from './writer-life.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined
 
@@ -89,12 +89,12 @@ async function cutOften(
   options: WriterOptions = {},
 ): Promise<number> {
   const path = join(volume.mounted, 'channel')
-  let next = 0
+  let told: Told = { acknowledged: 0, committed: 0 }
   for (let round = 0; round < cuts; round++) {
     const lines = 1 + random.below(round % 8 === 0 ? 1000 : 120)
-    const told = await liveUntil(
+    told = await liveUntil(
       path,
-      next,
+      told,
       lines,
       kill => {
         volume.cut()
@@ -104,9 +104,9 @@ async function cutOften(
     )
     volume.unmount()
     volume.mount()
-    next = await checkInside(path, told)
+    told = await checkInside(path, told)
   }
-  return next
+  return told.acknowledged
 }
 
 const cases = [

@@ -28,19 +28,20 @@ export interface WriterOptions {
   readonly isUnsynced?: boolean
 }
 
-/** Runs the writer from event `from` on; `end` is called with it after so many lines. Resolves when it is gone. */
+/** Runs the writer from what there is `before`; `end` is called after so many lines. Resolves when it is gone. */
 export async function liveUntil(
   path: string,
-  from: number,
+  before: Told,
   lines: number,
   end: (kill: () => void) => void,
   { isUnsynced = false }: WriterOptions = {},
 ): Promise<Told> {
-  const child = spawn(process.execPath, [script, path, String(from)], {
+  const child = spawn(process.execPath, [script, path, String(before.acknowledged)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...(isUnsynced ? { MILLRACE_UNSYNCED: '1' } : {}) },
   })
-  let [acknowledged, committed, seen] = [from, 0, 0]
+  let { acknowledged, committed } = before
+  let seen = 0
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   const kill = (): void => void child.kill('SIGKILL')
@@ -67,10 +68,11 @@ export function channelAt(path: string): Channel {
 }
 
 /**
- * Opens the channel, looks at everything and leaves it there. Gives the number the next event must have.
+ * Opens the channel, looks at everything and leaves it there. Gives what is acknowledged and committed now,
+ * since what was under way has happened or not; `acknowledged` is the number the next event must have.
  * Rejects with an AssertionError where something acknowledged is missing, or something committed is back.
  */
-export async function checkInside(path: string, { acknowledged, committed }: Told): Promise<number> {
+export async function checkInside(path: string, { acknowledged, committed }: Told): Promise<Told> {
   const channel = channelAt(path)
   await channel.start()
   try {
@@ -96,7 +98,7 @@ export async function checkInside(path: string, { acknowledged, committed }: Tol
       first + found.length >= acknowledged,
       `${acknowledged} acknowledged, ${first + found.length} there`,
     )
-    return first + found.length
+    return { acknowledged: first + found.length, committed: first }
   } finally {
     await channel.stop()
   }
