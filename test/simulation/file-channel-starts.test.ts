@@ -41,7 +41,12 @@ async function unlessStill(disk: SimulatedDisk, work: Promise<unknown>): Promise
 async function insideOf(channel: Channel): Promise<string[]> {
   const found: string[] = []
   while (channel.size > 0) {
-    const batch = await channel.take({ events: 100 }, never)
+    // What is lost the channel gives up while somebody waits for it.
+    const stop = new AbortController()
+    const look = (): void => void (channel.size === 0 ? stop.abort() : setImmediate(look))
+    look()
+    const batch = await channel.take({ events: 100 }, stop.signal)
+    if (batch === null) break
     found.push(...textsOf(batch))
     await batch!.commit()
   }
