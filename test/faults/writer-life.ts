@@ -84,7 +84,9 @@ export async function checkInside(path: string, { acknowledged, committed }: Tol
       found.push(...textsOf(batch).map(Number))
       open.push(batch)
     }
-    for (const batch of open.toReversed()) await batch.rollback()
+    // The writer puts more than it takes: now and then all of it goes, so that the disk does not fill.
+    const isMuch = found.length > 5000
+    for (const batch of open.toReversed()) await (isMuch ? batch.commit() : batch.rollback())
     const first = found[0] ?? acknowledged
     assert.ok(first >= committed, `${first} came back, ${committed} were committed`)
     assert.ok(
@@ -98,7 +100,8 @@ export async function checkInside(path: string, { acknowledged, committed }: Tol
       first + found.length >= acknowledged,
       `${acknowledged} acknowledged, ${first + found.length} there`,
     )
-    return { acknowledged: first + found.length, committed: first }
+    const next = first + found.length
+    return { acknowledged: next, committed: isMuch ? next : first }
   } finally {
     await channel.stop()
   }
