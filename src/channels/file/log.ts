@@ -324,7 +324,7 @@ export class Log {
   /** Refuses all that is not covered by a good sync, then goes on in a new segment, once. */
   async #recover(error: unknown): Promise<void> {
     const { log, channel, system } = this.#parts
-    const where = `${this.#file.path} at ${this.#durable}`
+    const where = `${this.#segment.path} at ${this.#durable}`
     const fault = new Fault(
       'CHANNEL_FAILED',
       `channel ${channel} could not write its log (${where}): ${messageOf(error)}`,
@@ -340,7 +340,7 @@ export class Log {
         // What came meanwhile goes too, so that it does not overtake what was refused.
         this.#refuse(fault)
         log.error(
-          `${fault.message}. What was not yet durable was refused; the log goes on in ${this.#file.path}`,
+          `${fault.message}. What was not yet durable was refused; the log goes on in ${this.#segment.path}`,
         )
         return
       } catch (second) {
