@@ -207,7 +207,7 @@ export class ChannelWorld {
       capacity: one(60, 400, 400),
       transactionCapacity: 40,
       keepAliveMs: 0,
-      segmentBytes: one(8, 16, 16, 32) * 1024,
+      segmentBytes: one(16, 32, 32, 64) * 1024,
       floorBytes: 0,
       syncEachGroup: random.chance(0.85),
       syncIntervalMs: 1000,
