@@ -28,14 +28,14 @@ const shutdown = (mounted: string): string =>
 class Volume {
   readonly mounted: string
   readonly #directory: string
-  readonly #image: string
+  #image: string
   readonly #options: string
 
   constructor(kind: 'ext4' | 'xfs', options: readonly string[] = []) {
     this.#directory = mkdtempSync(join(tmpdir(), 'millrace-power-'))
     this.#image = join(this.#directory, 'image')
     this.mounted = join(this.#directory, 'mounted')
-    this.#options = ['loop', ...options].join(',')
+    this.#options = ['loop', ...(kind === 'xfs' ? ['nouuid'] : []), ...options].join(',')
     mkdirSync(this.mounted)
     quiet('truncate', '-s', kind === 'ext4' ? '96M' : '320M', this.#image)
     if (kind === 'ext4') quiet('mkfs.ext4', '-q', '-F', this.#image)
@@ -49,6 +49,12 @@ class Volume {
 
   unmount(): void {
     quiet('umount', this.mounted)
+    // Whoever has begun a mount namespace meanwhile keeps the one that was cut: then a copy of the disk goes on.
+    if (quiet('losetup', '-j', this.#image).trim() === '') return
+    const copy = `${this.#image}+`
+    quiet('cp', '--sparse=always', this.#image, copy)
+    rmSync(this.#image)
+    this.#image = copy
   }
 
   /** As the power does. */

@@ -82,19 +82,26 @@ export class LogMaintenance {
     if (offset < 0 || offset > this.#own.log.highWatermark)
       throw new OffsetOutOfRange(`${this.#own.parts.name} has no record before offset ${offset} to delete`)
     if (offset <= this.startOffset) return this.startOffset
-    this.startOffset = offset
     let count = 0
     while (count < this.#own.segments.length - 1 && this.#own.segments[count + 1]!.baseOffset <= offset)
       count++
-    await this.#removeOldest(count)
+    await this.#removeOldest(count, offset)
     return this.startOffset
   }
 
-  async #removeOldest(count: number): Promise<void> {
+  /** The start is where it was when the checkpoint that says otherwise cannot be written: it never goes back. */
+  async #removeOldest(count: number, offset = 0): Promise<void> {
+    const before = this.startOffset
     const gone = this.#own.segments.splice(0, count)
-    this.startOffset = Math.max(this.startOffset, this.#own.segments[0]!.baseOffset)
+    this.startOffset = Math.max(before, offset, this.#own.segments[0]!.baseOffset)
+    try {
+      await this.#own.log.checkpoint()
+    } catch (error) {
+      this.#own.segments.unshift(...gone)
+      this.startOffset = before
+      throw error
+    }
     this.#own.aborted.forgetBefore(this.startOffset)
-    await this.#own.log.checkpoint()
     for (const segment of gone) await segment.remove()
     if (count > 0) await this.#own.parts.system.disk.syncDirectory(this.#own.parts.directory)
   }

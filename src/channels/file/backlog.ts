@@ -126,7 +126,8 @@ export class Backlog {
       const active = this.#segment === segments.at(-1)
       const end = active ? this.#parts.visibleEnd() : this.#segment.end
       if (this.#position >= end) {
-        if (active) return
+        // All that can be taken stands before the end: what was not found there is lost.
+        if (active) return this.#settle(this.#tail, { from: end, to: end })
         const following = segments[segments.indexOf(this.#segment) + 1]!
         this.#settle(following.first, { from: end, to: end })
         this.#go(following)
