@@ -32,6 +32,10 @@ const table = {
     retry: 'never',
     remedy: "Do what is said of Flume's files there, or give the channel another directory.",
   },
+  KEY_STORE: {
+    retry: 'never',
+    remedy: 'Correct what is said of the key store, its password files or its keys.',
+  },
   DIRECTORY_IN_USE: { retry: 'never', remedy: 'Give each channel directories of its own.' },
   PEER_UNREACHABLE: { retry: 'after-backoff', remedy: 'Start the peer or correct host and port.' },
   PEER_CLOSED: { retry: 'after-backoff', remedy: 'See the log of the peer.' },

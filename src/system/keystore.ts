@@ -9,6 +9,7 @@
 // the key under SHA-1(password, salt), SHA-1(password, that), ..., 20 bytes SHA-1(password, plain key).
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import type Forge from 'node-forge'
+import { ByteCursor } from './byte-cursor.ts'
 import { forge } from './forge.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { readPkcs12 } from './pkcs12.ts'
@@ -96,7 +97,7 @@ function readJks(bytes: Buffer, password: string | undefined, keyPassword: strin
     if (!digest.digest().equals(bytes.subarray(-20)))
       throw new Error('the password is wrong, or the file was changed')
   }
-  const cursor = new Cursor(content)
+  const cursor = new ByteCursor(content)
   cursor.int() // the magic
   const version = cursor.int()
   if (version !== 1 && version !== 2) throw new Error(`JKS version ${version} is unknown`)
@@ -142,28 +143,4 @@ function unprotect(info: Buffer, password: Buffer): Buffer {
   if (!createHash('sha1').update(password).update(plain).digest().equals(data.subarray(-20)))
     throw new Error('the password does not open its key, which may have another one than the store')
   return plain
-}
-
-/** Reads big-endian fields and refuses to run over the end. */
-class Cursor {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  bytes(count: number): Buffer {
-    if (count < 0 || count > this.#bytes.length - this.#at) throw new Error('the file ends too early')
-    this.#at += count
-    return this.#bytes.subarray(this.#at - count, this.#at)
-  }
-
-  int(): number {
-    return this.bytes(4).readInt32BE(0)
-  }
-
-  text(): string {
-    return this.bytes(this.bytes(2).readUInt16BE(0)).toString('utf8')
-  }
 }
