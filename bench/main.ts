@@ -3,12 +3,14 @@ import { runBrokerBench } from './broker.ts'
 import { runChannelBench } from './channel.ts'
 import { runQuickstartBench } from './quickstart.ts'
 import { runSeedBench } from './seed.ts'
+import { runWriteBackBench } from './writeback.ts'
 
 const benches: Record<string, () => Promise<void>> = {
   broker: runBrokerBench,
   channel: runChannelBench,
   quickstart: runQuickstartBench,
   seed: runSeedBench,
+  writeback: runWriteBackBench,
 }
 const bench = benches[process.argv[2] ?? '']
 if (bench === undefined) {
