@@ -27,8 +27,17 @@ export async function runWriteBackBench(): Promise<void> {
         .at(-1)!,
   }
   const print = (...cells: readonly (string | number)[]): void => console.log(`| ${cells.join(' | ')} |`)
-  print('run', 'channel', 'acknowledged', 'refused', 'acknowledged and lost', 'refused and back', 'opened')
-  print(...Array.from({ length: 7 }, () => '---'))
+  print(
+    'run',
+    'channel',
+    'acknowledged',
+    'refused',
+    'acknowledged, on no disk',
+    'acknowledged, not read again',
+    'refused and back',
+    'opened',
+  )
+  print(...Array.from({ length: 8 }, () => '---'))
   const sums = new Map<string, number[]>()
   for (let round = 1; round <= rounds; round++)
     for (const [name, program] of [
@@ -36,17 +45,17 @@ export async function runWriteBackBench(): Promise<void> {
       ['Millrace', millrace],
     ] as const) {
       const outcome = await failWriteBack(program)
-      const { acknowledged, refused, opened } = outcome
-      const figures = [acknowledged.length, refused.length, lostOf(outcome).length, backOf(outcome).length]
+      const { acknowledged, refused, erased, opened } = outcome
+      const figures = [acknowledged, refused, erased, lostOf(outcome), backOf(outcome)].map(ids => ids.length)
       print(round, name, ...figures, opened ? 'yes' : 'no')
-      const sum = sums.get(name) ?? [0, 0, 0, 0, 0, 0]
+      const sum = sums.get(name) ?? [0, 0, 0, 0, 0, 0, 0]
       sums.set(
         name,
         [...figures, figures[2]! > 0 ? 1 : 0, opened ? 1 : 0].map((one, at) => one + sum[at]!),
       )
     }
-  for (const [name, [acknowledged, refused, lost, back, runs, opened]] of sums)
+  for (const [name, [acknowledged, refused, erased, lost, back, runs, opened]] of sums)
     console.log(
-      `${name}: ${lost} of ${acknowledged} acknowledged events lost, in ${runs} of ${rounds} runs; ${back} of ${refused} refused ones came back; opened again ${opened} times`,
+      `${name}: of ${acknowledged} acknowledged events ${erased} are on no disk, in ${runs} of ${rounds} runs; ${lost} were not read again; ${back} of ${refused} refused ones came back; opened again ${opened} times`,
     )
 }

@@ -3,7 +3,7 @@
 // says what was acknowledged and what refused. Then what the disk has is read.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { FailingVolume } from './failing-volume.ts'
@@ -13,6 +13,8 @@ export interface Outcome {
   readonly refused: readonly string[]
   /** What was inside when the disk was mounted again. */
   readonly there: readonly string[]
+  /** Acknowledged, and the event's bytes are in no file of the log on the disk. */
+  readonly erased: readonly string[]
   /** Whether the channel opened then and was read to its end. */
   readonly opened: boolean
   /** `well`, or what the channel said; null where it says nothing. */
@@ -63,6 +65,10 @@ export async function failWriteBack({ program, words, newest, env = {} }: Progra
     }
     const first = await live('write')
     volume.startAgain()
+    const data = join(directory, 'data')
+    const files = readdirSync(data)
+      .filter(name => !name.endsWith('lock'))
+      .map(name => readFileSync(join(data, name)))
     const second = await live('read')
     const of = (lines: readonly string[], word: string): string[] =>
       lines.filter(line => line.startsWith(`${word} `)).map(line => line.slice(word.length + 1))
@@ -71,6 +77,7 @@ export async function failWriteBack({ program, words, newest, env = {} }: Progra
       acknowledged: of(first.lines, 'acknowledged'),
       refused: of(first.lines, 'refused'),
       health: of(first.lines, 'health')[0] ?? null,
+      erased: of(first.lines, 'acknowledged').filter(id => !files.some(file => file.includes(bodyOf(id)))),
       there: of(second.lines, 'there'),
       opened: second.lines.includes('end'),
       said: second.said,
@@ -79,6 +86,9 @@ export async function failWriteBack({ program, words, newest, env = {} }: Progra
     volume.remove()
   }
 }
+
+/** As the writers make it. */
+const bodyOf = (id: string): string => `${id} `.padEnd(id.startsWith('before') ? 100 : 6000, '.')
 
 /** Acknowledged and not there. */
 export const lostOf = ({ acknowledged, there }: Outcome): string[] => {
