@@ -54,5 +54,5 @@ if (what === 'read') {
     await Promise.all(Array.from({ length: 8 }, (_, writer) => put(`${writer}-${round}`, 6000)))
   console.log(`health ${context.health.at(-1) ?? 'well'}`)
 }
-console.log('end')
-process.kill(process.pid, 'SIGKILL')
+// Not before all of it is said: a pipe that is full takes the rest later.
+process.stdout.write('end\n', () => process.kill(process.pid, 'SIGKILL'))
