@@ -42,17 +42,17 @@ async function live(path: string, calls: string, what: string, n: number): Promi
   const child = spawn(
     'strace',
     [
+      '-f',
+      '-qq',
       // Stopping at these calls alone is faster, but signals are then not sent.
-      ...[
-        '-f',
-        '-qq',
-        ...(what.startsWith('error') ? ['--seccomp-bpf'] : []),
-        '-e',
-        `trace=${calls}`,
-        '-e',
-        `inject=${calls}:${what}:when=${n}`,
-      ],
-      ...['-o', join(path, 'trace'), process.execPath, script, path],
+      ...(what.startsWith('error') ? ['--seccomp-bpf'] : []),
+      `--trace=${calls}`,
+      `--inject=${calls}:${what}:when=${n}`,
+      '-o',
+      join(path, 'trace'),
+      process.execPath,
+      script,
+      path,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, UV_THREADPOOL_SIZE: '1' } },
   )
