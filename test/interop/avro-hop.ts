@@ -33,7 +33,10 @@ export class Hop {
   readonly proxy = new FaultProxy()
   /** Codes of the faults deliveries ended with, and how often. */
   readonly faults = new Map<string, number>()
-  /** Events that came although their delivery had been answered. */
+  /**
+   * Events handed to the sink again although their delivery had been answered. Counted where they are sent:
+   * what a cut connection had passed on may still arrive after the next connection's answer.
+   */
   readonly doubled: number[] = []
   readonly sinkContext = contextFor('SINK', 'k1', avroSink.counters)
   /** The longest time between two deliveries that ended, in milliseconds. */
@@ -118,7 +121,7 @@ export class Hop {
     const never = new AbortController().signal
     while (this.#receiving.size > 0) {
       const batch = await this.#receiving.take({ events: 500 }, never)
-      numbers.push(...batch!.events.map(event => Number(event.body.toString())))
+      numbers.push(...batch!.events.map(numberOf))
       await batch!.commit()
     }
     await this.proxy[Symbol.asyncDispose]()
@@ -135,9 +138,7 @@ export class Hop {
         processor: {
           process: async events => {
             for (const event of events) {
-              const number = Number(event.body.toString())
-              if (number < this.#answered) this.doubled.push(number)
-              if (number === this.arrivedBelow) this.arrivedBelow++
+              if (numberOf(event) === this.arrivedBelow) this.arrivedBelow++
             }
             this.arrivals += events.length
             await this.#receiving.put(events)
@@ -159,9 +160,10 @@ export class Hop {
       stop: () => sink.stop(),
       deliver: async (events, signal) => {
         this.feed()
+        for (const number of events.map(numberOf)) if (number < this.#answered) this.doubled.push(number)
         try {
           await sink.deliver(events, signal)
-          this.#answered = Math.max(this.#answered, Number(events.at(-1)!.body.toString()) + 1)
+          this.#answered = Math.max(this.#answered, numberOf(events.at(-1)!) + 1)
         } catch (error) {
           const code = error instanceof Fault ? error.code : String(error)
           this.faults.set(code, (this.faults.get(code) ?? 0) + 1)
@@ -174,6 +176,10 @@ export class Hop {
       },
     }
   }
+}
+
+function numberOf(event: Event): number {
+  return Number(event.body.toString())
 }
 
 function channelOf(name: string, directory: string | undefined): Channel {
