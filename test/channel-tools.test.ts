@@ -33,12 +33,13 @@ function directory(): string {
   return path
 }
 
-function channelAt(path: string): Channel {
+function channelAt(path: string, more: Record<string, unknown> = {}): Channel {
   const options = optionsFor(fileChannel, {
     checkpointDir: join(path, 'checkpoint'),
     dataDirs: [join(path, 'data')],
     minimumRequiredSpace: 0,
     maxFileSize: 1,
+    ...more,
   })
   return fileChannel.create(options, contextFor('CHANNEL', 'c1', fileChannel.counters))
 }
@@ -46,8 +47,8 @@ function channelAt(path: string): Channel {
 const numbers = (from: number, end: number): string[] =>
   Array.from({ length: end - from }, (_, index) => String(from + index))
 
-async function contentOf(path: string): Promise<string[]> {
-  const channel = channelAt(path)
+async function contentOf(path: string, more: Record<string, unknown> = {}): Promise<string[]> {
+  const channel = channelAt(path, more)
   await channel.start()
   const found: string[] = []
   while (channel.size > 0) {
@@ -279,4 +280,77 @@ test("Flume's directories, killed with events inside, are inspected, exported an
   assert.equal(run('channel', 'repair', join(path, 'data0'), '--to', target).code, 0)
   assert.equal(fingerprint(join(path, 'data0')), before)
   assert.match(run('channel', 'verify', target).out, new RegExp(`^${expected} events inside, 0 lost`))
+})
+
+test('an encrypted channel: verified without its keys, exported, imported and repaired with those of a configuration', async () => {
+  const home = directory()
+  const at = (name: string): string => join(home, name)
+  cpSync(join(import.meta.dirname, 'golden/jceks/aes.jceks'), at('aes.jceks'))
+  writeFileSync(at('password'), 'store-password', { mode: 0o600 })
+  const encryption = {
+    activeKey: 'key-128',
+    cipherProvider: 'AESGCMNOPADDING',
+    keyProvider: 'JCEKSFILE',
+    'keyProvider.keyStoreFile': at('aes.jceks'),
+    'keyProvider.keyStorePasswordFile': at('password'),
+    'keyProvider.keys': 'key-128',
+  }
+  const channel = channelAt(home, { encryption })
+  await channel.start()
+  for (let number = 0; number < 1000; number += 50) await channel.put(eventsOf(number, 50))
+  await channel.stop()
+  const lines = [
+    'a1.sources = r1\na1.channels = c1\na1.sinks = k1',
+    'a1.sources.r1.type = seq\na1.sources.r1.channels = c1\na1.sinks.k1.type = null\na1.sinks.k1.channel = c1',
+    `a1.channels.c1.type = file\na1.channels.c1.dataDirs = ${at('data')}`,
+    ...Object.entries(encryption).map(([key, value]) => `a1.channels.c1.encryption.${key} = ${value}`),
+  ]
+  writeFileSync(at('a1.conf'), lines.join('\n'))
+  const keys = ['--conf-file', at('a1.conf'), '--name', 'a1', '--channel', 'c1']
+  const data = at('data')
+  const before = fingerprint(data)
+
+  const verified = run('channel', 'verify', data)
+  assert.equal(verified.code, 0, verified.err)
+  assert.match(verified.out, /encrypted with the key "key-128".*verified, and nothing was decrypted/)
+  assert.match(verified.out, /1000 events inside, 0 lost/)
+  assert.match(run('channel', 'inspect', data).out, /encrypted with the key "key-128"/)
+  for (const words of [
+    ['export', data],
+    ['repair', data, '--to', at('new')],
+  ]) {
+    const refused = run('channel', ...words)
+    assert.notEqual(refused.code, 0)
+    assert.match(refused.err, /millrace-1\.wal is encrypted with the key "key-128": add --conf-file FILE/)
+  }
+  assert.ok(!existsSync(at('new')))
+  const exported = run('channel', 'export', data, '--to', at('events'), ...keys)
+  assert.equal(exported.code, 0, exported.err)
+  const bodies = readFileSync(at('events'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map(line => Buffer.from((JSON.parse(line) as { body: string }).body, 'base64').toString())
+  assert.deepEqual(bodies, numbers(0, 1000))
+  assert.match(run('channel', 'verify', data, ...keys).out, /1000 events inside, 0 lost: every byte/)
+
+  const imported = run('channel', 'import', at('imported/data'), '--from', at('events'), ...keys)
+  assert.equal(imported.code, 0, imported.err)
+  const repaired = run('channel', 'repair', data, '--to', at('new'), ...keys)
+  assert.equal(repaired.code, 0, repaired.err)
+  assert.equal(fingerprint(data), before)
+  for (const copy of ['imported', 'new']) {
+    const verifiedCopy = run('channel', 'verify', at(`${copy}/data`))
+    assert.match(verifiedCopy.out, /is encrypted with the key "key-128"/)
+    assert.deepEqual(await contentOf(at(copy), { encryption }), numbers(0, 1000))
+  }
+
+  for (const [words, pattern] of [
+    [['--conf-file', at('a1.conf')], /belong together/],
+    [[...keys.slice(0, 5), 'c2'], /agent a1 has no channel c2; it has c1/],
+    [['--conf-file', at('a1.conf'), '--name', 'a2', '--channel', 'c1'], /a2/],
+  ] as const) {
+    const wrong = run('channel', 'export', data, ...words)
+    assert.notEqual(wrong.code, 0)
+    assert.match(wrong.err, pattern)
+  }
 })

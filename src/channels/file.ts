@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { defineChannel, type Surroundings } from '../component.ts'
 import { flag, int, list, prefix, text, type OptionsOf } from '../fields.ts'
 import { fileChannelCounters } from '../observe/counters.ts'
+import { checkEncryption, encryptionKeys } from './file/encryption-keys.ts'
 import { FileChannel } from './file/file-channel.ts'
 
 /** Flume's largest file; also what a larger value is clipped to there. */
@@ -81,9 +82,9 @@ const options = {
     default: true,
   }),
   encryption: prefix({
-    doc: 'encryption.activeKey, encryption.cipherProvider, encryption.keyProvider...: encryption at rest.',
+    doc: 'Encryption of the events at rest. encryption.activeKey: alias of the key that new files are encrypted with. encryption.cipherProvider: AESCTRNOPADDING, or AESGCMNOPADDING, which also notices when what is stored was changed. encryption.keyProvider: JCEKSFILE, a key store of Java, with encryption.keyProvider.keyStoreFile, .keyStorePasswordFile, .keys (the aliases in use, separated by blanks) and .keys.<alias>.passwordFile, where a key has a password of its own. Keys must be there until all events written with them are delivered.',
     differs:
-      'Not there yet: a configuration that asks for it is refused, rather than its events stored as plain text.',
+      'AESGCMNOPADDING is not in Flume. May be switched on, off and to another key between starts; what was stored before stays as it is until it is delivered.',
   }),
 }
 type Options = OptionsOf<typeof options>
@@ -120,13 +121,7 @@ export const fileChannel = defineChannel({
         `transactionCapacity ${given.transactionCapacity} is larger than capacity ${given.capacity}`,
         'raise capacity to at least transactionCapacity',
       )
-    const [key] = Object.keys(given.encryption)
-    if (key !== undefined)
-      say.error(
-        `encryption.${key}`,
-        'Millrace cannot encrypt a file channel yet and does not store as plain text what was meant to be encrypted',
-        'take the encryption.* lines out, or put the directories on an encrypted file system',
-      )
+    checkEncryption(given.encryption, say)
   },
   claims(given, { home }: Surroundings) {
     const { checkpoint, data } = directoriesOf(given, home)
@@ -147,6 +142,7 @@ export const fileChannel = defineChannel({
         syncIntervalMs: given.fsyncInterval * 1000,
         checkpointIntervalMs: given.checkpointInterval,
         checkpointOnClose: given.checkpointOnClose,
+        encryption: encryptionKeys(given.encryption, context.system.disk, text => context.log.warn(text)),
       },
       context,
     )

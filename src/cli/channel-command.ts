@@ -4,14 +4,23 @@ import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
+import type { EncryptionKeys } from '../channels/file/encryption-keys.ts'
+import { flumeDecrypter } from '../channels/file/flume/decrypter.ts'
 import { readFlumeChannel } from '../channels/file/flume/flume-channel.ts'
 import { putAll } from '../channels/file/tools/copy.ts'
-import { eventsInside, examine, type Examined, type Problem } from '../channels/file/tools/examine.ts'
+import {
+  encryptedSegments,
+  eventsInside,
+  examine,
+  type Examined,
+  type Problem,
+} from '../channels/file/tools/examine.ts'
 import { readDeadLetter } from '../dead-letter.ts'
 import type { Event } from '../event.ts'
 import type { Disk } from '../system/disk.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
+import { howToGiveKeys, keysOf, type KeyOptions } from './channel-keys.ts'
 import { findChannel, isEmpty, lockAll, type ChannelDirectories } from './channel-directories.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -20,7 +29,7 @@ const { disk } = realSystem
 /** Exit code where something is damaged or lost. */
 const damaged = 1
 
-interface Options {
+interface Options extends KeyOptions {
   json?: boolean
   checkpoint?: string
   to?: string
@@ -32,6 +41,9 @@ interface Options {
 interface Content {
   /** Undelivered events that can be read. */
   readonly inside: number
+  /** Why they cannot be decrypted; null where they can, or are not encrypted. */
+  readonly locked: string | null
+  readonly keys: EncryptionKeys | null
   readonly lost: number
   readonly problems: readonly Problem[]
   readonly ours: Examined | null
@@ -39,24 +51,23 @@ interface Content {
   events(): AsyncIterable<readonly Event[]>
 }
 
-export async function runChannel({ rest }: Arguments): Promise<number> {
-  const [action, ...words] = rest
-  switch (action) {
-    case 'inspect':
-      return await inspect(words)
-    case 'verify':
-      return await verify(words)
-    case 'export':
-      return await exportEvents(words)
-    case 'import':
-      return await importEvents(words)
-    case 'repair':
-      return await repair(words)
-    default:
-      throw new UsageError(
-        `channel ${action ?? ''}: write millrace channel inspect|verify|export|import|repair DIRECTORY...`,
-      )
-  }
+type Properties = Arguments['properties']
+type Action = (words: readonly string[], properties: Properties) => Promise<number>
+
+const actions: Readonly<Record<string, Action>> = {
+  inspect,
+  verify,
+  export: exportEvents,
+  import: importEvents,
+  repair,
+}
+
+export async function runChannel({ rest, properties }: Arguments): Promise<number> {
+  const [name = '', ...words] = rest
+  if (Object.hasOwn(actions, name)) return await actions[name]!(words, properties)
+  throw new UsageError(
+    `channel ${name}: write millrace channel inspect|verify|export|import|repair DIRECTORY...`,
+  )
 }
 
 /** `flume-ng tool FCINTEGRITYTOOL -l DIR[,DIR]`, with Flume's summary; unlike Flume's it marks nothing in place. */
@@ -75,8 +86,10 @@ export async function runIntegrityTool(words: readonly string[]): Promise<number
   return await onChannel(
     dataDirs.split(',').map(one => one.trim()),
     {},
+    new Map(),
     async content => {
-      for await (const _ of content.events()); // reads every body, so that each checksum is looked at
+      // Reads every body, so that each checksum is looked at.
+      if (content.locked === null) for await (const _ of content.events());
       tellProblems(content.problems)
       const { lost } = content
       const total = content.ours === null ? content.inside : content.inside + lost
@@ -91,11 +104,11 @@ export async function runIntegrityTool(words: readonly string[]): Promise<number
   )
 }
 
-async function inspect(words: readonly string[]): Promise<number> {
+async function inspect(words: readonly string[], properties: Properties): Promise<number> {
   const { operands, options } = parse('inspect', words, command =>
     command.option('--json').option('--checkpoint <directory>'),
   )
-  return await onChannel(operands, options, async (content, found) => {
+  return await onChannel(operands, options, properties, async (content, found) => {
     const { ours } = content
     if (options.json === true) {
       print(JSON.stringify(summary(content, found), null, 2))
@@ -122,17 +135,19 @@ async function inspect(words: readonly string[]): Promise<number> {
           `${one.path}: ${one.transactions} transactions, ${one.events} events from number ${one.firstNumber ?? '?'} on, ${one.end} of ${one.bytes} bytes used`,
         )
     }
+    if (content.locked !== null) print(content.locked)
     for (const { path, bytes } of content.flume) print(`${path}: ${bytes} bytes`)
     tellProblems(content.problems)
     return 0
   })
 }
 
-async function verify(words: readonly string[]): Promise<number> {
+async function verify(words: readonly string[], properties: Properties): Promise<number> {
   const { operands, options } = parse('verify', words, command => command.option('--checkpoint <directory>'))
-  return await onChannel(operands, options, async content => {
-    let read = 0
-    for await (const events of content.events()) read += events.length
+  return await onChannel(operands, options, properties, async content => {
+    let read = content.locked === null ? 0 : content.inside
+    if (content.locked === null) for await (const events of content.events()) read += events.length
+    else print(`${content.locked}: its checksums were verified, and nothing was decrypted`)
     tellProblems(content.problems)
     if (content.ours?.unfinished) {
       const { path, from } = content.ours.unfinished
@@ -148,11 +163,12 @@ async function verify(words: readonly string[]): Promise<number> {
   })
 }
 
-async function exportEvents(words: readonly string[]): Promise<number> {
+async function exportEvents(words: readonly string[], properties: Properties): Promise<number> {
   const { operands, options } = parse('export', words, command =>
     command.option('--to <file>').option('--checkpoint <directory>'),
   )
-  return await onChannel(operands, options, async content => {
+  return await onChannel(operands, options, properties, async content => {
+    refuseLocked(content)
     const target = options.to === undefined ? null : await createFile(options.to)
     let count = 0
     let at = 0
@@ -175,7 +191,7 @@ async function exportEvents(words: readonly string[]): Promise<number> {
   })
 }
 
-async function importEvents(words: readonly string[]): Promise<number> {
+async function importEvents(words: readonly string[], properties: Properties): Promise<number> {
   const { operands, options } = parse('import', words, command =>
     command
       .requiredOption('--from <file>', 'an export, or dead letters')
@@ -195,20 +211,22 @@ async function importEvents(words: readonly string[]): Promise<number> {
   // Everything is looked at before the first event is put: half an import would be hard to continue.
   let expected = 0
   for await (const events of eventsOf(options.from!)) expected += events.length
-  const { put, before } = await putAll(realSystem, place, eventsOf(options.from!))
+  const keys = await keysOf(options, properties)
+  const { put, before } = await putAll(realSystem, place, keys, eventsOf(options.from!))
   print(`${put} of ${expected} events imported behind ${before}, synced`)
   return 0
 }
 
-async function repair(words: readonly string[]): Promise<number> {
+async function repair(words: readonly string[], properties: Properties): Promise<number> {
   const { operands, options } = parse('repair', words, command =>
     command.requiredOption('--to <directory>', 'a new directory').option('--checkpoint <directory>'),
   )
   const target = resolve(options.to!)
   if (!(await isEmpty(disk, target))) throw new UsageError(`${target} is not empty; name a new directory`)
-  return await onChannel(operands, options, async content => {
+  return await onChannel(operands, options, properties, async content => {
+    refuseLocked(content)
     const place = { dataDirectories: [join(target, 'data')], checkpointDirectory: join(target, 'checkpoint') }
-    const { put } = await putAll(realSystem, place, content.events())
+    const { put } = await putAll(realSystem, place, content.keys, content.events())
     tellProblems(content.problems)
     print(
       `${put} events are in the new channel, ${content.lost} could not be read; the old files are as they were`,
@@ -223,13 +241,15 @@ async function repair(words: readonly string[]): Promise<number> {
 async function onChannel(
   named: readonly string[],
   options: Options,
+  properties: Properties,
   work: (content: Content, found: ChannelDirectories) => Promise<number>,
 ): Promise<number> {
+  const keys = await keysOf(options, properties)
   const found = await findChannel(disk, named, options.checkpoint)
   const lock = await lockAll(disk, found)
   try {
     return await work(
-      found.kind === 'flume' ? await readFlume(disk, found) : await readOurs(disk, found),
+      found.kind === 'flume' ? await readFlume(disk, found, keys) : await readOurs(disk, found, keys),
       found,
     )
   } finally {
@@ -237,21 +257,63 @@ async function onChannel(
   }
 }
 
-async function readOurs(door: Disk, { data }: ChannelDirectories): Promise<Content> {
+async function readOurs(
+  door: Disk,
+  { data }: ChannelDirectories,
+  keys: EncryptionKeys | null,
+): Promise<Content> {
   let told = performance.now()
   const ours = await examine(door, data, (path, done, of) => {
     if (performance.now() - told < 1000) return
     told = performance.now()
     process.stderr.write(`reading ${path}, ${done + 1} of ${of}\n`)
   })
+  const changed: Problem[] = []
+  let unreadable = 0
   async function* events(): AsyncGenerator<readonly Event[]> {
-    for await (const one of eventsInside(door, ours)) yield one.events
+    let count = 0
+    for await (const one of eventsInside(door, ours, keys, problem => void changed.push(problem))) {
+      count += one.events.length
+      yield one.events
+    }
+    unreadable = ours.inside - count
   }
-  return { inside: ours.inside, lost: ours.lost, problems: ours.problems, ours, flume: [], events }
+  const [encrypted] = keys === null ? encryptedSegments(ours) : []
+  return {
+    get inside() {
+      return ours.inside - unreadable
+    },
+    get lost() {
+      return ours.lost + unreadable
+    },
+    get problems() {
+      return [...ours.problems, ...changed]
+    },
+    locked:
+      encrypted === undefined
+        ? null
+        : `${encrypted.path} is encrypted with the key "${encrypted.header!.encryption!.keyAlias}"`,
+    keys,
+    ours,
+    flume: [],
+    events,
+  }
 }
 
-async function readFlume(door: Disk, { data, checkpoint }: ChannelDirectories): Promise<Content> {
-  const channel = await readFlumeChannel(door, { checkpointDirectory: checkpoint, dataDirectories: data })
+function refuseLocked({ locked }: Content): void {
+  if (locked !== null) throw new UsageError(`${locked}: ${howToGiveKeys}`)
+}
+
+async function readFlume(
+  door: Disk,
+  { data, checkpoint }: ChannelDirectories,
+  keys: EncryptionKeys | null,
+): Promise<Content> {
+  const channel = await readFlumeChannel(door, {
+    checkpointDirectory: checkpoint,
+    dataDirectories: data,
+    decrypter: keys === null ? null : flumeDecrypter(keys),
+  })
   let unreadable = 0
   async function* events(): AsyncGenerator<readonly Event[]> {
     let count = 0
@@ -277,6 +339,8 @@ async function readFlume(door: Disk, { data, checkpoint }: ChannelDirectories): 
         lost: [],
       }))
     },
+    locked: null,
+    keys,
     ours: null,
     flume: channel.logs.map(({ path, size }) => ({ path, bytes: size })),
     events,
@@ -350,7 +414,12 @@ function parse(
   const command = options(
     new Command(`channel ${name}`).exitOverride().configureOutput({ writeErr: () => {} }),
   )
-  if (needsOperand) command.argument('<directory...>', 'data directories of the channel, or one above them')
+  if (needsOperand)
+    command
+      .option('-f, --conf-file <file>', "an agent's configuration, for the keys of an encrypted channel")
+      .option('-n, --name <agent>', 'the agent there')
+      .option('--channel <channel>', 'its channel')
+      .argument('<directory...>', 'data directories of the channel, or one above them')
   command.parse([...words], { from: 'user' })
   return { operands: command.args, options: command.opts<Options>() }
 }

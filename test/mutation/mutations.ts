@@ -18,7 +18,9 @@ const takeover = 'test/simulation/flume-takeover.test.ts'
 const failing = 'test/simulation/file-channel-failing.test.ts'
 const power = 'test/faults/power-cut.test.ts'
 const tools = 'test/channel-tools.test.ts'
+const encryption = 'src/channels/file/encryption.test.ts'
 
+const cipher = 'src/channels/file/segment-cipher.ts'
 const log = 'src/channels/file/log.ts'
 const store = 'src/channels/file/segment-store.ts'
 const recovery = 'src/channels/file/recovery.ts'
@@ -94,22 +96,20 @@ export const mutations: readonly Mutation[] = [
     from: `if (this.#written > this.#durable) await this.#file.sync()
     this.#durable = this.#written
     if (this.#written + entryHeaderBytes > this.#size) return
-    const entry = encodeStop()
-    this.#placeAt(entry, this.#written, this.#nextNumber)
+    const entry = this.#placed(encodeStop(), this.#written, this.#nextNumber)
     await this.#file.write(entry, this.#written)
     await this.#file.sync()`,
     to: `this.#durable = this.#written
     if (this.#written + entryHeaderBytes > this.#size) return
-    const entry = encodeStop()
-    this.#placeAt(entry, this.#written, this.#nextNumber)
+    const entry = this.#placed(encodeStop(), this.#written, this.#nextNumber)
     await this.#file.write(entry, this.#written)`,
     tests: [simulation],
   },
   {
     name: 'an entry claims that itself is durable',
     file: log,
-    from: 'placeEntry(entry, { segmentId, salt, position, durable: this.#durable, first })',
-    to: 'placeEntry(entry, { segmentId, salt, position, durable: position + entry.length, first })',
+    from: 'placeEntry(entry, { segmentId, salt, position, durable: this.#durable, first }, cipher)',
+    to: 'placeEntry(entry, { segmentId, salt, position, durable: position + entry.length, first }, cipher)',
     tests: [simulation],
   },
   {
@@ -164,15 +164,15 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the tail that nothing names as durable is dropped',
     file: recovery,
-    from: 'entries.filter(one => one.position >= durable && one.position < end),',
-    to: 'entries.filter(() => false),',
+    from: 'entries.filter(one => one.position >= durable && one.position < end)',
+    to: 'entries.filter(() => false)',
     tests: [starts, simulation],
   },
   {
     name: 'the tail is believed where it stands and not written again',
     file: recovery,
-    from: '  newest.end = durable\n  const tail = await readTail(\n    disk,\n    newest,\n    entries.filter(one => one.position >= durable && one.position < end),\n  )',
-    to: '  newest.end = end\n  tailFirst = null\n  const tail = await readTail(disk, newest, [])',
+    from: '  newest.end = durable\n',
+    to: '  newest.end = end\n  tailFirst = null\n  entries.length = 0\n',
     tests: [starts, simulation],
   },
   {
@@ -311,8 +311,57 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'repair leaves out what follows damage',
     file: 'src/channels/file/tools/examine.ts',
-    from: "if ('damage' in found || found.header.kind !== entryKinds.put) continue",
-    to: "if ('damage' in found) break\n        if (found.header.kind !== entryKinds.put) continue",
+    from: "message: 'changed after it was encrypted', lost: [] })\n          continue",
+    to: "message: 'changed after it was encrypted', lost: [] })\n          break",
     tests: [tools],
+  },
+  {
+    name: 'puts of an encrypted segment are written as plain text',
+    file: log,
+    from: 'durable: this.#durable, first }, cipher)',
+    to: 'durable: this.#durable, first }, null)',
+    tests: [encryption],
+  },
+  {
+    name: 'the tail goes into an encrypted segment as plain text',
+    file: 'src/channels/file/log-start.ts',
+    from: 'placeEntry(entry, place, cipher)',
+    to: 'placeEntry(entry, place, null)',
+    tests: [simulation],
+  },
+  {
+    name: 'all puts of a segment are encrypted under the same counter',
+    file: cipher,
+    from: 'block.writeBigUInt64BE(BigInt(position), 0)',
+    to: 'block.writeBigUInt64BE(0n, 0)',
+    tests: [encryption],
+  },
+  {
+    name: 'segments share their random bytes',
+    file: cipher,
+    from: 'const random = this.#random.bytes(randomBytes)',
+    to: 'const random = Buffer.alloc(randomBytes)',
+    tests: [encryption],
+  },
+  {
+    name: 'another key of the same name is not noticed',
+    file: cipher,
+    from: 'if (derived.check !== check)',
+    to: 'if (derived.check === null)',
+    tests: [encryption],
+  },
+  {
+    name: 'what was changed after it was encrypted is not noticed',
+    file: cipher,
+    from: '      cipher.final()\n    } catch',
+    to: '    } catch',
+    tests: [encryption],
+  },
+  {
+    name: 'the header of an entry is not authenticated',
+    file: cipher,
+    from: 'return Buffer.concat([header.subarray(8, 16), header.subarray(20)])',
+    to: 'return header.subarray(8, 8)',
+    tests: [encryption],
   },
 ]

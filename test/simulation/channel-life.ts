@@ -13,6 +13,7 @@
 // No timer and no other input of the machine takes part, so that a seed gives the same run again.
 import assert from 'node:assert/strict'
 import type { Batch } from '../../src/component.ts'
+import type { EncryptionKeys } from '../../src/channels/file/encryption-keys.ts'
 import { FileChannel, type FileChannelSettings } from '../../src/channels/file/file-channel.ts'
 import { fileChannel } from '../../src/channels/file.ts'
 import { Fault } from '../../src/errors.ts'
@@ -189,6 +190,7 @@ export class ChannelWorld {
   readonly #clock = new SimulatedClock()
   readonly #oracle = new Oracle()
   readonly #settings: FileChannelSettings
+  readonly #isEncrypted: boolean
   readonly #faults: { syncs: number; writes: number; reads: number; full: boolean }
   /** A number that stands for all that happened so far. */
   trace = 0
@@ -214,6 +216,7 @@ export class ChannelWorld {
       checkpointIntervalMs: one(100, 1000, 30_000),
       checkpointOnClose: random.chance(0.7),
     }
+    this.#isEncrypted = random.chance(0.25)
     // Without a sync each group, what a failing one should have saved had been acknowledged, and is told as lost.
     const { syncEachGroup } = this.#settings
     this.#faults = {
@@ -308,7 +311,8 @@ export class ChannelWorld {
     const random = { ...realSystem.random, bytes: (size: number) => this.#random.bytes(size) }
     const system = { ...realSystem, disk: this.#disk.open(), clock: this.#clock, random }
     const context = contextFor('CHANNEL', 'c1', fileChannel.counters, { system })
-    return { channel: new FileChannel(this.#settings, context), context }
+    const encryption = this.#isEncrypted ? keysFor(this.#random) : null
+    return { channel: new FileChannel({ ...this.#settings, encryption }, context), context }
   }
 
   #inject(): void {
@@ -471,6 +475,15 @@ export class ChannelWorld {
 
   #note(what: number): void {
     this.trace = (Math.imul(this.trace, 31) + what) | 0
+  }
+}
+
+/** Each start with a key and a cipher of its own: what the earlier ones wrote must still be read. */
+function keysFor(random: SeededRandom): EncryptionKeys {
+  return {
+    activeAlias: `key-${random.below(3)}`,
+    cipher: random.chance(0.5) ? 'ctr' : 'gcm',
+    key: alias => Promise.resolve(Buffer.alloc(16 + 8 * Number(alias.at(-1)), alias)),
   }
 }
 

@@ -54,6 +54,8 @@ interface Entry {
   readonly next: number
 }
 
+const withoutKeys = () => Promise.reject(new Error('nothing is encrypted here'))
+
 interface Image {
   readonly bytes: Buffer
   readonly salt: number
@@ -144,7 +146,7 @@ it('has exactly the transactions before the cut, for every byte of the last 64 K
     const state = stateAfter(image, image.entries[whole - (cut % 500 === 0 ? 250 : 4)] ?? before)
     image.bytes.copy(torn, from, from, image.end)
     fills[cut % fills.length]!(torn.subarray(cut, image.end))
-    const found = await recover(disk, new KeptLog(), [{ id: 1, directory, path }], state)
+    const found = await recover(disk, new KeptLog(), [{ id: 1, directory, path }], state, withoutKeys)
     const next = image.entries[whole - 1]!.next
     // Zeros cut off from the padding at an entry's end, and put back, are no loss.
     const padded = image.entries[whole]
@@ -304,7 +306,7 @@ it('starts the same with a checkpoint that is cut, flipped, of an earlier time, 
   const outcome = async (bytes: Buffer | null): Promise<unknown> => {
     const given = bytes === null ? clean : await diskWith({ ...files, '/c/millrace.checkpoint': bytes })
     const state = await new Checkpoint(given.open(), '/c').read()
-    const found = await recover(given.open(), new KeptLog(), segmentFiles, state)
+    const found = await recover(given.open(), new KeptLog(), segmentFiles, state, withoutKeys)
     const { gone, segments, nextNumber, lastId } = found
     return {
       low: gone.low,
@@ -348,7 +350,7 @@ it('starts the same with a checkpoint that is cut, flipped, of an earlier time, 
     wrong: ChannelState,
   ): Promise<unknown> {
     const log = new KeptLog()
-    const found = await recover(given.open(), log, list, wrong)
+    const found = await recover(given.open(), log, list, wrong, withoutKeys)
     assert.match(log.lines.join('\n'), /does not belong to the log/)
     const { gone, segments, nextNumber, lastId } = found
     return {

@@ -19,6 +19,7 @@ import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
 import type { Clock, Timer } from '../../system/clock.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import { readNumber, writeNumber } from './entry.ts'
+import type { SegmentEncryption } from './segment-cipher.ts'
 
 export const checkpointName = 'millrace.checkpoint'
 
@@ -30,6 +31,8 @@ export interface SegmentState {
   readonly start: number
   /** Where it ends; null for the newest. */
   readonly end: number | null
+  /** Absent where it is not encrypted. */
+  readonly encryption?: SegmentEncryption
 }
 
 /** True at `position` of segment `segment`, all of which was durable before this was written. */

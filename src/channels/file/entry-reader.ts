@@ -1,7 +1,9 @@
 // EntryReader: goes through a segment's entries in large reads, and past damage to the next valid entry.
+// Puts are given as they were before they were encrypted, where the segment comes with its cipher.
 import { crc32 } from 'node:zlib'
 import type { DiskFile } from '../../system/disk.ts'
-import { entryHeaderBytes, entryMagic, readEntryHeader, type EntryHeader } from './entry.ts'
+import { entryHeaderBytes, entryKinds, entryMagic, readEntryHeader, type EntryHeader } from './entry.ts'
+import type { SegmentCipher } from './segment-cipher.ts'
 
 /** Bytes of one read; an entry that is larger is read whole. */
 export const readBytes = 2 * 1024 * 1024
@@ -19,9 +21,16 @@ export interface Damage {
   readonly to: number
 }
 
+/** What must be known of a segment to read it; without its cipher, payloads are given as they stand there. */
+export interface ReadableSegment {
+  readonly id: number
+  readonly salt: number
+  readonly cipher?: SegmentCipher | null
+}
+
 export class EntryReader {
   readonly #file: DiskFile
-  readonly #segment: { readonly id: number; readonly salt: number }
+  readonly #segment: ReadableSegment
   readonly #end: number
   #position: number
   #buffer: Buffer = Buffer.alloc(0)
@@ -30,12 +39,7 @@ export class EntryReader {
   #fileEnd = Infinity
 
   /** Reads from `position` up to `end`. */
-  constructor(
-    file: DiskFile,
-    segment: { readonly id: number; readonly salt: number },
-    position: number,
-    end: number,
-  ) {
+  constructor(file: DiskFile, segment: ReadableSegment, position: number, end: number) {
     this.#file = file
     this.#segment = segment
     this.#position = position
@@ -65,7 +69,11 @@ export class EntryReader {
     this.#position = end
     if (payload.length !== header.payloadBytes || crc32(payload) !== header.payloadCrc)
       return { damage: { from: position, to: end } }
-    return { header, payload, position, end }
+    const { cipher } = this.#segment
+    if (header.kind !== entryKinds.put || !cipher) return { header, payload, position, end }
+    const opened = cipher.open(payload, position, this.#buffer.subarray(at, at + entryHeaderBytes))
+    if (opened === null) return { damage: { from: position, to: end } }
+    return { header, payload: opened, position, end }
   }
 
   /** Looks for the next valid header: magic, segment, position and checksum must fit. */

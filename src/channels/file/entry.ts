@@ -14,7 +14,8 @@
 //   48  8   put: number of its first event; else the number the next put will have
 //   56      payload, zeros at its end up to a multiple of 8
 //
-//   put     length of each event (4 bytes each), then the events as Event.encoded
+//   put     length of each event (4 bytes each), then the events as Event.encoded; in an encrypted segment
+//           all of this, zeros included, as segment-cipher.ts says
 //   take    runs of event numbers that are gone: first (8), end (8, exclusive)
 //   stop    empty: the channel was stopped cleanly and all before is durable
 //
@@ -24,6 +25,7 @@
 import { crc32 } from 'node:zlib'
 import type { Event } from '../../event.ts'
 import type { NumberRange } from './number-ranges.ts'
+import type { SegmentCipher } from './segment-cipher.ts'
 
 export const entryHeaderBytes = 56
 export const entryMagic = Buffer.from('MRE1', 'latin1')
@@ -106,13 +108,40 @@ function describe(entry: Buffer, kind: EntryKind, count: number): void {
   entry.writeUInt32LE(count, 20)
 }
 
-/** Completes an entry, also one that was read elsewhere and moves. */
-export function placeEntry(entry: Buffer, { segmentId, salt, position, durable, first }: EntryPlace): void {
-  writeNumber(entry, segmentId, 24)
-  writeNumber(entry, position, 32)
-  writeNumber(entry, durable, 40)
+/**
+ * Completes an entry, also one that was read elsewhere and moves, and gives what is to be written: the entry,
+ * or where the segment has a cipher an encrypted copy of a put, `cipher.overhead` bytes longer.
+ */
+export function placeEntry(entry: Buffer, place: EntryPlace, cipher: SegmentCipher | null = null): Buffer {
+  const placed = cipher !== null && entry.readUInt32LE(8) === entryKinds.put ? grown(entry, cipher) : entry
+  const { segmentId, salt, position, durable, first } = place
+  writeNumber(placed, segmentId, 24)
+  writeNumber(placed, position, 32)
+  writeNumber(placed, durable, 40)
+  writeNumber(placed, first, 48)
+  if (placed !== entry) {
+    const target = placed.subarray(entryHeaderBytes)
+    cipher!.seal(entry.subarray(entryHeaderBytes), target, position, placed.subarray(0, entryHeaderBytes))
+    placed.writeUInt32LE(crc32(target), 16)
+  }
+  placed.writeUInt32LE(crc32(placed.subarray(8, entryHeaderBytes), salt), 4)
+  return placed
+}
+
+/** The header with the payload's new length, and room for the payload. */
+function grown(entry: Buffer, { overhead }: SegmentCipher): Buffer {
+  const copy = Buffer.allocUnsafe(entry.length + overhead)
+  entry.copy(copy, 0, 0, entryHeaderBytes)
+  copy.writeUInt32LE(copy.length - entryHeaderBytes, 12)
+  return copy
+}
+
+/** A put that was read, as encodePut made it. */
+export function entryOf(payload: Buffer, { count, first }: EntryHeader): Buffer {
+  const entry = Buffer.concat([Buffer.alloc(entryHeaderBytes), payload])
+  describe(entry, entryKinds.put, count)
   writeNumber(entry, first, 48)
-  entry.writeUInt32LE(crc32(entry.subarray(8, entryHeaderBytes), salt), 4)
+  return entry
 }
 
 /** The header at `at` of `bytes`, which is `position` of the segment; null where no valid one stands. */

@@ -257,16 +257,6 @@ it('says which directory cannot be used', async () => {
   await rejectsWith('DISK', make(path).channel.start(), /data/)
 })
 
-it('refuses encryption rather than storing plain text', () => {
-  const said: string[] = []
-  const say = {
-    error: (key: string, problem: string) => void said.push(`${key}: ${problem}`),
-    warning: () => {},
-  }
-  fileChannel.check!(optionsFor(fileChannel, { encryption: { activeKey: 'k' } }), say)
-  assert.match(said.join(), /^encryption.activeKey: .*cannot encrypt/)
-})
-
 it('carries events of 20 MiB, back from the disk as well', async () => {
   const path = await directory()
   const bodies = [Buffer.alloc(20 * 1024 * 1024, 'a'), Buffer.from('b'), Buffer.alloc(20 * 1024 * 1024, 'c')]

@@ -15,16 +15,19 @@ import { silentLogger } from '../../observe/log.ts'
 import { Backlog } from './backlog.ts'
 import type { Damage } from './entry-reader.ts'
 import { Checkpoint, Checkpointer, checkpointName, type ChannelState } from './checkpoint.ts'
-import { encodePut, entryHeaderBytes, placeEntry, putEntryBytes } from './entry.ts'
+import type { EncryptionKeys } from './encryption-keys.ts'
+import { encodePut, entryHeaderBytes, putEntryBytes } from './entry.ts'
 import { FreeSpace } from './free-space.ts'
 import { lookForFlume, type Takeover, type TakeoverParts } from './flume/takeover.ts'
-import { Log, sizeFor, type LoggedPut } from './log.ts'
+import { Log, type LoggedPut } from './log.ts'
+import { startLog } from './log-start.ts'
 import type { GoneNumbers, NumberRange } from './number-ranges.ts'
 import { OpenBatch } from '../open-batch.ts'
 import { PutGate } from '../put-gate.ts'
 import { recover, type Recovered } from './recovery.ts'
 import { ReturnedEvents, type Run } from '../returned-events.ts'
-import { startAfter, type Segment } from './segment.ts'
+import type { Segment } from './segment.ts'
+import { Encryption, unlock } from './segment-cipher.ts'
 import { SegmentStore } from './segment-store.ts'
 import { TakeLine } from '../take-line.ts'
 
@@ -40,13 +43,12 @@ export interface FileChannelSettings {
   readonly syncIntervalMs: number
   readonly checkpointIntervalMs: number
   readonly checkpointOnClose: boolean
+  /** Null or absent: nothing is encrypted. */
+  readonly encryption?: EncryptionKeys | null
 }
 
 /** Most encoded bytes of one put: more could not be read back in one piece. */
 const mostPutBytes = 1024 * 1024 * 1024
-/** A start's segment is small, so that it is made quickly; those after it have the usual size. */
-const firstSegmentBytes = 4 * 1024 * 1024
-const leastSegmentBytes = 128 * 1024
 
 interface Open {
   readonly store: SegmentStore
@@ -93,6 +95,7 @@ export class FileChannel implements Channel {
     const { counters, system, log, name, agent } = this.#context
     const { segmentBytes, floorBytes } = this.#settings
     const begun = system.clock.monotonic()
+    const keys = this.#settings.encryption ?? null
     const checkpointDirectory = absolute(this.#settings.checkpointDirectory)
     const dataDirectories = this.#settings.dataDirectories.map(one => absolute(one))
     const directories = { checkpointDirectory, dataDirectories }
@@ -102,6 +105,7 @@ export class FileChannel implements Channel {
     let store = makeStore()
     try {
       await store.open()
+      const encryption = keys === null ? null : await Encryption.with(keys, system.random)
       const takeover = await this.#lookForFlume(directories, await store.list())
       if (takeover !== null) {
         await store.close()
@@ -110,8 +114,10 @@ export class FileChannel implements Channel {
         await store.open()
       }
       const checkpoint = new Checkpoint(system.disk, absolute(this.#settings.checkpointDirectory))
-      const found = await recover(system.disk, log, await store.list(), await checkpoint.read())
-      this.#open = await this.#begin(store, found, checkpoint)
+      const found = await recover(system.disk, log, await store.list(), await checkpoint.read(), segment =>
+        unlock(keys, segment),
+      )
+      this.#open = await this.#begin(store, found, checkpoint, encryption)
       for (const segment of found.segments) if (segment.damaged) store.quarantine(segment)
       for (const segment of found.emptied) store.retire(segment)
     } catch (error) {
@@ -148,6 +154,7 @@ export class FileChannel implements Channel {
         transactionCapacity,
         segments,
         ours: [checkpointName],
+        keys: this.#settings.encryption ?? null,
       })
     // Between the look and this nobody had the lock.
     if (segments.length === 0) return null
@@ -176,39 +183,17 @@ export class FileChannel implements Channel {
   }
 
   /** Makes the new segment, with the rewritten tail in it, and all that works on it. */
-  async #begin(store: SegmentStore, found: Recovered, checkpoint: Checkpoint): Promise<Open> {
+  async #begin(
+    store: SegmentStore,
+    found: Recovered,
+    checkpoint: Checkpoint,
+    encryption: Encryption | null,
+  ): Promise<Open> {
     const { system, log, name } = this.#context
-    const { gone } = found
-    const previous = found.segments.at(-1)
-    const header = {
-      id: found.lastId + 1,
-      channelId: found.channelId ?? system.random.bytes(16).toString('hex'),
-      createdAt: system.clock.now(),
-      first: found.tailFirst,
-      previousEnd: previous?.end ?? 0,
-      low: gone.low,
-      salt: system.random.bytes(4).readUInt32LE(0),
-      gone: gone.ranges,
-    }
-    const tailBytes = found.tail.reduce((sum, entry) => sum + entry.length, 0)
-    const least = sizeFor(tailBytes, gone.ranges.length)
-    const start = startAfter(gone.ranges.length)
-    let position = start
-    let lastEntry: { at: number; crc: number } | null = null
-    for (const entry of found.tail) {
-      const first = entry.readUInt32LE(48) + entry.readUInt32LE(52) * 0x1_0000_0000
-      placeEntry(entry, { segmentId: header.id, salt: header.salt, position, durable: start, first })
-      lastEntry = { at: position, crc: entry.readUInt32LE(4) }
-      position += entry.length
-    }
-    // On a full disk events must still be taken: a small segment will do for that.
-    const usual = Math.min(firstSegmentBytes, this.#settings.segmentBytes)
-    const make = (size: number) => store.create(header, Math.max(size, least), found.tail, { needed: true })
-    const made = await make(usual).catch((error: unknown) => {
-      if (error instanceof Fault && error.code === 'DISK_FULL') return make(leastSegmentBytes)
-      throw error
-    })
-    const segments = [...found.segments, made.segment]
+    const { segmentBytes } = this.#settings
+    const { gone, nextNumber } = found
+    const started = await startLog(system, store, found, { segmentBytes, encryption })
+    const segments = [...found.segments, started.segment]
     this.#size = found.nextNumber - gone.low - gone.countAbove
     this.#gate.occupy({ events: this.#size, slots: 0 })
     const logParts = {
@@ -216,7 +201,8 @@ export class FileChannel implements Channel {
       log,
       channel: name,
       store,
-      segmentBytes: this.#settings.segmentBytes,
+      segmentBytes,
+      encryption,
       syncEachGroup: this.#settings.syncEachGroup,
       syncIntervalMs: this.#settings.syncIntervalMs,
       onLogged: (puts: readonly LoggedPut[], takes: readonly NumberRange[]) => this.#logged(puts, takes),
@@ -224,9 +210,7 @@ export class FileChannel implements Channel {
       goneNow: () => ({ low: gone.low, ranges: gone.ranges }),
       onFailed: (problem: string) => this.#fail(problem),
     }
-    const { segment, file, size } = made
-    const { nextNumber } = found
-    const writer = new Log(logParts, { segment, file, size, position, lastEntry, nextNumber })
+    const writer = new Log(logParts, started)
     const backlog = new Backlog(
       {
         disk: system.disk,
@@ -468,12 +452,13 @@ function captured(log: Log, gone: GoneNumbers, segments: readonly Segment[]): Ch
     nextNumber,
     low: gone.low,
     gone: gone.ranges.map(({ first, end }) => [first, end]),
-    segments: segments.map(({ id, salt, first, start, end }) => ({
+    segments: segments.map(({ id, salt, first, start, end, encryption }) => ({
       id,
       salt,
       first,
       start,
       end: end === Infinity ? null : end,
+      ...(encryption !== null && { encryption }),
     })),
   }
 }

@@ -16,6 +16,7 @@ import type { System } from '../../system/system.ts'
 import { encodeStop, encodeTake, entryHeaderBytes, placeEntry } from './entry.ts'
 import type { NumberRange } from './number-ranges.ts'
 import { startAfter, type Segment, type SegmentHeader } from './segment.ts'
+import type { Encryption } from './segment-cipher.ts'
 import type { SegmentStore } from './segment-store.ts'
 
 export interface PendingPut {
@@ -47,6 +48,8 @@ export interface LogParts {
   readonly segmentBytes: number
   readonly syncEachGroup: boolean
   readonly syncIntervalMs: number
+  /** For new segments. */
+  readonly encryption: Encryption | null
   /** The group is durable: called before its promises resolve. */
   onLogged(puts: readonly LoggedPut[], takes: readonly NumberRange[]): void
   /** A new segment is begun. */
@@ -164,8 +167,7 @@ export class Log {
     if (this.#written > this.#durable) await this.#file.sync()
     this.#durable = this.#written
     if (this.#written + entryHeaderBytes > this.#size) return
-    const entry = encodeStop()
-    this.#placeAt(entry, this.#written, this.#nextNumber)
+    const entry = this.#placed(encodeStop(), this.#written, this.#nextNumber)
     await this.#file.write(entry, this.#written)
     await this.#file.sync()
     this.#lastEntry = { at: this.#written, crc: entry.readUInt32LE(4) }
@@ -202,8 +204,7 @@ export class Log {
     if (this.#takes.length > 0) {
       const fits = Math.floor((this.#size - end - entryHeaderBytes) / 16)
       group.takes = this.#takes.splice(0, fits)
-      const entry = encodeTake(joined(group.takes))
-      this.#placeAt(entry, end, this.#nextNumber)
+      const entry = this.#placed(encodeTake(joined(group.takes)), end, this.#nextNumber)
       entries.push(entry)
       end += entry.length
     }
@@ -211,13 +212,12 @@ export class Log {
     let used = 0
     const putEnd = this.#size - this.#reserve
     for (const put of this.#puts) {
-      const { entry, count } = put
-      if (end + entry.length > putEnd || (used > 0 && end - this.#written + entry.length > groupBytes)) break
-      this.#placeAt(entry, end, number)
-      entries.push(entry)
-      end += entry.length
+      const bytes = this.#bytesOf(put)
+      if (end + bytes > putEnd || (used > 0 && end - this.#written + bytes > groupBytes)) break
+      entries.push(this.#placed(put.entry, end, number))
+      end += bytes
       group.puts.push({ put, first: number, segment: this.#segment, end })
-      number += count
+      number += put.count
       used++
     }
     if (used === this.#puts.length) this.#puts = []
@@ -274,10 +274,11 @@ export class Log {
     const left = this.#size - this.#written
     const takesFit = this.#takes.length === 0 || left >= entryHeaderBytes + 64 * 16
     const takeBytes = this.#takes.length === 0 ? 0 : entryHeaderBytes + this.#takes.length * 16
-    const putFits = put === undefined || left - this.#reserve >= put.entry.length + takeBytes
+    const putBytes = put === undefined ? 0 : this.#bytesOf(put)
+    const putFits = put === undefined || left - this.#reserve >= putBytes + takeBytes
     if (takesFit && putFits) return true
     try {
-      await this.#roll(put?.entry.length ?? 0, { fresh: false, needed: !takesFit })
+      await this.#roll(putBytes, { fresh: false, needed: !takesFit })
       return true
     } catch (error) {
       if (!isDiskFull(error)) throw error
@@ -299,18 +300,23 @@ export class Log {
     }
     const old = this.#segment
     const { low, ranges } = this.#parts.goneNow()
+    const { channelId } = old
+    const id = old.id + 1
+    const encrypted = this.#parts.encryption?.begin({ id, channelId }) ?? null
     const header: SegmentHeader = {
-      id: old.id + 1,
-      channelId: old.channelId,
+      id,
+      channelId,
       createdAt: system.clock.now(),
       first: this.#nextNumber,
       previousEnd: this.visibleEnd,
       low,
       salt: system.random.bytes(4).readUInt32LE(0),
       gone: ranges,
+      encryption: encrypted?.description ?? null,
     }
-    const size = Math.max(segmentBytes, sizeFor(entryBytes, ranges.length))
+    const size = Math.max(segmentBytes, sizeFor(entryBytes, startAfter(ranges.length, header.encryption)))
     const made = await store.create(header, size, [], how)
+    made.segment.cipher = encrypted?.cipher ?? null
     old.end = header.previousEnd
     await this.#file.close().catch(() => {})
     this.#segment = made.segment
@@ -362,9 +368,14 @@ export class Log {
     this.#syncDue = false
   }
 
-  #placeAt(entry: Buffer, position: number, first: number): void {
-    const { id: segmentId, salt } = this.#segment
-    placeEntry(entry, { segmentId, salt, position, durable: this.#durable, first })
+  #placed(entry: Buffer, position: number, first: number): Buffer {
+    const { id: segmentId, salt, cipher } = this.#segment
+    return placeEntry(entry, { segmentId, salt, position, durable: this.#durable, first }, cipher)
+  }
+
+  /** What the put takes in the log: in all segments the same, since each begins with the keys of this start. */
+  #bytesOf({ entry }: PendingPut): number {
+    return entry.length + (this.#segment.cipher?.overhead ?? 0)
   }
 
   #syncLater(): void {
@@ -387,9 +398,9 @@ export class Log {
   }
 }
 
-/** Bytes a segment needs to hold an entry of this size. */
-export function sizeFor(entryBytes: number, ranges: number): number {
-  return Math.ceil(((startAfter(ranges) + entryBytes + 8192) * 8) / 7 / 4096) * 4096
+/** Bytes a segment needs to hold an entry of this size from `start` on. */
+export function sizeFor(entryBytes: number, start: number): number {
+  return Math.ceil(((start + entryBytes + 8192) * 8) / 7 / 4096) * 4096
 }
 
 /** The runs of the takes, those that touch joined. */

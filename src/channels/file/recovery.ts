@@ -7,8 +7,9 @@ import type { Logger } from '../../observe/log.ts'
 import type { Disk } from '../../system/disk.ts'
 import type { ChannelState, SegmentState } from './checkpoint.ts'
 import { EntryReader, type Damage } from './entry-reader.ts'
-import { entryHeaderBytes, entryKinds, readTakePayload, type EntryHeader } from './entry.ts'
+import { entryHeaderBytes, entryKinds, entryOf, readTakePayload, type EntryHeader } from './entry.ts'
 import { GoneNumbers, type NumberRange } from './number-ranges.ts'
+import type { SegmentCipher, SegmentEncryption } from './segment-cipher.ts'
 import { readSegmentHeader, type FoundHeader, type Segment, type SegmentHeader } from './segment.ts'
 
 interface SegmentFile {
@@ -28,9 +29,12 @@ export interface Recovered {
   /** The number the next event gets, and the first number of the rewritten tail. */
   readonly nextNumber: number
   readonly tailFirst: number
-  /** Entries to write again, whole. */
+  /** Entries to write again, whole and not encrypted. */
   readonly tail: readonly Buffer[]
 }
+
+/** Gives what decrypts a segment; rejects where its key cannot be had. */
+export type Unlock = (segment: Segment & { readonly encryption: SegmentEncryption }) => Promise<SegmentCipher>
 
 interface Bookkeeping {
   readonly header: EntryHeader
@@ -39,12 +43,16 @@ interface Bookkeeping {
   readonly ranges: readonly NumberRange[]
 }
 
-/** Rejects with CORRUPT where something is missing that must not be. `state` is what the checkpoint says. */
+/**
+ * Rejects with CORRUPT where something is missing that must not be, and as `unlock` does for segments with events
+ * inside. `state` is what the checkpoint says.
+ */
 export async function recover(
   disk: Disk,
   log: Logger,
   files: readonly SegmentFile[],
   state: ChannelState | null,
+  unlock: Unlock,
 ): Promise<Recovered> {
   if (files.length === 0)
     return {
@@ -88,11 +96,6 @@ export async function recover(
     for (const range of ranges) gone.add(range)
   }
   newest.end = durable
-  const tail = await readTail(
-    disk,
-    newest,
-    entries.filter(one => one.position >= durable && one.position < end),
-  )
 
   // What a kill left behind although its events were gone stands before the first needed one.
   let needed = 0
@@ -113,6 +116,9 @@ export async function recover(
     log.warn(`events ${gone.low} to ${kept[0]!.first - 1} are in no segment any more and count as taken`)
     gone.add({ first: gone.low, end: kept[0]!.first })
   }
+  const ends = entries.filter(one => one.position >= durable && one.position < end)
+  const isNeeded = nextNumber > gone.low || ends.some(one => one.header.kind === entryKinds.put)
+  for (const segment of isNeeded ? kept : []) if (isEncrypted(segment)) segment.cipher = await unlock(segment)
   return {
     segments: kept,
     emptied: segments.slice(0, needed),
@@ -121,8 +127,12 @@ export async function recover(
     gone,
     nextNumber,
     tailFirst: tailFirst ?? nextNumber,
-    tail,
+    tail: await readTail(disk, newest, ends),
   }
+}
+
+function isEncrypted(segment: Segment): segment is Segment & { encryption: SegmentEncryption } {
+  return segment.encryption !== null
 }
 
 /** All segments with their ends; the headers of those that the checkpoint tells of are not read. */
@@ -149,11 +159,13 @@ async function describe(
         throw new Fault('CORRUPT', `${path} belongs to another channel than ${files[0]!.path}`)
       const before = segments.at(-1)
       if (before !== undefined) before.end = header.previousEnd
-      description = { salt: header.salt, first: header.first, start: read.start }
+      const { salt, first, encryption } = header
+      description = { salt, first, start: read.start, ...(encryption !== null && { encryption }) }
     }
-    const { salt, first, start } = description
+    const { salt, first, start, encryption = null } = description
     const end = told.get(id)?.end ?? Infinity
-    segments.push({ id, salt, channelId: channelId!, directory, path, first, start, end, damaged })
+    const place = { id, directory, path, channelId: channelId! }
+    segments.push({ ...place, salt, first, start, end, damaged, encryption, cipher: null })
   }
   return segments
 }
@@ -213,7 +225,9 @@ async function scan(
     const entries: Bookkeeping[] = []
     const damages: Damage[] = []
     let durable = from
-    const reader = new EntryReader(file, segment, from, size)
+    // Without its cipher: what is inside the puts does not matter here.
+    const { id, salt } = segment
+    const reader = new EntryReader(file, { id, salt }, from, size)
     for (let found = await reader.next(); found !== null; found = await reader.next()) {
       if ('damage' in found) {
         damages.push(found.damage)
@@ -242,10 +256,26 @@ async function readTail(disk: Disk, segment: Segment, entries: readonly Bookkeep
       const entry = Buffer.allocUnsafe(end - position)
       if ((await file.read(entry, position)) < entryHeaderBytes)
         throw new Fault('DISK', `${segment.path} ended while it was read`)
-      tail.push(entry)
+      tail.push(segment.cipher === null ? entry : opened(segment, segment.cipher, entry, header, position))
     }
     return tail
   } finally {
     await file.close()
   }
+}
+
+function opened(
+  { path }: Segment,
+  cipher: SegmentCipher,
+  entry: Buffer,
+  header: EntryHeader,
+  position: number,
+): Buffer {
+  if (header.kind !== entryKinds.put) return entry
+  const payload = cipher.open(entry.subarray(entryHeaderBytes), position, entry.subarray(0, entryHeaderBytes))
+  if (payload !== null) return entryOf(payload, header)
+  throw new Fault(
+    'CORRUPT',
+    `${path}: the transaction at ${position} was changed after it was encrypted; "millrace channel repair" makes a log of what can be read`,
+  )
 }

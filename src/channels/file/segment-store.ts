@@ -102,7 +102,7 @@ export class SegmentStore {
       const path = join(home, segmentName(header.id))
       await disk.rename(spare.path, path)
       await disk.syncDirectory(home)
-      const { id, salt, channelId, first } = header
+      const { id, salt, channelId, first, encryption } = header
       const segment: Segment = {
         id,
         salt,
@@ -113,6 +113,8 @@ export class SegmentStore {
         start: bytes.length,
         end: Infinity,
         damaged: false,
+        encryption,
+        cipher: null,
       }
       return { segment, file, size: spare.size }
     } catch (error) {

@@ -5,7 +5,7 @@
 //   at  bytes
 //    0  4   magic "MRS1"
 //    4  4   CRC-32 of bytes 8 to the header's end
-//    8  4   version of the format: 2
+//    8  4   version of the format: 2, or 3 where the segment is encrypted
 //   12  4   bytes of the header, a multiple of 4096
 //   16  8   id: 1 for the channel's first segment, then one more each
 //   24  16  id of the channel, random
@@ -18,6 +18,14 @@
 //   76  4   runs of numbers gone above that
 //   80  16  each: first, end (exclusive)
 //
+// In version 3 behind these, counted from there (segment-cipher.ts):
+//
+//    0  4   cipher: 1 AES/CTR, 2 AES/GCM
+//    4  4   bytes of the key's alias
+//    8  16  random bytes of which, with the operator's key, this segment's key is made
+//   24  16  check of the key
+//   40      alias of the operator's key, UTF-8
+//
 // The same bytes follow once more, then the first entry: damage to the header must not cost the segment. In
 // version 1 there is no second copy.
 //
@@ -27,11 +35,15 @@ import { crc32 } from 'node:zlib'
 import type { DiskFile } from '../../system/disk.ts'
 import { readNumber, writeNumber } from './entry.ts'
 import type { NumberRange } from './number-ranges.ts'
+import { checkBytes, randomBytes, type SegmentCipher, type SegmentEncryption } from './segment-cipher.ts'
 
 const magicNumber = Buffer.from('MRS1', 'latin1').readUInt32LE(0)
-const version = 2
+const plainVersion = 2
+const encryptedVersion = 3
 const block = 4096
 const fixedBytes = 80
+const encryptionBytes = 8 + randomBytes + checkBytes
+const cipherKinds = ['ctr', 'gcm'] as const
 const mostHeaderBytes = 64 * 1024 * 1024
 /** The second copy is looked for up to here. */
 const mostCopyAt = 1024 * 1024
@@ -45,6 +57,8 @@ export interface SegmentHeader {
   readonly low: number
   readonly salt: number
   readonly gone: readonly NumberRange[]
+  /** Null where it is not encrypted. */
+  readonly encryption: SegmentEncryption | null
 }
 
 export interface Segment {
@@ -61,6 +75,9 @@ export interface Segment {
   end: number
   /** A checksum failed in it and there is no copy: it is kept aside, not deleted, when its events are gone. */
   damaged: boolean
+  readonly encryption: SegmentEncryption | null
+  /** Of an encrypted segment, once its key is there. */
+  cipher: SegmentCipher | null
 }
 
 export const spareName = 'millrace-spare.wal'
@@ -73,19 +90,21 @@ export function segmentIdOf(name: string): number | null {
 }
 
 /** Position of the first entry in a segment whose header names so many runs. */
-export function startAfter(ranges: number): number {
-  return 2 * headerBytesFor(ranges)
+export function startAfter(ranges: number, encryption: SegmentEncryption | null = null): number {
+  return 2 * headerBytesFor(ranges, encryption)
 }
 
-function headerBytesFor(ranges: number): number {
-  return Math.ceil((fixedBytes + ranges * 16) / block) * block
+function headerBytesFor(ranges: number, encryption: SegmentEncryption | null): number {
+  const more = encryption === null ? 0 : encryptionBytes + Buffer.byteLength(encryption.keyAlias)
+  return Math.ceil((fixedBytes + ranges * 16 + more) / block) * block
 }
 
 /** Both copies. */
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
-  const bytes = Buffer.alloc(headerBytesFor(header.gone.length))
+  const { gone, encryption } = header
+  const bytes = Buffer.alloc(headerBytesFor(gone.length, encryption))
   bytes.writeUInt32LE(magicNumber, 0)
-  bytes.writeUInt32LE(version, 8)
+  bytes.writeUInt32LE(encryption === null ? plainVersion : encryptedVersion, 8)
   bytes.writeUInt32LE(bytes.length, 12)
   writeNumber(bytes, header.id, 16)
   bytes.write(header.channelId, 24, 16, 'hex')
@@ -94,13 +113,37 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   writeNumber(bytes, header.previousEnd, 56)
   writeNumber(bytes, header.low, 64)
   bytes.writeUInt32LE(header.salt, 72)
-  bytes.writeUInt32LE(header.gone.length, 76)
-  header.gone.forEach(({ first, end }, index) => {
+  bytes.writeUInt32LE(gone.length, 76)
+  gone.forEach(({ first, end }, index) => {
     writeNumber(bytes, first, fixedBytes + index * 16)
     writeNumber(bytes, end, fixedBytes + index * 16 + 8)
   })
+  if (encryption !== null) writeEncryption(bytes, fixedBytes + gone.length * 16, encryption)
   bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4)
   return Buffer.concat([bytes, bytes])
+}
+
+function writeEncryption(bytes: Buffer, at: number, encryption: SegmentEncryption): void {
+  const { cipher, keyAlias, random, check } = encryption
+  bytes.writeUInt32LE(1 + cipherKinds.indexOf(cipher), at)
+  bytes.writeUInt32LE(Buffer.byteLength(keyAlias), at + 4)
+  bytes.write(random, at + 8, randomBytes, 'hex')
+  bytes.write(check, at + 8 + randomBytes, checkBytes, 'hex')
+  bytes.write(keyAlias, at + encryptionBytes)
+}
+
+/** Null where it makes no sense. */
+function readEncryption(bytes: Buffer, at: number): SegmentEncryption | null {
+  if (at + encryptionBytes > bytes.length) return null
+  const cipher = cipherKinds[bytes.readUInt32LE(at) - 1]
+  const end = at + encryptionBytes + bytes.readUInt32LE(at + 4)
+  if (cipher === undefined || end > bytes.length) return null
+  return {
+    cipher,
+    random: bytes.toString('hex', at + 8, at + 8 + randomBytes),
+    check: bytes.toString('hex', at + 8 + randomBytes, at + encryptionBytes),
+    keyAlias: bytes.toString('utf8', at + encryptionBytes, end),
+  }
 }
 
 export interface FoundHeader {
@@ -140,13 +183,16 @@ async function readCopy(
   if (crc32(bytes.subarray(8)) !== bytes.readUInt32LE(4))
     return { problem: "its header's checksum does not fit" }
   const found = bytes.readUInt32LE(8)
-  if (found < 1 || found > version)
-    return { problem: `it has format ${found}, this program knows those up to ${version}` }
+  if (found < 1 || found > encryptedVersion)
+    return { problem: `it has format ${found}, this program knows those up to ${encryptedVersion}` }
   const count = bytes.readUInt32LE(76)
   if (fixedBytes + count * 16 > size) return { problem: 'its header names more than it holds' }
   const gone: NumberRange[] = []
   for (let at = fixedBytes; gone.length < count; at += 16)
     gone.push({ first: readNumber(bytes, at), end: readNumber(bytes, at + 8) })
+  const encryption = found < encryptedVersion ? null : readEncryption(bytes, fixedBytes + count * 16)
+  if (found >= encryptedVersion && encryption === null)
+    return { problem: 'its header does not say how it is encrypted' }
   return {
     start: found === 1 ? size : 2 * size,
     header: {
@@ -158,6 +204,7 @@ async function readCopy(
       low: readNumber(bytes, 64),
       salt: bytes.readUInt32LE(72),
       gone,
+      encryption,
     },
   }
 }

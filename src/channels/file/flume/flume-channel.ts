@@ -7,7 +7,8 @@ import { Fault } from '../../../errors.ts'
 import type { Event } from '../../../event.ts'
 import type { Disk } from '../../../system/disk.ts'
 import { readFlumeCheckpoint, type FlumeCheckpoint } from './checkpoint.ts'
-import { LogReader, type DecryptRecord } from './log-reader.ts'
+import type { DecryptRecord, FlumeDecrypter } from './decrypter.ts'
+import { LogReader } from './log-reader.ts'
 import { readLogMetadata } from './metadata.ts'
 import { Malformed } from './protobuf.ts'
 import { readEvent } from './record.ts'
@@ -16,8 +17,8 @@ import { Replay, type ReplayedLog, type Survivors } from './replay.ts'
 export interface FlumeDirectories {
   readonly checkpointDirectory: string
   readonly dataDirectories: readonly string[]
-  /** For encrypted logs; without it they are refused. `bytes` is one record, each with a fresh cipher. */
-  readonly decrypt?: (keyAlias: string, parameters: Buffer, bytes: Buffer) => Buffer
+  /** For encrypted logs; without it they are refused. */
+  readonly decrypter?: FlumeDecrypter | null
 }
 
 export interface FlumeProblem {
@@ -148,7 +149,7 @@ async function openable(
   id: number,
   directory: string,
   path: string,
-  { decrypt }: FlumeDirectories,
+  { decrypter = null }: FlumeDirectories,
 ): Promise<{ log: FlumeLog; decrypt: DecryptRecord | null }> {
   const metadata = await readLogMetadata(disk, path)
   const { size, start } = await startOf(disk, path)
@@ -160,13 +161,12 @@ async function openable(
   const log = { id, directory, path, size }
   const encryption = metadata?.encryption ?? null
   if (encryption === null) return { log, decrypt: null }
-  if (decrypt === undefined)
+  if (decrypter === null)
     throw new Fault(
       'FOREIGN_FILES',
-      `${path} is encrypted (key ${encryption.keyAlias}), and Millrace does not have the key. Drain the channel with Flume: start Flume without the source until its ChannelSize is 0, stop it, and move the log-* files away`,
+      `${path} is encrypted (key ${encryption.keyAlias}), and no keys are configured. Write the encryption.* lines with which Flume ran`,
     )
-  const { keyAlias, parameters } = encryption
-  return { log, decrypt: bytes => decrypt(keyAlias, parameters, bytes) }
+  return { log, decrypt: await decrypter({ path, ...encryption }) }
 }
 
 async function startOf(disk: Disk, path: string): Promise<{ size: number; start: Buffer }> {

@@ -2,13 +2,11 @@
 // as damage, and reading goes on at the next place where a whole record stands; where none follows, the log
 // ends there: a write that never ended, as a kill leaves it.
 import type { Disk } from '../../../system/disk.ts'
+import type { DecryptRecord } from './decrypter.ts'
 import { Malformed } from './protobuf.ts'
 import { operations, readEvent, readRecord, recordHeaderBytes, recordKinds } from './record.ts'
 import type { FlumeRecord } from './record.ts'
 import { Window } from './window.ts'
-
-/** Makes what stands in an encrypted record readable. */
-export type DecryptRecord = (bytes: Buffer) => Buffer
 
 /** Bytes of a file that are no record. */
 export interface Unreadable {

@@ -11,6 +11,8 @@ import { Fault } from '../../../errors.ts'
 import type { Event } from '../../../event.ts'
 import type { Logger } from '../../../observe/log.ts'
 import type { System } from '../../../system/system.ts'
+import type { EncryptionKeys } from '../encryption-keys.ts'
+import { flumeDecrypter } from './decrypter.ts'
 import { readCheckpointMetadata } from './metadata.ts'
 import {
   readFlumeChannel,
@@ -28,7 +30,7 @@ import {
   type MarkedLog,
 } from './takeover-marker.ts'
 
-export interface TakeoverParts extends FlumeDirectories {
+export interface TakeoverParts extends Omit<FlumeDirectories, 'decrypter'> {
   readonly system: System
   readonly log: Logger
   readonly channel: string
@@ -38,6 +40,8 @@ export interface TakeoverParts extends FlumeDirectories {
   readonly segments: readonly { readonly directory: string; readonly path: string }[]
   /** Names in the checkpoint directory that belong to our log. */
   readonly ours: readonly string[]
+  /** For encrypted logs of Flume's. */
+  readonly keys: EncryptionKeys | null
 }
 
 /** To be done before the channel opens. */
@@ -82,7 +86,9 @@ export async function lookForFlume(parts: TakeoverParts): Promise<Takeover | nul
     const gone = marker.logs.filter(({ name }) => !logs.some(log => log.name === name))
     if (gone.length > 0) throw incomplete(parts, gone)
   }
-  const flume = await readFlumeChannel(disk, parts)
+  const { keys } = parts
+  const decrypter = keys === null ? null : flumeDecrypter(keys)
+  const flume = await readFlumeChannel(disk, { checkpointDirectory, dataDirectories, decrypter })
   if (flume.events > parts.capacity)
     throw new Fault(
       'FOREIGN_FILES',

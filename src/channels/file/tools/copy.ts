@@ -3,6 +3,7 @@ import type { Event } from '../../../event.ts'
 import { Counters, fileChannelCounters } from '../../../observe/counters.ts'
 import { silentLogger } from '../../../observe/log.ts'
 import type { System } from '../../../system/system.ts'
+import type { EncryptionKeys } from '../encryption-keys.ts'
 import { FileChannel } from '../file-channel.ts'
 
 export interface Place {
@@ -17,6 +18,7 @@ const mostBytes = 4 * 1024 * 1024
 export async function putAll(
   system: System,
   place: Place,
+  encryption: EncryptionKeys | null,
   batches: AsyncIterable<readonly Event[]>,
 ): Promise<{ put: number; before: number }> {
   const warn = (message: string): void => void process.stderr.write(`${message}\n`)
@@ -32,6 +34,7 @@ export async function putAll(
       syncIntervalMs: 1000,
       checkpointIntervalMs: 30_000,
       checkpointOnClose: true,
+      encryption,
     },
     {
       name: 'channel',

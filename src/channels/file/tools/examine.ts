@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { Event } from '../../../event.ts'
 import type { Disk } from '../../../system/disk.ts'
 import { EntryReader } from '../entry-reader.ts'
-import { entryHeaderBytes, entryKinds, entryMagic, readNumber, readTakePayload } from '../entry.ts'
+import { entryHeaderBytes, entryKinds, entryMagic, paddedTo8, readNumber, readTakePayload } from '../entry.ts'
+import type { EncryptionKeys } from '../encryption-keys.ts'
 import { GoneNumbers, type NumberRange } from '../number-ranges.ts'
+import { unlock, type SegmentEncryption } from '../segment-cipher.ts'
 import { readSegmentHeader, segmentIdOf, type SegmentHeader } from '../segment.ts'
 import { saltOf } from './salt.ts'
 
@@ -23,6 +25,8 @@ export interface ExaminedSegment {
   readonly transactions: number
   readonly events: number
   readonly firstNumber: number | null
+  /** Of the last event put into it; null where there is none. */
+  readonly lastNumber: number | null
   readonly isStopped: boolean
 }
 
@@ -104,6 +108,7 @@ export async function examine(
     let events = 0
     let transactions = 0
     let firstNumber: number | null = header?.first ?? null
+    let lastNumber: number | null = null
     let isStopped = false
     for (const entry of found.entries) {
       if (entry.position >= end) break
@@ -115,6 +120,7 @@ export async function examine(
       if (entry.kind !== entryKinds.put) continue
       firstNumber ??= entry.first
       events += entry.count
+      lastNumber = entry.first + entry.count - 1
       puts.add({ first: entry.first, end: entry.first + entry.count })
     }
     for (const { from, to } of damages)
@@ -130,6 +136,7 @@ export async function examine(
       transactions,
       events,
       firstNumber,
+      lastNumber,
       isStopped,
     })
   }
@@ -146,18 +153,54 @@ export async function examine(
   }
 }
 
-/** Those inside, in order, in batches as they were put. */
+/** Encrypted segments with events inside: without their keys those cannot be had. */
+export function encryptedSegments({ segments, gone }: Examined): ExaminedSegment[] {
+  return segments.filter(one => isEncrypted(one) && hasEventsInside(one, gone))
+}
+
+function isEncrypted(segment: ExaminedSegment): segment is ExaminedSegment & { header: EncryptedHeader } {
+  return segment.header !== null && segment.header.encryption !== null
+}
+type EncryptedHeader = SegmentHeader & { encryption: SegmentEncryption }
+
+/** As far as the numbers in it say. */
+function hasEventsInside({ firstNumber, lastNumber }: ExaminedSegment, gone: GoneNumbers): boolean {
+  return firstNumber !== null && lastNumber !== null && gone.nextInside(firstNumber) <= lastNumber
+}
+
+/**
+ * Those inside, in order, in batches as they were put; `onUnreadable` is told of what was changed after it was
+ * encrypted, or is no put although its checksum fits. Rejects with KEY_STORE where a key cannot be had.
+ */
 export async function* eventsInside(
   disk: Disk,
-  { segments, gone }: Examined,
+  examined: Examined,
+  keys: EncryptionKeys | null,
+  onUnreadable: (problem: Problem) => void,
 ): AsyncGenerator<{ first: number; events: Event[] }> {
-  for (const { id, path, salt, start, end } of segments) {
+  const { segments, gone } = examined
+  for (const segment of segments) {
+    if (!hasEventsInside(segment, gone)) continue
+    const { id, path, salt, start, end } = segment
+    const cipher = isEncrypted(segment) ? await unlock(keys, { path, ...segment.header }) : null
     const file = await disk.open(path, 'read')
     try {
-      const reader = new EntryReader(file, { id, salt }, start, end)
+      const reader = new EntryReader(file, { id, salt, cipher }, start, end)
       for (let found = await reader.next(); found !== null; found = await reader.next()) {
-        if ('damage' in found || found.header.kind !== entryKinds.put) continue
+        if ('damage' in found) {
+          const { from, to } = found.damage
+          if (!examined.problems.some(one => one.path === path && one.from <= from && from < one.to))
+            onUnreadable({ path, from, to, message: 'changed after it was encrypted', lost: [] })
+          continue
+        }
+        if (found.header.kind !== entryKinds.put) continue
         const { header, payload } = found
+        if (!isPut(payload, header.count)) {
+          const lost = [{ first: header.first, end: header.first + header.count }]
+          const message = 'no events, or encrypted ones'
+          onUnreadable({ path, from: found.position, to: found.end, message, lost })
+          continue
+        }
         let at = header.count * 4
         let events: Event[] = []
         let first = header.first
@@ -179,6 +222,14 @@ export async function* eventsInside(
       await file.close()
     }
   }
+}
+
+/** Whether the lengths of the events are those of the payload. */
+function isPut(payload: Buffer, count: number): boolean {
+  let bytes = count * 4
+  if (bytes > payload.length) return false
+  for (let index = 0; index < count; index++) bytes += payload.readUInt32LE(index * 4)
+  return paddedTo8(bytes) === payload.length
 }
 
 interface Described {
