@@ -14,7 +14,14 @@
 //           with it: the entry's header but for its two checksums.
 //
 // The entry's checksum is that of the encrypted bytes: a log can be verified without its keys.
-import { createCipheriv, createDecipheriv, hkdfSync, type CipherGCMTypes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  type CipherGCMTypes,
+  type KeyObject,
+} from 'node:crypto'
 import { Fault } from '../../errors.ts'
 import type { Random } from '../../system/random.ts'
 import type { EncryptionKeys } from './encryption-keys.ts'
@@ -44,12 +51,20 @@ export class SegmentCipher {
   /** Bytes by which a payload grows. */
   readonly overhead: number
   readonly #kind: CipherKind
-  readonly #key: Buffer
+  readonly #name: string
+  readonly #bytes: Buffer
+  #made: KeyObject | null = null
 
   constructor(kind: CipherKind, key: Buffer) {
     this.#kind = kind
-    this.#key = key
+    this.#name = `aes-${key.length * 8}-${kind}`
+    this.#bytes = key
     this.overhead = kind === 'gcm' ? tagBytes : 0
+  }
+
+  /** Made once, and only when it is needed: a buffer would be turned into one for each put. */
+  get #key(): KeyObject {
+    return (this.#made ??= createSecretKey(this.#bytes))
   }
 
   /** Writes the encrypted `payload` to `target`, which is `overhead` longer. */
@@ -84,10 +99,6 @@ export class SegmentCipher {
       return null
     }
     return payload
-  }
-
-  get #name(): string {
-    return `aes-${this.#key.length * 8}-${this.#kind}`
   }
 }
 
