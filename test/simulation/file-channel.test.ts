@@ -21,9 +21,10 @@ function runInThread(from: number, to: number): Promise<SeedsDone> {
   })
 }
 
-/** From 0 on, in pieces that the threads take in turn. */
+/** From 0 on, in pieces that the threads take in turn: few, since each has a thread that starts cold. */
 async function runAll(count: number): Promise<SeedsDone> {
-  const piece = 1000
+  const threads = availableParallelism()
+  const piece = Math.max(1000, Math.ceil(count / threads / 4))
   const traces: number[] = []
   const total: Record<string, number> = {}
   let next = 0
@@ -38,7 +39,7 @@ async function runAll(count: number): Promise<SeedsDone> {
       for (const [what, times] of Object.entries(done.counted)) total[what] = (total[what] ?? 0) + times
     }
   }
-  await Promise.all(Array.from({ length: availableParallelism() }, take))
+  await Promise.all(Array.from({ length: threads }, take))
   return { traces, counted: total, failure: null }
 }
 
