@@ -7,7 +7,7 @@
 //   start          with a backlog, after the process was killed
 //
 // Every transaction is synced, on both sides. Needs Java and Maven. MILLRACE_BENCH_SECONDS is how long each
-// cell runs, MILLRACE_BENCH_BACKLOG how many events the largest backlog has.
+// cell runs, MILLRACE_BENCH_ROUNDS how often, MILLRACE_BENCH_BACKLOG how many events the largest backlog has.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { fetchPeer } from '../test/interop/peers/fetch.ts'
 
 const seconds = Number(process.env['MILLRACE_BENCH_SECONDS'] ?? 3)
+const rounds = Number(process.env['MILLRACE_BENCH_ROUNDS'] ?? 3)
 const most = Number(process.env['MILLRACE_BENCH_BACKLOG'] ?? 10_000_000)
 const sizes = [1, 5, 20, 100, 1000]
 const writers = [1, 4, 16, 64]
@@ -65,8 +66,18 @@ export async function runChannelBench(): Promise<void> {
 
   const cells = sizes.flatMap(size => writers.map(count => `${size}:${count}:${seconds}`))
   const warm = [`100:8:${Math.max(10, seconds * 3)}`]
-  const theirs = inDirectory(directory => flume(directory, 1_000_000, [...warm, ...cells])).slice(1)
-  const mine = inDirectory(directory => ours(directory, 1_000_000, ['100:8:2', ...cells])).slice(1)
+  // In turn, since the disk is another one each time; of each cell the round in the middle.
+  const pairs = Array.from({ length: rounds }, () => ({
+    theirs: inDirectory(directory => flume(directory, 1_000_000, [...warm, ...cells])).slice(1),
+    mine: inDirectory(directory => ours(directory, 1_000_000, ['100:8:2', ...cells])).slice(1),
+  }))
+  const middle = (runs: string[][][]): string[][] =>
+    cells.map(
+      (_, cell) =>
+        runs.map(rows => rows[cell]!).sort((a, b) => Number(a[2]) - Number(b[2]))[runs.length >> 1]!,
+    )
+  const theirs = middle(pairs.map(one => one.theirs))
+  const mine = middle(pairs.map(one => one.mine))
   print(
     'events in a transaction',
     'writers',
@@ -99,7 +110,7 @@ export async function runChannelBench(): Promise<void> {
   console.log('')
   print('one writer, each put awaited', 'write + fdatasync', 'put', 'ratio')
   rule(4)
-  const rounds = [1, 2, 3].map(() =>
+  const awaited = [1, 2, 3].map(() =>
     inDirectory(directory =>
       ours(
         directory,
@@ -110,7 +121,7 @@ export async function runChannelBench(): Promise<void> {
   )
   for (const [index, size] of sizes.entries()) {
     // The round in the middle, by its ratio: the disk is another one in each.
-    const [, , bare, put] = rounds
+    const [, , bare, put] = awaited
       .map(rows => rows[index]!)
       .sort((a, b) => Number(a[3]) / Number(a[2]) - Number(b[3]) / Number(b[2]))[1]!
     print(`${size} events`, `${bare} ms`, `${put} ms`, (Number(put) / Number(bare)).toFixed(2))

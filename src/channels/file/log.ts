@@ -72,6 +72,8 @@ export interface LogStart {
 const groupBytes = 8 * 1024 * 1024
 /** Groups below this are copied into one buffer. */
 const coalesceBytes = 256 * 1024
+/** Turns of the promise queue that a group is waited for: more than lie between an answer and the next request. */
+const gatheringTurns = 16
 const secondFailureMs = 60_000
 
 export class Log {
@@ -177,12 +179,13 @@ export class Log {
 
   #wake(): void {
     if (this.#running !== null) return
-    // Puts of the same turn share the first group.
     this.#running = Promise.resolve().then(() => this.#run())
   }
 
   async #run(): Promise<void> {
     while (this.#puts.length > 0 || this.#takes.length > 0 || this.#syncDue) {
+      // What the last group's end sets going, a sink's next take and commit too, joins this group.
+      for (let turn = 0; turn < gatheringTurns; turn++) await Promise.resolve()
       try {
         await this.#writeGroup()
       } catch (error) {
