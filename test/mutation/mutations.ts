@@ -316,6 +316,13 @@ export const mutations: readonly Mutation[] = [
     tests: [tools],
   },
   {
+    name: 'segments go before the notes of their takes are synced, where groups are not synced one by one',
+    file: channel,
+    from: 'if (open === null || open.log.stand === null) return',
+    to: 'if (open === null) return',
+    tests: [starts],
+  },
+  {
     name: 'puts of an encrypted segment are written as plain text',
     file: log,
     from: 'durable: this.#durable, first }, cipher)',

@@ -377,17 +377,19 @@ export class FileChannel implements Channel {
     if (takenEvents > 0) counters.add('EventTakeSuccessCount', takenEvents)
     counters.set('ChannelSize', this.#size)
     if (putEvents > 0) space.look()
-    if (takenEvents > 0) {
-      this.#retire()
-      this.#gate.release({ events: takenEvents, slots: 0 })
-    }
+    // Also after a sync alone.
+    this.#retire()
+    if (takenEvents > 0) this.#gate.release({ events: takenEvents, slots: 0 })
     if (putEvents > 0) this.#serve()
   }
 
-  /** Removes segments from the front as long as all their events are gone. */
+  /**
+   * Removes segments from the front as long as all their events are gone, durably: with a note of them that a power
+   * cut may take back, a segment that stays could stand before one that went.
+   */
   #retire(): void {
     const open = this.#open
-    if (open === null) return
+    if (open === null || open.log.stand === null) return
     const { segments, gone, store, backlog } = open
     while (segments.length > 1 && segments[1]!.first <= gone.low && backlog.reading !== segments[0]) {
       backlog.leave(segments[0]!, segments[1]!)
