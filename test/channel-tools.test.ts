@@ -323,7 +323,24 @@ test('an encrypted channel: verified without its keys, exported, imported and re
     assert.notEqual(refused.code, 0)
     assert.match(refused.err, /millrace-1\.wal is encrypted with the key "key-128": add --conf-file FILE/)
   }
+  // A key that is not in the store: nothing is begun.
+  cpSync(join(import.meta.dirname, 'golden/jceks/few-rounds.jceks'), at('other.jceks'))
+  writeFileSync(at('missing.conf'), lines.join('\n').replace(at('aes.jceks'), at('other.jceks')))
+  const other = ['--conf-file', at('missing.conf'), '--name', 'a1', '--channel', 'c1']
+  for (const words of [
+    ['export', data, '--to', at('events')],
+    ['repair', data, '--to', at('new')],
+    ['verify', data],
+  ]) {
+    const refused = run('channel', ...words, ...other)
+    assert.notEqual(refused.code, 0)
+    assert.match(refused.err, /encrypted with the key "key-128", which cannot be had/)
+  }
   assert.ok(!existsSync(at('new')))
+  assert.ok(!existsSync(at('events')))
+  const tool = run('tool', 'FCINTEGRITYTOOL', '-l', data)
+  assert.equal(tool.code, 0, tool.err)
+  assert.match(tool.out, /nothing was decrypted/)
   const exported = run('channel', 'export', data, '--to', at('events'), ...keys)
   assert.equal(exported.code, 0, exported.err)
   const bodies = readFileSync(at('events'), 'utf8')
@@ -333,6 +350,19 @@ test('an encrypted channel: verified without its keys, exported, imported and re
   assert.deepEqual(bodies, numbers(0, 1000))
   assert.match(run('channel', 'verify', data, ...keys).out, /1000 events inside, 0 lost: every byte/)
 
+  const plain = run(
+    'channel',
+    'import',
+    data,
+    '--append',
+    '--from',
+    at('events'),
+    '--checkpoint',
+    at('checkpoint'),
+  )
+  assert.notEqual(plain.code, 0)
+  assert.match(plain.err, /is encrypted with the key "key-128", and what is imported would be plain text/)
+  assert.equal(fingerprint(data), before)
   const imported = run('channel', 'import', at('imported/data'), '--from', at('events'), ...keys)
   assert.equal(imported.code, 0, imported.err)
   const repaired = run('channel', 'repair', data, '--to', at('new'), ...keys)

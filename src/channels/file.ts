@@ -84,7 +84,7 @@ const options = {
   encryption: prefix({
     doc: 'Encryption of the events at rest. encryption.activeKey: alias of the key that new files are encrypted with. encryption.cipherProvider: AESCTRNOPADDING, or AESGCMNOPADDING, which also notices when what is stored was changed. encryption.keyProvider: JCEKSFILE, a key store of Java, with encryption.keyProvider.keyStoreFile, .keyStorePasswordFile, .keys (the aliases in use, separated by blanks) and .keys.<alias>.passwordFile, where a key has a password of its own. Keys must be there until all events written with them are delivered.',
     differs:
-      'AESGCMNOPADDING is not in Flume. May be switched on, off and to another key between starts; what was stored before stays as it is until it is delivered.',
+      'AESGCMNOPADDING is not in Flume. May be switched on, and to another key or cipher, between starts; what was stored before stays as it is until it is delivered. Switched off it may be once all that was encrypted is delivered.',
   }),
 }
 type Options = OptionsOf<typeof options>

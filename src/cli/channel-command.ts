@@ -5,13 +5,15 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import type { EncryptionKeys } from '../channels/file/encryption-keys.ts'
-import { flumeDecrypter } from '../channels/file/flume/decrypter.ts'
+import { flumeDecrypter, type FlumeDecrypter } from '../channels/file/flume/decrypter.ts'
 import { readFlumeChannel } from '../channels/file/flume/flume-channel.ts'
 import { putAll } from '../channels/file/tools/copy.ts'
 import {
   encryptedSegments,
   eventsInside,
   examine,
+  firstEncrypted,
+  requireKeys,
   type Examined,
   type Problem,
 } from '../channels/file/tools/examine.ts'
@@ -91,6 +93,8 @@ export async function runIntegrityTool(words: readonly string[]): Promise<number
       // Reads every body, so that each checksum is looked at.
       if (content.locked === null) for await (const _ of content.events());
       tellProblems(content.problems)
+      if (content.locked !== null)
+        print(`${content.locked}: its checksums were verified, nothing was decrypted`)
       const { lost } = content
       const total = content.ours === null ? content.inside : content.inside + lost
       print('---------- Summary --------------------')
@@ -146,6 +150,11 @@ async function verify(words: readonly string[], properties: Properties): Promise
   const { operands, options } = parse('verify', words, command => command.option('--checkpoint <directory>'))
   return await onChannel(operands, options, properties, async content => {
     let read = content.locked === null ? 0 : content.inside
+    if (content.locked === null)
+      await requireReadable(content).catch((error: unknown) => {
+        tellProblems(content.problems)
+        throw error
+      })
     if (content.locked === null) for await (const events of content.events()) read += events.length
     else print(`${content.locked}: its checksums were verified, and nothing was decrypted`)
     tellProblems(content.problems)
@@ -154,9 +163,8 @@ async function verify(words: readonly string[], properties: Properties): Promise
       print(`${path}: an unfinished write at byte ${from}; it was never acknowledged and is no damage`)
     }
     const isGood = content.problems.length === 0
-    print(
-      `${read} events inside, ${content.lost} lost: ${isGood ? 'every byte is as it was written' : 'damaged'}`,
-    )
+    const whole = content.locked === null ? 'every byte is as it was written' : 'every checksum fits'
+    print(`${read} events inside, ${content.lost} lost: ${isGood ? whole : 'damaged'}`)
     if (!isGood)
       print('nothing was changed; "millrace channel repair" makes a new channel of what can be read')
     return isGood ? 0 : damaged
@@ -168,7 +176,7 @@ async function exportEvents(words: readonly string[], properties: Properties): P
     command.option('--to <file>').option('--checkpoint <directory>'),
   )
   return await onChannel(operands, options, properties, async content => {
-    refuseLocked(content)
+    await requireReadable(content)
     const target = options.to === undefined ? null : await createFile(options.to)
     let count = 0
     let at = 0
@@ -212,6 +220,12 @@ async function importEvents(words: readonly string[], properties: Properties): P
   let expected = 0
   for await (const events of eventsOf(options.from!)) expected += events.length
   const keys = await keysOf(options, properties)
+  const encrypted =
+    options.append === true && keys === null ? await firstEncrypted(disk, place.dataDirectories) : null
+  if (encrypted !== null)
+    throw new UsageError(
+      `${encrypted.path} is encrypted with the key "${encrypted.keyAlias}", and what is imported would be plain text: ${howToGiveKeys}`,
+    )
   const { put, before } = await putAll(realSystem, place, keys, eventsOf(options.from!))
   print(`${put} of ${expected} events imported behind ${before}, synced`)
   return 0
@@ -224,7 +238,7 @@ async function repair(words: readonly string[], properties: Properties): Promise
   const target = resolve(options.to!)
   if (!(await isEmpty(disk, target))) throw new UsageError(`${target} is not empty; name a new directory`)
   return await onChannel(operands, options, properties, async content => {
-    refuseLocked(content)
+    await requireReadable(content)
     const place = { dataDirectories: [join(target, 'data')], checkpointDirectory: join(target, 'checkpoint') }
     const { put } = await putAll(realSystem, place, content.keys, content.events())
     tellProblems(content.problems)
@@ -300,9 +314,14 @@ async function readOurs(
   }
 }
 
-function refuseLocked({ locked }: Content): void {
+/** Before anything is made. */
+async function requireReadable({ locked, ours, keys }: Content): Promise<void> {
   if (locked !== null) throw new UsageError(`${locked}: ${howToGiveKeys}`)
+  if (ours !== null && keys !== null) await requireKeys(ours, keys)
 }
+
+const withoutKeys: FlumeDecrypter = ({ path, keyAlias }) =>
+  Promise.reject(new UsageError(`${path} is encrypted with the key "${keyAlias}": ${howToGiveKeys}`))
 
 async function readFlume(
   door: Disk,
@@ -312,7 +331,7 @@ async function readFlume(
   const channel = await readFlumeChannel(door, {
     checkpointDirectory: checkpoint,
     dataDirectories: data,
-    decrypter: keys === null ? null : flumeDecrypter(keys),
+    decrypter: keys === null ? withoutKeys : flumeDecrypter(keys),
   })
   let unreadable = 0
   async function* events(): AsyncGenerator<readonly Event[]> {
@@ -399,6 +418,8 @@ function summary(content: Content, { kind, data }: ChannelDirectories): unknown 
           segments: ours.segments.map(({ header, ...rest }) => ({
             ...rest,
             channelId: header?.channelId ?? null,
+            cipher: header?.encryption?.cipher ?? null,
+            keyAlias: header?.encryption?.keyAlias ?? null,
           })),
         }),
     problems: content.problems,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createCipheriv } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, it } from 'node:test'
 import { flumeDecrypter } from '../../src/channels/file/flume/decrypter.ts'
 import { readFlumeChannel, type FlumeDirectories } from '../../src/channels/file/flume/flume-channel.ts'
@@ -338,16 +338,39 @@ it('refuses encrypted logs without the key, and reads them with it', async () =>
     })
   }
   await rejectsWith('FOREIGN_FILES', copy.read(), /log-\d+ is encrypted \(key key-1\).*Write the encryption/)
-  const { lines, problems } = await copy.read({
-    decrypter: flumeDecrypter({
-      activeAlias: 'key-2',
-      cipher: 'ctr',
-      key(alias) {
-        assert.equal(alias, 'key-1')
-        return Promise.resolve(key)
-      },
-    }),
-  })
+  const read = (own: Buffer) =>
+    copy.read({
+      decrypter: flumeDecrypter({
+        activeAlias: 'key-2',
+        cipher: 'ctr',
+        key(alias) {
+          assert.equal(alias, 'key-1')
+          return Promise.resolve(own)
+        },
+      }),
+    })
+  const { lines, problems } = await read(key)
   assert.deepEqual(lines, deliveredOf(oneKilled!))
   assert.deepEqual(problems, [])
+  await rejectsWith(
+    'KEY_STORE',
+    read(Buffer.alloc(16, 8)),
+    /log-\d+ .*with the key of that name.*cannot be read/,
+  )
+
+  // The newest log alone under another key of that name; then a flipped bit, which is no other key.
+  const newest = copy.log(Math.max(...idsOf(copy.data[0]!)))
+  const rekeyed = (from: Buffer, to: Buffer): void =>
+    change(newest, bytes => {
+      for (const begin of positionsOf(newest)) {
+        const content = bytes.subarray(begin + 5, begin + 5 + bytes.readInt32BE(begin + 1))
+        createCipheriv('aes-128-ctr', from, parameters).update(content).copy(content)
+        createCipheriv('aes-128-ctr', to, parameters).update(content).copy(content)
+      }
+    })
+  rekeyed(key, Buffer.alloc(16, 8))
+  await rejectsWith('KEY_STORE', read(key), new RegExp(`${basename(newest)} is encrypted`))
+  rekeyed(Buffer.alloc(16, 8), key)
+  change(newest, bytes => void (bytes[positionsOf(newest)[0]! + 8]! ^= 1))
+  assert.ok((await read(key)).lines.length > 0)
 })

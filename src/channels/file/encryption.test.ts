@@ -178,6 +178,19 @@ test('another key and cipher, and none, between starts: what was written before 
   assert.deepEqual(await takeAll({}), numbers(200))
 })
 
+test('events that stand there as plain text are warned of, by file, until they are delivered', async () => {
+  await put(null, 0, 20)
+  const warned = async (): Promise<string | undefined> => {
+    const { channel, context } = channelWith({})
+    await channel.start()
+    await channel.stop()
+    return context.log.lines.find(line => line.includes('is to be encrypted'))
+  }
+  assert.match((await warned())!, /^WARN .*millrace-1\.wal is not: the events in it can be read there/)
+  assert.deepEqual(await takeAll({}), numbers(20))
+  assert.equal(await warned(), undefined)
+})
+
 test('a channel that was stopped after all was delivered opens without the old key', async () => {
   await put({}, 0, 100)
   assert.deepEqual(await takeAll({}), numbers(100))

@@ -117,6 +117,11 @@ export class FileChannel implements Channel {
       const found = await recover(system.disk, log, await store.list(), await checkpoint.read(), segment =>
         unlock(keys, segment),
       )
+      const plain = found.segments.find(one => one.encryption === null && one.first < found.nextNumber)
+      if (encryption !== null && plain !== undefined && found.gone.low < found.nextNumber)
+        log.warn(
+          `channel ${name} is to be encrypted, and ${plain.path} is not: the events in it can be read there until they are delivered`,
+        )
       this.#open = await this.#begin(store, found, checkpoint, encryption)
       for (const segment of found.segments) if (segment.damaged) store.quarantine(segment)
       for (const segment of found.emptied) store.retire(segment)

@@ -166,7 +166,31 @@ async function openable(
       'FOREIGN_FILES',
       `${path} is encrypted (key ${encryption.keyAlias}), and no keys are configured. Write the encryption.* lines with which Flume ran`,
     )
-  return { log, decrypt: await decrypter({ path, ...encryption }) }
+  const decrypt = await decrypter({ path, ...encryption })
+  await refuseOtherKey(disk, path, encryption.keyAlias, decrypt)
+  return { log, decrypt }
+}
+
+const sampledRecords = 16
+
+/** With another key every record would look damaged, and its events would be given up. */
+async function refuseOtherKey(
+  disk: Disk,
+  path: string,
+  keyAlias: string,
+  decrypt: DecryptRecord,
+): Promise<void> {
+  const reader = await LogReader.open(disk, path, pieceBytes, decrypt)
+  try {
+    const { whole, readable } = await reader.sample(sampledRecords)
+    if (readable * 2 >= whole) return
+    throw new Fault(
+      'KEY_STORE',
+      `${path} is encrypted with the key "${keyAlias}", and with the key of that name in the key store ${whole - readable} of its first ${whole} records cannot be read: give the key store back with which Flume ran. If it is that one, the log is damaged: move it away to go on without its events`,
+    )
+  } finally {
+    await reader.close()
+  }
 }
 
 async function startOf(disk: Disk, path: string): Promise<{ size: number; start: Buffer }> {

@@ -93,6 +93,36 @@ export class LogReader {
     await this.#window.file.close()
   }
 
+  /**
+   * Of the first records that are whole by their framing, which is never encrypted, how many can be read: with
+   * another key than theirs next to none.
+   */
+  async sample(most: number): Promise<{ readonly whole: number; readonly readable: number }> {
+    let whole = 0
+    let readable = 0
+    for (let position = 0; whole < most;) {
+      const head = await this.#read(position)
+      const length = head.length < recordHeaderBytes ? 0 : head.readInt32BE(1)
+      if (length <= 0 || head[0] === operations.end) break
+      if (await this.#isFramed(position)) {
+        whole++
+        if ('record' in (await this.#record(position))) readable++
+      } else if (head[0] !== operations.none) break
+      position += recordHeaderBytes + length
+    }
+    return { whole, readable }
+  }
+
+  /** Whether a record begins there whose length leads to where another may begin. */
+  async #isFramed(position: number): Promise<boolean> {
+    const head = await this.#read(position)
+    const length = head.length < recordHeaderBytes ? 0 : head.readInt32BE(1)
+    const end = position + recordHeaderBytes + length
+    if (head[0] !== operations.record || length <= 0 || end > this.size) return false
+    const follows = (await this.#read(end))[0] ?? operations.end
+    return Object.values<number>(operations).includes(follows)
+  }
+
   #read(position: number): Promise<Buffer> {
     return this.#window.read(position, recordHeaderBytes)
   }
@@ -145,6 +175,8 @@ export class LogReader {
 
   /** Whether a record stands there beyond doubt: that it can be read, and the sum of a put's body. */
   async #isWhole(position: number): Promise<boolean> {
+    // In encrypted bytes anything may look like a record's beginning: only few of these are worth decrypting.
+    if (this.#decrypt !== null && !(await this.#isFramed(position))) return false
     const read = await this.#record(position)
     if ('problem' in read) return false
     if (read.record.kind !== recordKinds.put) return true

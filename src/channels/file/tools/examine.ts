@@ -163,6 +163,30 @@ function isEncrypted(segment: ExaminedSegment): segment is ExaminedSegment & { h
 }
 type EncryptedHeader = SegmentHeader & { encryption: SegmentEncryption }
 
+/** Rejects with KEY_STORE where one of the keys that eventsInside needs cannot be had. */
+export async function requireKeys(examined: Examined, keys: EncryptionKeys): Promise<void> {
+  for (const { path, header } of encryptedSegments(examined))
+    await unlock(keys, { path, ...(header as EncryptedHeader) })
+}
+
+/** The first encrypted segment in the directories, whatever is inside; null where there is none. */
+export async function firstEncrypted(
+  disk: Disk,
+  directories: readonly string[],
+): Promise<{ readonly path: string; readonly keyAlias: string } | null> {
+  for (const { path } of await listSegments(disk, directories)) {
+    const file = await disk.open(path, 'read')
+    try {
+      const read = await readSegmentHeader(file)
+      if (!('problem' in read) && read.header.encryption !== null)
+        return { path, keyAlias: read.header.encryption.keyAlias }
+    } finally {
+      await file.close()
+    }
+  }
+  return null
+}
+
 /** As far as the numbers in it say. */
 function hasEventsInside({ firstNumber, lastNumber }: ExaminedSegment, gone: GoneNumbers): boolean {
   return firstNumber !== null && lastNumber !== null && gone.nextInside(firstNumber) <= lastNumber
@@ -197,7 +221,7 @@ export async function* eventsInside(
         const { header, payload } = found
         if (!isPut(payload, header.count)) {
           const lost = [{ first: header.first, end: header.first + header.count }]
-          const message = 'no events, or encrypted ones'
+          const message = 'no events that can be read; of an encrypted segment the header must be whole'
           onUnreadable({ path, from: found.position, to: found.end, message, lost })
           continue
         }
