@@ -368,7 +368,18 @@ test('an encrypted channel: verified without its keys, exported, imported and re
   const repaired = run('channel', 'repair', data, '--to', at('new'), ...keys)
   assert.equal(repaired.code, 0, repaired.err)
   assert.equal(fingerprint(data), before)
-  for (const copy of ['imported', 'new']) {
+  // Both copies of a header gone: what is needed to decrypt its events stands in the checkpoint, too.
+  cpSync(at('data'), at('damaged/data'), { recursive: true })
+  cpSync(at('checkpoint'), at('damaged/checkpoint'), { recursive: true })
+  const first = at('damaged/data/millrace-1.wal')
+  writeFileSync(first, readFileSync(first).fill(0, 0, 8192))
+  const rescued = run('channel', 'repair', at('damaged/data'), '--to', at('rescued'), ...keys)
+  assert.match(rescued.out, /1000 events are in the new channel, 0 could not be read/)
+  rmSync(at('damaged/checkpoint'), { recursive: true })
+  const without = run('channel', 'repair', at('damaged/data'), '--to', at('without'), ...keys)
+  assert.match(without.err, /millrace-1\.wal.*its header or the checkpoint must be whole/)
+
+  for (const copy of ['imported', 'new', 'rescued']) {
     const verifiedCopy = run('channel', 'verify', at(`${copy}/data`))
     assert.match(verifiedCopy.out, /is encrypted with the key "key-128"/)
     assert.deepEqual(await contentOf(at(copy), { encryption }), numbers(0, 1000))

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
+import { Checkpoint } from '../channels/file/checkpoint.ts'
 import type { EncryptionKeys } from '../channels/file/encryption-keys.ts'
 import { flumeDecrypter, type FlumeDecrypter } from '../channels/file/flume/decrypter.ts'
 import { readFlumeChannel } from '../channels/file/flume/flume-channel.ts'
@@ -273,11 +274,12 @@ async function onChannel(
 
 async function readOurs(
   door: Disk,
-  { data }: ChannelDirectories,
+  { data, checkpoint }: ChannelDirectories,
   keys: EncryptionKeys | null,
 ): Promise<Content> {
   let told = performance.now()
-  const ours = await examine(door, data, (path, done, of) => {
+  const state = await new Checkpoint(door, checkpoint).read()
+  const ours = await examine(door, data, state, (path, done, of) => {
     if (performance.now() - told < 1000) return
     told = performance.now()
     process.stderr.write(`reading ${path}, ${done + 1} of ${of}\n`)
@@ -306,7 +308,7 @@ async function readOurs(
     locked:
       encrypted === undefined
         ? null
-        : `${encrypted.path} is encrypted with the key "${encrypted.header!.encryption!.keyAlias}"`,
+        : `${encrypted.path} is encrypted with the key "${encrypted.encryption.keyAlias}"`,
     keys,
     ours,
     flume: [],
@@ -415,11 +417,11 @@ function summary(content: Content, { kind, data }: ChannelDirectories): unknown 
           gone: ours.gone.ranges,
           stopped: ours.segments.at(-1)?.isStopped ?? false,
           unfinished: ours.unfinished,
-          segments: ours.segments.map(({ header, ...rest }) => ({
+          segments: ours.segments.map(({ header, encryption, ...rest }) => ({
             ...rest,
-            channelId: header?.channelId ?? null,
-            cipher: header?.encryption?.cipher ?? null,
-            keyAlias: header?.encryption?.keyAlias ?? null,
+            isHeaderReadable: header !== null,
+            cipher: encryption?.cipher ?? null,
+            keyAlias: encryption?.keyAlias ?? null,
           })),
         }),
     problems: content.problems,

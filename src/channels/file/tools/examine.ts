@@ -7,6 +7,7 @@ import type { Disk } from '../../../system/disk.ts'
 import { EntryReader } from '../entry-reader.ts'
 import { entryHeaderBytes, entryKinds, entryMagic, paddedTo8, readNumber, readTakePayload } from '../entry.ts'
 import type { EncryptionKeys } from '../encryption-keys.ts'
+import type { ChannelState } from '../checkpoint.ts'
 import { GoneNumbers, type NumberRange } from '../number-ranges.ts'
 import { unlock, type SegmentEncryption } from '../segment-cipher.ts'
 import { readSegmentHeader, segmentIdOf, type SegmentHeader } from '../segment.ts'
@@ -18,6 +19,9 @@ export interface ExaminedSegment {
   readonly bytes: number
   /** Null where neither copy of it can be read. */
   readonly header: SegmentHeader | null
+  /** By its header, or else the checkpoint. */
+  readonly channelId: string | null
+  readonly encryption: SegmentEncryption | null
   readonly salt: number
   readonly start: number
   /** Position after the last entry that counts. */
@@ -72,10 +76,14 @@ export interface Progress {
   (path: string, done: number, of: number): void
 }
 
-/** `directories` are all data directories of one channel, which must not be open. */
+/**
+ * `directories` are all data directories of one channel, which must not be open. `state`, what its checkpoint says, is
+ * used for segments whose headers are gone.
+ */
 export async function examine(
   disk: Disk,
   directories: readonly string[],
+  state: ChannelState | null,
   onSegment: Progress = () => {},
 ): Promise<Examined> {
   const files = await listSegments(disk, directories)
@@ -86,8 +94,9 @@ export async function examine(
   let nextNumber = 0
   let unfinished: Examined['unfinished'] = null
   const described = []
-  for (const file of files) described.push(await describe(disk, file, problems))
-  for (const [index, { file, header, salt, start, size }] of described.entries()) {
+  for (const file of files) described.push(await describe(disk, file, state, problems))
+  for (const [index, one] of described.entries()) {
+    const { file, header, salt, start, size, channelId, encryption } = one
     onSegment(file.path, index, files.length)
     const before = described[index - 1]
     if (before !== undefined && before.file.id + 1 !== file.id)
@@ -130,6 +139,8 @@ export async function examine(
       path: file.path,
       bytes: size,
       header,
+      channelId,
+      encryption,
       salt,
       start,
       end,
@@ -154,19 +165,21 @@ export async function examine(
 }
 
 /** Encrypted segments with events inside: without their keys those cannot be had. */
-export function encryptedSegments({ segments, gone }: Examined): ExaminedSegment[] {
-  return segments.filter(one => isEncrypted(one) && hasEventsInside(one, gone))
+export function encryptedSegments({ segments, gone }: Examined): EncryptedSegment[] {
+  return segments.filter(isEncrypted).filter(one => hasEventsInside(one, gone))
 }
 
-function isEncrypted(segment: ExaminedSegment): segment is ExaminedSegment & { header: EncryptedHeader } {
-  return segment.header !== null && segment.header.encryption !== null
+function isEncrypted(segment: ExaminedSegment): segment is EncryptedSegment {
+  return segment.encryption !== null && segment.channelId !== null
 }
-type EncryptedHeader = SegmentHeader & { encryption: SegmentEncryption }
+type EncryptedSegment = ExaminedSegment & {
+  readonly channelId: string
+  readonly encryption: SegmentEncryption
+}
 
 /** Rejects with KEY_STORE where one of the keys that eventsInside needs cannot be had. */
 export async function requireKeys(examined: Examined, keys: EncryptionKeys): Promise<void> {
-  for (const { path, header } of encryptedSegments(examined))
-    await unlock(keys, { path, ...(header as EncryptedHeader) })
+  for (const segment of encryptedSegments(examined)) await unlock(keys, segment)
 }
 
 /** The first encrypted segment in the directories, whatever is inside; null where there is none. */
@@ -206,7 +219,7 @@ export async function* eventsInside(
   for (const segment of segments) {
     if (!hasEventsInside(segment, gone)) continue
     const { id, path, salt, start, end } = segment
-    const cipher = isEncrypted(segment) ? await unlock(keys, { path, ...segment.header }) : null
+    const cipher = isEncrypted(segment) ? await unlock(keys, segment) : null
     const file = await disk.open(path, 'read')
     try {
       const reader = new EntryReader(file, { id, salt, cipher }, start, end)
@@ -221,7 +234,8 @@ export async function* eventsInside(
         const { header, payload } = found
         if (!isPut(payload, header.count)) {
           const lost = [{ first: header.first, end: header.first + header.count }]
-          const message = 'no events that can be read; of an encrypted segment the header must be whole'
+          const message =
+            'no events that can be read; of an encrypted segment its header or the checkpoint must be whole'
           onUnreadable({ path, from: found.position, to: found.end, message, lost })
           continue
         }
@@ -262,9 +276,16 @@ interface Described {
   readonly salt: number
   readonly start: number
   readonly size: number
+  readonly channelId: string | null
+  readonly encryption: SegmentEncryption | null
 }
 
-async function describe(disk: Disk, file: SegmentFile, problems: Problem[]): Promise<Described> {
+async function describe(
+  disk: Disk,
+  file: SegmentFile,
+  state: ChannelState | null,
+  problems: Problem[],
+): Promise<Described> {
   const { path, id } = file
   const door = await disk.open(path, 'read')
   try {
@@ -280,9 +301,25 @@ async function describe(disk: Disk, file: SegmentFile, problems: Problem[]): Pro
         message: `header: ${problem}`,
         lost: [],
       })
-    if (!('problem' in read) && read.header.id === id)
-      return { file, header: read.header, salt: read.header.salt, start: read.start, size }
-    return { file, header: null, ...(await findFirst(door, id, size)), size }
+    if (!('problem' in read) && read.header.id === id) {
+      const { salt, channelId, encryption } = read.header
+      return { file, header: read.header, salt, start: read.start, size, channelId, encryption }
+    }
+    const found = await findFirst(door, id, size)
+    const told = state?.segments.find(one => one.id === id)
+    // It speaks of another log unless the salt is that of the entries.
+    if (state === null || told?.salt !== found.salt)
+      return { file, header: null, ...found, size, channelId: null, encryption: null }
+    const { channelId } = state
+    return {
+      file,
+      header: null,
+      ...found,
+      start: told.start,
+      size,
+      channelId,
+      encryption: told.encryption ?? null,
+    }
   } finally {
     await door.close()
   }
