@@ -19,8 +19,8 @@ export interface Filling {
   readonly end: 'kill' | 'stop'
   /** The end comes when the newest log has at least this id. */
   readonly logs: number
-  /** Or when this is true of the ids of all logs there are. */
-  readonly until?: (logs: readonly number[]) => boolean
+  /** Or when this is true of the ids of all logs there are, or of the directories. */
+  readonly until?: (logs: readonly number[], directories: FlumeDirectories) => boolean
   readonly capacity: number
   readonly maxFileSize: number
   /** How many sources put, each in its own thread; 2 where absent. */
@@ -103,7 +103,7 @@ export async function fillByFlume(directory: string, filling: Filling): Promise<
   })
   try {
     const { until = ids => Math.max(0, ...ids) >= logs } = filling
-    await waitFor(() => until(logsIn(directories)), `logs of Flume ${version}`, 120_000)
+    await waitFor(() => until(logsIn(directories), directories), `logs of Flume ${version}`, 120_000)
     await filling.whileRunning?.(directories, flume.pid)
   } finally {
     if (end === 'kill') {

@@ -3,7 +3,7 @@
 //
 // With one data directory that Flume replays its logs without the checkpoint: its queue in the checkpoint has
 // concurrent puts, and what a sink rolled back, in an order of its own. With three it needs the checkpoint,
-// and one source and one sink leave it no choice of order.
+// and one source and one sink leave it no choice of order, but for what was being put at the checkpoint.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { it } from 'node:test'
 import { fileChannel } from '../../src/channels/file.ts'
 import { contextFor, optionsFor } from '../context.ts'
 import { rejectsWith } from '../contracts/channel.ts'
-import { flumeLine } from '../golden/flume-recording.ts'
+import { flumeLine, inPutOrder } from '../golden/flume-recording.ts'
 import {
   deliveredByFlume,
   fillByFlume,
@@ -87,11 +87,20 @@ for (const version of ['1.8.0', '1.11.0'] as const satisfies FlumeVersion[])
             const how = isOne
               ? { capacity: 2 * capacity, withCheckpoint: false }
               : { capacity, withCheckpoint: true }
-            const theirs = await deliveredByFlume(home, version, directories, how)
+            const delivered = await deliveredByFlume(home, version, directories, how)
+            const theirs = isOne ? delivered : inPutOrder(delivered, directories.checkpoint)
             const before = flumesIn(directories)
             const ours = await takenOver(directories)
             assert.ok(ours.length > 100, `${ours.length}`)
-            assert.deepEqual(ours, theirs)
+            const differs = ours.findIndex((line, index) => line !== theirs[index])
+            const around = (lines: readonly string[]): readonly string[] =>
+              lines.slice(Math.max(0, differs - 3)).slice(0, 30)
+            assert.deepEqual(
+              around(ours),
+              around(theirs),
+              `event ${differs} of ${ours.length} : ${theirs.length}`,
+            )
+            assert.equal(ours.length, theirs.length)
             assert.deepEqual(flumesIn(directories), before)
             t.diagnostic(
               `${ours.length} events from ${before.filter(([path]) => /log-\d+$/.test(path!)).length} logs`,

@@ -4,9 +4,12 @@
 //   one-killed       Flume 1.8.0, one data directory, SIGKILL; replayed without the checkpoint
 //   three-killed     Flume 1.11.0, three data directories; from the logs alone some delivered events would come
 //                    again, so that the checkpoint has to be used
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+//   three-open       Flume 1.8.0, three data directories; some of what it delivered was put in a transaction that
+//                    was open at the checkpoint, and comes in another order than it was put
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inPutOrder, openPuts } from '../golden/flume-recording.ts'
 import { deliveredByFlume, directoriesBelow, fillByFlume, type Filling } from './flume-directories.ts'
 import { freePort } from './peers/peers.ts'
 
@@ -16,7 +19,7 @@ const usual = { logs: 9, capacity: 60, maxFileSize: 2000, lines: [] }
 async function record(
   name: string,
   filling: Filling,
-  isWanted: (withCheckpoint: readonly string[], without: readonly string[]) => boolean,
+  isWanted: (withCheckpoint: readonly string[], without: readonly string[], checkpoint: string) => boolean,
 ): Promise<void> {
   for (;;) {
     const home = mkdtempSync(join(tmpdir(), 'millrace-record-'))
@@ -30,7 +33,7 @@ async function record(
       process.stdout.write(
         `${name}: ${logs} logs; ${withCheckpoint.length} events with the checkpoint, ${without.length} without\n`,
       )
-      if (!isWanted(withCheckpoint, without)) continue
+      if (!isWanted(withCheckpoint, without, from.checkpoint)) continue
       const target = join(golden, name)
       rmSync(target, { recursive: true, force: true })
       const into = directoriesBelow(target, filling.dataDirectories)
@@ -99,5 +102,26 @@ const cases: Record<string, () => Promise<void>> = {
       (withCheckpoint, without) => withCheckpoint.length > 20 && without.length > withCheckpoint.length,
     )
   },
+  'three-open': () =>
+    record(
+      'three-open',
+      {
+        ...usual,
+        version: '1.8.0',
+        dataDirectories: 3,
+        capacity: 300,
+        maxFileSize: 20_000,
+        end: 'kill',
+        sources: 1,
+        taken: 1,
+        isOrdered: true,
+        until: (_, { checkpoint }) =>
+          openPuts(checkpoint) > 1 &&
+          statSync(join(checkpoint, 'checkpoint.meta')).mtimeMs >=
+            statSync(join(checkpoint, 'inflightputs')).mtimeMs,
+      },
+      (withCheckpoint, _, checkpoint) =>
+        inPutOrder(withCheckpoint, checkpoint).some((line, index) => line !== withCheckpoint[index]),
+    ),
 }
 for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(cases)) await cases[name]!()
