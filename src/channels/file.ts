@@ -81,6 +81,15 @@ const options = {
     doc: 'Whether a checkpoint is written when the channel stops.',
     default: true,
   }),
+  useDualCheckpoints: flag({
+    doc: 'Whether Flume kept a copy of its checkpoint in backupCheckpointDir. Read only when the events of a Flume channel with several data directories are taken over.',
+    default: false,
+    differs:
+      'The copy is used for a takeover; of our own checkpoint there is none: it is written in two slots in turn, and what it says stands in the log as well.',
+  }),
+  backupCheckpointDir: text({
+    doc: "Where Flume kept that copy: used where Flume's checkpoint was being written when it was killed. Never written to.",
+  }),
   encryption: prefix({
     doc: 'Encryption of the events at rest. encryption.activeKey: alias of the key that new files are encrypted with. encryption.cipherProvider: AESCTRNOPADDING, or AESGCMNOPADDING, which also notices when what is stored was changed. encryption.keyProvider: JCEKSFILE, a key store of Java, with encryption.keyProvider.keyStoreFile, .keyStorePasswordFile, .keys (the aliases in use, separated by blanks) and .keys.<alias>.passwordFile, where a key has a password of its own. Keys must be there until all events written with them are delivered.',
     differs:
@@ -89,13 +98,17 @@ const options = {
 }
 type Options = OptionsOf<typeof options>
 
-const twoSlots =
-  'the checkpoint is written in two slots in turn, and what it says stands in the log as well: there is nothing to be gained by a second one'
 const noReplay = 'a start reads the end of the log only: there is no replay to choose'
 
-function directoriesOf(given: Options, home: string): { checkpoint: string; data: readonly string[] } {
+function directoriesOf(given: Options, home: string) {
   const place = (path: string) => resolve(path.startsWith('~/') ? join(home, path.slice(2)) : path)
-  return { checkpoint: place(given.checkpointDir.trim()), data: given.dataDirs.map(place) }
+  const { useDualCheckpoints, backupCheckpointDir = '' } = given
+  return {
+    checkpoint: place(given.checkpointDir.trim()),
+    backup:
+      useDualCheckpoints && backupCheckpointDir.trim() !== '' ? place(backupCheckpointDir.trim()) : null,
+    data: given.dataDirs.map(place),
+  }
 }
 
 export const fileChannel = defineChannel({
@@ -106,9 +119,8 @@ export const fileChannel = defineChannel({
     "A log of its own format in millrace-<n>.wal files (docs/formats/file-channel.md). Puts and commits of takes share writes and syncs; recent events are served from memory, older ones read back in large pieces. Given the directories of a stopped Flume file channel, it takes the undelivered events over before it opens, once and in order, and leaves Flume's files as they are (docs/guides/coming-from-flume.md); a Flume started on ours finds no logs of its own. After a failed write or sync everything that was not durable is refused and the log goes on in a new file; a second failure within a minute leaves the channel failed, and the agent's health says so.",
   options,
   withoutEffect: {
-    useDualCheckpoints: twoSlots,
-    backupCheckpointDir: twoSlots,
-    compressBackupCheckpoint: twoSlots,
+    compressBackupCheckpoint:
+      'there is no second checkpoint (useDualCheckpoints), and a compressed one of Flume is not read',
     'use-log-replay-v1': noReplay,
     'use-fast-replay': noReplay,
   },
@@ -128,10 +140,11 @@ export const fileChannel = defineChannel({
     return [checkpoint, ...data].map(one => `directory ${one}`)
   },
   create(given, context) {
-    const { checkpoint, data } = directoriesOf(given, context.home)
+    const { checkpoint, backup, data } = directoriesOf(given, context.home)
     return new FileChannel(
       {
         checkpointDirectory: checkpoint,
+        flumeBackupDirectory: backup,
         dataDirectories: data,
         capacity: given.capacity,
         transactionCapacity: given.transactionCapacity,

@@ -2,7 +2,7 @@
 // what cannot be read is told, each place of it.
 import assert from 'node:assert/strict'
 import { createCipheriv } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, it } from 'node:test'
@@ -108,6 +108,37 @@ it('needs the checkpoint where there are several data directories, and says so w
       lines.filter(line => wanted.includes(line)),
       wanted,
     )
+  }
+})
+
+it('uses the copy of a checkpoint that is not whole', async () => {
+  const wanted = deliveredOf(threeKilled!)
+  const being = (bytes: Buffer): void => void bytes.writeBigInt64BE(1n, 32)
+  const withCopy = async (damage: (backup: string) => void) => {
+    const copy = await copyOf(threeKilled)
+    const backupDirectory = join(copy.checkpoint, '../backup')
+    cpSync(copy.checkpoint, backupDirectory, { recursive: true })
+    writeFileSync(join(backupDirectory, 'backupComplete'), '')
+    change(join(copy.checkpoint, 'checkpoint'), being)
+    damage(backupDirectory)
+    return await copy.read({ backupDirectory })
+  }
+  const { lines, problems } = await withCopy(() => {})
+  assert.deepEqual(lines, wanted)
+  assert.equal(problems.length, 1)
+  assert.match(problems[0]!, /not used: .* being written; its copy in \S+\/backup was used instead/)
+  const damages: [(backup: string) => void, RegExp][] = [
+    [backup => rmSync(join(backup, 'backupComplete')), /backup has no backupComplete; all logs/],
+    [backup => rmSync(backup, { recursive: true }), /backup has no backupComplete; all logs/],
+    [backup => writeFileSync(join(backup, 'checkpoint.snappy'), ''), /compressed.*all logs/],
+    [backup => change(join(backup, 'checkpoint'), being), /being written; all logs/],
+  ]
+  for (const [damage, why] of damages) {
+    const replayed = await withCopy(damage)
+    assert.equal(replayed.problems.length, 2)
+    assert.match(replayed.problems[0]!, /being written$/)
+    assert.match(replayed.problems[1]!, why)
+    assert.ok(replayed.lines.length > wanted.length)
   }
 })
 

@@ -6,7 +6,7 @@
 // and one source and one sink leave it no choice of order, but for what was being put at the checkpoint.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
@@ -24,9 +24,15 @@ import { skipWithoutPeers } from './peers/peers.ts'
 
 const capacity = 20_000
 
-function make({ checkpoint, data }: FlumeDirectories) {
+function make({ checkpoint, data }: FlumeDirectories, more: Record<string, unknown> = {}) {
   const context = contextFor('CHANNEL', 'c1', fileChannel.counters)
-  const given = { checkpointDir: checkpoint, dataDirs: data, capacity: 2 * capacity, minimumRequiredSpace: 0 }
+  const given = {
+    checkpointDir: checkpoint,
+    dataDirs: data,
+    capacity: 2 * capacity,
+    minimumRequiredSpace: 0,
+    ...more,
+  }
   return { context, channel: fileChannel.create(optionsFor(fileChannel, given), context) }
 }
 
@@ -40,8 +46,21 @@ function flumesIn({ checkpoint, data }: FlumeDirectories): string[][] {
   )
 }
 
-async function takenOver(directories: FlumeDirectories): Promise<string[]> {
-  const { channel, context } = make(directories)
+/** Shows where they differ. */
+function sameEvents(ours: readonly string[], theirs: readonly string[]): void {
+  assert.ok(ours.length > 100, `${ours.length}`)
+  const differs = ours.findIndex((line, index) => line !== theirs[index])
+  const around = (lines: readonly string[]): readonly string[] =>
+    lines.slice(Math.max(0, differs - 3)).slice(0, 30)
+  assert.deepEqual(around(ours), around(theirs), `event ${differs} of ${ours.length} : ${theirs.length}`)
+  assert.equal(ours.length, theirs.length)
+}
+
+async function takenOver(
+  directories: FlumeDirectories,
+  more: Record<string, unknown> = {},
+): Promise<{ lines: string[]; log: readonly string[] }> {
+  const { channel, context } = make(directories, more)
   await channel.start()
   const lines: string[] = []
   while (channel.size > 0) {
@@ -51,11 +70,11 @@ async function takenOver(directories: FlumeDirectories): Promise<string[]> {
   }
   await channel.stop()
   assert.ok(context.log.lines.some(line => line.includes(`took over ${lines.length} events of Flume's`)))
-  const again = make(directories).channel
+  const again = make(directories, more).channel
   await again.start()
   assert.equal(again.size, 0)
   await again.stop()
-  return lines
+  return { lines, log: context.log.lines }
 }
 
 for (const version of ['1.8.0', '1.11.0'] as const satisfies FlumeVersion[])
@@ -90,17 +109,8 @@ for (const version of ['1.8.0', '1.11.0'] as const satisfies FlumeVersion[])
             const delivered = await deliveredByFlume(home, version, directories, how)
             const theirs = isOne ? delivered : inPutOrder(delivered, directories.checkpoint)
             const before = flumesIn(directories)
-            const ours = await takenOver(directories)
-            assert.ok(ours.length > 100, `${ours.length}`)
-            const differs = ours.findIndex((line, index) => line !== theirs[index])
-            const around = (lines: readonly string[]): readonly string[] =>
-              lines.slice(Math.max(0, differs - 3)).slice(0, 30)
-            assert.deepEqual(
-              around(ours),
-              around(theirs),
-              `event ${differs} of ${ours.length} : ${theirs.length}`,
-            )
-            assert.equal(ours.length, theirs.length)
+            const { lines: ours } = await takenOver(directories)
+            sameEvents(ours, theirs)
             assert.deepEqual(flumesIn(directories), before)
             t.diagnostic(
               `${ours.length} events from ${before.filter(([path]) => /log-\d+$/.test(path!)).length} logs`,
@@ -110,3 +120,60 @@ for (const version of ['1.8.0', '1.11.0'] as const satisfies FlumeVersion[])
           }
         },
       )
+
+it(
+  'takes over from Flume 1.11.0 by the copy of a checkpoint that was being written',
+  { skip: skipWithoutPeers, timeout: 300_000 },
+  async t => {
+    const home = mkdtempSync(join(tmpdir(), 'millrace-takeover-'))
+    const backup = join(home, 'backup')
+    const isWhole = (): boolean => existsSync(join(backup, 'backupComplete'))
+    const dual = (directory: string): string[] => [
+      'a1.channels.c1.useDualCheckpoints = true',
+      `a1.channels.c1.backupCheckpointDir = ${directory}`,
+    ]
+    try {
+      let directories: FlumeDirectories
+      // The kill may come while the copy is made.
+      do {
+        for (const name of readdirSync(home)) rmSync(join(home, name), { recursive: true })
+        directories = await fillByFlume(home, {
+          version: '1.11.0',
+          dataDirectories: 3,
+          end: 'kill',
+          logs: 12,
+          until: ids => Math.max(0, ...ids) >= 12 && isWhole(),
+          capacity,
+          maxFileSize: 120_000,
+          sources: 1,
+          isOrdered: true,
+          taken: 1,
+          lines: dual(backup),
+        })
+      } while (!isWhole())
+      const path = join(directories.checkpoint, 'checkpoint')
+      const bytes = readFileSync(path)
+      bytes.writeBigInt64BE(1n, 32)
+      writeFileSync(path, bytes)
+      const theirBackup = join(home, 'their-backup')
+      cpSync(backup, theirBackup, { recursive: true })
+      const how = { capacity, withCheckpoint: true, lines: dual(theirBackup) }
+      const delivered = await deliveredByFlume(home, '1.11.0', directories, how)
+      const before = flumesIn(directories)
+      const { lines: ours, log } = await takenOver(directories, {
+        useDualCheckpoints: true,
+        backupCheckpointDir: backup,
+      })
+      sameEvents(ours, inPutOrder(delivered, backup))
+      assert.ok(
+        log.some(line =>
+          line.includes(`not used: ${path} was being written; its copy in ${backup} was used instead`),
+        ),
+      )
+      assert.deepEqual(flumesIn(directories), before)
+      t.diagnostic(`${ours.length} events`)
+    } finally {
+      rmSync(home, { recursive: true })
+    }
+  },
+)

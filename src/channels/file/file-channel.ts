@@ -33,6 +33,8 @@ import { TakeLine } from '../take-line.ts'
 
 export interface FileChannelSettings {
   readonly checkpointDirectory: string
+  /** Where a Flume kept a copy of its checkpoint: read when its events are taken over. */
+  readonly flumeBackupDirectory?: string | null
   readonly dataDirectories: readonly string[]
   readonly capacity: number
   readonly transactionCapacity: number
@@ -152,6 +154,7 @@ export class FileChannel implements Channel {
     if (!this.#isForTakeover)
       return await lookForFlume({
         ...directories,
+        backupDirectory: this.#settings.flumeBackupDirectory ?? null,
         system,
         log,
         channel,

@@ -29,10 +29,9 @@ const slotsAtOnce = 128 * 1024
 const checksumBytes = 16
 
 /** `problem` says why there is none that could be used. */
-export async function readFlumeCheckpoint(
-  disk: Disk,
-  directory: string,
-): Promise<FlumeCheckpoint | { readonly problem: string }> {
+export type ReadCheckpoint = FlumeCheckpoint | { readonly problem: string }
+
+export async function readFlumeCheckpoint(disk: Disk, directory: string): Promise<ReadCheckpoint> {
   const path = join(directory, 'checkpoint')
   const metadata = await readCheckpointMetadata(disk, directory)
   if (metadata === null) return { problem: `${path}.meta is missing or cannot be read` }

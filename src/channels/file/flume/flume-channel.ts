@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Fault } from '../../../errors.ts'
 import type { Event } from '../../../event.ts'
 import type { Disk } from '../../../system/disk.ts'
-import { readFlumeCheckpoint, type FlumeCheckpoint } from './checkpoint.ts'
+import { readFlumeCheckpoint, type FlumeCheckpoint, type ReadCheckpoint } from './checkpoint.ts'
 import type { DecryptRecord, FlumeDecrypter } from './decrypter.ts'
 import { LogReader } from './log-reader.ts'
 import { readLogMetadata } from './metadata.ts'
@@ -16,6 +16,8 @@ import { Replay, type ReplayedLog, type Survivors } from './replay.ts'
 
 export interface FlumeDirectories {
   readonly checkpointDirectory: string
+  /** Where Flume kept a copy of its checkpoint (useDualCheckpoints); absent or null where it kept none. */
+  readonly backupDirectory?: string | null
   readonly dataDirectories: readonly string[]
   /** For encrypted logs; without it they are refused. */
   readonly decrypter?: FlumeDecrypter | null
@@ -71,12 +73,6 @@ export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Pro
     for (const { id, name } of await listFlumeLogs(disk, directory))
       logs.push(await openable(disk, id, directory, join(directory, name), given))
   logs.sort((a, b) => a.log.id - b.log.id)
-  const checkpoint = await startingPoint(
-    disk,
-    given,
-    logs.map(one => one.log),
-    problems,
-  )
   const read = async (from: FlumeCheckpoint | null) => {
     const replay = new Replay(from)
     const unreadable: FlumeProblem[] = []
@@ -92,15 +88,14 @@ export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Pro
     }
     return { ...replay.survivors(), unreadable }
   }
-  let found = await read(checkpoint)
-  if (found.missing > 0) {
-    problems.push({
-      path: join(given.checkpointDirectory, 'checkpoint'),
-      position: null,
-      message: `not used: at ${found.missing} places to which it points there is no event; ${replayedInstead}`,
-    })
-    found = await read(null)
-  }
+  const found =
+    (await fromCheckpoint(
+      disk,
+      given,
+      logs.map(one => one.log),
+      read,
+      problems,
+    )) ?? (await read(null))
   problems.push(...found.unreadable)
   if (found.doubtful > 0)
     problems.push({
@@ -117,31 +112,66 @@ export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Pro
   }
 }
 
-const replayedInstead =
-  'all logs were replayed instead: with several data directories, events that were delivered long ago may come again'
-
-/** With several directories the checkpoint, if it is whole; null: the logs alone. */
-async function startingPoint(
+/**
+ * What is undelivered by Flume's checkpoint, or else by the copy of it, where there are several directories; null
+ * where the logs alone must say it. Rejects with CORRUPT where a log is missing to which the checkpoint points.
+ */
+async function fromCheckpoint<R extends { readonly missing: number }>(
   disk: Disk,
-  { checkpointDirectory, dataDirectories }: FlumeDirectories,
+  { checkpointDirectory, backupDirectory = null, dataDirectories }: FlumeDirectories,
   logs: readonly FlumeLog[],
+  read: (from: FlumeCheckpoint) => Promise<R>,
   problems: FlumeProblem[],
-): Promise<FlumeCheckpoint | null> {
+): Promise<R | null> {
+  const main = await readFlumeCheckpoint(disk, checkpointDirectory)
   const path = join(checkpointDirectory, 'checkpoint')
-  const read = await readFlumeCheckpoint(disk, checkpointDirectory)
-  if ('problem' in read) {
-    if (dataDirectories.length > 1)
-      problems.push({ path, position: null, message: `not used: ${read.problem}; ${replayedInstead}` })
-    return null
-  }
-  const ids = new Set(logs.map(log => log.id))
-  const missing = [...read.inside.keys()].filter(id => !ids.has(id)).sort((a, b) => a - b)
+  const missing = 'problem' in main ? [] : logsNotAmong(logs, main)
   if (missing.length > 0)
     throw new Fault(
       'CORRUPT',
-      `${path} points to events in ${missing.map(id => `log-${id}`).join(', ')}, which ${missing.length === 1 ? 'is' : 'are'} in none of ${dataDirectories.join(', ')}. Add the directory that is missing to dataDirs; if those events are lost, move ${path} and ${path}.meta away to go on without them`,
+      `${path} points to events in ${missing.join(', ')}, which ${missing.length === 1 ? 'is' : 'are'} in none of ${dataDirectories.join(', ')}. Add the directory that is missing to dataDirs; if those events are lost, move ${path} and ${path}.meta away to go on without them`,
     )
-  return dataDirectories.length > 1 ? read : null
+  if (dataDirectories.length === 1) return null
+  const by = async (one: ReadCheckpoint): Promise<R | string> => {
+    if ('problem' in one) return one.problem
+    const found = await read(one)
+    return found.missing === 0 ? found : `at ${found.missing} places to which it points there is no event`
+  }
+  const found = await by(main)
+  if (typeof found !== 'string') return found
+  const tell = (file: string, message: string): unknown =>
+    problems.push({ path: file, position: null, message })
+  const replayed =
+    'all logs were replayed instead: with several data directories, events that were delivered long ago may come again'
+  if (backupDirectory === null) {
+    tell(path, `not used: ${found}; ${replayed}`)
+    return null
+  }
+  const foundByCopy = await by(await readBackup(disk, backupDirectory))
+  if (typeof foundByCopy !== 'string') {
+    tell(path, `not used: ${found}; its copy in ${backupDirectory} was used instead`)
+    return foundByCopy
+  }
+  tell(path, `not used: ${found}`)
+  tell(join(backupDirectory, 'checkpoint'), `not used: ${foundByCopy}; ${replayed}`)
+  return null
+}
+
+/** Flume makes the copy while it runs, and an empty file backupComplete when it is whole. */
+async function readBackup(disk: Disk, directory: string): Promise<ReadCheckpoint> {
+  if (!(await disk.exists(join(directory, 'backupComplete'))))
+    return { problem: `${directory} has no backupComplete` }
+  if (await disk.exists(join(directory, 'checkpoint.snappy')))
+    return { problem: 'it is compressed (compressBackupCheckpoint), which is not read' }
+  return await readFlumeCheckpoint(disk, directory)
+}
+
+function logsNotAmong(logs: readonly FlumeLog[], { inside }: FlumeCheckpoint): string[] {
+  const ids = new Set(logs.map(log => log.id))
+  return [...inside.keys()]
+    .filter(id => !ids.has(id))
+    .sort((a, b) => a - b)
+    .map(id => `log-${id}`)
 }
 
 async function openable(

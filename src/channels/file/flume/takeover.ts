@@ -61,7 +61,7 @@ const drain =
  * DIRECTORY_IN_USE or CORRUPT where Flume's files keep the channel from opening.
  */
 export async function lookForFlume(parts: TakeoverParts): Promise<Takeover | null> {
-  const { system, checkpointDirectory, dataDirectories, segments } = parts
+  const { system, checkpointDirectory, backupDirectory = null, dataDirectories, segments } = parts
   const { disk } = system
   if (!dataDirectories.includes(checkpointDirectory)) await refuseAsCheckpoint(parts)
   const logs = await markLogs(disk, dataDirectories)
@@ -88,7 +88,12 @@ export async function lookForFlume(parts: TakeoverParts): Promise<Takeover | nul
   }
   const { keys } = parts
   const decrypter = keys === null ? null : flumeDecrypter(keys)
-  const flume = await readFlumeChannel(disk, { checkpointDirectory, dataDirectories, decrypter })
+  const flume = await readFlumeChannel(disk, {
+    checkpointDirectory,
+    backupDirectory,
+    dataDirectories,
+    decrypter,
+  })
   if (flume.events > parts.capacity)
     throw new Fault(
       'FOREIGN_FILES',
