@@ -259,7 +259,7 @@ it('notices damaged ids by what they make of transactions', async () => {
   }
 })
 
-it('takes puts that stay open for long as committed', async () => {
+it('takes puts that stay open for long as committed where no other has such an id', async () => {
   const wanted = deliveredOf(oneKilled!)
   const copy = await copyOf()
   const id = idsOf(copy.data[0]!).at(-1)!
@@ -271,21 +271,29 @@ it('takes puts that stay open for long as committed', async () => {
     .flatMap(one => positionsOf(copy.log(one)).map(at => readFileSync(copy.log(one)).subarray(at)))
     .find(record => record[kindAt] === 3)!
   const record = rollback.subarray(0, 5 + rollback.readInt32BE(1))
-  change(body.path, bytes => {
-    bytes[begin + transactionAt + 4]! ^= 1
-  })
-  assert.deepEqual(
-    (await copy.read()).lines,
-    wanted.filter(one => one !== line),
-  )
-  change(body.path, bytes => {
-    const end = positionsOf(body.path).at(-1)!
-    const to = end + 5 + bytes.readInt32BE(end + 1)
-    return Buffer.concat([bytes.subarray(0, to), ...Array.from({ length: 250 }, () => record)])
-  })
-  const { lines, problems } = await copy.read()
+  const whole = readFileSync(body.path)
+  const end = positionsOf(body.path).at(-1)!
+  const to = end + 5 + whole.readInt32BE(end + 1)
+  const open = async (byte: number, bit: number, records: number) => {
+    const bytes = Buffer.from(whole)
+    bytes[begin + transactionAt + byte]! ^= bit
+    writeFileSync(
+      body.path,
+      Buffer.concat([bytes.subarray(0, to), ...Array.from({ length: records }, () => record)]),
+    )
+    return await copy.read()
+  }
+  const others = wanted.filter(one => one !== line)
+  const far = [4, 1] as const
+  const near = [2, 8] as const
+  assert.deepEqual((await open(...far, 0)).lines, others)
+  const { lines, problems } = await open(...far, 250)
   assert.ok(lines.includes(line))
   assert.match(problems.join(), /whether \d+ events were ever committed stood in a damaged part/)
+  // A source that waits while the others go on.
+  const waiting = await open(...near, 250)
+  assert.deepEqual(waiting.lines, others)
+  assert.deepEqual(waiting.problems, [])
 })
 
 /** Where the records of a log begin. */

@@ -10,8 +10,9 @@
 //
 // No checksum covers the ids in a record. What never happens in whole logs is taken for damage of them: a commit
 // whose transaction has not begun or is of the other kind, a record of a transaction that has ended, a
-// transaction that stays open while its log goes on for long. What then may have been committed counts as
-// committed.
+// transaction that stays open while its log goes on for long and whose id is far from those that began next to
+// it. What then may have been committed counts as committed. An open transaction with an id like the others' is
+// a source that waited, for room or for its turn, until Flume was killed: its events were never accepted.
 import { GrowingNumbers } from './growing-numbers.ts'
 import type { FlumeCheckpoint } from './checkpoint.ts'
 import type { LogReader, Unreadable } from './log-reader.ts'
@@ -45,6 +46,8 @@ interface OpenTransaction {
   readonly takes: { file: number; at: number }[]
   events: number
   isDoubtful: boolean
+  /** Whether its id is far from those of the transactions that began before and after it. */
+  isFar: boolean
   /** The record of this log that was its last, counted from the log's begin. */
   last: number
 }
@@ -54,13 +57,20 @@ interface DirectoryState {
   readonly open: Map<number, OpenTransaction>
   /** Those that have ended, of late: their indexes. */
   readonly ended: Map<number, number>
+  /** The transaction that began last, and its id. */
+  latest: { readonly id: number; readonly one: OpenTransaction } | null
   logs: number
 }
 
 /** So many are remembered. */
 const mostEnded = 1000
-/** A transaction with puts that has not ended before so many further records of its log has lost its end. */
+/** A transaction that has not ended before so many further records of its log is looked at. */
 const longOpen = 200
+/**
+ * Flume numbers transactions from the time of its start in ms, one by one, when they are made; one that waits for
+ * room may write its first record much later.
+ */
+const usualDistance = 2 ** 20
 
 /** endless: it may have been committed, although no commit of it was read. */
 const states = { open: 0, rolledBack: 1, committedBefore: 2, committed: 3, endless: 4 } as const
@@ -92,7 +102,10 @@ export class Replay {
     this.#states.push(state)
     let directory = this.#directories.get(log.directory)
     if (directory === undefined)
-      this.#directories.set(log.directory, (directory = { open: new Map(), ended: new Map(), logs: 0 }))
+      this.#directories.set(
+        log.directory,
+        (directory = { open: new Map(), ended: new Map(), latest: null, logs: 0 }),
+      )
     const { open } = directory
     directory.logs++
     for (const one of open.values()) one.last = Infinity
@@ -110,7 +123,7 @@ export class Replay {
         // The end of what was open may have stood there: better twice than not at all.
         if (!unreadable.isTail) for (const one of open.values()) one.isDoubtful = true
       }
-    for (const one of open.values()) if (one.last + longOpen < count) one.isDoubtful = true
+    for (const one of open.values()) if (one.isFar && one.last + longOpen < count) one.isDoubtful = true
   }
 
   /** Gives what is wrong with the record, or null. */
@@ -128,7 +141,11 @@ export class Replay {
     if (kind === recordKinds.put || kind === recordKinds.take) {
       let problem: string | null = null
       if (one === undefined) {
-        one = { index: this.#ends.length, takes: [], events: 0, isDoubtful: false, last: count }
+        const { latest } = directory
+        const isFar = latest === null || Math.abs(transaction - latest.id) > usualDistance
+        if (!isFar) latest.one.isFar = false
+        one = { index: this.#ends.length, takes: [], events: 0, isDoubtful: false, isFar, last: count }
+        directory.latest = { id: transaction, one }
         open.set(transaction, one)
         this.#ends.push(states.open)
         this.#orders.push(highest)
