@@ -3,6 +3,7 @@ import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { crc32 } from 'node:zlib'
 import { realSystem } from '../system/system.ts'
 import type { Disk } from '../system/disk.ts'
 import { Journal } from './journal.ts'
@@ -62,11 +63,12 @@ test('an entry that was torn at any byte is cut off; what comes after it is writ
     const path = join(directory, 'j')
     const first = await openMap(path)
     await first.put('a=1')
+    const before = await readFile(path)
+    await first.put('c=3')
+    const entry = (await readFile(path)).subarray(before.length)
     await first.journal.close()
-    const good = await readFile(path)
-    const entry = good.subarray(8)
     for (let size = 1; size < entry.length; size++) {
-      await writeFile(path, good)
+      await writeFile(path, before)
       await appendFile(path, entry.subarray(0, size))
       const again = await openMap(path)
       assert.match(again.warnings.join(), new RegExp(`cut ${size} bytes`))
@@ -84,6 +86,80 @@ test('an entry that was torn at any byte is cut off; what comes after it is writ
     }
     await writeFile(path, 'something else')
     await assert.rejects(openMap(path), /j does not begin as a journal of Millrace/)
+  }))
+
+test('what was durable and is damaged keeps the journal from opening, and the file as it is', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'j')
+    const refused = async (bytes: Buffer): Promise<number> => {
+      let count = 0
+      for (let at = 0; at < bytes.length; at++) {
+        const damaged = Buffer.from(bytes)
+        damaged[at]! ^= 1
+        await writeFile(path, damaged)
+        const opened = await openMap(path).catch((error: unknown) => String(error))
+        if (typeof opened !== 'string') {
+          // The entry that says that all before it is durable may itself look like a torn write.
+          assert.match(opened.warnings.join(), /cut 16 bytes/)
+          assert.deepEqual([...opened.map.keys()], ['a', 'b', 'c'])
+          await opened.journal.close()
+          continue
+        }
+        assert.match(opened, /j is damaged|does not begin as a journal/)
+        assert.deepEqual(await readFile(path), damaged)
+        count++
+      }
+      return count
+    }
+    const one = await openMap(path)
+    for (const entry of ['a=1', 'b=2', 'c=3']) await one.put(entry)
+    await one.journal.close()
+    const closed = await readFile(path)
+    assert.equal(await refused(closed), closed.length - 16)
+    // Written anew: all of it was durable before it had its name.
+    await writeFile(path, closed)
+    const many = await openMap(path)
+    for (let index = 0; (await stat(path)).size >= closed.length; index++) await many.put(`c=${index}`)
+    const anew = await readFile(path)
+    await many.journal.close()
+    assert.equal(await refused(anew), anew.length)
+  }))
+
+test('entries of one write that reached the disk without the first of them are torn, not damaged', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'j')
+    const one = await openMap(path)
+    await one.put('a=1')
+    const before = await readFile(path)
+    // The first is written alone; the others share a write.
+    await Promise.all(['b=2', 'c=3', 'd=4'].map(one.put))
+    const bytes = await readFile(path)
+    await one.journal.close()
+    const shared = before.length + 16 + 3
+    bytes[shared + 17]! ^= 1
+    await writeFile(path, bytes)
+    const again = await openMap(path)
+    assert.deepEqual([...again.map.keys()], ['a', 'b'])
+    assert.match(again.warnings.join(), new RegExp(`cut 38 bytes of an unfinished write at ${shared}`))
+    await again.journal.close()
+  }))
+
+test('a journal of the format before is read, and written anew', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'j')
+    const entries = ['a=1', 'b=2', 'a=3'].map(text => {
+      const header = Buffer.alloc(8)
+      header.writeUInt32LE(text.length, 0)
+      header.writeUInt32LE(crc32(text), 4)
+      return Buffer.concat([header, Buffer.from(text)])
+    })
+    await writeFile(path, Buffer.concat([Buffer.from('MRJRNL1\n'), ...entries, Buffer.from('torn')]))
+    for (let times = 0; times < 2; times++) {
+      const opened = await openMap(path)
+      assert.deepEqual(Object.fromEntries(opened.map), { a: '3', b: '2' })
+      await opened.journal.close()
+    }
+    assert.equal((await readFile(path)).subarray(0, 8).toString(), 'MRJRNL2\n')
   }))
 
 test('after a failed sync nothing is written any more, and it is told once', () =>

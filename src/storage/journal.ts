@@ -2,10 +2,14 @@
 // When the file has grown to several times what the state needs, it is written anew from the state. On a full disk entries are refused until there
 // is room; after any other failure nothing is written any more.
 //
-//   file    8 bytes "MRJRNL1\n" | entries
-//   entry   length uint32 of the payload | crc32 uint32 of the payload | payload; numbers little-endian
+//   file    8 bytes "MRJRNL2\n" | base uint64 | crc32 uint32 of these 16 bytes | entries
+//   entry   length uint32 of the payload | crc32 uint32 of all that follows | durable uint64 | payload
 //
-// An entry that is cut off or fails its checksum ends the file: a torn write of entries nobody was told of.
+// Numbers are little-endian. `base`: what lies before was durable when the file got its name. `durable`: what lies
+// before was durable when the entry was written. An entry without a payload is written at the end, to say that.
+// An invalid entry at or behind the highest such position is a torn write of entries nobody was told of, and ends
+// the file; one before it is damage, and nothing is changed. Files that begin with "MRJRNL1\n" have neither
+// position: their first entry stands at 8, a payload behind the checksum.
 import { crc32 } from 'node:zlib'
 import { Fault, messageOf } from '../errors.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
@@ -27,14 +31,20 @@ export interface JournalParts {
   onFailed?(fault: Fault): void
 }
 
-const magic = Buffer.from('MRJRNL1\n')
-const entryHeaderBytes = 8
+const magic = Buffer.from('MRJRNL2\n')
+const formerMagic = Buffer.from('MRJRNL1\n')
+const fileHeaderBytes = 20
+/** Of an entry: its length and checksum; and where `durable` ends. */
+const sumBytes = 8
+const entryHeaderBytes = 16
 
 export class Journal {
   readonly #parts: JournalParts
   readonly #writer: GroupWriter<Buffer>
   #file: DiskFile
   #size: number
+  /** No entry says that what was written last is durable. */
+  #isUnmarked = false
   /** Bytes are being written that no sync is asked for yet. */
   #isWriting = false
   /** The size at which it is written anew. */
@@ -54,21 +64,27 @@ export class Journal {
     })
   }
 
-  /** Reads what is there, applying each entry. Rejects with CORRUPT where the file is not a journal. */
+  /** Reads what is there, applying each entry. Rejects with CORRUPT where the file is no journal, or damaged. */
   static async open(parts: JournalParts): Promise<Journal> {
     const { disk, path, log } = parts
     let bytes = await readWhole(disk, path)
+    if (bytes?.subarray(0, magic.length).equals(formerMagic) === true) {
+      readEntries(parts, bytes, magic.length, sumBytes)
+      const anew = journalOf(parts.snapshot())
+      await replaceFile(disk, path, anew)
+      return new Journal(parts, await disk.open(path, 'write'), anew.length)
+    }
     if (bytes === null || bytes.length < magic.length) {
-      await replaceFile(disk, path, magic)
-      bytes = magic
+      bytes = journalOf([])
+      await replaceFile(disk, path, bytes)
     }
-    if (!bytes.subarray(0, magic.length).equals(magic))
-      throw new Fault('CORRUPT', `${path} does not begin as a journal of Millrace`)
-    let at = magic.length
-    for (let end = entryEnd(bytes, at); end !== -1; end = entryEnd(bytes, at)) {
-      parts.apply(bytes.subarray(at + entryHeaderBytes, end))
-      at = end
-    }
+    requireHeader(path, bytes)
+    const at = readEntries(parts, bytes, fileHeaderBytes, entryHeaderBytes)
+    if (at < bytes.length && at < durableEnd(bytes, at))
+      throw new Fault(
+        'CORRUPT',
+        `${path} is damaged at byte ${at}, and entries that were written later stand behind it. Nothing was changed: restore it from a copy; or, to go on without what stands from there on, cut it to ${at} bytes`,
+      )
     const file = await disk.open(path, 'write')
     if (at < bytes.length) {
       log.warn(`${path}: cut ${bytes.length - at} bytes of an unfinished write at ${at}`)
@@ -86,6 +102,7 @@ export class Journal {
   }
 
   async close(): Promise<void> {
+    if (this.#isUnmarked) await this.#writer.add(Buffer.alloc(0)).catch(() => {})
     await this.#writer.idle()
     this.#writer.close(new Error('it is closed'))
     await this.#file.close().catch(() => {})
@@ -93,19 +110,19 @@ export class Journal {
 
   async #write(group: readonly Buffer[]): Promise<void> {
     this.#isWriting = true
-    const bytes = Buffer.concat(group.flatMap(payload => [headerOf(payload), payload]))
+    const bytes = Buffer.concat(group.flatMap(payload => [headerOf(payload, this.#size), payload]))
     await this.#file.write(bytes, this.#size)
     this.#isWriting = false
     await this.#file.sync()
     this.#size += bytes.length
-    for (const payload of group) this.#parts.apply(payload)
+    for (const payload of group) if (payload.length > 0) this.#parts.apply(payload)
+    this.#isUnmarked = group.at(-1)!.length > 0
     if (this.#size > this.#limit) await this.#rewrite()
   }
 
   async #rewrite(): Promise<void> {
     const { disk, path } = this.#parts
-    const entries = this.#parts.snapshot()
-    const bytes = Buffer.concat([magic, ...entries.flatMap(payload => [headerOf(payload), payload])])
+    const bytes = journalOf(this.#parts.snapshot())
     let putInPlace: () => Promise<void>
     try {
       putInPlace = await prepareFile(disk, path, bytes)
@@ -118,6 +135,7 @@ export class Journal {
     await this.#file.close()
     this.#file = await disk.open(path, 'write')
     this.#size = bytes.length
+    this.#isUnmarked = false
     this.#setLimit(bytes.length)
   }
 
@@ -137,17 +155,62 @@ export class Journal {
   }
 }
 
-function headerOf(payload: Buffer): Buffer {
+function headerOf(payload: Buffer, durable: number): Buffer {
   const header = Buffer.allocUnsafe(entryHeaderBytes)
   header.writeUInt32LE(payload.length, 0)
-  header.writeUInt32LE(crc32(payload), 4)
+  header.writeBigUInt64LE(BigInt(durable), sumBytes)
+  header.writeUInt32LE(crc32(payload, crc32(header.subarray(sumBytes))), 4)
   return header
 }
 
+/** A whole file of these entries. */
+function journalOf(entries: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat([
+    Buffer.alloc(fileHeaderBytes),
+    ...entries.flatMap(payload => [headerOf(payload, fileHeaderBytes), payload]),
+  ])
+  magic.copy(bytes)
+  bytes.writeBigUInt64LE(BigInt(bytes.length), magic.length)
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, fileHeaderBytes - 4)), fileHeaderBytes - 4)
+  return bytes
+}
+
+function requireHeader(path: string, bytes: Buffer): void {
+  if (!bytes.subarray(0, magic.length).equals(magic))
+    throw new Fault('CORRUPT', `${path} does not begin as a journal of Millrace`)
+  const end = fileHeaderBytes - 4
+  if (bytes.length < fileHeaderBytes || crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end))
+    throw new Fault(
+      'CORRUPT',
+      `${path} is damaged in its first ${fileHeaderBytes} bytes: restore it from a copy`,
+    )
+}
+
+/** Gives where the valid entries end. */
+function readEntries({ apply }: JournalParts, bytes: Buffer, from: number, headerBytes: number): number {
+  let at = from
+  for (let end = entryEnd(bytes, at, headerBytes); end !== -1; end = entryEnd(bytes, at, headerBytes)) {
+    if (end > at + headerBytes) apply(bytes.subarray(at + headerBytes, end))
+    at = end
+  }
+  return at
+}
+
 /** The end of the entry at `at`; -1 where there is no valid one. */
-function entryEnd(bytes: Buffer, at: number): number {
-  if (bytes.length - at < entryHeaderBytes) return -1
-  const end = at + entryHeaderBytes + bytes.readUInt32LE(at)
+function entryEnd(bytes: Buffer, at: number, headerBytes: number): number {
+  if (bytes.length - at < headerBytes) return -1
+  const end = at + headerBytes + bytes.readUInt32LE(at)
   if (end > bytes.length) return -1
-  return crc32(bytes.subarray(at + entryHeaderBytes, end)) === bytes.readUInt32LE(at + 4) ? end : -1
+  return crc32(bytes.subarray(at + sumBytes, end)) === bytes.readUInt32LE(at + 4) ? end : -1
+}
+
+/** Up to where everything was durable once, by what the file's header and valid entries behind `from` say. */
+function durableEnd(bytes: Buffer, from: number): number {
+  const base = Number(bytes.readBigUInt64LE(magic.length))
+  if (base > from) return base
+  for (let at = from + 1; at + entryHeaderBytes <= bytes.length; at++) {
+    const durable = bytes.readUInt32LE(at + sumBytes) + bytes.readUInt32LE(at + sumBytes + 4) * 2 ** 32
+    if (durable > from && durable <= at && entryEnd(bytes, at, entryHeaderBytes) !== -1) return durable
+  }
+  return 0
 }
