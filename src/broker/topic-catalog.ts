@@ -339,7 +339,8 @@ export class TopicCatalog {
   async #clear(name: string): Promise<void> {
     const { disk } = this.#system
     const isOurs = (file: string) =>
-      baseOfName(file.replace(/\.(index|cleaned)$/, '.log')) !== null || /^checkpoint(\.new)?$/.test(file)
+      baseOfName(file.replace(/\.(index|cleaned|log\.cut-\d+)$/, '.log')) !== null ||
+      /^checkpoint(\.new)?$/.test(file)
     for (const place of this.#settings.logDirectories)
       for (let index = 0; index < this.#remains.get(name)!; index++) {
         const path = join(place, `${name}-${index}`)

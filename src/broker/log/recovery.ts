@@ -9,7 +9,7 @@ import { cleanedEnding } from './compaction.ts'
 import { checkpointName, readCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { PartitionLog, type LogParts } from './partition-log.ts'
 import { ProducerStates } from './producer-states.ts'
-import { baseOfName, Segment } from './segment.ts'
+import { baseOfName, cutEnding, Segment } from './segment.ts'
 import { SparseIndex } from './sparse-index.ts'
 import { decodeMarker } from './transaction-marker.ts'
 import { readWhole } from '../../storage/atomic-file.ts'
@@ -127,7 +127,7 @@ async function recover(
         'CORRUPT',
         `${segment.path} is damaged at byte ${end}: the records from offset ${nextOffset} on cannot be read, and newer segments stand behind it. Restore it from a copy, or move it away together with the newer ones to go on without them`,
       )
-    await cut(parts, segment, size)
+    await cut(parts, segment, size, nextOffset)
   }
   return nextOffset
 }
@@ -145,13 +145,46 @@ function noteBatch(
     aborted.add({ producerId: marker.producerId, firstOffset, lastOffset: header.lastOffset })
 }
 
-async function cut(parts: LogParts, segment: Segment, size: number): Promise<void> {
+/**
+ * Cuts off what is no whole batch. Batches behind it may be of the same unfinished write, whose pages reach a
+ * disk in any order, or it is damage: then they are kept in a file beside.
+ */
+async function cut(parts: LogParts, segment: Segment, size: number, nextOffset: number): Promise<void> {
+  const { end } = segment
+  segment.end = size
+  const behind = await segment.countSoundBehind(end, nextOffset)
+  segment.end = end
   await segment.openForWriting()
-  await segment.file.truncate(segment.end)
+  const aside = behind > 0 ? `${segment.path}${cutEnding}${end}` : null
+  if (aside !== null) await copyAside(parts, segment, { from: end, to: size, aside })
+  await segment.file.truncate(end)
   await segment.file.sync()
   parts.log.warn(
-    `${segment.path}: cut ${size - segment.end} bytes at ${segment.end} that are no whole record batch: a write that was never finished`,
+    aside === null
+      ? `${segment.path}: cut ${size - end} bytes at ${end} that are no whole record batch: a write that was never finished`
+      : `${segment.path}: cut ${size - end} bytes at ${end}, where a record batch is not whole: of a write that was never finished, or damaged. ${behind} whole batches behind it are kept in ${aside}`,
   )
+}
+
+const copyBytes = 4 * 1024 * 1024
+
+async function copyAside(
+  { system: { disk }, directory }: LogParts,
+  { file }: Segment,
+  { from, to, aside }: { readonly from: number; readonly to: number; readonly aside: string },
+): Promise<void> {
+  if (await disk.exists(aside)) await disk.remove(aside)
+  const copy = await disk.open(aside, 'create')
+  try {
+    for (let at = from; at < to; at += copyBytes) {
+      const bytes = Buffer.alloc(Math.min(copyBytes, to - at))
+      await copy.write(bytes.subarray(0, await file.read(bytes, at)), at - from)
+    }
+    await copy.sync()
+  } finally {
+    await copy.close()
+  }
+  await disk.syncDirectory(directory)
 }
 
 async function sizeOf(parts: LogParts, segment: Segment): Promise<number> {

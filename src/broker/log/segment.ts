@@ -14,6 +14,9 @@ export function baseOfName(name: string): number | null {
   return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : null
 }
 
+/** Of a file beside a segment: what was cut off it, and where. */
+export const cutEnding = '.cut-'
+
 const chunkBytes = 1024 * 1024
 
 /** The segment was compacted or removed while it was read: its successor has what is left. */
@@ -165,6 +168,30 @@ export class Segment {
       at += used
     }
     return at
+  }
+
+  /** How many sound batches from `nextOffset` on stand somewhere behind `position`, where none stands. */
+  async countSoundBehind(position: number, nextOffset: number): Promise<number> {
+    let count = 0
+    for (let at = position + 1; at + batchHeaderBytes <= this.end;) {
+      const bytes = await this.read(at, chunkBytes)
+      let next = at + Math.max(1, bytes.length - batchHeaderBytes + 1)
+      // The byte that tells the format stands 16 bytes into a batch.
+      for (let mark = bytes.indexOf(2, 16); mark !== -1; mark = bytes.indexOf(2, mark + 1)) {
+        const from = mark - 16
+        const whole = batchSize(bytes, from)
+        if (whole === -1) break
+        if (whole < batchHeaderBytes || at + from + whole > this.end) continue
+        if (bytes.readBigInt64BE(from) < nextOffset) continue
+        const batch = await this.read(at + from, whole)
+        if (batch.length < whole || !isSound(batch, 0, whole)) continue
+        count++
+        next = at + from + whole
+        break
+      }
+      at = next
+    }
+    return count
   }
 
   async close(): Promise<void> {
