@@ -50,6 +50,8 @@ export interface Disk {
   lockDirectory(directory: string, holder: string): Promise<DirectoryLock>
   /** Process id of another program that has its lock file open; null: none is known. */
   lockHolder?(path: string): Promise<number | null>
+  /** When the file's bytes were last changed, ms since 1970. */
+  modifiedAt?(path: string): Promise<number>
   /** The nine bits of who may read, write and run the file. */
   permissions?(path: string): Promise<number>
 }
@@ -241,5 +243,6 @@ export const realDisk: Disk = {
   readText: path => promises.readFile(path, 'utf8'),
   lockDirectory,
   lockHolder,
+  modifiedAt: async path => (await promises.stat(path)).mtimeMs,
   permissions: async path => (await promises.stat(path)).mode & 0o777,
 }

@@ -1,6 +1,7 @@
 // What makes a log smaller: retention, deletion by clients, compaction. One at a time; the checkpoint says
 // what is gone before any file is.
 import type { AbortedTransactions } from './aborted-transactions.ts'
+import { isDiskFull } from '../../storage/directory.ts'
 import { planCompaction } from './compaction-plan.ts'
 import { compactSegments, type Replacement } from './compaction.ts'
 import { OffsetOutOfRange, type LogParts, type PartitionLog } from './partition-log.ts'
@@ -32,6 +33,12 @@ export class LogMaintenance {
     this.#own = own
     this.startOffset = own.startOffset
     this.cleanedTo = own.cleanedTo
+  }
+
+  /** Time of the newest record, ms. Where none has a time, as of producers before 0.10: when the file was written to. */
+  async newestTime({ maxTimestamp, path }: Segment): Promise<number> {
+    if (maxTimestamp >= 0) return maxTimestamp
+    return (await this.#own.parts.system.disk.modifiedAt?.(path)) ?? Infinity
   }
 
   /** Resolves when nothing is being changed. */
@@ -68,7 +75,7 @@ export class LogMaintenance {
     let size = this.#own.log.sizeBytes
     let count = 0
     for (const segment of this.#own.segments.slice(0, -1)) {
-      const tooOld = segment.maxTimestamp >= 0 && segment.maxTimestamp < oldest
+      const tooOld = (await this.newestTime(segment)) < oldest
       const tooMany = retentionBytes >= 0 && size - segment.end >= retentionBytes
       if (!tooOld && !tooMany) break
       size -= segment.end
@@ -91,19 +98,36 @@ export class LogMaintenance {
 
   /** The start is where it was when the checkpoint that says otherwise cannot be written: it never goes back. */
   async #removeOldest(count: number, offset = 0): Promise<void> {
+    const { log, segments } = this.#own
     const before = this.startOffset
-    const gone = this.#own.segments.splice(0, count)
-    this.startOffset = Math.max(before, offset, this.#own.segments[0]!.baseOffset)
+    const gone = segments.splice(0, count)
+    this.startOffset = Math.max(before, offset, segments[0]!.baseOffset)
     try {
-      await this.#own.log.checkpoint()
+      await log.checkpoint()
     } catch (error) {
-      this.#own.segments.unshift(...gone)
+      if (count > 0 && isDiskFull(error)) return this.#makeRoom(gone, before, offset)
+      segments.unshift(...gone)
       this.startOffset = before
       throw error
     }
+    await this.#remove(gone)
+  }
+
+  /**
+   * On a disk without room for a checkpoint the files go first, the oldest first and each durably, for a start takes
+   * the oldest file there is for the begin of the log.
+   */
+  async #makeRoom(gone: readonly Segment[], before: number, offset: number): Promise<void> {
+    this.startOffset = Math.max(before, this.#own.segments[0]!.baseOffset)
+    for (const segment of gone) await this.#remove([segment])
+    await this.#removeOldest(0, offset)
+  }
+
+  async #remove(gone: readonly Segment[]): Promise<void> {
     this.#own.aborted.forgetBefore(this.startOffset)
+    if (gone.length === 0) return
     for (const segment of gone) await segment.remove()
-    if (count > 0) await this.#own.parts.system.disk.syncDirectory(this.#own.parts.directory)
+    await this.#own.parts.system.disk.syncDirectory(this.#own.parts.directory)
   }
 
   async #compact(keyBytes: number): Promise<number> {

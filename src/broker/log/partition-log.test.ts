@@ -262,41 +262,6 @@ test('a tail that was torn at any byte is cut to whole batches', () =>
     await again.close()
   }))
 
-test('whole batches behind one that is not are cut off with it, and kept beside', () =>
-  inDirectory(async directory => {
-    const log = await open(directory)
-    await log.append(batch(['one'])).durable
-    const sizes = [log.sizeBytes]
-    for (const value of ['two', 'three', 'four']) {
-      await log.append(batch([value])).durable
-      sizes.push(log.sizeBytes)
-    }
-    // As a kill leaves it: without a checkpoint.
-    const path = join(directory, 't-0', segmentName(0))
-    const bytes = await readFile(path)
-    await log.close()
-    await rm(join(directory, 't-0', 'checkpoint'))
-    bytes[sizes[0]! + 70]! ^= 1
-    await writeFile(path, bytes)
-    const warnings: string[] = []
-    const again = await open(directory, {
-      log: { ...silentLogger, warn: line => void warnings.push(line) },
-    })
-    assert.deepEqual(await valuesOf(again), ['one'])
-    const aside = `${path}.cut-${sizes[0]}`
-    assert.match(
-      warnings.join(),
-      /of a write that was never finished, or damaged\. 2 whole batches behind it are kept in/,
-    )
-    assert.ok(warnings.join().endsWith(aside))
-    assert.deepEqual(await readFile(aside), bytes.subarray(sizes[0]))
-    await again.append(batch(['five'])).durable
-    await again.close()
-    const last = await open(directory)
-    assert.deepEqual(await valuesOf(last), ['one', 'five'])
-    await last.close()
-  }))
-
 test('checkpoint and indexes can be lost or damaged; all is rebuilt', () =>
   inDirectory(async directory => {
     const small = { settings: { segmentBytes: 40_000 } }

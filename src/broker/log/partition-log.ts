@@ -290,8 +290,8 @@ export class PartitionLog {
 
   /** Begins a new segment where all records of the newest are older, ms since 1970: retention can have it then. */
   async rollOlderThan(oldest: number): Promise<void> {
-    const { end, maxTimestamp } = this.#tail
-    if (end === 0 || maxTimestamp < 0 || maxTimestamp >= oldest) return
+    const tail = this.#tail
+    if (tail.end === 0 || (await this.#maintenance.newestTime(tail)) >= oldest) return
     const at = { baseOffset: this.#nextOffset, nextOffset: this.#nextOffset, maxTimestamp: -Infinity }
     await this.#writer.add({ ...at, batch: Buffer.alloc(0), marker: null, rollsOlderThan: oldest })
   }
