@@ -3,7 +3,7 @@
 import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { compressions, defaultMaxUnpackedBytes, type Compression } from '../wire/kafka/compression.ts'
 import { FormatError } from '../wire/kafka/format-error.ts'
-import { readRecordBatch } from '../wire/kafka/record-batch.ts'
+import { checkRecords, readRecordBatch } from '../wire/kafka/record-batch.ts'
 import type { KafkaRecord } from '../wire/kafka/record.ts'
 import { RecordSetReader, recordsBuilder } from '../wire/kafka/record-set.ts'
 import {
@@ -87,6 +87,12 @@ function checkedBatch(records: Buffer, { version }: IncomingRules): Buffer {
       'UNSUPPORTED_COMPRESSION_TYPE',
       `codec ${codec} is not allowed in Produce version ${version}`,
     )
+  try {
+    checkRecords(records, defaultMaxUnpackedBytes)
+  } catch (error) {
+    if (error instanceof FormatError) throw new RefusedRecords('INVALID_RECORD', error.message)
+    throw error
+  }
   return records
 }
 

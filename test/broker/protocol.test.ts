@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { apiTable } from '../../src/broker/api-table.ts'
+import { crc32c } from '../../src/wire/kafka/crc32c.ts'
 import { errorCodes } from '../../src/wire/kafka/error-codes.ts'
 import { zeroUuid } from '../../src/wire/kafka/fields.ts'
 import { apiVersions } from '../../src/wire/kafka/messages/api-versions.ts'
@@ -304,6 +305,26 @@ test('Produce refuses what is damaged, too large, or not one batch; acks=0 is no
       assert.equal(await codeOf(damaged), errorCodes.CORRUPT_MESSAGE)
       assert.equal(await codeOf(good.subarray(0, 65)), errorCodes.CORRUPT_MESSAGE)
       assert.equal(await codeOf(Buffer.concat([good, good])), errorCodes.INVALID_RECORD)
+      // A right checksum over what are no records.
+      const withRecords = (attributes: number, count: number, records: Buffer): Buffer => {
+        const batch = Buffer.concat([good.subarray(0, 61), records])
+        batch.writeInt32BE(batch.length - 12, 8)
+        batch.writeInt16BE(attributes, 21)
+        batch.writeInt32BE(count - 1, 23)
+        batch.writeInt32BE(count, 57)
+        batch.writeUInt32BE(crc32c(batch, 21), 17)
+        return batch
+      }
+      const noRecords = Buffer.from('deadbeefdeadbeef', 'hex')
+      for (const wrong of [
+        withRecords(0, 3, noRecords),
+        withRecords(1, 3, noRecords),
+        withRecords(0, 2 ** 31 - 1, Buffer.alloc(0)),
+        withRecords(0, 2, good.subarray(61)),
+        withRecords(0, 1, Buffer.concat([good.subarray(61), noRecords])),
+        withRecords(0, 2, Buffer.concat([good.subarray(61), good.subarray(61)])),
+      ])
+        assert.equal(await codeOf(wrong), errorCodes.INVALID_RECORD)
       assert.equal(await codeOf(writeRecords([record('y'.repeat(3000))])), errorCodes.MESSAGE_TOO_LARGE)
       assert.equal(await codeOf(good, 7, 5), errorCodes.INVALID_REQUIRED_ACKS)
       assert.equal(await codeOf(good, 7, 1, 'none'), errorCodes.UNKNOWN_TOPIC_OR_PARTITION)

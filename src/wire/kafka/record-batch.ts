@@ -197,6 +197,16 @@ export function readRecordBatch(
   }
 }
 
+/**
+ * Whether the records of the sound batch that takes all of `bytes` are what its header says: as many, numbered one by
+ * one, each and their sum as long as it claims. Nothing is made of them. Throws FormatError where not.
+ */
+export function checkRecords(bytes: Buffer, maxUnpackedBytes: number): void {
+  const packed = bytes.subarray(batchHeaderBytes)
+  const body = decompress(packed, bytes.readInt16BE(21) & 7, maxUnpackedBytes)
+  new RecordCursor(body, 'the record batch').checkAll(bytes.readInt32BE(57))
+}
+
 class RecordCursor {
   readonly #bytes: Buffer
   readonly #where: string
@@ -207,22 +217,36 @@ class RecordCursor {
     this.#where = where
   }
 
+  checkAll(count: number): void {
+    this.#requireRoom(count)
+    for (let index = 0; index < count; index++) {
+      const end = this.#begin(index)
+      this.#varint()
+      if (this.#varint() !== index) throw this.#broken(`record ${index} is numbered otherwise`)
+      this.#skipNullable(end)
+      this.#skipNullable(end)
+      const headers = this.#varint()
+      if (headers < 0 || headers * 2 > end - this.#at)
+        throw this.#broken(`a record claims ${headers} headers`)
+      for (let header = 0; header < headers; header++) {
+        if (this.#skipNullable(end) === 0) throw this.#broken('a header has no key')
+        this.#skipNullable(end)
+      }
+      if (this.#at !== end) throw this.#broken(`record ${index} does not end where it says`)
+    }
+    this.#requireEnd()
+  }
+
   readAll(
     count: number,
     baseOffset: number,
     baseTimestamp: number,
     appendTime: number | null,
   ): KafkaRecord[] {
-    const bytes = this.#bytes
-    // The smallest record takes seven bytes.
-    if (count < 0 || count * 7 > bytes.length)
-      throw this.#broken(`${count} records do not fit its ${bytes.length} bytes`)
+    this.#requireRoom(count)
     const records: KafkaRecord[] = []
     for (let index = 0; index < count; index++) {
-      const size = this.#varint()
-      const end = this.#at + size
-      if (size < 0 || end > bytes.length) throw this.#broken(`record ${index} claims ${size} bytes`)
-      this.#at++ // attributes: none are defined
+      const end = this.#begin(index)
       const delta = this.#varint()
       const offset = baseOffset + this.#varint()
       const key = this.#nullable(end)
@@ -232,8 +256,28 @@ class RecordCursor {
       if (this.#at !== end) throw this.#broken(`record ${index} does not end where it says`)
       records.push({ offset, timestamp: appendTime ?? baseTimestamp + delta, key, value, headers })
     }
-    if (this.#at !== bytes.length) throw this.#broken(`${bytes.length - this.#at} bytes are left over`)
+    this.#requireEnd()
     return records
+  }
+
+  /** The smallest record takes seven bytes. */
+  #requireRoom(count: number): void {
+    if (count < 0 || count * 7 > this.#bytes.length)
+      throw this.#broken(`${count} records do not fit its ${this.#bytes.length} bytes`)
+  }
+
+  /** Reads the length and the attributes, of which none are defined; gives where the record ends. */
+  #begin(index: number): number {
+    const size = this.#varint()
+    const end = this.#at + size
+    if (size < 0 || end > this.#bytes.length) throw this.#broken(`record ${index} claims ${size} bytes`)
+    this.#at++
+    return end
+  }
+
+  #requireEnd(): void {
+    const left = this.#bytes.length - this.#at
+    if (left !== 0) throw this.#broken(`${left} bytes are left over`)
   }
 
   #headers(count: number, end: number): RecordHeader[] {
@@ -248,12 +292,18 @@ class RecordCursor {
   }
 
   #nullable(end: number): Buffer | null {
+    const start = this.#skipNullable(end)
+    return start === 0 ? null : this.#bytes.subarray(start, this.#at)
+  }
+
+  /** Gives where its bytes begin, which is never 0; 0 for null. */
+  #skipNullable(end: number): number {
     const size = this.#varint()
-    if (size === -1) return null
+    if (size === -1) return 0
     const start = this.#at
     if (size < 0 || size > end - start) throw this.#broken(`a length of ${size} is beyond its record`)
     this.#at = start + size
-    return this.#bytes.subarray(start, start + size)
+    return start
   }
 
   #varint(): number {

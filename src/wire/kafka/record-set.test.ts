@@ -6,6 +6,7 @@ import { compress, compressions, decompress, type Compression } from './compress
 import { crc32c } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
 import { shortXxHash32 } from './lz4.ts'
+import { checkRecords } from './record-batch.ts'
 import { noHeaders, type NewRecord } from './record.ts'
 import { magicOfProduce, readRecords, RecordSetReader, writeRecords } from './record-set.ts'
 
@@ -252,3 +253,44 @@ describe('checksums and frames', () => {
     assert.equal(decompress(framed.subarray(20), 2, 100).toString(), 'abcabcabc')
   })
 })
+
+describe('checking records without making them', () => {
+  it('passes every batch that is written, with every codec', () => {
+    fc.assert(
+      fc.property(records, fc.constantFrom(...compressions), (some, codec) =>
+        checkRecords(writeRecords(some, { codec }), 1_000_000),
+      ),
+    )
+  })
+
+  it('refuses what cannot be read, and passes what can: every flipped bit of a batch', () => {
+    const good = writeRecords(fixed.slice(0, 2))
+    let refused = 0
+    for (let bit = 61 * 8; bit < good.length * 8; bit++) {
+      const batch = Buffer.from(good)
+      batch[bit >> 3]! ^= 1 << (bit & 7)
+      batch.writeUInt32BE(crc32c(batch, 21), 17)
+      const offsets = orProblem(() => readRecords(batch).records.map(one => one.offset))
+      const isReadable = Array.isArray(offsets) && offsets.join() === '0,1'
+      const problem = orProblem(() => checkRecords(batch, 1_000_000))
+      assert.equal(problem === undefined, isReadable, `bit ${bit}: ${String(problem)}`)
+      if (!isReadable) refused++
+    }
+    assert.ok(refused > 50)
+  })
+
+  it('refuses what unpacks to more than is allowed', () => {
+    const zeros = writeRecords([{ timestamp: 0, key: null, value: Buffer.alloc(100_000) }], { codec: 'gzip' })
+    assert.throws(() => checkRecords(zeros, 50_000), FormatError)
+    checkRecords(zeros, 150_000)
+  })
+})
+
+function orProblem<T>(run: () => T): T | FormatError {
+  try {
+    return run()
+  } catch (error) {
+    assert.ok(error instanceof FormatError)
+    return error
+  }
+}
