@@ -1,17 +1,14 @@
 // The page docs/reference/kafka-apis.md, written from the API table.
-import { apis } from '../wire/kafka/apis.ts'
 import { apiTable } from './api-table.ts'
 import { knownDifferences } from './known-differences.ts'
 
 export const apiReferenceName = 'kafka-apis.md'
 
 export function apiReferencePage(): string {
-  const served = new Set(apiTable.map(({ api }) => api.key))
   const range = (first: number, last: number) => (first === last ? String(first) : `${first} to ${last}`)
   const rows = apiTable.map(
     ({ api, first, last, note = '' }) => `| ${api.key} | ${api.name} | ${range(first, last)} | ${note} |`,
   )
-  const absent = apis.filter(({ key }) => !served.has(key)).map(({ key, name }) => `| ${key} | ${name} |`)
   const differences = knownDifferences.map(({ api, versions, kafka, reason }) => {
     const which = versions === undefined ? 'all' : range(versions[0], versions[1])
     return `| ${api} | ${which} | ${kafka ?? 'both'} | ${reason} |`
@@ -36,14 +33,6 @@ nothing else:
 |---|---|---|---|
 ${differences.join('\n')}
 
-## Not served
-
-The codec knows these, the broker does not yet:
-
-| key | API |
-|---|---|
-${absent.join('\n')}
-
-Every other API of Kafka's is neither known nor served.
+Every other API of Kafka's is not served.
 `
 }

@@ -18,6 +18,10 @@ export interface Call {
 /** `null`: no answer is sent (Produce with acks=0). */
 export type Answer<S extends FieldSet> = InputOf<S> | null | Promise<InputOf<S> | null>
 
+/** What answers an API: `Handler<typeof heartbeat>`. */
+export type Handler<A> =
+  A extends Api<infer Q, infer S> ? (request: BodyOf<Q>, call: Call) => Answer<S> : never
+
 export interface ApiRow {
   readonly api: Api
   readonly first: number

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { ClientApi } from '../../src/wire/kafka/api.ts'
-import { apis } from '../../src/wire/kafka/apis.ts'
+import { apiTable } from '../../src/broker/api-table.ts'
 import { compressions } from '../../src/wire/kafka/compression.ts'
 import { errorCodes, kafkaError } from '../../src/wire/kafka/error-codes.ts'
 import { apiVersions } from '../../src/wire/kafka/messages/api-versions.ts'
@@ -92,7 +92,7 @@ for (const kind of ['0.10.2.1', '4.1.0'] as const)
       line = await Line.to(broker)
       const { apiKeys } = await line.ask(apiVersions, 0, {})
       for (const { apiKey, minVersion, maxVersion } of apiKeys) {
-        const ours = apis.find(api => api.key === apiKey)
+        const ours = apiTable.find(({ api }) => api.key === apiKey)?.api
         if (ours === undefined) continue
         ranges.set(apiKey, {
           first: Math.max(minVersion, ours.minVersion),

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { apis } from '../../src/wire/kafka/apis.ts'
+import { apiTable } from '../../src/broker/api-table.ts'
 import { isIn, type FieldSet } from '../../src/wire/kafka/fields.ts'
 import { readJar } from './jar.ts'
 import { fetchPeer, skipWithoutPeers } from './peers/fetch.ts'
@@ -99,7 +99,7 @@ describe('declarations of Kafka messages', { skip: jars.length === 0 && skipWith
       .map(([, json]) => parse(json))
     if (messages.length === 0) continue
     // Old jars do not know the newest APIs.
-    for (const api of apis.filter(one => messages.some(({ apiKey }) => apiKey === one.key)))
+    for (const { api } of apiTable.filter(row => messages.some(({ apiKey }) => apiKey === row.api.key)))
       it(`${api.name} is as in ${name}`, () => {
         for (const type of ['request', 'response'] as const) {
           const message = messages.find(one => one.apiKey === api.key && one.type === type)!

@@ -2,11 +2,11 @@
 // change while it runs. Each resource of a request succeeds or fails by itself, as a whole.
 import { messageOf } from '../../errors.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { alterConfigs } from '../../wire/kafka/messages/alter-configs.ts'
 import type { incrementalAlterConfigs } from '../../wire/kafka/messages/incremental-alter-configs.ts'
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
-import type { Call } from '../api-row.ts'
+import type { Call, Handler } from '../api-row.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import type { ErrorName } from '../error-name.ts'
 import { keyOf, listOf, ruleBroken, type BrokerKey } from '../settings/broker-keys.ts'
@@ -37,10 +37,7 @@ class Refused extends Error {
   }
 }
 
-export async function answerAlterConfigs(
-  { resources, validateOnly }: RequestOf<typeof alterConfigs>,
-  call: Call,
-): Promise<ResponseInputOf<typeof alterConfigs>> {
+export const answerAlterConfigs: Handler<typeof alterConfigs> = async ({ resources, validateOnly }, call) => {
   const changes = resources.map(({ configs, ...resource }) => ({
     resource,
     replaces: true,
@@ -49,10 +46,10 @@ export async function answerAlterConfigs(
   return { throttleTimeMs: 0, responses: await alterAll(changes, validateOnly, call) }
 }
 
-export async function answerIncrementalAlterConfigs(
-  { resources, validateOnly }: RequestOf<typeof incrementalAlterConfigs>,
-  call: Call,
-): Promise<ResponseInputOf<typeof incrementalAlterConfigs>> {
+export const answerIncrementalAlterConfigs: Handler<typeof incrementalAlterConfigs> = async (
+  { resources, validateOnly },
+  call,
+) => {
   const changes = resources.map(({ configs, ...resource }) => ({
     resource,
     replaces: false,

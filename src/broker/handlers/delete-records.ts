@@ -1,17 +1,13 @@
 // DeleteRecords: moves the start of partitions forward (KIP-107).
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { deleteRecords } from '../../wire/kafka/messages/delete-records.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 import { OffsetOutOfRange } from '../log/partition-log.ts'
 
 /** Stands for the end of what may be read. */
 const highWatermark = -1
 
-export async function answerDeleteRecords(
-  { topics }: RequestOf<typeof deleteRecords>,
-  { broker }: Call,
-): Promise<ResponseInputOf<typeof deleteRecords>> {
+export const answerDeleteRecords: Handler<typeof deleteRecords> = async ({ topics }, { broker }) => {
   const remove = async (name: string, partitionIndex: number, offset: number) => {
     const failed = (errorCode: number) => ({ partitionIndex, lowWatermark: -1, errorCode })
     const log = broker.topics.partition(name, partitionIndex)

@@ -1,8 +1,8 @@
 // DescribeConfigs: the settings of topics, and of the broker, with where each comes from.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { describeConfigs } from '../../wire/kafka/messages/describe-configs.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import type { ErrorName } from '../error-name.ts'
 import { brokerKeys, type BrokerKey, type BrokerKeyName, type SettingType } from '../settings/broker-keys.ts'
@@ -107,10 +107,10 @@ function describeDefaults({ topics }: BrokerParts): Config[] {
   )
 }
 
-export function answerDescribeConfigs(
-  { resources, includeSynonyms, includeDocumentation }: RequestOf<typeof describeConfigs>,
-  { broker }: Call,
-): ResponseInputOf<typeof describeConfigs> {
+export const answerDescribeConfigs: Handler<typeof describeConfigs> = (
+  { resources, includeSynonyms, includeDocumentation },
+  { broker },
+) => {
   const results = resources.map(({ resourceType, resourceName, configurationKeys }): Result => {
     const answer = (
       configs: readonly Config[],

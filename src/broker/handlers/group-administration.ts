@@ -1,20 +1,16 @@
 // ListGroups, DescribeGroups, DeleteGroups and OffsetDelete: what tools ask of groups.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { deleteGroups } from '../../wire/kafka/messages/delete-groups.ts'
 import type { describeGroups } from '../../wire/kafka/messages/describe-groups.ts'
 import type { listGroups } from '../../wire/kafka/messages/list-groups.ts'
 import { consumerSubscription } from '../../wire/kafka/messages/consumer-protocol.ts'
 import type { offsetDelete } from '../../wire/kafka/messages/offset-delete.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 
 /** The kind of group that JoinGroup makes; Kafka 4 has others. */
 const groupType = 'classic'
 
-export function answerListGroups(
-  { statesFilter, typesFilter }: RequestOf<typeof listGroups>,
-  { broker }: Call,
-): ResponseInputOf<typeof listGroups> {
+export const answerListGroups: Handler<typeof listGroups> = ({ statesFilter, typesFilter }, { broker }) => {
   const fits = (filter: readonly string[], value: string) =>
     filter.length === 0 || filter.some(one => one.toLowerCase() === value.toLowerCase())
   const groups = broker.groups.ids
@@ -31,10 +27,7 @@ export function answerListGroups(
   return { errorCode: 0, groups }
 }
 
-export function answerDescribeGroups(
-  { groups }: RequestOf<typeof describeGroups>,
-  { broker }: Call,
-): ResponseInputOf<typeof describeGroups> {
+export const answerDescribeGroups: Handler<typeof describeGroups> = ({ groups }, { broker }) => {
   return {
     groups: groups.map(groupId => {
       const group = broker.groups.get(groupId)
@@ -58,10 +51,7 @@ export function answerDescribeGroups(
   }
 }
 
-export async function answerDeleteGroups(
-  { groupsNames }: RequestOf<typeof deleteGroups>,
-  { broker }: Call,
-): Promise<ResponseInputOf<typeof deleteGroups>> {
+export const answerDeleteGroups: Handler<typeof deleteGroups> = async ({ groupsNames }, { broker }) => {
   const results: { groupId: string; errorCode: number }[] = []
   for (const groupId of groupsNames) {
     const group = broker.groups.get(groupId)
@@ -78,10 +68,7 @@ export async function answerDeleteGroups(
 }
 
 /** Positions in topics that nobody of the group reads (KIP-496). */
-export async function answerOffsetDelete(
-  { groupId, topics }: RequestOf<typeof offsetDelete>,
-  { broker }: Call,
-): Promise<ResponseInputOf<typeof offsetDelete>> {
+export const answerOffsetDelete: Handler<typeof offsetDelete> = async ({ groupId, topics }, { broker }) => {
   const { groups } = broker
   const group = groups.get(groupId)
   const members = group?.members ?? []

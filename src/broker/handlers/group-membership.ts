@@ -1,20 +1,20 @@
 // FindCoordinator, JoinGroup, SyncGroup, Heartbeat and LeaveGroup.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { findCoordinator } from '../../wire/kafka/messages/find-coordinator.ts'
 import type { heartbeat } from '../../wire/kafka/messages/heartbeat.ts'
 import type { joinGroup } from '../../wire/kafka/messages/join-group.ts'
 import type { leaveGroup } from '../../wire/kafka/messages/leave-group.ts'
 import type { syncGroup } from '../../wire/kafka/messages/sync-group.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 
 const keyTypes = { group: 0, transaction: 1 } as const
 
-export function answerFindCoordinator(
-  { keyType, coordinatorKeys }: RequestOf<typeof findCoordinator>,
-  { broker, version }: Call,
-): ResponseInputOf<typeof findCoordinator> {
+export const answerFindCoordinator: Handler<typeof findCoordinator> = (
+  { keyType, coordinatorKeys },
+  { broker, version },
+) => {
   const { advertised, settings } = broker
   const isKnown = keyType === keyTypes.group || keyType === keyTypes.transaction
   const errorCode = isKnown ? 0 : errorCodes.INVALID_REQUEST
@@ -25,10 +25,10 @@ export function answerFindCoordinator(
   return { coordinators: coordinatorKeys.map(key => ({ key, ...one })) }
 }
 
-export async function answerJoinGroup(
-  request: RequestOf<typeof joinGroup>,
-  { broker, version, clientId, clientHost }: Call,
-): Promise<ResponseInputOf<typeof joinGroup>> {
+export const answerJoinGroup: Handler<typeof joinGroup> = async (
+  request,
+  { broker, version, clientId, clientHost },
+) => {
   const { groupId, sessionTimeoutMs, rebalanceTimeoutMs, memberId, groupInstanceId } = request
   const { groupMinSessionMs, groupMaxSessionMs } = broker.settings
   const failed = (name: ErrorName): ResponseInputOf<typeof joinGroup> => ({
@@ -64,10 +64,7 @@ export async function answerJoinGroup(
   }
 }
 
-export async function answerSyncGroup(
-  request: RequestOf<typeof syncGroup>,
-  { broker }: Call,
-): Promise<ResponseInputOf<typeof syncGroup>> {
+export const answerSyncGroup: Handler<typeof syncGroup> = async (request, { broker }) => {
   const { groupId, generationId, memberId, groupInstanceId, protocolType, protocolName, assignments } =
     request
   const group = broker.groups.get(groupId)
@@ -85,18 +82,18 @@ export async function answerSyncGroup(
   return { assignment: noBytes, ...result }
 }
 
-export function answerHeartbeat(
-  { groupId, generationId, memberId, groupInstanceId }: RequestOf<typeof heartbeat>,
-  { broker }: Call,
-): ResponseInputOf<typeof heartbeat> {
+export const answerHeartbeat: Handler<typeof heartbeat> = (
+  { groupId, generationId, memberId, groupInstanceId },
+  { broker },
+) => {
   const group = broker.groups.get(groupId)
   return { errorCode: group?.heartbeat(memberId, groupInstanceId, generationId) ?? unknownIn(groupId) }
 }
 
-export function answerLeaveGroup(
-  { groupId, memberId, members }: RequestOf<typeof leaveGroup>,
-  { broker, version }: Call,
-): ResponseInputOf<typeof leaveGroup> {
+export const answerLeaveGroup: Handler<typeof leaveGroup> = (
+  { groupId, memberId, members },
+  { broker, version },
+) => {
   const group = broker.groups.get(groupId)
   const leave = (id: string, instanceId: string | null) => group?.leave(id, instanceId) ?? unknownIn(groupId)
   if (version < 3) return { errorCode: leave(memberId, null) }

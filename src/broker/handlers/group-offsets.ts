@@ -4,7 +4,7 @@ import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { offsetCommit } from '../../wire/kafka/messages/offset-commit.ts'
 import type { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
 import type { txnOffsetCommit } from '../../wire/kafka/messages/txn-offset-commit.ts'
-import type { Call } from '../api-row.ts'
+import type { Call, Handler } from '../api-row.ts'
 import type { CommittedOffset, CommittingProducer } from '../groups/offset-store.ts'
 
 type CommitRequest = RequestOf<typeof offsetCommit>
@@ -23,10 +23,7 @@ export async function answerOffsetCommit(
 }
 
 /** Positions that count when the transaction of the producer is committed. */
-export async function answerTxnOffsetCommit(
-  request: RequestOf<typeof txnOffsetCommit>,
-  call: Call,
-): Promise<ResponseInputOf<typeof txnOffsetCommit>> {
+export const answerTxnOffsetCommit: Handler<typeof txnOffsetCommit> = async (request, call) => {
   const { groupId, generationId, memberId, groupInstanceId, producerId, producerEpoch, topics } = request
   const { groups, transactions } = call.broker
   const refused = transactions.mayCommit(request, groupId)
@@ -100,10 +97,10 @@ interface Wanted {
   readonly partitionIndexes: readonly number[]
 }
 
-export function answerOffsetFetch(
-  { groupId, topics, groups, requireStable }: RequestOf<typeof offsetFetch>,
-  { broker, version }: Call,
-): ResponseInputOf<typeof offsetFetch> {
+export const answerOffsetFetch: Handler<typeof offsetFetch> = (
+  { groupId, topics, groups, requireStable },
+  { broker, version },
+) => {
   const { offsets } = broker.groups
   const find = (group: string, wanted: readonly Wanted[] | null) => {
     const asked =

@@ -1,14 +1,10 @@
 // DescribeLogDirs: what lies in which log directory, and how much room there is (KIP-113, KIP-827).
 import { dirname } from 'node:path'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { describeLogDirs } from '../../wire/kafka/messages/describe-log-dirs.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 
-export async function answerDescribeLogDirs(
-  { topics }: RequestOf<typeof describeLogDirs>,
-  { broker }: Call,
-): Promise<ResponseInputOf<typeof describeLogDirs>> {
+export const answerDescribeLogDirs: Handler<typeof describeLogDirs> = async ({ topics }, { broker }) => {
   const wanted = topics === null ? null : new Map(topics.map(one => [one.topic, one.partitions]))
   const results = await Promise.all(
     broker.settings.logDirectories.map(async logDir => {

@@ -2,13 +2,13 @@
 // login. AlterUserScramCredentials and DescribeUserScramCredentials: the users of SCRAM (KIP-554).
 import { messageOf } from '../../errors.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { alterUserScramCredentials } from '../../wire/kafka/messages/alter-user-scram-credentials.ts'
 import type { describeUserScramCredentials } from '../../wire/kafka/messages/describe-user-scram-credentials.ts'
 import type { saslAuthenticate } from '../../wire/kafka/messages/sasl-authenticate.ts'
 import type { saslHandshake } from '../../wire/kafka/messages/sasl-handshake.ts'
 import { leastIterations, scramMechanisms } from '../../wire/kafka/scram-keys.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 
 /** Kafka's bound: more would be work for every login. */
@@ -25,10 +25,10 @@ export const answerSaslAuthenticate = (): ResponseInputOf<typeof saslAuthenticat
   authBytes: Buffer.alloc(0),
 })
 
-export async function answerAlterUserScramCredentials(
-  { deletions, upsertions }: RequestOf<typeof alterUserScramCredentials>,
-  { broker }: Call,
-): Promise<ResponseInputOf<typeof alterUserScramCredentials>> {
+export const answerAlterUserScramCredentials: Handler<typeof alterUserScramCredentials> = async (
+  { deletions, upsertions },
+  { broker },
+) => {
   const { credentials } = broker.security
   const users = [...deletions, ...upsertions].map(({ name, mechanism }) => ({ name, mechanism }))
   const problemOf = (user: string): [ErrorName, string] | null => {
@@ -73,10 +73,10 @@ export async function answerAlterUserScramCredentials(
   return { throttleTimeMs: 0, results }
 }
 
-export function answerDescribeUserScramCredentials(
-  { users }: RequestOf<typeof describeUserScramCredentials>,
-  { broker }: Call,
-): ResponseInputOf<typeof describeUserScramCredentials> {
+export const answerDescribeUserScramCredentials: Handler<typeof describeUserScramCredentials> = (
+  { users },
+  { broker },
+) => {
   const known = broker.security.credentials.list()
   const asked = users === null || users.length === 0 ? [...known.keys()] : users.map(({ name }) => name)
   return {

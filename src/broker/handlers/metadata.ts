@@ -1,11 +1,11 @@
 // Metadata and DescribeCluster: the one broker there is, its topics and their partitions.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import { zeroUuid } from '../../wire/kafka/fields.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
+import type { ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { describeCluster } from '../../wire/kafka/messages/describe-cluster.ts'
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { metadata } from '../../wire/kafka/messages/metadata.ts'
-import type { Call } from '../api-row.ts'
+import type { Call, Handler } from '../api-row.ts'
 import { leaderEpoch } from '../log/partition-log.ts'
 import type { Topic } from '../topic-catalog.ts'
 import { collidingTopic, isTopicName } from '../topic-name.ts'
@@ -14,10 +14,7 @@ type TopicAnswer = ResponseInputOf<typeof metadata>['topics'][number]
 
 const noOperations = -2147483648
 
-export async function answerMetadata(
-  { topics, allowAutoTopicCreation }: RequestOf<typeof metadata>,
-  call: Call,
-): Promise<ResponseInputOf<typeof metadata>> {
+export const answerMetadata: Handler<typeof metadata> = async ({ topics, allowAutoTopicCreation }, call) => {
   const { broker, version } = call
   const { settings, advertised } = broker
   const wantsAll = topics === null || (version === 0 && topics.length === 0)
@@ -85,10 +82,7 @@ function describe(topic: Topic, nodeId: number): TopicAnswer {
   }
 }
 
-export function answerDescribeCluster(
-  { endpointType }: RequestOf<typeof describeCluster>,
-  { broker }: Call,
-): ResponseInputOf<typeof describeCluster> {
+export const answerDescribeCluster: Handler<typeof describeCluster> = ({ endpointType }, { broker }) => {
   const { settings, advertised, topics } = broker
   const wrong = endpointType !== 1
   return {

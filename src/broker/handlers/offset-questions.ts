@@ -3,7 +3,7 @@ import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { listOffsets } from '../../wire/kafka/messages/list-offsets.ts'
 import type { offsetForLeaderEpoch } from '../../wire/kafka/messages/offset-for-leader-epoch.ts'
-import type { Call } from '../api-row.ts'
+import type { Call, Handler } from '../api-row.ts'
 import { epochError } from '../leader-epoch.ts'
 import { leaderEpoch, type PartitionLog } from '../log/partition-log.ts'
 
@@ -14,10 +14,7 @@ const times = { latest: -1, earliest: -2, largest: -3, earliestLocal: -4 } as co
 type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number]
 type Found = ResponseInputOf<typeof listOffsets>['topics'][number]['partitions'][number]
 
-export async function answerListOffsets(
-  { topics, isolationLevel }: RequestOf<typeof listOffsets>,
-  call: Call,
-): Promise<ResponseInputOf<typeof listOffsets>> {
+export const answerListOffsets: Handler<typeof listOffsets> = async ({ topics, isolationLevel }, call) => {
   return {
     topics: await Promise.all(
       topics.map(async ({ name, partitions }) => ({
@@ -91,10 +88,7 @@ async function segmentOffsets(log: PartitionLog, { timestamp, maxNumOffsets }: A
   return all.filter(offset => found === null || offset <= found.offset).slice(0, maxNumOffsets)
 }
 
-export function answerOffsetForLeaderEpoch(
-  { topics }: RequestOf<typeof offsetForLeaderEpoch>,
-  { broker }: Call,
-): ResponseInputOf<typeof offsetForLeaderEpoch> {
+export const answerOffsetForLeaderEpoch: Handler<typeof offsetForLeaderEpoch> = ({ topics }, { broker }) => {
   return {
     topics: topics.map(({ topic, partitions }) => ({
       topic,

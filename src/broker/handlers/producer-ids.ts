@@ -1,14 +1,13 @@
 // InitProducerId: ids and epochs for idempotent and transactional producers.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { initProducerId } from '../../wire/kafka/messages/init-producer-id.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 
-export async function answerInitProducerId(
-  { transactionalId, transactionTimeoutMs, producerId, producerEpoch }: RequestOf<typeof initProducerId>,
-  { broker, version }: Call,
-): Promise<ResponseInputOf<typeof initProducerId>> {
+export const answerInitProducerId: Handler<typeof initProducerId> = async (
+  { transactionalId, transactionTimeoutMs, producerId, producerEpoch },
+  { broker, version },
+) => {
   const failed = (name: ErrorName) => ({
     throttleTimeMs: 0,
     errorCode: errorCodes[name],

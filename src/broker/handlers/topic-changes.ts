@@ -6,7 +6,7 @@ import type { createPartitions } from '../../wire/kafka/messages/create-partitio
 import type { createTopics } from '../../wire/kafka/messages/create-topics.ts'
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
-import type { Call } from '../api-row.ts'
+import type { Call, Handler } from '../api-row.ts'
 import { describeTopicSettings } from './describe-configs.ts'
 import { uuidText } from '../topic-catalog.ts'
 import { collidingTopic, isTopicName, topicNameRule } from '../topic-name.ts'
@@ -70,10 +70,7 @@ function refuseNew(topic: NewTopic, isTwice: boolean, { broker }: Call): Refusal
   return problem === null ? null : refusal('INVALID_CONFIG', problem)
 }
 
-export async function answerCreateTopics(
-  { topics, validateOnly }: RequestOf<typeof createTopics>,
-  call: Call,
-): Promise<ResponseInputOf<typeof createTopics>> {
+export const answerCreateTopics: Handler<typeof createTopics> = async ({ topics, validateOnly }, call) => {
   const { broker } = call
   const answers: ResponseInputOf<typeof createTopics>['topics'][number][] = []
   for (const topic of topics) {
@@ -110,10 +107,10 @@ export async function answerCreateTopics(
   return { topics: answers }
 }
 
-export async function answerDeleteTopics(
-  { topics, topicNames }: RequestOf<typeof deleteTopics>,
-  { broker, version }: Call,
-): Promise<ResponseInputOf<typeof deleteTopics>> {
+export const answerDeleteTopics: Handler<typeof deleteTopics> = async (
+  { topics, topicNames },
+  { broker, version },
+) => {
   const asked = version >= 6 ? topics : topicNames.map(name => ({ name, topicId: '' }))
   const responses: ResponseInputOf<typeof deleteTopics>['responses'][number][] = []
   const seen = new Set<string>()
@@ -153,10 +150,10 @@ export async function answerDeleteTopics(
   return { responses }
 }
 
-export async function answerCreatePartitions(
-  { topics, validateOnly }: RequestOf<typeof createPartitions>,
-  { broker }: Call,
-): Promise<ResponseInputOf<typeof createPartitions>> {
+export const answerCreatePartitions: Handler<typeof createPartitions> = async (
+  { topics, validateOnly },
+  { broker },
+) => {
   const results: ResponseInputOf<typeof createPartitions>['results'][number][] = []
   const seen = new Set<string>()
   for (const { name, count, assignments } of topics) {

@@ -1,17 +1,13 @@
 // DescribeProducers, DescribeTransactions and ListTransactions: what tools ask to find transactions that
 // hang (KIP-664).
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { describeProducers } from '../../wire/kafka/messages/describe-producers.ts'
 import type { describeTransactions } from '../../wire/kafka/messages/describe-transactions.ts'
 import type { listTransactions } from '../../wire/kafka/messages/list-transactions.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 import { statuses } from '../transactions/transaction-state.ts'
 
-export function answerDescribeProducers(
-  { topics }: RequestOf<typeof describeProducers>,
-  { broker }: Call,
-): ResponseInputOf<typeof describeProducers> {
+export const answerDescribeProducers: Handler<typeof describeProducers> = ({ topics }, { broker }) => {
   return {
     throttleTimeMs: 0,
     topics: topics.map(({ name, partitionIndexes }) => ({
@@ -26,10 +22,10 @@ export function answerDescribeProducers(
   }
 }
 
-export function answerDescribeTransactions(
-  { transactionalIds }: RequestOf<typeof describeTransactions>,
-  { broker }: Call,
-): ResponseInputOf<typeof describeTransactions> {
+export const answerDescribeTransactions: Handler<typeof describeTransactions> = (
+  { transactionalIds },
+  { broker },
+) => {
   return {
     throttleTimeMs: 0,
     transactionStates: transactionalIds.map(transactionalId => {
@@ -60,15 +56,10 @@ export function answerDescribeTransactions(
   }
 }
 
-export function answerListTransactions(
-  {
-    stateFilters,
-    producerIdFilters,
-    durationFilter,
-    transactionalIdPattern,
-  }: RequestOf<typeof listTransactions>,
-  { broker }: Call,
-): ResponseInputOf<typeof listTransactions> {
+export const answerListTransactions: Handler<typeof listTransactions> = (
+  { stateFilters, producerIdFilters, durationFilter, transactionalIdPattern },
+  { broker },
+) => {
   const none = { throttleTimeMs: 0, errorCode: 0, unknownStateFilters: [], transactionStates: [] }
   let pattern: RegExp | null = null
   try {

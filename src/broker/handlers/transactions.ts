@@ -1,13 +1,12 @@
 // AddPartitionsToTxn, AddOffsetsToTxn and EndTxn: the course of a transaction. WriteTxnMarkers: its end in
 // partitions, for tools that abort what nobody ends.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
-import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { addOffsetsToTxn } from '../../wire/kafka/messages/add-offsets-to-txn.ts'
 import type { addPartitionsToTxn } from '../../wire/kafka/messages/add-partitions-to-txn.ts'
 import type { endTxn } from '../../wire/kafka/messages/end-txn.ts'
 import type { writeTxnMarkers } from '../../wire/kafka/messages/write-txn-markers.ts'
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
-import type { Call } from '../api-row.ts'
+import type { Handler } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 
 /** PRODUCER_FENCED came with version 2 of these APIs. */
@@ -16,10 +15,10 @@ const codeOf = (name: ErrorName | null, version: number): number => {
   return errorCodes[name === 'PRODUCER_FENCED' && version < 2 ? 'INVALID_PRODUCER_EPOCH' : name]
 }
 
-export async function answerAddPartitionsToTxn(
-  request: RequestOf<typeof addPartitionsToTxn>,
-  { broker, version }: Call,
-): Promise<ResponseInputOf<typeof addPartitionsToTxn>> {
+export const answerAddPartitionsToTxn: Handler<typeof addPartitionsToTxn> = async (
+  request,
+  { broker, version },
+) => {
   const topics = request.v3AndBelowTopics
   const isMissing = (topic: string, index: number) => broker.topics.partition(topic, index) === undefined
   const hasMissing = topics.some(({ name, partitions }) => partitions.some(index => isMissing(name, index)))
@@ -49,10 +48,10 @@ export async function answerAddPartitionsToTxn(
   }
 }
 
-export async function answerAddOffsetsToTxn(
-  request: RequestOf<typeof addOffsetsToTxn>,
-  { broker, version }: Call,
-): Promise<ResponseInputOf<typeof addOffsetsToTxn>> {
+export const answerAddOffsetsToTxn: Handler<typeof addOffsetsToTxn> = async (
+  request,
+  { broker, version },
+) => {
   if (request.groupId === '') return { throttleTimeMs: 0, errorCode: errorCodes.INVALID_GROUP_ID }
   try {
     await broker.groups.offsets.ready()
@@ -67,20 +66,14 @@ export async function answerAddOffsetsToTxn(
   }
 }
 
-export async function answerEndTxn(
-  request: RequestOf<typeof endTxn>,
-  { broker, version }: Call,
-): Promise<ResponseInputOf<typeof endTxn>> {
+export const answerEndTxn: Handler<typeof endTxn> = async (request, { broker, version }) => {
   return {
     throttleTimeMs: 0,
     errorCode: codeOf(await broker.transactions.end(request, request.committed), version),
   }
 }
 
-export async function answerWriteTxnMarkers(
-  { markers }: RequestOf<typeof writeTxnMarkers>,
-  { broker }: Call,
-): Promise<ResponseInputOf<typeof writeTxnMarkers>> {
+export const answerWriteTxnMarkers: Handler<typeof writeTxnMarkers> = async ({ markers }, { broker }) => {
   const write = async (marker: (typeof markers)[number], topic: string, index: number) => {
     const log = broker.topics.partition(topic, index)
     if (log === undefined) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION

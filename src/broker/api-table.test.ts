@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { apis } from './apis.ts'
-import { isIn, type Field, type FieldSet } from './fields.ts'
-import { FormatError } from './format-error.ts'
+import { isIn, type Field, type FieldSet } from '../wire/kafka/fields.ts'
+import { FormatError } from '../wire/kafka/format-error.ts'
+import { apiTable } from './api-table.ts'
+
+const apis = apiTable.map(({ api }) => api)
 
 const numbers = (min: number, max: number) => fc.integer({ min, max })
 const scalars: Record<string, fc.Arbitrary<unknown>> = {
