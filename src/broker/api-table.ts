@@ -106,7 +106,7 @@ export const apiTable: readonly ApiRow[] = [
     offsetCommit,
     [0, 9],
     answerOffsetCommit,
-    'Version 0, which Kafka kept in ZooKeeper, is kept like all others.',
+    'Version 0, which Kafka kept in ZooKeeper, is kept like all others. A position beyond 2^53 is refused.',
   ),
   row(offsetFetch, [0, 8], answerOffsetFetch),
   row(findCoordinator, [0, 4], answerFindCoordinator, 'Groups and transactions.'),

@@ -310,3 +310,20 @@ test('time of the broker, limits of a topic: settings of a topic come before tho
     const found = await running.broker.topics.partition('own', 0)!.offsetOfTime(before)
     assert.deepEqual(found, { offset: 0, timestamp: answer.logAppendTimeMs })
   }))
+
+test('a position beyond 2^53 is refused and not kept as another one', () =>
+  withClient(async client => {
+    await makeTopic(client, 't')
+    const [groupId, offset] = ['g', 0x12345678]
+    const partitions = [{ partitionIndex: 0, committedOffset: offset, committedMetadata: '' }]
+    const body = { groupId, topics: [{ name: 't', partitions }] }
+    const request = offsetCommit.encodeRequest({ version: 2, correlationId: 1, clientId: null, body })
+    request.writeBigInt64BE(2n ** 60n, request.indexOf('12345678', 'hex') - 4)
+    const answer = offsetCommit.decodeResponse(2, await client.raw(request)).body
+    assert.equal(answer.topics[0]!.partitions[0]!.errorCode, errorCodes.INVALID_COMMIT_OFFSET_SIZE)
+    const { topics } = await client.ask(offsetFetch, 7, {
+      groupId,
+      topics: [{ name: 't', partitionIndexes: [0] }],
+    })
+    assert.equal(topics[0]!.partitions[0]!.committedOffset, -1)
+  }))

@@ -42,9 +42,14 @@ export class WireClient {
     api: Api<Q, S>,
     version: number,
     body: InputOf<Q>,
+    /** Makes the bytes of the request. */
+    encode: (
+      api: Api<Q, S>,
+      message: { version: number; correlationId: number; clientId: string; body: InputOf<Q> },
+    ) => Buffer = (one, message) => one.encodeRequest(message),
   ): Promise<BodyOf<S>> {
     const correlationId = ++this.#correlationId
-    const answer = this.raw(api.encodeRequest({ version, correlationId, clientId: 'test', body }))
+    const answer = this.raw(encode(api, { version, correlationId, clientId: 'test', body }))
     const decoded = api.decodeResponse(version, await answer)
     if (decoded.correlationId !== correlationId) throw new Error('the answer is that of another request')
     return decoded.body

@@ -69,6 +69,9 @@ async function commit(
           errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
         if (errorCode === 0 && Buffer.byteLength(metadata) > broker.settings.maxOffsetMetadataBytes)
           errorCode = errorCodes.OFFSET_METADATA_TOO_LARGE
+        // It came as something larger, and would be read back as another position.
+        if (errorCode === 0 && committedOffset >= Number.MAX_SAFE_INTEGER)
+          errorCode = errorCodes.INVALID_COMMIT_OFFSET_SIZE
         if (errorCode === 0)
           accepted.push({
             topic: name,

@@ -10,6 +10,10 @@ import { leaderEpoch, type PartitionLog } from '../log/partition-log.ts'
 /** Isolation level: nothing of transactions that are open. */
 const readCommitted = 1
 const times = { latest: -1, earliest: -2, largest: -3, earliestLocal: -4 } as const
+/** The version that brought a special time, where it was not the first. */
+const brought: Readonly<Record<number, number>> = { [times.largest]: 7, [times.earliestLocal]: 8 }
+const isSpecial = (timestamp: number, version: number): boolean =>
+  timestamp >= times.earliestLocal && version >= (brought[timestamp] ?? 0)
 
 type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number]
 type Found = ResponseInputOf<typeof listOffsets>['topics'][number]['partitions'][number]
@@ -37,6 +41,8 @@ async function find(
 ): Promise<Found> {
   const { partitionIndex, timestamp } = asked
   const failed = (errorCode: number): Found => ({ partitionIndex, errorCode, oldStyleOffsets: [] })
+  if (timestamp < 0 && version > 0 && !isSpecial(timestamp, version))
+    return failed(errorCodes.UNSUPPORTED_VERSION)
   if (log === undefined) return failed(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
   if (log.isDamaged) return failed(errorCodes.KAFKA_STORAGE_ERROR)
   const wrongEpoch = epochError(asked.currentLeaderEpoch)

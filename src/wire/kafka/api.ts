@@ -4,6 +4,9 @@
 //             text with an int16 length), from the first flexible version on tagged fields | body
 //   response  size int32 | correlation id int32, from the first flexible version on tagged fields | body
 //
+// Bytes behind a body are ignored, as Kafka and its clients do: librdkafka 2.3 leaves three behind its requests
+// for the metadata of all topics.
+//
 // Source: Kafka protocol guide, "Request Header" and "Response Header"; KIP-482; KIP-511 for the one
 // exception (ApiVersions answers without tagged fields, see messages/api-versions.ts).
 import { ByteReader } from './byte-reader.ts'
@@ -111,10 +114,6 @@ export function defineApi<const Q extends FieldSet, const S extends FieldSet>(
     codec.write(writer, body)
     return writer
   }
-  function expectEnd(reader: ByteReader): void {
-    reader.field = ''
-    if (reader.left > 0) throw reader.broken(`${reader.left} bytes are left over`)
-  }
 
   return {
     key,
@@ -143,10 +142,9 @@ export function defineApi<const Q extends FieldSet, const S extends FieldSet>(
     decodeRequest(version, bytes) {
       const codec = codecOf('request', version)
       const reader = new ByteReader(bytes, `${name} v${version} request`)
+      reader.clamps = true
       const { correlationId, clientId } = readRequestHeader(reader, hasTags('request', version))
-      const body = codec.read(reader) as BodyOf<Q>
-      expectEnd(reader)
-      return { correlationId, clientId, body }
+      return { correlationId, clientId, body: codec.read(reader) as BodyOf<Q> }
     },
 
     encodeResponse(message) {
@@ -166,9 +164,7 @@ export function defineApi<const Q extends FieldSet, const S extends FieldSet>(
       const reader = new ByteReader(bytes, `${name} v${version} response`)
       const correlationId = reader.readInt32()
       if (hasTags('response', version)) reader.skipTags()
-      const body = codec.read(reader) as BodyOf<S>
-      expectEnd(reader)
-      return { correlationId, body }
+      return { correlationId, body: codec.read(reader) as BodyOf<S> }
     },
   }
 }

@@ -13,6 +13,8 @@ export class ByteReader {
   what: string
   /** The field being read, for error texts: `responses.partitions.records`. */
   field = ''
+  /** Whether an int64 beyond 2^53 is taken for 2^53: what a foreign client asks for need not be representable. */
+  clamps = false
 
   constructor(bytes: Buffer, what: string, at = 0, end = bytes.length) {
     this.bytes = bytes
@@ -63,6 +65,7 @@ export class ByteReader {
     const start = this.take(8)
     const value = this.bytes.readInt32BE(start) * two32 + this.bytes.readUInt32BE(start + 4)
     if (!Number.isSafeInteger(value)) {
+      if (this.clamps) return value < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
       this.at = start
       throw this.broken('an int64 is beyond 2^53')
     }
@@ -105,9 +108,9 @@ export class ByteReader {
     return this.bytes.toString('utf8', start, start + size)
   }
 
-  /** -1 for null; otherwise a length within the bytes left. */
+  /** -1 for null, which every negative length means to Kafka; otherwise a length within the bytes left. */
   lengthOf(value: number): number {
-    if (value < -1) throw this.broken(`the length ${value} is negative`)
+    if (value < 0) return -1
     if (value > this.end - this.at)
       throw this.broken(`the length ${value} exceeds the ${this.end - this.at} bytes left`)
     return value

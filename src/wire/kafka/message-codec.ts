@@ -38,6 +38,9 @@ const scalars: Record<string, Codec> = {
   },
 }
 
+/** Bytes, in every version: what one version could not carry must not come in by another. */
+const longestText = 32_767
+
 /** How text, bytes and arrays say their length: -1 is null. */
 interface LengthCodec {
   readonly minSize: number
@@ -53,7 +56,7 @@ const shortLength: LengthCodec = {
   minSize: 2,
   read: r => r.readInt16(),
   write(w, length) {
-    if (length > 32767) throw w.cannot(`text of ${length} bytes is longer than 32767`)
+    if (length > longestText) throw w.cannot(`text of ${length} bytes is longer than ${longestText}`)
     w.writeInt16(length)
   },
 }
@@ -67,6 +70,7 @@ const stringCodec = (length: LengthCodec, nullable: boolean): Codec => ({
   minSize: length.minSize,
   read(r) {
     const size = r.lengthOf(length.read(r))
+    if (size > longestText) throw r.broken(`text of ${size} bytes is longer than ${longestText}`)
     if (size >= 0) return r.readText(size)
     if (!nullable) throw r.broken('text is null where it must not be')
     return null
@@ -100,8 +104,8 @@ const arrayCodec = (length: LengthCodec, nullable: boolean, element: Codec): Cod
   minSize: length.minSize,
   read(r) {
     const count = length.read(r)
-    if (count === -1 && nullable) return null
-    if (count < 0) throw r.broken(`an array has the length ${count}`)
+    if (count < 0 && nullable) return null
+    if (count < 0) throw r.broken('an array is null where it must not be')
     if (count * element.minSize > r.left)
       throw r.broken(`an array of ${count} elements does not fit the ${r.left} bytes left`)
     const items: Value[] = []
@@ -201,8 +205,8 @@ class StructCodec implements Codec {
     if (this.#tagged.length === 0) return r.skipTags()
     for (let count = r.readUvarint(); count > 0; count--) {
       const tag = r.readUvarint()
+      // Of a field that is known the value alone counts, as in Kafka.
       const size = r.readUvarint()
-      const start = r.at
       const known = this.#tagged.find(one => one.tag === tag)
       if (known === undefined) {
         r.take(size)
@@ -210,7 +214,6 @@ class StructCodec implements Codec {
       }
       r.field = known.step.path
       body[known.step.name] = known.codec.read(r)
-      if (r.at - start !== size) throw r.broken(`the tagged field takes ${r.at - start} bytes, not ${size}`)
     }
   }
 

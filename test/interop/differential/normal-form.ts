@@ -110,7 +110,7 @@ function value(name: string, field: Field, given: unknown, form: NormalForm): un
 }
 
 const strip = (given: unknown, { prefix }: NormalForm) =>
-  typeof given === 'string' && prefix !== '' ? given.replaceAll(prefix, '') : given
+  typeof given === 'string' && given.startsWith(prefix) ? given.slice(prefix.length) : given
 
 /** Batches with their headers, records with all they have; of message sets the records one by one. */
 function recordSet(bytes: Buffer, form: NormalForm): unknown {

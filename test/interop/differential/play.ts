@@ -7,6 +7,7 @@ import { createTopics } from '../../../src/wire/kafka/messages/create-topics.ts'
 import { listOffsets } from '../../../src/wire/kafka/messages/list-offsets.ts'
 import { WireClient } from '../../broker/wire-client.ts'
 import { waitFor } from '../peers/waiting.ts'
+import { foreignRequest } from './foreign-bytes.ts'
 import { Names, normalised, type NormalForm } from './normal-form.ts'
 
 export interface Step {
@@ -28,6 +29,8 @@ export interface Stage {
   readonly port: number
   readonly shared: ReadonlyMap<number, readonly [first: number, last: number]>
   readonly prefix: string
+  /** Every request with what no broker knows: tagged fields, and bytes behind it. */
+  readonly isForeign?: boolean
 }
 
 /** Answers a broker gives while it is still busy with itself, Kafka more than ours. */
@@ -158,6 +161,26 @@ export class Play {
     return answer as BodyOf<S>
   }
 
+  /** Sends bytes, hex from the client id on, and keeps what they say to them. */
+  async raw<Q extends FieldSet, S extends FieldSet>(
+    name: string,
+    api: Api<Q, S>,
+    version: number,
+    hex: string,
+  ): Promise<void> {
+    const header = Buffer.alloc(12)
+    const rest = Buffer.from(hex.replaceAll(' ', ''), 'hex')
+    header.writeInt32BE(8 + rest.length, 0)
+    header.writeInt16BE(api.key, 4)
+    header.writeInt16BE(version, 6)
+    const client = await this.another()
+    const answer = await client.raw(Buffer.concat([header, rest])).then(
+      bytes => normalised(api.response, api.decodeResponse(version, bytes).body, this.#form),
+      () => 'connection closed',
+    )
+    this.keep(name, api, version, answer)
+  }
+
   /** Keeps what was seen without being an answer. */
   keep(name: string, api: { readonly name: string }, version: number, answer: unknown): void {
     const base = `${name}|${api.name}|${version}`
@@ -207,7 +230,7 @@ export class Play {
   ): Promise<BodyOf<S> | typeof closed> {
     const client = await this.#connected()
     try {
-      return await client.ask(api, version, body)
+      return await client.ask(api, version, body, this.#stage.isForeign === true ? foreignRequest : undefined)
     } catch (error) {
       if (!(error instanceof Error) || !error.message.includes('closed the connection')) throw error
       this.#client = null
