@@ -124,7 +124,7 @@ export class Demo {
       )
     }
     await this.#startAgents()
-    const from = await this.#patiently(`the end of ${topics.to}`, kafka.admin.offsets(topics.to))
+    const from = await this.#patiently(`the end of ${topics.to}`, kafka.admin.offsets.of(topics.to))
     const connection = { ...producerDefaults, bootstrapServers: kafka.bootstrap, clientId: 'millrace-demo' }
     const producer = createProducer({
       system,
@@ -187,8 +187,9 @@ export class Demo {
     const position = async () => {
       // Until it has one, what is sent may come before the end at which agent A begins.
       while (!stop.aborted && !this.#isStopping) {
-        const known = await this.#kafka!.admin.committed(this.#group, topics.from).catch(() => null)
-        if (known?.has(0) === true) return known.get(0)!
+        const known = await this.#kafka!.admin.groups.committed(this.#group).catch(() => [])
+        const found = known.find(one => one.topic === topics.from && one.partition === 0)
+        if (found !== undefined) return found.offset
         await system.clock.sleep(positionPollMs, stop)
       }
       throw new Fault('STOPPED', 'the position was waited for')
@@ -359,13 +360,13 @@ export class Demo {
   async #readRest(): Promise<void> {
     const { clock } = this.#parts.system
     const until = clock.monotonic() + readRestMs
-    const ends = await this.#kafka!.admin.offsets(topics.to).catch(() => [])
+    const ends = await this.#kafka!.admin.offsets.of(topics.to).catch(() => [])
     await this.#until(() => this.#arrivals!.hasRead(ends) || clock.monotonic() > until)
   }
 
   async #forgetGroup({ admin }: KafkaSide): Promise<void> {
     if (this.#a === null) return
-    const deleting = admin.deleteGroup(this.#group).catch((error: unknown) => {
+    const deleting = admin.groups.delete(this.#group).catch((error: unknown) => {
       // Kafka before 1.1 cannot.
       this.#log.warn(`group ${this.#group} was not deleted`, error)
       this.#parts.output.say(`group ${this.#group} stays until Kafka forgets it (offsets.retention.minutes)`)

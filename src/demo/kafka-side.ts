@@ -2,8 +2,7 @@
 // where they are missing; what they hold already is left alone.
 import { join } from 'node:path'
 import { Fault, messageOf } from '../errors.ts'
-import { createAdmin } from '../kafka-client/kafka-client.ts'
-import type { Admin } from '../kafka-client/contract.ts'
+import { createAdmin, type Admin } from '../kafka-client/kafka-client.ts'
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
 import { DemoProblem } from './demo-problem.ts'
@@ -92,16 +91,16 @@ export async function ensureTopic(
 ): Promise<'made' | 'found'> {
   let outcome: 'made' | 'found' = 'found'
   try {
-    const count = (await admin.partitionCounts([topic])).get(topic)!
-    if (count === 0) {
-      await admin.createTopic({ name: topic, partitions: 1, replicationFactor: -1 })
+    const [known] = await admin.topics.describe([topic])
+    if ((known?.partitions.length ?? 0) === 0) {
+      await admin.topics.create({ name: topic, partitions: 1, replicationFactor: -1 })
       outcome = 'made'
     }
   } catch (error) {
     throw new DemoProblem(`${messageOf(error)}: see whether a Kafka broker runs at ${bootstrap.join(',')}`)
   }
   while (!signal.aborted) {
-    const ends = await admin.offsets(topic).catch((error: unknown) => {
+    const ends = await admin.offsets.of(topic).catch((error: unknown) => {
       tell(messageOf(error))
       return []
     })

@@ -1,6 +1,6 @@
 // Looks at everything now and then and shows it: what was sent and has arrived, how far agent A is behind in
 // test3, how full the channels are.
-import type { Admin } from '../kafka-client/contract.ts'
+import type { Admin } from '../kafka-client/kafka-client.ts'
 import type { System } from '../system/system.ts'
 import type { AgentProcess } from './agent-process.ts'
 import { agentFigures, type AgentFigures } from './agent-figures.ts'
@@ -147,12 +147,9 @@ const sayOf = (letter: string, { problem }: AgentFigures): string | null =>
 
 /** Records of test3 that the group has not committed. */
 async function lagOf(admin: Admin, group: string): Promise<number> {
-  const [committed, ends] = await Promise.all([
-    admin.committed(group, topics.from),
-    admin.offsets(topics.from),
-  ])
+  const [committed, ends] = await Promise.all([admin.groups.committed(group), admin.offsets.of(topics.from)])
   return ends.reduce((sum, { partition, next }) => {
-    const position = committed.get(partition)
-    return sum + (position === undefined ? 0 : Math.max(next - position, 0))
+    const position = committed.find(one => one.topic === topics.from && one.partition === partition)
+    return sum + (position === undefined ? 0 : Math.max(next - position.offset, 0))
   }, 0)
 }

@@ -141,7 +141,7 @@ describe('finding a broker that answers', () => {
     two.brokers[0]!.isSilent = true
     const finding = cluster.findCoordinator('g', new AbortController().signal)
     assert.ok((await msOf(finding)) < 15_000)
-    assert.deepEqual(await finding, two.addresses[1])
+    assert.deepEqual(await finding, { nodeId: 1, ...two.addresses[1] })
     assert.equal(answers, 3)
   })
 })

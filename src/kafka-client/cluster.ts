@@ -41,6 +41,10 @@ const doubtMs = 5_000
 
 export type CoordinatorKind = 'group' | 'transactional id'
 
+export interface Broker extends Address {
+  readonly nodeId: number
+}
+
 export interface ClusterOptions {
   readonly system: Doors
   readonly log: Logger
@@ -122,6 +126,11 @@ export class Cluster {
     return this.#topics.values()
   }
 
+  /** As of the last refresh; empty before. */
+  get nodeIds(): readonly number[] {
+    return [...this.#nodes.keys()]
+  }
+
   /** -1 where the partition has no leader, or is not known. */
   leaderOf(topic: string, partition: number): number {
     return this.#topics.get(topic)?.partitions[partition]?.leader ?? -1
@@ -161,7 +170,7 @@ export class Cluster {
    * Asks any broker: the likeliest first, the next one where it fails, and the next one as well where it is
    * silent. Gives the first answer. Rejects with PEER_UNREACHABLE, naming every broker that was tried.
    */
-  #ask<T>(ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+  ask<T>(ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
     const { clock } = this.#system
     const candidates = this.#candidates()
     return new Promise((resolve, reject) => {
@@ -241,7 +250,7 @@ export class Cluster {
 
   async #refresh(): Promise<void> {
     let topics: { name: string }[] | null | undefined
-    const answer = await this.#ask(async connection => {
+    const answer = await this.ask(async connection => {
       if (topics === undefined) {
         topics = this.#watchesAll ? null : [...this.#watched].map(name => ({ name }))
         this.#askedAll = true
@@ -309,31 +318,33 @@ export class Cluster {
 
   /**
    * The coordinator of a group or a transactional id: asked for until there is one. Rejects with
-   * KAFKA_FATAL where the user may not use it, and with STOPPED.
+   * KAFKA_FATAL where the user may not use it, and with STOPPED, which says why there was none.
    */
-  async findCoordinator(key: string, signal: AbortSignal, kind: CoordinatorKind = 'group'): Promise<Address> {
+  async findCoordinator(key: string, signal: AbortSignal, kind: CoordinatorKind = 'group'): Promise<Broker> {
     const keyType = kind === 'group' ? 0 : 1
     for (let failures = 1; ; failures++) {
+      let why: string
       try {
         const question = { key, keyType, coordinatorKeys: [] }
-        const answer = await this.#ask(async connection =>
+        const answer = await this.ask(async connection =>
           connection.versionOf(findCoordinator) < keyType
             ? null
             : connection.request(findCoordinator, question),
         )
         if (answer === null)
           throw new Fault('KAFKA_FATAL', 'the brokers know no transactions: these came with Kafka 0.11')
-        if (answer.errorCode === 0) return { host: answer.host, port: answer.port }
+        if (answer.errorCode === 0) return { host: answer.host, port: answer.port, nodeId: answer.nodeId }
         const error = kafkaError(answer.errorCode)
+        why = `${error.name}: ${error.meaning}`
         if (!error.isRetriable)
-          throw new Fault(
-            'KAFKA_FATAL',
-            `the coordinator of ${kind} "${key}" cannot be had: ${error.name}: ${error.meaning}`,
-          )
+          throw new Fault('KAFKA_FATAL', `the coordinator of ${kind} "${key}" cannot be had: ${why}`)
       } catch (error) {
         if (error instanceof Fault && error.retry === 'never') throw error
+        why = messageOf(error)
       }
-      await this.pause(failures, signal)
+      await this.pause(failures, signal).catch(() => {
+        throw new Fault('STOPPED', why)
+      })
     }
   }
 
@@ -342,7 +353,7 @@ export class Cluster {
     await this.refresh()
     const address = this.#nodes.get(this.#controllerId)
     return address === undefined
-      ? this.#ask(connection => Promise.resolve(connection))
+      ? this.ask(connection => Promise.resolve(connection))
       : this.brokers.connect(address, 'data')
   }
 

@@ -13,9 +13,16 @@
 import { Fault, messageOf } from '../errors.ts'
 import { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
-import { Fetcher, nameOf } from './fetcher.ts'
+import { Fetcher } from './fetcher.ts'
 import { Group } from './group.ts'
-import type { ConsumedRecord, Consumer, ConsumerOptions, Position, TopicPartition } from './contract.ts'
+import {
+  nameOf,
+  type ConsumedRecord,
+  type Consumer,
+  type ConsumerOptions,
+  type Position,
+  type TopicPartition,
+} from './contract.ts'
 import {
   type CommittedOffset,
   commitOffsets,

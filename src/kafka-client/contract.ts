@@ -22,6 +22,9 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** In messages, and as a key: test3-0. */
+export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
+
 /** `offset` is the next to read. */
 export interface Position extends TopicPartition {
   readonly offset: number
@@ -135,20 +138,4 @@ export interface TransactionalProducer {
   readonly trouble: string | null
   /** An open transaction stays so until another producer calls init, or its time is over. */
   close(): Promise<void>
-}
-
-export interface Admin {
-  /** A replicationFactor of -1 is the brokers' default (1 before Kafka 2.4, which cannot be asked for it); absent: 1. */
-  createTopic(topic: { name: string; partitions: number; replicationFactor?: number }): Promise<void>
-  /** Number of partitions, by topic. */
-  partitionCounts(topics: readonly string[]): Promise<Map<string, number>>
-  /** First and next offset of every partition of the topic. */
-  offsets(topic: string): Promise<{ partition: number; first: number; next: number }[]>
-  /** The positions a group has committed, by partition of the topic; those without are missing. */
-  committed(group: string, topic: string): Promise<Map<number, number>>
-  /** Who is in the group at the moment; empty where there is no such group. */
-  groupMembers(group: string): Promise<{ clientId: string; host: string }[]>
-  /** Forgets a group without members and its positions (brokers from 1.1 on). Rejects with KAFKA or PROTOCOL. */
-  deleteGroup(group: string): Promise<void>
-  close(): void
 }

@@ -5,8 +5,7 @@ import { OutageLines } from '../observe/outage-lines.ts'
 import type { Logger } from '../observe/log.ts'
 import type { ClientApi } from '../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
-import type { Address } from './brokers.ts'
-import type { Cluster, CoordinatorKind } from './cluster.ts'
+import type { Broker, Cluster, CoordinatorKind } from './cluster.ts'
 import type { Doors } from './connection.ts'
 
 export interface CoordinatorParts {
@@ -15,7 +14,7 @@ export interface CoordinatorParts {
   readonly log: Logger
   readonly kind: CoordinatorKind
   readonly key: string
-  /** How long a request is tried again; Infinity: until its signal is aborted. */
+  /** How long the coordinator is looked for and a request is tried again; Infinity: until its signal is aborted. */
   readonly patienceMs: number
 }
 
@@ -36,7 +35,7 @@ const concurrentMs = 20
 export class Coordinator {
   readonly #parts: CoordinatorParts
   readonly #lines: OutageLines
-  #address: Address | null = null
+  #broker: Broker | null = null
   trouble: string | null = null
 
   constructor(parts: CoordinatorParts) {
@@ -55,14 +54,14 @@ export class Coordinator {
     for (let failures = 1; ; failures++) {
       let why: string
       try {
-        const answer = await this.#abortable(this.#try(api, body, either), either)
+        const answer = await this.#abortable(this.#try(api, body, either, deadline), either)
         const code = codeOf(answer)
         const { name, meaning, isRetriable } = kafkaError(code)
         if (!isRetriable || except.includes(code)) {
           this.#succeeded()
           return answer
         }
-        if (movedCodes.has(code)) this.#address = null
+        if (movedCodes.has(code)) this.#broker = null
         if (code === errorCodes.CONCURRENT_TRANSACTIONS && failures < 250) {
           await system.clock.sleep(concurrentMs, either)
           this.#throwWhenOver(either, deadline, name)
@@ -71,7 +70,7 @@ export class Coordinator {
         why = `${name}: ${meaning}`
       } catch (error) {
         if (error instanceof Fault && (error.retry === 'never' || error.code === 'PROTOCOL')) throw error
-        this.#address = null
+        this.#broker = null
         why = messageOf(error)
       }
       this.#failed(why)
@@ -80,11 +79,36 @@ export class Coordinator {
     }
   }
 
-  async #try<Q, S>(api: ClientApi<Q, S>, body: (version: number) => Q, signal: AbortSignal): Promise<S> {
-    const { cluster, key, kind } = this.#parts
-    this.#address ??= await cluster.findCoordinator(key, signal, kind)
-    const connection = await cluster.brokers.connect(this.#address, 'group')
+  /** Who looks after it, once a request has been tried. */
+  get broker(): Broker | null {
+    return this.#broker
+  }
+
+  async #try<Q, S>(
+    api: ClientApi<Q, S>,
+    body: (version: number) => Q,
+    signal: AbortSignal,
+    deadline: number,
+  ): Promise<S> {
+    this.#broker ??= await this.#find(signal, deadline)
+    const connection = await this.#parts.cluster.brokers.connect(this.#broker, 'group')
     return connection.request(api, body(connection.versionOf(api)))
+  }
+
+  async #find(signal: AbortSignal, deadline: number): Promise<Broker> {
+    const { cluster, system, key, kind } = this.#parts
+    const patience = new AbortController()
+    const leftMs = Math.max(0, deadline - system.clock.monotonic())
+    const timer =
+      leftMs === Infinity ? null : system.clock.after(leftMs, () => patience.abort(), { background: true })
+    try {
+      return await cluster.findCoordinator(key, AbortSignal.any([signal, patience.signal]), kind)
+    } catch (error) {
+      if (!patience.signal.aborted || signal.aborted) throw error
+      throw new Fault('PEER_TIMEOUT', messageOf(error))
+    } finally {
+      timer?.cancel()
+    }
   }
 
   async #abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -105,8 +129,9 @@ export class Coordinator {
 
   #throwWhenOver(signal: AbortSignal, deadline: number, why: string): void {
     if (signal.aborted) throw new Fault('STOPPED', `${this.#name} was not waited for: stopping`)
-    if (this.#parts.system.clock.monotonic() > deadline)
-      throw new Fault('PEER_TIMEOUT', `${this.#name} has not agreed within delivery.timeout.ms: ${why}`)
+    const { system, patienceMs } = this.#parts
+    if (system.clock.monotonic() > deadline)
+      throw new Fault('PEER_TIMEOUT', `${this.#name} has not agreed within ${patienceMs} ms: ${why}`)
   }
 
   #failed(why: string): void {

@@ -10,7 +10,7 @@ import { backoffMs } from './backoff.ts'
 import type { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { FetchBuffer } from './fetch-buffer.ts'
-import type { ConsumedRecord, Position, TopicPartition } from './contract.ts'
+import { nameOf, type ConsumedRecord, type Position, type TopicPartition } from './contract.ts'
 import type { ConsumerSettings } from './settings.ts'
 import type { Timer } from '../system/clock.ts'
 
@@ -28,7 +28,6 @@ export interface FetcherParts {
 }
 
 type PartitionAnswer = ResponseOf<typeof fetch>['responses'][number]['partitions'][number]
-export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
 
 export class Fetcher {
   readonly #parts: FetcherParts

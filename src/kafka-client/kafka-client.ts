@@ -24,7 +24,6 @@ export type {
   TransactionalProducer,
   TransactionalProducerOptions,
   GroupMember,
-  Admin,
 } from './contract.ts'
 export { readConsumerProperties, readProducerProperties } from './properties.ts'
 export { ProduceFault } from './produce-fault.ts'
@@ -48,4 +47,4 @@ export function createTransactionalProducer(options: TransactionalProducerOption
   return new TransactionalOrderedProducer(options)
 }
 
-export { createAdmin } from './admin.ts'
+export { createAdmin, type Admin } from './admin/admin.ts'

@@ -1,15 +1,14 @@
 // Offsets: what a group has committed, where a partition begins and ends, and committing.
-import { Fault } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { listOffsets } from '../wire/kafka/messages/list-offsets.ts'
 import { offsetCommit } from '../wire/kafka/messages/offset-commit.ts'
 import { offsetFetch } from '../wire/kafka/messages/offset-fetch.ts'
 import type { Cluster } from './cluster.ts'
-import { nameOf } from './fetcher.ts'
 import type { Group } from './group.ts'
-import type { Position, TopicPartition } from './contract.ts'
+import { nameOf, type Position, type TopicPartition } from './contract.ts'
 
-function byTopic<T extends TopicPartition>(list: readonly T[]): [string, T[]][] {
+export function byTopic<T extends TopicPartition>(list: readonly T[]): [string, T[]][] {
   const found = new Map<string, T[]>()
   for (const one of list) {
     const known = found.get(one.topic)
@@ -87,44 +86,75 @@ export async function commitOffsets(
 export const earliest = -2
 export const latest = -1
 
-/** Offsets of one end of partitions by name; those whose leader did not answer well are missing. */
-export async function listEnds(
+export interface OffsetAnswers {
+  /** By partition name; -1: there is no record of that time. */
+  readonly found: Map<string, number>
+  /** Why not, of all others; `isFinal`: asking again would not help. */
+  readonly refused: Map<string, { problem: string; isFinal: boolean }>
+}
+
+/** The version of ListOffsets that knows a time below 0 beside the ends, and the Kafka it came with. */
+const newerTimes: Readonly<Record<number, readonly [version: number, since: string]>> = {
+  [-3]: [7, '3.0'],
+  [-4]: [8, '3.4'],
+  [-5]: [9, '3.9'],
+}
+
+/** Asks each leader once for the offsets of a time: ms since 1970, or a number below 0 with a meaning of its own. */
+export async function askOffsets(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
-  end: typeof earliest | typeof latest,
+  time: number,
   isolationLevel: 0 | 1,
-): Promise<Map<string, number>> {
+): Promise<OffsetAnswers> {
+  const found = new Map<string, number>()
+  const refused = new Map<string, { problem: string; isFinal: boolean }>()
   const byLeader = new Map<number, TopicPartition[]>()
   for (const one of partitions) {
     const leader = cluster.leaderOf(one.topic, one.partition)
-    if (leader === -1) continue
     const known = byLeader.get(leader)
     if (known === undefined) byLeader.set(leader, [one])
     else known.push(one)
   }
-  const found = new Map<string, number>()
   const ask = async (leader: number, list: readonly TopicPartition[]) => {
     const connection = await cluster.connect(leader, 'data')
+    const [version, since] = newerTimes[time] ?? [0, '']
+    if (connection.versionOf(listOffsets) < version)
+      throw new Fault(
+        'KAFKA_FATAL',
+        `${connection.where} does not know the time ${time}, which came with Kafka ${since}`,
+      )
     const answer = await connection.request(listOffsets, {
       isolationLevel,
       topics: byTopic(list).map(([name, ones]) => ({
         name,
-        partitions: ones.map(({ partition }) => ({ partitionIndex: partition, timestamp: end })),
+        partitions: ones.map(({ partition }) => ({ partitionIndex: partition, timestamp: time })),
       })),
     })
     for (const { name, partitions: ones } of answer.topics)
-      for (const { partitionIndex, errorCode, offset, oldStyleOffsets } of ones)
-        if (errorCode === 0)
-          found.set(
-            nameOf({ topic: name, partition: partitionIndex }),
-            offset >= 0 ? offset : (oldStyleOffsets[0] ?? 0),
-          )
+      for (const { partitionIndex, errorCode, offset, oldStyleOffsets } of ones) {
+        const one = nameOf({ topic: name, partition: partitionIndex })
+        const error = kafkaError(errorCode)
+        if (errorCode === 0) found.set(one, oldStyleOffsets[0] ?? offset)
+        else refused.set(one, { problem: `${error.name}: ${error.meaning}`, isFinal: !error.isRetriable })
+      }
   }
-  await Promise.allSettled([...byLeader].map(([leader, list]) => ask(leader, list)))
-  return found
+  await Promise.all(
+    [...byLeader].map(async ([leader, list]) => {
+      const refuseAll = (problem: string, isFinal: boolean) => {
+        for (const one of list) refused.set(nameOf(one), { problem, isFinal })
+      }
+      if (leader === -1) refuseAll('it has no leader at the moment, or does not exist', false)
+      else
+        await ask(leader, list).catch((error: unknown) =>
+          refuseAll(messageOf(error), error instanceof Fault && error.retry === 'never'),
+        )
+    }),
+  )
+  return { found, refused }
 }
 
-/** listEnds until every partition has answered. Rejects with STOPPED. */
+/** The offsets of an end, asked for until every partition has answered. Rejects with STOPPED. */
 export async function listAllEnds(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
@@ -140,8 +170,8 @@ export async function listAllEnds(
       await cluster.refresh().catch(() => {})
     }
     failures++
-    for (const [name, offset] of await listEnds(cluster, missing, end, options.isolationLevel))
-      found.set(name, offset)
+    const answer = await askOffsets(cluster, missing, end, options.isolationLevel)
+    for (const [name, offset] of answer.found) found.set(name, offset)
   }
 }
 

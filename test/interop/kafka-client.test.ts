@@ -115,7 +115,7 @@ for (const [version, start] of brokers)
     let bootstrap: string
     const topicOf = async (name: string, partitions = 1) => {
       const topic = fresh(name)
-      await admin.createTopic({ name: topic, partitions })
+      await admin.topics.create({ name: topic, partitions })
       return topic
     }
 
@@ -241,7 +241,7 @@ for (const [version, start] of brokers)
       })
       await producer.close()
       const astray = createAdmin({ system, log, bootstrapServers: [`127.0.0.1:${await freePort()}`] })
-      await assert.rejects(astray.partitionCounts(['x']), {
+      await assert.rejects(astray.topics.describe(['x']), {
         code: 'PEER_UNREACHABLE',
         message: /127\.0\.0\.1:\d+/,
       })
@@ -268,7 +268,7 @@ for (const [version, start] of brokers)
       }
       await Promise.all(sends)
       await producer.close()
-      const ends = await admin.offsets(topic)
+      const ends = await admin.offsets.of(topic)
       const stored = ends.reduce((sum, one) => sum + one.next - one.first, 0)
       const consumer = consumerOn(bootstrap, fresh('g'), [topic])
       const reading = read(consumer, stored)
@@ -370,7 +370,7 @@ for (const [version, start] of brokers)
 
     it('finds topics made later by a pattern, from their beginning', async () => {
       const prefix = fresh('pattern')
-      await admin.createTopic({ name: `${prefix}-a`, partitions: 1 })
+      await admin.topics.create({ name: `${prefix}-a`, partitions: 1 })
       const producer = producerOn(bootstrap)
       await producer.send([{ topic: `${prefix}-a`, key: null, value: Buffer.from('old') }])
       const consumer = consumerOn(bootstrap, fresh('g'), new RegExp(`${prefix}-.`), {
@@ -379,8 +379,8 @@ for (const [version, start] of brokers)
       })
       while (consumer.position({ topic: `${prefix}-a`, partition: 0 }) === undefined)
         await consumer.poll({ maxRecords: 1, signal: AbortSignal.timeout(20) })
-      await admin.createTopic({ name: `${prefix}-b`, partitions: 1 })
-      await admin.createTopic({ name: `${prefix}-bb`, partitions: 1 })
+      await admin.topics.create({ name: `${prefix}-b`, partitions: 1 })
+      await admin.topics.create({ name: `${prefix}-bb`, partitions: 1 })
       for (const end of ['b', 'bb'])
         await producer.send([{ topic: `${prefix}-${end}`, key: null, value: Buffer.from(end) }])
       assert.deepEqual(
@@ -402,7 +402,7 @@ for (const [version, start] of brokers)
         let broker = await start(again)
         const own = createAdmin({ system, log, bootstrapServers: [broker.bootstrap] })
         const topic = fresh('restart')
-        await own.createTopic({ name: topic, partitions: 2 })
+        await own.topics.create({ name: topic, partitions: 2 })
         own.close()
         const producer = producerOn(broker.bootstrap)
         const consumer = consumerOn(broker.bootstrap, fresh('g'), [topic])

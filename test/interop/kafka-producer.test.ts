@@ -30,7 +30,7 @@ describe('the producer on Kafka 4.1', { skip: skipWithoutPeers, timeout: 120_000
   const producers: Producer[] = []
   const topicOf = async (name: string, partitions = 1) => {
     const topic = `${name}-${++count}`
-    await admin.createTopic({ name: topic, partitions })
+    await admin.topics.create({ name: topic, partitions })
     return topic
   }
   const producerWith = (properties: Record<string, string>) => {

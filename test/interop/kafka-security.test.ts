@@ -245,8 +245,8 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 300_000 }, 
       bootstrapServers: settings!.bootstrapServers,
       settings: settings!,
     })
-    await admin.createTopic({ name: 'by-admin', partitions: 3 })
-    assert.equal((await admin.partitionCounts(['by-admin'])).get('by-admin'), 3)
+    await admin.topics.create({ name: 'by-admin', partitions: 3 })
+    assert.equal((await admin.topics.describe(['by-admin']))[0]!.partitions.length, 3)
     admin.close()
   })
 

@@ -72,7 +72,7 @@ function prove(start: Start): void {
   const fresh = (name: string) => `${name}-${++count}`
   const topicOf = async (name: string, partitions = 1) => {
     const topic = fresh(name)
-    await admin.createTopic({ name: topic, partitions })
+    await admin.topics.create({ name: topic, partitions })
     return topic
   }
 
@@ -283,7 +283,7 @@ function prove(start: Start): void {
     producer.begin()
     await producer.send(recordsFor(topic, ['lost']))
     // The broker's marker is a record: it takes an offset.
-    await waitFor(async () => (await admin.offsets(topic))[0]!.next === 2, 'the broker has aborted it')
+    await waitFor(async () => (await admin.offsets.of(topic))[0]!.next === 2, 'the broker has aborted it')
     await assert.rejects(producer.commit(), { kind: 'fenced', message: /transaction\.timeout\.ms/ })
     await producer.init()
     await mark(producer, topic)

@@ -1,0 +1,42 @@
+// What is asked of a cluster beside reading and writing: its topics, its consumer groups, its offsets. The
+// command line tools, the demonstration and tests use it.
+import type { Logger } from '../../observe/log.ts'
+import { Cluster } from '../cluster.ts'
+import type { Doors } from '../connection.ts'
+import { connectionDefaults, type ConnectionSettings } from '../settings.ts'
+import { GroupAdmin } from './groups.ts'
+import { OffsetAdmin } from './offsets.ts'
+import { TopicAdmin } from './topics.ts'
+
+export interface AdminOptions {
+  readonly system: Doors
+  readonly bootstrapServers: readonly string[]
+  readonly log: Logger
+  /** requestTimeoutMs is also how long a question is asked again that brokers may answer later. */
+  readonly settings?: Partial<ConnectionSettings>
+}
+
+/**
+ * Every call rejects with PEER_UNREACHABLE where no broker can be used, with PEER_TIMEOUT where brokers do not
+ * answer for good within requestTimeoutMs, with KAFKA where they refuse, and with KAFKA_FATAL where they are
+ * too old.
+ */
+export interface Admin {
+  readonly topics: TopicAdmin
+  readonly groups: GroupAdmin
+  readonly offsets: OffsetAdmin
+  close(): void
+}
+
+/** Nothing is asked before the first call. */
+export function createAdmin({ system, bootstrapServers, log, settings }: AdminOptions): Admin {
+  const all = { ...connectionDefaults, ...settings, bootstrapServers }
+  const cluster = new Cluster({ system, log, settings: all, allowAutoTopicCreation: false })
+  const parts = { cluster, system, log, patienceMs: all.requestTimeoutMs }
+  return {
+    topics: new TopicAdmin(parts),
+    groups: new GroupAdmin(parts),
+    offsets: new OffsetAdmin(parts),
+    close: () => cluster.close(),
+  }
+}

@@ -1,0 +1,173 @@
+// Consumer groups: which there are, who is in them, what they have committed; moving and deleting their
+// positions, and deleting them.
+import type { ClientApi } from '../../wire/kafka/api.ts'
+import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
+import { deleteGroups } from '../../wire/kafka/messages/delete-groups.ts'
+import { describeGroups } from '../../wire/kafka/messages/describe-groups.ts'
+import { listGroups } from '../../wire/kafka/messages/list-groups.ts'
+import { offsetCommit } from '../../wire/kafka/messages/offset-commit.ts'
+import { offsetDelete } from '../../wire/kafka/messages/offset-delete.ts'
+import { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
+import { whereOf } from '../brokers.ts'
+import type { Broker } from '../cluster.ts'
+import { Coordinator, type Question } from '../coordinator.ts'
+import { nameOf, type Position, type TopicPartition } from '../contract.ts'
+import { decodeAssignment } from '../group-protocol.ts'
+import { byTopic } from '../offsets.ts'
+import { refuse, tooOld, type AdminParts } from './question.ts'
+
+export interface GroupDescription {
+  readonly id: string
+  /** Kafka's word: Stable, Empty, PreparingRebalance, CompletingRebalance (AwaitingSync before 1.0), or Dead: there is none. */
+  readonly state: string
+  readonly assignor: string
+  readonly coordinator: Broker
+  readonly members: readonly {
+    readonly id: string
+    readonly instanceId: string | null
+    readonly clientId: string
+    /** As the broker tells it, with a slash in front. */
+    readonly host: string
+    readonly partitions: readonly TopicPartition[]
+  }[]
+}
+
+export class GroupAdmin {
+  readonly #parts: AdminParts
+  readonly #coordinators = new Map<string, Coordinator>()
+
+  constructor(parts: AdminParts) {
+    this.#parts = parts
+  }
+
+  /** Of all brokers; state and type are '' where brokers do not tell them (before 2.6 and 3.8). */
+  async list(): Promise<{ id: string; state: string; type: string }[]> {
+    const { cluster } = this.#parts
+    await cluster.refresh()
+    const answers = await Promise.all(
+      cluster.nodeIds.map(async id => {
+        const connection = await cluster.connect(id, 'group')
+        const answer = await connection.request(listGroups, { statesFilter: [], typesFilter: [] })
+        refuse(answer.errorCode, `the groups at ${connection.where}`)
+        return answer.groups
+      }),
+    )
+    return answers
+      .flat()
+      .map(({ groupId, groupState, groupType }) => ({ id: groupId, state: groupState, type: groupType }))
+      .sort((one, other) => (one.id < other.id ? -1 : 1))
+  }
+
+  async describe(group: string): Promise<GroupDescription> {
+    const answer = await this.#ask(group, describeGroups, '0.9', {
+      body: () => ({ groups: [group] }),
+      codeOf: given => given.groups[0]?.errorCode ?? 0,
+    })
+    const [found] = answer.groups
+    const { errorCode = 0, groupState = 'Dead', members = [] } = found ?? {}
+    // Newer brokers call a group an error that nobody has ever heard of.
+    if (errorCode !== errorCodes.GROUP_ID_NOT_FOUND) refuse(errorCode, `group ${group}`)
+    return {
+      id: group,
+      state: errorCode === 0 ? groupState : 'Dead',
+      assignor: found?.protocolData ?? '',
+      coordinator: this.#coordinatorOf(group).broker!,
+      members: members.map(one => ({
+        id: one.memberId,
+        instanceId: one.groupInstanceId,
+        clientId: one.clientId,
+        host: one.clientHost,
+        partitions: found?.protocolType === 'consumer' ? decodeAssignment(one.memberAssignment) : [],
+      })),
+    }
+  }
+
+  /** The positions a group has committed, in any topic. */
+  async committed(group: string): Promise<Position[]> {
+    const answer = await this.#ask(group, offsetFetch, '0.9', {
+      body: () => ({ groupId: group, topics: null, groups: [] }),
+      codeOf: given => given.errorCode,
+    })
+    refuse(answer.errorCode, `the positions of group ${group}`)
+    return answer.topics.flatMap(({ name, partitions }) =>
+      partitions
+        .filter(one => one.errorCode === 0 && one.committedOffset >= 0)
+        .map(one => ({ topic: name, partition: one.partitionIndex, offset: one.committedOffset })),
+    )
+  }
+
+  /** Moves the positions of a group without members, which need not be there before. */
+  async commit(group: string, positions: readonly Position[]): Promise<void> {
+    const answer = await this.#ask(group, offsetCommit, '0.9', {
+      body: () => ({
+        groupId: group,
+        topics: byTopic(positions).map(([name, list]) => ({
+          name,
+          partitions: list.map(({ partition, offset }) => ({
+            partitionIndex: partition,
+            committedOffset: offset,
+            committedMetadata: '',
+          })),
+        })),
+      }),
+      codeOf: given => given.topics[0]?.partitions[0]?.errorCode ?? 0,
+    })
+    for (const { name, partitions } of answer.topics)
+      for (const { partitionIndex, errorCode } of partitions)
+        refuse(errorCode, `the position of group ${group} in ${name}-${partitionIndex} is as it was`)
+  }
+
+  /** Forgets a group without members and its positions (Kafka 1.1 and later). */
+  async delete(group: string): Promise<void> {
+    const answer = await this.#ask(group, deleteGroups, '1.1', {
+      body: () => ({ groupsNames: [group] }),
+      codeOf: given => given.results[0]?.errorCode ?? 0,
+    })
+    refuse(answer.results[0]?.errorCode ?? 0, `group ${group} was not deleted`)
+  }
+
+  /** Forgets positions (Kafka 2.4 and later); gives by partition name why one stays, null where it is gone. */
+  async deletePositions(
+    group: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<Map<string, string | null>> {
+    const answer = await this.#ask(group, offsetDelete, '2.4', {
+      body: () => ({
+        groupId: group,
+        topics: byTopic(partitions).map(([name, list]) => ({
+          name,
+          partitions: list.map(one => ({ partitionIndex: one.partition })),
+        })),
+      }),
+      codeOf: given => given.errorCode,
+    })
+    refuse(answer.errorCode, `the positions of group ${group} were not deleted`)
+    const found = new Map<string, string | null>()
+    for (const { name, partitions: list } of answer.topics)
+      for (const { partitionIndex, errorCode } of list) {
+        const error = kafkaError(errorCode)
+        const why = errorCode === 0 ? null : `${error.name}: ${error.meaning}`
+        found.set(nameOf({ topic: name, partition: partitionIndex }), why)
+      }
+    return found
+  }
+
+  async #ask<Q, S>(group: string, api: ClientApi<Q, S>, since: string, asked: Question<Q, S>): Promise<S> {
+    const { cluster } = this.#parts
+    // A cluster that is away shows here at once; a coordinator is looked for longer.
+    if (cluster.nodeIds.length === 0) await cluster.refresh()
+    const tell = (version: number) => {
+      if (version === -1) throw tooOld(whereOf(this.#coordinatorOf(group).broker!), api.name, since)
+      return asked.body(version)
+    }
+    return this.#coordinatorOf(group).ask(api, { ...asked, body: tell })
+  }
+
+  #coordinatorOf(group: string): Coordinator {
+    const known = this.#coordinators.get(group)
+    if (known !== undefined) return known
+    const made = new Coordinator({ ...this.#parts, kind: 'group', key: group })
+    this.#coordinators.set(group, made)
+    return made
+  }
+}
