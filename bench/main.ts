@@ -1,6 +1,7 @@
 // npm run bench -- NAME: one file a question.
 import { runBrokerBench } from './broker.ts'
 import { runChannelBench } from './channel.ts'
+import { runGroupsBench } from './groups.ts'
 import { runQuickstartBench } from './quickstart.ts'
 import { runSeedBench } from './seed.ts'
 import { runWriteBackBench } from './writeback.ts'
@@ -8,6 +9,7 @@ import { runWriteBackBench } from './writeback.ts'
 const benches: Record<string, () => Promise<void>> = {
   broker: runBrokerBench,
   channel: runChannelBench,
+  groups: runGroupsBench,
   quickstart: runQuickstartBench,
   seed: runSeedBench,
   writeback: runWriteBackBench,

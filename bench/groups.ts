@@ -1,0 +1,111 @@
+// npm run bench -- groups: the two-agent chain without sink groups and with them, in turn in one run.
+//
+//   plain          Kafka, agent A, Avro, agent B, Kafka; one sink at each step
+//   failover       the same with two sinks at each step, the second of which waits for the first to fail
+//   load_balance   the same with two sinks at each step, which take turns
+//
+// The embedded broker, file channels that sync every transaction, the sinks' own batch sizes, messages of 200
+// bytes in one partition. All messages are in the first topic before the agents start; counted is the time from
+// the tenth part to the last in the second topic. MILLRACE_BENCH_EVENTS sets their number, MILLRACE_BENCH_ROUNDS
+// how often each chain runs.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createAdmin } from '../src/kafka-client/kafka-client.ts'
+import { silentLogger } from '../src/observe/log.ts'
+import { realSystem } from '../src/system/system.ts'
+import { confOfA, confOfB } from '../test/interop/chain.ts'
+import { freePort, startMillrace } from '../test/interop/peers/peers.ts'
+import { startProcess } from '../test/interop/peers/process.ts'
+import { createTopic, produceAll } from '../test/interop/peers/topics.ts'
+
+const root = new URL('..', import.meta.url).pathname
+const events = Number(process.env['MILLRACE_BENCH_EVENTS'] ?? 100_000)
+const rounds = Number(process.env['MILLRACE_BENCH_ROUNDS'] ?? 5)
+const kinds = ['plain', 'failover', 'load_balance'] as const
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!
+
+/** A second sink beside `k`, with its settings, and the group of both. */
+function grouped(agent: string, type: string, settings: Readonly<Record<string, string | number>>): string[] {
+  const lines = [`sinks = k k2`, `sinkgroups = g`, `sinkgroups.g.sinks = k k2`]
+  lines.push(`sinkgroups.g.processor.type = ${type}`)
+  if (type === 'failover') lines.push('sinkgroups.g.processor.priority.k = 2')
+  for (const [key, value] of Object.entries({ ...settings, channel: 'c' }))
+    lines.push(`sinks.k2.${key} = ${value}`)
+  return lines.map(line => `${agent}.${line}`)
+}
+
+async function measure(
+  bootstrap: string,
+  directory: string,
+  kind: (typeof kinds)[number],
+  round: number,
+): Promise<number> {
+  const id = `${kind}-${round}`
+  const home = join(directory, id)
+  const port = await freePort()
+  const to = `out-${id}`
+  const chain = { bootstrap, directory: home, from: 'in', to, group: id, port }
+  const first = ['A.sources.s.kafka.consumer.auto.offset.reset = earliest']
+  const avro = { type: 'avro', hostname: '127.0.0.1', port }
+  const kafka = {
+    type: 'org.apache.flume.sink.kafka.KafkaSink',
+    'kafka.bootstrap.servers': bootstrap,
+    'kafka.topic': to,
+    flumeBatchSize: 100,
+  }
+  const [moreA, moreB] =
+    kind === 'plain' ? [first, []] : [[...first, ...grouped('A', kind, avro)], grouped('B', kind, kafka)]
+  const admin = createAdmin({ bootstrapServers: [bootstrap], system: realSystem, log: silentLogger })
+  try {
+    await admin.createTopic({ name: to, partitions: 1 })
+    await using agents = new AsyncDisposableStack()
+    agents.use(await startMillrace(home, { agent: 'B', conf: confOfB({ ...chain, moreB }) }))
+    agents.use(await startMillrace(home, { agent: 'A', conf: confOfA({ ...chain, moreA }) }))
+    const arrived = async (count: number) => {
+      while ((await admin.offsets(to))[0]!.next < count) await realSystem.clock.sleep(5)
+      return performance.now()
+    }
+    const begun = await arrived(events / 10)
+    return (events * 0.9 * 1000) / ((await arrived(events)) - begun)
+  } finally {
+    admin.close()
+    rmSync(home, { recursive: true, force: true })
+  }
+}
+
+export async function runGroupsBench(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+  try {
+    const port = await freePort()
+    const bootstrap = `127.0.0.1:${port}`
+    const overrides = [`port=${port}`, `log.dirs=${join(directory, 'broker')}`]
+    await using _broker = await startProcess({
+      name: 'broker',
+      directory,
+      command: [join(root, 'bin/millrace'), 'broker', ...overrides.flatMap(pair => ['--override', pair])],
+      ready: /Kafka broker .* started/,
+      readyWithinMs: 20_000,
+    })
+    const messages = Array.from({ length: events }, (_, index) => ({
+      key: null,
+      value: `${index} `.padEnd(200, 'x'),
+    }))
+    await createTopic(bootstrap, 'in')
+    await produceAll(bootstrap, 'in', messages, 2000)
+    const rates = new Map(kinds.map(kind => [kind, [] as number[]]))
+    for (let round = 0; round < rounds; round++)
+      for (const kind of kinds) rates.get(kind)!.push(await measure(bootstrap, directory, kind, round))
+    console.log(`${events} events, median of ${rounds} rounds, and of the ratio to plain in the same round:`)
+    for (const [kind, values] of rates) {
+      const ratios = values.map((value, round) => value / rates.get('plain')![round]!)
+      const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
+      console.log(
+        `  ${kind.padEnd(13)} ${median(values).toFixed(0).padStart(7)} events/s   ${median(ratios).toFixed(2)} (${spread})`,
+      )
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
