@@ -3,6 +3,13 @@
 //   running an agent       readConfiguration, buildTopology, Agent, catalogue
 //   writing a component    defineSource, defineSink … and the fields of its options
 //   sending by Avro RPC    connectAvro
+import {
+  type AvroClient,
+  type AvroClientOptions as AvroClientParts,
+  connectAvro as connect,
+} from './avro-rpc/client.ts'
+import { realSystem } from './system/system.ts'
+
 export { Event, type Headers } from './event.ts'
 export { Fault, faultTable, type FaultCode, type Retry } from './errors.ts'
 export * from './component.ts'
@@ -28,5 +35,12 @@ export type { Topology } from './topology/topology.ts'
 export { silentLogger, type Logger } from './observe/log.ts'
 export { Counters } from './observe/counters.ts'
 export { realSystem, type System } from './system/system.ts'
-export { connectAvro, type AvroClient, type AvroClientOptions } from './avro-rpc/client.ts'
+export type { AvroClient } from './avro-rpc/client.ts'
 export { startAgent, type AgentOptions } from './start-agent.ts'
+
+/** `network` and `clock` are the real ones where absent. */
+export type AvroClientOptions = Omit<AvroClientParts, 'network' | 'clock'> & Partial<AvroClientParts>
+
+/** Connects to an Avro source. Rejects with PEER_UNREACHABLE, PEER_TIMEOUT, TLS or STOPPED, naming host:port. */
+export const connectAvro = (options: AvroClientOptions): Promise<AvroClient> =>
+  connect({ ...realSystem, ...options })

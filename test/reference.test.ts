@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import test from 'node:test'
 import { apiReferenceName, apiReferencePage } from '../src/broker/api-reference.ts'
 import { settingsReferenceName, settingsReferencePage } from '../src/broker/settings-reference.ts'
+import { runnerBackoff } from '../src/backoff.ts'
 import { catalogue } from '../src/components.ts'
 import { pageName, referencePages } from '../src/config/reference.ts'
 import { filesBelow, read } from './source-text.ts'
@@ -33,6 +34,17 @@ test('each component has a page of its own, and every option is on it', async ()
     for (const key of Object.keys(definition.options))
       assert.ok(pages.get(name)!.includes(`\`${key.replace(/\.$/, '')}`), `${name}: ${key}`)
   }
+})
+
+test('every page gives the bounds of the back-off that the runners have', () => {
+  const bounds = `${runnerBackoff.firstMs / 1000} s,? doubling to ${runnerBackoff.mostMs / 1000} s`
+  let found = 0
+  for (const path of filesBelow('docs').filter(one => one.endsWith('.md')))
+    for (const [text] of read(path).matchAll(/[\d.]+ s,? doubling to [\d.]+ s/g)) {
+      found++
+      assert.match(text, new RegExp(`^${bounds}$`), path)
+    }
+  assert.ok(found >= 3, `${found} pages`)
 })
 
 test('links between the pages of docs lead somewhere', () => {

@@ -20,7 +20,7 @@ const tests = ['src', 'test', 'examples', 'bench']
 /** Rows by where their files lie; the first that fits counts. */
 const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['system', /^src\/system\//],
-  ['errors', /^src\/errors\.ts$/],
+  ['errors', /^src\/(errors|backoff)\.ts$/],
   [
     'event',
     /^src\/(event|fields|component|delivery-fault|dead-letter|java-regex|java-regex-class|java-charset|escapes)\.ts$/,
@@ -158,6 +158,18 @@ test('only src/system reaches clocks, timers, randomness, files, sockets, proces
       const found = pattern.exec(code)
       if (found !== null) wrong.push(`${path} names ${what}: ${found[0]}`)
     }
+  }
+  assert.deepEqual(wrong, [])
+})
+
+/** `realSystem` and its parts are chosen where a program begins, and handed on: a default would go unnoticed. */
+test('only the commands and the public door take the real doors', () => {
+  const wrong: string[] = []
+  for (const path of programs) {
+    const row = rowOf(path)
+    if (row === 'system' || row === 'everything') continue
+    const found = /\breal[A-Z]\w*/.exec(codeOf(read(path)))
+    if (found !== null) wrong.push(`${path} names ${found[0]}`)
   }
   assert.deepEqual(wrong, [])
 })

@@ -1,13 +1,12 @@
 // The Avro RPC client: one connection to a Flume or Millrace Avro source. It is never mended: after any
 // failure the connection is closed, every outstanding request rejects, and the owner connects anew.
 //
-//   const client = await connectAvro({ host: 'localhost', port: 44444 })
+//   const client = await connectAvro({ ...system, host: 'localhost', port: 44444 })
 //   await client.appendBatch([Event.of({}, 'hello')])
 //   await client.close()
 import { Fault, messageOf } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Network } from '../system/network.ts'
-import { realSystem } from '../system/system.ts'
 import type { ClientTls } from '../system/tls.ts'
 import type { Encoded } from '../wire/avro-rpc/call.ts'
 import { ClientConnection, Refusal } from './client-connection.ts'
@@ -33,8 +32,8 @@ export interface AvroClientOptions {
   readonly flumeWindow?: number
   /** Batches are cut into several requests at this many bytes; 8 MiB where absent. */
   readonly maxRequestBytes?: number
-  readonly network?: Network
-  readonly clock?: Clock
+  readonly network: Network
+  readonly clock: Clock
   /** Gives connecting up. */
   readonly signal?: AbortSignal
 }
@@ -44,9 +43,7 @@ export const defaultRequestBytes = 8 * 1024 * 1024
 
 /** Connects. Rejects with PEER_UNREACHABLE, PEER_TIMEOUT, TLS or STOPPED, naming host:port. */
 export async function connectAvro(options: AvroClientOptions): Promise<AvroClient> {
-  const { host, port } = options
-  const network = options.network ?? realSystem.network
-  const clock = options.clock ?? realSystem.clock
+  const { host, port, network, clock } = options
   const timeoutMs = options.connectTimeoutMs ?? defaultTimeoutMs
   const given = options.signal === undefined ? {} : { signal: options.signal }
   const { stream } = await network.connect({ host, port, timeoutMs, ...given })

@@ -9,6 +9,7 @@ import { connectAvro, type AvroClient } from '../avro-rpc/client.ts'
 import { parseProperties } from '../config/properties.ts'
 import { readDeadLetter } from '../dead-letter.ts'
 import { Event } from '../event.ts'
+import { realSystem } from '../system/system.ts'
 import { flumeUsage } from './usage.ts'
 
 interface ClientOptions {
@@ -51,7 +52,7 @@ export async function runAvroClient(rest: readonly string[]): Promise<number> {
   const headers =
     options.headerFile === undefined ? new Map<string, string>() : await readProperties(options.headerFile)
   const toEvent = options.deadLetters === true ? readDeadLetter : (line: string) => Event.of({}, line)
-  const client = await connectAvro(target)
+  const client = await connectAvro({ ...realSystem, ...target })
   try {
     let count = 0
     if (options.dirname === undefined)

@@ -1,5 +1,6 @@
 // The reference pages, made of the components' declarations and the table of faults: one page a
 // component, an index that says of everything Flume has whether it is here, and a page of faults.
+import { runnerBackoff } from '../backoff.ts'
 import type { CatalogueEntry, ComponentKind, Definition } from '../component.ts'
 import { faultTable } from '../errors.ts'
 import type { Field } from '../fields.ts'
@@ -163,7 +164,7 @@ function differs({ options, description = '', withoutEffect = {} }: Definition):
 
 const retries = {
   'at-once': 'at once',
-  'after-backoff': 'after a pause that grows to 5 s',
+  'after-backoff': `after a pause that grows from ${runnerBackoff.firstMs / 1000} s to ${runnerBackoff.mostMs / 1000} s`,
   never: 'never',
 } as const
 

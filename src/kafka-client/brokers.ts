@@ -3,11 +3,11 @@
 // heartbeat must not stand behind a fetch that waits for data. An address that fails rests for a while
 // that grows; one log line tells when it went away, one a minute that it still is, one that it is back. For
 // these lines to be true of a broker nobody needs at the moment, it is tried now and then until it is back.
+import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { OutageLines } from '../observe/outage-lines.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
-import { backoffMs } from './backoff.ts'
 import { BrokerConnection, type Doors } from './connection.ts'
 import { Security } from './security.ts'
 import type { ConnectionSettings } from './settings.ts'
@@ -200,7 +200,8 @@ export class Brokers {
     const { reconnectBackoffMs, reconnectBackoffMaxMs } = this.#settings
     const isRefused = error instanceof Fault && error.code === 'AUTHENTICATION'
     const maxMs = isRefused ? Math.max(refusedBackoffMaxMs, reconnectBackoffMaxMs) : reconnectBackoffMaxMs
-    const restMs = backoffMs(outage.failures, reconnectBackoffMs, maxMs, this.#system.random)
+    const backoff = { firstMs: reconnectBackoffMs, mostMs: maxMs }
+    const restMs = backoffMs(outage.failures, backoff, this.#system.random)
     outage.restsUntil = this.#system.clock.monotonic() + restMs
   }
 

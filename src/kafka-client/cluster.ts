@@ -1,5 +1,6 @@
 // What the client knows of a cluster: its brokers, its topics, who leads each partition and who
 // coordinates a group. Everything is asked for again when a broker says that it has changed.
+import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
@@ -7,7 +8,6 @@ import type { ResponseOf } from '../wire/kafka/api.ts'
 import { zeroUuid } from '../wire/kafka/fields.ts'
 import { findCoordinator } from '../wire/kafka/messages/find-coordinator.ts'
 import { metadata } from '../wire/kafka/messages/metadata.ts'
-import { backoffMs } from './backoff.ts'
 import { Brokers, parseAddress, whereOf, type Address, type Purpose } from './brokers.ts'
 import type { BrokerConnection, Doors } from './connection.ts'
 import type { ConnectionSettings } from './settings.ts'
@@ -360,7 +360,11 @@ export class Cluster {
   /** Waits after `failures` failures in a row. Rejects with STOPPED. */
   async pause(failures: number, signal?: AbortSignal): Promise<void> {
     const { retryBackoffMs, retryBackoffMaxMs } = this.#settings
-    const delayMs = backoffMs(failures, retryBackoffMs, retryBackoffMaxMs, this.#system.random)
+    const delayMs = backoffMs(
+      failures,
+      { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs },
+      this.#system.random,
+    )
     const either = signal === undefined ? this.stopped : AbortSignal.any([signal, this.stopped])
     if (!either.aborted) await this.#system.clock.sleep(delayMs, either)
     if (either.aborted) throw new Fault('STOPPED', 'the Kafka client is stopping')

@@ -1,5 +1,6 @@
 // Sends what the partition queues hold: one request to each leader with all of its partitions that are
 // ready, gathered at the last moment, so that what comes while a request is under way goes together.
+import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { OutageLines } from '../observe/outage-lines.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
@@ -7,7 +8,6 @@ import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
 import type { ProducerIdentity } from '../wire/kafka/record.ts'
 import { magicOfProduce, recordsBuilder } from '../wire/kafka/record-set.ts'
-import { backoffMs } from './backoff.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection, Doors } from './connection.ts'
 import type { MissingTopics } from './missing-topics.ts'
@@ -363,7 +363,7 @@ export class Dispatcher {
     queue.expire(now, why)
     if (!isTold) this.#tell(queue, why, now)
     const { retryBackoffMs, retryBackoffMaxMs } = this.#settings
-    const restMs = backoffMs(queue.failures, retryBackoffMs, retryBackoffMaxMs, random)
+    const restMs = backoffMs(queue.failures, { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs }, random)
     void this.#rest(queue, restMs, metadataIsOld)
   }
 

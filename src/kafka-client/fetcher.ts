@@ -1,12 +1,12 @@
 // Fetches ahead of the polls: one request under way to each leader, for all of its partitions whose
 // buffers have room; the next one goes out before the answer is looked at by anybody. A partition is
 // fetched again as soon as it holds less than one answer's worth.
+import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { fetch } from '../wire/kafka/messages/fetch.ts'
-import { backoffMs } from './backoff.ts'
 import type { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { FetchBuffer } from './fetch-buffer.ts'
@@ -323,7 +323,7 @@ export class Fetcher {
     const { retryBackoffMs, retryBackoffMaxMs } = settings
     const restMs = Math.max(
       atLeastMs,
-      backoffMs(buffer.failures, retryBackoffMs, retryBackoffMaxMs, doors.random),
+      backoffMs(buffer.failures, { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs }, doors.random),
     )
     buffer.restsUntil = now + restMs
   }

@@ -3,12 +3,14 @@
 // it are repeated in their order, one at a time, and later ones wait behind them. A channel that takes
 // nothing for some seconds is told: its sink is slow or its peer away, and the source waits. What no
 // transaction of the channel can hold is put in halves; an event that is too large alone blocks.
+import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Channel } from '../component.ts'
 import type { Event } from '../event.ts'
 import { Fault } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
 import { describe } from './blockade.ts'
-import { backoffMs, type Outage } from './outage.ts'
+import type { Outage } from './outage.ts'
 import type { Standstill } from './standstill.ts'
 
 interface Entry {
@@ -22,6 +24,7 @@ interface Entry {
 export class ChannelLane {
   readonly #channel: Channel
   readonly #clock: Clock
+  readonly #random: Random
   readonly #outage: Outage
   readonly #standstill: Standstill
   #underWay = 0
@@ -29,9 +32,13 @@ export class ChannelLane {
   #waiting: (Entry & { readonly sequence: number })[] | null = null
   #sequence = 0
 
-  constructor(channel: Channel, clock: Clock, given: { outage: Outage; standstill: Standstill }) {
+  constructor(
+    channel: Channel,
+    given: { clock: Clock; random: Random; outage: Outage; standstill: Standstill },
+  ) {
     this.#channel = channel
-    this.#clock = clock
+    this.#clock = given.clock
+    this.#random = given.random
     this.#outage = given.outage
     this.#standstill = given.standstill
   }
@@ -105,7 +112,9 @@ export class ChannelLane {
     const waiting = this.#waiting!
     waiting.sort((a, b) => a.sequence - b.sequence)
     for (let entry = waiting[0]; entry !== undefined; entry = waiting[0]) {
-      if (this.#outage.failures > 0) await this.#clock.sleep(backoffMs(this.#outage.failures), entry.signal)
+      const { failures } = this.#outage
+      if (failures > 0)
+        await this.#clock.sleep(backoffMs(failures, runnerBackoff, this.#random), entry.signal)
       try {
         await this.#putInParts(entry)
         this.#outage.succeeded('Putting events into the channel')

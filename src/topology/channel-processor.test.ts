@@ -6,6 +6,7 @@ import type { Channel, Interceptor, PutOptions } from '../component.ts'
 import { Fault } from '../errors.ts'
 import { Event } from '../event.ts'
 import { realClock } from '../system/clock.ts'
+import { realRandom } from '../system/random.ts'
 import { SourceChannelProcessor } from './channel-processor.ts'
 
 const never = new AbortController().signal
@@ -45,6 +46,7 @@ function processorOf(channels: Record<string, Channel>, select: { required: stri
     selector: { select: () => ({ required: select.required, optional: select.optional ?? [] }) },
     channels: new Map(Object.entries(channels)),
     clock: realClock,
+    random: realRandom,
     log,
     setHealth() {},
   })

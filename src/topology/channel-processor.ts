@@ -5,6 +5,7 @@ import type { Event } from '../event.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
 import { ChannelLane } from './channel-lane.ts'
 import { Outage } from './outage.ts'
 import { Standstill } from './standstill.ts'
@@ -14,6 +15,7 @@ export interface ProcessorParts {
   readonly selector: Selector
   readonly channels: ReadonlyMap<string, Channel>
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
   setHealth(problem: string | null): void
 }
@@ -30,7 +32,7 @@ export class SourceChannelProcessor implements ChannelProcessor {
 
   constructor(parts: ProcessorParts) {
     this.#parts = parts
-    const { clock, log } = parts
+    const { clock, random, log } = parts
     const problems = new Map<string, string>()
     const setHealth = (of: string) => (problem: string | null) => {
       if (problem === null) problems.delete(of)
@@ -41,7 +43,7 @@ export class SourceChannelProcessor implements ChannelProcessor {
     this.#lanes = new Map(
       [...parts.channels].map(([name, channel]) => {
         const standstill = new Standstill({ name, channel, clock, log, setHealth: setHealth(name) })
-        return [name, new ChannelLane(channel, clock, { outage, standstill })]
+        return [name, new ChannelLane(channel, { clock, random, outage, standstill })]
       }),
     )
   }

@@ -82,7 +82,7 @@ export function makeSource(
     ...context,
     channels: part.channels,
   })
-  const { clock } = surrounds.system
+  const { clock, random } = surrounds.system
   const { log } = context
   const setPutHealth = (problem: string | null) => surrounds.setHealth(`SOURCE.${part.name} (put)`, problem)
   const processor = new SourceChannelProcessor({
@@ -90,12 +90,22 @@ export function makeSource(
     selector,
     channels,
     clock,
+    random,
     log,
     setHealth: setPutHealth,
   })
   const source = part.definition.create(part.options, { ...context, processor })
   const { setHealth, counters } = context
-  const runner = new SourceRunner({ name: part.name, source, interceptors, counters, clock, log, setHealth })
+  const runner = new SourceRunner({
+    name: part.name,
+    source,
+    interceptors,
+    counters,
+    clock,
+    random,
+    log,
+    setHealth,
+  })
   return {
     counters: shown === undefined ? [] : [shown],
     start: () => runner.start(),
@@ -112,7 +122,7 @@ export function makeSinkGroup(
   surrounds: Surrounds,
 ): Stoppable {
   const members = group.sinks.map(part => makeSink(part, all, surrounds))
-  const { clock } = surrounds.system
+  const { clock, random } = surrounds.system
   const context = contextOf(
     group.name,
     group.processor === undefined ? `SINK.${group.name}` : `SINKGROUP.${group.name}`,
@@ -122,7 +132,7 @@ export function makeSinkGroup(
   const [only] = members
   const runner =
     only !== undefined && members.length === 1
-      ? new SinkRunner({ ...only, clock, log: log.child(only.name), setHealth })
+      ? new SinkRunner({ ...only, clock, random, log: log.child(only.name), setHealth })
       : new SinkGroupRunner({
           name: group.name,
           members,
@@ -131,6 +141,7 @@ export function makeSinkGroup(
             sinks: members.map(member => member.name),
           }),
           clock,
+          random,
           log,
           setHealth,
         })

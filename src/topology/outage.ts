@@ -4,7 +4,6 @@ import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { OutageLines } from '../observe/outage-lines.ts'
 import type { Clock } from '../system/clock.ts'
-import { realRandom, type Random } from '../system/random.ts'
 
 export class Outage {
   readonly #lines: OutageLines
@@ -49,13 +48,4 @@ export class Outage {
 /** A fault says all in its message; of anything else the stack helps. */
 function causeOf(error: unknown): unknown {
   return error instanceof Fault ? undefined : error
-}
-
-/**
- * Milliseconds to wait after `failures` tries in a row: 100, 200, 400 … up to `maxMs`, a fifth more or less
- * so that many agents do not come back at the same moment. A second at most: what has come back is
- * noticed soon, and a try a second burdens nobody.
- */
-export function backoffMs(failures: number, maxMs = 1000, random: Random = realRandom): number {
-  return Math.min(maxMs, 100 * 2 ** Math.min(failures - 1, 16)) * (0.8 + 0.4 * random.next())
 }

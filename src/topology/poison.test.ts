@@ -10,6 +10,7 @@ import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
 import { Event } from '../event.ts'
 import { realClock, type Clock } from '../system/clock.ts'
+import { realRandom } from '../system/random.ts'
 import { SinkGroupRunner } from './sink-group-runner.ts'
 import { SinkRunner } from './sink-runner.ts'
 
@@ -139,7 +140,7 @@ function run(channel: Channel, sink: Sink, clock: Clock = quickClock()) {
   const log = new KeptLog()
   const health: (string | null)[] = []
   const setHealth = (one: string | null) => void health.push(one)
-  const runner = new SinkRunner({ name: 'k1', sink, channel, clock, log, setHealth })
+  const runner = new SinkRunner({ name: 'k1', sink, channel, clock, random: realRandom, log, setHealth })
   runner.start()
   return { runner, log, health }
 }
@@ -373,6 +374,7 @@ function runGroup(channel: Channel, sinks: Record<string, Sink>) {
       failed: name => void failed.push(name),
     },
     clock: quickClock(),
+    random: realRandom,
     log,
     setHealth: () => {},
   })

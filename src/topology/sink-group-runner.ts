@@ -1,13 +1,15 @@
 // SinkGroupRunner: one loop for the sinks of a group. The group's processor says which sink to try for
 // the next batch; what one sink fails to deliver of it goes to the next of its order at once. An event
 // that none of them can ever deliver is met as by SinkRunner, and is no failure of a sink.
+import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Batch, Channel, Sink, SinkProcessor } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
 import type { Event } from '../event.ts'
 import { Blockade } from './blockade.ts'
-import { backoffMs, Outage } from './outage.ts'
+import { Outage } from './outage.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
 import { takeBytes } from './sink-runner.ts'
 
@@ -25,6 +27,7 @@ export interface SinkGroupRunnerParts {
   readonly members: readonly GroupMember[]
   readonly processor: SinkProcessor
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
   setHealth(problem: string | null): void
 }
@@ -72,7 +75,7 @@ export class SinkGroupRunner {
       } catch (error) {
         if (closing.aborted) break
         this.#outage.failed(this.#doing, error)
-        await clock.sleep(backoffMs(this.#outage.failures), closing)
+        await clock.sleep(backoffMs(this.#outage.failures, runnerBackoff, this.#parts.random), closing)
       }
   }
 

@@ -6,6 +6,7 @@ import type { Channel, Sink } from '../component.ts'
 import { Fault } from '../errors.ts'
 import { Event } from '../event.ts'
 import { realClock } from '../system/clock.ts'
+import { realRandom } from '../system/random.ts'
 import { SinkRunner } from './sink-runner.ts'
 
 const events = (from: number, count: number) =>
@@ -59,6 +60,7 @@ function runnerOf(channel: Channel, sink: Sink) {
     sink,
     channel,
     clock: realClock,
+    random: realRandom,
     log,
     setHealth: one => void health.push(one),
   })

@@ -5,13 +5,15 @@
 //
 // An event that can never be delivered is met alone: what stands before it is delivered first, then it
 // is set aside where the sink can do that, or tried again until it passes, while what is behind it waits.
+import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Batch, Channel, Sink } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
 import { Blockade } from './blockade.ts'
-import { backoffMs, Outage } from './outage.ts'
+import { Outage } from './outage.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
 
 /** Most encoded bytes of one take: bounds memory where events are large. */
@@ -22,6 +24,7 @@ export interface SinkRunnerParts {
   readonly sink: Sink
   readonly channel: Channel
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
   setHealth(problem: string | null): void
 }
@@ -121,7 +124,10 @@ export class SinkRunner {
     } catch (error) {
       if (this.#closing.signal.aborted) return null
       this.#outage.failed(`Taking events for sink ${name}`, error)
-      await clock.sleep(backoffMs(this.#outage.failures), this.#closing.signal)
+      await clock.sleep(
+        backoffMs(this.#outage.failures, runnerBackoff, this.#parts.random),
+        this.#closing.signal,
+      )
       return null
     }
   }
@@ -192,7 +198,7 @@ export class SinkRunner {
     if (error instanceof Fault && error.retry === 'at-once' && this.#atOnce++ < mostAtOnce) return 0
     if (!isPoison) {
       this.#outage.failed(this.#doing, error)
-      return backoffMs(Math.max(1, this.#outage.failures))
+      return backoffMs(Math.max(1, this.#outage.failures), runnerBackoff, this.#parts.random)
     }
     // The peer answers: it is no outage.
     this.#outage.succeeded(this.#doing)

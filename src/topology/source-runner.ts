@@ -1,10 +1,12 @@
 // SourceRunner: starts a source, again every 3 s while that fails, drives it if it polls, and stops it.
+import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Interceptor, Source } from '../component.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
 import { Fault, messageOf } from '../errors.ts'
-import { backoffMs, Outage } from './outage.ts'
+import { Outage } from './outage.ts'
 
 /** How often a component whose start failed is started again: Flume's supervisor does so every 3 s. */
 const restartMs = 3000
@@ -15,6 +17,7 @@ export interface SourceRunnerParts {
   readonly interceptors: readonly Interceptor[]
   readonly counters: Counters
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
   setHealth(problem: string | null): void
 }
@@ -63,7 +66,7 @@ export class SourceRunner {
   }
 
   async #run(started: boolean): Promise<void> {
-    const { source, name, clock } = this.#parts
+    const { source, name, clock, random } = this.#parts
     const { signal } = this.#stopping
     while (!started && !signal.aborted) {
       await clock.sleep(restartMs, signal)
@@ -77,7 +80,7 @@ export class SourceRunner {
       } catch (error) {
         if (signal.aborted || (error instanceof Fault && error.code === 'STOPPED')) continue
         this.#outage.failed(`Reading by source ${name}`, error)
-        await clock.sleep(backoffMs(this.#outage.failures), signal)
+        await clock.sleep(backoffMs(this.#outage.failures, runnerBackoff, random), signal)
       }
   }
 }

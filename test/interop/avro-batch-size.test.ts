@@ -13,6 +13,7 @@ import { avroSink } from '../../src/sinks/avro.ts'
 import { avroSource } from '../../src/sources/avro.ts'
 import type { AvroSource } from '../../src/sources/avro.ts'
 import { realClock } from '../../src/system/clock.ts'
+import { realRandom } from '../../src/system/random.ts'
 import { SinkRunner } from '../../src/topology/sink-runner.ts'
 import { contextFor, optionsFor } from '../context.ts'
 import { freePort, skipWithoutPeers, startFlume } from './peers/peers.ts'
@@ -36,7 +37,15 @@ async function startSender(port: number, batchSize = 1000) {
   const { log } = context
   const health: (string | null)[] = []
   const setHealth = (problem: string | null) => void health.push(problem)
-  const runner = new SinkRunner({ name: 'k1', sink, channel, clock: realClock, log, setHealth })
+  const runner = new SinkRunner({
+    name: 'k1',
+    sink,
+    channel,
+    clock: realClock,
+    random: realRandom,
+    log,
+    setHealth,
+  })
   runner.start()
   return {
     channel,

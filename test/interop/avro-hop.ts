@@ -85,6 +85,7 @@ export class Hop {
       sink: this.#watched(sink),
       channel: this.#sending,
       clock,
+      random: realSystem.random,
       log: this.sinkContext.log,
       setHealth: problem => this.sinkContext.setHealth(problem),
     })

@@ -56,6 +56,7 @@ for (const deflate of [false, true])
       sink,
       channel: sending,
       clock,
+      random: realSystem.random,
       log: sinkContext.log,
       setHealth() {},
     })

@@ -116,7 +116,7 @@ export class KafkaHop implements AsyncDisposable {
       'retry.backoff.max.ms': '20',
       ...given.properties,
     }
-    const { clock } = realSystem
+    const { clock, random } = realSystem
     const channel = memoryChannel.create(
       optionsFor(memoryChannel, { capacity: 2000, transactionCapacity: 1000 }),
       contextFor('CHANNEL', 'c', memoryChannel.counters ?? []),
@@ -157,6 +157,7 @@ export class KafkaHop implements AsyncDisposable {
       interceptors: [],
       counters,
       clock,
+      random,
       log,
       setHealth,
     })
@@ -186,6 +187,7 @@ export class KafkaHop implements AsyncDisposable {
       },
       channel,
       clock,
+      random,
       log: this.sinkContext.log,
       setHealth,
     })

@@ -250,8 +250,8 @@ export class Group {
     return 0
   }
 
-  /** Whether the positions of this member may be stored: the error code. */
-  mayCommit(memberId: string, instanceId: string | null, generation: number): number {
+  /** Why the positions of this member cannot be stored; 0: they can. */
+  commitErrorCode(memberId: string, instanceId: string | null, generation: number): number {
     if (generation < 0 && this.#members.size === 0) return 0
     if (this.#state === 'Empty') return code('UNKNOWN_MEMBER_ID')
     const wrong = this.#check(memberId, instanceId, generation)

@@ -18,7 +18,8 @@ export async function answerOffsetCommit(
   // A group that has positions and nobody in it knows no members; one that is not there no generation.
   const isThere = call.broker.groups.offsets.has(groupId)
   const strange = isThere ? errorCodes.UNKNOWN_MEMBER_ID : errorCodes.ILLEGAL_GENERATION
-  const refused = group?.mayCommit(memberId, groupInstanceId, generation) ?? (generation < 0 ? 0 : strange)
+  const refused =
+    group?.commitErrorCode(memberId, groupInstanceId, generation) ?? (generation < 0 ? 0 : strange)
   return { topics: await commit({ groupId, topics, refused }, call) }
 }
 
@@ -26,14 +27,15 @@ export async function answerOffsetCommit(
 export const answerTxnOffsetCommit: Handler<typeof txnOffsetCommit> = async (request, call) => {
   const { groupId, generationId, memberId, groupInstanceId, producerId, producerEpoch, topics } = request
   const { groups, transactions } = call.broker
-  const refused = transactions.mayCommit(request, groupId)
+  const refused = transactions.commitErrorName(request, groupId)
   let errorCode = groupId === '' ? errorCodes.INVALID_GROUP_ID : 0
   if (refused !== null)
     errorCode = errorCodes[refused === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : refused]
   // Who names no member commits for a group that it reads without joining it.
   if (errorCode === 0 && (generationId >= 0 || memberId !== '' || groupInstanceId !== null))
     errorCode =
-      groups.get(groupId)?.mayCommit(memberId, groupInstanceId, generationId) ?? errorCodes.ILLEGAL_GENERATION
+      groups.get(groupId)?.commitErrorCode(memberId, groupInstanceId, generationId) ??
+      errorCodes.ILLEGAL_GENERATION
   return {
     throttleTimeMs: 0,
     topics: await commit(

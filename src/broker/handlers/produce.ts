@@ -110,7 +110,7 @@ function checkTransaction(
   // Asked of every batch: the partition knows of an end only when its marker is durable, and what came behind
   // the marker meanwhile would be read as committed.
   const owner = { transactionalId: transactionalId ?? '', producerId, producerEpoch }
-  const refused = broker.transactions.mayWrite(owner, topic, index)
+  const refused = broker.transactions.writeErrorName(owner, topic, index)
   if (refused === null) return
   // Producers of KIP-890 know TRANSACTION_ABORTABLE; others are told what may pass, to be tried again.
   const told: Partial<Record<ErrorName, ErrorName>> = {

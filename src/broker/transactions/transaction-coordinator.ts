@@ -172,7 +172,7 @@ export class TransactionCoordinator {
   }
 
   /** Why this producer may not write transactional records to the partition at the moment; null: it may. */
-  mayWrite(owner: Owner, topic: string, partition: number): ErrorName | null {
+  writeErrorName(owner: Owner, topic: string, partition: number): ErrorName | null {
     const refused = this.#refusal(owner)
     if (refused !== null) return refused
     const state = this.#journal.get(owner.transactionalId)!
@@ -181,7 +181,7 @@ export class TransactionCoordinator {
   }
 
   /** The same for positions of a group. */
-  mayCommit(owner: Owner, group: string): ErrorName | null {
+  commitErrorName(owner: Owner, group: string): ErrorName | null {
     const refused = this.#refusal(owner)
     if (refused !== null) return refused
     const state = this.#journal.get(owner.transactionalId)!
