@@ -59,12 +59,12 @@ async function measure(
     kind === 'plain' ? [first, []] : [[...first, ...grouped('A', kind, avro)], grouped('B', kind, kafka)]
   const admin = createAdmin({ bootstrapServers: [bootstrap], system: realSystem, log: silentLogger })
   try {
-    await admin.createTopic({ name: to, partitions: 1 })
+    await createTopic(bootstrap, to)
     await using agents = new AsyncDisposableStack()
     agents.use(await startMillrace(home, { agent: 'B', conf: confOfB({ ...chain, moreB }) }))
     agents.use(await startMillrace(home, { agent: 'A', conf: confOfA({ ...chain, moreA }) }))
     const arrived = async (count: number) => {
-      while ((await admin.offsets(to))[0]!.next < count) await realSystem.clock.sleep(5)
+      while ((await admin.offsets.of(to))[0]!.next < count) await realSystem.clock.sleep(5)
       return performance.now()
     }
     const begun = await arrived(events / 10)
