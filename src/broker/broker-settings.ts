@@ -7,6 +7,7 @@ import type { LogSettings } from './log/partition-log.ts'
 import type { SecurityTimes } from './security/security.ts'
 import type { TransactionSettings } from './transactions/transaction-coordinator.ts'
 import { brokerKeys, listOf } from './settings/broker-keys.ts'
+import { warnOfMissingProtections } from './settings/protections.ts'
 
 export interface BrokerSettings extends TransactionSettings, SecurityTimes {
   /** What was written, by key: the base of all that follows. */
@@ -137,6 +138,7 @@ export function readBrokerSettings(
     offsetsRetentionCheckMs: given.numberOr('offsets.retention.check.interval.ms'),
     maxOffsetMetadataBytes: given.numberOr('offset.metadata.max.bytes'),
   }
+  warnOfMissingProtections(given, listeners)
   return {
     settings,
     errors: errors.toSorted((one, other) => lineIn(one, file) - lineIn(other, file)),

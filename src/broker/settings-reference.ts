@@ -1,5 +1,7 @@
 // The page docs/reference/broker-settings.md, written from the tables of settings.
 import { brokerKeys, type BrokerKey } from './settings/broker-keys.ts'
+import { protections } from './settings/protections.ts'
+import { kafkaKeys } from './settings/kafka-keys.ts'
 import { topicSettings } from './topic-settings.ts'
 
 export const settingsReferenceName = 'broker-settings.md'
@@ -14,6 +16,13 @@ export function settingsReferencePage(): string {
     ([name, { type, default: fallback, brokerKey, doc }]) =>
       `| \`${name}\` | ${type} | ${text(brokerKey ?? fallback)} | ${doc} |`,
   )
+  const missing = protections
+    .map(
+      ({ keys, missing: what }) =>
+        [kafkaKeys.filter(key => keys.test(key) && !(key in brokerKeys)), what] as const,
+    )
+    .filter(([names]) => names.length > 0)
+    .map(([names, what]) => `| ${names.map(name => `\`${name}\``).join(', ')} | ${what} |`)
   return `# Settings of the embedded broker
 
 Names, types and defaults are Kafka 4.1's but where the text says otherwise. A key that Kafka knows and that is not here
@@ -24,6 +33,15 @@ Keys of one listener are written as \`listener.name.<name>.<key>\` and come befo
 | key | type | default | changes while it runs | meaning |
 |---|---|---|---|---|
 ${broker.join('\n')}
+
+## Protections that are missing
+
+These ask for something that this broker cannot do, and each whose value does is warned of at the start; so are keys of TLS
+and SASL that no open listener uses, and \`min.insync.replicas\` above 1 of a topic.
+
+| key | what the log says |
+|---|---|
+${missing.join('\n')}
 
 ## Settings of a topic
 

@@ -23,7 +23,7 @@ import { readBrokerSettings, type BrokerSettings } from './broker-settings.ts'
 import { baseOfName } from './log/segment.ts'
 import { openPartitionLog } from './log/recovery.ts'
 import { PartitionLog, type LogParts, type LogSettings } from './log/partition-log.ts'
-import { logSettingsOf, type TopicSettings } from './topic-settings.ts'
+import { logSettingsOf, missingProtection, type TopicSettings } from './topic-settings.ts'
 
 export interface Topic {
   readonly name: string
@@ -172,6 +172,7 @@ export class TopicCatalog {
       this.#log.info(
         `topic ${name} created with ${partitions} ${partitions === 1 ? 'partition' : 'partitions'}`,
       )
+      this.#warnOfMissing(name, settings)
       return topic
     })
   }
@@ -196,7 +197,13 @@ export class TopicCatalog {
       await this.#append({ topic: name, id: topic.id, partitions: topic.partitions.length, settings })
       this.#topics.set(name, { ...topic, settings })
       for (const log of topic.partitions) log.settings = this.#logSettings(settings)
+      this.#warnOfMissing(name, settings)
     })
+  }
+
+  #warnOfMissing(topic: string, settings: TopicSettings): void {
+    const missing = missingProtection(settings, this.#settings.log)
+    if (missing !== null) this.#log.warn(`topic ${topic}: ${missing}`)
   }
 
   /** Gives the broker these settings in place of those it was given on that level while it ran. */

@@ -3,6 +3,7 @@
 import type { BrokerSettings } from './broker-settings.ts'
 import type { LogSettings } from './log/partition-log.ts'
 import { brokerKeys, listOf, ruleBroken, type BrokerKey, type BrokerKeyName } from './settings/broker-keys.ts'
+import { oneCopy } from './settings/protections.ts'
 
 /** As given, by Kafka's names. */
 export type TopicSettings = Readonly<Record<string, string>>
@@ -66,6 +67,16 @@ export function problemOfSettings(
     if (rule !== null) return `${name}=${value}: write ${rule}`
   }
   return null
+}
+
+/** What the settings ask for to keep records safe and do not get, one sentence; null where they do. */
+export function missingProtection(settings: TopicSettings, { syncEachGroup }: LogSettings): string | null {
+  const replicas = settings['min.insync.replicas']
+  if (Number(replicas) > 1) return `min.insync.replicas=${replicas}: ${oneCopy}`
+  const flush = Object.keys(settings).filter(key => key.startsWith('flush.'))
+  return flush.length === 0 || syncEachGroup
+    ? null
+    : `${flush.join(', ')}: in the relaxed mode records are synced every log.flush.interval.ms, in all topics alike`
 }
 
 const isCompacted = (policy: string): boolean => listOf(policy).includes('compact')

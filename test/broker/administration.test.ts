@@ -245,6 +245,29 @@ test('settings of a topic are set, deleted, appended to and replaced, checked as
     await running.stop()
   }))
 
+test('a topic that asks for more copies, or for a sync that the relaxed mode does not do, is warned of', () =>
+  withTool(
+    async (tool, { lines }) => {
+      const { set } = operations
+      await tool.create('copies', { 'min.insync.replicas': '2' })
+      await tool.create('synced', { 'flush.messages': '1' })
+      await tool.create('plain')
+      assert.equal(await tool.change(types.topic, 'plain', [['min.insync.replicas', set, '1']]), 'NONE')
+      assert.equal(await tool.change(types.topic, 'plain', [['min.insync.replicas', set, '3']]), 'NONE')
+      assert.deepEqual(
+        lines
+          .filter(line => line.startsWith('WARN topic'))
+          .map(line => line.split(': ').slice(0, 2).join(': ')),
+        [
+          'WARN topic copies: min.insync.replicas=2',
+          'WARN topic synced: flush.messages',
+          'WARN topic plain: min.insync.replicas=3',
+        ],
+      )
+    },
+    { 'millrace.durability': 'relaxed' },
+  ))
+
 test('settings of the broker change while it runs, for itself and for all, and stay changed', () =>
   inDirectory(async directory => {
     let running = await startBroker(directory, { 'message.max.bytes': '500' })

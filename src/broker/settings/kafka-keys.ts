@@ -6,7 +6,7 @@ export const kafkaKeys: readonly string[] = `
   add.partitions.to.txn.retry.backoff.max.ms add.partitions.to.txn.retry.backoff.ms advertised.host.name
   advertised.listeners advertised.port alter.config.policy.class.name
   alter.log.dirs.replication.quota.window.num alter.log.dirs.replication.quota.window.size.seconds
-  authorizer.class.name auto.create.topics.enable auto.leader.rebalance.enable background.threads
+  allow.everyone.if.no.acl.found authorizer.class.name auto.create.topics.enable auto.leader.rebalance.enable background.threads
   broker.heartbeat.interval.ms broker.id broker.id.generation.enable broker.rack broker.session.timeout.ms
   client.quota.callback.class compression.gzip.level compression.lz4.level compression.type
   compression.zstd.level connection.failed.authentication.delay.ms connections.max.idle.ms
@@ -118,7 +118,7 @@ export const kafkaKeys: readonly string[] = `
   share.coordinator.state.topic.segment.bytes share.coordinator.threads share.coordinator.write.timeout.ms
   share.fetch.purgatory.purge.interval.requests socket.connection.setup.timeout.max.ms
   socket.connection.setup.timeout.ms socket.listen.backlog.size socket.receive.buffer.bytes
-  socket.request.max.bytes socket.send.buffer.bytes ssl.allow.dn.changes ssl.allow.san.changes
+  socket.request.max.bytes socket.send.buffer.bytes super.users ssl.allow.dn.changes ssl.allow.san.changes
   ssl.cipher.suites ssl.client.auth ssl.enabled.protocols ssl.endpoint.identification.algorithm
   ssl.engine.factory.class ssl.key.password ssl.keymanager.algorithm ssl.keystore.certificate.chain
   ssl.keystore.key ssl.keystore.location ssl.keystore.password ssl.keystore.type
