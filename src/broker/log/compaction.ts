@@ -142,7 +142,7 @@ function keep(
 /** The batch with some of its records, which keep their offsets and times; its own bounds stay, too. */
 function rebuilt(batch: Buffer, { attributes }: BatchHeader, kept: readonly boolean[]): Buffer {
   const codec = attributes & batchFlags.codec
-  const body = decompress(batch.subarray(batchHeaderBytes), codec, defaultMaxUnpackedBytes)
+  const body = decompress(batch.subarray(batchHeaderBytes), codec, 2, defaultMaxUnpackedBytes)
   const spans: Buffer[] = []
   let at = 0
   for (const stays of kept) {

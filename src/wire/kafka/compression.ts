@@ -1,9 +1,11 @@
 // The codecs of record batches and message sets, by their number in the attributes. All of them work at
 // once, in the calling thread.
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { FormatError } from './format-error.ts'
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
+import { PackingError } from './format-error.ts'
+import { decompressGzip } from './gzip.ts'
 import { compressLz4, decompressLz4 } from './lz4.ts'
 import { compressSnappy, decompressSnappy } from './snappy.ts'
+import { decompressZstd } from './zstd.ts'
 
 /** In the order of their numbers, with the names that `compression.type` knows. */
 export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -31,33 +33,24 @@ export function compress(bytes: Buffer, codec: Compression, magic: number, level
   }
 }
 
-/** Throws FormatError on damaged data, an unknown codec, and above `maxBytes` of output. */
-export function decompress(bytes: Buffer, codecNumber: number, maxBytes: number): Buffer {
+/**
+ * Takes what Kafka's Java client takes of the framings there are. Throws PackingError on damaged data, an unknown codec,
+ * and above `maxBytes` of output. `magic` is the message format: LZ4's header checksum counts from format 1 on.
+ */
+export function decompress(bytes: Buffer, codecNumber: number, magic: number, maxBytes: number): Buffer {
   switch (compressions[codecNumber]) {
     case 'none':
       return bytes
     case 'gzip':
-      return guard('gzip', maxBytes, () => gunzipSync(bytes, { maxOutputLength: maxBytes }))
+      return decompressGzip(bytes, maxBytes)
     case 'snappy':
       return decompressSnappy(bytes, maxBytes)
     case 'lz4':
-      return decompressLz4(bytes, maxBytes)
+      return decompressLz4(bytes, magic, maxBytes)
     case 'zstd':
-      return guard('zstd', maxBytes, () => zstdDecompressSync(bytes, { maxOutputLength: maxBytes }))
-    default:
-      throw new FormatError(`records are packed with codec ${codecNumber}, which nobody has defined`)
+      if (magic >= 2) return decompressZstd(bytes, maxBytes)
   }
-}
-
-function guard(name: string, maxBytes: number, run: () => Buffer): Buffer {
-  try {
-    return run()
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const problem =
-      code === 'ERR_BUFFER_TOO_LARGE'
-        ? `unpack to more than the ${maxBytes} bytes allowed`
-        : `are damaged: ${message}`
-    throw new FormatError(`${name} data ${problem}`, { cause: error })
-  }
+  throw new PackingError(
+    `records are packed with codec ${codecNumber}, which message format ${magic} does not have`,
+  )
 }

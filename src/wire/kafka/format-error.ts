@@ -3,3 +3,8 @@
 export class FormatError extends Error {
   override name = 'FormatError'
 }
+
+/** Packed records that cannot be unpacked. */
+export class PackingError extends FormatError {
+  override name = 'PackingError'
+}

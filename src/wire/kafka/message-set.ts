@@ -10,7 +10,7 @@
 // messages inside count from 0 in format 1 and have their own offsets in format 0.
 import { crc32 } from 'node:zlib'
 import { compress, compressions, decompress, type Compression } from './compression.ts'
-import { FormatError } from './format-error.ts'
+import { FormatError, PackingError } from './format-error.ts'
 import { readInt64, readTime, writeInt64 } from './record-batch.ts'
 import {
   noHeaders,
@@ -110,6 +110,7 @@ interface Entry {
 interface Limits {
   readonly maxUnpackedBytes: number
   readonly checksums: boolean
+  readonly wholeOnly: boolean
 }
 
 function readEntry(bytes: Buffer, start: number, end: number, limits: Limits): Entry {
@@ -204,18 +205,25 @@ function batchOf(
 function unpackWrapper({ magic, codec, isAppendTime, record }: Entry, limits: Limits): KafkaRecord[] {
   const where = `the packed message at offset ${record.offset}`
   if (record.value === null) throw new FormatError(`${where} is empty`)
-  const bytes = decompress(record.value, codec, limits.maxUnpackedBytes)
+  const bytes = decompress(record.value, codec, magic, limits.maxUnpackedBytes)
   const inner: Entry[] = []
   for (let at = 0; at < bytes.length;) {
     const end = entryEnd(bytes, at, bytes.length)
-    if (end === -1) throw new FormatError(`${where} holds a message that is cut off`)
+    if (end === -1) {
+      if (limits.wholeOnly) throw new PackingError(`${where} holds a message that is cut off`)
+      break
+    }
     const entry = readEntry(bytes, at, end, limits)
     if (entry.codec !== 0) throw new FormatError(`${where} holds another packed one`)
     inner.push(entry)
     at = end
   }
+  const last = inner.at(-1)?.record.offset
+  if (last === undefined) throw new PackingError(`${where} holds no message`)
   if (magic === 0) return inner.map(entry => entry.record)
-  const shift = record.offset - (inner.at(-1)?.record.offset ?? 0)
+  // Some producers leave it at 0.
+  const shift = record.offset === 0 ? 0 : record.offset - last
+  if (shift < 0) throw new PackingError(`${where} holds messages up to offset ${last}`)
   return inner.map(entry => ({
     ...entry.record,
     offset: entry.record.offset + shift,

@@ -188,7 +188,7 @@ export function readRecordBatch(
     partitionLeaderEpoch: bytes.readInt32BE(start + 12),
     records() {
       const packed = bytes.subarray(start + batchHeaderBytes, end)
-      const body = decompress(packed, attributes & 7, options.maxUnpackedBytes)
+      const body = decompress(packed, attributes & 7, 2, options.maxUnpackedBytes)
       const count = bytes.readInt32BE(start + 57)
       const baseTimestamp = readTime(bytes, start + 27)
       const appendTime = (attributes & 8) === 0 ? null : readTime(bytes, start + 35)
@@ -203,7 +203,7 @@ export function readRecordBatch(
  */
 export function checkRecords(bytes: Buffer, maxUnpackedBytes: number): void {
   const packed = bytes.subarray(batchHeaderBytes)
-  const body = decompress(packed, bytes.readInt16BE(21) & 7, maxUnpackedBytes)
+  const body = decompress(packed, bytes.readInt16BE(21) & 7, 2, maxUnpackedBytes)
   new RecordCursor(body, 'the record batch').checkAll(bytes.readInt32BE(57))
 }
 

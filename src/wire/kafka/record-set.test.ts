@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { compress, compressions, decompress, type Compression } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
-import { shortXxHash32 } from './lz4.ts'
+import { xxHash32 } from './lz4.ts'
 import { checkRecords } from './record-batch.ts'
 import { noHeaders, type NewRecord } from './record.ts'
 import { magicOfProduce, readRecords, RecordSetReader, writeRecords } from './record-set.ts'
@@ -202,13 +202,26 @@ describe('damage', () => {
     it(`stops unpacking ${codec} at the limit`, () => {
       const packed = compress(Buffer.alloc(50_000_000), codec, 2)
       assert.throws(
-        () => decompress(packed, compressions.indexOf(codec), 100_000),
+        () => decompress(packed, compressions.indexOf(codec), 2, 100_000),
         (error: Error) => error instanceof FormatError && error.message.includes('100000'),
       )
     })
 
+  it('stops unpacking frames after one another at the limit, and at their number', () => {
+    for (const codec of ['gzip', 'zstd'] as const) {
+      const number = compressions.indexOf(codec)
+      const frame = compress(Buffer.alloc(60_000), codec, 2)
+      const two = Buffer.concat([frame, frame])
+      assert.equal(decompress(two, number, 2, 120_000).length, 120_000)
+      assert.throws(() => decompress(two, number, 2, 119_999), /more than the 119999 bytes allowed/)
+      assert.throws(() => decompress(two, number, 2, 60_000), /more than the 60000 bytes allowed/)
+      const many = Buffer.concat(Array<Buffer>(10_001).fill(compress(Buffer.alloc(0), codec, 2)))
+      assert.throws(() => decompress(many, number, 2, 1000), /more than 10000 frames/)
+    }
+  })
+
   it('names a codec nobody has defined', () => {
-    assert.throws(() => decompress(Buffer.alloc(1), 5, 10), /codec 5/)
+    assert.throws(() => decompress(Buffer.alloc(1), 5, 2, 10), /codec 5/)
   })
 })
 
@@ -220,37 +233,38 @@ describe('checksums and frames', () => {
     assert.equal(crc32c(Buffer.from('123456789')), 0xe3069283)
   })
 
-  it('computes the xxHash32 of frame headers', () => {
-    assert.equal(shortXxHash32(Buffer.alloc(0)), 0x02cc5d05)
-    assert.equal(shortXxHash32(Buffer.from('abc')), 0x32d153ff)
-    assert.equal((shortXxHash32(Buffer.from('6040', 'hex')) >>> 8) & 255, 0x82)
+  it('computes xxHash32', () => {
+    assert.equal(xxHash32(Buffer.alloc(0)), 0x02cc5d05)
+    assert.equal(xxHash32(Buffer.from('abc')), 0x32d153ff)
+    assert.equal((xxHash32(Buffer.from('6040', 'hex')) >>> 8) & 255, 0x82)
+    assert.equal(xxHash32(Buffer.from('Nobody inspects the spammish repetition')), 0xe2293b2f)
   })
 
   it('writes the broken LZ4 checksum in format 0 only, and reads both', () => {
     const plain = Buffer.from('some text some text some text some text')
     const [old, current] = [compress(plain, 'lz4', 0), compress(plain, 'lz4', 1)]
     assert.notEqual(old[6], current[6])
-    assert.deepEqual(decompress(old, 3, 1000), plain)
-    assert.deepEqual(decompress(current, 3, 1000), plain)
+    assert.deepEqual(decompress(old, 3, 0, 1000), plain)
+    assert.deepEqual(decompress(current, 3, 1, 1000), plain)
   })
 
   it('takes empty data in every codec, also after large ones', () => {
     for (const codec of compressions) {
       const number = compressions.indexOf(codec)
       const large = Buffer.alloc(3_000_000, 'x')
-      assert.deepEqual(decompress(compress(large, codec, 2), number, 4_000_000), large)
-      assert.equal(decompress(compress(Buffer.alloc(0), codec, 2), number, 100).length, 0)
+      assert.deepEqual(decompress(compress(large, codec, 2), number, 2, 4_000_000), large)
+      assert.equal(decompress(compress(Buffer.alloc(0), codec, 2), number, 2, 100).length, 0)
     }
   })
 
   it('reads several gzip members as one', () => {
     const members = Buffer.concat([gzipSync('a'), gzipSync('b')])
-    assert.equal(decompress(members, 1, 10).toString(), 'ab')
+    assert.equal(decompress(members, 1, 2, 10).toString(), 'ab')
   })
 
   it('reads Snappy without framing', () => {
     const framed = compress(Buffer.from('abcabcabc'), 'snappy' satisfies Compression, 2)
-    assert.equal(decompress(framed.subarray(20), 2, 100).toString(), 'abcabcabc')
+    assert.equal(decompress(framed.subarray(20), 2, 2, 100).toString(), 'abcabcabc')
   })
 })
 

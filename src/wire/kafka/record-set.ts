@@ -12,12 +12,17 @@ export interface ReadOptions {
   readonly maxUnpackedBytes?: number
   /** Whether checksums are verified; true where absent. */
   readonly checksums?: boolean
+  /**
+   * Whether a packed message that holds another which is cut off is an error; where absent it ends before that one, as
+   * it does for Java's client.
+   */
+  readonly wholeOnly?: boolean
 }
 
 /** Goes over the batches without decoding their records. */
 export class RecordSetReader {
   readonly #bytes: Buffer
-  readonly #limits: { maxUnpackedBytes: number; checksums: boolean }
+  readonly #limits: Required<ReadOptions>
   #at = 0
 
   constructor(bytes: Buffer, options: ReadOptions = {}) {
@@ -25,6 +30,7 @@ export class RecordSetReader {
     this.#limits = {
       maxUnpackedBytes: options.maxUnpackedBytes ?? defaultMaxUnpackedBytes,
       checksums: options.checksums ?? true,
+      wholeOnly: options.wholeOnly ?? false,
     }
   }
 

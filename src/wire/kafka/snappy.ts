@@ -4,9 +4,12 @@
 //   82 53 4e 41 50 50 59 00 | version int32 = 1 | lowest reader int32 = 1 | blocks
 //   block: size int32 (big-endian) | raw Snappy, which starts with its unpacked size as a varint
 import { snappyCompress, snappyDecompress } from '@platformatic/wasm-utils'
-import { FormatError } from './format-error.ts'
+import { PackingError } from './format-error.ts'
 
+/** Its versions are not looked at. Streams may follow one another, each with a header. */
 const header = Buffer.from('82534e41505059000000000100000001', 'hex')
+/** By it readers know the header of a stream where a size is due. */
+const headerBegin = header.readUInt32BE(0)
 /** What snappy-java puts into one block. */
 const blockBytes = 32768
 
@@ -21,17 +24,22 @@ export function compressSnappy(bytes: Buffer): Buffer {
   return Buffer.concat(parts)
 }
 
-/** Throws FormatError above `maxBytes` of output, before anything of that size is made. */
+/** Throws PackingError above `maxBytes` of output, before anything of that size is made. */
 export function decompressSnappy(bytes: Buffer, maxBytes: number): Buffer {
   if (bytes.length < header.length || bytes.compare(header, 0, 8, 0, 8) !== 0)
     return unpack(bytes, maxBytes, maxBytes)
   const parts: Buffer[] = []
   let left = maxBytes
-  for (let at = header.length; at < bytes.length;) {
-    if (bytes.length - at < 4) throw new FormatError('the Snappy data are cut off')
+  // As in snappy-java, fewer bytes than a size takes are ignored at the end.
+  for (let at = header.length; bytes.length - at >= 4;) {
     const size = bytes.readUInt32BE(at)
+    if (size === headerBegin) {
+      if (bytes.length - at < header.length) throw new PackingError('the Snappy data are cut off')
+      at += header.length
+      continue
+    }
     at += 4
-    if (size > bytes.length - at) throw new FormatError('the Snappy data are cut off')
+    if (size > bytes.length - at) throw new PackingError('the Snappy data are cut off')
     const part = unpack(bytes.subarray(at, at + size), left, maxBytes)
     left -= part.length
     parts.push(part)
@@ -45,20 +53,20 @@ function unpack(block: Buffer, left: number, maxBytes: number): Buffer {
   let at = 0
   for (let scale = 1; ; scale *= 128) {
     const byte = block[at++]
-    if (byte === undefined || at > 5) throw new FormatError('a Snappy block has no valid size')
+    if (byte === undefined || at > 5) throw new PackingError('a Snappy block has no valid size')
     size += (byte & 127) * scale
     if (byte < 128) break
   }
-  if (size > left) throw new FormatError(`Snappy data unpack to more than the ${maxBytes} bytes allowed`)
+  if (size > left) throw new PackingError(`Snappy data unpack to more than the ${maxBytes} bytes allowed`)
   // The densest element, a copy of 64 bytes, takes three bytes.
-  if (size > block.length * 64) throw new FormatError(`a Snappy block claims to unpack to ${size} bytes`)
+  if (size > block.length * 64) throw new PackingError(`a Snappy block claims to unpack to ${size} bytes`)
   if (size === 0) return Buffer.alloc(0)
   let unpacked: Buffer
   try {
     unpacked = snappyDecompress(block)
   } catch (error) {
-    throw new FormatError('a Snappy block is damaged', { cause: error })
+    throw new PackingError('a Snappy block is damaged', { cause: error })
   }
-  if (unpacked.length !== size) throw new FormatError('a Snappy block is damaged')
+  if (unpacked.length !== size) throw new PackingError('a Snappy block is damaged')
   return unpacked
 }
