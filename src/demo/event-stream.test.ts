@@ -1,22 +1,25 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { VirtualClock } from '../../test/virtual-clock.ts'
-import type { Producer, ProducerRecord } from '../kafka-client/contract.ts'
+import type { Producer, ProducerRecord, ProducerSession } from '../kafka-client/contract.ts'
 import { streamEvents } from './event-stream.ts'
 import { Ledger } from './ledger.ts'
 import { numberOf } from './message.ts'
 import type { Output } from './output.ts'
 import { patiently } from './patience.ts'
 
-class FakeProducer implements Producer {
-  readonly trouble = null
+class FakeProducer implements Pick<Producer, 'open'> {
   readonly calls: (readonly ProducerRecord[])[] = []
   answer: (signal?: AbortSignal) => Promise<void> = async () => {}
-  send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void> {
-    this.calls.push(records)
-    return this.answer(signal)
+  open(): ProducerSession {
+    return {
+      send: (records, signal) => {
+        this.calls.push(records)
+        return this.answer(signal)
+      },
+      end() {},
+    }
   }
-  async close() {}
   get numbers(): (number | null)[] {
     return this.calls.flat().map(one => numberOf('run', String(one.value)))
   }

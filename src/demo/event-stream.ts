@@ -14,7 +14,7 @@ const tickMs = 10
 const behindMs = 500
 
 export interface EventStreamParts {
-  readonly producer: Producer
+  readonly producer: Pick<Producer, 'open'>
   readonly clock: Clock
   readonly ledger: Ledger
   readonly run: string
@@ -27,14 +27,15 @@ export interface EventStreamParts {
 
 /**
  * Resolves when all are acknowledged, or when `stop` is aborted and what was sent by then is acknowledged, or
- * when `giveUp` is aborted. Rejects as Producer.send does.
+ * when `giveUp` is aborted. Rejects as ProducerSession.send does.
  */
 export async function streamEvents(
   parts: EventStreamParts,
   stop: AbortSignal,
   giveUp: AbortSignal,
 ): Promise<void> {
-  const { producer, clock, ledger, run, topic, rate, events } = parts
+  const { clock, ledger, run, topic, rate, events } = parts
+  const session = parts.producer.open()
   const underWay = new Set<Promise<void>>()
   const failures: unknown[] = []
   const send = (count: number) => {
@@ -48,7 +49,7 @@ export async function streamEvents(
       value: Buffer.from(lineOf(run, ledger.send(now), timestamp)),
       timestamp,
     }))
-    const call = producer
+    const call = session
       .send(records, giveUp)
       .catch((error: unknown) => {
         if (!giveUp.aborted) failures.push(error)

@@ -89,15 +89,29 @@ export interface ProducerOptions {
 }
 
 export interface Producer {
-  /**
-   * Resolves when every record is acknowledged as `acks` asks. Order a partition is that of the calls,
-   * whatever is retried. When a call rejects, every later one outstanding rejects too; records of them
-   * may have been written. That holds for calls of the same turn of the event loop, too. Rejects with UNDELIVERABLE (this record never can be), KAFKA, or STOPPED.
-   */
+  /** A session of its own: what fails elsewhere does not concern it. See ProducerSession. */
   send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
+  /** For sends whose order counts also where one fails. One session follows another when all its sends have settled. */
+  open(): ProducerSession
   /** Why nothing can be written at the moment (brokers away); null while all is well, or nobody has tried. */
   readonly trouble: string | null
   close(): Promise<void>
+}
+
+/**
+ * Sends of one caller. Order a partition is that of the calls, whatever is retried. The first that fails ends
+ * the session: what it holds of later ones and is not under way is not written, and every call that follows
+ * rejects, however late.
+ */
+export interface ProducerSession {
+  /**
+   * Resolves when every record is acknowledged as `acks` asks. Rejects, when all of them are settled one way
+   * or the other, with a ProduceFault: UNDELIVERABLE (a record that can never be written), KAFKA or KAFKA_FATAL,
+   * PEER_TIMEOUT (delivery.timeout.ms is over) or STOPPED (the signal, which ends the session, or close).
+   */
+  send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
+  /** Gives up the sends that have not settled; they reject with STOPPED. */
+  end(why: string): void
 }
 
 export interface TransactionalProducerOptions extends Omit<ProducerOptions, 'settings'> {

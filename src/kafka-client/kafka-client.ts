@@ -21,6 +21,7 @@ export type {
   ProducerRecord,
   ProducerOptions,
   Producer,
+  ProducerSession,
   TransactionalProducer,
   TransactionalProducerOptions,
   GroupMember,

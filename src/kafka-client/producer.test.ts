@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'node:test'
-import { PartitionLogs, type Verdict } from '../../test/partition-log.ts'
-import { hurriedSystem, metadataOf, ScriptedBroker, type Answer } from '../../test/scripted-broker.ts'
-import { silentLogger, type Logger } from '../observe/log.ts'
+import {
+  given,
+  identities,
+  record,
+  recordsOf,
+  stageOf,
+  system,
+  texts,
+  turn,
+  value,
+} from '../../test/producer-stage.ts'
+import { metadataOf, ScriptedBroker, type Answer } from '../../test/scripted-broker.ts'
 import type { RequestOf } from '../wire/kafka/api.ts'
 import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { initProducerId } from '../wire/kafka/messages/init-producer-id.ts'
@@ -11,88 +20,7 @@ import { metadata } from '../wire/kafka/messages/metadata.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
 import type { RecordBatch } from '../wire/kafka/record.ts'
 import type { ProducerRecord } from './contract.ts'
-import { OrderedProducer } from './producer.ts'
 import type { ProduceFault } from './produce-fault.ts'
-import { producerDefaults, type ProducerSettings } from './settings.ts'
-
-const system = hurriedSystem(20)
-const value = (record: ProducerRecord) => String(record.value)
-const record = (text: string | number, partition = 0): ProducerRecord => ({
-  topic: 't',
-  partition,
-  key: null,
-  value: Buffer.from(String(text)),
-  timestamp: 1_700_000_000_000,
-})
-const numbers = (from: number, to: number) =>
-  Array.from({ length: to - from + 1 }, (_, index) => from + index)
-const recordsOf = (from: number, to: number, partition = 0) =>
-  numbers(from, to).map(number => record(number, partition))
-const texts = (from: number, to: number) => numbers(from, to).map(String)
-const turn = () => new Promise(resolve => setImmediate(resolve))
-
-interface Stage extends AsyncDisposable {
-  readonly broker: ScriptedBroker
-  readonly logs: PartitionLogs
-  readonly producer: OrderedProducer
-  readonly lines: string[]
-  /** What is done about a request before it reaches the logs; `undefined`: nothing. */
-  before: (body: RequestOf<typeof produce>) => Answer<typeof produce> | undefined | Promise<undefined>
-  /** What is done with the answer of the logs. */
-  after: (answer: Answer<typeof produce>) => Answer<typeof produce> | Promise<Answer<typeof produce>>
-  judge: (name: string, batch: RecordBatch) => Verdict
-  ids: number
-}
-
-/** One broker that leads topic t with two partitions. */
-async function stageOf(
-  settings: Partial<ProducerSettings> = {},
-  versions: readonly [number, number] = [3, 11],
-): Promise<Stage> {
-  const broker = await new ScriptedBroker().start()
-  const logs = new PartitionLogs()
-  const lines: string[] = []
-  const note = (text: string) => void lines.push(text)
-  const log = { ...silentLogger, warn: note, info: note, error: note } as Logger
-  const producer = new OrderedProducer({
-    system,
-    log,
-    settings: { ...producerDefaults, acks: -1, bootstrapServers: [broker.bootstrap], ...settings },
-  })
-  const stage: Stage = {
-    broker,
-    logs,
-    producer,
-    lines,
-    before: () => undefined,
-    after: answer => answer,
-    judge: () => 0,
-    ids: 0,
-    async [Symbol.asyncDispose]() {
-      await producer.close()
-      await broker.stop()
-    },
-  }
-  broker.on(metadata, metadataOf([broker.address], { t: { leaders: [0, 0] } }), [0, 12])
-  if (versions[1] >= 3) broker.on(initProducerId, () => given({ producerId: 70 + stage.ids++ }))
-  broker.on(
-    produce,
-    async body =>
-      (await stage.before(body)) ?? (await stage.after(logs.answer(body, (...of) => stage.judge(...of)))),
-    versions,
-  )
-  return stage
-}
-
-const given = ({ errorCode = 0, producerId = -1 }) => ({
-  throttleTimeMs: 0,
-  errorCode,
-  producerId,
-  producerEpoch: 0,
-})
-
-const identities = ({ logs }: Stage) =>
-  logs.batches.map(one => [one.producerId, one.producerEpoch, one.baseSequence])
 
 /** After these a batch that was written may be sent under a new epoch. */
 const identityLost = new Set<number>([45, 59, 47])
@@ -283,7 +211,6 @@ describe('numbers', () => {
       assert.deepEqual(fault.undelivered.map(value), ['bad', '2'])
       return true
     })
-    await turn()
     await stage.producer.send([record(2), record(3)])
     assert.deepEqual(stage.logs.of('t-0'), texts(1, 3))
   })
@@ -306,7 +233,6 @@ describe('numbers', () => {
       })
       stage.after = answer => answer
       stage.before = () => undefined
-      await turn()
       // As many records as were given up: taken for them, they would be lost.
       await stage.producer.send([record(3)])
       await stage.producer.send([record(4)])
@@ -318,19 +244,19 @@ describe('numbers', () => {
     await using stage = await stageOf()
     const codes = [errorCodes.NOT_ENOUGH_REPLICAS_AFTER_APPEND, errorCodes.REQUEST_TIMED_OUT]
     const sends: Promise<void>[] = []
+    const session = stage.producer.open()
     stage.judge = name => {
-      if (sends.length === 1) sends.push(stage.producer.send([record(2)]))
+      if (sends.length === 1) sends.push(session.send([record(2)]))
       return name === 't-1' ? errorCodes.INVALID_RECORD : { after: codes.shift() ?? 0 }
     }
     const bad = record('bad', 1)
-    sends.push(stage.producer.send([record(1), bad]))
+    sends.push(session.send([record(1), bad]))
     await sends[0]!.catch(() => {})
     const outcomes = await Promise.allSettled(sends)
     const [first, second] = outcomes.map(one => (one as PromiseRejectedResult).reason as ProduceFault)
     assert.equal(first!.record, bad)
     assert.deepEqual(first!.undelivered.map(value), ['bad'])
     assert.deepEqual(second!.undelivered.map(value), ['2'])
-    await turn()
     await stage.producer.send([record(2)])
     assert.deepEqual(stage.logs.of('t-0'), ['1', '2'])
   })
@@ -359,7 +285,6 @@ describe('numbers', () => {
       message: /t-0 were not acknowledged within delivery\.timeout\.ms: NOT_ENOUGH_REPLICAS_AFTER_APPEND/,
     })
     stage.judge = () => 0
-    await turn()
     await stage.producer.send([record(3)])
     assert.deepEqual(stage.logs.of('t-0'), texts(1, 3))
   })
@@ -407,12 +332,13 @@ describe('whatever brokers answer', () => {
         }
         stage.after = answer => (now?.['t-0'] === 'lose' ? 'close' : answer)
         const giving = new AbortController()
+        const session = stage.producer.open()
         const outcomes: Promise<{ records: ProducerRecord[]; undelivered: readonly ProducerRecord[] }>[] = []
         let next = 0
         for (const [at, { count, pause }] of sends.entries()) {
           const records = Array.from({ length: count }, () => (next++, record(next, next % 2)))
           outcomes.push(
-            stage.producer.send(records, giving.signal).then(
+            session.send(records, giving.signal).then(
               () => ({ records, undelivered: [] }),
               (error: ProduceFault) => ({ records, undelivered: error.undelivered }),
             ),

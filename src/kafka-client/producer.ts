@@ -1,26 +1,25 @@
-// The producer. Records of one partition are written in the order of the calls of send, whatever fails in
-// between: at most one request for a partition is under way, and everything that waits meanwhile goes
-// with the next one, so that many small sends become few large requests.
+// The producer. Records of one partition are written in the order of the calls of send, whatever brokers
+// answer: at most one request for a partition is under way, and everything that waits meanwhile goes with the
+// next one, so that many small sends become few large requests.
 //
 //   send -> (topic known?) -> queue of its partition -> request to the leader, with all queues that are ready
 //
 // What may succeed later is tried again without end (or until delivery.timeout.ms, or the signal). What
-// never can rejects the send that holds it, and with it what was already queued behind it for the same
-// partition: otherwise a caller that repeats the send would change the order. For the same reason every
-// later send that has not settled rejects too.
+// never can rejects the send that holds it and ends its session: what the session has behind it is not
+// written, whenever it is sent, so that the caller can send again in a session that follows, in order.
 import { Fault, messageOf } from '../errors.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { recordBytes } from '../wire/kafka/record-batch.ts'
 import { Cluster, type Topic } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { partitionOfKey } from './murmur2.ts'
-import type { Producer, ProducerOptions, ProducerRecord } from './contract.ts'
+import type { Producer, ProducerOptions, ProducerRecord, ProducerSession } from './contract.ts'
 import { MissingTopics } from './missing-topics.ts'
-import { heldBack, lose, PartitionQueue } from './partition-queue.ts'
+import { PartitionQueue } from './partition-queue.ts'
 import { noSuchTopic, ProduceFault } from './produce-fault.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { IdempotentIdentities, type Identities } from './producer-identity.ts'
-import { Send, type Chunk } from './send.ts'
+import { heldBack, lose, Send, withoutGivenUp, type Chunk, type Session } from './send.ts'
 import type { ProducerSettings } from './settings.ts'
 
 interface TopicState {
@@ -36,9 +35,8 @@ export class OrderedProducer implements Producer {
   readonly #system: Doors
   readonly #settings: ProducerSettings
   readonly #topics = new Map<string, TopicState>()
-  /** In the order of the calls. */
+  /** Those that have not settled, in the order of the calls. */
   readonly #sends = new Set<Send>()
-  #isHoldingBack = false
   readonly #dispatcher: Dispatcher
   readonly #missing: MissingTopics
 
@@ -61,40 +59,36 @@ export class OrderedProducer implements Producer {
     return this.cluster.trouble ?? this.#dispatcher.trouble
   }
 
-  /** Sends that have not settled yet. */
-  get unsettled(): number {
-    return this.#sends.size
+  open(): ProducerSession {
+    const session: Session = { fault: null }
+    return {
+      send: (records, signal) => this.#send(records, session, signal),
+      end: why => this.#end(session, new Fault('STOPPED', why)),
+    }
   }
 
-  /**
-   * Resolves when all records are acknowledged as `acks` asks. Rejects, when all of them are settled one
-   * way or the other, with a ProduceFault: UNDELIVERABLE (a record that can never be written), KAFKA or
-   * KAFKA_FATAL, PEER_TIMEOUT (delivery.timeout.ms is over) or STOPPED (the signal, or close).
-   */
   send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void> {
+    return this.#send(records, { fault: null }, signal)
+  }
+
+  #send(records: readonly ProducerRecord[], session: Session, signal?: AbortSignal): Promise<void> {
     if (records.length === 0) return Promise.resolve()
     const deadline = this.#system.clock.monotonic() + this.#settings.deliveryTimeoutMs
-    const send = new Send(records, deadline, failed => this.#holdBack(failed))
-    const failed = [...this.#sends].find(earlier => earlier.fault !== null)
-    this.#register(send, signal)
-    if (this.cluster.stopped.aborted || signal?.aborted === true)
-      send.lose(records, new Fault('STOPPED', 'the Kafka producer is stopping'))
-    else if (failed !== undefined) send.lose(records, heldBack(failed.fault!))
-    else this.#handIn(records, send)
-    send.complete()
-    return send.done
-  }
-
-  #register(send: Send, signal: AbortSignal | undefined): void {
+    const send = new Send({ session, records, deadline }, (failed, fault) => this.#holdBack(failed, fault))
     this.#sends.add(send)
-    const abort = () => this.#abandon(send, new Fault('STOPPED', 'the send was given up: stopping'))
+    const abort = () => this.#end(session, new Fault('STOPPED', 'the send was given up: stopping'))
     signal?.addEventListener('abort', abort, { once: true })
     const forget = () => {
       this.#sends.delete(send)
       signal?.removeEventListener('abort', abort)
     }
-    // After a failure not before the caller has seen it: what it sends until then must fail as well.
-    send.done.then(forget, () => this.#system.clock.soon(forget))
+    send.done.then(forget, forget)
+    if (this.cluster.stopped.aborted || signal?.aborted === true)
+      send.lose(records, new Fault('STOPPED', 'the Kafka producer is stopping'))
+    else if (session.fault !== null) send.lose(records, heldBack(session.fault))
+    else this.#handIn(records, send)
+    send.complete()
+    return send.done
   }
 
   #handIn(records: readonly ProducerRecord[], send: Send): void {
@@ -129,10 +123,10 @@ export class OrderedProducer implements Producer {
   }
 
   #enqueue(chunks: Map<TopicState, Map<number, Chunk>>, send: Send): void {
-    if (send.fault !== null) {
+    if (send.givenUp !== null) {
       // A partition that does not exist: nothing of the send is written.
       for (const byPartition of chunks.values())
-        for (const chunk of byPartition.values()) send.lose(chunk.records, send.fault)
+        for (const chunk of byPartition.values()) send.lose(chunk.records, send.givenUp)
       return
     }
     for (const [state, byPartition] of chunks)
@@ -146,14 +140,6 @@ export class OrderedProducer implements Producer {
   /** Resolves when everything sent so far has settled. */
   async flush(): Promise<void> {
     await Promise.allSettled([...this.#sends].map(send => send.done))
-  }
-
-  /** Resolves when everything sent so far has settled, and later sends are not held back for it. */
-  async giveUp(why: string): Promise<void> {
-    const fault = new Fault('STOPPED', why)
-    for (const send of this.#sends) this.#abandon(send, fault)
-    await this.flush()
-    await new Promise<void>(resolve => this.#system.clock.soon(resolve))
   }
 
   /** Sends that have not settled reject with STOPPED: call flush before where they should not. */
@@ -261,7 +247,7 @@ export class OrderedProducer implements Producer {
         if (this.cluster.topic(name) === undefined) await this.cluster.refresh()
         const topic = this.#knownTopic(name)
         const missingMs = this.#missing.missingMs(name)
-        if (topic !== undefined) return this.#handOut(name, topic, state)
+        if (topic !== undefined) return this.#handOut(state)
         const [first] = state.waiting
         if (first === undefined) return
         const fault = this.#topicFault(name, missingMs, first)
@@ -271,11 +257,11 @@ export class OrderedProducer implements Producer {
         // No broker answers, which is no fault of the topic's: the log says so, and patience decides.
         this.#missing.forget()
         const now = clock.monotonic()
-        state.waiting = state.waiting.filter(chunk => {
-          if (chunk.send.deadline > now) return true
-          lose(chunk, new Fault('PEER_TIMEOUT', `delivery.timeout.ms is over: ${messageOf(error)}`))
-          return false
-        })
+        for (let [first] = state.waiting; first !== undefined; [first] = state.waiting) {
+          if (first.send.deadline > now) break
+          state.waiting.shift()
+          lose(first, new Fault('PEER_TIMEOUT', `delivery.timeout.ms is over: ${messageOf(error)}`))
+        }
       }
     }
   }
@@ -300,62 +286,38 @@ export class OrderedProducer implements Producer {
     )
   }
 
-  #handOut(name: string, topic: Topic, state: TopicState): void {
-    const waiting = state.waiting
-    state.waiting = []
-    for (const chunk of waiting) {
-      const { send } = chunk
-      const parts = new Map<number, Chunk>()
-      for (const record of chunk.records) {
-        if (send.fault !== null) {
-          send.lose([record], send.fault)
-          continue
-        }
-        const size = recordBytes(record as never)
-        const partition = this.#partitionOf(record, topic, state, size)
-        if (partition < 0) {
-          send.lose([record], this.#noSuchPartition(record, topic))
-          continue
-        }
-        let part = parts.get(partition)
-        if (part === undefined) parts.set(partition, (part = { send, records: [], bytes: 0 }))
-        part.records.push(record)
-        part.bytes += size
-      }
-      for (const [partition, part] of parts) {
-        send.begin()
-        this.#queueOf(state, name, partition).push(part)
-      }
+  #handOut(state: TopicState): void {
+    for (const { records, send } of state.waiting.splice(0)) {
+      if (send.givenUp === null) this.#handIn(records, send)
+      else send.lose(records, send.givenUp)
       send.complete()
     }
   }
 
-  /** Takes back what is not under way of a send that has failed and of all later ones. */
-  #holdBack(failed: Send): void {
-    if (this.#isHoldingBack) return
-    this.#isHoldingBack = true
+  /** The send has failed: what its session has from here on, and is not under way, is not written. */
+  #holdBack(failed: Send, fault: Fault): void {
+    if (failed.givenUp !== null) return
+    failed.session.fault ??= fault
+    failed.givenUp = fault
     let isLater = false
     for (const send of this.#sends) {
-      if (send === failed) {
-        isLater = true
-        this.#abandon(send, failed.fault!)
-      } else if (isLater) {
-        send.lose([], heldBack(failed.fault!))
-        this.#abandon(send, heldBack(failed.fault!))
-      }
+      if (send === failed) isLater = true
+      else if (isLater && send.session === failed.session) send.givenUp ??= heldBack(fault)
     }
-    this.#isHoldingBack = false
+    this.#takeBack()
   }
 
-  /** Takes back what of a send is not under way; what is under way is not tried again. */
-  #abandon(send: Send, fault: Fault): void {
-    if (send.givenUp === null || fault.code === 'STOPPED') send.givenUp = fault
+  /** The caller gives the session up. */
+  #end(session: Session, fault: Fault): void {
+    session.fault ??= fault
+    for (const send of this.#sends) if (send.session === session) send.givenUp = fault
+    this.#takeBack()
+  }
+
+  #takeBack(): void {
     for (const state of this.#topics.values()) {
-      state.waiting = state.waiting.filter(chunk => {
-        if (chunk.send === send) lose(chunk, fault)
-        return chunk.send !== send
-      })
-      for (const queue of state.queues) queue?.abandon(send, fault)
+      state.waiting = withoutGivenUp(state.waiting)
+      for (const queue of state.queues) queue?.takeBack()
     }
   }
 }

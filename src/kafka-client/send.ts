@@ -1,5 +1,5 @@
-// One call of the producer's send: settled when the last of its parts is. A part (chunk) is what the
-// send has for one partition; a thousand records make one promise and a few chunks.
+// One call of a session's send: settled when the last of its parts is. A part (chunk) is what the send has
+// for one partition; a thousand records make one promise and a few chunks.
 import { Fault } from '../errors.ts'
 import { ProduceFault } from './produce-fault.ts'
 import type { ProducerRecord } from './contract.ts'
@@ -11,25 +11,35 @@ export interface Chunk {
   bytes: number
 }
 
+/** Sends whose order counts: nothing is sent after the first that failed, for as long as there is anybody to send. */
+export interface Session {
+  fault: Fault | null
+}
+
 export class Send {
   readonly done: Promise<void>
+  readonly session: Session
   readonly records: readonly ProducerRecord[]
   /** Monotonic ms after which nothing is tried again. */
   readonly deadline: number
-  /** The first fault; the rest of the send is not sent any more. */
-  fault: Fault | null = null
-  /** Why what is under way of it need not be tried again; null while it should be. */
+  /** Why what is not under way of it is not sent any more; null while all is well. */
   givenUp: Fault | null = null
-  readonly #onFault: (send: Send) => void
+  readonly #onFault: (send: Send, fault: Fault) => void
+  /** Why the first of the records was lost. */
+  #fault: Fault | null = null
   #open = 0
   #lost: ProducerRecord[] = []
   #resolve!: () => void
   #reject!: (fault: Fault) => void
 
-  constructor(records: readonly ProducerRecord[], deadline: number, onFault: (send: Send) => void) {
+  constructor(
+    given: Pick<Send, 'session' | 'records' | 'deadline'>,
+    onFault: (send: Send, fault: Fault) => void,
+  ) {
     this.#onFault = onFault
-    this.records = records
-    this.deadline = deadline
+    this.session = given.session
+    this.records = given.records
+    this.deadline = given.deadline
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -51,13 +61,13 @@ export class Send {
   /** Records of a part are not written. The part still has to be completed. */
   lose(records: readonly ProducerRecord[], fault: Fault): void {
     for (const record of records) this.#lost.push(record)
-    if (this.fault !== null) return
-    this.fault = fault
-    this.#onFault(this)
+    if (this.#fault !== null) return
+    this.#fault = fault
+    this.#onFault(this, fault)
   }
 
   #settle(): void {
-    const { fault } = this
+    const fault = this.#fault
     if (fault === null) return this.#resolve()
     const lost = new Set(this.#lost)
     // Each send has a fault of its own, since each has lost other records.
@@ -72,3 +82,25 @@ export class Send {
     this.#reject(own)
   }
 }
+
+/** What later sends of a session are told when an earlier one has failed. */
+export const heldBack = (fault: Fault): Fault =>
+  new Fault(
+    fault.code === 'STOPPED' ? 'STOPPED' : 'KAFKA',
+    `held back, because an earlier send failed: ${fault.message}`,
+    { cause: fault },
+  )
+
+/** The chunk's records are not written. */
+export function lose(chunk: Chunk, fault: Fault): void {
+  chunk.send.lose(chunk.records, fault)
+  chunk.send.complete()
+}
+
+/** Loses the chunks of sends that were given up; gives the others. */
+export const withoutGivenUp = (chunks: readonly Chunk[]): Chunk[] =>
+  chunks.filter(chunk => {
+    const { givenUp } = chunk.send
+    if (givenUp !== null) lose(chunk, givenUp)
+    return givenUp === null
+  })

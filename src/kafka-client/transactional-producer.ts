@@ -18,6 +18,7 @@ import type {
   GroupMember,
   Position,
   ProducerRecord,
+  ProducerSession,
   TransactionalProducer,
   TransactionalProducerOptions,
 } from './contract.ts'
@@ -46,6 +47,8 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
   readonly transactionalId: string
   readonly #options: TransactionalProducerOptions
   readonly #producer: OrderedProducer
+  /** The sends of one transaction. */
+  #session: ProducerSession
   readonly #coordinator: Coordinator
   readonly #groups = new Map<string, Coordinator>()
   #state: State = 'new'
@@ -63,6 +66,7 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
     this.#options = { ...options, settings }
     this.transactionalId = settings.transactionalId
     this.#producer = new OrderedProducer({ ...options, settings }, this)
+    this.#session = this.#producer.open()
     this.#coordinator = this.#coordinatorOf('transactional id', this.transactionalId)
   }
 
@@ -73,20 +77,21 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
   init(signal?: AbortSignal): Promise<void> {
     return this.#alone('init', async () => {
       this.#state = 'over'
-      await this.#producer.giveUp('the transaction was given up: starting over')
+      await this.#giveUp('the transaction was given up: starting over')
       await this.#takeId(null, signal)
     })
   }
 
   begin(): void {
     if (this.#state !== 'ready') throw this.#unfit('begin')
+    this.#session = this.#producer.open()
     this.#state = 'open'
   }
 
   async send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void> {
     if (this.#state !== 'open') throw this.#fault ?? this.#unfit('send')
     try {
-      await this.#producer.send(records, signal)
+      await this.#session.send(records, signal)
     } catch (error) {
       // A later transaction is not concerned.
       if (this.#state === 'open')
@@ -154,7 +159,7 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
     return this.#alone('abort', async () => {
       if (this.#state === 'open' || this.#state === 'abortable') {
         this.#state = 'aborting'
-        await this.#producer.giveUp('the transaction is aborted')
+        await this.#giveUp('the transaction is aborted')
         await this.#adding
       }
       if (this.#state !== 'aborting') throw this.#fault ?? this.#unfit('abort')
@@ -164,6 +169,11 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
       if (isBroken) await this.#takeId({ producerId: this.#producerId, producerEpoch: this.#epoch }, signal)
       this.#state = 'ready'
     })
+  }
+
+  async #giveUp(why: string): Promise<void> {
+    this.#session.end(why)
+    await this.#producer.flush()
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,7 @@ import {
   ProduceFault,
   readProducerProperties,
   type Producer,
+  type ProducerSession,
   type ProducerRecord,
 } from '../kafka-client/kafka-client.ts'
 import { kafkaSinkCounters } from '../observe/counters.ts'
@@ -199,6 +200,7 @@ class KafkaSink implements Sink {
   readonly #letters: DeadLetterFile | null
   #letterTopic: DeadLetterTopic | null = null
   #producer: Producer | null = null
+  #session: ProducerSession | null = null
   #trouble: string | null = null
   #looking: Timer | null = null
   /** Why an event could not become a record, while the runner is just being told. */
@@ -284,7 +286,10 @@ class KafkaSink implements Sink {
     try {
       if (this.#recent !== null) throw heldBack(this.#recent, events)
       const records = this.#convert(events)
-      await this.#producer!.send(records, signal).catch((error: unknown) => {
+      const session = (this.#session ??= this.#producer!.open())
+      await session.send(records, signal).catch((error: unknown) => {
+        // What the runner hands over before it learns of it must fail as well.
+        clock.soon(() => (this.#session = this.#session === session ? null : this.#session))
         throw asDeliveryFault(error, events, records)
       })
     } catch (error) {
