@@ -15,5 +15,13 @@ if [ -f "$root/src/cli/main.ts" ] && [ ! -d "$root/node_modules/commander" ]; th
 fi
 UV_THREADPOOL_SIZE=${UV_THREADPOOL_SIZE:-8}
 export UV_THREADPOOL_SIZE
+# Node gives signals that were ignored (nohup) their default back: src/cli/signals.ts ignores these again.
+MILLRACE_SIGIGN=
+if [ -r /proc/self/status ]; then
+  while read -r key value; do
+    case $key in SigIgn:) MILLRACE_SIGIGN=$value ;; esac
+  done </proc/self/status
+fi
+export MILLRACE_SIGIGN
 # Whether this Node is new enough, start.mjs asks.
 exec "$node" --disable-warning=ExperimentalWarning "$root/bin/start.mjs" "$command" "$@"

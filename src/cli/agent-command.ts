@@ -7,10 +7,12 @@ import type { ConfigurationText } from '../config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { startMetricsHttp, type MetricsHttp } from '../observe/metrics-http.ts'
+import { metricsOf } from '../observe/metrics-json.ts'
 import { readMonitoring } from '../observe/metrics-settings.ts'
 import { realSystem } from '../system/system.ts'
 import { Agent, StartFailure } from '../topology/agent.ts'
 import { exitCodes } from './exit-codes.ts'
+import { stopSignal } from './signals.ts'
 import { readTexts, sameTexts, type SourceOptions } from './configuration-source.ts'
 import { homeDirectory } from '../system/environment.ts'
 import { loadTopology, type LoadOptions } from '../load-topology.ts'
@@ -24,6 +26,7 @@ export interface AgentCommand {
   readonly pollIntervalMs: number
   readonly backupDirectory?: string
   readonly log: Logger
+  reopenLog(): void
 }
 
 /** From the first signal to the end of the process, whatever happens. */
@@ -58,7 +61,26 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     logRawData: command.properties.get('org.apache.flume.log.rawdata')?.toLowerCase() === 'true',
     systemProperties: command.properties,
   })
-  const ending = signalled(log, command.properties.get('millrace.stop.with.stdin') === 'true')
+  const bell = new Bell()
+  const { stopping, stop } = stopSignal(
+    log,
+    { limitMs: stopLimitMs, forcedCode: exitCodes.forced, kept: 'what is durable stays so' },
+    {
+      reload() {
+        command.reopenLog()
+        if (command.reload) bell.ring()
+        else log.info('SIGHUP: the configuration is not read again (--no-reload-conf)')
+      },
+      reopen: () => command.reopenLog(),
+      report: () => report(agent, log),
+    },
+  )
+  if (command.properties.get('millrace.stop.with.stdin') === 'true')
+    // Who started this process and held the other end is gone.
+    process.stdin
+      .on('error', () => {})
+      .on('close', () => stop('end of standard input'))
+      .resume()
   // An idle agent without a listener has nothing else that keeps the process alive.
   const alive = setInterval(() => {}, 1 << 30)
   log.info(`Starting agent ${name} from ${texts.map(text => text.file).join(', ')}`)
@@ -73,9 +95,9 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   log.info(`Agent ${name} started`)
   const watching = new AbortController()
   const watch = command.reload
-    ? watchConfiguration(command, load, agent, texts, watching.signal)
+    ? watchConfiguration(command, load, agent, texts, bell, watching.signal)
     : Promise.resolve()
-  await ending
+  await stopping
   watching.abort()
   await watch
   await agent.stop()
@@ -94,31 +116,14 @@ function refuse(name: string, problems: readonly Problem[]): number {
   return exitCodes.configuration
 }
 
-/**
- * Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. With `endsWithInput` the
- * end of standard input counts as one: who started this process and held the other end is gone.
- */
-function signalled(log: Logger, endsWithInput: boolean): Promise<void> {
-  return new Promise(resolve => {
-    let count = 0
-    const end = (signal: NodeJS.Signals | 'end of standard input') => {
-      if (count++ > 0) process.exit(signal === 'SIGINT' ? 130 : 143)
-      log.info(`${signal}: stopping`)
-      const guard = setTimeout(() => {
-        log.error('something does not stop; the process ends all the same, and what is durable stays so')
-        process.exit(exitCodes.forced)
-      }, stopLimitMs)
-      guard.unref()
-      resolve()
-    }
-    process.on('SIGTERM', end)
-    process.on('SIGINT', end)
-    if (!endsWithInput) return
-    // Nobody reads the log's pipe any more either.
-    process.stderr.on('error', () => {})
-    process.stdin.on('error', () => {})
-    process.stdin.on('close', () => count === 0 && end('end of standard input')).resume()
-  })
+/** What a thread dump is asked of a JVM for: what stands, and what has moved so far. */
+function report(agent: Agent, log: Logger): void {
+  const { problems } = agent.health()
+  for (const { component, problem } of problems) log.warn(`${component}: ${problem}`)
+  for (const [component, values] of Object.entries(metricsOf(agent.counters())))
+    log.info(`${component} ${JSON.stringify(values)}`)
+  const { rss, external } = process.memoryUsage()
+  log.info(`SIGQUIT: ${problems.length} problems; ${rss} bytes of memory, ${external} of them in buffers`)
 }
 
 async function startMonitoring(
@@ -167,24 +172,45 @@ async function backUp(command: AgentCommand, texts: readonly ConfigurationText[]
   )
 }
 
-/** Looks at the configuration every so often and hands changes to the agent. */
+/** Ends a wait early; rung while nobody waits, it ends the next one. */
+class Bell {
+  #rung = new AbortController()
+
+  ring(): void {
+    this.#rung.abort()
+  }
+
+  /** Resolves with whether it was rung. */
+  async wait(limitMs: number, signal: AbortSignal): Promise<boolean> {
+    await realSystem.clock.sleep(limitMs, AbortSignal.any([signal, this.#rung.signal]))
+    const wasRung = this.#rung.signal.aborted
+    if (wasRung) this.#rung = new AbortController()
+    return wasRung
+  }
+}
+
+/** Looks at the configuration every so often, and when it is asked to, and hands changes to the agent. */
 async function watchConfiguration(
   command: AgentCommand,
   load: LoadOptions,
   agent: Agent,
   texts: readonly ConfigurationText[],
+  bell: Bell,
   signal: AbortSignal,
 ): Promise<void> {
   const { log, pollIntervalMs, source } = command
   let seen = texts
   let unreadable = false
   for (;;) {
-    await realSystem.clock.sleep(pollIntervalMs, signal)
+    const wasAsked = await bell.wait(pollIntervalMs, signal)
     if (signal.aborted) return
     try {
       const now = await readTexts(source)
       unreadable = false
-      if (sameTexts(now, seen)) continue
+      if (sameTexts(now, seen)) {
+        if (wasAsked) log.info('the configuration was read again and has not changed')
+        continue
+      }
       seen = now
       log.info('the configuration has changed')
       const { topology, problems } = await loadTopology(now, load)
@@ -203,7 +229,7 @@ async function watchConfiguration(
       if (error instanceof StartFailure) {
         for (const problem of error.problems) log.error(formatProblem(problem))
         log.error('the change is refused and the agent runs on as before; the next change will be seen')
-      } else if (!unreadable) {
+      } else if (!unreadable || wasAsked) {
         unreadable = true
         log.error(`${messageOf(error)}; the agent runs on as before`)
       }

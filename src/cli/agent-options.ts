@@ -110,7 +110,7 @@ export async function runAgentCommand({ rest, properties, jvm }: Arguments): Pro
     process.stdout.write(`agent ${options.name} from ${from.join(', ')}, nothing is started (--dryrun)\n`)
     return 0
   }
-  const { log, complaints } = openLog(properties)
+  const { log, complaints, reopen } = openLog(properties)
   for (const complaint of complaints) log.warn(complaint)
   if (jvm.length > 0) log.debug(`${jvm.join(' ')}: no effect, there is no JVM`)
   if (options.classpath !== undefined || options.pluginsPath !== undefined)
@@ -133,8 +133,10 @@ export async function runAgentCommand({ rest, properties, jvm }: Arguments): Pro
     properties,
     environment: process.env,
     reload: options.reloadConf,
-    pollIntervalMs: seconds * 1000,
+    // Longer is no time for a timer.
+    pollIntervalMs: Math.min(seconds * 1000, 2 ** 31 - 1),
     ...(options.backupDirectory === undefined ? {} : { backupDirectory: options.backupDirectory }),
     log,
+    reopenLog: reopen,
   })
 }

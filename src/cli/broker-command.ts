@@ -5,12 +5,12 @@ import { Command } from 'commander'
 import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
 import { messageOf } from '../errors.ts'
-import type { Logger } from '../observe/log.ts'
 import { keepYoungHeapSmall } from '../system/heap.ts'
 import { realSystem } from '../system/system.ts'
 import { readScramUser } from '../broker/security/scram-user.ts'
 import type { Arguments } from './arguments.ts'
 import { openLog } from './log-output.ts'
+import { stopSignal } from './signals.ts'
 
 const exitCodes = { stopped: 0, refused: 1, forced: 4 }
 /** From the first signal to the end of the process, whatever happens. */
@@ -63,7 +63,7 @@ export async function runBroker({ rest, properties }: Arguments, program: string
   }
   const { settings, errors, warnings, withoutEffect } = readBrokerSettings(text, file ?? '', overrides)
   if (errors.length > 0) return refuse(errors)
-  const { log, complaints } = openLog(properties)
+  const { log, complaints, reopen } = openLog(properties)
   for (const complaint of [...complaints, ...warnings]) log.warn(complaint)
   if (withoutEffect.length > 0)
     log.info(
@@ -77,17 +77,32 @@ export async function runBroker({ rest, properties }: Arguments, program: string
     systemProperties: properties,
     users: users.filter(user => user !== null),
   })
-  const ending = signalled(brokerLog)
+  const { stopping } = stopSignal(
+    brokerLog,
+    { limitMs: stopLimitMs, forcedCode: exitCodes.forced, kept: 'what is acknowledged stays' },
+    {
+      reload() {
+        reopen()
+        brokerLog.info(
+          'SIGHUP: server.properties is not read again; settings of topics change by kafka-configs.sh, others by a restart',
+        )
+      },
+      reopen,
+      report() {
+        const { rss, external } = process.memoryUsage()
+        brokerLog.info(`SIGQUIT: ${topicsOf(broker)}; ${rss} bytes of memory, ${external} of them in buffers`)
+      },
+    },
+  )
   try {
     await broker.start()
   } catch (error) {
     return refuse([messageOf(error)])
   }
-  const topics = broker.topics.topics.size
   brokerLog.info(
-    `Kafka broker ${settings.nodeId} started on ${placesOf(settings, broker)}, ${topics} ${topics === 1 ? 'topic' : 'topics'} in ${settings.logDirectories.join(', ')}`,
+    `Kafka broker ${settings.nodeId} started on ${placesOf(settings, broker)}, ${topicsOf(broker)} in ${settings.logDirectories.join(', ')}`,
   )
-  await ending
+  await stopping
   await broker.stop()
   brokerLog.info('Kafka broker stopped')
   return exitCodes.stopped
@@ -100,20 +115,7 @@ function placesOf({ listeners }: BrokerSettings, broker: Broker): string {
   return listeners.map(({ name, host }) => `${name}://${host}:${broker.portOf(name)}`).join(', ')
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function signalled(log: Logger): Promise<void> {
-  return new Promise(resolve => {
-    let count = 0
-    const end = (signal: NodeJS.Signals) => {
-      if (count++ > 0) process.exit(signal === 'SIGINT' ? 130 : 143)
-      log.info(`${signal}: stopping`)
-      setTimeout(() => {
-        log.error('something does not stop; the process ends all the same, and what is acknowledged stays')
-        process.exit(exitCodes.forced)
-      }, stopLimitMs).unref()
-      resolve()
-    }
-    process.on('SIGTERM', end)
-    process.on('SIGINT', end)
-  })
+function topicsOf(broker: Broker): string {
+  const { size } = broker.topics.topics
+  return `${size} ${size === 1 ? 'topic' : 'topics'}`
 }

@@ -25,6 +25,7 @@ import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
 import { howToGiveKeys, keysOf, type KeyOptions } from './channel-keys.ts'
 import { findChannel, isEmpty, lockAll, type ChannelDirectories } from './channel-directories.ts'
+import { writeOut } from './output.ts'
 import { UsageError } from './usage-error.ts'
 
 const { disk } = realSystem
@@ -183,10 +184,8 @@ async function exportEvents(words: readonly string[], properties: Properties): P
     let at = 0
     for await (const events of content.events()) {
       const lines = Buffer.from(events.map(lineOf).join(''))
-      if (target === null) {
-        if (!process.stdout.write(lines))
-          await new Promise(resolve_ => process.stdout.once('drain', resolve_))
-      } else await target.write(lines, at)
+      if (target === null) await writeOut(lines)
+      else await target.write(lines, at)
       at += lines.length
       count += events.length
     }

@@ -3,16 +3,21 @@ import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { Demo, demoExitCodes } from '../demo/demo.ts'
-import { demoDefaults, DemoOptionProblem, readDemoOptions, type DemoWords } from '../demo/options.ts'
+import {
+  demoDefaults,
+  DemoOptionProblem,
+  readDemoOptions,
+  type DemoOptions,
+  type DemoWords,
+} from '../demo/options.ts'
 import { startProgram } from '../system/programs.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
 import { openOutput } from './demo-terminal.ts'
 import { openLog } from './log-output.ts'
+import { onSignals } from './signals.ts'
 
-const exitCodes = { ...demoExitCodes, usage: 2, interrupted: 130 }
-/** npm hands a Ctrl-C on to the process that the terminal has told already: so soon it is the same one. */
-const sameKeyMs = 700
+const exitCodes = { ...demoExitCodes, usage: 2 }
 /** From the first signal to the end of the process, whatever happens. */
 const stopLimitMs = 45_000
 
@@ -36,8 +41,9 @@ Exit codes: 0 ended as it should, 1 something is missing or does not run, 2 wron
 /** Resolves with the exit code. */
 export async function runDemo({ rest, properties }: Arguments, program: string): Promise<number> {
   const complain = (text: string) => void process.stderr.write(text)
-  let words: DemoWords & { help?: boolean }
+  let options: DemoOptions
   let demo: Demo
+  let reopenLog = (): void => {}
   const stop = new AbortController()
   const output = openOutput(
     process.stdout,
@@ -45,12 +51,13 @@ export async function runDemo({ rest, properties }: Arguments, program: string):
     process.env,
   )
   try {
-    words = parse(rest)
+    const words = parse(rest)
     if (words.help === true) {
       process.stdout.write(usage)
       return exitCodes.good
     }
-    demo = new Demo(readDemoOptions(words), {
+    options = readDemoOptions(words)
+    demo = new Demo(options, {
       system: realSystem,
       output,
       launch: (args, onLine) =>
@@ -60,15 +67,18 @@ export async function runDemo({ rest, properties }: Arguments, program: string):
           environment: process.env,
           onLine,
         }),
-      openLog: directory =>
-        openLog(
+      openLog(directory) {
+        const { log, reopen } = openLog(
           new Map([
             ['flume.root.logger', 'INFO,LOGFILE'],
             ['flume.log.dir', directory],
             ['flume.log.file', 'demo.log'],
             ...properties,
           ]),
-        ).log,
+        )
+        reopenLog = reopen
+        return log
+      },
       confDirectory: fileURLToPath(new URL('../../conf', import.meta.url)),
       stop: stop.signal,
       begunMs: 0,
@@ -85,7 +95,11 @@ export async function runDemo({ rest, properties }: Arguments, program: string):
     output.endBoard()
     process.kill(process.pid, 'SIGSTOP')
   })
-  listen(stop, demo)
+  const end = listen(stop, demo, () => reopenLog())
+  // Nobody sees an endless demonstration any more; one that has an end goes on to it, and its code tells.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE' && !options.exits) end('nobody reads the output')
+  })
   return demo.run()
 }
 
@@ -107,9 +121,8 @@ function parse(rest: readonly string[]): DemoWords & { help?: boolean } {
     .opts()
 }
 
-/** The first signal, a closed terminal, or an output that nobody reads ends it; a second signal ends it at once. */
-function listen(stop: AbortController, demo: Demo): void {
-  let firstMs: number | null = null
+/** The first signal, or a closed terminal, ends it; a second signal, and Ctrl-\, end it at once. */
+function listen(stop: AbortController, demo: Demo, reopenLog: () => void): (cause: string) => void {
   const atOnce = (code: number) => {
     const directory = demo.kill()
     try {
@@ -119,20 +132,19 @@ function listen(stop: AbortController, demo: Demo): void {
     }
     process.exit(code)
   }
-  const end = (code: number) => {
-    const now = performance.now()
-    if (firstMs === null) {
-      firstMs = now
+  const reopen = () => {
+    reopenLog()
+    demo.reopenLogs()
+  }
+  return onSignals({
+    stop() {
       stop.abort()
       setTimeout(() => atOnce(exitCodes.failed), stopLimitMs).unref()
-    } else if (now - firstMs > sameKeyMs) atOnce(code)
-  }
-  process.on('SIGINT', () => end(exitCodes.interrupted))
-  process.on('SIGTERM', () => end(143))
-  process.on('SIGHUP', () => end(129))
-  // Not at once as for other commands: agents are to be stopped first.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.removeAllListeners('error')
-    stream.on('error', () => firstMs ?? end(exitCodes.failed))
-  }
+    },
+    stopAtOnce: atOnce,
+    reload: reopen,
+    reopen,
+    report: () => atOnce(131),
+    none() {},
+  })
 }

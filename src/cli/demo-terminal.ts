@@ -3,6 +3,7 @@ import { boardLines } from '../demo/board.ts'
 import type { Output } from '../demo/output.ts'
 import { Screen } from '../demo/screen.ts'
 import { lineOfView, type View } from '../demo/view.ts'
+import { isUnread } from './output.ts'
 
 /** Fast enough to look alive, slow enough to be read. */
 const boardEachMs = 500
@@ -44,7 +45,7 @@ class LineOutput implements Output {
   }
 
   show(view: View): void {
-    this.say(lineOfView(view))
+    if (!isUnread(this.#stream)) this.say(lineOfView(view))
   }
 
   endBoard(): void {}
@@ -92,6 +93,7 @@ class TerminalOutput implements Output {
   show(view: View): void {
     this.#endProgress()
     this.#view = view
+    if (isUnread(this.#stream)) return
     const text = this.#screen.draw(this.#lines(view))
     if (text !== '') this.#stream.write(text)
   }

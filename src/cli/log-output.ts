@@ -5,11 +5,12 @@
 //
 // the pattern of Flume's own log, %d (%t) [%p - %l] %m%n: where a thread and a line of Java would stand,
 // the component stands.
-import { mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino, type Logger as Pino } from 'pino'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
+import { isUnread } from './output.ts'
 
 const levels: Record<string, string> = {
   ALL: 'trace',
@@ -26,6 +27,13 @@ export interface LogOutput {
   readonly log: Logger
   /** What was wrong with flume.root.logger, one sentence each. */
   readonly complaints: readonly string[]
+  /** Opens the log's file again under its name, for who moves or removes files of a log that is written. */
+  reopen(): void
+}
+
+interface LogSink {
+  write(text: string): void
+  reopen?(): void
 }
 
 /** The log as the properties ask: flume.root.logger (INFO,console where absent), flume.log.dir, flume.log.file. */
@@ -41,52 +49,95 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
     )
     level = 'info'
   }
-  const sinks: ((text: string) => void)[] = []
+  const sinks: LogSink[] = []
   for (const place of places.length === 0 ? ['console'] : places)
     switch (place.toLowerCase()) {
       case 'console':
-        sinks.push(text => void process.stderr.write(text))
+        sinks.push(new ConsoleSink())
         break
       case 'logfile':
       case 'daily': {
         const directory = properties.get('flume.log.dir') ?? './logs'
         const path = join(directory, properties.get('flume.log.file') ?? 'flume.log')
-        sinks.push(fileSink(directory, path))
+        sinks.push(new FileSink(directory, path))
         break
       }
       default:
         complaints.push(`flume.root.logger: "${place}" is not known; write console or LOGFILE`)
     }
-  if (sinks.length === 0) sinks.push(text => void process.stderr.write(text))
+  if (sinks.length === 0) sinks.push(new ConsoleSink())
   const destination = { write: (line: string) => format(line, sinks) }
   const root = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, destination)
-  return { log: new PinoLogger(root, 'main'), complaints }
+  const log = new PinoLogger(root, 'main')
+  const reopen = (): void => {
+    for (const sink of sinks)
+      try {
+        sink.reopen?.()
+      } catch (error) {
+        log.error('the log goes on in the file it had', error)
+      }
+  }
+  return { log, complaints, reopen }
 }
 
-/** Appends to the file. Written at once: what a process says last is what is wanted most. */
-function fileSink(directory: string, path: string): (text: string) => void {
-  try {
-    mkdirSync(directory, { recursive: true })
-    const fd = openSync(path, 'a')
-    let complained = false
-    return text => {
-      try {
-        writeSync(fd, text)
-        complained = false
-      } catch (error) {
-        if (!complained) process.stderr.write(`cannot write the log ${path}: ${messageOf(error)}\n`)
-        complained = true
-      }
+class ConsoleSink implements LogSink {
+  #leftOut = 0
+
+  write(text: string): void {
+    if (isUnread(process.stderr)) {
+      this.#leftOut++
+      return
     }
-  } catch (error) {
-    throw new Error(
-      `cannot write the log ${path}: ${messageOf(error)}; see -Dflume.log.dir and -Dflume.log.file`,
-      { cause: error },
-    )
+    const note =
+      this.#leftOut === 0 ? '' : `${this.#leftOut} lines of the log are left out here: nobody read them\n`
+    this.#leftOut = 0
+    process.stderr.write(note + text)
   }
 }
 
-function format(line: string, sinks: readonly ((text: string) => void)[]): void {
+/** Appends to the file. Written at once: what a process says last is what is wanted most. */
+class FileSink implements LogSink {
+  readonly #directory: string
+  readonly #path: string
+  #fd: number
+  #complained = false
+
+  constructor(directory: string, path: string) {
+    this.#directory = directory
+    this.#path = path
+    this.#fd = this.#open()
+  }
+
+  #open(): number {
+    try {
+      mkdirSync(this.#directory, { recursive: true })
+      return openSync(this.#path, 'a')
+    } catch (error) {
+      throw new Error(
+        `cannot write the log ${this.#path}: ${messageOf(error)}; see -Dflume.log.dir and -Dflume.log.file`,
+        { cause: error },
+      )
+    }
+  }
+
+  write(text: string): void {
+    try {
+      writeSync(this.#fd, text)
+      this.#complained = false
+    } catch (error) {
+      if (!this.#complained) process.stderr.write(`cannot write the log ${this.#path}: ${messageOf(error)}\n`)
+      this.#complained = true
+    }
+  }
+
+  reopen(): void {
+    const fd = this.#open()
+    closeSync(this.#fd)
+    this.#fd = fd
+  }
+}
+
+function format(line: string, sinks: readonly LogSink[]): void {
   const { level, time, msg, name, detail } = JSON.parse(line) as {
     level: number
     time: number
@@ -96,7 +147,7 @@ function format(line: string, sinks: readonly ((text: string) => void)[]): void 
   }
   const word = pino.levels.labels[level]?.toUpperCase() ?? String(level)
   const text = `${stamp(time)} (${name}) [${word} - millrace.${name}] ${msg}${detail === undefined ? '' : `\n${detail}`}\n`
-  for (const sink of sinks) sink(text)
+  for (const sink of sinks) sink.write(text)
 }
 
 /** Local time as log4j's %d prints it. */

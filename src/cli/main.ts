@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs'
 import { messageOf } from '../errors.ts'
 import { readArguments, type Arguments } from './arguments.ts'
 import { exitCodes } from './exit-codes.ts'
+import { flushLimitMs, flushOutput, surviveLostOutput } from './output.ts'
+import { keepSignals } from './signals.ts'
 import { UsageError } from './usage-error.ts'
 import { flumeUsage, millraceUsage } from './usage.ts'
 
@@ -73,18 +75,20 @@ process.on('uncaughtException', error => {
   process.exit(exitCodes.bug)
 })
 
-// Whoever reads our output may go away early (check … | head): then there is nobody to tell.
-process.stdout.on('error', () => process.exit(exitCodes.usage))
+surviveLostOutput()
+keepSignals()
 
 /** Told by its code: its class would have to be loaded for it. */
 function isOfCommander(error: unknown): error is Error & { exitCode: number } {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
 }
 
+/** What these say is no work of theirs: they do not wait for a reader that does not read. */
+const serves = new Set(['agent', 'node', 'broker', 'demo'])
+
 /** Ends when what was printed has left: a pipe may take it later than we write it. */
 async function exit(code: number): Promise<never> {
-  for (const stream of [process.stdout, process.stderr])
-    await new Promise(resolve => stream.write('', resolve))
+  await flushOutput(serves.has(argv[0] ?? '') ? flushLimitMs : Infinity)
   process.exit(code)
 }
 

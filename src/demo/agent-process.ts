@@ -88,6 +88,10 @@ export class AgentProcess {
     guard.cancel()
   }
 
+  reopenLog(): void {
+    this.#program.signal('SIGUSR1')
+  }
+
   kill(): void {
     this.#program.signal('SIGKILL')
   }

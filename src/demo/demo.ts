@@ -98,6 +98,12 @@ export class Demo {
     return this.#ground?.isTemporary === true ? this.#ground.directory : null
   }
 
+  /** Has the agents open their log files again. */
+  reopenLogs(): void {
+    this.#a?.reopenLog()
+    this.#b?.reopenLog()
+  }
+
   // ------------------------------------------------------------------------------------------ start
 
   async #start(): Promise<void> {

@@ -22,7 +22,7 @@ export interface Program {
   readonly pid: number
   /** Resolves when it has ended and its last line was given out. */
   readonly ended: Promise<ProgramEnd>
-  signal(name: 'SIGTERM' | 'SIGKILL'): void
+  signal(name: 'SIGTERM' | 'SIGKILL' | 'SIGUSR1'): void
 }
 
 /**

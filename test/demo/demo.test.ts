@@ -10,6 +10,8 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -23,6 +25,7 @@ import { TerminalScreen } from './terminal-screen.ts'
 
 const timeout = 120_000
 const streaming = /^in [1-9]\d* = out [1-9]\d* \+ in flight \d+ \(lag \d+, channel A \d+, channel B \d+\)/
+const npmStart = ['npm', '--prefix', root, 'start', '--']
 const lastLine = (output: string) => output.trimEnd().split('\n').at(-1)!
 const agentOf = (letter: string, directory: string) =>
   processesNaming(directory).find(one =>
@@ -34,7 +37,7 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
     inDirectory(async directory => {
       const begun = performance.now()
       const { code, output } = await endedDemo(directory, ['--events', '10000', '--exit'], {
-        command: ['npm', '--prefix', root, 'start', '--'],
+        command: npmStart,
       })
       const seconds = (performance.now() - begun) / 1000
       assert.equal(code, 0, output)
@@ -163,26 +166,54 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
       await nobodyLeft(directory)
     }))
 
-  test('a closed terminal, and a reader that goes away, end it as Ctrl-C does; temporary files go with it', () =>
+  test('a reader that goes away ends it cleanly, through npm too; temporary files go with it', () =>
     inDirectory(async directory => {
-      // Without --data-dir it makes its own below the temporary directory.
-      const environment = { TMPDIR: directory }
-      const demo = await startDemo(directory, null, {
-        command: ['sh', '-c', `exec ${join(root, 'bin/millrace')} demo --port 0 --avro-port 0`],
-        environment,
-      })
-      await demo.line(streaming)
-      const [own] = readdirSync(directory).filter(name => name.startsWith('millrace-demo-'))
-      assert.equal(readdirSync(join(directory, own!)).length, 1)
-      demo.kill('SIGHUP')
-      assert.equal(await demo.ended, 0, demo.output)
+      for (const command of [`${join(root, 'bin/millrace')} demo`, npmStart.join(' ')]) {
+        const head = await startDemo(directory, null, {
+          // Without --data-dir it makes its own below the temporary directory.
+          command: ['sh', '-c', `${command} --port 0 --avro-port 0 | head -2; true`],
+          environment: { TMPDIR: directory },
+        })
+        assert.equal(await head.ended, 0)
+        await nobodyLeft(directory)
+        const own = readdirSync(directory).find(name => name.startsWith('millrace-demo-'))!
+        assert.deepEqual(readdirSync(join(directory, own)), [])
+      }
+    }))
+
+  test('with an end of its own it goes on to that when nobody reads any more', () =>
+    inDirectory(async directory => {
+      const code = join(directory, 'code')
+      const demo = `${join(root, 'bin/millrace')} demo --port 0 --avro-port 0 --data-dir ${join(directory, 'data')} --events 500 --exit`
       const head = await startDemo(directory, null, {
-        command: ['sh', '-c', `${join(root, 'bin/millrace')} demo --port 0 --avro-port 0 | head -2; true`],
-        environment,
+        command: ['sh', '-c', `(${demo}; echo $? >${code}) | head -1; true`],
       })
       assert.equal(await head.ended, 0)
+      assert.equal(readFileSync(code, 'utf8'), '0\n')
+    }))
+
+  test('SIGTERM to npm ends it with 0; under nohup a closed terminal does not', () =>
+    inDirectory(async directory => {
+      const stopped = await startDemo(directory, [], { command: npmStart })
+      await stopped.line(streaming)
+      stopped.kill('SIGTERM')
+      assert.equal(await stopped.ended, 0, stopped.output)
+      assert.match(stopped.output, /(\d+) events sent, \1 arrived, all in order, none twice/)
       await nobodyLeft(directory)
-      assert.deepEqual(readdirSync(join(directory, own!)), [])
+      const kept = await startDemo(directory, [], { command: ['nohup', ...npmStart] })
+      await kept.line(streaming)
+      const logs = join(kept.dataDirectory, 'logs')
+      for (const name of readdirSync(logs)) renameSync(join(logs, name), join(logs, `${name}.1`))
+      // As a shell tells its job; npm, which asks for the signal anew, ends.
+      process.kill(-kept.pid, 'SIGHUP')
+      await waitFor(
+        () => ['demo.log', 'agent-a.log', 'agent-b.log'].every(name => existsSync(join(logs, name))),
+        'logs are opened again',
+      )
+      const { pid } = processesNaming(directory).find(one => / millrace demo /.test(one.command))!
+      process.kill(pid, 'SIGINT')
+      await nobodyLeft(directory)
+      assert.match(kept.output, /(\d+) events sent, \1 arrived, all in order, none twice/)
     }))
 
   test('an agent that ends in the middle is told with its last lines, and ends all', () =>
@@ -275,12 +306,40 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
         assert.ok(terminal.lines.length <= 11)
         // The terminal tells npm and the demonstration, and npm tells the demonstration once more.
         writeSync(keys, '\u0003')
-        await demo.ended
+        assert.equal(await demo.ended, 0)
         closeSync(keys)
         follow()
         assert.ok(terminal.isCursorShown)
         assert.match(terminal.lines.join(''), /(\d+) events sent, \1 arrived, all in order, none twice/)
         await nobodyLeft(directory)
       }),
+  )
+
+  test('a closed terminal ends it as Ctrl-C does, also where npm is in between', { skip }, () =>
+    inDirectory(async directory => {
+      for (const command of [`exec ${join(root, 'bin/millrace')} demo`, `exec ${npmStart.join(' ')}`]) {
+        const own = join(directory, 'data')
+        const terminal = await startDemo(directory, null, {
+          command: [
+            'script',
+            '-q',
+            '-f',
+            '-c',
+            `TERM=dumb ${command} --port 0 --avro-port 0 --data-dir ${own}`,
+            '/dev/null',
+          ],
+        })
+        await terminal.line(streaming)
+        terminal.kill('SIGKILL')
+        await terminal.ended
+        await nobodyLeft(directory)
+        for (const letter of ['a', 'b'])
+          assert.match(
+            readFileSync(join(own, 'logs', `agent-${letter}.log`), 'utf8'),
+            /SIGTERM: stopping[^]* stopped\n$/,
+          )
+        rmSync(own, { recursive: true })
+      }
+    }),
   )
 })
