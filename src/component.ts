@@ -4,6 +4,7 @@
 import type { Fault } from './errors.ts'
 import type { Event } from './event.ts'
 import type { Fields, OptionsOf } from './fields.ts'
+import type { ConditionMaker } from './observe/conditions.ts'
 import type { Counters } from './observe/counters.ts'
 import type { Logger } from './observe/log.ts'
 import type { System } from './system/system.ts'
@@ -162,8 +163,8 @@ export interface ComponentContext {
   readonly logRawData: boolean
   /** -D properties, e.g. javax.net.ssl.trustStore. */
   readonly systemProperties: ReadonlyMap<string, string>
-  /** Turns the agent's health red with one sentence, or green again with null. */
-  setHealth(problem: string | null): void
+  /** Makes a named condition, to be raised and cleared: what is wrong with the component. Health is red meanwhile. */
+  readonly condition: ConditionMaker
 }
 
 export interface CountedContext extends ComponentContext {

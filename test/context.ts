@@ -1,9 +1,11 @@
 // What components are given in tests: the real doors, a log that keeps its lines, counters, health.
 import { homedir } from 'node:os'
 import type { CountedContext, Definition } from '../src/component.ts'
+import { type ConditionMaker, Conditions } from '../src/observe/conditions.ts'
 import { Counters, type CounterKind } from '../src/observe/counters.ts'
 import { messageOf } from '../src/errors.ts'
 import type { Logger } from '../src/observe/log.ts'
+import type { Clock } from '../src/system/clock.ts'
 import { realSystem, type System } from '../src/system/system.ts'
 
 export class KeptLog implements Logger {
@@ -37,9 +39,21 @@ export class KeptLog implements Logger {
   }
 }
 
+/** Conditions of one component, and what they say: `health()` is the problems that are red. */
+export function conditionsOn(
+  clock: Clock,
+  log: Logger,
+): { readonly condition: ConditionMaker; readonly health: () => readonly string[] } {
+  const conditions = new Conditions(clock)
+  return {
+    condition: conditions.of('TEST.x', log),
+    health: () => conditions.red.map(({ problem }) => problem),
+  }
+}
+
 export interface TestContext extends CountedContext {
   readonly log: KeptLog
-  readonly health: (string | null)[]
+  readonly health: () => readonly string[]
 }
 
 /** A context for a component named `name`, counted with `attributes`. */
@@ -49,17 +63,17 @@ export function contextFor(
   attributes: readonly string[] = [],
   given: { system?: System; home?: string } = {},
 ): TestContext {
-  const health: (string | null)[] = []
+  const system = given.system ?? realSystem
+  const log = new KeptLog()
   return {
     name,
     agent: 'a1',
-    system: given.system ?? realSystem,
-    log: new KeptLog(),
+    system,
+    log,
+    ...conditionsOn(system.clock, log),
     home: given.home ?? homedir(),
     logRawData: false,
     systemProperties: new Map(),
-    setHealth: problem => void health.push(problem),
-    health,
     counters: new Counters(kind, name, attributes),
   }
 }

@@ -1,6 +1,7 @@
 // Reads test2 from where it ended when the demonstration began, and enters what it reads into the ledger.
 import type { ConsumedRecord } from '../kafka-client/contract.ts'
 import { PartitionReader } from '../kafka-client/partition-reader.ts'
+import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
 import { topics } from './configuration-copy.ts'
@@ -11,7 +12,6 @@ const recordsAtOnce = 2000
 export interface Arrivals {
   /** Whether everything before these offsets has been read. */
   hasRead(ends: readonly { partition: number; next: number }[]): boolean
-  readonly trouble: string | null
   /** Rejects when reading cannot go on; resolves after `close`. */
   readonly done: Promise<void>
   close(): void
@@ -20,16 +20,18 @@ export interface Arrivals {
 export function readArrivals(parts: {
   readonly system: System
   readonly log: Logger
+  readonly condition: ConditionMaker
   readonly bootstrap: readonly string[]
   readonly from: readonly { partition: number; next: number }[]
   readonly ledger: Ledger
 }): Arrivals {
-  const { system, log, bootstrap, from, ledger } = parts
+  const { system, log, condition, bootstrap, from, ledger } = parts
   const next = new Map(from.map(one => [one.partition, one.next]))
   const stop = new AbortController()
   const reader = new PartitionReader({
     system,
     log,
+    condition,
     bootstrapServers: bootstrap,
     positions: from.map(one => ({ topic: topics.to, partition: one.partition, offset: one.next })),
   })
@@ -45,9 +47,6 @@ export function readArrivals(parts: {
   }
   return {
     hasRead: ends => ends.every(end => (next.get(end.partition) ?? 0) >= end.next),
-    get trouble() {
-      return reader.trouble
-    },
     done: read().catch((error: unknown) => {
       if (!stop.signal.aborted) throw error
     }),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Fault, messageOf } from '../errors.ts'
 import { createProducer, type Producer } from '../kafka-client/kafka-client.ts'
 import { producerDefaults } from '../kafka-client/settings.ts'
+import { Conditions } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
 import { writeAgentFiles } from './agent-files.ts'
@@ -61,6 +62,8 @@ export class Demo {
   #ground: Ground | null = null
   #kafka: KafkaSide | null = null
   #log!: Logger
+  /** Of its own Kafka clients. */
+  readonly #conditions: Conditions
   #group = ''
   #avroPort = 0
   #a: AgentProcess | null = null
@@ -76,6 +79,7 @@ export class Demo {
     this.#parts = parts
     this.#run = parts.system.random.uuid().slice(0, 8)
     this.#ledger = new Ledger(this.#run)
+    this.#conditions = new Conditions(parts.system.clock)
     this.#broken.promise.catch(() => {}) // told by whoever waits
   }
 
@@ -132,15 +136,16 @@ export class Demo {
     await this.#startAgents()
     const from = await this.#patiently(`the end of ${topics.to}`, kafka.admin.offsets.of(topics.to))
     const connection = { ...producerDefaults, bootstrapServers: kafka.bootstrap, clientId: 'millrace-demo' }
+    const conditionOf = (name: string, log: Logger) => ({ log, condition: this.#conditions.of(name, log) })
     const producer = createProducer({
       system,
-      log: this.#log.child('producer'),
+      ...conditionOf('producer', this.#log.child('producer')),
       settings: { ...connection, acks: -1 },
     })
     this.#producer = producer
     const arrivals = readArrivals({
       system,
-      log: this.#log.child('reader'),
+      ...conditionOf('reader', this.#log.child('reader')),
       bootstrap: kafka.bootstrap,
       from,
       ledger: this.#ledger,
@@ -223,7 +228,7 @@ export class Demo {
       admin: this.#kafka!.admin,
       group: this.#group,
       agents: { a: this.#a!, b: this.#b! },
-      trouble: () => producer.trouble ?? this.#arrivals!.trouble,
+      trouble: () => this.#conditions.red[0]?.problem ?? null,
       rate,
       events,
       places: this.#places(),

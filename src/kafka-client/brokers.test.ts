@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, on, once } from 'node:events'
 import { describe, it } from 'node:test'
+import { conditionsOn } from '../../test/context.ts'
 import { hurriedSystem, metadataOf, ScriptedBroker } from '../../test/scripted-broker.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
 import type { Network } from '../system/network.ts'
@@ -37,50 +38,50 @@ class Lines extends EventEmitter {
 function brokersOn(system: Doors = hurried, requestTimeoutMs = connectionDefaults.requestTimeoutMs) {
   const lines = new Lines()
   const settings = { ...connectionDefaults, bootstrapServers: [], requestTimeoutMs }
-  const brokers = new Brokers(system, lines.log, settings)
-  return { brokers, lines, [Symbol.dispose]: () => brokers.close() }
+  const { condition, health } = conditionsOn(system.clock, lines.log)
+  const brokers = new Brokers(system, settings, condition)
+  return { brokers, lines, health, [Symbol.dispose]: () => brokers.close() }
 }
 
 describe('the log of a broker that goes', () => {
   it('says when it went, once a minute that it is away, and when it is back, though nobody needs it', async () => {
     await using broker = await new ScriptedBroker().start()
     using made = brokersOn()
-    const { brokers, lines } = made
+    const { brokers, lines, health } = made
     const connection = await brokers.connect(broker.address, 'fetch')
     const closed = new Promise<void>(resolve => connection.onClosed(resolve))
     brokers.list([broker.address])
     await broker.stop()
     await closed
     await assert.rejects(brokers.connect(broker.address, 'fetch'))
-    await lines.line(/for 1\d\d s now/)
+    await lines.line(/for 1\d\d s\./)
     await broker.start(broker.port)
     await lines.line(/can be used again/)
     const at = broker.bootstrap.replaceAll('.', '\\.')
     assert.equal(lines.all.length, 4, lines.all.join('\n'))
     const expected = [
       `^WARN Kafka broker ${at} cannot be used: .*ECONNREFUSED.* It is tried again until it can\\.$`,
-      `^WARN Kafka broker ${at} cannot be used for [67]\\d s now: `,
-      `^WARN Kafka broker ${at} cannot be used for 1[234]\\d s now: `,
+      `^WARN Kafka broker ${at} cannot be used: .*ECONNREFUSED.* This has lasted for [67]\\d s\\. `,
+      `^WARN Kafka broker ${at} cannot be used: .*ECONNREFUSED.* This has lasted for 1[234]\\d s\\. `,
       `^INFO Kafka broker ${at} can be used again, after 1[2345]\\d(\\.\\d)? s$`,
     ]
     for (const [index, pattern] of expected.entries()) assert.match(lines.all[index]!, new RegExp(pattern))
-    assert.equal(brokers.trouble, null)
+    assert.deepEqual(health(), [])
   })
 
   it('says that it is back when its process goes on that stood still', async () => {
     await using broker = await new ScriptedBroker().start()
     broker.on(metadata, metadataOf([], {}))
     using made = brokersOn(hurried, 3_000)
-    const { brokers, lines } = made
+    const { brokers, lines, health } = made
     brokers.list([broker.address])
     // Open all the time, and idle.
     await brokers.connect(broker.address, 'metadata')
     broker.isSilent = true
     await assert.rejects(brokers.connect(broker.address, 'fetch'), { code: 'PEER_TIMEOUT' })
-    assert.notEqual(brokers.problemOf(broker.address), null)
     broker.isSilent = false
     await lines.line(/can be used again/)
-    assert.equal(brokers.problemOf(broker.address), null)
+    assert.deepEqual(health(), [])
   })
 
   it('ends for an address that the cluster has not listed for ten minutes', async () => {
@@ -88,11 +89,11 @@ describe('the log of a broker that goes', () => {
     const { address } = broker
     await broker.stop()
     using made = brokersOn(hurriedSystem(500))
-    const { brokers, lines } = made
+    const { brokers, lines, health } = made
     brokers.list([])
     await assert.rejects(brokers.connect(address, 'data'))
     await lines.line(/is not part of the cluster any more/)
-    assert.equal(brokers.trouble, null)
+    assert.deepEqual(health(), [])
   })
 })
 

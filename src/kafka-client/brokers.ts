@@ -1,12 +1,11 @@
 // The connections to brokers: one for each address and purpose, opened when first needed. Purposes have
 // connections of their own because a broker handles the requests of one connection one after another: a
 // heartbeat must not stand behind a fetch that waits for data. An address that fails rests for a while
-// that grows; one log line tells when it went away, one a minute that it still is, one that it is back. For
-// these lines to be true of a broker nobody needs at the moment, it is tried now and then until it is back.
+// that grows, and is a condition meanwhile. For that to be true of a broker nobody needs at the moment, it is
+// tried now and then until it is back.
 import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
-import type { Logger } from '../observe/log.ts'
-import { OutageLines } from '../observe/outage-lines.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
 import { BrokerConnection, type Doors } from './connection.ts'
 import { Security } from './security.ts'
@@ -26,7 +25,6 @@ interface Outage {
   /** Monotonic ms: not tried before. */
   restsUntil: number
   readonly since: number
-  problem: string
 }
 
 /** A login that was refused is not tried as often: some count such tries and lock the user out. */
@@ -39,7 +37,6 @@ const unlistedMs = 600_000
 
 export class Brokers {
   readonly #system: Doors
-  readonly #log: Logger
   readonly #settings: ConnectionSettings
   readonly #security: Security
   readonly #stop = new AbortController()
@@ -47,12 +44,15 @@ export class Brokers {
   readonly #opening = new Map<string, Promise<BrokerConnection>>()
   readonly #outages = new Map<string, Outage>()
   /** They outlast an outage: what comes and goes is counted. */
-  readonly #lines = new Map<string, OutageLines>()
+  readonly #conditions = new Map<string, Condition>()
+  readonly #condition: ConditionMaker
+  /** Whether records come from the address or go to it; set by who knows. */
+  isNeeded: (address: Address) => boolean = () => false
   #listed: ReadonlySet<string> = new Set()
 
-  constructor(system: Doors, log: Logger, settings: ConnectionSettings) {
+  constructor(system: Doors, settings: ConnectionSettings, condition: ConditionMaker) {
+    this.#condition = condition
     this.#system = system
-    this.#log = log
     this.#settings = settings
     this.#security = new Security(settings.security, system)
   }
@@ -62,19 +62,10 @@ export class Brokers {
     return this.#stop.signal
   }
 
-  /** What keeps all brokers away; null while there is a connection, or nobody has tried. */
-  get trouble(): string | null {
-    if (this.#open.size > 0 || this.#outages.size === 0) return null
-    return `no Kafka broker can be used: ${[...this.#outages.values()].map(outage => outage.problem).join('; ')}`
-  }
-
-  get hasOutage(): boolean {
-    return this.#outages.size > 0
-  }
-
-  /** Why this address cannot be used at the moment; null where it can, or nobody has tried. */
-  problemOf(address: Address): string | null {
-    return this.#outages.get(whereOf(address))?.problem ?? null
+  /** One that is away turns health red where no other is there, or where it is needed. */
+  judge(): void {
+    for (const [where, { address }] of this.#outages)
+      this.#conditionOf(where).isRed = this.#open.size === 0 || this.isNeeded(address)
   }
 
   /** The addresses that belong to the cluster, or are given for it: others are not looked for for ever. */
@@ -143,8 +134,10 @@ export class Brokers {
       throw new Fault('STOPPED', `connecting to ${where} was given up: stopping`)
     }
     this.#open.set(key, connection)
+    this.judge()
     connection.onClosed(() => {
       if (this.#open.get(key) === connection) this.#open.delete(key)
+      this.judge()
       // Silent, while connecting to it may succeed: a process that stands still.
       const { fault } = connection
       if (fault?.code === 'PEER_TIMEOUT' && !this.#stop.signal.aborted) this.#failed(address, fault)
@@ -183,20 +176,15 @@ export class Brokers {
     const now = this.#system.clock.monotonic()
     let outage = this.#outages.get(where)
     if (outage === undefined) {
-      outage = { address, failures: 0, restsUntil: 0, since: now, problem: '' }
+      outage = { address, failures: 0, restsUntil: 0, since: now }
       this.#outages.set(where, outage)
       this.#probeLater(outage)
     }
-    const reason = messageOf(error)
-    this.#linesOf(where).failed({
-      level: 'warn',
-      what: `Kafka broker ${where}`,
-      began: () =>
-        `Kafka broker ${where} cannot be used: ${reason}.${remedyOf(error)} It is tried again until it can.`,
-      lasts: ({ seconds }) => `Kafka broker ${where} cannot be used for ${seconds} s now: ${reason}`,
-    })
     outage.failures++
-    outage.problem = reason
+    this.judge()
+    this.#conditionOf(where).raise(`Kafka broker ${where} cannot be used: ${messageOf(error)}`, {
+      remedy: `${error instanceof Fault ? `${error.remedy} ` : ''}It is tried again until it can.`,
+    })
     const { reconnectBackoffMs, reconnectBackoffMaxMs } = this.#settings
     const isRefused = error instanceof Fault && error.code === 'AUTHENTICATION'
     const maxMs = isRefused ? Math.max(refusedBackoffMaxMs, reconnectBackoffMaxMs) : reconnectBackoffMaxMs
@@ -213,8 +201,10 @@ export class Brokers {
       if (this.#outages.get(where) !== outage || this.#stop.signal.aborted) return
       if (!this.#listed.has(where) && clock.monotonic() - outage.since > unlistedMs) {
         this.#outages.delete(where)
-        this.#lines.delete(where)
-        this.#log.info(`Kafka broker ${where} is not part of the cluster any more: it is not looked for`)
+        this.#conditionOf(where).clear(
+          `Kafka broker ${where} is not part of the cluster any more and not looked for`,
+        )
+        this.#conditions.delete(where)
         return
       }
       // What fails is told where it fails.
@@ -232,20 +222,19 @@ export class Brokers {
 
   #succeeded(where: string): void {
     if (!this.#outages.delete(where)) return
-    this.#linesOf(where).succeeded(seconds => `Kafka broker ${where} can be used again, after ${seconds} s`)
+    this.#conditionOf(where).clear(`Kafka broker ${where} can be used again`)
   }
 
-  #linesOf(where: string): OutageLines {
-    let lines = this.#lines.get(where)
-    if (lines === undefined) {
-      lines = new OutageLines(this.#system.clock, this.#log)
-      this.#lines.set(where, lines)
+  #conditionOf(where: string): Condition {
+    let condition = this.#conditions.get(where)
+    if (condition === undefined) {
+      condition = this.#condition(`broker ${where}`, { level: 'warn' })
+      this.#conditions.set(where, condition)
     }
-    return lines
+    return condition
   }
 }
 
-const remedyOf = (error: unknown) => (error instanceof Fault ? ` ${error.remedy}` : '')
 export const whereOf = ({ host, port }: Address): string => `${host}:${port}`
 const keyOf = (address: Address, purpose: Purpose) => `${whereOf(address)}/${purpose}`
 

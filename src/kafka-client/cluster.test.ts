@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { conditionsOn } from '../../test/context.ts'
 import { hurriedSystem, metadataOf, ScriptedBroker, type TopicScript } from '../../test/scripted-broker.ts'
 import { Fault } from '../errors.ts'
 import { silentLogger } from '../observe/log.ts'
@@ -13,13 +14,14 @@ const system = hurriedSystem(20)
 const nobody = { host: '127.0.0.1', port: 1 }
 
 function clusterOn(bootstrapServers: readonly string[], network: Network = system.network) {
+  const { condition, health } = conditionsOn(system.clock, silentLogger)
   const cluster = new Cluster({
     system: { ...system, network },
-    log: silentLogger,
+    condition,
     settings: { ...connectionDefaults, bootstrapServers },
     allowAutoTopicCreation: false,
   })
-  return Object.assign(cluster, { [Symbol.dispose]: () => cluster.close() })
+  return Object.assign(cluster, { health, [Symbol.dispose]: () => cluster.close() })
 }
 
 const asking = (broker: ScriptedBroker, name = 'Metadata') => broker.asked.filter(one => one.name === name)
@@ -274,11 +276,14 @@ describe('brokers by their numbers', () => {
     cluster.watch(['t'])
     tell(1)
     await cluster.refresh()
-    assert.equal(cluster.trouble, null)
+    assert.deepEqual(cluster.health(), [])
     await assert.rejects(cluster.connect(1, 'fetch'), { code: 'PEER_UNREACHABLE' })
-    assert.match(cluster.trouble ?? '', /the leader of t-0 cannot be used: cannot connect to 127\.0\.0\.1:1/)
+    assert.match(
+      cluster.health().join(),
+      /Kafka broker 127\.0\.0\.1:1 cannot be used: cannot connect to 127\.0\.0\.1:1/,
+    )
     tell(0)
     await cluster.refresh()
-    assert.equal(cluster.trouble, null)
+    assert.deepEqual(cluster.health(), [])
   })
 })

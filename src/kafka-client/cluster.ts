@@ -2,7 +2,7 @@
 // coordinates a group. Everything is asked for again when a broker says that it has changed.
 import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
-import type { Logger } from '../observe/log.ts'
+import type { ConditionMaker } from '../observe/conditions.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
 import { zeroUuid } from '../wire/kafka/fields.ts'
@@ -47,8 +47,8 @@ export interface Broker extends Address {
 
 export interface ClusterOptions {
   readonly system: Doors
-  readonly log: Logger
   readonly settings: ConnectionSettings
+  readonly condition: ConditionMaker
   /** Whether asking for a topic may create it, where the broker does that. */
   readonly allowAutoTopicCreation: boolean
 }
@@ -75,8 +75,9 @@ export class Cluster {
   /** Monotonic ms of the last good refresh; -Infinity before the first. */
   refreshedAt = -Infinity
 
-  constructor({ system, log, settings, allowAutoTopicCreation }: ClusterOptions) {
-    this.brokers = new Brokers(system, log, settings)
+  constructor({ system, settings, condition, allowAutoTopicCreation }: ClusterOptions) {
+    this.brokers = new Brokers(system, settings, condition)
+    this.brokers.isNeeded = address => this.#leads(whereOf(address))
     this.#system = system
     this.#settings = settings
     this.#allowAutoTopicCreation = allowAutoTopicCreation
@@ -136,20 +137,14 @@ export class Cluster {
     return this.#topics.get(topic)?.partitions[partition]?.leader ?? -1
   }
 
-  /**
-   * Why records cannot be had or written at the moment: no broker can be used, or one that leads
-   * partitions cannot. Null while all is well, and while nobody has tried.
-   */
-  get trouble(): string | null {
-    if (!this.brokers.hasOutage) return null
-    if (this.brokers.trouble !== null) return this.brokers.trouble
-    for (const { name, partitions } of this.#topics.values())
-      for (const { index, leader } of partitions) {
+  /** Whether the broker at the address leads partitions of topics that are used. */
+  #leads(where: string): boolean {
+    for (const { partitions } of this.#topics.values())
+      for (const { leader } of partitions) {
         const address = this.#nodes.get(leader)
-        const problem = address === undefined ? null : this.brokers.problemOf(address)
-        if (problem !== null) return `the leader of ${name}-${index} cannot be used: ${problem}`
+        if (address !== undefined && whereOf(address) === where) return true
       }
-    return null
+    return false
   }
 
   isStale(): boolean {
@@ -263,6 +258,7 @@ export class Cluster {
       return given
     })
     this.#take(answer)
+    this.brokers.judge()
     this.refreshedAt = this.#system.clock.monotonic()
   }
 

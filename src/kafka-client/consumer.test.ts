@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { conditionsOn, KeptLog } from '../../test/context.ts'
 import { hurriedSystem } from '../../test/scripted-broker.ts'
 import { ScriptedGroup } from '../../test/scripted-group.ts'
 import { VirtualClock } from '../../test/virtual-clock.ts'
@@ -108,14 +109,16 @@ describe('positions that do not change', () => {
 it('a member whose group.instance.id another has taken joins no more, and says so once', async () => {
   const system = hurriedSystem(20)
   await using group = await new ScriptedGroup(system.clock).start()
-  const lines: string[] = []
+  const log = new KeptLog()
+  const { condition, health } = conditionsOn(system.clock, log)
   const lost: number[] = []
   const consumer = consumerOf(
     group,
     { groupInstanceId: 'one' },
     {
       system,
-      log: { ...silentLogger, error: text => void lines.push(text), warn: text => void lines.push(text) },
+      log,
+      condition,
       onLost: partitions => void lost.push(...partitions.map(one => one.partition)),
     },
   )
@@ -123,9 +126,9 @@ it('a member whose group.instance.id another has taken joins no more, and says s
   try {
     await waitFor(() => consumer.position({ topic: 't', partition: 0 }) !== undefined, 'it reads')
     group.heartbeatError = 82
-    await waitFor(() => consumer.trouble !== null, 'it is fenced')
-    assert.match(consumer.trouble!, /another member with group\.instance\.id = one has taken over/)
-    assert.deepEqual(lines, [consumer.trouble])
+    await waitFor(() => health().length > 0, 'it is fenced')
+    assert.match(health()[0]!, /another member with group\.instance\.id = one has taken over/)
+    assert.equal(log.lines.filter(line => /another member/.test(line)).length, 1)
     assert.deepEqual(lost, [0])
     assert.equal(group.broker.asked.filter(one => one.name === 'JoinGroup').length, 1)
   } finally {

@@ -11,6 +11,7 @@
 // just begun: its members choose at the same time. So what is committed in the generation in which a group
 // begins says so in its metadata.
 import { Fault, messageOf } from '../errors.ts'
+import { looseConditions } from '../observe/conditions.ts'
 import { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
@@ -76,14 +77,14 @@ export class GroupConsumer implements Consumer {
   #watching: Promise<void> | null = null
 
   constructor(options: ConsumerOptions) {
-    const { settings, system, log } = options
+    const { settings, system, log, condition = looseConditions(system.clock, log) } = options
     if (settings.groupId === null) throw new Fault('KAFKA_FATAL', 'a consumer needs group.id')
     this.#options = options
     this.#doors = system
     this.#settings = settings
     this.#cluster = new Cluster({
       system,
-      log,
+      condition,
       settings,
       allowAutoTopicCreation: settings.allowAutoCreateTopics,
     })
@@ -107,6 +108,7 @@ export class GroupConsumer implements Consumer {
     this.#group = new Group({
       doors: system,
       log,
+      condition,
       cluster,
       settings,
       topics: () => this.#subscription.topicsIn(cluster),
@@ -185,10 +187,6 @@ export class GroupConsumer implements Consumer {
 
   get assignment(): readonly TopicPartition[] {
     return this.#group.partitions
-  }
-
-  get trouble(): string | null {
-    return this.#group.trouble ?? this.#cluster.trouble
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 // What the client promises its users: the terms of records and positions, and the interfaces of consumer,
 // producer and admin. The factories are in kafka-client.ts.
+import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import type { RecordHeader } from '../wire/kafka/record.ts'
 import type { Doors } from './connection.ts'
@@ -37,6 +38,8 @@ export interface ConsumerOptions {
   readonly topics: readonly string[] | RegExp
   readonly system: Doors
   readonly log: Logger
+  /** For why there are no records at the moment; where absent, its lines in the log are all there is. */
+  readonly condition?: ConditionMaker
   /** Where to begin, by `topic-partition`, where the group has no position in Kafka; before auto.offset.reset. */
   readonly initialPositions?: ReadonlyMap<string, number>
   /** Partitions are about to go: what is durable may still be committed before this resolves. */
@@ -63,8 +66,6 @@ export interface Consumer {
   /** Where poll reads on; undefined for partitions not assigned or not known yet. */
   position(partition: TopicPartition): number | undefined
   readonly assignment: readonly TopicPartition[]
-  /** Why there are no records at the moment (broker away); null while all is well. */
-  readonly trouble: string | null
   /** Leaves the group and closes connections. onRevoked is called before. */
   close(): Promise<void>
 }
@@ -84,6 +85,8 @@ export interface ProducerOptions {
   readonly settings: ProducerSettings
   readonly system: Doors
   readonly log: Logger
+  /** For why nothing can be written at the moment; where absent, its lines in the log are all there is. */
+  readonly condition?: ConditionMaker
   /** Called once when a broker's message format cannot carry record headers. */
   readonly onHeadersDropped?: () => void
 }
@@ -93,8 +96,6 @@ export interface Producer {
   send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
   /** For sends whose order counts also where one fails. One session follows another when all its sends have settled. */
   open(): ProducerSession
-  /** Why nothing can be written at the moment (brokers away); null while all is well, or nobody has tried. */
-  readonly trouble: string | null
   close(): Promise<void>
 }
 
@@ -149,7 +150,6 @@ export interface TransactionalProducer {
   commit(signal?: AbortSignal): Promise<void>
   /** Gives up the sends that have not settled. */
   abort(signal?: AbortSignal): Promise<void>
-  readonly trouble: string | null
   /** An open transaction stays so until another producer calls init, or its time is over. */
   close(): Promise<void>
 }

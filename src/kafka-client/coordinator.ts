@@ -1,8 +1,7 @@
 // The broker that looks after a transactional id or a group, for requests that are sent again until it
 // answers for good: it may move, be loading, or be ending the transaction before.
 import { Fault, messageOf } from '../errors.ts'
-import { OutageLines } from '../observe/outage-lines.ts'
-import type { Logger } from '../observe/log.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { ClientApi } from '../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import type { Broker, Cluster, CoordinatorKind } from './cluster.ts'
@@ -11,7 +10,7 @@ import type { Doors } from './connection.ts'
 export interface CoordinatorParts {
   readonly cluster: Cluster
   readonly system: Doors
-  readonly log: Logger
+  readonly condition: ConditionMaker
   readonly kind: CoordinatorKind
   readonly key: string
   /** How long the coordinator is looked for and a request is tried again; Infinity: until its signal is aborted. */
@@ -34,13 +33,12 @@ const concurrentMs = 20
 
 export class Coordinator {
   readonly #parts: CoordinatorParts
-  readonly #lines: OutageLines
+  readonly #condition: Condition
   #broker: Broker | null = null
-  trouble: string | null = null
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts
-    this.#lines = new OutageLines(parts.system.clock, parts.log)
+    this.#condition = parts.condition(this.#name, { level: 'warn' })
   }
 
   /**
@@ -58,7 +56,7 @@ export class Coordinator {
         const code = codeOf(answer)
         const { name, meaning, isRetriable } = kafkaError(code)
         if (!isRetriable || except.includes(code)) {
-          this.#succeeded()
+          this.#condition.clear(`${this.#name} can be used again`)
           return answer
         }
         if (movedCodes.has(code)) this.#broker = null
@@ -73,7 +71,7 @@ export class Coordinator {
         this.#broker = null
         why = messageOf(error)
       }
-      this.#failed(why)
+      this.#condition.raise(`${this.#name} cannot be used, and is asked until it can: ${why}`)
       this.#throwWhenOver(either, deadline, why)
       await cluster.pause(failures, either)
     }
@@ -132,20 +130,5 @@ export class Coordinator {
     const { system, patienceMs } = this.#parts
     if (system.clock.monotonic() > deadline)
       throw new Fault('PEER_TIMEOUT', `${this.#name} has not agreed within ${patienceMs} ms: ${why}`)
-  }
-
-  #failed(why: string): void {
-    this.trouble = `${this.#name} cannot be used: ${why}`
-    this.#lines.failed({
-      level: 'warn',
-      what: this.#name,
-      began: () => `${this.#name} cannot be used, and is asked until it can: ${why}`,
-      lasts: ({ seconds }) => `${this.#name} cannot be used for ${seconds} s now: ${why}`,
-    })
-  }
-
-  #succeeded(): void {
-    this.trouble = null
-    this.#lines.succeeded(seconds => `${this.#name} can be used again, after ${seconds} s`)
   }
 }

@@ -2,7 +2,7 @@
 // ready, gathered at the last moment, so that what comes while a request is under way goes together.
 import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
-import { OutageLines } from '../observe/outage-lines.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
@@ -69,11 +69,10 @@ export class Dispatcher {
   readonly #missing: MissingTopics
   readonly #onHeadersDropped: (() => void) | undefined
   readonly #ready = new Set<PartitionQueue>()
-  readonly #lines: OutageLines
+  /** Brokers answer and refuse records. */
+  readonly #notWritten: Condition
   /** Queues whose records brokers refuse for now, and since when, monotonic ms. */
   readonly #troubled = new Map<PartitionQueue, number>()
-  /** Why the last of them was refused; null while that is nothing to tell. */
-  trouble: string | null = null
   /** Monotonic ms until which a broker asks not to be sent anything, by its id. */
   readonly #throttled = new Map<number, number>()
   #droppedHeaders = false
@@ -81,13 +80,18 @@ export class Dispatcher {
 
   constructor(
     options: ProducerOptions,
-    { cluster, missing, identities }: { cluster: Cluster; missing: MissingTopics; identities: Identities },
+    {
+      cluster,
+      missing,
+      identities,
+      condition,
+    }: { cluster: Cluster; missing: MissingTopics; identities: Identities; condition: ConditionMaker },
   ) {
     this.#missing = missing
     this.#system = options.system
     this.#identities = identities
     this.#settings = options.settings
-    this.#lines = new OutageLines(options.system.clock, options.log)
+    this.#notWritten = condition('refused records', { level: 'warn' })
     this.#onHeadersDropped = options.onHeadersDropped
     this.#cluster = cluster
   }
@@ -372,20 +376,13 @@ export class Dispatcher {
     const since = this.#troubled.get(queue) ?? now
     this.#troubled.set(queue, since)
     if (now - since < troubleMs) return
-    this.trouble = `records for ${queue.name} are not written: ${why}`
-    this.#lines.failed({
-      since,
-      level: 'warn',
-      what: 'Refusal of records',
-      began: () => `records for ${queue.name} are sent again until they are written: ${why}`,
-      lasts: ({ seconds }) => `records for ${queue.name} have been sent again for ${seconds} s now: ${why}`,
-    })
+    const remedy = 'They are sent again until they are.'
+    this.#notWritten.raise(`records for ${queue.name} are not written: ${why}`, { since, remedy })
   }
 
   #untroubled(queue: PartitionQueue): void {
     if (!this.#troubled.delete(queue) || this.#troubled.size > 0) return
-    this.trouble = null
-    this.#lines.succeeded(seconds => `records are written again after ${seconds} s`)
+    this.#notWritten.clear('records are written again')
   }
 
   async #rest(queue: PartitionQueue, restMs: number, metadataIsOld: boolean): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { looseConditions } from '../observe/conditions.ts'
 import { hurriedSystem, metadataOf, ScriptedBroker } from '../../test/scripted-broker.ts'
 import { silentLogger } from '../observe/log.ts'
 import type { RequestOf } from '../wire/kafka/api.ts'
@@ -74,7 +75,12 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
     log.isOld === true ? [0, 3] : [0, 12],
   )
   const settings = { ...consumerDefaults, bootstrapServers: [broker.bootstrap], fetchMaxWaitMs: 0 }
-  const cluster = new Cluster({ system, log: silentLogger, settings, allowAutoTopicCreation: false })
+  const cluster = new Cluster({
+    system,
+    condition: looseConditions(system.clock, silentLogger),
+    settings,
+    allowAutoTopicCreation: false,
+  })
   stack.defer(() => cluster.close())
   cluster.watch(['t'])
   await cluster.refresh()

@@ -7,6 +7,7 @@
 //
 // Heartbeats run by their own timer, whether somebody polls or not.
 import { Fault, messageOf } from '../errors.ts'
+import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import type { ClientApi, ResponseOf } from '../wire/kafka/api.ts'
@@ -31,6 +32,7 @@ import type { ConsumerSettings } from './settings.ts'
 export interface GroupParts {
   readonly doors: Doors
   readonly log: Logger
+  readonly condition: ConditionMaker
   readonly cluster: Cluster
   readonly settings: ConsumerSettings
   /** Topics to read as of now. */
@@ -73,8 +75,8 @@ export class Group {
   #wantsRejoin: string | null = null
   #running: Promise<void> | null = null
   #isStable = false
-  /** Why this member reads no more, and cannot by itself. */
-  #trouble: string | null = null
+  /** This member reads no more, and cannot by itself. */
+  #isFenced = false
   #isInstanceIdIgnored = false
   /** The broker asked not to be asked before, monotonic ms. */
   #restsUntil = 0
@@ -101,11 +103,6 @@ export class Group {
   get isDoubtful(): boolean {
     const { doors, settings } = this.#parts
     return this.#isStable && doors.clock.monotonic() - this.#heardAt > settings.sessionTimeoutMs
-  }
-
-  /** What keeps this member out of the group for good; null where nothing does. */
-  get trouble(): string | null {
-    return this.#trouble
   }
 
   /** Joins again at the next moment, because of `reason`. */
@@ -180,14 +177,14 @@ export class Group {
 
   async #run(): Promise<void> {
     const { cluster, onFault } = this.#parts
-    for (let failures = 0; !this.#stop.signal.aborted && this.#trouble === null;) {
+    for (let failures = 0; !this.#stop.signal.aborted && !this.#isFenced;) {
       try {
         await this.#join()
         failures = 0
         await this.#serve()
       } catch (error) {
         if (this.#stop.signal.aborted || cluster.stopped.aborted) break
-        if (this.#trouble !== null) break
+        if (this.#isFenced) break
         failures++
         if (error instanceof Fault && error.code === 'KAFKA_FATAL') onFault(error)
         this.#parts.log.debug(`group ${this.#groupId}: ${messageOf(error)}`)
@@ -203,9 +200,12 @@ export class Group {
    * without end: this one reads no more, and says so.
    */
   #fenced(): void {
-    const { settings, log } = this.#parts
-    this.#trouble = `group "${this.#groupId}": another member with group.instance.id = ${settings.groupInstanceId} has taken over, nothing is read here any more; give each member an id of its own and start this one again`
-    log.error(this.#trouble)
+    const { settings, condition } = this.#parts
+    this.#isFenced = true
+    condition('fenced').raise(
+      `group "${this.#groupId}": another member with group.instance.id = ${settings.groupInstanceId} has taken over, nothing is read here any more`,
+      { remedy: 'Give each member an id of its own and start this one again.' },
+    )
   }
 
   async #join(): Promise<void> {

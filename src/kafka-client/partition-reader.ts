@@ -1,6 +1,7 @@
 // Reads partitions that the caller names, from offsets the caller gives: no group, no commits. For who
 // looks at a topic from outside, as the demonstration does.
 import { Fault } from '../errors.ts'
+import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
@@ -12,6 +13,7 @@ import { consumerDefaults } from './settings.ts'
 export interface PartitionReaderOptions {
   readonly system: Doors
   readonly log: Logger
+  readonly condition: ConditionMaker
   readonly bootstrapServers: readonly string[]
   readonly positions: readonly Position[]
 }
@@ -21,9 +23,9 @@ export class PartitionReader {
   readonly #fetcher: Fetcher
   readonly #stop = new AbortController()
 
-  constructor({ system, log, bootstrapServers, positions }: PartitionReaderOptions) {
+  constructor({ system, log, condition, bootstrapServers, positions }: PartitionReaderOptions) {
     const settings = { ...consumerDefaults, bootstrapServers }
-    this.#cluster = new Cluster({ system, log, settings, allowAutoTopicCreation: false })
+    this.#cluster = new Cluster({ system, condition, settings, allowAutoTopicCreation: false })
     this.#cluster.watch(new Set(positions.map(one => one.topic)))
     this.#fetcher = new Fetcher({
       doors: system,
@@ -49,11 +51,6 @@ export class PartitionReader {
   /** As soon as there is one record; empty when the signal is aborted first. Rejects with KAFKA or KAFKA_FATAL. */
   poll(options: { maxRecords: number; signal: AbortSignal }): Promise<ConsumedRecord[]> {
     return this.#fetcher.poll(options.maxRecords, options.signal)
-  }
-
-  /** Why there are no records at the moment; null while all is well. */
-  get trouble(): string | null {
-    return this.#cluster.trouble
   }
 
   close(): void {

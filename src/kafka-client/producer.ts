@@ -8,6 +8,7 @@
 // never can rejects the send that holds it and ends its session: what the session has behind it is not
 // written, whenever it is sent, so that the caller can send again in a session that follows, in order.
 import { Fault, messageOf } from '../errors.ts'
+import { looseConditions } from '../observe/conditions.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { recordBytes } from '../wire/kafka/record-batch.ts'
 import { Cluster, type Topic } from './cluster.ts'
@@ -42,21 +43,18 @@ export class OrderedProducer implements Producer {
 
   /** `identities`: those of a transactional producer. */
   constructor(options: ProducerOptions, identities: Identities | null = null) {
-    const { system, settings } = options
+    const { system, settings, condition = looseConditions(system.clock, options.log) } = options
     this.#system = system
     this.#settings = settings
-    this.cluster = new Cluster({ ...options, allowAutoTopicCreation: true })
+    this.cluster = new Cluster({ system, settings, condition, allowAutoTopicCreation: true })
     this.#missing = new MissingTopics(this.cluster)
     this.#dispatcher = new Dispatcher(options, {
       cluster: this.cluster,
       missing: this.#missing,
+      condition,
       identities:
         identities ?? new IdempotentIdentities(options.log, settings.idempotence && settings.acks === -1),
     })
-  }
-
-  get trouble(): string | null {
-    return this.cluster.trouble ?? this.#dispatcher.trouble
   }
 
   open(): ProducerSession {

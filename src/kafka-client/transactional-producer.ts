@@ -7,6 +7,7 @@
 // transaction to the next; where a batch was given up that may be written, abort takes a new epoch.
 // Source: KIP-98, KIP-360, KIP-447.
 import { Fault, messageOf } from '../errors.ts'
+import { looseConditions, type ConditionMaker } from '../observe/conditions.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { addOffsetsToTxn } from '../wire/kafka/messages/add-offsets-to-txn.ts'
 import { addPartitionsToTxn } from '../wire/kafka/messages/add-partitions-to-txn.ts'
@@ -45,7 +46,7 @@ const abortableCodes = new Set<number>([
 
 export class TransactionalOrderedProducer implements TransactionalProducer, Identities {
   readonly transactionalId: string
-  readonly #options: TransactionalProducerOptions
+  readonly #options: TransactionalProducerOptions & { readonly condition: ConditionMaker }
   readonly #producer: OrderedProducer
   /** The sends of one transaction. */
   #session: ProducerSession
@@ -63,15 +64,12 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
 
   constructor(options: TransactionalProducerOptions) {
     const settings = { ...options.settings, acks: -1 as const, idempotence: true }
-    this.#options = { ...options, settings }
+    const { condition = looseConditions(options.system.clock, options.log) } = options
+    this.#options = { ...options, settings, condition }
     this.transactionalId = settings.transactionalId
-    this.#producer = new OrderedProducer({ ...options, settings }, this)
+    this.#producer = new OrderedProducer(this.#options, this)
     this.#session = this.#producer.open()
     this.#coordinator = this.#coordinatorOf('transactional id', this.transactionalId)
-  }
-
-  get trouble(): string | null {
-    return this.#producer.trouble ?? this.#coordinator.trouble
   }
 
   init(signal?: AbortSignal): Promise<void> {
@@ -341,9 +339,9 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
   }
 
   #coordinatorOf(kind: 'group' | 'transactional id', key: string): Coordinator {
-    const { system, log, settings } = this.#options
+    const { system, condition, settings } = this.#options
     const { cluster } = this.#producer
-    return new Coordinator({ cluster, system, log, kind, key, patienceMs: settings.deliveryTimeoutMs })
+    return new Coordinator({ cluster, system, condition, kind, key, patienceMs: settings.deliveryTimeoutMs })
   }
 }
 

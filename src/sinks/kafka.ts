@@ -15,7 +15,6 @@ import {
   type ProducerRecord,
 } from '../kafka-client/kafka-client.ts'
 import { kafkaSinkCounters } from '../observe/counters.ts'
-import type { Timer } from '../system/clock.ts'
 import { DeadLetterTopic } from './kafka/dead-letter-topic.ts'
 import { isTopicName, RecordMaker, topicNameRule } from './kafka/record-of-event.ts'
 
@@ -83,9 +82,6 @@ type Options = OptionsOf<typeof options>
 
 /** Batches under way at once, more where they are small; the producer keeps their order and sends them together. */
 const windowOf = (batchSize: number) => Math.min(64, Math.max(4, Math.ceil(2000 / batchSize)))
-
-/** How often it is looked whether the brokers can be used: sends wait for them and do not fail. */
-const lookMs = 1000
 
 export const kafkaSink = defineSink({
   type: 'org.apache.flume.sink.kafka.KafkaSink',
@@ -201,8 +197,6 @@ class KafkaSink implements Sink {
   #letterTopic: DeadLetterTopic | null = null
   #producer: Producer | null = null
   #session: ProducerSession | null = null
-  #trouble: string | null = null
-  #looking: Timer | null = null
   /** Why an event could not become a record, while the runner is just being told. */
   #recent: Fault | null = null
 
@@ -246,7 +240,7 @@ class KafkaSink implements Sink {
   }
 
   async start(): Promise<void> {
-    const { log, system, systemProperties, counters } = this.#context
+    const { log, condition, system, systemProperties, counters } = this.#context
     const { settings } = readProperties(this.#options, systemProperties)
     if (settings === undefined) throw new Error('the producer properties are not valid')
     if (settings.acks === 1)
@@ -259,6 +253,7 @@ class KafkaSink implements Sink {
       settings,
       system: { ...system, systemProperties },
       log,
+      condition,
       onHeadersDropped: () => {
         counters.addOwn('brokers_without_record_headers')
         log.warn(
@@ -266,15 +261,6 @@ class KafkaSink implements Sink {
         )
       },
     })
-    this.#look()
-  }
-
-  /** Red while the brokers are away. */
-  #look(): void {
-    const trouble = this.#producer?.trouble ?? null
-    if (trouble !== this.#trouble) this.#context.setHealth(trouble)
-    this.#trouble = trouble
-    this.#looking = this.#context.system.clock.after(lookMs, () => this.#look(), { background: true })
   }
 
   async deliver(events: readonly Event[], signal: AbortSignal): Promise<void> {
@@ -316,12 +302,13 @@ class KafkaSink implements Sink {
   }
 
   #divertToTopic(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
-    const { agent, name, log, system, systemProperties } = this.#context
+    const { agent, name, log, condition, system, systemProperties } = this.#context
     this.#letterTopic ??= new DeadLetterTopic({
       topic: this.#options['deadLetter.topic']!,
       settings: readProperties(this.#options, systemProperties).settings!,
       system: { ...system, systemProperties },
       log,
+      condition,
       agent,
       component: name,
     })
@@ -345,7 +332,6 @@ class KafkaSink implements Sink {
   }
 
   async stop(): Promise<void> {
-    this.#looking?.cancel()
     const producer = this.#producer
     this.#producer = null
     await Promise.all([producer?.close(), this.#letterTopic?.close()])

@@ -6,6 +6,7 @@ import { Event } from '../event.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
 import { admits, parseIpRules } from '../avro-rpc/ip-filter.ts'
 import { AvroServer } from '../avro-rpc/server.ts'
+import type { Condition } from '../observe/conditions.ts'
 import { sourceCounters } from '../observe/counters.ts'
 import { loadServerTls } from '../system/ssl-settings.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
@@ -135,7 +136,7 @@ Flume answers \`append\` with an Avro error when something other than the channe
   create: (given, context) => new AvroSource(given, context),
 })
 
-/** Once a minute is enough to say that a channel refuses: every sender repeats within seconds. */
+/** How often it is said that batches are set aside. */
 const reminderMs = 60_000
 
 export class AvroSource implements Source {
@@ -147,17 +148,16 @@ export class AvroSource implements Source {
   #diverted = 0
   #divertedLineAt = -Infinity
   #open = 0
-  #refusedSince: number | null = null
-  #refusals = 0
-  #lastLineAt = 0
+  /** Its senders have words of their own, and are red. */
+  readonly #refusing: Condition
 
   constructor(given: Options, context: SourceContext) {
     this.#options = given
     this.#context = context
-    const { agent, name, log, system } = context
+    const { agent, name, system } = context
     const { disk, clock } = system
-    const setHealth = (problem: string | null) => context.setHealth(problem)
-    this.#oversized = new OversizedBatches({ source: name, clock, log, setHealth })
+    this.#oversized = new OversizedBatches({ source: name, clock, condition: context.condition })
+    this.#refusing = context.condition('refusals', { level: 'warn', isRed: false })
     const file = given['deadLetter.file']
     const path = file === undefined ? null : deadLetterPath(file, context.home)
     this.#letters = path === null ? null : new DeadLetterFile({ path, agent, component: name, disk, clock })
@@ -277,26 +277,14 @@ export class AvroSource implements Source {
 
   #accepted(sender: string, events: number): void {
     this.#oversized.accepted(sender, events)
-    if (this.#refusedSince !== null) this.#acceptsAgain()
+    this.#refusing.clear(`Avro source ${this.#context.name} accepts events again`)
   }
 
   #refused(error: unknown): void {
-    const { log, name, system } = this.#context
-    const now = system.clock.monotonic()
-    this.#refusals++
-    if (this.#refusedSince !== null && now - this.#lastLineAt < reminderMs) return
-    const remedy = error instanceof Fault ? ` ${error.remedy}` : ''
-    const times = this.#refusedSince === null ? '' : ` (${this.#refusals} times so far)`
-    this.#refusedSince ??= now
-    this.#lastLineAt = now
-    log.warn(`Avro source ${name} answered FAILED${times}: ${messageOf(error)}.${remedy}`)
-  }
-
-  #acceptsAgain(): void {
-    const { log, name } = this.#context
-    log.info(`Avro source ${name} accepts events again after ${this.#refusals} refused requests`)
-    this.#refusedSince = null
-    this.#refusals = 0
+    this.#refusing.raise(
+      `Avro source ${this.#context.name} answered FAILED: ${messageOf(error)}`,
+      error instanceof Fault ? { remedy: error.remedy } : {},
+    )
   }
 }
 

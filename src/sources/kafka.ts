@@ -158,7 +158,6 @@ class KafkaSource implements Source {
   readonly #context: SourceContext
   #consumer: Consumer | null = null
   #intake: Intake | null = null
-  #trouble: string | null = null
 
   constructor(given: Options, context: SourceContext) {
     this.#options = given
@@ -167,7 +166,7 @@ class KafkaSource implements Source {
 
   async start(): Promise<void> {
     const given = this.#options
-    const { log, system, systemProperties, processor, counters } = this.#context
+    const { log, system, systemProperties, processor, counters, condition } = this.#context
     const { zookeeperConnect } = given
     const topics = given['kafka.topics.regex'] ?? given['kafka.topics'] ?? []
     const servers = given['kafka.bootstrap.servers'] ?? (await findBrokers(zookeeperConnect!, system))
@@ -190,6 +189,7 @@ class KafkaSource implements Source {
       initialPositions: await this.#positionsInZooKeeper(topics),
       system: { ...system, systemProperties },
       log,
+      condition,
       onRevoked: partitions => intake.giveUp(partitions),
       onLost: partitions => intake.forget(partitions),
       onGone: ({ from, to }) => counters.addOwn('records_gone', to - from + 1),
@@ -203,6 +203,7 @@ class KafkaSource implements Source {
         counters,
         clock,
         log,
+        condition,
         makeEvent: record => maker.make(record),
         endBatch: () => maker.endBatch(),
       },
@@ -228,10 +229,6 @@ class KafkaSource implements Source {
 
   async poll(signal: AbortSignal): Promise<void> {
     await this.#intake!.poll(signal)
-    const { trouble } = this.#consumer!
-    if (trouble === this.#trouble) return
-    this.#trouble = trouble
-    this.#context.setHealth(trouble)
   }
 
   async stop(): Promise<void> {

@@ -8,6 +8,7 @@ import {
   defineSink,
   defineSource,
   type CatalogueEntry,
+  type CountedContext,
   type SourceContext,
 } from '../component.ts'
 import type { AgentConfig, ComponentConfig, Setting } from '../config/agent-config.ts'
@@ -24,6 +25,9 @@ import type { Topology } from './topology.ts'
 interface Stage {
   readonly did: string[]
   readonly sources: Map<string, SourceContext>
+  readonly sinks: Map<string, CountedContext>
+  /** A round of the source. */
+  poll: (signal: AbortSignal) => Promise<void>
   readonly delivered: string[]
   /** What a delivery waits for. */
   delivery: (signal: AbortSignal) => Promise<void>
@@ -33,6 +37,7 @@ interface Stage {
 function stage(): Stage {
   const did: string[] = []
   const sources = new Map<string, SourceContext>()
+  const sinks = new Map<string, CountedContext>()
   const delivered: string[] = []
   const doc = 'for the test'
   const source = defineSource({
@@ -46,6 +51,7 @@ function stage(): Stage {
       return {
         start: async () => void did.push(`start source ${context.name}`),
         stop: async () => void did.push(`stop source ${context.name}`),
+        poll: signal => made.poll(signal),
       }
     },
   })
@@ -54,15 +60,19 @@ function stage(): Stage {
     aliases: [],
     summary: doc,
     options: { label: text({ doc, default: '' }) },
-    create: (_, { name }) => ({
-      batchSize: 100,
-      start: async () => void did.push(`start sink ${name}`),
-      stop: async () => void did.push(`stop sink ${name}`),
-      deliver: async (events, signal) => {
-        await made.delivery(signal)
-        delivered.push(...events.map(event => event.body.toString()))
-      },
-    }),
+    create: (_, context) => {
+      const { name } = context
+      sinks.set(name, context)
+      return {
+        batchSize: 100,
+        start: async () => void did.push(`start sink ${name}`),
+        stop: async () => void did.push(`stop sink ${name}`),
+        deliver: async (events, signal) => {
+          await made.delivery(signal)
+          delivered.push(...events.map(event => event.body.toString()))
+        },
+      }
+    },
   })
   const locked = defineChannel({
     type: 'locked',
@@ -109,7 +119,15 @@ function stage(): Stage {
     entry('channel', 'kept', kept),
     entry('selector', 'replicating', all),
   ]
-  const made: Stage = { did, sources, delivered, delivery: async () => {}, catalogue }
+  const made: Stage = {
+    did,
+    sources,
+    sinks,
+    delivered,
+    poll: signal => new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true })),
+    delivery: async () => {},
+    catalogue,
+  }
   return made
 }
 
@@ -208,6 +226,50 @@ test('stopping empties channels that live in memory', async () => {
     on.delivered,
     Array.from({ length: 50 }, (_, index) => String(index)),
   )
+})
+
+test('what several parts say of one component stands side by side in health, and clears only itself', async () => {
+  const on = stage()
+  const { agent, log } = agentOf(await topologyOf(on, { channels: { c1: { type: 'kept' } } }))
+  const problems = () => agent.health().problems.map(({ component, problem }) => `${component} ${problem}`)
+  on.poll = () => Promise.reject(new Fault('KAFKA', 't-0 cannot be read'))
+  let isPeerAway = true
+  on.delivery = async () => {
+    if (isPeerAway) throw new Fault('PEER_CLOSED', 'b:1 closed the connection')
+  }
+  await agent.start()
+  const context = on.sources.get('r1')!
+  const broker = context.condition('broker b:9092')
+  broker.raise('Kafka broker b:9092 cannot be used')
+  await log.line(/Reading by source r1 failed/)
+  const sink = on.sinks.get('k1')!.condition('broker b:9093')
+  sink.raise('Kafka broker b:9093 cannot be used')
+  await context.processor.process([Event.of({}, 'a')])
+  await log.line(/Delivering events by sink k1 failed/)
+  assert.equal(agent.health().ok, false)
+  assert.deepEqual(
+    problems()
+      .map(line => line.slice(0, 50))
+      .sort(),
+    [
+      'SINK.k1 Delivering events by sink k1 failed and is',
+      'SINK.k1 Kafka broker b:9093 cannot be used',
+      'SOURCE.r1 Kafka broker b:9092 cannot be used',
+      'SOURCE.r1 Reading by source r1 failed and is tried',
+    ],
+  )
+  on.poll = signal => realSystem.clock.sleep(10, signal)
+  isPeerAway = false
+  await log.line(/Reading by source r1 succeeds again/)
+  await log.line(/Delivering events by sink k1 succeeds again/)
+  assert.deepEqual(problems().sort(), [
+    'SINK.k1 Kafka broker b:9093 cannot be used',
+    'SOURCE.r1 Kafka broker b:9092 cannot be used',
+  ])
+  broker.clear('Kafka broker b:9092 can be used again')
+  await agent.reload(await topologyOf(on, { channels: { c1: { type: 'kept' } }, sinks: {} }))
+  assert.deepEqual(agent.health(), { ok: true, problems: [] })
+  await agent.stop()
 })
 
 /** Ten times as fast as the real one. */

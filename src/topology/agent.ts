@@ -4,6 +4,7 @@
 import type { Channel } from '../component.ts'
 import type { Problem } from '../config/problem.ts'
 import { Fault, messageOf } from '../errors.ts'
+import { Conditions } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
 import {
   closeCounters,
@@ -44,19 +45,14 @@ export class Agent {
   readonly #channels = new Map<string, RunningChannel>()
   readonly #sources = new Map<string, Stoppable>()
   readonly #sinkGroups = new Map<string, Stoppable>()
-  readonly #problems = new Map<string, string>()
+  readonly #conditions: Conditions
   #busy: Promise<unknown> = Promise.resolve()
   #stopped = false
 
-  constructor(topology: Topology, surrounds: Omit<Surrounds, 'setHealth'>) {
+  constructor(topology: Topology, surrounds: Omit<Surrounds, 'conditions'>) {
     this.#topology = topology
-    this.#surrounds = {
-      ...surrounds,
-      setHealth: (component, problem) => {
-        if (problem === null) this.#problems.delete(component)
-        else this.#problems.set(component, problem)
-      },
-    }
+    this.#conditions = new Conditions(surrounds.system.clock)
+    this.#surrounds = { ...surrounds, conditions: this.#conditions }
   }
 
   /** Rejects with StartFailure, every problem at once, when a channel cannot open or a part cannot be made. */
@@ -106,7 +102,7 @@ export class Agent {
   }
 
   health(): { ok: boolean; problems: { component: string; problem: string }[] } {
-    const problems = [...this.#problems].map(([component, problem]) => ({ component, problem }))
+    const problems = this.#conditions.red.map(({ component, problem }) => ({ component, problem }))
     return { ok: problems.length === 0, problems }
   }
 
@@ -227,9 +223,13 @@ export class Agent {
     )
     for (const [name, { counters }] of channels) {
       this.#channels.delete(name)
-      this.#problems.delete(`CHANNEL.${name}`)
       closeCounters(counters, this.#surrounds)
     }
+    for (const { name } of topology.sources) this.#conditions.close(`SOURCE.${name}`)
+    for (const { name } of topology.channels) this.#conditions.close(`CHANNEL.${name}`)
+    for (const { name, sinks } of topology.sinkGroups)
+      for (const label of [`SINKGROUP.${name}`, ...sinks.map(sink => `SINK.${sink.name}`)])
+        this.#conditions.close(label)
   }
 
   /** Gives the sinks of channels that live in memory a moment to empty them. */

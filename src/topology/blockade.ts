@@ -1,10 +1,9 @@
-// Blockade: how an event that can never be delivered is told. Blocked: one line that names the event when
-// it begins, one a minute, one when it is over; health is red meanwhile. Set aside: one line, then at
-// most one a minute with the number.
+// Blockade: how an event that can never be delivered is reported. Blocked: a condition that names the event.
+// Set aside: one line, then at most one a minute with the number.
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
-import { OutageLines } from '../observe/outage-lines.ts'
 import type { Clock } from '../system/clock.ts'
 
 const reminderMs = 60_000
@@ -16,55 +15,36 @@ export interface BlockadeParts {
   readonly name: string
   readonly clock: Clock
   readonly log: Logger
-  setHealth(problem: string | null): void
+  readonly condition: ConditionMaker
 }
 
 export class Blockade {
   readonly #parts: BlockadeParts
-  /** Of the event that blocked last. */
-  #lines: OutageLines
-  #event: Event | null = null
+  readonly #condition: Condition
   #setAside = 0
   #lastAside = -Infinity
 
   constructor(parts: BlockadeParts) {
     this.#parts = parts
-    this.#lines = new OutageLines(parts.clock, parts.log)
+    this.#condition = parts.condition('blocked')
   }
 
   /** Tries in a row since the blockade began. */
   get tries(): number {
-    return this.#lines.tries
+    return this.#condition.tries
   }
 
+  /** It is tried again until it passes, and what is behind it waits. */
   blocked(event: Event, fault: unknown): void {
-    const { name, clock, log, setHealth } = this.#parts
-    // Each event has a line; one that comes and goes, between two sinks of a channel say, not every time.
-    if (event !== this.#event) {
-      this.#event = event
-      this.#lines = new OutageLines(clock, log)
-    }
     const what = `${describe(event)}: ${messageOf(fault)}`
-    const remedy = fault instanceof Fault ? ` ${fault.remedy}` : ''
-    setHealth(`blocked by an event that cannot be delivered: ${what}`)
-    this.#lines.failed({
-      level: 'error',
-      what: `An event that blocks ${name}`,
-      began: () =>
-        `${name} is blocked by an event that cannot be delivered: ${what}. It is tried again until it passes, and what is behind it waits.${remedy}`,
-      lasts: ({ seconds, tries }) =>
-        `${name} has been blocked for ${seconds} s (${tries} tries): ${what}.${remedy}`,
+    this.#condition.raise(`${this.#parts.name} is blocked by an event that cannot be delivered: ${what}`, {
+      remedy: `It is tried again until it passes, and what is behind it waits.${fault instanceof Fault ? ` ${fault.remedy}` : ''}`,
     })
   }
 
   /** The event was delivered, set aside, or is with another sink. */
   over(): void {
-    if (!this.#lines.isOut) return
-    const { name, setHealth } = this.#parts
-    this.#lines.succeeded(
-      (seconds, tries) => `${name} is no longer blocked after ${seconds} s and ${tries} tries`,
-    )
-    setHealth(null)
+    this.#condition.clear(`${this.#parts.name} is no longer blocked`)
   }
 
   diverted(event: Event, fault: Fault): void {

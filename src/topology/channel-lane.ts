@@ -7,10 +7,10 @@ import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Channel } from '../component.ts'
 import type { Event } from '../event.ts'
 import { Fault } from '../errors.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { describe } from './blockade.ts'
-import type { Outage } from './outage.ts'
 import type { Standstill } from './standstill.ts'
 
 interface Entry {
@@ -25,7 +25,8 @@ export class ChannelLane {
   readonly #channel: Channel
   readonly #clock: Clock
   readonly #random: Random
-  readonly #outage: Outage
+  readonly #outage: Condition
+  readonly #doing: string
   readonly #standstill: Standstill
   #underWay = 0
   /** Entries to repeat, in order; null while all is well. */
@@ -33,13 +34,15 @@ export class ChannelLane {
   #sequence = 0
 
   constructor(
+    name: string,
     channel: Channel,
-    given: { clock: Clock; random: Random; outage: Outage; standstill: Standstill },
+    given: { clock: Clock; random: Random; condition: ConditionMaker; standstill: Standstill },
   ) {
+    this.#doing = `Putting events into channel ${name}`
     this.#channel = channel
     this.#clock = given.clock
     this.#random = given.random
-    this.#outage = given.outage
+    this.#outage = given.condition(`putting into ${name}`)
     this.#standstill = given.standstill
   }
 
@@ -65,8 +68,7 @@ export class ChannelLane {
           this.#underWay--
           if (mayPass(error)) {
             // Puts that fail together are one failure. One that is too large is none yet.
-            if (this.#waiting === null && !isTooLarge(error))
-              this.#outage.failed('Putting events into the channel', error)
+            if (this.#waiting === null && !isTooLarge(error)) this.#outage.fail(this.#doing, error)
             ;(this.#waiting ??= []).push(entry)
           } else reject(error)
           this.#repeatWhenQuiet()
@@ -112,16 +114,15 @@ export class ChannelLane {
     const waiting = this.#waiting!
     waiting.sort((a, b) => a.sequence - b.sequence)
     for (let entry = waiting[0]; entry !== undefined; entry = waiting[0]) {
-      const { failures } = this.#outage
-      if (failures > 0)
-        await this.#clock.sleep(backoffMs(failures, runnerBackoff, this.#random), entry.signal)
+      const { tries } = this.#outage
+      if (tries > 0) await this.#clock.sleep(backoffMs(tries, runnerBackoff, this.#random), entry.signal)
       try {
         await this.#putInParts(entry)
-        this.#outage.succeeded('Putting events into the channel')
+        this.#outage.clear(`${this.#doing} succeeds again`)
         entry.settle.resolve()
       } catch (error) {
         if (mayPass(error) && !entry.signal.aborted) {
-          this.#outage.failed('Putting events into the channel', error)
+          this.#outage.fail(this.#doing, error)
           continue
         }
         entry.settle.reject(error)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { looseConditions } from '../observe/conditions.ts'
 import { contextFor, KeptLog, optionsFor } from '../../test/context.ts'
 import { memoryChannel } from '../channels/memory.ts'
 import type { Channel, Interceptor, PutOptions } from '../component.ts'
@@ -48,7 +49,7 @@ function processorOf(channels: Record<string, Channel>, select: { required: stri
     clock: realClock,
     random: realRandom,
     log,
-    setHealth() {},
+    condition: looseConditions(realClock, log),
   })
   return { processor, log }
 }

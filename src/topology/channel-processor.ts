@@ -3,11 +3,11 @@
 import type { Channel, ChannelProcessor, Interceptor, Selector } from '../component.ts'
 import type { Event } from '../event.ts'
 import { messageOf } from '../errors.ts'
+import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { ChannelLane } from './channel-lane.ts'
-import { Outage } from './outage.ts'
 import { Standstill } from './standstill.ts'
 
 export interface ProcessorParts {
@@ -17,7 +17,7 @@ export interface ProcessorParts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  setHealth(problem: string | null): void
+  readonly condition: ConditionMaker
 }
 
 /** The events of one call, by channel. */
@@ -32,18 +32,11 @@ export class SourceChannelProcessor implements ChannelProcessor {
 
   constructor(parts: ProcessorParts) {
     this.#parts = parts
-    const { clock, random, log } = parts
-    const problems = new Map<string, string>()
-    const setHealth = (of: string) => (problem: string | null) => {
-      if (problem === null) problems.delete(of)
-      else problems.set(of, problem)
-      parts.setHealth([...problems.values()][0] ?? null)
-    }
-    const outage = new Outage(clock, log, setHealth(''))
+    const { clock, random, condition } = parts
     this.#lanes = new Map(
       [...parts.channels].map(([name, channel]) => {
-        const standstill = new Standstill({ name, channel, clock, log, setHealth: setHealth(name) })
-        return [name, new ChannelLane(channel, { clock, random, outage, standstill })]
+        const standstill = new Standstill({ name, channel, clock, condition })
+        return [name, new ChannelLane(name, channel, { clock, random, condition, standstill })]
       }),
     )
   }

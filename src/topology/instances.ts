@@ -1,6 +1,7 @@
 // Makes running things of a topology's parts: a channel, a source with its processor and runner, a
 // sink or sink group with its runner. Nothing here starts anything by itself.
 import type { Channel, ComponentContext, CountedContext, Sink } from '../component.ts'
+import type { Conditions } from '../observe/conditions.ts'
 import { Counters, type CounterKind } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
@@ -19,7 +20,7 @@ export interface Surrounds {
   readonly home: string
   readonly logRawData: boolean
   readonly systemProperties: ReadonlyMap<string, string>
-  setHealth(component: string, problem: string | null): void
+  readonly conditions: Conditions
 }
 
 export interface Stoppable {
@@ -30,8 +31,9 @@ export interface Stoppable {
 }
 
 /** `label` names the component in the health listing, as /metrics names it: SINK.k1. */
-function contextOf(name: string, label: string, { setHealth, log, ...rest }: Surrounds): ComponentContext {
-  return { ...rest, name, log: log.child(name), setHealth: problem => setHealth(label, problem) }
+function contextOf(name: string, label: string, { conditions, log, ...rest }: Surrounds): ComponentContext {
+  const own = log.child(name)
+  return { ...rest, name, log: own, condition: conditions.of(label, own) }
 }
 
 /** The context with a counter group; a component Flume does not count gets one that is not shown. */
@@ -83,29 +85,11 @@ export function makeSource(
     channels: part.channels,
   })
   const { clock, random } = surrounds.system
-  const { log } = context
-  const setPutHealth = (problem: string | null) => surrounds.setHealth(`SOURCE.${part.name} (put)`, problem)
-  const processor = new SourceChannelProcessor({
-    interceptors,
-    selector,
-    channels,
-    clock,
-    random,
-    log,
-    setHealth: setPutHealth,
-  })
+  const { log, condition, counters } = context
+  const given = { interceptors, clock, random, log, condition }
+  const processor = new SourceChannelProcessor({ ...given, selector, channels })
   const source = part.definition.create(part.options, { ...context, processor })
-  const { setHealth, counters } = context
-  const runner = new SourceRunner({
-    name: part.name,
-    source,
-    interceptors,
-    counters,
-    clock,
-    random,
-    log,
-    setHealth,
-  })
+  const runner = new SourceRunner({ ...given, name: part.name, source, counters })
   return {
     counters: shown === undefined ? [] : [shown],
     start: () => runner.start(),
@@ -128,11 +112,11 @@ export function makeSinkGroup(
     group.processor === undefined ? `SINK.${group.name}` : `SINKGROUP.${group.name}`,
     surrounds,
   )
-  const { log, setHealth } = context
+  const { log, condition } = context
   const [only] = members
   const runner =
     only !== undefined && members.length === 1
-      ? new SinkRunner({ ...only, clock, random, log: log.child(only.name), setHealth })
+      ? new SinkRunner({ ...only, clock, random, log: log.child(only.name), condition })
       : new SinkGroupRunner({
           name: group.name,
           members,
@@ -143,7 +127,7 @@ export function makeSinkGroup(
           clock,
           random,
           log,
-          setHealth,
+          condition,
         })
   return {
     counters: members.flatMap(member => member.shown ?? []),

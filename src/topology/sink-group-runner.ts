@@ -4,12 +4,12 @@
 import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Batch, Channel, Sink, SinkProcessor } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Event } from '../event.ts'
 import { Blockade } from './blockade.ts'
-import { Outage } from './outage.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
 import { takeBytes } from './sink-runner.ts'
 
@@ -29,13 +29,13 @@ export interface SinkGroupRunnerParts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  setHealth(problem: string | null): void
+  readonly condition: ConditionMaker
 }
 
 export class SinkGroupRunner {
   readonly #parts: SinkGroupRunnerParts
   readonly #members: ReadonlyMap<string, GroupMember>
-  readonly #outage: Outage
+  readonly #outage: Condition
   readonly #poison: Poison
   readonly #closing = new AbortController()
   readonly #abandoning = new AbortController()
@@ -44,10 +44,9 @@ export class SinkGroupRunner {
   constructor(parts: SinkGroupRunnerParts) {
     this.#parts = parts
     this.#members = new Map(parts.members.map(member => [member.name, member]))
-    const { name, clock, log } = parts
-    const setHealth = (problem: string | null) => parts.setHealth(problem)
-    this.#outage = new Outage(clock, log, setHealth)
-    this.#poison = new Poison(new Blockade({ name: `Sink group ${name}`, clock, log, setHealth }))
+    const { name, clock, log, condition } = parts
+    this.#outage = condition('delivery')
+    this.#poison = new Poison(new Blockade({ name: `Sink group ${name}`, clock, log, condition }))
   }
 
   start(): void {
@@ -60,7 +59,6 @@ export class SinkGroupRunner {
     const timer = this.#parts.clock.after(patienceMs, () => this.#abandoning.abort())
     await this.#running
     timer.cancel()
-    this.#parts.setHealth(null)
   }
 
   async #run(): Promise<void> {
@@ -74,8 +72,8 @@ export class SinkGroupRunner {
         else if (this.#poison.isKnown) await new Promise<void>(resolve => clock.soon(resolve))
       } catch (error) {
         if (closing.aborted) break
-        this.#outage.failed(this.#doing, error)
-        await clock.sleep(backoffMs(this.#outage.failures, runnerBackoff, this.#parts.random), closing)
+        this.#outage.fail(this.#doing, error)
+        await clock.sleep(backoffMs(this.#outage.tries, runnerBackoff, this.#parts.random), closing)
       }
   }
 
@@ -98,7 +96,7 @@ export class SinkGroupRunner {
     this.#poison.returned(left.length + behind.length)
     await endBatch(batch, [...left, ...behind])
     if (left.length > 0 && !isPoison) throw error
-    this.#outage.succeeded(this.#doing)
+    this.#outage.clear(`${this.#doing} succeeds again`)
     if (isPoison) return this.#poison.judge(error, sent, this.#diverting(channel) !== undefined)
     this.#poison.passed(sent)
     return 0

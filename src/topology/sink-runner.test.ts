@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { contextFor, KeptLog, optionsFor } from '../../test/context.ts'
+import { conditionsOn, contextFor, KeptLog, optionsFor } from '../../test/context.ts'
 import { memoryChannel } from '../channels/memory.ts'
 import type { Channel, Sink } from '../component.ts'
 import { Fault } from '../errors.ts'
@@ -54,7 +54,7 @@ class ScriptedSink implements Sink {
 
 function runnerOf(channel: Channel, sink: Sink) {
   const log = new KeptLog()
-  const health: (string | null)[] = []
+  const { condition, health } = conditionsOn(realClock, log)
   const runner = new SinkRunner({
     name: 'k1',
     sink,
@@ -62,7 +62,7 @@ function runnerOf(channel: Channel, sink: Sink) {
     clock: realClock,
     random: realRandom,
     log,
-    setHealth: one => void health.push(one),
+    condition,
   })
   runner.start()
   return { runner, log, health }
@@ -109,13 +109,13 @@ test('a failure rolls back its batch and those after it; they come again in the 
       ['4', '5'],
     ],
   )
-  assert.match(health[0]!, /b:44444 closed the connection/)
+  assert.match(health()[0]!, /b:44444 closed the connection/)
   for (const call of sink.calls.slice(3)) call.succeed()
   await log.line(/succeeds again/)
   await runner.stop(1000)
   assert.equal(channel.size, 0)
   assert.equal(log.lines.filter(line => line.startsWith('ERROR')).length, 1, 'one line when it begins')
-  assert.equal(health.at(-1), null)
+  assert.deepEqual(health(), [])
 })
 
 test('a failure is noticed while the runner waits for more events', async () => {

@@ -9,11 +9,11 @@ import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Batch, Channel, Sink } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { Blockade } from './blockade.ts'
-import { Outage } from './outage.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
 
 /** Most encoded bytes of one take: bounds memory where events are large. */
@@ -26,7 +26,7 @@ export interface SinkRunnerParts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  setHealth(problem: string | null): void
+  readonly condition: ConditionMaker
 }
 
 interface Flight {
@@ -46,7 +46,8 @@ const mostAtOnce = 30
 
 export class SinkRunner {
   readonly #parts: SinkRunnerParts
-  readonly #outage: Outage
+  readonly #outage: Condition
+  readonly #notTaking: Condition
   readonly #poison: Poison
   /** Takes nothing more; what is under way may end. */
   readonly #closing = new AbortController()
@@ -62,10 +63,10 @@ export class SinkRunner {
 
   constructor(parts: SinkRunnerParts) {
     this.#parts = parts
-    const { name, clock, log } = parts
-    const setHealth = (problem: string | null) => parts.setHealth(problem)
-    this.#outage = new Outage(clock, log, setHealth)
-    this.#poison = new Poison(new Blockade({ name: `Sink ${name}`, clock, log, setHealth }))
+    const { name, clock, log, condition } = parts
+    this.#outage = condition('delivery')
+    this.#notTaking = condition('taking')
+    this.#poison = new Poison(new Blockade({ name: `Sink ${name}`, clock, log, condition }))
   }
 
   start(): void {
@@ -82,7 +83,6 @@ export class SinkRunner {
     })
     await this.#running
     timer.cancel()
-    this.#parts.setHealth(null)
   }
 
   async #run(): Promise<void> {
@@ -120,14 +120,14 @@ export class SinkRunner {
   async #take(): Promise<Batch | null> {
     const { name, sink, channel, clock } = this.#parts
     try {
-      return await channel.take({ events: sink.batchSize, bytes: takeBytes }, this.#interrupt.signal)
+      const batch = await channel.take({ events: sink.batchSize, bytes: takeBytes }, this.#interrupt.signal)
+      this.#notTaking.clear(`Taking events for sink ${name} succeeds again`)
+      return batch
     } catch (error) {
       if (this.#closing.signal.aborted) return null
-      this.#outage.failed(`Taking events for sink ${name}`, error)
-      await clock.sleep(
-        backoffMs(this.#outage.failures, runnerBackoff, this.#parts.random),
-        this.#closing.signal,
-      )
+      this.#notTaking.fail(`Taking events for sink ${name}`, error)
+      const restMs = backoffMs(this.#notTaking.tries, runnerBackoff, this.#parts.random)
+      await clock.sleep(restMs, this.#closing.signal)
       return null
     }
   }
@@ -165,7 +165,7 @@ export class SinkRunner {
     if (error === undefined) {
       this.#flights.shift()
       this.#atOnce = 0
-      this.#outage.succeeded(this.#doing)
+      this.#outage.clear(`${this.#doing} succeeds again`)
       this.#poison.passed(flight.sent)
       this.#end(flight.batch, flight.batch.events.slice(flight.sent.length))
     }
@@ -197,11 +197,11 @@ export class SinkRunner {
   #judge(error: unknown, sent: readonly Event[], isPoison: boolean): number {
     if (error instanceof Fault && error.retry === 'at-once' && this.#atOnce++ < mostAtOnce) return 0
     if (!isPoison) {
-      this.#outage.failed(this.#doing, error)
-      return backoffMs(Math.max(1, this.#outage.failures), runnerBackoff, this.#parts.random)
+      this.#outage.fail(this.#doing, error)
+      return backoffMs(this.#outage.tries, runnerBackoff, this.#parts.random)
     }
     // The peer answers: it is no outage.
-    this.#outage.succeeded(this.#doing)
+    this.#outage.clear(`${this.#doing} succeeds again`)
     return this.#poison.judge(error, sent, this.#parts.sink.divert !== undefined)
   }
 

@@ -1,12 +1,12 @@
 // SourceRunner: starts a source, again every 3 s while that fails, drives it if it polls, and stops it.
 import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Interceptor, Source } from '../component.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { Fault, messageOf } from '../errors.ts'
-import { Outage } from './outage.ts'
 
 /** How often a component whose start failed is started again: Flume's supervisor does so every 3 s. */
 const restartMs = 3000
@@ -19,18 +19,20 @@ export interface SourceRunnerParts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  setHealth(problem: string | null): void
+  readonly condition: ConditionMaker
 }
 
 export class SourceRunner {
   readonly #parts: SourceRunnerParts
-  readonly #outage: Outage
+  readonly #notStarted: Condition
+  readonly #notReading: Condition
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
   constructor(parts: SourceRunnerParts) {
     this.#parts = parts
-    this.#outage = new Outage(parts.clock, parts.log, problem => parts.setHealth(problem))
+    this.#notStarted = parts.condition('start')
+    this.#notReading = parts.condition('reading')
   }
 
   /** Resolves after the first try to start; while the source fails to start, later tries follow. */
@@ -45,7 +47,6 @@ export class SourceRunner {
     await this.#running
     await this.#parts.source.stop()
     for (const interceptor of this.#parts.interceptors) await interceptor.stop?.()
-    this.#parts.setHealth(null)
   }
 
   async #tryStart(): Promise<boolean> {
@@ -53,13 +54,13 @@ export class SourceRunner {
     try {
       await source.start()
     } catch (error) {
-      this.#outage.failed(`Starting source ${name}`, error)
+      this.#notStarted.fail(`Starting source ${name}`, error)
       await source
         .stop()
         .catch((again: unknown) => log.debug(`stopping after a failed start: ${messageOf(again)}`))
       return false
     }
-    this.#outage.succeeded(`Starting source ${name}`)
+    this.#notStarted.clear(`Starting source ${name} succeeds`)
     counters.startTime = clock.now()
     log.info(`Component type: SOURCE, name: ${name} started`)
     return true
@@ -76,11 +77,11 @@ export class SourceRunner {
     while (!signal.aborted)
       try {
         await source.poll(signal)
-        this.#outage.succeeded(`Reading by source ${name}`)
+        this.#notReading.clear(`Reading by source ${name} succeeds again`)
       } catch (error) {
         if (signal.aborted || (error instanceof Fault && error.code === 'STOPPED')) continue
-        this.#outage.failed(`Reading by source ${name}`, error)
-        await clock.sleep(backoffMs(this.#outage.failures, runnerBackoff, random), signal)
+        this.#notReading.fail(`Reading by source ${name}`, error)
+        await clock.sleep(backoffMs(this.#notReading.tries, runnerBackoff, random), signal)
       }
   }
 }

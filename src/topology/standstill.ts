@@ -3,8 +3,7 @@
 // full most of the time because its sink is the slower part is nothing to tell: it goes on taking.
 import type { Channel } from '../component.ts'
 import { faultTable } from '../errors.ts'
-import type { Logger } from '../observe/log.ts'
-import { OutageLines } from '../observe/outage-lines.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Clock } from '../system/clock.ts'
 
 /** How long nothing was taken before it is told; also how often it is looked at. */
@@ -14,20 +13,19 @@ export interface StandstillParts {
   readonly name: string
   readonly channel: Pick<Channel, 'size' | 'capacity'>
   readonly clock: Clock
-  readonly log: Logger
-  setHealth(problem: string | null): void
+  readonly condition: ConditionMaker
 }
 
 export class Standstill {
   readonly #parts: StandstillParts
-  readonly #lines: OutageLines
+  readonly #condition: Condition
   #underWay = 0
   #movedAt = 0
   #isLooking = false
 
   constructor(parts: StandstillParts) {
     this.#parts = parts
-    this.#lines = new OutageLines(parts.clock, parts.log)
+    this.#condition = parts.condition(`standstill of ${parts.name}`, { level: 'warn' })
   }
 
   /** A put begins. */
@@ -41,14 +39,11 @@ export class Standstill {
   end(isTaken: boolean): void {
     this.#underWay--
     this.#movedAt = this.#parts.clock.monotonic()
-    if (!this.#lines.isOut || !(isTaken || this.#underWay === 0)) return
-    const { name, setHealth } = this.#parts
-    this.#lines.succeeded(
-      isTaken
-        ? seconds => `channel ${name} takes events again after ${seconds} s`
-        : seconds => `nothing waits for channel ${name} any more, after ${seconds} s`,
+    if (!isTaken && this.#underWay > 0) return
+    const { name } = this.#parts
+    this.#condition.clear(
+      isTaken ? `channel ${name} takes events again` : `nothing waits for channel ${name} any more`,
     )
-    setHealth(null)
   }
 
   #lookIn(delayMs: number): void {
@@ -61,17 +56,11 @@ export class Standstill {
     if (this.#underWay === 0) return
     const stoodMs = this.#parts.clock.monotonic() - this.#movedAt
     if (stoodMs < standstillMs) return this.#lookIn(Math.ceil(standstillMs - stoodMs))
-    const { name, channel, setHealth } = this.#parts
+    const { name, channel } = this.#parts
     const holds = `it holds ${channel.size} of ${channel.capacity} events`
-    const text = `${holds}, and the source waits for room`
-    setHealth(`channel ${name} takes no events: ${holds}`)
-    const { remedy } = faultTable.CHANNEL_FULL
-    this.#lines.failed({
+    this.#condition.raise(`channel ${name} takes no events: ${holds}, and the source waits for room`, {
       since: this.#movedAt,
-      level: 'warn',
-      what: `Standstill of channel ${name}`,
-      began: () => `channel ${name} takes no events: ${text}. ${remedy}`,
-      lasts: ({ seconds }) => `channel ${name} has taken no events for ${seconds} s: ${text}. ${remedy}`,
+      remedy: faultTable.CHANNEL_FULL.remedy,
     })
     this.#lookIn(standstillMs)
   }

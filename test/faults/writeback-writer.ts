@@ -52,7 +52,7 @@ if (what === 'read') {
   await once(process.stdin, 'data')
   for (let round = 0; round < 4; round++)
     await Promise.all(Array.from({ length: 8 }, (_, writer) => put(`${writer}-${round}`, 6000)))
-  console.log(`health ${context.health.at(-1) ?? 'well'}`)
+  console.log(`health ${context.health().at(-1) ?? 'well'}`)
 }
 // Not before all of it is said: a pipe that is full takes the rest later.
 process.stdout.write('end\n', () => process.kill(process.pid, 'SIGKILL'))

@@ -34,9 +34,7 @@ async function startSender(port: number, batchSize = 1000) {
   const options = optionsFor(avroSink, { hostname: '127.0.0.1', port, 'batch-size': batchSize })
   const sink = (avroSink as DefinitionOf<'sink'>).create(options, context)
   await sink.start()
-  const { log } = context
-  const health: (string | null)[] = []
-  const setHealth = (problem: string | null) => void health.push(problem)
+  const { log, condition } = context
   const runner = new SinkRunner({
     name: 'k1',
     sink,
@@ -44,13 +42,12 @@ async function startSender(port: number, batchSize = 1000) {
     clock: realClock,
     random: realRandom,
     log,
-    setHealth,
+    condition,
   })
   runner.start()
   return {
     channel,
     log,
-    health,
     async put(some: readonly Event[]) {
       for (let at = 0; at < some.length; at += 1000) await channel.put(some.slice(at, at + 1000))
     },
@@ -87,7 +84,7 @@ it('to Millrace, with several requests in flight', async () => {
     assert.equal(warnings.length, 1, warnings.join('\n'))
     assert.match(warnings[0]!, /refuses 125 events in one request and takes 63/)
     assert.deepEqual(
-      sender.health.filter(one => one !== null),
+      sender.log.lines.filter(line => line.startsWith('ERROR')),
       [],
     )
   }

@@ -87,7 +87,7 @@ export class Hop {
       clock,
       random: realSystem.random,
       log: this.sinkContext.log,
-      setHealth: problem => this.sinkContext.setHealth(problem),
+      condition: this.sinkContext.condition,
     })
     this.feed()
     this.#lastAt = performance.now()

@@ -58,7 +58,7 @@ for (const deflate of [false, true])
       clock,
       random: realSystem.random,
       log: sinkContext.log,
-      setHealth() {},
+      condition: sinkContext.condition,
     })
     runner.start()
     t.after(async () => {

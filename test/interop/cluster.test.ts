@@ -18,7 +18,7 @@ const inFlight = 2000
 async function assertTold(chain: ClusterChain, { address }: ClusterBroker, times: number): Promise<void> {
   const at = address.replaceAll('.', '\\.')
   for (const agent of [chain.a, chain.b]) {
-    const went = () => linesOf(agent, new RegExp(`Kafka broker ${at} cannot be used: `))
+    const went = () => linesOf(agent, new RegExp(`Kafka broker ${at} cannot be used: (?!.* for \\d+ s)`))
     const came = () => linesOf(agent, new RegExp(`Kafka broker ${at} can be used again`))
     await waitFor(() => came().length === went().length, `${agent.name} tells that ${address} is back`)
     assert.ok(went().length <= times, went().join('\n'))

@@ -150,7 +150,6 @@ export class KafkaHop implements AsyncDisposable {
         },
       },
     )
-    const setHealth = () => {}
     const sourceRunner = new SourceRunner({
       name: 's',
       source,
@@ -159,7 +158,7 @@ export class KafkaHop implements AsyncDisposable {
       clock,
       random,
       log,
-      setHealth,
+      condition: this.sourceContext.condition,
     })
     const sink = kafkaSink.create(
       optionsFor(kafkaSink, {
@@ -189,7 +188,7 @@ export class KafkaHop implements AsyncDisposable {
       clock,
       random,
       log: this.sinkContext.log,
-      setHealth,
+      condition: this.sinkContext.condition,
     })
     this.#lastAt = performance.now()
     sinkRunner.start()

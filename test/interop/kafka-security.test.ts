@@ -9,6 +9,7 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { conditionsOn } from '../context.ts'
 import { promisify } from 'node:util'
 import type { Fault } from '../../src/errors.ts'
 import { BrokerConnection } from '../../src/kafka-client/connection.ts'
@@ -301,13 +302,14 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 300_000 }, 
     const log: Logger = { ...silentLogger, error: note, warn: note, info: note, child: () => log }
     const late = join(directory, 'late.jks')
     const { settings } = settingsOf({ ...kit().both(), ...plain(), 'ssl.truststore.location': late }, 'BOTH')
-    const producer = createProducer({ settings: settings!, system, log })
+    const { condition, health } = conditionsOn(system.clock, log)
+    const producer = createProducer({ settings: settings!, system, log, condition })
     const sending = producer.send([{ topic: 'mended', key: null, value: Buffer.from('x') }])
-    await waitFor(() => producer.trouble !== null, 'the producer says that it cannot write')
-    assert.match(producer.trouble!, /cannot read the key store .*late\.jks/)
+    await waitFor(() => health().length > 0, 'the producer says that it cannot write')
+    assert.match(health()[0]!, /cannot read the key store .*late\.jks/)
     copyFileSync(kit().at('trust.jks'), late)
     await sending
-    await waitFor(() => producer.trouble === null, 'the producer says that all is well')
+    await waitFor(() => health().length === 0, 'the producer says that all is well')
     await producer.close()
     assert.equal(lines.filter(line => /cannot be used/.test(line)).length, 1, lines.join('\n'))
     assert.equal(lines.filter(line => /can be used again/.test(line)).length, 1, lines.join('\n'))
@@ -467,15 +469,17 @@ describe('a secured Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 120_000 
     const records = await consumer.poll({ maxRecords: 1, signal: AbortSignal.timeout(20_000) })
     assert.equal(records[0]?.value?.toString(), 'x')
     await consumer.close()
+    const { condition, health } = conditionsOn(system.clock, silentLogger)
     const refused = createProducer({
+      condition,
       settings: readProducerProperties({ ...properties, ...plain(wrongPassword) }).settings!,
       system,
       log: silentLogger,
     })
     const sending = refused.send([{ topic: 'old', key: null, value: Buffer.from('y') }])
-    await waitFor(() => refused.trouble !== null, 'the producer says that it cannot write')
-    assert.match(refused.trouble!, /refuses user "alice" with SASL PLAIN by closing the connection/)
-    assertNoCanary(refused.trouble!)
+    await waitFor(() => health().length > 0, 'the producer says that it cannot write')
+    assert.match(health()[0]!, /refuses user "alice" with SASL PLAIN by closing the connection/)
+    assertNoCanary(health()[0]!)
     await refused.close()
     await assert.rejects(sending, { code: 'STOPPED' })
   })

@@ -52,11 +52,11 @@ it('goes on in a new segment after a failed sync, and stays failed after a secon
   await channel.start()
   await channel.put(eventsOf(0, 10))
   await failOnce(disk, channel, 100)
-  assert.equal(context.health.length, 0)
+  assert.equal(context.health().length, 0)
   await channel.put(eventsOf(10, 10))
   await clock.advance(59_000)
   await failOnce(disk, channel, 200)
-  assert.match(String(context.health.at(-1)), /could not write its log/)
+  assert.match(String(context.health().at(-1)), /could not write its log/)
   assert.equal(context.counters.get('Unhealthy'), 1)
   // The disk is well again, but nobody knows what it did in between: only a start looks.
   await rejectsWith('CHANNEL_FAILED', channel.put(eventsOf(20, 1)))
@@ -84,7 +84,7 @@ it('goes on after each failed sync where more than a minute lies between them', 
     await channel.put(eventsOf(round * 10, 10))
     await clock.advance(61_000)
   }
-  assert.equal(context.health.length, 0)
+  assert.equal(context.health().length, 0)
   assert.equal(channel.size, 50)
   await channel.stop()
 })

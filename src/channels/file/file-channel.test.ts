@@ -306,6 +306,7 @@ it('refuses puts while too little space is free, lets takes go on, and recovers 
       error.code === 'DISK_FULL' && /minimumRequiredSpace/.test(error.message),
   )
   assert.ok(put > 100)
+  assert.match(context.health()[0]!, /^channel c1: .* minimumRequiredSpace/)
   const batch = (await channel.take({ events: 10 }, never))!
   await batch.rollback()
   for (let taken = 0; taken < put;) {
@@ -316,8 +317,7 @@ it('refuses puts while too little space is free, lets takes go on, and recovers 
   assert.equal(channel.size, 0)
   await context.log.line(/takes puts again/)
   await channel.put([Event.of({}, body)])
-  assert.match(String(context.health[0]), /minimumRequiredSpace/)
-  assert.equal(context.health.at(-1), null)
+  assert.deepEqual(context.health(), [])
   await channel.stop()
 })
 
@@ -402,7 +402,12 @@ it('says so when the log cannot be read back, and is well again when it can', as
       if (mode !== 'read' || !isReading) return file
       const read = (target: Buffer, position: number): Promise<number> =>
         isBroken ? Promise.reject(new Error('EIO: simulated')) : file.read(target, position)
-      return { path: file.path, size: () => file.size(), close: () => file.close(), read } as typeof file
+      return {
+        path: file.path,
+        size: () => file.size(),
+        close: () => file.close(),
+        read,
+      } as unknown as typeof file
     },
   }
   let isReading = false
@@ -422,7 +427,47 @@ it('says so when the log cannot be read back, and is well again when it can', as
   isBroken = false
   assert.deepEqual(await drain(again), numbers(0, 10))
   assert.equal(context.counters.get('Unhealthy'), 0)
-  assert.equal(context.health.at(-1), null)
+  assert.deepEqual(context.health(), [])
+})
+
+it('free space that goes and comes back does not clear that the log cannot be read', async () => {
+  const path = await directory()
+  const { channel } = await open(path)
+  await channel.put(eventsOf(0, 10))
+  const copy = await copyOf(path)
+  let isReading = false
+  let free = 1e12
+  const disk: Disk = {
+    ...realSystem.disk,
+    freeBytes: async () => free,
+    async open(name, mode) {
+      const file = await realSystem.disk.open(name, mode)
+      if (mode !== 'read' || !isReading) return file
+      const read = () => Promise.reject(new Error('EIO: simulated'))
+      return {
+        path: file.path,
+        size: () => file.size(),
+        close: () => file.close(),
+        read,
+      } as unknown as typeof file
+    },
+  }
+  const context = contextFor('CHANNEL', 'c1', fileChannel.counters, { system: { ...realSystem, disk } })
+  const options = optionsFor(fileChannel, {
+    checkpointDir: join(copy, 'checkpoint'),
+    dataDirs: [join(copy, 'data')],
+    minimumRequiredSpace: 1_000_000_000,
+  })
+  free = 0
+  const again = fileChannel.create(options, context)
+  await again.start()
+  cleanups.push(() => again.stop())
+  isReading = true
+  await rejectsWith('CHANNEL_FAILED', again.take({ events: 5 }, never), /reading the log back failed/)
+  assert.equal(context.health().length, 2, context.health().join('\n'))
+  free = 1e12
+  await context.log.line(/takes puts again/)
+  assert.match(context.health().join('\n'), /^channel c1: reading the log back failed: EIO: simulated$/)
 })
 
 it('gives up what cannot be read of the segment that is being written, and goes on', async () => {

@@ -10,6 +10,7 @@ import { resolve as absolute } from 'node:path'
 import type { Batch, Channel, CountedContext, PutOptions, TakeLimit } from '../../component.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
+import { type Condition, looseConditions } from '../../observe/conditions.ts'
 import { Counters, fileChannelCounters } from '../../observe/counters.ts'
 import { silentLogger } from '../../observe/log.ts'
 import { Backlog } from './backlog.ts'
@@ -73,14 +74,18 @@ export class FileChannel implements Channel {
   #size = 0
   #open: Open | null = null
   #stopping = false
+  /** Nothing can be written any more. */
+  readonly #failed: Condition
   /** Reading the log back failed; the next take tries again. */
-  #isUnreadable = false
+  readonly #unreadable: Condition
   readonly #isForTakeover: boolean
 
   constructor(settings: FileChannelSettings, context: CountedContext, isForTakeover = false) {
     this.#isForTakeover = isForTakeover
     this.#settings = settings
     this.#context = context
+    this.#failed = context.condition('failed')
+    this.#unreadable = context.condition('unreadable')
     this.capacity = settings.capacity
     this.transactionCapacity = settings.transactionCapacity
     this.#gate = new PutGate(context.name, context.system.clock, {
@@ -178,7 +183,7 @@ export class FileChannel implements Channel {
         ...this.#context,
         counters: new Counters(counters.kind, counters.name, fileChannelCounters),
         log: { ...silentLogger, warn: line => log.warn(line), error: line => log.error(line) },
-        setHealth: () => {},
+        condition: looseConditions(this.#context.system.clock, silentLogger),
       },
       true,
     )
@@ -216,7 +221,8 @@ export class FileChannel implements Channel {
       onLogged: (puts: readonly LoggedPut[], takes: readonly NumberRange[]) => this.#logged(puts, takes),
       onSegment: (segment: Segment) => void segments.push(segment),
       goneNow: () => ({ low: gone.low, ranges: gone.ranges }),
-      onFailed: (problem: string) => this.#fail(problem),
+      onFailed: (problem: string) =>
+        this.#fail(this.#failed, problem, 'The channel stays failed until the agent is started again.'),
     }
     const writer = new Log(logParts, started)
     const backlog = new Backlog(
@@ -226,7 +232,7 @@ export class FileChannel implements Channel {
         segments,
         visibleEnd: () => writer.visibleEnd,
         onLoaded: () => {
-          if (this.#isUnreadable && writer.failed === null) this.#recovered()
+          if (this.#unreadable.isRaised) this.#readable(writer)
           this.#serve()
         },
         onDamage: (segment, { from, to }) => {
@@ -235,15 +241,12 @@ export class FileChannel implements Channel {
         },
         onLost: (range, segment, damage) => this.#lose(range, segment, damage),
         onFailed: error => {
-          this.#isUnreadable = true
-          this.#fail(`reading the log back failed: ${messageOf(error)}`)
+          this.#fail(this.#unreadable, `channel ${name}: reading the log back failed: ${messageOf(error)}`)
         },
       },
       nextNumber,
     )
-    const space = new FreeSpace(store, system.clock, this.#settings, name, log, problem => {
-      if (writer.failed === null) this.#context.setHealth(problem)
-    })
+    const space = new FreeSpace(store, system.clock, this.#settings, name, this.#context.condition)
     const checkpointer = new Checkpointer({
       checkpoint,
       clock: system.clock,
@@ -430,20 +433,18 @@ export class FileChannel implements Channel {
     )
   }
 
-  #fail(problem: string): void {
+  #fail(condition: Condition, problem: string, remedy = 'The next take tries again.'): void {
     this.#context.counters.set('Unhealthy', 1)
-    this.#context.setHealth(problem)
-    const fault = () =>
-      this.#open?.log.failed ?? new Fault('CHANNEL_FAILED', `channel ${this.#context.name}: ${problem}`)
+    condition.raise(problem, { remedy })
+    const fault = () => this.#open?.log.failed ?? new Fault('CHANNEL_FAILED', problem)
     this.#gate.refuseAll(fault)
     this.#takers.failAll(fault)
   }
 
   /** What could not be read a moment ago was read. */
-  #recovered(): void {
-    this.#isUnreadable = false
-    this.#context.counters.set('Unhealthy', 0)
-    this.#context.setHealth(null)
+  #readable(log: Log): void {
+    this.#unreadable.clear(`channel ${this.#context.name} reads its log again`)
+    if (log.failed === null) this.#context.counters.set('Unhealthy', 0)
   }
 
   #closedFault(): Fault {

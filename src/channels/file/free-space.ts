@@ -1,9 +1,9 @@
 // FreeSpace: whether the data directories have room for puts. Looked at on the way, at most once a
 // second; while there is too little puts are refused, and a timer looks until there is enough again.
 import { Fault } from '../../errors.ts'
-import type { Logger } from '../../observe/log.ts'
+import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
 import type { Clock, Timer } from '../../system/clock.ts'
-import type { SegmentStore } from './segment-store.ts'
+import { NoRoom, type SegmentStore } from './segment-store.ts'
 
 const lookMs = 1000
 const lookWhileLowMs = 100
@@ -11,29 +11,28 @@ const lookWhileLowMs = 100
 export class FreeSpace {
   readonly #store: SegmentStore
   readonly #clock: Clock
-  readonly #limits: { readonly floorBytes: number; readonly segmentBytes: number }
+  readonly #floorBytes: number
   readonly #channel: string
-  readonly #log: Logger
+  readonly #condition: Condition
   #problem: Fault | null = null
+  /** Free bytes at which puts are taken again: what a segment needs as well, where there was no room for one. */
+  #enoughBytes: number
   #lookedAt = -Infinity
   #looking = false
   #timer: Timer | null = null
-  readonly #setHealth: (problem: string | null) => void
 
   constructor(
     store: SegmentStore,
     clock: Clock,
-    limits: { readonly floorBytes: number; readonly segmentBytes: number },
+    { floorBytes }: { readonly floorBytes: number },
     channel: string,
-    log: Logger,
-    setHealth: (problem: string | null) => void,
+    condition: ConditionMaker,
   ) {
     this.#store = store
     this.#clock = clock
-    this.#limits = limits
+    this.#floorBytes = this.#enoughBytes = floorBytes
     this.#channel = channel
-    this.#log = log
-    this.#setHealth = setHealth
+    this.#condition = condition('free space')
   }
 
   /** Why puts are refused, or null. */
@@ -50,17 +49,15 @@ export class FreeSpace {
     this.#looking = true
     try {
       const free = await this.#store.freeBytes()
-      if (free >= this.#limits.floorBytes) {
-        if (this.#problem !== null) {
-          this.#problem = null
-          this.#log.info(`channel ${this.#channel} takes puts again: ${free} bytes are free`)
-          this.#setHealth(null)
-        }
+      if (free >= this.#enoughBytes) {
+        this.#problem = null
+        this.#enoughBytes = this.#floorBytes
+        this.#condition.clear(`channel ${this.#channel} takes puts again: ${free} bytes are free`)
       } else if (this.#problem === null)
         this.tell(
           new Fault(
             'DISK_FULL',
-            `channel ${this.#channel} refuses puts: ${free} bytes are free where its data lies, fewer than minimumRequiredSpace (${this.#limits.floorBytes})`,
+            `channel ${this.#channel} refuses puts: ${free} bytes are free where its data lies, fewer than minimumRequiredSpace (${this.#floorBytes})`,
           ),
         )
     } catch {
@@ -72,13 +69,11 @@ export class FreeSpace {
     if (this.#problem !== null) this.#lookLater()
   }
 
-  /** A segment could not be made: puts wait until there is room for one. */
+  /** Puts are refused until there is room: for a segment, where one could not be made. */
   tell(problem: Fault): void {
-    if (this.#problem === null) {
-      this.#log.error(`${problem.message}. Events can still be taken`)
-      this.#setHealth(problem.message)
-    }
+    if (problem.cause instanceof NoRoom) this.#enoughBytes = this.#floorBytes + problem.cause.segmentBytes
     this.#problem = problem
+    this.#condition.raise(problem.message, { remedy: `Events can still be taken. ${problem.remedy}` })
     this.#lookLater()
   }
 

@@ -357,7 +357,6 @@ export class Log {
       }
     this.#failed = fault
     this.#refuse(fault)
-    log.error(`${fault.message}. The channel stays failed until the agent is started again`)
     this.#parts.onFailed(fault.message)
   }
 

@@ -25,6 +25,16 @@ export interface StoreParts {
 
 const damagedSuffix = '.damaged'
 
+/** A segment could not be made. */
+export class NoRoom extends Fault {
+  readonly segmentBytes: number
+
+  constructor(segmentBytes: number, message: string, options?: { cause: unknown }) {
+    super('DISK_FULL', message, options)
+    this.segmentBytes = segmentBytes
+  }
+}
+
 export class SegmentStore {
   readonly #parts: StoreParts
   readonly #locks: DirectoryLock[] = []
@@ -189,15 +199,15 @@ export class SegmentStore {
     try {
       const free = await disk.freeBytes(directory)
       if (!needed && free - size < floorBytes)
-        throw new Fault(
-          'DISK_FULL',
+        throw new NoRoom(
+          size,
           `${free} bytes are free in ${directory}; a new segment of ${size} bytes would leave less than minimumRequiredSpace (${floorBytes})`,
         )
       const file = await createZeroed(disk, path, size)
       await file.close()
     } catch (error) {
       if (error instanceof Fault || !isDiskFull(error)) throw error
-      throw new Fault('DISK_FULL', `no room for a segment of ${size} bytes in ${directory}`, { cause: error })
+      throw new NoRoom(size, `no room for a segment of ${size} bytes in ${directory}`, { cause: error })
     }
     this.#spare = { path, size }
   }

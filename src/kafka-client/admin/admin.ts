@@ -1,5 +1,6 @@
 // What is asked of a cluster beside reading and writing: its topics, its consumer groups, its offsets. The
 // command line tools, the demonstration and tests use it.
+import { looseConditions } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
 import { Cluster } from '../cluster.ts'
 import type { Doors } from '../connection.ts'
@@ -31,8 +32,9 @@ export interface Admin {
 /** Nothing is asked before the first call. */
 export function createAdmin({ system, bootstrapServers, log, settings }: AdminOptions): Admin {
   const all = { ...connectionDefaults, ...settings, bootstrapServers }
-  const cluster = new Cluster({ system, log, settings: all, allowAutoTopicCreation: false })
-  const parts = { cluster, system, log, patienceMs: all.requestTimeoutMs }
+  const condition = looseConditions(system.clock, log)
+  const cluster = new Cluster({ system, condition, settings: all, allowAutoTopicCreation: false })
+  const parts = { cluster, system, condition, patienceMs: all.requestTimeoutMs }
   return {
     topics: new TopicAdmin(parts),
     groups: new GroupAdmin(parts),

@@ -1,6 +1,6 @@
 // What all administration has in common: asking a broker that may be too old, and saying what it refuses.
 import { Fault } from '../../errors.ts'
-import type { Logger } from '../../observe/log.ts'
+import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
 import { kafkaError } from '../../wire/kafka/error-codes.ts'
 import type { Cluster } from '../cluster.ts'
@@ -9,7 +9,7 @@ import type { BrokerConnection, Doors } from '../connection.ts'
 export interface AdminParts {
   readonly cluster: Cluster
   readonly system: Doors
-  readonly log: Logger
+  readonly condition: ConditionMaker
   /** How long what brokers may answer later is asked again. */
   readonly patienceMs: number
 }

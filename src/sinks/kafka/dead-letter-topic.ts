@@ -10,6 +10,7 @@ import {
   type ProducerOptions,
   type ProducerSettings,
 } from '../../kafka-client/kafka-client.ts'
+import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { RecordHeader } from '../../wire/kafka/record.ts'
 import type { RecordContent, RecordTarget } from './record-of-event.ts'
@@ -23,6 +24,7 @@ export interface DeadLetterTopicParts {
   readonly settings: ProducerSettings
   readonly system: ProducerOptions['system']
   readonly log: Logger
+  readonly condition: ConditionMaker
   readonly agent: string
   readonly component: string
 }
@@ -32,12 +34,13 @@ export class DeadLetterTopic {
   readonly #producer: Producer
 
   constructor(parts: DeadLetterTopicParts) {
-    const { settings, system, log, topic } = parts
+    const { settings, system, log, condition, topic } = parts
     this.#parts = parts
     this.#producer = createProducer({
       settings: { ...settings, acks: -1, maxRequestBytes, deliveryTimeoutMs: Infinity },
       system,
       log,
+      condition,
       onHeadersDropped: () =>
         log.warn(
           `the brokers keep an old message format without record headers: in topic ${topic} (deadLetter.topic) the reason is not told; deadLetter.file keeps it`,

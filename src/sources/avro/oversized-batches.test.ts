@@ -4,13 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext as Test } from 'node:test'
-import { contextFor, KeptLog, optionsFor } from '../../../test/context.ts'
+import { conditionsOn, contextFor, KeptLog, optionsFor } from '../../../test/context.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
 import { connectAvro } from '../../index.ts'
 import { memoryChannel } from '../../channels/memory.ts'
 import type { DefinitionOf } from '../../component.ts'
 import { Fault } from '../../errors.ts'
 import { Event } from '../../event.ts'
-import { realClock } from '../../system/clock.ts'
 import { avroSource } from '../avro.ts'
 import type { AvroSource } from '../avro.ts'
 import { OversizedBatches } from './oversized-batches.ts'
@@ -55,13 +55,13 @@ test('a batch above transactionCapacity: FAILED, red, one line with sender and r
     lines()[0]!,
     /Avro source r1 answered FAILED: 127\.0\.0\.1:\d+ sends a batch of 11 events, which can never be accepted: 11 events in one put, but a transaction of channel c1 holds 10\. Raise the channel's transactionCapacity or lower the batch size/,
   )
-  assert.match(context.health.at(-1)!, /127\.0\.0\.1:\d+ sends a batch of 11 events/)
+  assert.match(context.health().at(-1)!, /127\.0\.0\.1:\d+ sends a batch of 11 events/)
   await send(events(3))
-  assert.match(context.health.at(-1)!, /11 events/, 'smaller ones say nothing about it')
+  assert.match(context.health().at(-1)!, /11 events/, 'smaller ones say nothing about it')
   channel.reconfigure!(optionsFor(memoryChannel, { capacity: 100, transactionCapacity: 20 }))
   await send(events(11))
-  assert.equal(context.health.at(-1), null)
-  await context.log.line(/INFO Avro source r1: 127\.0\.0\.1 no longer sends a batch .* 5 tries/)
+  assert.deepEqual(context.health(), [])
+  await context.log.line(/INFO Avro source r1: 127\.0\.0\.1 no longer sends a batch .*, after/)
 })
 
 test('with deadLetter.file the batch is kept there as it came and answered OK', async t => {
@@ -83,7 +83,7 @@ test('with deadLetter.file the batch is kept there as it came and answered OK', 
   assert.equal(lines.length, 1)
   assert.match(lines[0]!, /WARN Avro source r1 set a batch of 11 events of 127\.0\.0\.1:\d+ aside/)
   assert.deepEqual(
-    context.health.filter(one => one !== null),
+    context.log.lines.filter(line => line.startsWith('ERROR')),
     [],
   )
 })
@@ -94,32 +94,28 @@ test('where the file cannot be written the batch is refused', async t => {
   await context.log.line(/WARN Avro source r1 answered FAILED: .*\/proc\/none\/dead\.jsonl/)
 })
 
-test('a sender that has stopped repeating its batch is forgotten when others pass', () => {
-  let now = 0
+test('a sender that has stopped repeating its batch is forgotten when others pass', async () => {
+  const clock = new VirtualClock()
   const log = new KeptLog()
-  const health: (string | null)[] = []
-  const batches = new OversizedBatches({
-    source: 'r1',
-    clock: { ...realClock, monotonic: () => now },
-    log,
-    setHealth: problem => void health.push(problem),
-  })
+  const { condition, health } = conditionsOn(clock, log)
+  const batches = new OversizedBatches({ source: 'r1', clock, condition })
   const fault = new Fault('TRANSACTION_TOO_LARGE', 'too many')
   batches.refused('a:1', 11, fault)
   batches.refused('b:1', 12, fault)
-  now = 20_000
+  await clock.advance(20_000)
   batches.refused('a:2', 11, fault)
   batches.accepted('c:1', 500)
-  assert.match(health.at(-1)!, /12 events/)
-  now = 35_000
+  assert.equal(health().length, 2, health().join('\n'))
+  assert.match(health()[1]!, /12 events/)
+  await clock.advance(15_000)
   batches.accepted('b:7', 1)
-  assert.match(health.at(-1)!, /a:2 sends a batch of 11/)
-  now = 51_000
+  assert.equal(health().length, 1, health().join('\n'))
+  assert.match(health()[0]!, /a:2 sends a batch of 11/)
+  await clock.advance(16_000)
   batches.accepted('c:1', 1)
-  assert.equal(health.at(-1), null)
-  for (let minute = 1; minute < 4; minute++) {
-    now = 100_000 + minute * 61_000
-    batches.refused('a:1', 11, fault)
-  }
-  assert.equal(log.lines.filter(line => /has been answering FAILED for/.test(line)).length, 2)
+  assert.deepEqual(health(), [])
+  await clock.advance(60_000)
+  batches.refused('a:1', 11, fault)
+  await clock.advance(119_000)
+  assert.equal(log.lines.filter(line => /This has lasted for 60 s/.test(line)).length, 1)
 })

@@ -2,8 +2,7 @@
 // nothing else through: health is red meanwhile, and one line names the sender and the remedy, again each
 // minute. It is over when a batch as large passes, or when the sender has stopped repeating it.
 import { Fault } from '../../errors.ts'
-import { OutageLines } from '../../observe/outage-lines.ts'
-import type { Logger } from '../../observe/log.ts'
+import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
 import type { Clock } from '../../system/clock.ts'
 
 /** Flume's senders repeat within 5 s, ours within a second: after this long it was given up or made smaller. */
@@ -12,17 +11,15 @@ const givenUpMs = 30_000
 const mostSenders = 100
 
 interface Sender {
-  readonly lines: OutageLines
+  readonly condition: Condition
   events: number
   lastAt: number
-  problem: string
 }
 
 export interface OversizedBatchesParts {
   readonly source: string
   readonly clock: Clock
-  readonly log: Logger
-  setHealth(problem: string | null): void
+  readonly condition: ConditionMaker
 }
 
 export class OversizedBatches {
@@ -36,47 +33,38 @@ export class OversizedBatches {
 
   /** `sender` is host:port. */
   refused(sender: string, events: number, fault: Fault): void {
-    const { source, clock, log } = this.#parts
+    const { source, clock, condition } = this.#parts
     const host = hostOf(sender)
     let known = this.#senders.get(host)
     if (known === undefined) {
+      if (this.#senders.size >= mostSenders) this.#forgetOne()
       if (this.#senders.size >= mostSenders) return
-      known = { lines: new OutageLines(clock, log), events, lastAt: 0, problem: '' }
+      known = { condition: condition(`batches of ${host}`), events, lastAt: 0 }
       this.#senders.set(host, known)
     }
     known.events = events
     known.lastAt = clock.monotonic()
-    known.problem = `${sender} sends a batch of ${events} events, which can never be accepted: ${fault.message}`
-    const remedy = `${fault.remedy} With deadLetter.file such batches are set aside`
-    known.lines.failed({
-      level: 'error',
-      what: `Batches of ${host} that can never be accepted`,
-      began: () => `Avro source ${source} answered FAILED: ${known.problem}. ${remedy}`,
-      lasts: ({ seconds, tries }) =>
-        `Avro source ${source} has been answering FAILED for ${seconds} s (${tries} tries): ${known.problem}. ${remedy}`,
-    })
-    this.#tellHealth()
+    known.condition.raise(
+      `Avro source ${source} answered FAILED: ${sender} sends a batch of ${events} events, which can never be accepted: ${fault.message}`,
+      { remedy: `${fault.remedy} With deadLetter.file such batches are set aside.` },
+    )
   }
 
   accepted(sender: string, events: number): void {
     if (this.#senders.size === 0) return
     const { source, clock } = this.#parts
     const now = clock.monotonic()
-    for (const [host, { lines, events: most, lastAt }] of this.#senders) {
+    for (const [host, { condition, events: most, lastAt }] of this.#senders) {
+      if (!condition.isRaised) continue
       const isLarger = host === hostOf(sender) && events >= most
-      if (!isLarger && now - lastAt < givenUpMs) continue
-      this.#senders.delete(host)
-      lines.succeeded(
-        (seconds, tries) =>
-          `Avro source ${source}: ${host} no longer sends a batch that can never be accepted, after ${seconds} s and ${tries} tries`,
-      )
-      this.#tellHealth()
+      if (isLarger || now - lastAt >= givenUpMs)
+        condition.clear(`Avro source ${source}: ${host} no longer sends a batch that can never be accepted`)
     }
   }
 
-  #tellHealth(): void {
-    const last = [...this.#senders.values()].at(-1)
-    this.#parts.setHealth(last?.problem ?? null)
+  #forgetOne(): void {
+    const over = [...this.#senders].find(([, { condition }]) => !condition.isRaised)
+    if (over !== undefined) this.#senders.delete(over[0])
   }
 }
 

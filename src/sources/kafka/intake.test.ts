@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { looseConditions } from '../../observe/conditions.ts'
 import { contextFor } from '../../../test/context.ts'
 import { Fault } from '../../errors.ts'
 import { Event } from '../../event.ts'
@@ -41,6 +42,7 @@ function setUp({ emptyPollMs = 60_000 } = {}) {
       counters,
       clock: system.clock,
       log,
+      condition: looseConditions(system.clock, log),
       makeEvent: record => (record.value!.length === 0 ? null : Event.of({}, record.value!)),
       endBatch() {},
       processor: {

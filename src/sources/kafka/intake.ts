@@ -4,9 +4,9 @@
 import type { ChannelProcessor } from '../../component.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
+import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
-import { OutageLines } from '../../observe/outage-lines.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { ConsumedRecord, Consumer, Position, TopicPartition } from '../../kafka-client/kafka-client.ts'
 
@@ -21,6 +21,7 @@ export interface IntakeParts {
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
+  readonly condition: ConditionMaker
   /** Null skips the record. */
   makeEvent(record: ConsumedRecord): Event | null
   endBatch(): void
@@ -63,7 +64,7 @@ export class Intake {
   readonly #tenures = new Map<string, number>()
   #lost: () => void = () => {}
   #committing: Promise<void> | null = null
-  readonly #commitLines: OutageLines
+  readonly #notCommitting: Condition
   /** When commits began to fail, monotonic ms. */
   #commitsFailSince: number | null = null
   #failedCommits = 0
@@ -74,7 +75,7 @@ export class Intake {
   constructor(parts: IntakeParts, supply: RecordSupply) {
     this.#parts = parts
     this.#supply = supply
-    this.#commitLines = new OutageLines(parts.clock, parts.log)
+    this.#notCommitting = parts.condition('commits', { level: 'warn' })
   }
 
   /** One batch from the supply to the channel; does not wait for the channel while the window has room. */
@@ -256,7 +257,7 @@ export class Intake {
         counters.add('KafkaCommitTimer', Math.round(clock.monotonic() - begin))
         this.#commitsFailSince = null
         this.#failedCommits = 0
-        this.#commitLines.succeeded(seconds => `positions are committed again, after ${seconds} s`)
+        this.#notCommitting.clear('positions are committed again')
       } catch (error) {
         const isFinal = error instanceof Fault && error.retry === 'never'
         if (isFinal || this.#isClosing)
@@ -278,14 +279,9 @@ export class Intake {
     const reason = messageOf(error)
     log.debug(`positions were not committed (${reason}); they are committed with the next`)
     if (++this.#failedCommits < untoldCommits || now - since < untoldCommitsMs) return
-    const lasts = (seconds: number) =>
-      `positions have not been committed for ${seconds} s (${reason}); they are committed as soon as that can be`
-    this.#commitLines.failed({
+    this.#notCommitting.raise(`positions are not committed: ${reason}`, {
       since,
-      level: 'warn',
-      what: 'Failure of commits',
-      began: () => lasts(Math.round((now - since) / 1000)),
-      lasts: ({ seconds }) => lasts(seconds),
+      remedy: 'They are committed as soon as that succeeds; until then a restart repeats records.',
     })
   }
 

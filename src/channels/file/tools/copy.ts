@@ -1,6 +1,7 @@
 // Fills the log of a file channel with events that come from elsewhere: an export, or a log that is repaired.
 import type { Event } from '../../../event.ts'
 import { Counters, fileChannelCounters } from '../../../observe/counters.ts'
+import { looseConditions } from '../../../observe/conditions.ts'
 import { silentLogger } from '../../../observe/log.ts'
 import type { System } from '../../../system/system.ts'
 import type { EncryptionKeys } from '../encryption-keys.ts'
@@ -44,7 +45,7 @@ export async function putAll(
       home: '/',
       logRawData: false,
       systemProperties: new Map(),
-      setHealth: () => {},
+      condition: looseConditions(system.clock, silentLogger),
       counters: new Counters('CHANNEL', 'channel', fileChannelCounters),
     },
   )
