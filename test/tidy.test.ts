@@ -43,6 +43,7 @@ const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['broker', /^src\/broker\//],
   ['console', /^src\/console\//],
   ['demo', /^src\/demo\//],
+  ['simulation', /^src\/simulation\//],
   ['everything', /^src\/(components|index|load-topology|start-agent)\.ts$|^src\/cli\//],
 ]
 
@@ -86,6 +87,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   broker: [['wire', 'avro', 'storage', 'system', ...event, 'observe', 'config']],
   console: [[...event, 'config', 'topology', 'observe', 'kafka-client', 'system']],
   demo: [[...event, 'config', 'wire', 'kafka-client', 'broker', 'observe', 'system']],
+  simulation: [rows.map(([row]) => row)],
   everything: [rows.map(([row]) => row)],
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { conditionsOn, contextFor, KeptLog, optionsFor } from '../../test/context.ts'
-import { SeededRandom } from '../../test/simulation/seeded-random.ts'
+import { SeededRandom } from '../simulation/seeded-random.ts'
 import { memoryChannel } from '../channels/memory.ts'
 import type { Channel, Sink } from '../component.ts'
 import { DeliveryFault } from '../delivery-fault.ts'

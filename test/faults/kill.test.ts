@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { SeededRandom } from '../simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { checkInside, liveUntil, type Told } from './writer-life.ts'
 
 const kills = process.env['MILLRACE_DEEP'] === undefined ? 50 : 1000

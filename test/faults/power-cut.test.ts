@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { SeededRandom } from '../simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { checkInside, liveUntil, type Told, type WriterOptions } from './writer-life.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined

@@ -13,7 +13,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { SeededRandom } from '../simulation/seeded-random.ts'
+import type { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { confOfA, confOfB } from './chain.ts'
 import { freePort, startMillrace, type Running } from './peers/peers.ts'
 import { createTopic, withAdmin } from './peers/topics.ts'

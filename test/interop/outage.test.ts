@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
-import { SeededRandom } from '../simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import {
   chainOn,
   channelCapacity,

@@ -13,7 +13,7 @@ import {
   type Kafka,
   type Running,
 } from './peers/peers.ts'
-import { SeededRandom } from '../simulation/seeded-random.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { KillChain } from './kill-chain.ts'
 import { assertComplete, readArrivals, startLoad } from './ledger.ts'
 import { consumeAll, countOf, createTopic, produceAll } from './peers/topics.ts'

@@ -21,8 +21,8 @@ import { Event } from '../../src/event.ts'
 import type { Clock } from '../../src/system/clock.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { contextFor, type TestContext } from '../context.ts'
-import type { SeededRandom } from './seeded-random.ts'
-import type { SimulatedDisk } from './simulated-disk.ts'
+import type { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import type { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 
 export const counted = {
   puts: 0,

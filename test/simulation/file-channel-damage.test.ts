@@ -14,8 +14,8 @@ import type { Disk } from '../../src/system/disk.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { contextFor, KeptLog, type TestContext } from '../context.ts'
 import { eventOf } from '../contracts/channel.ts'
-import { SeededRandom } from './seeded-random.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined
 const never = new AbortController().signal

@@ -7,8 +7,8 @@ import { realSystem } from '../../src/system/system.ts'
 import { contextFor } from '../context.ts'
 import { eventsOf, rejectsWith, textsOf } from '../contracts/channel.ts'
 import { VirtualClock } from '../virtual-clock.ts'
-import { SeededRandom } from './seeded-random.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 
 const never = new AbortController().signal
 

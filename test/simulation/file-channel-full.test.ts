@@ -9,8 +9,8 @@ import { realSystem } from '../../src/system/system.ts'
 import { contextFor } from '../context.ts'
 import { eventsOf } from '../contracts/channel.ts'
 import { VirtualClock } from '../virtual-clock.ts'
-import { SeededRandom } from './seeded-random.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 
 const never = new AbortController().signal
 const segmentBytes = 64 * 1024

@@ -8,8 +8,8 @@ import { fileChannel } from '../../src/channels/file.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { contextFor } from '../context.ts'
 import { eventsOf, textsOf } from '../contracts/channel.ts'
-import { SeededRandom } from './seeded-random.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 
 const settings: FileChannelSettings = {
   checkpointDirectory: '/c',

@@ -15,8 +15,8 @@ import {
   recordings,
   type Recording,
 } from '../golden/flume-recording.ts'
-import { SeededRandom } from './seeded-random.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 
 function settingsFor({ data }: Recording): FileChannelSettings {
   return {

@@ -8,8 +8,8 @@ import type { LogSettings, PartitionLog } from '../../src/broker/log/partition-l
 import { silentLogger } from '../../src/observe/log.ts'
 import { realSystem, type System } from '../../src/system/system.ts'
 import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
-import { SeededRandom } from './seeded-random.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 
 const deep = process.env['MILLRACE_DEEP'] === '1'
 const only = process.env['MILLRACE_SEED']

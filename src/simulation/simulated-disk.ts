@@ -4,8 +4,8 @@
 // should have saved is then lost, although it still reads back, and the next sync says all is well.
 // Writes and reads can fail too, and the disk can be full: then part of a write may have happened.
 import { basename, dirname, join } from 'node:path'
-import { Fault } from '../../src/errors.ts'
-import type { Disk, DiskFile } from '../../src/system/disk.ts'
+import { Fault } from '../errors.ts'
+import type { Disk, DiskFile } from '../system/disk.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 const sectorBytes = 512
@@ -49,6 +49,8 @@ function written(target: Buffer, { at, bytes }: Pending): Buffer {
 export class SimulatedDisk {
   readonly #random: SeededRandom
   readonly #directories = new Map<string, Directory>()
+  /** By directory: the life that holds it. */
+  readonly #locks = new Map<string, number>()
   #life = 0
   /** Operations until everything stands still; the last one may have happened in part. */
   operationsLeft = Infinity
@@ -71,6 +73,12 @@ export class SimulatedDisk {
   kill(): void {
     this.#life++
     this.operationsLeft = Infinity
+  }
+
+  /** No call fails any more, and there is room. */
+  heal(): void {
+    this.syncFailures = this.writeFailures = this.readFailures = 0
+    this.capacityBytes = Infinity
   }
 
   get usedBytes(): number {
@@ -114,10 +122,19 @@ export class SimulatedDisk {
     }
   }
 
-  /** The door of this life. */
-  open(): Disk {
+  /** The door of this life. `pause` is what a call waits for before it happens, and again before it returns. */
+  open(pause: (() => Promise<void>) | null = null): Disk {
     const life = this.#life
     const step = async <T>(work: () => T): Promise<T> => {
+      if (pause === null) return await happen(work)
+      await pause()
+      try {
+        return await happen(work)
+      } finally {
+        await pause()
+      }
+    }
+    const happen = async <T>(work: () => T): Promise<T> => {
       await Promise.resolve()
       if (life !== this.#life || this.operationsLeft <= 0) return await new Promise<T>(() => {})
       if (--this.operationsLeft === 0) {
@@ -190,7 +207,11 @@ export class SimulatedDisk {
             this.#directories.has(path) ||
             (this.#directories.get(dirname(path))?.current.has(basename(path)) ?? false),
         ),
-      list: path => step(() => [...directoryOf(join(path, 'x')).current.keys()].sort()),
+      list: path =>
+        step(() => {
+          const below = [...this.#directories.keys()].filter(one => dirname(one) === path && one !== path)
+          return [...directoryOf(join(path, 'x')).current.keys(), ...below.map(one => basename(one))].sort()
+        }),
       makeDirectory: path =>
         step(() => void this.#directories.set(path, this.#directories.get(path) ?? new Directory())),
       rename: (from, to) =>
@@ -226,7 +247,10 @@ export class SimulatedDisk {
       lockDirectory: path =>
         step(() => {
           if (!this.#directories.has(path)) throw new Fault('DISK', `no directory ${path}`)
-          return { release: async () => {} }
+          if (this.#locks.get(path) === life)
+            throw new Fault('DIRECTORY_IN_USE', `directory ${path} is in use`)
+          this.#locks.set(path, life)
+          return { release: async () => void this.#locks.delete(path) }
         }),
     }
   }

@@ -1,0 +1,362 @@
+// One life of a whole chain, determined by a seed: the embedded broker, Flume agents, a producer that writes into
+// the topics that they read and a reader of all topics, on machines with a simulated network, disk and clock,
+// and faults of every kind. When the faults are over everything must drain; ledger.ts says what must be true then.
+import { Broker } from '../broker/broker.ts'
+import { readBrokerSettings } from '../broker/broker-settings.ts'
+import { messageOf } from '../errors.ts'
+import { Agent } from '../topology/agent.ts'
+import type { Topology } from '../topology/topology.ts'
+import { ChainLog } from './chain-log.ts'
+import { ChainOutside } from './chain-outside.ts'
+import { Faults, type FaultKind } from './faults.ts'
+import { ChainLedger } from './ledger.ts'
+import { Machine, type Program } from './machine.ts'
+import { Schedule } from './schedule.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { SimulatedNetwork } from './simulated-network.ts'
+import { Supervised } from './supervised.ts'
+
+export interface ChainAgent {
+  readonly name: string
+  /** `doors` is for the models among its components. */
+  readonly topology: (doors: ModelDoors) => Topology
+  /** What a reload changes it into, and back; null: none. */
+  readonly changed: Topology | null
+  /** Host names and addresses under which others find it. */
+  readonly hosts: readonly string[]
+  /** Whether it may end without a stop. */
+  readonly isMortal: boolean
+}
+
+/** What models of components are made with. */
+export interface ModelDoors {
+  readonly ledger: ChainLedger
+  /** Called once by each door when all its events are taken. */
+  onDone(): void
+}
+
+export interface ChainTopic {
+  readonly name: string
+  readonly partitions: number
+}
+
+export interface ChainPlan {
+  readonly agents: readonly ChainAgent[]
+  readonly brokerHosts: readonly string[]
+  readonly brokerPorts: readonly number[]
+  /** Topics that are written to from outside. */
+  readonly inputs: readonly ChainTopic[]
+  /** Others that are created beforehand. */
+  readonly others: readonly ChainTopic[]
+  /** Topics that agents read and others of them write: what arrives there has not arrived yet. */
+  readonly between: ReadonlySet<string>
+  /** Records of all inputs together. */
+  readonly records: number
+  /** Doors that are no partitions of `inputs`: models of sources. */
+  readonly modelDoors: number
+  /** In how many copies each event arrives; null: in one. */
+  readonly copies: ReadonlyMap<string, number> | null
+  /** Which kinds of faults may happen, and how many there are. */
+  readonly faults: readonly FaultKind[]
+  readonly faultCount: number
+  /** Most events that one fault may repeat: what is between two keepers at a time. */
+  readonly inFlight: number
+  readonly keepsOrder: boolean
+  /** How long records are written and faults happen. */
+  readonly stormMs: number
+}
+
+export interface ChainOutcome {
+  /** A number that stands for all that happened. */
+  readonly trace: number
+  /** What was promised and did not hold, one sentence each. */
+  readonly violations: readonly string[]
+  readonly sent: number
+  readonly missing: number
+  readonly repeats: number
+  /** In how many copies each event arrived. */
+  readonly copies: ReadonlyMap<string, number>
+  /** Bodies that nobody handed over. */
+  readonly changed: number
+  /** How many things happened, one after the other. */
+  readonly events: number
+  readonly faults: Partial<Record<FaultKind, number>>
+  /** From the end of the faults until everything had arrived. */
+  readonly drainedMs: number
+  readonly log: readonly string[]
+}
+
+/**
+ * How long everything may take to arrive once the faults are over. The longest wait is that of a JoinGroup whose
+ * connection has gone silent: max.poll.interval.ms (5 minutes) and 5 s more, as in Java's client.
+ */
+const drainMs = 400_000
+/** How often somebody looks after failed channels. */
+const operatorMs = 20_000
+/** What a stop may take. */
+const stopMs = 11_000
+
+/** `soon` calls back in the next turn of the real event loop. */
+export async function runChain(
+  seed: number,
+  plan: ChainPlan,
+  soon: (run: () => void) => void,
+): Promise<ChainOutcome> {
+  return await new ChainWorld(seed, plan, new Schedule(soon)).run()
+}
+
+class ChainWorld {
+  readonly #plan: ChainPlan
+  readonly #random: SeededRandom
+  readonly #schedule: Schedule
+  readonly #log: ChainLog
+  readonly #network: SimulatedNetwork
+  readonly #ledger: ChainLedger
+  readonly #violations: string[] = []
+  readonly #broker: Supervised<Broker>
+  readonly #agents: readonly Supervised<Agent>[]
+  readonly #topologies: readonly Topology[]
+  readonly #outside: ChainOutside
+  readonly #faults: Faults
+  #doorsLeft: number
+  #drainedMs = Infinity
+
+  constructor(seed: number, plan: ChainPlan, schedule: Schedule) {
+    const random = (this.#random = new SeededRandom(seed))
+    this.#schedule = schedule
+    this.#log = new ChainLog(schedule)
+    this.#plan = plan
+    this.#ledger = new ChainLedger(plan.copies)
+    this.#doorsLeft = plan.modelDoors
+    this.#network = new SimulatedNetwork(schedule, random, {
+      latencyMs: random.chance(0.5) ? [0.05, 0.3] : [0.5, 8],
+      bytesPerMs: [100_000, 2_000][random.below(2)]!,
+      pieces: [0, 0.1, 0.8][random.below(3)]!,
+      windowBytes: [65_536, 2_000][random.below(2)]!,
+    })
+    const around = { schedule, random, network: this.#network }
+    const machine = (name: string, hosts: readonly string[]): Machine => {
+      const made = new Machine(name, around)
+      for (const host of [name, ...hosts]) this.#network.addName(host, made)
+      return made
+    }
+    const supervised = <S extends Broker | Agent>(at: Machine, make: (program: Program) => S) =>
+      new Supervised<S>(at, schedule, make, line => this.#log.note(`${at.name} ${line}`))
+    const doors: ModelDoors = { ledger: this.#ledger, onDone: () => void this.#doorsLeft-- }
+    this.#topologies = plan.agents.map(({ topology }) => topology(doors))
+    this.#broker = supervised(machine('kafka', plan.brokerHosts), program => this.#makeBroker(program))
+    this.#agents = plan.agents.map((agent, index) =>
+      supervised(machine(agent.name, agent.hosts), program =>
+        this.#makeAgent(program, agent.name, this.#topologies[index]!),
+      ),
+    )
+    this.#outside = new ChainOutside({
+      system: machine('outside', []).start().system,
+      bootstrap: `kafka:${plan.brokerPorts[0]!}`,
+      log: this.#log,
+      random,
+      onFailed: sentence => this.#violated(sentence),
+    })
+    this.#log.onLine = line => {
+      const [, lost] = /is in memory only: (\d+) events in it are lost/.exec(line) ?? []
+      this.#ledger.announcedLosses += Number(lost ?? 0)
+    }
+    const services = [this.#broker, ...this.#agents]
+    this.#faults = new Faults({
+      schedule,
+      random,
+      network: this.#network,
+      services,
+      disks: this.#agents,
+      mortal: services.filter((_, index) => plan.agents[index - 1]?.isMortal !== false),
+      note: line => this.#log.note(line),
+    })
+  }
+
+  async run(): Promise<ChainOutcome> {
+    const unhandled = (error: unknown): void =>
+      void this.#violations.push(`an unhandled rejection: ${messageOf(error)}`)
+    process.on('unhandledRejection', unhandled)
+    try {
+      await this.#live()
+    } finally {
+      process.off('unhandledRejection', unhandled)
+    }
+    const ledger = this.#ledger
+    return {
+      trace: this.#schedule.trace,
+      violations: this.#violations,
+      sent: ledger.sentCount,
+      missing: ledger.missing().length,
+      repeats: ledger.repeats,
+      copies: ledger.arrived.times,
+      changed: ledger.invented.length,
+      events: this.#schedule.events,
+      faults: this.#faults.happened,
+      drainedMs: this.#drainedMs,
+      log: this.#log.lines,
+    }
+  }
+
+  async #live(): Promise<void> {
+    const schedule = this.#schedule
+    const { inputs, others, records, stormMs } = this.#plan
+    this.#broker.start()
+    let areThere = false
+    void this.#outside.createTopics([...inputs, ...others]).then(() => (areThere = true))
+    if (!(await schedule.run(() => areThere, 30_000))) return void this.#violated('no topics within 30 s')
+    for (const agent of this.#agents) agent.start()
+    this.#readAll(this.#ledger)
+    let isWritten = false
+    void this.#outside.write({ inputs, records, duringMs: stormMs / 1.3, ledger: this.#ledger }).then(() => {
+      isWritten = true
+    })
+    this.#planFaults()
+    await schedule.run(() => false, schedule.now + stormMs)
+    this.#faults.heal()
+    this.#log.note('the faults are over')
+    this.#operate()
+    const healedAt = schedule.now
+    const isComplete = (): boolean => isWritten && this.#doorsLeft === 0 && this.#ledger.isComplete
+    const hasDrained = await schedule.run(isComplete, healedAt + drainMs)
+    if (hasDrained) this.#drainedMs = schedule.now - healedAt
+    else this.#violated(this.#whatIsLeft(isWritten))
+    // What comes again comes late.
+    await schedule.run(() => false, schedule.now + 2_000)
+    if (hasDrained) {
+      await this.#readAgain()
+      await this.#stop()
+    }
+    this.#judge()
+  }
+
+  #whatIsLeft(isWritten: boolean): string {
+    const after = `${drainMs / 1000} s after the last fault`
+    if (!isWritten) return `not everything is acknowledged or refused ${after}`
+    if (this.#doorsLeft > 0) return `${this.#doorsLeft} sources have not handed over everything ${after}`
+    const missing = this.#ledger.missing()
+    if (missing.length === 0) return `${this.#ledger.unfoundCount} acknowledged records are in no topic`
+    return `${missing.length} events have not arrived ${after}: ${missing.slice(0, 5).join(', ')}`
+  }
+
+  /** What was read once is there for whoever reads later. */
+  async #readAgain(): Promise<void> {
+    const again = new ChainLedger()
+    for (const id of this.#ledger.found.times.keys()) again.send(...partsOf(id))
+    for (const id of this.#ledger.arrived.times.keys()) again.send(...partsOf(id))
+    const hasModels = this.#plan.modelDoors > 0
+    this.#readAll(again)
+    const { found, arrived } = this.#ledger
+    const isSame = (): boolean =>
+      hasAll(again.found.times, found.times) && (hasModels || hasAll(again.arrived.times, arrived.times))
+    if (!(await this.#schedule.run(isSame, this.#schedule.now + 40_000)))
+      this.#violated('records that were read once are not in their topic any more')
+  }
+
+  /** Everything that is in Kafka, topics that are yet to be created as well. */
+  #readAll(into: ChainLedger): void {
+    const seen = new Set<string>()
+    const inputs = new Set(this.#plan.inputs.map(({ name }) => name))
+    const look = (): void => {
+      for (const { name, partitions } of this.#broker.running?.topics.topics.values() ?? []) {
+        if (seen.has(name) || name.startsWith('__') || this.#plan.between.has(name)) continue
+        seen.add(name)
+        const take = (body: Buffer | null) => (inputs.has(name) ? into.find(body) : into.arrive(body))
+        this.#outside.read(name, partitions.length, take)
+      }
+      this.#schedule.after(250, look)
+    }
+    look()
+  }
+
+  /** Restarts, as an operator would, agents with a channel that stays failed until then. */
+  #operate(): void {
+    this.#schedule.after(operatorMs, () => {
+      for (const agent of this.#agents)
+        if (
+          agent.running?.health().problems.some(({ component }) => component.startsWith('CHANNEL.')) === true
+        )
+          void agent.stop(100)
+      this.#operate()
+    })
+  }
+
+  #judge(): void {
+    const ledger = this.#ledger
+    const { agents, faultCount, inFlight, keepsOrder, modelDoors } = this.#plan
+    if (ledger.announcedLosses > 0 && agents.every(({ isMortal }) => isMortal))
+      this.#violated(`${ledger.announcedLosses} events are lost by channels that keep them`)
+    if (ledger.invented.length > 0) this.#violated(`invented or changed: ${ledger.invented[0]}`)
+    const disorder = keepsOrder ? ledger.disorder() : null
+    if (disorder !== null) this.#violated(`order is not kept: ${disorder}`)
+    const most = faultCount > 0 || modelDoors > 0 ? this.#faults.count * inFlight : 0
+    if (ledger.repeats > most)
+      this.#violated(
+        `${ledger.repeats} repeats after ${this.#faults.count} faults, at most ${most} were in flight`,
+      )
+  }
+
+  async #stop(): Promise<void> {
+    const all = [...this.#agents, this.#broker]
+    let stopped = 0
+    const began = this.#schedule.now
+    for (const one of all) void one.stop(null).then(() => stopped++)
+    if (!(await this.#schedule.run(() => stopped === all.length, began + stopMs)))
+      this.#violated(`${all.length - stopped} programs have not stopped within ${stopMs / 1000} s`)
+  }
+
+  #planFaults(): void {
+    const { faults, faultCount, stormMs, agents } = this.#plan
+    for (let index = 0; faults.length > 0 && index < faultCount; index++) {
+      const kind = faults[this.#random.below(faults.length)]!
+      this.#schedule.after(500 + this.#random.next() * (stormMs * 0.75 - 500), () =>
+        this.#faults.inject(kind),
+      )
+    }
+    for (const [index, { changed, name }] of agents.entries())
+      if (changed !== null)
+        for (const next of [changed, this.#topologies[index]!])
+          this.#schedule.after(this.#random.next() * stormMs, () => {
+            this.#log.note(`${name} is reloaded`)
+            const running = this.#agents[index]!.running
+            running?.reload(next).catch((error: unknown) => {
+              this.#log.note(`the reload failed: ${messageOf(error)}`)
+            })
+          })
+  }
+
+  #makeBroker(program: Program): Broker {
+    const { settings, errors } = readBrokerSettings('', 'server.properties', {
+      listeners: this.#plan.brokerPorts.map((port, index) => `L${index}://kafka:${port}`).join(','),
+      'listener.security.protocol.map': this.#plan.brokerPorts
+        .map((_, index) => `L${index}:PLAINTEXT`)
+        .join(','),
+      'inter.broker.listener.name': 'L0',
+      'log.dirs': '/kafka',
+      'log.segment.bytes': '65536',
+    })
+    if (errors.length > 0) throw new Error(errors.join('; '))
+    return new Broker({ system: program.system, log: this.#log.of('kafka'), settings })
+  }
+
+  #makeAgent(program: Program, name: string, topology: Topology): Agent {
+    return new Agent(topology, {
+      agent: name,
+      system: program.system,
+      log: this.#log.of(name),
+      home: '/home',
+      logRawData: false,
+      systemProperties: new Map(),
+    })
+  }
+
+  #violated(sentence: string): void {
+    this.#log.note(`VIOLATED: ${sentence}`)
+    this.#violations.push(sentence)
+  }
+}
+
+const partsOf = (id: string): [door: number, number: number] => id.split('/').map(Number) as [number, number]
+
+const hasAll = (found: ReadonlyMap<string, number>, wanted: ReadonlyMap<string, number>): boolean =>
+  found.size === wanted.size && [...wanted].every(([id, times]) => found.get(id) === times)

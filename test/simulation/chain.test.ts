@@ -1,0 +1,34 @@
+// A whole chain, simulated: the embedded broker, agents A and B from the configuration of conf/ and variations of
+// it, a producer and a reader, with a simulated network, disk and clock (src/simulation/). A failing seed is run
+// again by MILLRACE_SEED=n.
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { runSeed } from './chain-seed.ts'
+import { runSeeds } from './seeds-in-threads.ts'
+
+const seeds = Number(
+  process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 1_000 : 100_000),
+)
+const onlySeed = process.env['MILLRACE_SEED']
+const module = new URL('chain-seed.ts', import.meta.url)
+
+if (onlySeed !== undefined)
+  it(`seed ${onlySeed}`, async () => {
+    const { trace } = await runSeed(Number(onlySeed))
+    assert.equal((await runSeed(Number(onlySeed))).trace, trace)
+  })
+else {
+  it('loses, invents and reorders nothing, and drains when the faults are over', async t => {
+    const { traces, counted } = await runSeeds(module, seeds)
+    t.diagnostic(`${traces.length} chains: ${JSON.stringify(counted)}`)
+    assert.equal(traces.length, seeds)
+    // That each kind of thing did happen, and not just now and then.
+    for (const [what, times] of Object.entries(counted)) assert.ok(times > seeds / 20, `${what}: ${times}`)
+  })
+
+  it('runs a seed the same way again', async () => {
+    const [first, again] = await Promise.all([runSeeds(module, 50), runSeeds(module, 50)])
+    assert.deepEqual(first.traces, again.traces)
+    assert.equal(new Set(first.traces).size, 50)
+  })
+}
