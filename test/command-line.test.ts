@@ -92,8 +92,10 @@ describe('the command line', { concurrency: 2 }, () => {
 
   const codes: readonly (readonly [args: string, code: number, said: RegExp])[] = [
     ['help', 0, /^Usage: flume-ng <command>/],
-    ['', 1, /^Error: Unknown or unspecified command ''/],
-    ['bogus', 1, /^Error: Unknown or unspecified command 'bogus'/],
+    ['', 1, /^Error: Unknown or unspecified command ''\n\nUsage: flume-ng <command>/],
+    ['bogus', 1, /^Error: Unknown or unspecified command 'bogus'\. flume-ng help lists the commands\.\n$/],
+    ['agnet -n a1', 1, /^Error: [^\n]* 'agnet'\. Did you mean agent\? flume-ng help lists the commands\.\n$/],
+    ['constructor', 1, /^Error: [^\n]* 'constructor'\. [^\n]*\n$/],
     ['agent', 1, /the agent to run is not named: add --name NAME/],
     ['agent -n a1', 1, /no configuration: add --conf-file FILE/],
     ['agent -n a1 -c', 1, /'-c, --conf <directory>' argument missing/],

@@ -70,7 +70,7 @@ export async function runChannel({ rest, properties }: Arguments): Promise<numbe
   const [name = '', ...words] = rest
   if (Object.hasOwn(actions, name)) return await actions[name]!(words, properties)
   throw new UsageError(
-    `channel ${name}: write millrace channel inspect|verify|export|import|repair DIRECTORY...`,
+    `${name === '' ? '' : `channel ${name}: `}write millrace channel inspect|verify|export|import|repair DIRECTORY...`,
   )
 }
 

@@ -28,42 +28,56 @@ async function toolCommand({ rest }: Arguments): Promise<number> {
   )
 }
 
+function printVersion(): number {
+  process.stdout.write(
+    `Millrace ${version()}, runs Apache Flume 1.8 to 1.11 configurations\nNode ${process.version}\n`,
+  )
+  return 0
+}
+
+const usageOf = (program: string) => (program === 'millrace' ? `${millraceUsage}\n${flumeUsage}` : flumeUsage)
+
+function printHelp(program: string): number {
+  process.stdout.write(usageOf(program))
+  return 0
+}
+
+type Run = (given: Arguments, program: string) => Promise<number> | number
+
+const commands: Readonly<Record<string, Run>> = {
+  agent: async given => (await import('./agent-options.ts')).runAgentCommand(given),
+  async node(given, program_) {
+    process.stderr.write(`${program_}: the command node is deprecated; write agent\n`)
+    return (await import('./agent-options.ts')).runAgentCommand(given)
+  },
+  'avro-client': async given => (await import('./avro-client-command.ts')).runAvroClient(given.rest),
+  check: async given => (await import('./check-command.ts')).runCheck(given),
+  broker: async (given, program_) => (await import('./broker-command.ts')).runBroker(given, program_),
+  demo: async (given, program_) => (await import('./demo-command.ts')).runDemo(given, program_),
+  tool: toolCommand,
+  channel: async given => (await import('./channel-command.ts')).runChannel(given),
+  version: printVersion,
+  '--version': printVersion,
+  help: (_, program_) => printHelp(program_),
+  '--help': (_, program_) => printHelp(program_),
+  '-h': (_, program_) => printHelp(program_),
+}
+
 async function run(program: string, argv: readonly string[]): Promise<number> {
   const given = readArguments(argv)
-  switch (given.command) {
-    case 'agent':
-      return (await import('./agent-options.ts')).runAgentCommand(given)
-    case 'node':
-      process.stderr.write(`${program}: the command node is deprecated; write agent\n`)
-      return (await import('./agent-options.ts')).runAgentCommand(given)
-    case 'avro-client':
-      return (await import('./avro-client-command.ts')).runAvroClient(given.rest)
-    case 'check':
-      return (await import('./check-command.ts')).runCheck(given)
-    case 'broker':
-      return (await import('./broker-command.ts')).runBroker(given, program)
-    case 'demo':
-      return (await import('./demo-command.ts')).runDemo(given, program)
-    case 'tool':
-      return toolCommand(given)
-    case 'channel':
-      return (await import('./channel-command.ts')).runChannel(given)
-    case 'version':
-    case '--version':
-      process.stdout.write(
-        `Millrace ${version()}, runs Apache Flume 1.8 to 1.11 configurations\nNode ${process.version}\n`,
-      )
-      return 0
-    case 'help':
-    case '--help':
-    case '-h':
-      process.stdout.write(program === 'millrace' ? `${millraceUsage}\n${flumeUsage}` : flumeUsage)
-      return 0
-    default:
-      process.stderr.write(`Error: Unknown or unspecified command '${given.command ?? ''}'\n`)
-      process.stdout.write(`\n${program === 'millrace' ? millraceUsage : flumeUsage}`)
-      return exitCodes.usage
+  const { command = '' } = given
+  if (Object.hasOwn(commands, command)) return await commands[command]!(given, program)
+  const error = `Error: Unknown or unspecified command '${command}'`
+  if (command === '') {
+    process.stderr.write(`${error}\n`)
+    process.stdout.write(`\n${usageOf(program)}`)
+  } else {
+    const { suggest } = await import('../config/did-you-mean.ts')
+    const near = suggest(command, Object.keys(commands))
+    const hint = near === undefined ? '' : ` Did you mean ${near}?`
+    process.stderr.write(`${error}.${hint} ${program} help lists the commands.\n`)
   }
+  return exitCodes.usage
 }
 
 const [program = 'millrace', ...argv] = process.argv.slice(2)
