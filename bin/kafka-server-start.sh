@@ -51,4 +51,4 @@ while ! new | grep -q 'Kafka broker .* started on '; do
   tenths=$((tenths + 1))
   sleep 0.1
 done
-echo "$command: the broker runs as pid $pid and writes to $output; kafka-server-stop.sh ends it"
+echo "$command: the broker runs as pid $pid and writes to $output; kafka-server-stop.sh, called in this directory, ends it"

@@ -1,7 +1,27 @@
 #!/bin/sh
-# Kafka's script to stop brokers: ends every embedded broker on this machine that this user may end, cleanly,
-# and waits until they are gone. Real Kafka is left alone.
+# Kafka's script to stop brokers: ends the embedded brokers that this installation runs in the working directory,
+# cleanly, and waits until they are gone; with --all every embedded broker that this user may end. Real Kafka is left
+# alone.
 command=kafka-server-stop.sh
+all=no
+for word; do
+  case $word in
+    --all) all=yes ;;
+    --process-role=* | --node-id=*) ;; # Kafka's own: here a process is one node with both roles
+    *)
+      echo "USAGE: $0 [--all]" >&2
+      exit 1
+      ;;
+  esac
+done
+self=$0
+while [ -L "$self" ]; do
+  link=$(readlink "$self")
+  case $link in /*) self=$link ;; *) self=$(dirname "$self")/$link ;; esac
+done
+bin=$(cd -P "$(dirname "$self")" && pwd -P)
+here=$(pwd -P)
+
 processes() {
   if command -v ps >/dev/null; then
     ps ax -o pid= -o args=
@@ -11,9 +31,38 @@ processes() {
     done
   fi
 }
-pids=$(processes | grep -E '/bin/start\.mjs (millrace|kafka-server-start\.sh) broker( |$)' | grep -v grep | awk '{print $1}')
+directory_of() {
+  readlink "/proc/$1/cwd" 2>/dev/null || lsof -a -p "$1" -d cwd -Fn 2>/dev/null | sed -n 's/^n//p'
+}
+# Those of this installation, or all.
+brokers() {
+  processes | while read -r pid words; do
+    case "$words " in
+      *" $bin/start.mjs millrace broker "* | *" $bin/start.mjs kafka-server-start.sh broker "*) ;;
+      *"/bin/start.mjs millrace broker "* | *"/bin/start.mjs kafka-server-start.sh broker "*)
+        [ $all = yes ] || continue
+        ;;
+      *) continue ;;
+    esac
+    kill -0 "$pid" 2>/dev/null && echo "$pid"
+  done
+}
+
+pids=
+elsewhere=
+for pid in $(brokers); do
+  directory=$(directory_of "$pid")
+  if [ $all = yes ] || [ "$directory" = "$here" ]; then
+    pids="$pids $pid"
+  else
+    elsewhere="$elsewhere; pid $pid runs in $directory"
+  fi
+done
 if [ -z "$pids" ]; then
-  echo "$command: no embedded broker is running" >&2
+  where=" of this installation in $here"
+  [ $all = no ] || where=
+  [ -z "$elsewhere" ] || elsewhere="$elsewhere: go there, or write --all"
+  echo "$command: no embedded broker is running$where$elsewhere" >&2
   exit 1
 fi
 code=0

@@ -12,18 +12,21 @@ export interface BrokerProcess {
   readonly lines: readonly string[]
   /** Sends the signal; resolves with the exit code, null after a kill. */
   end(signal: NodeJS.Signals): Promise<number | null>
+  /** Resolves with the exit code, null after a kill. */
+  readonly ended: Promise<number | null>
 }
 
-/** Runs a launcher to its end, in the root of the project. */
+/** Runs a launcher to its end, in the root of the project unless told otherwise. */
 export function runLauncher(
   launcher: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  cwd = root,
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(join(root, 'bin', launcher), args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      cwd: root,
+      cwd,
       env: { ...process.env, ...environment },
     })
     let output = ''
@@ -41,14 +44,18 @@ export function runLauncher(
 export function startBrokerProcess(
   file: string,
   overrides: Readonly<Record<string, string>>,
-  { free = true, more = [] }: { free?: boolean; more?: readonly string[] } = {},
+  {
+    free = true,
+    more = [],
+    cwd = process.cwd(),
+  }: { free?: boolean; more?: readonly string[]; cwd?: string } = {},
 ): Promise<BrokerProcess> {
   const pairs = Object.entries({ ...(free ? { 'host.name': '127.0.0.1', port: '0' } : {}), ...overrides })
   const began = performance.now()
   const child = spawn(
     join(root, 'bin', 'kafka-server-start.sh'),
     [file, ...pairs.flatMap(([key, value]) => ['--override', `${key}=${value}`]), ...more],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    { stdio: ['ignore', 'ignore', 'pipe'], cwd },
   )
   const ended = new Promise<number | null>(resolve => child.on('exit', code => resolve(code)))
   const lines: string[] = []
@@ -62,6 +69,7 @@ export function startBrokerProcess(
           port: Number(started[1]),
           readyMs: performance.now() - began,
           lines,
+          ended,
           end(signal) {
             child.kill(signal)
             return ended

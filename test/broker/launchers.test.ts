@@ -1,18 +1,18 @@
 // Kafka's and ZooKeeper's scripts as scripts of others call them: in the background, to stop, for a status.
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import test from 'node:test'
 import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
 import { root } from '../source-text.ts'
-import { runLauncher } from './broker-process.ts'
+import { runLauncher, startBrokerProcess } from './broker-process.ts'
 import { inDirectory } from './running-broker.ts'
 
-/** A `ps` that sees this process alone, so that the brokers of other tests are left in peace. */
-async function psOf(pid: number | null, directory: string): Promise<{ PATH: string }> {
-  const seen = pid === null ? '' : `echo "${pid} $(tr '\\0' ' ' </proc/${pid}/cmdline)"`
-  await writeFile(join(directory, 'ps'), `#!/bin/sh\n${seen}\n`, { mode: 0o755 })
+/** Lines of a `ps` that sees these processes alone, so that `--all` leaves the brokers of other tests in peace. */
+async function psOf(lines: readonly string[], directory: string): Promise<{ PATH: string }> {
+  const script = `#!/bin/sh\n${lines.map(line => `echo "${line}"`).join('\n')}\n`
+  await writeFile(join(directory, 'ps'), script, { mode: 0o755 })
   return { PATH: `${directory}:${process.env['PATH']}` }
 }
 
@@ -25,13 +25,17 @@ const isOpen = (port: number): Promise<boolean> =>
 test('-daemon leaves a started broker in the background; kafka-server-stop.sh ends it cleanly', () =>
   inDirectory(async directory => {
     const environment = { LOG_DIR: join(directory, 'output') }
+    const home = join(directory, 'home')
+    await mkdir(home)
+    const file = join(root, 'config', 'server.properties')
     const began = await runLauncher(
       'kafka-server-start.sh',
-      ['-daemon', 'config/server.properties', '--override', 'listeners=PLAINTEXT://127.0.0.1:0'].concat([
+      ['-daemon', file, '--override', 'listeners=PLAINTEXT://127.0.0.1:0'].concat([
         '--override',
         `log.dirs=${join(directory, 'logs')}`,
       ]),
       environment,
+      home,
     )
     assert.equal(began.code, 0, began.output)
     const pid = Number(
@@ -40,10 +44,43 @@ test('-daemon leaves a started broker in the background; kafka-server-stop.sh en
     const output = join(directory, 'output', 'kafkaServer.out')
     const port = Number(/ started on \S+:(\d+),/.exec(await readFile(output, 'utf8'))![1])
     assert.equal(await isOpen(port), true)
-    const ended = await runLauncher('kafka-server-stop.sh', [], await psOf(pid, directory))
+    // It belongs to the directory in which it was started.
+    const elsewhere = await runLauncher('kafka-server-stop.sh', [], {}, directory)
+    assert.equal(elsewhere.code, 1)
+    assert.match(
+      elsewhere.output,
+      new RegExp(
+        `^kafka-server-stop.sh: no embedded broker is running of this installation in ${directory};.* pid ${pid} runs in ${home}[;:][^\n]* or write --all\n$`,
+      ),
+    )
+    const ended = await runLauncher('kafka-server-stop.sh', [], {}, home)
     assert.deepEqual(ended, { code: 0, output: `kafka-server-stop.sh: stopped pid ${pid}\n` })
     assert.equal(await isOpen(port), false)
     assert.match(await readFile(output, 'utf8'), /Kafka broker stopped\n$/)
+  }))
+
+test('kafka-server-stop.sh leaves brokers of other installations alone, but for --all', () =>
+  inDirectory(async directory => {
+    const broker = await startBrokerProcess(
+      'config/server.properties',
+      { 'log.dirs': join(directory, 'logs') },
+      { cwd: root },
+    )
+    const words = (await readFile(`/proc/${broker.pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')
+    const other = words.replace(`${root}/bin`, '/other/millrace/bin')
+    assert.notEqual(other, words)
+    const stop = async (args: readonly string[], line: string) =>
+      runLauncher('kafka-server-stop.sh', args, await psOf([`${broker.pid} ${line}`], directory))
+    assert.deepEqual(await stop([], other), {
+      code: 1,
+      output: `kafka-server-stop.sh: no embedded broker is running of this installation in ${root}\n`,
+    })
+    assert.deepEqual(await stop(['--some'], words), {
+      code: 1,
+      output: `USAGE: ${root}/bin/kafka-server-stop.sh [--all]\n`,
+    })
+    assert.equal((await stop(['--all'], other)).output, `kafka-server-stop.sh: stopped pid ${broker.pid}\n`)
+    assert.equal(await broker.ended, 0)
   }))
 
 test('-daemon tells why a broker did not start; stopping where none runs says so', () =>
@@ -60,20 +97,13 @@ test('-daemon tells why a broker did not start; stopping where none runs says so
       nowhere.output,
       /^kafka-server-start.sh: cannot write to \/dev\/null\/logs; set LOG_DIR[^\n]*\n$/,
     )
-    assert.deepEqual(await runLauncher('kafka-server-stop.sh', [], await psOf(null, directory)), {
-      code: 1,
-      output: 'kafka-server-stop.sh: no embedded broker is running\n',
-    })
     // A real Kafka, an agent, an editor on our source are none of its business.
-    const others = ['java kafka.Kafka config/server.properties', 'node /m/bin/start.mjs millrace agent']
-    await writeFile(
-      join(directory, 'ps'),
-      `#!/bin/sh\n${others.map((one, at) => `echo "${at + 1} ${one}"`).join('\n')}\n`,
-    )
-    const none = await runLauncher('kafka-server-stop.sh', [], {
-      PATH: `${directory}:${process.env['PATH']}`,
-    })
-    assert.equal(none.code, 1)
+    const others = ['1 java kafka.Kafka config/server.properties', '2 node /m/bin/start.mjs millrace agent']
+    for (const lines of [[], others])
+      assert.deepEqual(await runLauncher('kafka-server-stop.sh', ['--all'], await psOf(lines, directory)), {
+        code: 1,
+        output: 'kafka-server-stop.sh: no embedded broker is running\n',
+      })
   }))
 
 test('zkServer.sh says that none is needed, whatever it is asked', async () => {
