@@ -1,6 +1,6 @@
-// The manifest of the published package is the checkout's without what only the checkout needs: the
-// Node binaries, the development tools and the scripts. Run by npm before (`strip`) and after
-// (`restore`) it packs.
+// The manifest of the published package is the checkout's without what only the checkout needs (the Node
+// binaries, the development tools and the scripts), and its public door is what was built. Run by npm before
+// (`strip`) and after (`restore`) it packs.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 
 const manifest = new URL('../package.json', import.meta.url)
@@ -15,7 +15,8 @@ if (step === 'strip') {
   >
   void [optionalDependencies, devDependencies, scripts]
   if (!existsSync(kept)) writeFileSync(kept, whole)
-  writeFileSync(manifest, `${JSON.stringify(published, null, 2)}\n`)
+  const exports = { '.': { types: './dist/index.d.ts', default: './dist/index.js' } }
+  writeFileSync(manifest, `${JSON.stringify({ ...published, exports }, null, 2)}\n`)
 } else if (step === 'restore') {
   if (existsSync(kept)) renameSync(kept, manifest)
 } else {

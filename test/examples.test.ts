@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,18 +69,19 @@ test('05: settings of a secured Kafka are accepted, and their passwords not show
 })
 
 test('03: an agent in a program', async () => {
-  const { stdout } = await run(process.execPath, ['examples/03-in-a-program/run.ts'], { cwd: root })
+  const { stdout } = await run(process.execPath, ['examples/03-in-a-program/run.mjs'], { cwd: root })
   assert.equal(stdout, '0 1 2\n')
 })
 
-test('04: a component named by its path', () =>
+test('04: a component named by its path, wherever it lies', () =>
   inDirectory(async directory => {
     const port = await freePort()
+    cpSync(join(root, 'examples/04-own-component'), join(directory, 'own'), { recursive: true })
     await using agent = await startProcess({
       name: 'a1',
       directory,
       cwd: root,
-      command: 'bin/flume-ng agent --name a1 -c conf -f examples/04-own-component/shout.conf'.split(' '),
+      command: `bin/flume-ng agent --name a1 -c conf -f ${directory}/own/shout.conf`.split(' '),
       environment: { NETCAT_PORT: String(port) },
       ready: /Agent a1 started/,
       readyWithinMs: 20_000,

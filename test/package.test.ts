@@ -1,24 +1,42 @@
 // The published package: built JavaScript and no Node binary, no install script, nothing of the checkout.
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { test } from 'node:test'
 
 const root = new URL('..', import.meta.url).pathname
 
-test('the packed tarball runs on a Node of the user and carries none', () => {
+/** The first line that matches. Rejects when the stream ends before. */
+async function lineOf(stream: Readable, pattern: RegExp): Promise<RegExpExecArray> {
+  const lines = createInterface({ input: stream })
+  try {
+    for await (const line of lines) {
+      const found = pattern.exec(line)
+      if (found !== null) return found
+    }
+  } finally {
+    stream.resume()
+  }
+  throw new Error(`no line ${pattern}`)
+}
+
+test('the packed tarball runs on a Node of the user and carries none', { timeout: 120_000 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-pack-'))
   try {
     // Packed from a copy: packing rewrites the manifest, and other tests read it meanwhile.
@@ -51,9 +69,14 @@ test('the packed tarball runs on a Node of the user and carries none', () => {
       'the public door is built',
     )
     assert.deepEqual(
-      files.filter(path => /(^|\/)node(\.exe)?$|\.test\.|^src\/|^test\//.test(path)),
+      files.filter(path => /(^|\/)node(\.exe)?$|\.test\.|^src\/|^test\/|\.map$/.test(path)),
       [],
     )
+    // What is in it leads nowhere outside: neither maps to sources nor imports of a checkout.
+    for (const path of files.filter(one => /\.(m?js|ts)$/.test(one))) {
+      const text = readFileSync(join(unpacked, path), 'utf8')
+      assert.doesNotMatch(text, /sourceMappingURL|from '[./]*\/src\//, path)
+    }
     for (const path of files) {
       const { size } = statSync(join(unpacked, path))
       assert.ok(size < 1024 * 1024, `${path} is ${size} bytes: what is it?`)
@@ -80,28 +103,57 @@ test('the packed tarball runs on a Node of the user and carries none', () => {
       /^flume-ng: Millrace needs Node 22\.22 or newer, and .*node is v20\.20\.2; .*\n$/,
     )
 
-    // As npm would install it: its dependencies beside it, and no Node among them.
-    const modules = join(unpacked, 'node_modules')
-    mkdirSync(modules)
+    // As npm would install it: below node_modules, where Node takes no types off, its dependencies beside it,
+    // and no Node among them.
+    const modules = join(directory, 'project', 'node_modules')
+    const installed = join(modules, 'millrace')
+    mkdirSync(modules, { recursive: true })
+    renameSync(unpacked, installed)
     for (const name of readdirSync(join(root, 'node_modules')))
       if (!name.startsWith('node-linux') && !name.startsWith('.'))
         symlinkSync(join(root, 'node_modules', name), join(modules, name))
-    const ran = spawnSync(join(unpacked, 'bin/flume-ng'), ['version'], {
-      encoding: 'utf8',
-      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
-    })
+    const environment = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, HOME: directory }
+    const run = (program: string, args: readonly string[]) =>
+      spawnSync(program, args, { encoding: 'utf8', cwd: installed, env: environment, timeout: 60_000 })
+    const ran = run('bin/flume-ng', ['version'])
     assert.deepEqual([ran.status, ran.stderr], [0, ''])
     assert.match(ran.stdout, /^Millrace 0\./)
     // The whole system, from the link that npm makes for it.
-    const link = join(directory, 'millrace')
-    symlinkSync(join(unpacked, 'bin/millrace'), link)
-    const demo = spawnSync(link, ['demo', '--events', '200', '--exit', '--port', '0', '--avro-port', '0'], {
-      encoding: 'utf8',
-      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
-      timeout: 60_000,
-    })
+    mkdirSync(join(modules, '.bin'))
+    const link = join(modules, '.bin', 'millrace')
+    symlinkSync('../millrace/bin/millrace', link)
+    const demo = run(link, ['demo', '--events', '200', '--exit', '--port', '0', '--avro-port', '0'])
     assert.equal(demo.status, 0, `${demo.stdout}${demo.stderr}`)
     assert.match(demo.stdout, /^200 events sent, 200 arrived, all in order, none twice$/m)
+
+    // The examples, with the commands of their READMEs.
+    const inProgram = run('node', ['examples/03-in-a-program/run.mjs'])
+    assert.deepEqual([inProgram.stdout, inProgram.stderr], ['0 1 2\n', ''])
+    for (const [name, example] of [
+      ['a1', 'examples/01-one-agent/one-agent.conf'],
+      ['avro-memory-kafka', 'conf/avro-memory-kafka.conf'],
+      ['kafka-memory-avro', 'conf/kafka-memory-avro.conf'],
+      ['a1', 'examples/04-own-component/shout.conf'],
+      ['copy', 'examples/05-secured-kafka/secured.conf'],
+    ] as const) {
+      const checked = run('bin/millrace', ['check', '--name', name, '-c', 'conf', '-f', example])
+      assert.equal(checked.status, 0, `${example}: ${checked.stdout}${checked.stderr}`)
+    }
+    // A component of somebody's own, in a directory that knows nothing of the package.
+    cpSync(join(installed, 'examples/04-own-component'), join(directory, 'own'), { recursive: true })
+    const agent = ['agent', '--name', 'a1', '-f', join(directory, 'own', 'shout.conf')]
+    const shouting = spawn('bin/flume-ng', agent, {
+      cwd: installed,
+      env: { ...environment, NETCAT_PORT: '0' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    try {
+      const [, port] = await lineOf(shouting.stderr, /netcat source listens on 127\.0\.0\.1:(\d+)/)
+      connect(Number(port), '127.0.0.1').end('hello\n')
+      await lineOf(shouting.stdout, /^HELLO!!$/)
+    } finally {
+      shouting.kill()
+    }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

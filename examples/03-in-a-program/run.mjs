@@ -1,13 +1,14 @@
+// @ts-check
 // An agent inside a program: a sequence source, a file channel, and a sink that is a function of ours.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { defineSink, startAgent } from '../../src/index.ts' // 'millrace' outside of this checkout
+import { defineSink, startAgent } from 'millrace'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-example-'))
-const received: string[] = []
-let arrived = () => {}
-const three = new Promise<void>(resolve => (arrived = resolve))
+/** @type {string[]} */
+const received = []
+const { promise: three, resolve: arrived } = Promise.withResolvers()
 
 const collect = defineSink({
   type: 'collect',
@@ -20,7 +21,7 @@ const collect = defineSink({
     stop: async () => {},
     deliver: async events => {
       received.push(...events.map(event => event.body.toString()))
-      if (received.length >= 3) arrived()
+      if (received.length >= 3) arrived(undefined)
     },
   }),
 })

@@ -1,5 +1,6 @@
+// @ts-check
 // A sink of one's own: prints each body in capitals. A configuration names it by the path of this file.
-import { defineSink, int, text } from '../../src/index.ts' // 'millrace' outside of this checkout
+import { defineSink, int, text } from 'millrace'
 
 export default defineSink({
   type: 'shout',

@@ -1,5 +1,6 @@
 // Finds the definition that a `type =` names: in the catalogue, or in a module the operator wrote and
 // named by its path. Nothing else names code to load.
+import { registerHooks } from 'node:module'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { CatalogueEntry, ComponentKind, Definition, DefinitionOf } from '../component.ts'
@@ -61,6 +62,20 @@ function isPath(name: string): boolean {
   return isAbsolute(name) || name.startsWith('./') || name.startsWith('../')
 }
 
+/** The public door, as source or as built. */
+const door = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href
+let isOffered = false
+
+/** Wherever a component lies, and whatever is installed there, by 'millrace' it means the program that loads it. */
+function offerOurselves(): void {
+  if (isOffered) return
+  isOffered = true
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === 'millrace' ? { url: door, shortCircuit: true } : next(specifier, context),
+  })
+}
+
 async function findByPath<K extends ComponentKind>(
   kind: K,
   type: Setting,
@@ -69,6 +84,7 @@ async function findByPath<K extends ComponentKind>(
   const path = resolve(dirname(type.place.file), type.value.trim())
   let module: Record<string, unknown>
   try {
+    offerOurselves()
     module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
   } catch (error) {
     return refuse(
