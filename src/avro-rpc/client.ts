@@ -4,6 +4,7 @@
 //   const client = await connectAvro({ ...system, host: 'localhost', port: 44444 })
 //   await client.appendBatch([Event.of({}, 'hello')])
 //   await client.close()
+import { whereOf, withoutBrackets } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Network } from '../system/network.ts'
@@ -43,10 +44,11 @@ export const defaultRequestBytes = 8 * 1024 * 1024
 
 /** Connects. Rejects with PEER_UNREACHABLE, PEER_TIMEOUT, TLS or STOPPED, naming host:port. */
 export async function connectAvro(options: AvroClientOptions): Promise<AvroClient> {
-  const { host, port, network, clock } = options
+  const { network, clock } = options
+  const to = { host: withoutBrackets(options.host), port: options.port }
   const timeoutMs = options.connectTimeoutMs ?? defaultTimeoutMs
   const given = options.signal === undefined ? {} : { signal: options.signal }
-  const { stream } = await network.connect({ host, port, timeoutMs, ...given })
+  const { stream } = await network.connect({ ...to, timeoutMs, ...given })
   stream.on('error', () => {}) // the connection's own listener tells it; before that the layers do
   const patience = new AbortController()
   const timer = clock.after(timeoutMs, () => patience.abort())
@@ -54,9 +56,9 @@ export async function connectAvro(options: AvroClientOptions): Promise<AvroClien
     options.signal === undefined ? patience.signal : AbortSignal.any([patience.signal, options.signal])
   try {
     const { deflateLevel = null, tls = null, layering = 'zlib-outside' } = options
-    const layered = await clientLayers(stream, { host, port }, { deflateLevel, tls, layering }, signal)
+    const layered = await clientLayers(stream, to, { deflateLevel, tls, layering }, signal)
     const connection = new ClientConnection(layered, {
-      peer: `${host}:${port}`,
+      peer: whereOf(to),
       requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeoutMs,
       window: options.window ?? 1,
       flumeWindow: options.flumeWindow ?? 1,
@@ -65,7 +67,7 @@ export async function connectAvro(options: AvroClientOptions): Promise<AvroClien
     return new AvroClient(connection, options.maxRequestBytes ?? defaultRequestBytes)
   } catch (error) {
     stream.destroy()
-    throw tlsHint(error, `${host}:${port}`)
+    throw tlsHint(error, whereOf(to))
   } finally {
     timer.cancel()
   }

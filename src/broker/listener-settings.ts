@@ -1,15 +1,11 @@
 // Where the broker listens, and what it tells clients to connect to: `listeners`, `advertised.listeners` and
 // `listener.security.protocol.map`, or host.name and port as Kafka up to 0.10 had them.
+import { addressesIn, parseAddress, type Address } from '../address.ts'
 import type { GivenSettings } from './given-settings.ts'
 import { readListenerSecurity, type ListenerSecurity } from './security/listener-security.ts'
 
 export const protocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
 export type ListenerProtocol = (typeof protocols)[number]
-
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
 
 export interface ListenerSettings {
   /** In capitals. */
@@ -93,14 +89,14 @@ function readAddresses(given: GivenSettings, key: string): NamedAddress[] | unde
   const value = given.text(key)
   if (value === undefined) return undefined
   const found: NamedAddress[] = []
-  for (const one of value.split(',').map(text => text.trim())) {
-    if (one === '') continue
-    const match = /^([A-Za-z][A-Za-z_0-9-]*):\/\/(?:\[([^\]]*)\]|([^:/[\]]*)):(\d{1,5})$/.exec(one)
-    if (match === null || Number(match[4]) > 65_535) {
+  for (const one of addressesIn(value)) {
+    const address = parseAddress(one)
+    if (address === null || (address.protocol ?? '') === '') {
       given.refuse(key, 'addresses as PLAINTEXT://localhost:9092, separated by commas')
       return undefined
     }
-    found.push({ name: match[1]!.toUpperCase(), host: match[2] ?? match[3]!, port: Number(match[4]) })
+    const { protocol, host, port } = address
+    found.push({ name: protocol!.toUpperCase(), host, port })
   }
   return found
 }

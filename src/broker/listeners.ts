@@ -1,8 +1,9 @@
 // The broker's listeners: all of them are open, or none. What each accepts is handed on with the address that
 // its clients are told to connect to.
+import type { Address } from '../address.ts'
 import { Fault } from '../errors.ts'
 import type { Connection, Listener, Network } from '../system/network.ts'
-import { isEverywhere, type Address, type ListenerSettings } from './listener-settings.ts'
+import { isEverywhere, type ListenerSettings } from './listener-settings.ts'
 
 export interface Accepted extends Connection {
   readonly listener: ListenerSettings

@@ -5,6 +5,7 @@ import { readFile, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
+import { parseAddress, whereOf } from '../address.ts'
 import { connectAvro, type AvroClient } from '../avro-rpc/client.ts'
 import { parseProperties } from '../config/properties.ts'
 import { readDeadLetter } from '../dead-letter.ts'
@@ -64,7 +65,7 @@ export async function runAvroClient(rest: readonly string[]): Promise<number> {
         count += await sendLines(client, path, { headers, toEvent }, target.batch)
         await rename(path, `${path}.COMPLETED`)
       }
-    process.stderr.write(`${count} events sent to ${target.host}:${target.port}\n`)
+    process.stderr.write(`${count} events sent to ${whereOf(target)}\n`)
   } finally {
     await client.close()
   }
@@ -96,9 +97,8 @@ async function targetOf(options: ClientOptions): Promise<Target> {
   const file = options.rpcProps
   const properties = await readProperties(file)
   const [alias] = (properties.get('hosts') ?? '').trim().split(/\s+/)
-  const address = properties.get(`hosts.${alias}`)
-  const [, host, port] = /^(.+):(\d+)$/.exec(address ?? '') ?? []
-  if (host === undefined || port === undefined)
+  const address = parseAddress(properties.get(`hosts.${alias}`) ?? '')
+  if (address === null || address.host === '')
     throw new Error(`${file}: no host; write hosts = h1 and hosts.h1 = HOST:PORT`)
   const type = properties.get('client.type') ?? 'default'
   if (type.toLowerCase() !== 'default')
@@ -112,8 +112,8 @@ async function targetOf(options: ClientOptions): Promise<Target> {
   const connectTimeoutMs = number('connect-timeout', 1000)
   const requestTimeoutMs = number('request-timeout', 1000)
   return {
-    host,
-    port: portOf(port),
+    host: address.host,
+    port: address.port,
     batch: number('batch-size', 1) ?? 100,
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),

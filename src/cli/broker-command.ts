@@ -2,6 +2,7 @@
 // embedded broker until a signal ends it.
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
+import { whereOf } from '../address.ts'
 import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
 import { messageOf } from '../errors.ts'
@@ -111,8 +112,11 @@ export async function runBroker({ rest, properties }: Arguments, program: string
 /** host:port; with protocols where there are several, or where it is not a plain one. */
 function placesOf({ listeners }: BrokerSettings, broker: Broker): string {
   const [first] = listeners
-  if (listeners.length === 1 && first!.protocol === 'PLAINTEXT') return `${first!.host}:${broker.port}`
-  return listeners.map(({ name, host }) => `${name}://${host}:${broker.portOf(name)}`).join(', ')
+  if (listeners.length === 1 && first!.protocol === 'PLAINTEXT')
+    return whereOf({ host: first!.host, port: broker.port })
+  return listeners
+    .map(({ name, host }) => `${name}://${whereOf({ host, port: broker.portOf(name) })}`)
+    .join(', ')
 }
 
 function topicsOf(broker: Broker): string {

@@ -136,3 +136,27 @@ const straight: Readonly<Record<string, FlowAgent[]>> = {
 
 for (const [name, agents] of Object.entries(straight))
   test(`says nothing: ${name}`, () => assert.deepEqual(findLoops(agents), []))
+
+test('a broker or an agent that is written in another way is the same one', () => {
+  for (const [one, other] of [
+    ['SASL_SSL://kafka:9092', 'KAFKA:9092,'],
+    ['[::1]:9092', 'localhost:9092'],
+    [':9092', 'PLAINTEXT://127.0.0.1:9092'],
+  ] as const)
+    assert.equal(
+      findLoops([agent('A', reads('t1', { servers: one }), writes('t1', { servers: other }))]).length,
+      1,
+      `${one} and ${other}`,
+    )
+  const bound = (host: string): Flow => ({ ...atB, host }) as Flow
+  for (const [to, at] of [
+    ['[::1]', '::1'],
+    ['LOCALHOST', '[::]'],
+  ] as const)
+    assert.equal(
+      findLoops([agent('A', reads('t1'), { ...toB, host: to } as Flow), agent('B', bound(at), writes('t1'))])
+        .length,
+      1,
+      `${to} and ${at}`,
+    )
+})

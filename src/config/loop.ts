@@ -1,6 +1,7 @@
 // The header loop: a Kafka source writes the topic it read from into a header, a Kafka sink sends to the
 // topic in that header, and the event goes back to where it came from, for ever. Where the
 // configuration alone proves that, this says so. Nothing uncertain is reported.
+import { addressesIn, parseAddress, whereOf, withoutBrackets } from '../address.ts'
 import type { Flow } from '../component.ts'
 import type { Place, Problem } from './problem.ts'
 
@@ -185,21 +186,26 @@ function send(
   return undefined
 }
 
-const wildcards = new Set(['0.0.0.0', '::', '[::]'])
+const wildcards = new Set(['0.0.0.0', '::'])
 const loopback = new Set(['localhost', '127.0.0.1', '::1'])
 
+/** One name for what may be written in several ways. */
+function normalHost(written: string): string {
+  const host = withoutBrackets(written).toLowerCase()
+  return host === '' || loopback.has(host) ? 'localhost' : host
+}
+
 function reaches(target: string, bound: string): boolean {
-  return target === bound || (loopback.has(target) && (loopback.has(bound) || wildcards.has(bound)))
+  const [to, at] = [normalHost(target), normalHost(bound)]
+  return to === at || (to === 'localhost' && wildcards.has(at))
 }
 
 /** Whether two bootstrap lists name a broker in common. */
 function sameServers(one: string, other: string): boolean {
   const list = (servers: string) =>
-    servers.split(',').map(server =>
-      server
-        .trim()
-        .toLowerCase()
-        .replace(/^(127\.0\.0\.1|::1):/, 'localhost:'),
-    )
+    addressesIn(servers).map(text => {
+      const address = parseAddress(text)
+      return address === null ? text : whereOf({ ...address, host: normalHost(address.host) })
+    })
   return list(one).some(server => list(other).includes(server))
 }

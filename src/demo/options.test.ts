@@ -38,7 +38,7 @@ const wrong: readonly (readonly [words: DemoWords, said: RegExp])[] = [
     port => [{ port }, /^--port .*: write a whole number from 0 to 65535/] as const,
   ),
   [{ avroPort: 'x' }, /^--avro-port x/],
-  ...['', 'host', 'host:', ':9092', 'host:0', 'host:65536', 'a:1,,b:2', 'host:9092/x'].map(
+  ...['', 'host', 'host:', ':9092', 'host:0', 'host:65536', 'a:1,b', ',', 'host:9092/x'].map(
     bootstrap => [{ bootstrap }, /is no broker; write HOST:PORT/] as const,
   ),
   [{ bootstrap: 'a:1', port: '9092' }, /leave one of them out/],

@@ -1,6 +1,6 @@
 // What the demonstration can be told, and every way to tell it wrong.
 import { resolve } from 'node:path'
-import { parseAddress } from '../kafka-client/brokers.ts'
+import { addressesIn, parseAddress } from '../address.ts'
 
 export const demoDefaults = { port: 9092, avroPort: 44_444, rate: 100 }
 /** More would fill the disk several times over. */
@@ -71,8 +71,12 @@ function whole(name: string, word: string | undefined, least: number, most: numb
 }
 
 function readServers(text: string): string[] {
-  const servers = text.split(',').map(one => one.trim())
-  const wrong = servers.find(one => parseAddress(one) === null)
+  const servers = addressesIn(text)
+  const isWrong = (one: string) => {
+    const { host, port } = parseAddress(one) ?? { host: '', port: 0 }
+    return host === '' || port === 0
+  }
+  const wrong = servers.length === 0 ? text : servers.find(isWrong)
   if (wrong !== undefined)
     throw new DemoOptionProblem(
       `--bootstrap ${text}: "${wrong}" is no broker; write HOST:PORT, such as localhost:9092, several separated by commas`,

@@ -3,6 +3,7 @@
 // heartbeat must not stand behind a fetch that waits for data. An address that fails rests for a while
 // that grows, and is a condition meanwhile. For that to be true of a broker nobody needs at the moment, it is
 // tried now and then until it is back.
+import { whereOf, type Address } from '../address.ts'
 import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Condition, ConditionMaker } from '../observe/conditions.ts'
@@ -13,11 +14,6 @@ import type { ConnectionSettings } from './settings.ts'
 
 /** Questions about the cluster have their own: a Produce with acks=all may take its whole time-out. */
 export type Purpose = 'data' | 'fetch' | 'group' | 'metadata'
-
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
 
 interface Outage {
   readonly address: Address
@@ -235,13 +231,4 @@ export class Brokers {
   }
 }
 
-export const whereOf = ({ host, port }: Address): string => `${host}:${port}`
 const keyOf = (address: Address, purpose: Purpose) => `${whereOf(address)}/${purpose}`
-
-/** `host:port`, also `[::1]:9092`; null where it is neither. */
-export function parseAddress(text: string): Address | null {
-  const match = /^(?:[A-Za-z]+:\/\/)?(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text.trim())
-  if (match === null) return null
-  const port = Number(match[3])
-  return port > 0 && port < 65_536 ? { host: (match[1] ?? match[2])!, port } : null
-}

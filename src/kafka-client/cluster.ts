@@ -1,5 +1,6 @@
 // What the client knows of a cluster: its brokers, its topics, who leads each partition and who
 // coordinates a group. Everything is asked for again when a broker says that it has changed.
+import { parseAddress, whereOf, type Address } from '../address.ts'
 import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { ConditionMaker } from '../observe/conditions.ts'
@@ -8,7 +9,7 @@ import type { ResponseOf } from '../wire/kafka/api.ts'
 import { zeroUuid } from '../wire/kafka/fields.ts'
 import { findCoordinator } from '../wire/kafka/messages/find-coordinator.ts'
 import { metadata } from '../wire/kafka/messages/metadata.ts'
-import { Brokers, parseAddress, whereOf, type Address, type Purpose } from './brokers.ts'
+import { Brokers, type Purpose } from './brokers.ts'
 import type { BrokerConnection, Doors } from './connection.ts'
 import type { ConnectionSettings } from './settings.ts'
 
@@ -88,7 +89,8 @@ export class Cluster {
           'ADDRESS',
           `"${text}" is not a bootstrap server: write host:port, several separated by commas`,
         )
-      return address
+      // Java takes no host for this one.
+      return { host: address.host === '' ? 'localhost' : address.host, port: address.port }
     })
     if (this.#bootstrap.length === 0)
       throw new Fault('ADDRESS', 'no bootstrap server is given: write host:port')

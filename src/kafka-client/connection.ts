@@ -9,6 +9,7 @@
 // Where there is SASL the login follows. A broker may bound how long it counts (KIP-368): before that
 // time is over the login is repeated on the standing connection. What is sent meanwhile is held back and goes out behind it,
 // in its order; what was sent before is answered before.
+import { whereOf } from '../address.ts'
 import { Fault, messageOf, type FaultCode } from '../errors.ts'
 import type { System } from '../system/system.ts'
 import type { Timer } from '../system/clock.ts'
@@ -95,7 +96,7 @@ export class BrokerConnection {
   #isServed = false
 
   private constructor(system: Doors, target: ConnectionTarget, { stream, explain }: Secured) {
-    this.where = `${target.host}:${target.port}`
+    this.where = whereOf(target)
     this.#system = system
     this.#target = target
     this.#stream = stream

@@ -16,7 +16,7 @@ import { joinGroup } from '../wire/kafka/messages/join-group.ts'
 import { leaveGroup } from '../wire/kafka/messages/leave-group.ts'
 import { syncGroup } from '../wire/kafka/messages/sync-group.ts'
 import { assignors, type Assignment, type PartitionCounts } from './assignors.ts'
-import type { Address } from './brokers.ts'
+import type { Address } from '../address.ts'
 import type { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import {

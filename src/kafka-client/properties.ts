@@ -1,6 +1,6 @@
 // The Java clients' properties, as Flume's files have them under kafka.consumer. and kafka.producer.,
 // read into our settings. Every problem is a value; no value of a secret property is ever repeated.
-import { parseAddress } from './brokers.ts'
+import { addressesIn, parseAddress } from '../address.ts'
 import { consumerRules, producerRules, type Rule, type Rules } from './known-properties.ts'
 import { readSecurity, type SecurityKind } from './security-properties.ts'
 import {
@@ -194,10 +194,7 @@ function readInt(
 }
 
 function readServers(to: string, value: string, { values, say }: { values: Values; say: Say }): void {
-  const servers = value
-    .split(',')
-    .map(one => one.trim())
-    .filter(Boolean)
+  const servers = addressesIn(value)
   for (const server of servers)
     if (parseAddress(server) === null)
       say(

@@ -2,6 +2,7 @@
 // Stores and login files are read when the first connection is made and again after a minute for a later
 // one, so that renewed certificates and mended files are taken without a restart.
 import type { Duplex } from 'node:stream'
+import { whereOf } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { loadClientStores, type LoadedTls } from '../system/client-stores.ts'
 import type { Clock } from '../system/clock.ts'
@@ -74,7 +75,7 @@ export class Security {
     try {
       const tls = await this.#read(stores)
       const secured = await secureClient(stream, to, tls, signal).catch((error: unknown) => {
-        const where = `${to.host}:${to.port}`
+        const where = whereOf(to)
         const text = late.signal.aborted
           ? `TLS with ${where} was not ready within ${limit.timeoutMs} ms: is it a port for TLS? See security.protocol`
           : explainTls(error, { ...to, ...tls, now: this.#doors.clock.now(), hasAnswered: hasRead(stream) })

@@ -1,5 +1,6 @@
 // What an error of TLS with a broker means, in one sentence with the remedy. The names of the errors are
 // those of Node and OpenSSL.
+import { whereOf } from '../address.ts'
 
 export interface TlsSituation {
   readonly host: string
@@ -34,7 +35,7 @@ export function explainTls(error: unknown, situation: TlsSituation): string | nu
   const found = innermost(error)
   const code = found.code ?? ''
   const { host, port } = situation
-  const where = `${host}:${port}`
+  const where = whereOf({ host, port })
   if (code === 'CERT_HAS_EXPIRED')
     return `the certificate of ${where} has expired: have it renewed on the broker (or correct this machine's clock)`
   if (code === 'CERT_NOT_YET_VALID')

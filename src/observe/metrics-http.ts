@@ -3,6 +3,7 @@
 // in any case, as in Flume.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { withoutBrackets } from '../address.ts'
 import { Fault } from '../errors.ts'
 import type { Counters } from './counters.ts'
 import type { Logger } from './log.ts'
@@ -73,7 +74,7 @@ function listen(server: Server, port: number, host: string | undefined): Promise
             }),
       ),
     )
-    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => resolve())
+    server.listen({ port, ...(host === undefined ? {} : { host: withoutBrackets(host) }) }, () => resolve())
   })
 }
 

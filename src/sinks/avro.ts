@@ -1,4 +1,5 @@
 // The Avro sink: sends events by Avro RPC to the Avro source of a Millrace or a Flume agent.
+import { whereOf } from '../address.ts'
 import { type CountedContext, defineSink, type Sink } from '../component.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault, messageOf } from '../errors.ts'
@@ -161,7 +162,7 @@ export class AvroSink implements Sink {
     this.#context = context
     this.batchSize = given['batch-size']
     this.window = Math.max(given.window, given['window-flume'])
-    const peer = `${given.hostname}:${given.port}`
+    const peer = whereOf({ host: given.hostname, port: given.port })
     this.#size = new RequestSize(this.batchSize, { log: context.log, peer })
   }
 
@@ -271,7 +272,7 @@ export class AvroSink implements Sink {
         signal: opening.signal,
       })
       counters.add('ConnectionCreatedCount')
-      const line = `connected to ${given.hostname}:${given.port}`
+      const line = `connected to ${whereOf({ host: given.hostname, port: given.port })}`
       if (this.#connectedBefore) log.debug(line)
       else log.info(line)
       this.#connectedBefore = true

@@ -34,6 +34,18 @@ describe('the options of the Kafka source', () => {
     assert.match(found[0]!, /^error kafka.consumer.auto.offset.reset: /)
   })
 
+  it('want servers that can be read, of Kafka or of ZooKeeper', () => {
+    const found = (servers: string) =>
+      problemsOf(given({ 'kafka.topics': ['t'], 'kafka.bootstrap.servers': servers })).join()
+    assert.equal(found('SASL_SSL://[::1]:9092,SASL_PLAINTEXT://host:9092,'), '')
+    assert.match(found('a:1,host'), /^error kafka.bootstrap.servers: "host" is not host:port$/)
+    assert.match(found(','), /^error kafka.bootstrap.servers: no broker is given$/)
+    const zookeeper = (text: string) =>
+      problemsOf(given({ 'kafka.topics': ['t'], zookeeperConnect: text })).filter(one => /^error/.test(one))
+    assert.deepEqual(zookeeper('zk1,[::1]:2182/kafka'), [])
+    assert.deepEqual(zookeeper('zk1:x'), ['error zookeeperConnect: "zk1:x" names no ZooKeeper'])
+  })
+
   it('say what is read, and which header names it', () => {
     assert.deepEqual(source.flow!(given({ 'kafka.topics': ['a', 'b'] })), [
       {

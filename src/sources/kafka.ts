@@ -5,7 +5,7 @@ import { createConsumer, readConsumerProperties, type Consumer } from '../kafka-
 import { kafkaSourceCounters } from '../observe/counters.ts'
 import { EventMaker } from './kafka/event-of-record.ts'
 import { Intake } from './kafka/intake.ts'
-import { findBrokers, findPositions } from './kafka/zookeeper.ts'
+import { findBrokers, findPositions, readConnectString } from './kafka/zookeeper.ts'
 
 const options = {
   'kafka.bootstrap.servers': text({
@@ -108,6 +108,12 @@ example.`,
         'zookeeperConnect',
         'is deprecated',
         'write kafka.bootstrap.servers instead; it works all the same',
+      )
+    if (given.zookeeperConnect !== undefined && readConnectString(given.zookeeperConnect) === null)
+      say.error(
+        'zookeeperConnect',
+        `"${given.zookeeperConnect}" names no ZooKeeper`,
+        'write host:port, several separated by commas, and the path of Kafka behind the last where it has one',
       )
     if (given['kafka.topics.regex'] === undefined && (given['kafka.topics'] ?? []).length === 0)
       say.error('kafka.topics', 'no topic is given', 'write kafka.topics or kafka.topics.regex')

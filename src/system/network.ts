@@ -4,6 +4,7 @@ import { reverse } from 'node:dns/promises'
 import { createServer, connect as connectTcp, type Server, type Socket } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
+import { whereOf, withoutBrackets } from '../address.ts'
 import { Fault } from '../errors.ts'
 
 /** A connection's two ends as text, `host:port`. */
@@ -49,8 +50,8 @@ function connectionOf(socket: Socket): Connection {
   socket.setKeepAlive(true)
   return {
     stream: socket,
-    local: `${socket.localAddress}:${socket.localPort}`,
-    remote: `${socket.remoteAddress}:${socket.remotePort}`,
+    local: whereOf({ host: socket.localAddress ?? '', port: socket.localPort ?? 0 }),
+    remote: whereOf({ host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }),
     remoteAddress: socket.remoteAddress ?? '',
   }
 }
@@ -58,7 +59,7 @@ function connectionOf(socket: Socket): Connection {
 export const realNetwork: Network = {
   connect({ host, port, timeoutMs, signal }) {
     return new Promise((resolve, reject) => {
-      const where = `${host}:${port}`
+      const where = whereOf({ host, port })
       const socket = connectTcp({ host, port })
       const fail = (fault: Fault) => {
         finish()
@@ -90,7 +91,7 @@ export const realNetwork: Network = {
 
   listen({ host, port, backlog = 1024, halfOpen = false }, accept) {
     return new Promise((resolve, reject) => {
-      const where = `${host}:${port}`
+      const where = whereOf({ host: withoutBrackets(host), port })
       const server: Server = createServer({ allowHalfOpen: halfOpen }, socket => accept(connectionOf(socket)))
       server.once('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'EADDRINUSE')
@@ -103,7 +104,7 @@ export const realNetwork: Network = {
           reject(new Fault('ADDRESS', `${host} is not an address of this machine`, { cause: error }))
         else reject(new Fault('ADDRESS', `cannot listen on ${where}: ${error.message}`, { cause: error }))
       })
-      server.listen({ host, port, backlog }, () => {
+      server.listen({ host: withoutBrackets(host), port, backlog }, () => {
         const bound = server.address()
         if (bound === null || typeof bound === 'string')
           return reject(new Fault('ADDRESS', `no port at ${where}`))

@@ -3,6 +3,7 @@
 import { constants } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import * as tls from 'node:tls'
+import { whereOf } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { opensslName } from './cipher-suites.ts'
 import type { KeyEntry } from './keystore.ts'
@@ -164,7 +165,7 @@ export function secureClient(
     rejectUnauthorized: verifiesCertificate,
     ...(verifiesCertificate && !verifiesHost ? { checkServerIdentity: () => undefined } : {}),
   })
-  return shaken(socket, 'secureConnect', `TLS with ${to.host}:${to.port} failed`, signal)
+  return shaken(socket, 'secureConnect', `TLS with ${whereOf(to)} failed`, signal)
 }
 
 function shaken(

@@ -60,6 +60,14 @@ test('values that cannot be are refused together, each with its line', () => {
     'f:3: auto.create.topics.enable=perhaps: write true or false',
     'f:4: listeners=localhost: write addresses as PLAINTEXT://localhost:9092, separated by commas',
   ])
+  const six = readBrokerSettings('listeners=PLAINTEXT://::1:9093,SSL://[::1]:9094,', 'f').settings
+  assert.deepEqual(
+    six.listeners.map(({ host, port }) => [host, port]),
+    [
+      ['::1', 9093],
+      ['::1', 9094],
+    ],
+  )
   const listener = readBrokerSettings('listeners=PLAINTEXT://:9093\nlog.retention.minutes=2', 'f').settings
   assert.equal(listener.log.retentionMs, 120_000)
   assert.deepEqual([listener.listeners[0]!.host, listener.listeners[0]!.port], ['0.0.0.0', 9093])

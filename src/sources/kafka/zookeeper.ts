@@ -8,6 +8,7 @@
 //
 // Source: ZooKeeper 3.4's zookeeper.jute; Kafka's layout below /brokers and /consumers.
 import type { Duplex } from 'node:stream'
+import { addressesIn, parseAddress, whereOf, type Address } from '../../address.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { System } from '../../system/system.ts'
 
@@ -32,7 +33,7 @@ export async function findBrokers(connect: string, doors: Doors): Promise<string
       const plain = endpoints.find(one => one.startsWith('PLAINTEXT://'))?.slice('PLAINTEXT://'.length)
       if (plain !== undefined) servers.push(plain)
       else if (typeof host === 'string' && typeof port === 'number' && port > 0)
-        servers.push(`${host}:${port}`)
+        servers.push(whereOf({ host, port }))
     }
     if (servers.length === 0)
       throw new Fault(
@@ -61,21 +62,27 @@ export async function findPositions(
   })
 }
 
+/** Null where it is none: hosts, each with a port or that of ZooKeeper, and a path of Kafka's below its root. */
+export function readConnectString(text: string): { servers: Address[]; chroot: string } | null {
+  const [, hosts = '', path = ''] = /^([^/]*)(.*)$/.exec(text.trim()) ?? []
+  const servers = addressesIn(hosts).map(one => parseAddress(one) ?? parseAddress(`${one}:2181`))
+  if (servers.length === 0 || servers.some(one => one === null || one.host === '')) return null
+  return { servers: servers as Address[], chroot: path.replace(/\/$/, '') }
+}
+
 /** Runs `work` with the first server of the connect string that answers. */
 async function withZooKeeper<T>(
   connect: string,
   doors: Doors,
   work: (zookeeper: Session) => Promise<T>,
 ): Promise<T> {
-  const slash = connect.indexOf('/')
-  const chroot = slash < 0 ? '' : connect.slice(slash).replace(/\/$/, '')
+  const { servers, chroot } = readConnectString(connect)!
   let last: unknown
-  for (const server of (slash < 0 ? connect : connect.slice(0, slash)).split(',')) {
-    const [host = '', port = '2181'] = server.trim().split(':')
+  for (const server of servers) {
     let session: Session
     try {
-      const { stream } = await doors.network.connect({ host, port: Number(port), timeoutMs })
-      session = new Session(stream, `${host}:${port}`, chroot, doors)
+      const { stream } = await doors.network.connect({ ...server, timeoutMs })
+      session = new Session(stream, whereOf(server), chroot, doors)
     } catch (error) {
       last = error
       continue
