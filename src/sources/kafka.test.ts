@@ -41,7 +41,9 @@ describe('the options of the Kafka source', () => {
     assert.match(found('a:1,host'), /^error kafka.bootstrap.servers: "host" is not host:port$/)
     assert.match(found(','), /^error kafka.bootstrap.servers: no broker is given$/)
     const zookeeper = (text: string) =>
-      problemsOf(given({ 'kafka.topics': ['t'], zookeeperConnect: text })).filter(one => one.startsWith('error'))
+      problemsOf(given({ 'kafka.topics': ['t'], zookeeperConnect: text })).filter(one =>
+        one.startsWith('error'),
+      )
     assert.deepEqual(zookeeper('zk1,[::1]:2182/kafka'), [])
     assert.deepEqual(zookeeper('zk1:x'), ['error zookeeperConnect: "zk1:x" names no ZooKeeper'])
   })
