@@ -56,7 +56,7 @@ export async function connectAvro(options: AvroClientOptions): Promise<AvroClien
     options.signal === undefined ? patience.signal : AbortSignal.any([patience.signal, options.signal])
   try {
     const { deflateLevel = null, tls = null, layering = 'zlib-outside' } = options
-    const layered = await clientLayers(stream, to, { deflateLevel, tls, layering }, signal)
+    const layered = await clientLayers(stream, to, { deflateLevel, tls, layering, network }, signal)
     const connection = new ClientConnection(layered, {
       peer: whereOf(to),
       requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeoutMs,

@@ -3,7 +3,7 @@
 // stream; measured). A server sees by the first byte which one the sender uses; a client is told.
 import type { Duplex } from 'node:stream'
 import { Fault } from '../errors.ts'
-import { DeflatedStream } from '../system/compression.ts'
+import type { Network } from '../system/network.ts'
 import { type ClientTls, secureClient, secureServer, type TlsContext } from '../system/tls.ts'
 
 export type Layering = 'tls-outside' | 'zlib-outside'
@@ -17,15 +17,16 @@ const serverLevel = 6
 /** Rejects with Fault TLS or PROTOCOL. */
 export async function serverLayers(
   stream: Duplex,
-  wanted: { deflate: boolean; tls: TlsContext | null },
+  wanted: { deflate: boolean; tls: TlsContext | null; network: Network },
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const { deflate, tls } = wanted
-  if (tls === null) return deflate ? new DeflatedStream(stream, serverLevel) : stream
+  const { deflate, tls, network } = wanted
+  const deflated = (inner: Duplex) => network.deflate(inner, serverLevel)
+  if (tls === null) return deflate ? deflated(stream) : stream
   if (!deflate) return secureServer(stream, tls, signal)
   const first = await firstByte(stream, signal)
-  if (first === tlsFirst) return new DeflatedStream(await secureServer(stream, tls, signal), serverLevel)
-  if (first === zlibFirst) return secureServer(new DeflatedStream(stream, serverLevel), tls, signal)
+  if (first === tlsFirst) return deflated(await secureServer(stream, tls, signal))
+  if (first === zlibFirst) return secureServer(deflated(stream), tls, signal)
   throw new Fault(
     'PROTOCOL',
     'its first byte begins neither TLS nor zlib: the sender needs both ssl = true and compression-type = deflate',
@@ -36,14 +37,19 @@ export async function serverLayers(
 export async function clientLayers(
   stream: Duplex,
   to: { host: string; port: number },
-  wanted: { deflateLevel: number | null; tls: ClientTls | null; layering: Layering },
+  wanted: {
+    deflateLevel: number | null
+    tls: ClientTls | null
+    layering: Layering
+    network: Network
+  },
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const { deflateLevel: level, tls, layering } = wanted
-  if (tls === null) return level === null ? stream : new DeflatedStream(stream, level)
+  const { deflateLevel: level, tls, layering, network } = wanted
+  if (tls === null) return level === null ? stream : network.deflate(stream, level)
   if (level === null) return secureClient(stream, to, tls, signal)
-  if (layering === 'zlib-outside') return secureClient(new DeflatedStream(stream, level), to, tls, signal)
-  return new DeflatedStream(await secureClient(stream, to, tls, signal), level)
+  if (layering === 'zlib-outside') return secureClient(network.deflate(stream, level), to, tls, signal)
+  return network.deflate(await secureClient(stream, to, tls, signal), level)
 }
 
 /** Looks at the first byte and puts it back. */

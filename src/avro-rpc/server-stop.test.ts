@@ -54,6 +54,7 @@ const wantedOf = ({ tls = false, deflate = false, layering = 'zlib-outside' }: L
   deflateLevel: deflate ? 1 : null,
   tls: tls ? clientTls : null,
   layering,
+  network: realSystem.network,
 })
 
 async function serve(t: TestContext, given: Partial<AvroServerOptions> & { layers?: Layers } = {}) {

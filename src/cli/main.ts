@@ -54,6 +54,7 @@ const commands: Readonly<Record<string, Run>> = {
   check: async given => (await import('./check-command.ts')).runCheck(given),
   broker: async (given, program_) => (await import('./broker-command.ts')).runBroker(given, program_),
   demo: async (given, program_) => (await import('./demo-command.ts')).runDemo(given, program_),
+  simulate: async given => (await import('./simulate-command.ts')).runSimulate(given),
   tool: toolCommand,
   channel: async given => (await import('./channel-command.ts')).runChannel(given),
   version: printVersion,

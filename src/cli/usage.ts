@@ -46,6 +46,8 @@ export const millraceUsage = `Usage: millrace <command> [options]...
                                     run the embedded Kafka broker, one node, no ZooKeeper
   demo [--events N --exit] [--rate N] [--bootstrap HOST:PORT]…
                                     show the whole system at work, no Kafka needed: millrace demo --help
+  simulate -f <file>… [--runs N] [--seed N] [--faults LIST]
+                                    many lives of these agents on simulated machines: what would be lost or doubled
   channel inspect|verify DIR…       what lies in a file channel that no agent uses, Flume's too
   channel export DIR… [--to FILE]   its events, one JSON line each
   channel import DIR… --from FILE   such lines into a new channel

@@ -16,8 +16,8 @@ const mostAtOnce = 11
 
 export interface OutsideParts {
   readonly system: System
-  readonly bootstrap: string
   readonly log: ChainLog
+  /** Of what is written alone: the same seed writes the same, whatever else happens. */
   readonly random: SeededRandom
   onFailed(sentence: string): void
 }
@@ -30,18 +30,19 @@ export class ChainOutside {
   }
 
   async createTopics(topics: readonly ChainTopic[]): Promise<void> {
-    const { system, bootstrap, log } = this.#parts
-    const admin = createAdmin({ system, bootstrapServers: [bootstrap], log: log.of('admin') })
-    for (const topic of topics)
+    const { system, log } = this.#parts
+    for (const { broker, name, partitions } of topics) {
+      const admin = createAdmin({ system, bootstrapServers: [broker], log: log.of('admin') })
       for (;;)
         try {
-          await admin.topics.create(topic)
+          await admin.topics.create({ name, partitions })
           break
         } catch (error) {
-          log.note(`creating ${topic.name}: ${messageOf(error)}`)
+          log.note(`creating ${name}: ${messageOf(error)}`)
           await system.clock.sleep(200)
         }
-    admin.close()
+      admin.close()
+    }
   }
 
   /**
@@ -54,23 +55,28 @@ export class ChainOutside {
     readonly duringMs: number
     readonly ledger: ChainLedger
   }): Promise<void> {
-    const { system, bootstrap, log, random } = this.#parts
+    const { system, log, random } = this.#parts
     const { inputs, records, duringMs, ledger } = what
-    const doors = inputs.flatMap(({ name, partitions }) =>
-      Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition, next: 0 })),
-    )
-    if (doors.length === 0) return
-    const producer = createProducer({
-      settings: { ...producerDefaults, acks: -1, bootstrapServers: [bootstrap] },
-      system,
-      log: log.of('producer'),
+    const doors = inputs.flatMap(({ broker, name, partitions }) => {
+      const producer = createProducer({
+        settings: { ...producerDefaults, acks: -1, bootstrapServers: [broker] },
+        system,
+        log: log.of('producer'),
+      })
+      return Array.from({ length: partitions }, (_, partition) => ({
+        producer,
+        topic: name,
+        partition,
+        next: 0,
+      }))
     })
+    if (doors.length === 0) return
     const underWay: Promise<void>[] = []
     const meanMs = (duringMs * (mostAtOnce + 1)) / 2 / records
     for (let left = records; left > 0;) {
       const index = random.below(doors.length)
       const door = doors[index]!
-      const { topic, partition } = door
+      const { producer, topic, partition } = door
       const count = Math.min(left, 1 + random.below(mostAtOnce))
       left -= count
       const ids = Array.from({ length: count }, (_, at) => ledger.send(index, door.next + at))
@@ -90,18 +96,18 @@ export class ChainOutside {
       await system.clock.sleep(random.next() * 2 * meanMs)
     }
     await Promise.all(underWay)
-    await producer.close()
+    for (const producer of new Set(doors.map(door => door.producer))) await producer.close()
   }
 
   /** Hands every record of the topic to `take`, for ever. */
-  read(topic: string, partitions: number, take: (body: Buffer | null) => void): void {
-    const { system, bootstrap, log, onFailed } = this.#parts
+  read({ broker, name: topic, partitions }: ChainTopic, take: (body: Buffer | null) => void): void {
+    const { system, log, onFailed } = this.#parts
     const own = log.of(`reader of ${topic}`)
     const reader = new PartitionReader({
       system,
       log: own,
       condition: looseConditions(system.clock, own),
-      bootstrapServers: [bootstrap],
+      bootstrapServers: [broker],
       positions: Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 })),
     })
     const { signal } = new AbortController()

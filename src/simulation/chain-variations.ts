@@ -3,7 +3,7 @@
 import { formatProblem } from '../config/problem.ts'
 import { loadTopology } from '../load-topology.ts'
 import type { Topology } from '../topology/topology.ts'
-import type { ChainAgent, ChainPlan } from './chain-world.ts'
+import { bootstrapOf, type ChainAgent, type ChainBroker, type ChainPlan } from './chain-world.ts'
 import { faultKinds } from './faults.ts'
 import { SeededRandom } from './seeded-random.ts'
 
@@ -39,9 +39,11 @@ interface Shape {
   readonly receivers: number
   readonly multiplexing: boolean
   readonly acks: number
+  readonly deflate: boolean
 }
 
 const port = 44_444
+const broker: ChainBroker = { name: 'kafka', addresses: [{ host: 'kafka', port: 9092 }] }
 
 function textOfA(shape: Shape, sourceBatch: number): string {
   const sinks = shape.group === 'none' ? ['k1'] : ['k1', 'k2']
@@ -79,6 +81,7 @@ function textOfA(shape: Shape, sourceBatch: number): string {
       `sinks.${name}.port = ${port}`,
       `sinks.${name}.batch-size = ${shape.avroBatch}`,
       `sinks.${name}.window = ${shape.avroWindow}`,
+      ...(shape.deflate ? [`sinks.${name}.compression-type = deflate`] : []),
       `sinks.${name}.channel = ${name === 'k3' ? 'c2' : 'c1'}`,
     )
   if (shape.group !== 'none' && !shape.multiplexing)
@@ -101,6 +104,7 @@ function textOfB(shape: Shape, kafkaBatch: number): string {
     'sources.avro-source.type = avro',
     'sources.avro-source.bind = 0.0.0.0',
     `sources.avro-source.port = ${port}`,
+    ...(shape.deflate ? ['sources.avro-source.compression-type = deflate'] : []),
     'sources.avro-source.channels = memory-channel',
     'sinks.kafka-sink.type = org.apache.flume.sink.kafka.KafkaSink',
     'sinks.kafka-sink.kafka.bootstrap.servers = kafka:9092',
@@ -149,6 +153,7 @@ export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
     receivers: group === 'none' ? 1 : one(1, 2),
     multiplexing: group === 'none' && random.chance(0.2),
     acks: one(1, 1, -1),
+    deflate: random.chance(0.25),
   }
   const reloads = random.chance(0.2)
   const agentsOf = async (
@@ -182,12 +187,12 @@ export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
         shape.channelB === 'file',
       )),
     ],
-    brokerHosts: [],
-    brokerPorts: [9092],
-    inputs: [{ name: 'test3', partitions: shape.partitions }],
-    others: [{ name: 'test2', partitions: shape.partitions }],
-    between: new Set(),
+    brokers: [broker],
+    inputs: [{ broker: bootstrapOf(broker), name: 'test3', partitions: shape.partitions }],
+    others: [{ broker: bootstrapOf(broker), name: 'test2', partitions: shape.partitions }],
+    isBetween: () => false,
     modelDoors: 0,
+    hasModels: false,
     copies: null,
     records: Math.ceil(records * (0.5 + random.next())),
     // Each seed has some of the kinds: what is rare together would else never happen.
@@ -196,5 +201,8 @@ export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
     inFlight: Math.max(shape.avroBatch * shape.avroWindow, shape.kafkaBatch * 8, shape.sourceBatch * 4, 50),
     keepsOrder: shape.receivers === 1 && shape.senders === 1 && shape.group === 'none',
     stormMs: 10_000,
+    warmUpMs: 0,
+    writingSeed: seed,
+    mayLose: false,
   }
 }

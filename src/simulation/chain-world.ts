@@ -22,7 +22,7 @@ export interface ChainAgent {
   readonly topology: (doors: ModelDoors) => Topology
   /** What a reload changes it into, and back; null: none. */
   readonly changed: Topology | null
-  /** Host names and addresses under which others find it. */
+  /** Names under which others find it: hosts, or `host:port`. */
   readonly hosts: readonly string[]
   /** Whether it may end without a stop. */
   readonly isMortal: boolean
@@ -35,25 +35,38 @@ export interface ModelDoors {
   onDone(): void
 }
 
+/** A cluster of one broker. */
+export interface ChainBroker {
+  readonly name: string
+  /** Addresses by which agents know it; it has a listener for each port. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[]
+}
+
+/** Where the outside, and the broker's own clients after their first request, reach it. */
+export const bootstrapOf = ({ name, addresses }: ChainBroker): string => `${name}:${addresses[0]!.port}`
+
 export interface ChainTopic {
+  /** Its broker, `host:port`. */
+  readonly broker: string
   readonly name: string
   readonly partitions: number
 }
 
 export interface ChainPlan {
   readonly agents: readonly ChainAgent[]
-  readonly brokerHosts: readonly string[]
-  readonly brokerPorts: readonly number[]
+  readonly brokers: readonly ChainBroker[]
   /** Topics that are written to from outside. */
   readonly inputs: readonly ChainTopic[]
   /** Others that are created beforehand. */
   readonly others: readonly ChainTopic[]
-  /** Topics that agents read and others of them write: what arrives there has not arrived yet. */
-  readonly between: ReadonlySet<string>
+  /** Whether what arrives in a topic that is no input has not arrived yet: another agent reads it. */
+  isBetween(topic: { readonly broker: string; readonly name: string }): boolean
   /** Records of all inputs together. */
   readonly records: number
   /** Doors that are no partitions of `inputs`: models of sources. */
   readonly modelDoors: number
+  /** Whether events leave elsewhere than into topics. */
+  readonly hasModels: boolean
   /** In how many copies each event arrives; null: in one. */
   readonly copies: ReadonlyMap<string, number> | null
   /** Which kinds of faults may happen, and how many there are. */
@@ -62,8 +75,13 @@ export interface ChainPlan {
   /** Most events that one fault may repeat: what is between two keepers at a time. */
   readonly inFlight: number
   readonly keepsOrder: boolean
-  /** How long records are written and faults happen. */
+  /** How long records are written and faults happen, and how long agents run before that. */
   readonly stormMs: number
+  readonly warmUpMs: number
+  /** Seed of what is written. */
+  readonly writingSeed: number
+  /** Whether memory channels may lose what they hold when their agent is killed. */
+  readonly mayLose: boolean
 }
 
 export interface ChainOutcome {
@@ -72,7 +90,9 @@ export interface ChainOutcome {
   /** What was promised and did not hold, one sentence each. */
   readonly violations: readonly string[]
   readonly sent: number
+  /** Events that have not arrived, and whether some channel or topic still holds events. */
   readonly missing: number
+  readonly isStuck: boolean
   readonly repeats: number
   /** In how many copies each event arrived. */
   readonly copies: ReadonlyMap<string, number>
@@ -91,6 +111,8 @@ export interface ChainOutcome {
  * connection has gone silent: max.poll.interval.ms (5 minutes) and 5 s more, as in Java's client.
  */
 const drainMs = 400_000
+/** How long nothing may arrive before what is missing counts as lost, where the chain may lose. */
+const quietMs = 60_000
 /** How often somebody looks after failed channels. */
 const operatorMs = 20_000
 /** What a stop may take. */
@@ -113,13 +135,14 @@ class ChainWorld {
   readonly #network: SimulatedNetwork
   readonly #ledger: ChainLedger
   readonly #violations: string[] = []
-  readonly #broker: Supervised<Broker>
+  readonly #brokers: readonly Supervised<Broker>[]
   readonly #agents: readonly Supervised<Agent>[]
   readonly #topologies: readonly Topology[]
   readonly #outside: ChainOutside
   readonly #faults: Faults
   #doorsLeft: number
   #drainedMs = Infinity
+  #isStuck = false
 
   constructor(seed: number, plan: ChainPlan, schedule: Schedule) {
     const random = (this.#random = new SeededRandom(seed))
@@ -144,7 +167,15 @@ class ChainWorld {
       new Supervised<S>(at, schedule, make, line => this.#log.note(`${at.name} ${line}`))
     const doors: ModelDoors = { ledger: this.#ledger, onDone: () => void this.#doorsLeft-- }
     this.#topologies = plan.agents.map(({ topology }) => topology(doors))
-    this.#broker = supervised(machine('kafka', plan.brokerHosts), program => this.#makeBroker(program))
+    this.#brokers = plan.brokers.map(broker =>
+      supervised(
+        machine(
+          broker.name,
+          broker.addresses.map(({ host, port }) => `${host}:${port}`),
+        ),
+        program => this.#makeBroker(program, broker),
+      ),
+    )
     this.#agents = plan.agents.map((agent, index) =>
       supervised(machine(agent.name, agent.hosts), program =>
         this.#makeAgent(program, agent.name, this.#topologies[index]!),
@@ -152,23 +183,22 @@ class ChainWorld {
     )
     this.#outside = new ChainOutside({
       system: machine('outside', []).start().system,
-      bootstrap: `kafka:${plan.brokerPorts[0]!}`,
       log: this.#log,
-      random,
+      random: new SeededRandom(plan.writingSeed),
       onFailed: sentence => this.#violated(sentence),
     })
     this.#log.onLine = line => {
       const [, lost] = /is in memory only: (\d+) events in it are lost/.exec(line) ?? []
       this.#ledger.announcedLosses += Number(lost ?? 0)
     }
-    const services = [this.#broker, ...this.#agents]
+    const services = [...this.#brokers, ...this.#agents]
     this.#faults = new Faults({
       schedule,
       random,
       network: this.#network,
       services,
       disks: this.#agents,
-      mortal: services.filter((_, index) => plan.agents[index - 1]?.isMortal !== false),
+      mortal: [...this.#brokers, ...this.#agents.filter((_, index) => plan.agents[index]!.isMortal)],
       note: line => this.#log.note(line),
     })
   }
@@ -188,6 +218,7 @@ class ChainWorld {
       violations: this.#violations,
       sent: ledger.sentCount,
       missing: ledger.missing().length,
+      isStuck: this.#isStuck,
       repeats: ledger.repeats,
       copies: ledger.arrived.times,
       changed: ledger.invented.length,
@@ -201,12 +232,13 @@ class ChainWorld {
   async #live(): Promise<void> {
     const schedule = this.#schedule
     const { inputs, others, records, stormMs } = this.#plan
-    this.#broker.start()
+    for (const broker of this.#brokers) broker.start()
     let areThere = false
     void this.#outside.createTopics([...inputs, ...others]).then(() => (areThere = true))
     if (!(await schedule.run(() => areThere, 30_000))) return void this.#violated('no topics within 30 s')
     for (const agent of this.#agents) agent.start()
     this.#readAll(this.#ledger)
+    await schedule.run(() => false, schedule.now + this.#plan.warmUpMs)
     let isWritten = false
     void this.#outside.write({ inputs, records, duringMs: stormMs / 1.3, ledger: this.#ledger }).then(() => {
       isWritten = true
@@ -218,9 +250,19 @@ class ChainWorld {
     this.#operate()
     const healedAt = schedule.now
     const isComplete = (): boolean => isWritten && this.#doorsLeft === 0 && this.#ledger.isComplete
-    const hasDrained = await schedule.run(isComplete, healedAt + drainMs)
+    let hasDrained = false
+    for (let arrived = -1; schedule.now < healedAt + drainMs && !hasDrained;) {
+      const before = arrived
+      arrived = this.#ledger.arrivedCount
+      // A chain that may lose is not waited for where nothing moves any more.
+      if (this.#plan.mayLose && before === arrived && this.#held === 0) break
+      hasDrained = await schedule.run(isComplete, Math.min(schedule.now + quietMs, healedAt + drainMs))
+    }
     if (hasDrained) this.#drainedMs = schedule.now - healedAt
-    else this.#violated(this.#whatIsLeft(isWritten))
+    else {
+      this.#isStuck = !isWritten || this.#doorsLeft > 0 || !this.#plan.mayLose || this.#held > 0
+      this.#violated(this.#whatIsLeft(isWritten))
+    }
     // What comes again comes late.
     await schedule.run(() => false, schedule.now + 2_000)
     if (hasDrained) {
@@ -228,6 +270,14 @@ class ChainWorld {
       await this.#stop()
     }
     this.#judge()
+  }
+
+  /** Events in channels. */
+  get #held(): number {
+    let held = 0
+    for (const { running } of this.#agents)
+      for (const counters of running?.counters() ?? []) held += Number(counters.get('ChannelSize') ?? 0)
+    return held
   }
 
   #whatIsLeft(isWritten: boolean): string {
@@ -244,25 +294,31 @@ class ChainWorld {
     const again = new ChainLedger()
     for (const id of this.#ledger.found.times.keys()) again.send(...partsOf(id))
     for (const id of this.#ledger.arrived.times.keys()) again.send(...partsOf(id))
-    const hasModels = this.#plan.modelDoors > 0
     this.#readAll(again)
     const { found, arrived } = this.#ledger
     const isSame = (): boolean =>
-      hasAll(again.found.times, found.times) && (hasModels || hasAll(again.arrived.times, arrived.times))
+      hasAll(again.found.times, found.times) &&
+      (this.#plan.hasModels || hasAll(again.arrived.times, arrived.times))
     if (!(await this.#schedule.run(isSame, this.#schedule.now + 40_000)))
       this.#violated('records that were read once are not in their topic any more')
   }
 
   /** Everything that is in Kafka, topics that are yet to be created as well. */
   #readAll(into: ChainLedger): void {
+    const { inputs, brokers } = this.#plan
     const seen = new Set<string>()
-    const inputs = new Set(this.#plan.inputs.map(({ name }) => name))
     const look = (): void => {
-      for (const { name, partitions } of this.#broker.running?.topics.topics.values() ?? []) {
-        if (seen.has(name) || name.startsWith('__') || this.#plan.between.has(name)) continue
-        seen.add(name)
-        const take = (body: Buffer | null) => (inputs.has(name) ? into.find(body) : into.arrive(body))
-        this.#outside.read(name, partitions.length, take)
+      for (const [index, { running }] of this.#brokers.entries()) {
+        const broker = bootstrapOf(brokers[index]!)
+        for (const { name, partitions } of running?.topics.topics.values() ?? []) {
+          const key = `${broker} ${name}`
+          const isInput = inputs.some(one => one.broker === broker && one.name === name)
+          if (seen.has(key) || name.startsWith('__')) continue
+          seen.add(key)
+          if (!isInput && this.#plan.isBetween({ broker, name })) continue
+          const take = (body: Buffer | null) => (isInput ? into.find(body) : into.arrive(body))
+          this.#outside.read({ broker, name, partitions: partitions.length }, take)
+        }
       }
       this.#schedule.after(250, look)
     }
@@ -284,7 +340,7 @@ class ChainWorld {
   #judge(): void {
     const ledger = this.#ledger
     const { agents, faultCount, inFlight, keepsOrder, modelDoors } = this.#plan
-    if (ledger.announcedLosses > 0 && agents.every(({ isMortal }) => isMortal))
+    if (ledger.announcedLosses > 0 && !this.#plan.mayLose && agents.every(({ isMortal }) => isMortal))
       this.#violated(`${ledger.announcedLosses} events are lost by channels that keep them`)
     if (ledger.invented.length > 0) this.#violated(`invented or changed: ${ledger.invented[0]}`)
     const disorder = keepsOrder ? ledger.disorder() : null
@@ -297,7 +353,7 @@ class ChainWorld {
   }
 
   async #stop(): Promise<void> {
-    const all = [...this.#agents, this.#broker]
+    const all = [...this.#agents, ...this.#brokers]
     let stopped = 0
     const began = this.#schedule.now
     for (const one of all) void one.stop(null).then(() => stopped++)
@@ -325,18 +381,17 @@ class ChainWorld {
           })
   }
 
-  #makeBroker(program: Program): Broker {
+  #makeBroker(program: Program, { name, addresses }: ChainBroker): Broker {
+    const ports = [...new Set(addresses.map(({ port }) => port))]
     const { settings, errors } = readBrokerSettings('', 'server.properties', {
-      listeners: this.#plan.brokerPorts.map((port, index) => `L${index}://kafka:${port}`).join(','),
-      'listener.security.protocol.map': this.#plan.brokerPorts
-        .map((_, index) => `L${index}:PLAINTEXT`)
-        .join(','),
+      listeners: ports.map((port, index) => `L${index}://${name}:${port}`).join(','),
+      'listener.security.protocol.map': ports.map((_, index) => `L${index}:PLAINTEXT`).join(','),
       'inter.broker.listener.name': 'L0',
       'log.dirs': '/kafka',
       'log.segment.bytes': '65536',
     })
     if (errors.length > 0) throw new Error(errors.join('; '))
-    return new Broker({ system: program.system, log: this.#log.of('kafka'), settings })
+    return new Broker({ system: program.system, log: this.#log.of(name), settings })
   }
 
   #makeAgent(program: Program, name: string, topology: Topology): Agent {

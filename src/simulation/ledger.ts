@@ -85,6 +85,10 @@ export class ChainLedger {
     return this.#sent.size
   }
 
+  get arrivedCount(): number {
+    return this.arrived.times.size
+  }
+
   /** Whether everything acknowledged is in its topic, and this and all else that is there has arrived. */
   get isComplete(): boolean {
     return this.#missing <= this.announcedLosses && this.#unfound === 0

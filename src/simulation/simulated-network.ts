@@ -3,6 +3,7 @@
 // holds: bytes arrive in order and unchanged, and a write that was taken may never arrive.
 import { Duplex } from 'node:stream'
 import { Fault } from '../errors.ts'
+import { DeflatedStream } from '../system/compression.ts'
 import type { Connection, Listener, Network } from '../system/network.ts'
 import type { Machine, Program } from './machine.ts'
 import type { Schedule } from './schedule.ts'
@@ -273,7 +274,7 @@ export class SimulatedNetwork {
     return this.#links
   }
 
-  /** `name` leads to the machine from everywhere. */
+  /** A host name leads to the machine from everywhere; `host:port` counts before a bare name. */
   addName(name: string, machine: Machine): void {
     this.#machines.set(name, machine)
   }
@@ -322,6 +323,7 @@ export class SimulatedNetwork {
           }
           return listener
         }),
+      deflate: (stream, level) => new DeflatedStream(stream, level, true),
       hostName: () => machine.name,
       nameOf: async () => null,
       addresses: () => [machine.name],
@@ -373,7 +375,7 @@ export class SimulatedNetwork {
       }
       if (signal?.aborted === true) return abort()
       signal?.addEventListener('abort', abort, { once: true })
-      const machine = this.#find(program.machine, host)
+      const machine = this.#find(program.machine, host, port)
       const [least, most] = this.character.latencyMs
       const roundTripMs = 2 * (least + this.random.next() * (most - least))
       if (machine === undefined) {
@@ -418,7 +420,9 @@ export class SimulatedNetwork {
     })
   }
 
-  #find(from: Machine, host: string): Machine | undefined {
+  #find(from: Machine, host: string, port: number): Machine | undefined {
+    const exact = this.#machines.get(`${host}:${port}`)
+    if (exact !== undefined) return exact
     if (/^(localhost|127\..*|\[?::1\]?)$/.test(host) && !this.#machines.has(host)) return from
     return this.#machines.get(host)
   }

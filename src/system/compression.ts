@@ -5,20 +5,58 @@
 import { Duplex } from 'node:stream'
 import { constants, createDeflate, createInflate, type Deflate, type Inflate } from 'node:zlib'
 
+/**
+ * What a zlib stream has inside; _processChunk works without the thread pool, closes the handle behind it and leaves
+ * a listener.
+ */
+interface Inside {
+  _handle: { close(): void }
+  _processChunk(chunk: Buffer, flush: number): Buffer
+  _transform(chunk: Buffer, encoding: string, done: (error: Error | null, bytes?: Buffer) => void): void
+}
+
+/** Lets the stream work in the turn in which it is given something: simulated time does not wait for threads. */
+function atOnce<S extends Deflate | Inflate>(stream: S, flush: number): S {
+  const inside = stream as unknown as Inside
+  inside._transform = (chunk, _encoding, done) => {
+    const handle = inside._handle
+    const listeners = stream.listeners('error')
+    const { close } = handle
+    handle.close = () => {}
+    let bytes: Buffer
+    try {
+      // Node asks for a flush by a chunk without bytes.
+      bytes = inside._processChunk(chunk, chunk.length === 0 ? constants.Z_SYNC_FLUSH : flush)
+    } catch (error) {
+      return done(error as Error)
+    } finally {
+      for (const one of stream.listeners('error'))
+        if (!listeners.includes(one)) stream.off('error', one as () => void)
+      handle.close = close
+      inside._handle = handle
+    }
+    done(null, bytes)
+  }
+  return stream
+}
+
 export class DeflatedStream extends Duplex {
   readonly #inner: Duplex
   readonly #level: number
+  readonly #isAtOnce: boolean
   readonly #inflate: Inflate
   /** Made at the first write: it takes 256 KiB, and many a connection never gets an answer. */
   #deflate: Deflate | null = null
 
   /** `level` is zlib's, 0 to 9. Ending or destroying the layer ends or destroys `inner`. */
-  constructor(inner: Duplex, level = 6) {
+  constructor(inner: Duplex, level = 6, isAtOnce = false) {
     super()
     this.#inner = inner
     this.#level = level
+    this.#isAtOnce = isAtOnce
     // Peers that go away do not always write the trailer; what came before it counts all the same.
-    this.#inflate = createInflate({ finishFlush: constants.Z_SYNC_FLUSH })
+    const inflate = createInflate({ finishFlush: constants.Z_SYNC_FLUSH })
+    this.#inflate = isAtOnce ? atOnce(inflate, constants.Z_SYNC_FLUSH) : inflate
     this.#inflate.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) this.#inflate.pause()
     })
@@ -72,7 +110,8 @@ export class DeflatedStream extends Duplex {
 
   #openDeflate(): Deflate {
     if (this.#deflate !== null) return this.#deflate
-    const deflate = createDeflate({ level: this.#level })
+    const made = createDeflate({ level: this.#level })
+    const deflate = this.#isAtOnce ? atOnce(made, constants.Z_NO_FLUSH) : made
     deflate.on('data', (chunk: Buffer) => {
       if (!this.#inner.write(chunk)) deflate.pause()
     })

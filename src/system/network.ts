@@ -6,6 +6,7 @@ import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { whereOf, withoutBrackets } from '../address.ts'
 import { Fault } from '../errors.ts'
+import { DeflatedStream } from './compression.ts'
 
 /** A connection's two ends as text, `host:port`. */
 export interface Connection {
@@ -38,6 +39,8 @@ export interface Network {
     at: { host: string; port: number; backlog?: number; halfOpen?: boolean },
     accept: (connection: Connection) => void,
   ): Promise<Listener>
+  /** One continuous zlib stream in each direction over the connection; `level` is zlib's, 0 to 9. */
+  deflate(stream: Duplex, level: number): Duplex
   /** This machine's name, and its addresses that are not loopback. */
   hostName(): string
   /** The name an address belongs to by reverse lookup; null where it has none. */
@@ -117,6 +120,7 @@ export const realNetwork: Network = {
     })
   },
 
+  deflate: (stream, level) => new DeflatedStream(stream, level),
   hostName: () => hostname(),
   nameOf: async address => {
     const names = await reverse(address).catch(() => [])

@@ -1,0 +1,96 @@
+// `millrace simulate` as a user meets it: the files of conf/ as they are, what a memory channel loses, agents by
+// themselves, events that cannot be followed, and options that are wrong.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+
+const root = join(import.meta.dirname, '..')
+const directory = mkdtempSync(join(tmpdir(), 'simulate-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+
+const a = join(root, 'conf/kafka-memory-avro.conf')
+const b = join(root, 'conf/avro-memory-kafka.conf')
+
+function simulate(...args: string[]): Promise<{ code: number; output: string; errors: string }> {
+  return new Promise(resolve => {
+    const command = join(root, 'bin/millrace')
+    execFile(command, ['simulate', ...args], { cwd: directory, timeout: 120_000 }, (error, output, errors) =>
+      resolve({ code: error === null ? 0 : Number(error.code), output, errors }),
+    )
+  })
+}
+
+let changes = 0
+function changed(file: string, change: (text: string) => string): string {
+  const path = join(directory, `changed-${++changes}.conf`)
+  writeFileSync(path, change(readFileSync(file, 'utf8')))
+  return path
+}
+
+test('the two agents of conf/ lose nothing, and a seed prints the same again', async () => {
+  const first = await simulate('-f', a, '-f', b, '--runs', '5')
+  assert.equal(first.code, 0, first.output + first.errors)
+  assert.match(first.output, /in by {7}topic test3/)
+  assert.match(first.output, /no fault {4}200 of 200 events arrive/)
+  assert.match(first.output, /5 runs, seeds 1 to 5: 1000 events, \d+ faults/)
+  assert.match(first.output, /lost {6}0 events in 0 runs/)
+  assert.match(first.output, /stuck {5}0 runs/)
+  assert.equal((await simulate('-f', a, '-f', b, '--runs', '5')).output, first.output)
+})
+
+test('a memory channel loses events to kills, and the report names it and a seed that shows it', async () => {
+  const inMemory = changed(a, text => text.replace(/(channels\.c1\.type) = file/, '$1 = memory'))
+  const args = ['-f', inMemory, '-f', b, '--faults', 'kill,network']
+  const run = await simulate(...args, '--runs', '60')
+  assert.equal(run.code, 1, run.output + run.errors)
+  assert.match(run.output, /lost {6}[1-9]\d* events in [1-9]/)
+  assert.match(run.output, /channel c1 of kafka-memory-avro keeps events in memory/)
+  const [, seed] = /--runs 1 --seed (\d+) --timeline/.exec(run.output)!
+  const one = await simulate(...args, '--runs', '1', '--seed', seed!, '--timeline')
+  assert.equal(one.code, 1)
+  assert.match(one.output, /kafka-memory-avro is killed/)
+  assert.match(one.output, /lost {6}[1-9]/)
+})
+
+test('an agent alone gets models where its neighbours would be, and the report says which', async () => {
+  const run = await simulate('-f', b, '--runs', '5')
+  assert.equal(run.code, 0, run.output + run.errors)
+  assert.match(run.output, /source avro-source \(avro\) is a model/)
+  assert.match(run.output, /out by {6}.*default-flume-topic/)
+})
+
+test('events whose bodies change cannot be followed', async () => {
+  const replacing = changed(
+    a,
+    text => `${text}
+kafka-memory-avro.sources.s1.interceptors = i1 i2
+kafka-memory-avro.sources.s1.interceptors.i2.type = search_replace
+kafka-memory-avro.sources.s1.interceptors.i2.searchPattern = [0-9]
+kafka-memory-avro.sources.s1.interceptors.i2.replaceString = x
+`,
+  )
+  const run = await simulate('-f', replacing, '-f', b, '--runs', '2')
+  assert.equal(run.code, 1)
+  assert.match(run.output, /200 events arrive with another body/)
+})
+
+test('wrong options and files are refused with a sentence', async () => {
+  const cases: readonly (readonly [args: string[], code: number, errors: RegExp])[] = [
+    [[], 1, /required option '-f/],
+    [['-f', a, '--faults', 'kil'], 1, /there is no kind kil; write some of kill, power/],
+    [['-f', a, '--runs', 'many'], 1, /--runs many: write a whole number from 1/],
+    [['-f', a, '-n', 'nobody'], 1, /no agent nobody in .*; there are kafka-memory-avro|there are none/],
+    [['-f', a, '-f', a], 1, /agent kafka-memory-avro is in more than one file/],
+    [['-f', a, '--timeline'], 1, /--timeline needs --runs 1/],
+    [['-f', join(directory, 'absent.conf')], 1, /absent\.conf/],
+    [['-f', changed(a, text => text.replace(/type *= *static/, 'type = stati'))], 2, /stati/],
+  ]
+  for (const [args, code, errors] of cases) {
+    const run = await simulate(...args)
+    assert.match(run.errors, errors, args.join(' '))
+    assert.equal(run.code, code, `${args.join(' ')}: ${run.errors}`)
+  }
+})
