@@ -40,6 +40,7 @@ interface Shape {
   readonly multiplexing: boolean
   readonly acks: number
   readonly deflate: boolean
+  readonly capacity: number
 }
 
 const port = 44_444
@@ -72,7 +73,7 @@ function textOfA(shape: Shape, sourceBatch: number): string {
       'sources.s1.selector.mapping.p0 = c2',
       'sources.s1.selector.default = c1',
     )
-  for (const name of channels) lines.push(...channelLines(name, shape.channelA))
+  for (const name of channels) lines.push(...channelLines(name, shape.channelA, shape.capacity))
   const group = shape.multiplexing ? ['k1', 'k3'] : sinks
   for (const [index, name] of group.entries())
     lines.push(
@@ -111,17 +112,17 @@ function textOfB(shape: Shape, kafkaBatch: number): string {
     `sinks.kafka-sink.flumeBatchSize = ${kafkaBatch}`,
     `sinks.kafka-sink.kafka.producer.acks = ${shape.acks}`,
     'sinks.kafka-sink.channel = memory-channel',
-    ...channelLines('memory-channel', shape.channelB),
+    ...channelLines('memory-channel', shape.channelB, shape.capacity),
   ]
     .map(line => `b.${line}`)
     .join('\n')
 }
 
-function channelLines(name: string, type: 'file' | 'memory'): string[] {
+function channelLines(name: string, type: 'file' | 'memory', capacity: number): string[] {
   if (type === 'memory')
     return [
       `channels.${name}.type = memory`,
-      `channels.${name}.capacity = 500`,
+      `channels.${name}.capacity = ${capacity}`,
       `channels.${name}.transactionCapacity = 100`,
     ]
   return [
@@ -130,7 +131,7 @@ function channelLines(name: string, type: 'file' | 'memory'): string[] {
     `channels.${name}.dataDirs = /flume/${name}/data`,
     `channels.${name}.maxFileSize = 65536`,
     `channels.${name}.minimumRequiredSpace = 1048576`,
-    `channels.${name}.capacity = 2000`,
+    `channels.${name}.capacity = ${capacity}`,
     `channels.${name}.transactionCapacity = 100`,
   ]
 }
@@ -154,6 +155,7 @@ export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
     multiplexing: group === 'none' && random.chance(0.2),
     acks: one(1, 1, -1),
     deflate: random.chance(0.25),
+    capacity: one(100, 500, 2000),
   }
   const reloads = random.chance(0.2)
   const agentsOf = async (

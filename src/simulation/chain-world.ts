@@ -244,6 +244,7 @@ class ChainWorld {
       isWritten = true
     })
     this.#planFaults()
+    this.#watchChannels()
     await schedule.run(() => false, schedule.now + stormMs)
     this.#faults.heal()
     this.#log.note('the faults are over')
@@ -323,6 +324,19 @@ class ChainWorld {
       this.#schedule.after(250, look)
     }
     look()
+  }
+
+  /** No channel ever holds more than it may. */
+  #watchChannels(): void {
+    for (const { running, machine } of this.#agents)
+      for (const counters of running?.counters() ?? []) {
+        const [size, capacity] = ['ChannelSize', 'ChannelCapacity'].map(name =>
+          Number(counters.get(name) ?? 0),
+        )
+        if (size! > capacity!)
+          this.#violated(`a channel of ${machine.name} holds ${size} events of ${capacity}`)
+      }
+    this.#schedule.after(1_000, () => this.#watchChannels())
   }
 
   /** Restarts, as an operator would, agents with a channel that stays failed until then. */

@@ -46,8 +46,7 @@ export class Faults {
       machine.clockErrorMs = 0
       machine.disk.heal()
     }
-    const { services, network } = this.#parts
-    for (const one of services) for (const other of services) network.join(one.machine, other.machine)
+    this.#parts.network.joinAll()
   }
 
   #inject(kind: FaultKind): boolean {

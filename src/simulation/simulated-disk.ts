@@ -122,7 +122,10 @@ export class SimulatedDisk {
     }
   }
 
-  /** The door of this life. `pause` is what a call waits for before it happens, and again before it returns. */
+  /**
+   * The door of this life. `pause` is what a call waits for before it happens, and now and then before it returns: a
+   * process may be killed in between.
+   */
   open(pause: (() => Promise<void>) | null = null): Disk {
     const life = this.#life
     const step = async <T>(work: () => T): Promise<T> => {
@@ -131,7 +134,7 @@ export class SimulatedDisk {
       try {
         return await happen(work)
       } finally {
-        await pause()
+        if (this.#random.chance(0.25)) await pause()
       }
     }
     const happen = async <T>(work: () => T): Promise<T> => {

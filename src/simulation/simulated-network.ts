@@ -121,7 +121,7 @@ class Pipe {
   }
 
   send(bytes: Buffer, done: (error?: Error | null) => void): void {
-    const { random, character, schedule } = this.#network
+    const { random, character } = this.#network
     let from = 0
     while (from < bytes.length) {
       const left = bytes.length - from
@@ -130,7 +130,7 @@ class Pipe {
       from += size
     }
     this.#unreadBytes += bytes.length
-    if (this.#unreadBytes <= character.windowBytes) schedule.after(0, this.#guarded(done))
+    if (this.#unreadBytes <= character.windowBytes) done()
     else this.#waiting.push(this.#guarded(done))
   }
 
@@ -291,6 +291,11 @@ export class SimulatedNetwork {
   /** What was under way arrives late, as TCP sends it again. */
   join(one: Machine, other: Machine): void {
     this.#apart.delete(pairOf(one, other))
+    this.passHeld()
+  }
+
+  joinAll(): void {
+    this.#apart.clear()
     this.passHeld()
   }
 
