@@ -7,7 +7,7 @@ import { producerDefaults } from '../kafka-client/settings.ts'
 import { looseConditions } from '../observe/conditions.ts'
 import type { System } from '../system/system.ts'
 import type { ChainLog } from './chain-log.ts'
-import type { ChainTopic } from './chain-world.ts'
+import type { ChainTopic } from './chain-plan.ts'
 import { bodyOf, type ChainLedger } from './ledger.ts'
 import type { SeededRandom } from './seeded-random.ts'
 

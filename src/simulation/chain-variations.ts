@@ -3,7 +3,7 @@
 import { formatProblem } from '../config/problem.ts'
 import { loadTopology } from '../load-topology.ts'
 import type { Topology } from '../topology/topology.ts'
-import { bootstrapOf, type ChainAgent, type ChainBroker, type ChainPlan } from './chain-world.ts'
+import { bootstrapOf, type ChainAgent, type ChainBroker, type ChainPlan } from './chain-plan.ts'
 import { faultKinds } from './faults.ts'
 import { SeededRandom } from './seeded-random.ts'
 

@@ -9,7 +9,7 @@ import {
   type ChainBroker,
   type ChainPlan,
   type ModelDoors,
-} from './chain-world.ts'
+} from './chain-plan.ts'
 import { modelSink, modelSource } from './doors.ts'
 
 export interface FilesPlan {

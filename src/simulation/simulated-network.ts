@@ -5,7 +5,6 @@ import { Duplex } from 'node:stream'
 import { Fault } from '../errors.ts'
 import { DeflatedStream } from '../system/compression.ts'
 import type { Connection, Listener, Network } from '../system/network.ts'
-import type { Machine, Program } from './machine.ts'
 import type { Schedule } from './schedule.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
@@ -25,16 +24,28 @@ const end = Symbol('end of the stream')
 const reset = Symbol('reset')
 type Item = { readonly at: number; readonly what: Buffer | typeof end | typeof reset }
 
+/** What the network knows of a machine, and of a program on it. */
+export interface NetworkMachine {
+  readonly name: string
+  readonly isOn: boolean
+}
+export interface NetworkProgram {
+  readonly machine: NetworkMachine
+  readonly isAlive: boolean
+  /** `run` as the program would: not while it is paused, not at all once it is dead. */
+  guard(run: () => void): () => void
+}
+
 /** What an accepting program is given for each connection. */
 interface Listening {
-  readonly program: Program
+  readonly program: NetworkProgram
   readonly halfOpen: boolean
   readonly accept: (connection: Connection) => void
 }
 
 /** One end of a connection, as its program sees it. */
 class SimulatedSocket extends Duplex {
-  readonly program: Program
+  readonly program: NetworkProgram
   readonly out: Pipe
   #wantsMore = false
   #arrived: (Buffer | null)[] = []
@@ -43,7 +54,7 @@ class SimulatedSocket extends Duplex {
   /** Whether its program has it: one that is reset before that is never seen there. */
   isAccepted = false
 
-  constructor(program: Program, out: Pipe, allowHalfOpen: boolean) {
+  constructor(program: NetworkProgram, out: Pipe, allowHalfOpen: boolean) {
     super({ allowHalfOpen })
     this.program = program
     this.out = out
@@ -194,14 +205,14 @@ class Pipe {
 /** A connection between two programs. */
 export class Link {
   readonly #network: SimulatedNetwork
-  readonly machines: readonly [Machine, Machine]
+  readonly machines: readonly [NetworkMachine, NetworkMachine]
   readonly pipes: readonly [Pipe, Pipe]
   readonly sockets: readonly [SimulatedSocket, SimulatedSocket]
   #isSilent = false
   #cutAfterBytes = Infinity
   #cutBy: Cut = 'reset'
 
-  constructor(network: SimulatedNetwork, from: Program, to: Program, halfOpen: boolean) {
+  constructor(network: SimulatedNetwork, from: NetworkProgram, to: NetworkProgram, halfOpen: boolean) {
     this.#network = network
     this.machines = [from.machine, to.machine]
     this.pipes = [new Pipe(network, this), new Pipe(network, this)]
@@ -256,8 +267,8 @@ export class SimulatedNetwork {
   readonly schedule: Schedule
   readonly random: SeededRandom
   character: NetworkCharacter
-  #machines = new Map<string, Machine>()
-  readonly #listening = new Map<Machine, Map<number, Listening>>()
+  #machines = new Map<string, NetworkMachine>()
+  readonly #listening = new Map<NetworkMachine, Map<number, Listening>>()
   #links: Link[] = []
   readonly #apart = new Set<string>()
   #nextPort = 40_000
@@ -275,21 +286,21 @@ export class SimulatedNetwork {
   }
 
   /** A host name leads to the machine from everywhere; `host:port` counts before a bare name. */
-  addName(name: string, machine: Machine): void {
+  addName(name: string, machine: NetworkMachine): void {
     this.#machines.set(name, machine)
   }
 
-  isApart(one: Machine, other: Machine): boolean {
+  isApart(one: NetworkMachine, other: NetworkMachine): boolean {
     return this.#apart.has(pairOf(one, other))
   }
 
   /** Nothing passes between the two until `join`. */
-  part(one: Machine, other: Machine): void {
+  part(one: NetworkMachine, other: NetworkMachine): void {
     this.#apart.add(pairOf(one, other))
   }
 
   /** What was under way arrives late, as TCP sends it again. */
-  join(one: Machine, other: Machine): void {
+  join(one: NetworkMachine, other: NetworkMachine): void {
     this.#apart.delete(pairOf(one, other))
     this.passHeld()
   }
@@ -306,7 +317,7 @@ export class SimulatedNetwork {
   }
 
   /** The door of one program. Its listeners and connections are gone when the program is. */
-  doorOf(program: Program): Network {
+  doorOf(program: NetworkProgram): Network {
     const { machine } = program
     const listening = this.#listening.get(machine) ?? new Map<number, Listening>()
     this.#listening.set(machine, listening)
@@ -336,7 +347,7 @@ export class SimulatedNetwork {
   }
 
   /** Programs of the machine are gone: their peers hear of it, where the machine still runs. */
-  abandon(program: Program): void {
+  abandon(program: NetworkProgram): void {
     if (!program.machine.isOn) return
     for (const { sockets } of this.links)
       for (const [index, socket] of sockets.entries())
@@ -344,7 +355,7 @@ export class SimulatedNetwork {
           sockets[index]!.out.finish(socket.unreadBytes > 0 || this.random.chance(0.5) ? reset : end)
   }
 
-  #take<T>(program: Program, work: () => T): Promise<T> {
+  #take<T>(program: NetworkProgram, work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = program.guard(() => {
         try {
@@ -357,7 +368,7 @@ export class SimulatedNetwork {
     })
   }
 
-  #connect(program: Program, target: Parameters<Network['connect']>[0]): Promise<Connection> {
+  #connect(program: NetworkProgram, target: Parameters<Network['connect']>[0]): Promise<Connection> {
     const { host, port, timeoutMs, signal } = target
     const where = `${host}:${port}`
     return new Promise((resolve, reject) => {
@@ -425,7 +436,7 @@ export class SimulatedNetwork {
     })
   }
 
-  #find(from: Machine, host: string, port: number): Machine | undefined {
+  #find(from: NetworkMachine, host: string, port: number): NetworkMachine | undefined {
     const exact = this.#machines.get(`${host}:${port}`)
     if (exact !== undefined) return exact
     if (/^(localhost|127\..*|\[?::1\]?)$/.test(host) && !this.#machines.has(host)) return from
@@ -433,4 +444,4 @@ export class SimulatedNetwork {
   }
 }
 
-const pairOf = (one: Machine, other: Machine): string => [one.name, other.name].sort().join(' ')
+const pairOf = (one: NetworkMachine, other: NetworkMachine): string => [one.name, other.name].sort().join(' ')
