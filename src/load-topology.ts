@@ -6,6 +6,7 @@ import { readConfiguration, type ConfigurationText } from './config/configuratio
 import { agentNames, readAgent } from './config/grammar.ts'
 import { findLoops, type FlowAgent } from './config/loop.ts'
 import { inOrder, type Problem } from './config/problem.ts'
+import { readMonitoring } from './observe/metrics-settings.ts'
 import { buildTopology } from './topology/build-topology.ts'
 import { firstLineOf } from './system/programs.ts'
 import { realSystem } from './system/system.ts'
@@ -40,12 +41,14 @@ export async function loadTopology(
     now: realSystem.clock.now(),
     run: command => firstLineOf(command, filterLimitMs),
   })
-  if (read.config === undefined) return { problems: inOrder(read.problems) }
+  const monitoring = readMonitoring(systemProperties)
+  const around: Problem[] = monitoring.type === 'problem' ? [{ severity: 'warning', ...monitoring }] : []
+  if (read.config === undefined) return { problems: inOrder([...around, ...read.problems]) }
   const built = await buildTopology(read.config, {
     catalogue: [...components, ...catalogue],
     surroundings: { home, systemProperties },
   })
-  const problems = [...read.problems, ...built.problems]
+  const problems = [...around, ...read.problems, ...built.problems]
   if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
   const agents = [flowAgentOf(built.topology), ...(await neighbours(read.settings, options))]
   for (const problem of findLoops(agents)) problems.push(problem)

@@ -1,11 +1,14 @@
 // Starts an agent inside a program, from the text of a configuration.
 import type { CatalogueEntry } from './component.ts'
 import { formatProblem } from './config/problem.ts'
-import { loadTopology } from './load-topology.ts'
+import { loadTopology, type LoadOptions } from './load-topology.ts'
 import { silentLogger, type Logger } from './observe/log.ts'
+import { startMonitoring } from './observe/monitoring.ts'
 import { homeDirectory, environment } from './system/environment.ts'
 import { realSystem } from './system/system.ts'
+import { useTimeZone } from './system/time-zone.ts'
 import { Agent, StartFailure } from './topology/agent.ts'
+import type { Topology } from './topology/topology.ts'
 
 export interface AgentOptions {
   /** Which agent of the text. */
@@ -17,7 +20,10 @@ export interface AgentOptions {
   readonly log?: Logger
   /** Components beside those of Millrace. */
   readonly components?: readonly CatalogueEntry[]
-  /** What -D would set. */
+  /**
+   * What -D would set. flume.monitoring.* serve the metrics until the agent stops; user.timezone is the time zone of
+   * the whole process.
+   */
   readonly properties?: Readonly<Record<string, string>>
 }
 
@@ -25,24 +31,41 @@ export interface AgentOptions {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { name, configuration, file = 'configuration', log = silentLogger, components = [] } = options
   const systemProperties = new Map(Object.entries(options.properties ?? {}))
-  const home = homeDirectory()
-  const { topology, problems } = await loadTopology([{ file, bytes: Buffer.from(configuration) }], {
+  const zone = useTimeZone(systemProperties.get('user.timezone') ?? '')
+  if (zone !== null) log.warn(`user.timezone: ${zone}`)
+  const load: LoadOptions = {
     agent: name,
     environment: environment(),
     systemProperties,
-    home,
+    home: homeOf(systemProperties),
     components,
-  })
+  }
+  const { topology, problems } = await loadTopology([{ file, bytes: Buffer.from(configuration) }], load)
   if (topology === undefined) throw new StartFailure(problems.filter(one => one.severity === 'error'))
   for (const problem of problems) log.warn(formatProblem(problem))
-  const agent = new Agent(topology, {
-    agent: name,
+  const agent = agentOf(topology, load, log)
+  await agent.start()
+  const monitoring = await startMonitoring(systemProperties, agent, log)
+  if (monitoring !== null) agent.closeAtStop(monitoring)
+  return agent
+}
+
+/** As the JVM's: Flume's file channel keeps its files below it unless told otherwise. */
+export const homeOf = (systemProperties: ReadonlyMap<string, string>): string =>
+  systemProperties.get('user.home') ?? homeDirectory()
+
+/** With what its components have around them. */
+export function agentOf(
+  topology: Topology,
+  { agent, home, systemProperties }: LoadOptions,
+  log: Logger,
+): Agent {
+  return new Agent(topology, {
+    agent,
     system: realSystem,
     log,
     home,
-    logRawData: false,
+    logRawData: systemProperties.get('org.apache.flume.log.rawdata')?.toLowerCase() === 'true',
     systemProperties,
   })
-  await agent.start()
-  return agent
 }

@@ -1,9 +1,9 @@
 // The options of `flume-ng agent`, from the command line and from flume.opts, and what they begin.
 import { Command, Option } from 'commander'
 import { runAgent } from './agent-command.ts'
+import type { AgentSetup } from './agent-setup.ts'
 import type { Arguments } from './arguments.ts'
-import { readFlumeEnv } from './flume-env.ts'
-import { openLog } from './log-output.ts'
+import { readLaunch } from './launch.ts'
 import { wordsOfOptionsFile } from './options-file.ts'
 import { UsageError } from './usage-error.ts'
 import { flumeUsage } from './usage.ts'
@@ -36,7 +36,7 @@ function agentParser(): Command {
     .addOption(new Option('-a, --auth-provider <class>'))
 }
 
-interface AgentOptions {
+export interface AgentOptions {
   name?: string
   confFile: string[]
   confUri: string[]
@@ -72,7 +72,7 @@ function refuseUnsupported(options: AgentOptions): void {
 }
 
 /** The command line's options, and those of flume.opts that it does not give. */
-function readAgentOptions(rest: readonly string[]): AgentOptions {
+export function readAgentOptions(rest: readonly string[]): AgentOptions {
   const parser = agentParser().parse([...rest], { from: 'user' })
   const known = new Map(
     parser.options.map(option => [
@@ -91,52 +91,51 @@ function readAgentOptions(rest: readonly string[]): AgentOptions {
         .opts<AgentOptions>()
 }
 
-/** Resolves with the exit code; rejects with UsageError. */
-export async function runAgentCommand({ rest, properties, jvm }: Arguments): Promise<number> {
-  const options = readAgentOptions(rest)
-  if (options.help === true) {
-    process.stdout.write(flumeUsage)
-    return 0
-  }
-  if (options.name === undefined) throw new UsageError('the agent to run is not named: add --name NAME')
+/** What the command line, flume.opts and flume-env.sh make of an agent. Rejects with UsageError. */
+export async function readAgentSetup(
+  options: AgentOptions,
+  given: Arguments,
+): Promise<AgentSetup & { readonly pollIntervalMs: number }> {
+  const { name, conf, classpath, pluginsPath, backupDirectory } = options
+  if (name === undefined) throw new UsageError('the agent to run is not named: add --name NAME')
   refuseUnsupported(options)
   if (options.confFile.length === 0 && options.confUri.length === 0)
     throw new UsageError('no configuration: add --conf-file FILE')
   const seconds = Number(options.pollInterval ?? (options.confUri.some(uri => /^http/i.test(uri)) ? 300 : 30))
   if (!(seconds > 0))
     throw new UsageError(`--poll-interval ${options.pollInterval}: write seconds, more than 0`)
-  if (options.dryrun === true) {
-    const from = options.confUri.length > 0 ? options.confUri : options.confFile
-    process.stdout.write(`agent ${options.name} from ${from.join(', ')}, nothing is started (--dryrun)\n`)
-    return 0
-  }
-  const { log, complaints, reopen } = openLog(properties)
-  for (const complaint of complaints) log.warn(complaint)
-  if (jvm.length > 0) log.debug(`${jvm.join(' ')}: no effect, there is no JVM`)
-  if (options.classpath !== undefined || options.pluginsPath !== undefined)
-    log.warn(
-      '--classpath and --plugins-path have no effect: a component of your own is named by the path of its module',
-    )
-  if (options.conf === undefined) log.info('no --conf directory: no flume-env.sh is read')
-  const { exported, complaint } =
-    options.conf === undefined ? { exported: {} } : await readFlumeEnv(options.conf)
-  if (complaint !== undefined) log.warn(complaint)
-  Object.assign(process.env, exported)
-  return runAgent({
-    name: options.name,
+  return {
+    name,
     source: {
       files: options.confFile,
       uris: options.confUri,
       ...(options.confUser === undefined ? {} : { user: options.confUser }),
       ...(options.confPassword === undefined ? {} : { password: options.confPassword }),
     },
-    properties,
+    launch: await readLaunch(given, {
+      ...(conf === undefined ? {} : { conf }),
+      ...(classpath === undefined ? {} : { classpath }),
+      ...(pluginsPath === undefined ? {} : { pluginsPath }),
+    }),
     environment: process.env,
-    reload: options.reloadConf,
+    ...(backupDirectory === undefined ? {} : { backupDirectory }),
     // Longer is no time for a timer.
     pollIntervalMs: Math.min(seconds * 1000, 2 ** 31 - 1),
-    ...(options.backupDirectory === undefined ? {} : { backupDirectory: options.backupDirectory }),
-    log,
-    reopenLog: reopen,
-  })
+  }
+}
+
+/** Resolves with the exit code; rejects with UsageError. */
+export async function runAgentCommand(given: Arguments): Promise<number> {
+  const options = readAgentOptions(given.rest)
+  if (options.help === true) {
+    process.stdout.write(flumeUsage)
+    return 0
+  }
+  const setup = await readAgentSetup(options, given)
+  if (options.dryrun === true) {
+    const from = options.confUri.length > 0 ? options.confUri : options.confFile
+    process.stdout.write(`agent ${setup.name} from ${from.join(', ')}, nothing is started (--dryrun)\n`)
+    return 0
+  }
+  return runAgent({ ...setup, reload: options.reloadConf })
 }

@@ -61,10 +61,26 @@ const fragment = (text: string) => {
 }
 
 test('flume-env.sh: what it exports counts, JAVA_* and what it prints do not', async () => {
-  const env = await fragment(
-    'export KAFKA_A="x y"\nexport JAVA_HOME=/j JAVA_OPTS=-Xmx1g\nplain=1\necho noise\n',
-  )
-  assert.deepEqual(env, { exported: { KAFKA_A: 'x y' } })
+  const env = await fragment('export KAFKA_A="x y"\nexport JAVA_HOME=/j\nplain=1\necho noise\n')
+  assert.deepEqual(env, { exported: { KAFKA_A: 'x y' }, javaOptions: [], classpath: '' })
+})
+
+test("flume-env.sh: options for the JVM, exported or not, in the launcher's order, cut by the shell", async () => {
+  process.env['JAVA_OPTS'] = '-Dgone=1'
+  process.env['FLUME_JAVA_OPTS'] = '-Dc=3'
+  try {
+    const { javaOptions, classpath } = await fragment(
+      'set -u\nJAVA_OPTS="-Xmx1g -Da=1\t-Da=\'2"\nJAVA_OPTS="$JAVA_OPTS -Db=x=y"\nexport FLUME_JAVA_OPTS="$FLUME_JAVA_OPTS -Dd="\nFLUME_CLASSPATH=/a.jar\n',
+    )
+    assert.deepEqual(javaOptions, ['-Xmx1g', '-Da=1', "-Da='2", '-Db=x=y', '-Dc=3', '-Dd='])
+    assert.equal(classpath, '/a.jar')
+    assert.deepEqual((await fragment('')).javaOptions, ['-Dc=3'])
+    rmSync(join(directory, 'flume-env.sh'))
+    assert.deepEqual((await readFlumeEnv(directory)).javaOptions, ['-Dc=3'])
+  } finally {
+    delete process.env['JAVA_OPTS']
+    delete process.env['FLUME_JAVA_OPTS']
+  }
 })
 
 test('flume-env.sh: a last command that fails is no failure', async () => {
@@ -86,6 +102,6 @@ test('flume-env.sh: a broken one refuses with a sentence', async () => {
 
 test('no flume-env.sh, no directory', async () => {
   rmSync(join(directory, 'flume-env.sh'))
-  assert.deepEqual(await readFlumeEnv(directory), { exported: {} })
+  assert.deepEqual((await readFlumeEnv(directory)).exported, {})
   assert.match((await readFlumeEnv(join(directory, 'none'))).complaint!, /there is no such directory/)
 })

@@ -1,13 +1,16 @@
 // Puts a flume-ng command line into the form a GNU-style parser reads: takes -D properties and JVM
 // options out, and rewrites the long names that Flume also accepts behind a single dash (-name a1).
 
-export interface Arguments {
+export interface JavaOptions {
+  /** Java's system properties: of one that is given several times the last counts. */
+  readonly properties: ReadonlyMap<string, string>
+  /** Other options, which mean nothing here. */
+  readonly jvm: readonly string[]
+}
+
+export interface Arguments extends JavaOptions {
   readonly command: string | undefined
   readonly rest: readonly string[]
-  /** -Dkey=value, in order; later ones win. */
-  readonly properties: ReadonlyMap<string, string>
-  /** JVM options, which mean nothing here. */
-  readonly jvm: readonly string[]
 }
 
 const longNames = new Set([
@@ -42,6 +45,20 @@ const shortNames = new Map([
   ['-pwd', '--conf-password'],
 ])
 
+/** Takes -Dkey=value out of words as a JVM gets them; what else is one of its options goes to `jvm`. */
+export function takeJavaOptions(
+  words: readonly string[],
+  into: { readonly properties: Map<string, string>; readonly jvm: string[] },
+): void {
+  for (const word of words) {
+    if (!word.startsWith('-D')) into.jvm.push(word)
+    else {
+      const at = word.indexOf('=')
+      into.properties.set(at < 0 ? word.slice(2) : word.slice(2, at), at < 0 ? '' : word.slice(at + 1))
+    }
+  }
+}
+
 export function readArguments(argv: readonly string[]): Arguments {
   const [command, ...given] = argv
   const properties = new Map<string, string>()
@@ -49,11 +66,8 @@ export function readArguments(argv: readonly string[]): Arguments {
   const rest: string[] = []
   for (let index = 0; index < given.length; index++) {
     const word = given[index]!
-    if (word.startsWith('-D')) {
-      const pair = word === '-D' ? (given[++index] ?? '') : word.slice(2)
-      const at = pair.indexOf('=')
-      properties.set(at < 0 ? pair : pair.slice(0, at), at < 0 ? '' : pair.slice(at + 1))
-    } else if (/^-(X|agentlib|agentpath|javaagent)/.test(word)) jvm.push(word)
+    if (word === '-D') takeJavaOptions([`-D${given[++index] ?? ''}`], { properties, jvm })
+    else if (/^-(D|X|agentlib|agentpath|javaagent)/.test(word)) takeJavaOptions([word], { properties, jvm })
     else {
       const [name, ...value] = word.split('=') as [string, ...string[]]
       const long =

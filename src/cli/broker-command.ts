@@ -5,15 +5,21 @@ import { Command } from 'commander'
 import { whereOf } from '../address.ts'
 import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
+import { formatProblem } from '../config/problem.ts'
 import { messageOf } from '../errors.ts'
 import { keepYoungHeapSmall } from '../system/heap.ts'
 import { realSystem } from '../system/system.ts'
 import { readScramUser } from '../broker/security/scram-user.ts'
 import type { Arguments } from './arguments.ts'
-import { openLog } from './log-output.ts'
+import { gatherJavaOptions, unknownOptions, wordsOf } from './java-options.ts'
+import { openLog, readLogSettings } from './log-output.ts'
 import { stopSignal } from './signals.ts'
 
 const exitCodes = { stopped: 0, refused: 1, forced: 4 }
+/** From which Kafka's launchers take options for the JVM; the last wins. */
+const kafkaVariables = ['HEAP', 'JVM_PERFORMANCE', 'GC_LOG', 'JMX', 'LOG4J']
+  .map(name => `KAFKA_${name}_OPTS`)
+  .concat('KAFKA_OPTS')
 /** From the first signal to the end of the process, whatever happens. */
 const stopLimitMs = 9500
 
@@ -26,7 +32,7 @@ keeps a user for listeners with SASL.
 `
 
 /** Resolves with the exit code. */
-export async function runBroker({ rest, properties }: Arguments, program: string): Promise<number> {
+export async function runBroker(given: Arguments, program: string): Promise<number> {
   const parser = new Command('broker')
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
@@ -35,7 +41,7 @@ export async function runBroker({ rest, properties }: Arguments, program: string
     .option('--override <pair>', '', (pair: string, before: string[]) => [...before, pair], [] as string[])
     .option('--add-scram <user>', '', (user: string, before: string[]) => [...before, user], [] as string[])
     .argument('[file]')
-    .parse([...rest], { from: 'user' })
+    .parse([...given.rest], { from: 'user' })
   const options = parser.opts<{ override: string[]; addScram: string[]; help?: boolean }>()
   if (options.help === true) {
     process.stdout.write(usage)
@@ -64,8 +70,19 @@ export async function runBroker({ rest, properties }: Arguments, program: string
   }
   const { settings, errors, warnings, withoutEffect } = readBrokerSettings(text, file ?? '', overrides)
   if (errors.length > 0) return refuse(errors)
-  const { log, complaints, reopen } = openLog(properties)
-  for (const complaint of [...complaints, ...warnings]) log.warn(complaint)
+  const java = gatherJavaOptions(
+    kafkaVariables.flatMap(name => wordsOf(process.env[name])),
+    given,
+  )
+  const { properties } = java
+  const { log, reopen } = openLog(properties)
+  for (const problem of [
+    ...java.problems,
+    ...readLogSettings(properties).problems,
+    ...unknownOptions(java, () => false),
+  ])
+    log.warn(formatProblem(problem))
+  for (const complaint of warnings) log.warn(complaint)
   if (withoutEffect.length > 0)
     log.info(
       `these settings have no effect on a single broker without ZooKeeper: ${withoutEffect.join(', ')}`,

@@ -25,6 +25,7 @@ import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
 import { howToGiveKeys, keysOf, type KeyOptions } from './channel-keys.ts'
 import { findChannel, isEmpty, lockAll, type ChannelDirectories } from './channel-directories.ts'
+import { gatherJavaOptions, wordsOf } from './java-options.ts'
 import { writeOut } from './output.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -66,8 +67,9 @@ const actions: Readonly<Record<string, Action>> = {
   repair,
 }
 
-export async function runChannel({ rest, properties }: Arguments): Promise<number> {
-  const [name = '', ...words] = rest
+export async function runChannel(given: Arguments): Promise<number> {
+  const [name = '', ...words] = given.rest
+  const { properties } = gatherJavaOptions(wordsOf(process.env['FLUME_JAVA_OPTS']), given)
   if (Object.hasOwn(actions, name)) return await actions[name]!(words, properties)
   throw new UsageError(
     `${name === '' ? '' : `channel ${name}: `}write millrace channel inspect|verify|export|import|repair DIRECTORY...`,

@@ -1,31 +1,47 @@
-// conf/flume-env.sh: a shell fragment that Flume's launcher reads. What it exports reaches the
-// configuration and the agent; JAVA_* means nothing here.
+// conf/flume-env.sh: a shell fragment that Flume's launcher reads. What it exports reaches the configuration and the
+// agent; JAVA_OPTS and FLUME_JAVA_OPTS, exported or not, are given back as the words that a JVM would get.
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { wordsOf } from './java-options.ts'
 
 const limitMs = 10_000
 
 export interface FlumeEnv {
   /** Variables the fragment exports or changes. */
   readonly exported: Readonly<Record<string, string>>
+  /** JAVA_OPTS, then FLUME_JAVA_OPTS, cut as the shell cuts them. */
+  readonly javaOptions: readonly string[]
+  /** FLUME_CLASSPATH; empty where there is none. */
+  readonly classpath: string
   /** What the fragment wrote to standard error, and what else the user should know. */
   readonly complaint?: string
 }
 
 // The fragment's own output must not mix with the list of variables. Its last command may fail
 // (`[ -n "$X" ] && export Y=1` often stands there): that is no failure of the fragment.
+// As in Flume's launcher, JAVA_OPTS of the environment does not count.
 const script = `"$2" -n "$1" || exit 9
+JAVA_OPTS=
 . "$1" >/dev/null
-env -0`
+env -0
+printf '\\0%s\\0' "\${FLUME_CLASSPATH-}"
+printf '%s\\0' \${JAVA_OPTS-} \${FLUME_JAVA_OPTS-}`
+
+/** Where there is no fragment. */
+export const withoutFragment = (): FlumeEnv => ({
+  exported: {},
+  javaOptions: wordsOf(process.env['FLUME_JAVA_OPTS']),
+  classpath: process.env['FLUME_CLASSPATH'] ?? '',
+})
 
 /** Reads the fragment in `directory`. Rejects with a sentence where the shell cannot get through it. */
 export async function readFlumeEnv(directory: string): Promise<FlumeEnv> {
   const path = join(directory, 'flume-env.sh')
   if (!existsSync(directory))
-    return { exported: {}, complaint: `--conf ${directory}: there is no such directory` }
-  if (!existsSync(path)) return { exported: {} }
+    return { ...withoutFragment(), complaint: `--conf ${directory}: there is no such directory` }
+  if (!existsSync(path)) return withoutFragment()
   const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh'
   // A bash that is started with a socket as its input and without SHLVL, as under systemd, takes itself for
   // one of a remote shell and reads ~/.bashrc.
@@ -45,7 +61,9 @@ export async function readFlumeEnv(directory: string): Promise<FlumeEnv> {
   })
   if (stdout === '') throw new Error(`${path} failed: it ended the shell; remove its exit`)
   const exported: Record<string, string> = {}
-  for (const pair of stdout.split('\0')) {
+  const records = stdout.split('\0')
+  const end = records.indexOf('')
+  for (const pair of records.slice(0, end)) {
     const at = pair.indexOf('=')
     if (at <= 0) continue
     const name = pair.slice(0, at)
@@ -54,5 +72,11 @@ export async function readFlumeEnv(directory: string): Promise<FlumeEnv> {
       continue
     exported[name] = value
   }
-  return stderr.trim() === '' ? { exported } : { exported, complaint: `${path} says: ${stderr.trim()}` }
+  const [classpath = '', ...javaOptions] = records.slice(end + 1)
+  return {
+    exported,
+    javaOptions: javaOptions.filter(Boolean),
+    classpath,
+    ...(stderr.trim() === '' ? {} : { complaint: `${path} says: ${stderr.trim()}` }),
+  }
 }

@@ -8,6 +8,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino, type Logger as Pino } from 'pino'
+import type { Problem } from '../config/problem.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { isUnread } from './output.ts'
@@ -25,8 +26,6 @@ const levels: Record<string, string> = {
 
 export interface LogOutput {
   readonly log: Logger
-  /** What was wrong with flume.root.logger, one sentence each. */
-  readonly complaints: readonly string[]
   /** Opens the log's file again under its name, for who moves or removes files of a log that is written. */
   reopen(): void
 }
@@ -36,36 +35,51 @@ interface LogSink {
   reopen?(): void
 }
 
+export interface LogSettings {
+  /** pino's name of the least level. */
+  readonly level: string
+  readonly isOnConsole: boolean
+  /** null: no file. */
+  readonly file: { readonly directory: string; readonly path: string } | null
+  readonly problems: readonly Problem[]
+}
+
 /** The log as the properties ask: flume.root.logger (INFO,console where absent), flume.log.dir, flume.log.file. */
-export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
-  const complaints: string[] = []
+export function readLogSettings(properties: ReadonlyMap<string, string>): LogSettings {
+  const problems: Problem[] = []
+  const complain = (problem: string, fix: string) =>
+    void problems.push({ severity: 'warning', problem: `flume.root.logger: ${problem}`, fix })
   const [levelWord = '', ...places] = (properties.get('flume.root.logger') ?? 'INFO,console')
     .split(',')
     .map(word => word.trim())
   let level = levels[levelWord.toUpperCase()]
   if (level === undefined) {
-    complaints.push(
-      `flume.root.logger: "${levelWord}" is not a level; INFO is used. Write one of: ${Object.keys(levels).join(', ')}`,
-    )
+    complain(`"${levelWord}" is not a level; INFO is used`, `write one of: ${Object.keys(levels).join(', ')}`)
     level = 'info'
   }
-  const sinks: LogSink[] = []
-  for (const place of places.length === 0 ? ['console'] : places)
-    switch (place.toLowerCase()) {
-      case 'console':
-        sinks.push(new ConsoleSink())
-        break
-      case 'logfile':
-      case 'daily': {
-        const directory = properties.get('flume.log.dir') ?? './logs'
-        const path = join(directory, properties.get('flume.log.file') ?? 'flume.log')
-        sinks.push(new FileSink(directory, path))
-        break
-      }
-      default:
-        complaints.push(`flume.root.logger: "${place}" is not known; write console or LOGFILE`)
-    }
-  if (sinks.length === 0) sinks.push(new ConsoleSink())
+  const isFile = (place: string) => /^(logfile|daily)$/i.test(place)
+  const isConsole = (place: string) => /^console$/i.test(place)
+  for (const place of places)
+    if (!isFile(place) && !isConsole(place)) complain(`"${place}" is not known`, 'write console or LOGFILE')
+  const directory = properties.get('flume.log.dir') ?? './logs'
+  const hasFile = places.some(isFile)
+  return {
+    level,
+    isOnConsole: places.some(isConsole) || !hasFile,
+    file: hasFile
+      ? { directory, path: join(directory, properties.get('flume.log.file') ?? 'flume.log') }
+      : null,
+    problems,
+  }
+}
+
+/** Throws where the file cannot be written. */
+export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
+  const { level, isOnConsole, file } = readLogSettings(properties)
+  const sinks: LogSink[] = [
+    ...(isOnConsole ? [new ConsoleSink()] : []),
+    ...(file === null ? [] : [new FileSink(file.directory, file.path)]),
+  ]
   const destination = { write: (line: string) => format(line, sinks) }
   const root = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, destination)
   const log = new PinoLogger(root, 'main')
@@ -77,7 +91,7 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
         log.error('the log goes on in the file it had', error)
       }
   }
-  return { log, complaints, reopen }
+  return { log, reopen }
 }
 
 class ConsoleSink implements LogSink {

@@ -11,7 +11,7 @@ commands:
   version                   print the version
 
 global options:
-  --conf, -c <dir>          configuration directory; its flume-env.sh is read
+  --conf, -c <dir>          configuration directory; its flume-env.sh is read, with JAVA_OPTS and FLUME_JAVA_OPTS
   --dryrun, -d              print what would run, run nothing
   -Dproperty=value          set a property, e.g. -Dflume.root.logger=DEBUG,console
   --classpath, -C, --plugins-path, -X...
@@ -36,6 +36,13 @@ avro-client options:
   --dirname <dir>           every file of the directory, renamed to *.COMPLETED when sent
   --headerFile, -R <file>   properties that become headers of every event
   --dead-letters            lines are dead letters: their events are sent, with their own headers
+`
+
+export const checkUsage = `Usage: millrace check --name <agent> --conf-file <file> [options]...
+
+Prints every problem of a configuration and starts nothing. It takes the options of flume-ng agent (flume-ng help),
+reads flume-env.sh and flume.opts of --conf as that does, and finds what that would refuse: 0 where the agent can start,
+2 where it cannot.
 `
 
 export const millraceUsage = `Usage: millrace <command> [options]...

@@ -4,32 +4,40 @@ import { metricsPort } from './metrics-http.ts'
 export type Monitoring =
   | { readonly type: 'none' }
   | { readonly type: 'http'; readonly port: number; readonly host?: string }
-  /** One sentence for the log; the agent runs without monitoring, as Flume's does. */
-  | { readonly type: 'problem'; readonly problem: string }
+  /** The agent runs without monitoring, as Flume's does. */
+  | { readonly type: 'problem'; readonly problem: string; readonly fix: string }
 
 /** Reads flume.monitoring.type and its keys. `host` is ours; without it all addresses are served. */
 export function readMonitoring(systemProperties: ReadonlyMap<string, string>): Monitoring {
   const type = systemProperties.get('flume.monitoring.type')?.trim()
   if (type === undefined || type === '') return { type: 'none' }
-  const problem = (text: string): Monitoring => ({ type: 'problem', problem: text })
+  const problem = (what: string, fix = 'write -Dflume.monitoring.type=http'): Monitoring => ({
+    type: 'problem',
+    problem: what,
+    fix,
+  })
   switch (type.toLowerCase()) {
     case 'http':
     case 'org.apache.flume.instrumentation.http.httpmetricsserver': {
       const written = systemProperties.get('flume.monitoring.port')?.trim()
       const port = written === undefined ? metricsPort : Number(written)
       if (!Number.isInteger(port) || port < 0 || port > 65_535 || written === '')
-        return problem(`flume.monitoring.port = ${written} is not a port: write a number from 0 to 65535`)
+        return problem(`flume.monitoring.port = ${written} is not a port`, 'write a number from 0 to 65535')
       const host = systemProperties.get('flume.monitoring.host')?.trim()
       return { type: 'http', port, ...(host === undefined || host === '' ? {} : { host }) }
     }
     case 'ganglia':
     case 'org.apache.flume.instrumentation.gangliaserver':
       return problem(
-        'Millrace does not report to Ganglia yet: write -Dflume.monitoring.type=http and read /metrics or /metrics/prometheus',
+        'Millrace does not report to Ganglia yet',
+        'write -Dflume.monitoring.type=http and read /metrics or /metrics/prometheus',
       )
     case 'prometheus':
-      return problem('write -Dflume.monitoring.type=http: the Prometheus page is /metrics/prometheus there')
+      return problem(
+        'flume.monitoring.type = prometheus is not known',
+        'write -Dflume.monitoring.type=http: the Prometheus page is /metrics/prometheus there',
+      )
     default:
-      return problem(`there is no monitoring of type ${type}: write -Dflume.monitoring.type=http`)
+      return problem(`there is no monitoring of type ${type}`)
   }
 }

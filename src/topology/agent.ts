@@ -48,6 +48,7 @@ export class Agent {
   readonly #conditions: Conditions
   #busy: Promise<unknown> = Promise.resolve()
   #stopped = false
+  readonly #closedLast: { close(): Promise<void> }[] = []
 
   constructor(topology: Topology, surrounds: Omit<Surrounds, 'conditions'>) {
     this.#topology = topology
@@ -91,7 +92,13 @@ export class Agent {
       if (this.#stopped) return
       this.#stopped = true
       await this.#takeDown(this.#topology)
+      for (const one of this.#closedLast) await one.close()
     })
+  }
+
+  /** What shows the agent to others: closed when everything else has stopped. */
+  closeAtStop(one: { close(): Promise<void> }): void {
+    this.#closedLast.push(one)
   }
 
   /** Counter groups of everything that runs. */

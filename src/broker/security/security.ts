@@ -3,7 +3,6 @@
 import type { Duplex } from 'node:stream'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
-import { environmentVariable } from '../../system/environment.ts'
 import type { Secret } from '../../system/secret.ts'
 import { revealStores } from '../../system/store-properties.ts'
 import type { System } from '../../system/system.ts'
@@ -117,7 +116,7 @@ export class Security {
     listener: string,
     systemProperties: ReadonlyMap<string, string>,
   ): Promise<Map<string, Secret>> {
-    const path = systemProperties.get(loginFileProperty) ?? inOptions(environmentVariable('KAFKA_OPTS'))
+    const path = systemProperties.get(loginFileProperty)
     if (path === undefined)
       throw new Fault(
         'AUTHENTICATION',
@@ -132,6 +131,3 @@ export class Security {
     }
   }
 }
-
-const inOptions = (text: string | undefined): string | undefined =>
-  /(?:^|\s)-Djava\.security\.auth\.login\.config=(\S+)/.exec(text ?? '')?.[1]
