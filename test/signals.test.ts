@@ -192,6 +192,7 @@ describe('signals', { timeout: 120_000, concurrency: 2 }, () => {
       agent.kill('SIGHUP')
       renameSync(join(directory, 'logs', 'a.log'), join(directory, 'logs', 'a.log.1'))
       agent.kill('SIGUSR1')
+      await waitFor(() => existsSync(join(directory, 'logs', 'a.log')), 'the log is opened again')
       agent.kill('SIGUSR2')
       await logged(directory, /SIGUSR2 has no effect/)
       assert.equal(await agent.stop(), 0)
