@@ -34,6 +34,10 @@ export class ScriptedBroker implements AsyncDisposable {
   connections = 0
   /** Takes connections and answers nothing on any of them. */
   isSilent = false
+  /** Changes what it is about to say. */
+  tamper: (api: string, answer: Answer<Api>) => Answer<Api> = (_, answer) => answer
+  /** Changes the bytes of what it is about to say. */
+  tamperBytes: (api: string, bytes: Buffer) => Buffer = (_, bytes) => bytes
 
   async start(port = 0): Promise<this> {
     this.#server = createServer(socket => this.#serve(socket))
@@ -110,17 +114,29 @@ export class ScriptedBroker implements AsyncDisposable {
           maxVersion,
         })),
       ]
-      socket.write(apiVersions.encodeResponse({ version, correlationId, body: { errorCode: 0, apiKeys } }))
+      const told = this.tamper(apiVersions.name, { errorCode: 0, apiKeys })
+      if (told === 'close') socket.destroy()
+      else if (told !== 'silent')
+        // Who does not know the version asked for answers in the first.
+        socket.write(
+          apiVersions.encodeResponse({
+            version: (told as { errorCode: number }).errorCode === 35 ? 0 : version,
+            correlationId,
+            body: told as never,
+          }),
+        )
       return
     }
     const known = this.#known.get(key)
     if (known === undefined) return void socket.destroy()
     const { body } = known.api.decodeRequest(version, request)
     this.asked.push({ name: known.api.name, version, body })
-    const answer = await known.answer(body as never, version)
+    const answer = this.tamper(known.api.name, await known.answer(body as never, version))
     if (answer === 'close') socket.destroy()
     else if (answer !== 'silent' && socket.writable)
-      socket.write(known.api.encodeResponse({ version, correlationId, body: answer }))
+      socket.write(
+        this.tamperBytes(known.api.name, known.api.encodeResponse({ version, correlationId, body: answer })),
+      )
   }
 }
 

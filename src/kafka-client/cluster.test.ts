@@ -141,7 +141,7 @@ describe('finding a broker that answers', () => {
     using cluster = clusterOn(two.bootstrap)
     await cluster.refresh()
     two.brokers[0]!.isSilent = true
-    const finding = cluster.findCoordinator('g', new AbortController().signal)
+    const finding = cluster.findCoordinator('g', new AbortController().signal, 'group', () => {})
     assert.ok((await msOf(finding)) < 15_000)
     assert.deepEqual(await finding, { nodeId: 1, ...two.addresses[1] })
     assert.equal(answers, 3)

@@ -3,7 +3,7 @@
 import { parseAddress, whereOf, type Address } from '../address.ts'
 import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
-import type { ConditionMaker } from '../observe/conditions.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
 import { zeroUuid } from '../wire/kafka/fields.ts'
@@ -11,6 +11,7 @@ import { findCoordinator } from '../wire/kafka/messages/find-coordinator.ts'
 import { metadata } from '../wire/kafka/messages/metadata.ts'
 import { Brokers, type Purpose } from './brokers.ts'
 import type { BrokerConnection, Doors } from './connection.ts'
+import { isFinalCode, refuse, wordsOf } from './refusal.ts'
 import type { ConnectionSettings } from './settings.ts'
 
 export interface Partition {
@@ -19,6 +20,8 @@ export interface Partition {
   readonly leader: number
   /** -1 where the broker does not tell (before 2.1). */
   readonly leaderEpoch: number
+  /** Why it has no leader; 0 where it has one. */
+  readonly errorCode: number
 }
 
 export interface Topic {
@@ -31,12 +34,20 @@ export interface Topic {
   readonly id: string
 }
 
+/** `isFinal`: asking again does not help by itself. */
+export interface TopicProblem {
+  readonly why: string
+  readonly isFinal: boolean
+}
+
 type TopicAnswer = ResponseOf<typeof metadata>['topics'][number]
 
 /** A broker that is silent for so long is not waited for alone: the next one is asked as well. */
 const hedgeMs = 1_000
 /** Where metadata is asked for again so soon, the last answer was of no use: another broker is asked. */
 const againMs = 30_000
+/** What is over sooner is not reported: brokers that start, a leader that moves. */
+export const graceMs = 3_000
 /** For so long an answer that takes away what was known is not believed: a broker that starts knows little. */
 const doubtMs = 5_000
 
@@ -70,6 +81,10 @@ export class Cluster {
   readonly #watched = new Set<string>()
   #watchesAll = false
   #controllerId = -1
+  readonly #unanswered: Condition
+  readonly #throttled: Condition
+  /** Monotonic ms. */
+  #throttledUntil = -Infinity
   #refreshing: Promise<void> | null = null
   /** Whether the question under way names every topic watched by now. */
   #askedAll = false
@@ -79,6 +94,8 @@ export class Cluster {
   constructor({ system, settings, condition, allowAutoTopicCreation }: ClusterOptions) {
     this.brokers = new Brokers(system, settings, condition)
     this.brokers.isNeeded = address => this.#leads(whereOf(address))
+    this.#unanswered = condition('questions', { level: 'warn', graceMs })
+    this.#throttled = condition('throttled', { level: 'warn', isRed: false, graceMs })
     this.#system = system
     this.#settings = settings
     this.#allowAutoTopicCreation = allowAutoTopicCreation
@@ -134,6 +151,20 @@ export class Cluster {
     return [...this.#nodes.keys()]
   }
 
+  /** Why nothing can be read of the topic; null where it is there. */
+  problemOf(topic: string): TopicProblem | null {
+    const code = this.#topics.get(topic)?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    return code === 0 ? null : { why: wordsOf(code), isFinal: isFinalCode(code) }
+  }
+
+  /** Why the partition has no leader, as far as the last answer tells. */
+  whyNoLeader(topic: string, partition: number): TopicProblem {
+    const told =
+      this.#topics.get(topic)?.partitions[partition]?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    const code = told === 0 ? errorCodes.LEADER_NOT_AVAILABLE : told
+    return this.problemOf(topic) ?? { why: wordsOf(code), isFinal: isFinalCode(code) }
+  }
+
   /** -1 where the partition has no leader, or is not known. */
   leaderOf(topic: string, partition: number): number {
     return this.#topics.get(topic)?.partitions[partition]?.leader ?? -1
@@ -147,6 +178,18 @@ export class Cluster {
         if (address !== undefined && whereOf(address) === where) return true
       }
     return false
+  }
+
+  /** The broker asks to be left alone for a while (KIP-219). */
+  noteThrottle(where: string, ms: number): void {
+    const { clock } = this.#system
+    const until = clock.monotonic() + ms
+    this.#throttledUntil = Math.max(this.#throttledUntil, until)
+    this.#throttled.raise(`Kafka broker ${where} has this client wait for ${ms} ms, because of a quota`)
+    const over = () => {
+      if (this.#throttledUntil <= until) this.#throttled.clear('no Kafka broker has this client wait')
+    }
+    clock.after(ms, over, { background: true })
   }
 
   isStale(): boolean {
@@ -192,9 +235,13 @@ export class Cluster {
           this.#silent.add(where)
           if (candidates.some(other => this.brokers.restMs(other) === 0)) next()
         })
+        let isConnected = false
         try {
-          const answer = await ask(await this.brokers.connect(address, 'metadata'))
+          const connection = await this.brokers.connect(address, 'metadata')
+          isConnected = true
+          const answer = await ask(connection)
           this.#silent.delete(where)
+          this.#unanswered.clear('Kafka brokers answer questions about the cluster again')
           if (isOver) return
           isOver = true
           this.#askedLast = { where, at: clock.monotonic() }
@@ -202,6 +249,9 @@ export class Cluster {
         } catch (error) {
           problems.push(messageOf(error))
           underWay--
+          // That it cannot be connected to is a condition of its own.
+          if (isConnected && !this.stopped.aborted)
+            this.#unanswered.raise(`a question about the cluster is not answered: ${messageOf(error)}`)
           if (this.stopped.aborted && !isOver) {
             isOver = true
             reject(error as Error)
@@ -255,6 +305,7 @@ export class Cluster {
       // Before version 4 brokers decide alone.
       const allowed = this.#allowAutoTopicCreation || connection.versionOf(metadata) < 4
       const given = await connection.request(metadata, { topics, allowAutoTopicCreation: allowed })
+      refuse(given.errorCode, `${connection.where} does not tell the topics`)
       if (given.brokers.length === 0)
         throw new Fault('KAFKA', `${connection.where} is starting: it does not know the cluster yet`)
       return given
@@ -286,7 +337,12 @@ export class Cluster {
     const known = this.#topics.get(name)
     const isSame = known !== undefined && known.errorCode === 0 && (id === '' || known.id === id)
     const partitions = answer.partitions
-      .map(one => ({ index: one.partitionIndex, leader: one.leaderId, leaderEpoch: one.leaderEpoch }))
+      .map(({ partitionIndex: index, leaderId: leader, leaderEpoch, errorCode: code }) => ({
+        index,
+        leader,
+        leaderEpoch,
+        errorCode: code,
+      }))
       .sort((one, other) => one.index - other.index)
     const isUnknown = errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION
     if (known?.errorCode === 0 && errorCode !== 0 && !isUnknown && kafkaError(errorCode).isRetriable) return
@@ -315,10 +371,16 @@ export class Cluster {
   }
 
   /**
-   * The coordinator of a group or a transactional id: asked for until there is one. Rejects with
-   * KAFKA_FATAL where the user may not use it, and with STOPPED, which says why there was none.
+   * The coordinator of a group or a transactional id: asked for until there is one; `onRefused` hears why there
+   * is none yet. Rejects with KAFKA_FATAL where the user may not use it, and with STOPPED, which says why
+   * there was none.
    */
-  async findCoordinator(key: string, signal: AbortSignal, kind: CoordinatorKind = 'group'): Promise<Broker> {
+  async findCoordinator(
+    key: string,
+    signal: AbortSignal,
+    kind: CoordinatorKind,
+    onRefused: (why: string) => void,
+  ): Promise<Broker> {
     const keyType = kind === 'group' ? 0 : 1
     for (let failures = 1; ; failures++) {
       let why: string
@@ -331,15 +393,15 @@ export class Cluster {
         )
         if (answer === null)
           throw new Fault('KAFKA_FATAL', 'the brokers know no transactions: these came with Kafka 0.11')
-        if (answer.errorCode === 0) return { host: answer.host, port: answer.port, nodeId: answer.nodeId }
-        const error = kafkaError(answer.errorCode)
-        why = `${error.name}: ${error.meaning}`
-        if (!error.isRetriable)
-          throw new Fault('KAFKA_FATAL', `the coordinator of ${kind} "${key}" cannot be had: ${why}`)
+        const { errorCode, host, port, nodeId } = answer
+        if (errorCode === 0) return { host, port, nodeId }
+        why = wordsOf(errorCode)
+        if (isFinalCode(errorCode)) refuse(errorCode, `the coordinator of ${kind} "${key}" cannot be had`)
       } catch (error) {
         if (error instanceof Fault && error.retry === 'never') throw error
         why = messageOf(error)
       }
+      onRefused(why)
       await this.pause(failures, signal).catch(() => {
         throw new Fault('STOPPED', why)
       })

@@ -18,6 +18,7 @@ import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { apiVersions } from '../wire/kafka/messages/api-versions.ts'
 import { apiCeilings } from './api-ceilings.ts'
 import { FrameReader } from './frame-reader.ts'
+import { wordsOf } from './refusal.ts'
 import { askWhetherLoginIsWanted, authenticate, type SaslChannel } from './sasl.ts'
 import type { Secured, Security } from './security.ts'
 
@@ -225,7 +226,7 @@ export class BrokerConnection {
     if (answer.errorCode === errorCodes.UNSUPPORTED_VERSION && version !== 0)
       answer = await this.#exchange(apiVersions, 0, body, given)
     if (answer.errorCode !== 0)
-      throw new Fault('PROTOCOL', `${this.where} does not tell its versions: error ${answer.errorCode}`)
+      throw new Fault('PROTOCOL', `${this.where} does not tell its versions: ${wordsOf(answer.errorCode)}`)
     for (const { apiKey, minVersion, maxVersion } of answer.apiKeys)
       this.#versions.set(apiKey, { min: minVersion, max: maxVersion })
   }

@@ -11,8 +11,8 @@
 // just begun: its members choose at the same time. So what is committed in the generation in which a group
 // begins says so in its metadata.
 import { Fault, messageOf } from '../errors.ts'
-import { looseConditions } from '../observe/conditions.ts'
-import { Cluster } from './cluster.ts'
+import { type Condition, looseConditions } from '../observe/conditions.ts'
+import { Cluster, graceMs } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
 import { Group } from './group.ts'
@@ -32,6 +32,7 @@ import {
   latest,
   listAllEnds,
 } from './offsets.ts'
+import { isFinal } from './refusal.ts'
 import type { ConsumerSettings } from './settings.ts'
 import { countsIn, Subscription } from './subscription.ts'
 
@@ -42,6 +43,8 @@ import { countsIn, Subscription } from './subscription.ts'
 const recommitMs = 1_800_000
 /** How long the end waits for the group; the session of a member that is not heard of ends by itself. */
 const closePatienceMs = 6_000
+/** Commits that fail for less are not reported: that brokers are away, or the membership lost, is already. */
+const untoldCommitsMs = 30_000
 /** How often a topic that does not exist is looked for. */
 const missingTopicMs = 2_000
 
@@ -75,6 +78,11 @@ export class GroupConsumer implements Consumer {
   /** The generation in which the group began, as far as is known here. */
   #begunIn = -1
   #watching: Promise<void> | null = null
+  readonly #topicsMissing: Condition
+  readonly #noPositions: Condition
+  readonly #notCommitting: Condition
+  /** The position beyond an end about which the log has a line. */
+  #toldBeyond = ''
 
   constructor(options: ConsumerOptions) {
     const { settings, system, log, condition = looseConditions(system.clock, log) } = options
@@ -88,6 +96,9 @@ export class GroupConsumer implements Consumer {
       settings,
       allowAutoTopicCreation: settings.allowAutoCreateTopics,
     })
+    this.#topicsMissing = condition('topics', { level: 'warn', graceMs })
+    this.#noPositions = condition('positions', { level: 'warn', graceMs })
+    this.#notCommitting = condition('commits', { level: 'warn', graceMs: untoldCommitsMs })
     this.#subscription = new Subscription(options.topics)
     this.#subscription.watchIn(this.#cluster)
     const cluster = this.#cluster
@@ -96,8 +107,10 @@ export class GroupConsumer implements Consumer {
       log,
       cluster,
       settings,
+      condition,
       isHeld: () => this.#group.isDoubtful,
-      resolveOutOfRange: (partition, offset) => this.#resolveOutOfRange(partition, offset),
+      resolveOutOfRange: (partition, offset, onRefused) =>
+        this.#resolveOutOfRange(partition, offset, onRefused),
       onCut: cut => {
         log.warn(
           `records ${cut.from}..${cut.to} of ${nameOf(cut)}, which were read here, are not in Kafka any more: a broker that had not got them became leader (unclean.leader.election.enable); going on at ${cut.from}, where others may stand now`,
@@ -135,6 +148,20 @@ export class GroupConsumer implements Consumer {
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
+    try {
+      await this.#commit(positions)
+      this.#notCommitting.clear('positions are committed again')
+    } catch (error) {
+      if (!this.#stop.signal.aborted)
+        this.#notCommitting.raise(`positions are not committed: ${messageOf(error)}`, {
+          remedy: 'They are committed as soon as that succeeds; until then a restart repeats records.',
+          atOnce: isFinal(error),
+        })
+      throw error
+    }
+  }
+
+  async #commit(positions: readonly Position[]): Promise<void> {
     if (positions.length === 0) return
     const mine = new Set(this.#group.partitions.map(nameOf))
     const foreign = positions.find(one => !mine.has(nameOf(one)))
@@ -210,6 +237,7 @@ export class GroupConsumer implements Consumer {
         await this.#cluster.refresh()
         failures = 0
         this.#subscription.note(this.#cluster)
+        this.#judgeTopics()
         if (!hasStarted) this.#group.start()
         hasStarted = true
         const topics = this.#subscription.topicsIn(this.#cluster)
@@ -220,11 +248,21 @@ export class GroupConsumer implements Consumer {
       }
       if (failures > 0) await this.#cluster.pause(failures, signal).catch(() => {})
       else {
-        const isMissing = this.#subscription.misses(this.#cluster)
+        const isMissing = this.#subscription.problemIn(this.#cluster) !== null
         const ageMs = this.#settings.metadataMaxAgeMs
         await this.#doors.clock.sleep(isMissing ? Math.min(missingTopicMs, ageMs) : ageMs, signal)
       }
     }
+  }
+
+  /** Says which of the topics cannot be read; the others are. */
+  #judgeTopics(): void {
+    const problem = this.#subscription.problemIn(this.#cluster)
+    if (problem === null) return this.#topicsMissing.clear('all topics can be read')
+    this.#topicsMissing.raise(problem.why, {
+      remedy: 'They are looked for until they can be read.',
+      atOnce: problem.isFinal,
+    })
   }
 
   /** Commits positions again that do not change; a commit that is under way already is not overtaken. */
@@ -254,18 +292,27 @@ export class GroupConsumer implements Consumer {
     this.#fetcher.remove(this.#fetcher.partitions)
     this.#committed.clear()
     this.#options.onAssigned?.(partitions)
+    this.#noPositions.clear(`the positions of group ${this.#settings.groupId} are known`)
     if (partitions.length === 0) return
     for (let failures = 1; epoch === this.#epoch && !this.#stop.signal.aborted; failures++)
       try {
         const positions = await this.#findPositions(partitions)
-        if (epoch === this.#epoch) this.#fetcher.add(positions)
-        return
+        if (epoch !== this.#epoch) return
+        this.#noPositions.clear(`the positions of group ${this.#settings.groupId} are known`)
+        return this.#fetcher.add(positions)
       } catch (error) {
         if (this.#stop.signal.aborted || epoch !== this.#epoch) return
-        this.#options.log.debug(`finding the positions failed: ${messageOf(error)}`)
+        this.#noPosition(messageOf(error), isFinal(error))
         if (error instanceof Fault && error.code === 'KAFKA_FATAL') this.#fetcher.raise(error)
         await this.#cluster.pause(failures, this.#stop.signal).catch(() => {})
       }
+  }
+
+  #noPosition(why: string, atOnce: boolean): void {
+    this.#noPositions.raise(`group ${this.#settings.groupId} does not know where to read on: ${why}`, {
+      remedy: 'It is tried again until it does.',
+      atOnce,
+    })
   }
 
   async #findPositions(partitions: readonly TopicPartition[]): Promise<Position[]> {
@@ -293,7 +340,7 @@ export class GroupConsumer implements Consumer {
       for (const one of fresh) this.#chosen.set(nameOf(one), one.offset)
       chosen.push(...fresh)
     }
-    await this.commit(chosen)
+    await this.#commit(chosen)
     return [...positions, ...chosen]
   }
 
@@ -350,7 +397,12 @@ export class GroupConsumer implements Consumer {
         'KAFKA_FATAL',
         `group ${this.#settings.groupId} has no position for ${fromEnd.map(nameOf).join(', ')}, and auto.offset.reset=none forbids to choose one: commit one, or write earliest or latest`,
       )
-    const [starts, ends] = await Promise.all([this.#ends(fromStart, earliest), this.#ends(fromEnd, latest)])
+    const onRefused = (name: string, problem: string, isHopeless: boolean) =>
+      this.#noPosition(`the offsets of ${name}: ${problem}`, isHopeless)
+    const [starts, ends] = await Promise.all([
+      this.#ends(fromStart, earliest, onRefused),
+      this.#ends(fromEnd, latest, onRefused),
+    ])
     const chosen = [...fromStart, ...fromEnd].map(one => ({
       ...one,
       offset: (starts.get(nameOf(one)) ?? ends.get(nameOf(one)))!,
@@ -363,25 +415,41 @@ export class GroupConsumer implements Consumer {
   #ends(
     partitions: readonly TopicPartition[],
     end: typeof earliest | typeof latest,
+    onRefused: (name: string, problem: string, isHopeless: boolean) => void,
   ): Promise<Map<string, number>> {
     const isolationLevel = this.#settings.readCommitted ? 1 : 0
-    return listAllEnds(this.#cluster, partitions, end, { isolationLevel, signal: this.#stop.signal })
+    return listAllEnds(this.#cluster, partitions, end, {
+      isolationLevel,
+      signal: this.#stop.signal,
+      onRefused,
+    })
   }
 
   /**
    * Records before the partition's first are gone: reading goes on at the first that is there. A position
    * beyond the end (the topic was made anew, or cut off) is chosen by auto.offset.reset.
    */
-  async #resolveOutOfRange({ topic, partition }: TopicPartition, offset: number): Promise<number> {
+  async #resolveOutOfRange(
+    { topic, partition }: TopicPartition,
+    offset: number,
+    onRefused: (problem: string, isHopeless: boolean) => void,
+  ): Promise<number> {
     const { log, onGone } = this.#options
     const { autoOffsetReset } = this.#settings
     const one = { topic, partition }
     const name = nameOf(one)
-    const [starts, ends] = await Promise.all([this.#ends([one], earliest), this.#ends([one], latest)])
+    const tell = (_: string, problem: string, isHopeless: boolean) => onRefused(problem, isHopeless)
+    const [starts, ends] = await Promise.all([
+      this.#ends([one], earliest, tell),
+      this.#ends([one], latest, tell),
+    ])
     const first = starts.get(name)!
     const next = ends.get(name)!
     if (offset >= first && offset <= next) {
       // It was beyond the end when it was asked for, and the log has grown since.
+      const beyond = `${name}@${offset}`
+      if (this.#toldBeyond === beyond) return offset
+      this.#toldBeyond = beyond
       log.warn(
         `${name} ended before the position ${offset} a moment ago and ends at ${next} by now: records that were read here are not in Kafka any more, and what has taken their offsets below ${offset} is not read`,
       )
@@ -413,13 +481,19 @@ export class GroupConsumer implements Consumer {
     this.#epoch++
     this.#fetcher.remove(partitions)
     await this.#options.onRevoked?.(partitions)
-    this.#committed.clear()
+    this.#forgetPositions()
   }
 
   #lost(partitions: readonly TopicPartition[]): void {
     this.#epoch++
     this.#fetcher.remove(partitions)
-    this.#committed.clear()
+    this.#forgetPositions()
     this.#options.onLost?.(partitions)
+  }
+
+  /** Others commit them from now on. */
+  #forgetPositions(): void {
+    this.#committed.clear()
+    this.#notCommitting.clear('positions that were not committed are those of other members now')
   }
 }

@@ -71,7 +71,7 @@ export class Coordinator {
         this.#broker = null
         why = messageOf(error)
       }
-      this.#condition.raise(`${this.#name} cannot be used, and is asked until it can: ${why}`)
+      this.#unusable(why)
       this.#throwWhenOver(either, deadline, why)
       await cluster.pause(failures, either)
     }
@@ -100,7 +100,8 @@ export class Coordinator {
     const timer =
       leftMs === Infinity ? null : system.clock.after(leftMs, () => patience.abort(), { background: true })
     try {
-      return await cluster.findCoordinator(key, AbortSignal.any([signal, patience.signal]), kind)
+      const either = AbortSignal.any([signal, patience.signal])
+      return await cluster.findCoordinator(key, either, kind, why => this.#unusable(why))
     } catch (error) {
       if (!patience.signal.aborted || signal.aborted) throw error
       throw new Fault('PEER_TIMEOUT', messageOf(error))
@@ -119,6 +120,10 @@ export class Coordinator {
     } finally {
       signal.removeEventListener('abort', stop)
     }
+  }
+
+  #unusable(why: string): void {
+    this.#condition.raise(`${this.#name} cannot be used, and is asked until it can: ${why}`)
   }
 
   get #name(): string {

@@ -2,7 +2,7 @@
 // ready, gathered at the last moment, so that what comes while a request is under way goes together.
 import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
-import type { Condition, ConditionMaker } from '../observe/conditions.ts'
+import type { ConditionMaker } from '../observe/conditions.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
@@ -12,6 +12,7 @@ import type { Cluster } from './cluster.ts'
 import type { BrokerConnection, Doors } from './connection.ts'
 import type { MissingTopics } from './missing-topics.ts'
 import { isStamped, type Batch, type PartitionQueue } from './partition-queue.ts'
+import { PartitionTroubles } from './partition-troubles.ts'
 import { noSuchTopic, ProduceFault } from './produce-fault.ts'
 import { identityCodes, type Identities, type Refusal } from './producer-identity.ts'
 import type { ProducerOptions } from './contract.ts'
@@ -58,9 +59,6 @@ const unwrittenCodes = new Set<number>([
 /** Brokers before 2.4 call a missing key in a compacted topic corrupt, which Kafka lists as retriable. */
 const corruptTries = 3
 
-/** Refusals that pass sooner are not told. */
-const troubleMs = 3_000
-
 export class Dispatcher {
   readonly #system: Doors
   readonly #identities: Identities
@@ -69,10 +67,8 @@ export class Dispatcher {
   readonly #missing: MissingTopics
   readonly #onHeadersDropped: (() => void) | undefined
   readonly #ready = new Set<PartitionQueue>()
-  /** Brokers answer and refuse records. */
-  readonly #notWritten: Condition
-  /** Queues whose records brokers refuse for now, and since when, monotonic ms. */
-  readonly #troubled = new Map<PartitionQueue, number>()
+  /** Brokers answer and refuse records, for now. */
+  readonly #troubles: PartitionTroubles
   /** Monotonic ms until which a broker asks not to be sent anything, by its id. */
   readonly #throttled = new Map<number, number>()
   #droppedHeaders = false
@@ -91,7 +87,7 @@ export class Dispatcher {
     this.#system = options.system
     this.#identities = identities
     this.#settings = options.settings
-    this.#notWritten = condition('refused records', { level: 'warn' })
+    this.#troubles = new PartitionTroubles(condition, 'cannot be written to')
     this.#onHeadersDropped = options.onHeadersDropped
     this.#cluster = cluster
   }
@@ -173,7 +169,7 @@ export class Dispatcher {
   #release(queue: PartitionQueue): void {
     queue.isBusy = false
     if (queue.hasWork) this.offer(queue)
-    else this.#untroubled(queue)
+    else this.#troubles.over(queue.name)
   }
 
   async #sendTo(leader: number, queues: PartitionQueue[]): Promise<void> {
@@ -223,8 +219,10 @@ export class Dispatcher {
       }
       // A little longer than the broker itself may take, so that its answer comes first.
       const answer = await connection.request(produce, body, 1_000)
-      if (answer.throttleTimeMs > 0)
+      if (answer.throttleTimeMs > 0) {
         this.#throttled.set(leader, this.#system.clock.monotonic() + answer.throttleTimeMs)
+        this.#cluster.noteThrottle(connection.where, answer.throttleTimeMs)
+      }
       this.#settle(loaded, answer, connection.where)
     } catch (error) {
       for (const { queue, batch } of loaded) {
@@ -319,7 +317,7 @@ export class Dispatcher {
 
   #written(queue: PartitionQueue, batch: Batch): void {
     queue.complete(batch)
-    this.#untroubled(queue)
+    this.#troubles.over(queue.name)
     this.#release(queue)
   }
 
@@ -365,24 +363,10 @@ export class Dispatcher {
     const { clock, random } = this.#system
     const now = clock.monotonic()
     queue.expire(now, why)
-    if (!isTold) this.#tell(queue, why, now)
+    if (!isTold) this.#troubles.note(queue.name, why)
     const { retryBackoffMs, retryBackoffMaxMs } = this.#settings
     const restMs = backoffMs(queue.failures, { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs }, random)
     void this.#rest(queue, restMs, metadataIsOld)
-  }
-
-  /** Brokers answer and refuse: a leader that moves is nothing to tell, too few replicas in sync are. */
-  #tell(queue: PartitionQueue, why: string, now: number): void {
-    const since = this.#troubled.get(queue) ?? now
-    this.#troubled.set(queue, since)
-    if (now - since < troubleMs) return
-    const remedy = 'They are sent again until they are.'
-    this.#notWritten.raise(`records for ${queue.name} are not written: ${why}`, { since, remedy })
-  }
-
-  #untroubled(queue: PartitionQueue): void {
-    if (!this.#troubled.delete(queue) || this.#troubled.size > 0) return
-    this.#notWritten.clear('records are written again')
   }
 
   async #rest(queue: PartitionQueue, restMs: number, metadataIsOld: boolean): Promise<void> {

@@ -90,6 +90,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
     log: silentLogger,
     cluster,
     settings,
+    condition: looseConditions(system.clock, silentLogger),
     isHeld: () => false,
     resolveOutOfRange: async () => chosenOutOfRange,
     onCut: ({ from, to }) => void cuts.push({ from, to }),

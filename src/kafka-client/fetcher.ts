@@ -3,13 +3,16 @@
 // fetched again as soon as it holds less than one answer's worth.
 import { backoffMs } from '../backoff.ts'
 import { Fault, messageOf } from '../errors.ts'
+import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import type { ResponseOf } from '../wire/kafka/api.ts'
-import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
+import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { fetch } from '../wire/kafka/messages/fetch.ts'
 import type { Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { FetchBuffer } from './fetch-buffer.ts'
+import { PartitionTroubles } from './partition-troubles.ts'
+import { isFinal, isFinalCode, refuse, wordsOf } from './refusal.ts'
 import { nameOf, type ConsumedRecord, type Position, type TopicPartition } from './contract.ts'
 import type { ConsumerSettings } from './settings.ts'
 import type { Timer } from '../system/clock.ts'
@@ -19,10 +22,15 @@ export interface FetcherParts {
   readonly log: Logger
   readonly cluster: Cluster
   readonly settings: ConsumerSettings
+  readonly condition: ConditionMaker
   /** Nothing is handed out for now, until wake. */
   isHeld(): boolean
   /** The broker does not hold what is asked for: gives where to go on. */
-  resolveOutOfRange(partition: TopicPartition, offset: number): Promise<number>
+  resolveOutOfRange(
+    partition: TopicPartition,
+    offset: number,
+    onRefused: (problem: string, isFinal: boolean) => void,
+  ): Promise<number>
   /** Records that were handed out and are not in the log any more: reading goes on at `from`. */
   onCut(cut: TopicPartition & { from: number; to: number }): void
 }
@@ -45,9 +53,12 @@ export class Fetcher {
   /** Ends the earliest rest of a partition or a leader. */
   #alarm: { at: number; timer: Timer } | null = null
   #isLearning = false
+  /** Why partitions are not read. */
+  readonly #troubles: PartitionTroubles
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
+    this.#troubles = new PartitionTroubles(parts.condition, 'cannot be read')
   }
 
   add(positions: readonly Position[]): void {
@@ -61,7 +72,10 @@ export class Fetcher {
   }
 
   remove(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#buffers.delete(nameOf(partition))
+    for (const name of partitions.map(nameOf)) {
+      this.#buffers.delete(name)
+      this.#troubles.over(name)
+    }
     this.#ring = [...this.#buffers.values()]
   }
 
@@ -173,8 +187,16 @@ export class Fetcher {
     }
     for (const [leader, { ready, isHeldBack }] of byLeader)
       if (ready.length === 0) continue
-      else if (leader === -1) void this.#learnLeaders()
+      else if (leader === -1) this.#miss(ready)
       else void this.#fetchFrom(leader, ready, isHeldBack)
+  }
+
+  #miss(buffers: readonly FetchBuffer[]): void {
+    for (const { name, topic, partition } of buffers) {
+      const { why, isFinal: atOnce } = this.#parts.cluster.whyNoLeader(topic, partition)
+      this.#troubles.note(name, why, { atOnce })
+    }
+    void this.#learnLeaders()
   }
 
   /** A timer may ring a little early: then this is called again. */
@@ -194,8 +216,10 @@ export class Fetcher {
     const { cluster, settings, doors } = this.#parts
     this.#busyLeaders.add(leader)
     const asked = ready.map(buffer => ({ buffer, offset: buffer.fetchOffset }))
+    let isConnected = false
     try {
       const connection = await cluster.connect(leader, 'fetch')
+      isConnected = true
       // Kafka 2.7 and later compare with their log.
       const tellsCuts = connection.versionOf(fetch) >= 12
       const byTopic = new Map<
@@ -230,13 +254,17 @@ export class Fetcher {
       this.#busyLeaders.delete(leader)
       if (answer.throttleTimeMs > 0) {
         this.#throttled.set(leader, doors.clock.monotonic() + answer.throttleTimeMs)
+        cluster.noteThrottle(connection.where, answer.throttleTimeMs)
       }
+      refuse(answer.errorCode, `${connection.where} refuses to be read`)
       this.#accept(asked, answer)
     } catch (error) {
       if (this.#stop.signal.aborted) return
       this.#parts.log.debug(`fetching from broker ${leader} failed: ${messageOf(error)}`)
-      const now = doors.clock.monotonic()
-      for (const { buffer } of asked) this.#rest(buffer, now)
+      // That a broker cannot be connected to is a condition of its own.
+      for (const { buffer } of asked)
+        if (isConnected) this.#failed(buffer, messageOf(error), { isFinal: isFinal(error) })
+        else this.#rest(buffer, doors.clock.monotonic())
       void this.#learnLeaders()
     } finally {
       this.#busyLeaders.delete(leader)
@@ -245,30 +273,46 @@ export class Fetcher {
   }
 
   #accept(asked: readonly { buffer: FetchBuffer; offset: number }[], answer: ResponseOf<typeof fetch>): void {
-    const offsets = new Map(asked.map(({ buffer, offset }) => [buffer, offset]))
+    const open = new Map(asked.map(({ buffer, offset }) => [buffer, offset]))
     let hasNew = false
     for (const { topic, partitions } of answer.responses)
       for (const one of partitions) {
         const buffer = this.#buffers.get(nameOf({ topic, partition: one.partitionIndex }))
         // Given away, or moved, since it was asked for.
-        if (buffer === undefined || offsets.get(buffer) !== buffer.fetchOffset) continue
+        if (buffer === undefined || open.get(buffer) !== buffer.fetchOffset) continue
+        open.delete(buffer)
         if (one.errorCode !== 0) this.#refused(buffer, one)
         else if (one.divergingEpoch.endOffset >= 0) this.#cut(buffer, one.divergingEpoch)
         else if (this.#load(buffer, one)) hasNew = true
       }
+    for (const [buffer, offset] of open)
+      if (buffer.fetchOffset === offset) this.#failed(buffer, 'the broker does not answer for it')
     if (hasNew) this.#wake()
   }
 
-  #load(buffer: FetchBuffer, answer: PartitionAnswer): boolean {
-    buffer.failures = 0
-    if (answer.records === null) return false
+  #load(buffer: FetchBuffer, { records, abortedTransactions }: PartitionAnswer): boolean {
     const { checkCrcs, readCommitted } = this.#parts.settings
+    const { maxBytes, fetchOffset } = buffer
     try {
-      return buffer.load(answer.records, checkCrcs, readCommitted ? answer.abortedTransactions : null)
+      const isNew =
+        records !== null && buffer.load(records, checkCrcs, readCommitted ? abortedTransactions : null)
+      if (!isNew && records !== null && records.length > 0 && buffer.maxBytes === maxBytes)
+        this.#failed(buffer, `the broker sends no whole batch that holds offset ${fetchOffset}`)
+      else {
+        buffer.failures = 0
+        this.#troubles.over(buffer.name)
+      }
+      return isNew
     } catch (error) {
       this.#damaged(buffer, error as Fault)
       return buffer.hasRecords
     }
+  }
+
+  /** It is asked for again after a rest; `problem` is reported where that lasts. */
+  #failed(buffer: FetchBuffer, problem: string, { isFinal: atOnce = false, atLeastMs = 0 } = {}): void {
+    this.#rest(buffer, this.#parts.doors.clock.monotonic(), atLeastMs)
+    if (this.#buffers.has(buffer.name)) this.#troubles.note(buffer.name, problem, { atOnce })
   }
 
   /**
@@ -279,24 +323,24 @@ export class Fetcher {
     const { topic, partition, position } = buffer
     buffer.moveTo(Math.min(position, endOffset))
     if (endOffset <= position) buffer.leaderEpoch = epoch
+    this.#failed(buffer, `the log of its leader parts from what was read before, at offset ${endOffset}`)
     if (endOffset < position) this.#parts.onCut({ topic, partition, from: endOffset, to: position - 1 })
   }
 
   /** Said, and tried again: it is never passed over. */
   #damaged(buffer: FetchBuffer, fault: Fault): void {
-    this.#rest(buffer, this.#parts.doors.clock.monotonic(), 1_000)
+    this.#failed(buffer, fault.message, { isFinal: true, atLeastMs: 1_000 })
     this.raise(fault)
   }
 
   #refused(buffer: FetchBuffer, { errorCode }: PartitionAnswer): void {
-    const error = kafkaError(errorCode)
-    if (errorCode === errorCodes.OFFSET_OUT_OF_RANGE) {
-      void this.#reset(buffer)
-      return
-    }
-    this.#rest(buffer, this.#parts.doors.clock.monotonic())
-    if (error.isRetriable) void this.#learnLeaders()
-    else this.raise(new Fault('KAFKA', `${buffer.name} cannot be read: ${error.name}: ${error.meaning}`))
+    const isHopeless = isFinalCode(errorCode)
+    const why = wordsOf(errorCode)
+    const isOutOfRange = errorCode === errorCodes.OFFSET_OUT_OF_RANGE
+    this.#failed(buffer, why, { isFinal: isHopeless && !isOutOfRange })
+    if (isOutOfRange) void this.#reset(buffer)
+    else if (isHopeless) this.raise(new Fault('KAFKA', `${buffer.name} cannot be read: ${why}`))
+    else void this.#learnLeaders()
   }
 
   async #reset(buffer: FetchBuffer): Promise<void> {
@@ -304,12 +348,15 @@ export class Fetcher {
     buffer.isResetting = true
     try {
       // What was fetched before is handed out all the same, unless others have its offsets now.
-      const next = await this.#parts.resolveOutOfRange(buffer, offset)
+      const next = await this.#parts.resolveOutOfRange(buffer, offset, (why, atOnce) =>
+        this.#troubles.note(buffer.name, why, { atOnce }),
+      )
       if (buffer.fetchOffset !== offset) return
       if (buffer.hasRecords && next >= offset) buffer.fetchOffset = next
       else buffer.moveTo(next)
     } catch (error) {
-      this.#rest(buffer, this.#parts.doors.clock.monotonic(), 1_000)
+      if (this.#stop.signal.aborted) return
+      this.#failed(buffer, messageOf(error), { isFinal: isFinal(error), atLeastMs: 1_000 })
       if (error instanceof Fault && error.code === 'KAFKA_FATAL') this.raise(error)
     } finally {
       buffer.isResetting = false

@@ -7,7 +7,7 @@
 //
 // Heartbeats run by their own timer, whether somebody polls or not.
 import { Fault, messageOf } from '../errors.ts'
-import type { ConditionMaker } from '../observe/conditions.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import type { ClientApi, ResponseOf } from '../wire/kafka/api.ts'
@@ -17,7 +17,7 @@ import { leaveGroup } from '../wire/kafka/messages/leave-group.ts'
 import { syncGroup } from '../wire/kafka/messages/sync-group.ts'
 import { assignors, type Assignment, type PartitionCounts } from './assignors.ts'
 import type { Address } from '../address.ts'
-import type { Cluster } from './cluster.ts'
+import { graceMs, type Cluster } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import {
   decodeAssignment,
@@ -27,6 +27,7 @@ import {
   encodeSubscription,
 } from './group-protocol.ts'
 import type { TopicPartition } from './contract.ts'
+import { isFinal, refuse, wordsOf } from './refusal.ts'
 import type { ConsumerSettings } from './settings.ts'
 
 export interface GroupParts {
@@ -49,6 +50,8 @@ export interface GroupParts {
   onFault(fault: Fault): void
 }
 
+/** A join that takes longer is reported: it lasts until the slowest member comes. */
+const longJoinMs = 30_000
 /** How long the end waits for the answer to LeaveGroup. */
 const leavePatienceMs = 2_000
 /** Answers after which the coordinator must be looked for. */
@@ -77,6 +80,12 @@ export class Group {
   #isStable = false
   /** This member reads no more, and cannot by itself. */
   #isFenced = false
+  readonly #notJoined: Condition
+  /** Nothing is handed out any more: others may read the partitions by now. */
+  readonly #unheard: Condition
+  readonly #joining: Condition
+  /** It was thrown out: joined is not well before a heartbeat is. */
+  #wasLost = false
   #isInstanceIdIgnored = false
   /** The broker asked not to be asked before, monotonic ms. */
   #restsUntil = 0
@@ -86,6 +95,10 @@ export class Group {
   constructor(parts: GroupParts) {
     this.#parts = parts
     this.#groupId = parts.settings.groupId!
+    const { sessionTimeoutMs } = parts.settings
+    this.#notJoined = parts.condition('group', { level: 'warn', graceMs })
+    this.#joining = parts.condition('joining', { level: 'warn', graceMs: longJoinMs })
+    this.#unheard = parts.condition('heartbeats', { level: 'warn', graceMs: sessionTimeoutMs })
   }
 
   start(): void {
@@ -127,7 +140,9 @@ export class Group {
     signal: AbortSignal = this.#stop.signal,
   ): Promise<S> {
     const { cluster } = this.#parts
-    this.#coordinator ??= await cluster.findCoordinator(this.#groupId, signal)
+    this.#coordinator ??= await cluster.findCoordinator(this.#groupId, signal, 'group', why =>
+      this.#notJoined.raise(`group "${this.#groupId}" cannot be used: its coordinator cannot be had: ${why}`),
+    )
     try {
       const restMs = this.#restsUntil - this.#parts.doors.clock.monotonic()
       if (restMs > 0) await this.#parts.doors.clock.sleep(restMs, signal)
@@ -135,7 +150,10 @@ export class Group {
       this.#checkInstanceId(connection.versionOf(joinGroup))
       const answer = await connection.request(api, body, extraTimeMs)
       const { throttleTimeMs = 0 } = answer as { throttleTimeMs?: number }
-      if (throttleTimeMs > 0) this.#restsUntil = this.#parts.doors.clock.monotonic() + throttleTimeMs
+      if (throttleTimeMs > 0) {
+        this.#restsUntil = this.#parts.doors.clock.monotonic() + throttleTimeMs
+        cluster.noteThrottle(connection.where, throttleTimeMs)
+      }
       return answer
     } catch (error) {
       this.#coordinator = null
@@ -152,8 +170,9 @@ export class Group {
     )
   }
 
-  forgetCoordinator(): void {
-    this.#coordinator = null
+  /** Looks for the coordinator again where an answer says that it is another. */
+  noteAnswer(code: number): void {
+    if (movedCodes.has(code)) this.#coordinator = null
   }
 
   /** Gives the partitions back and leaves; static members stay until their session ends. */
@@ -179,7 +198,10 @@ export class Group {
     const { cluster, onFault } = this.#parts
     for (let failures = 0; !this.#stop.signal.aborted && !this.#isFenced;) {
       try {
-        await this.#join()
+        this.#joining.raise(`group "${this.#groupId}" is being joined, and nothing is read until it is`, {
+          remedy: 'Its other members may be slow to join, or its coordinator does not answer.',
+        })
+        await this.#join().finally(() => this.#joining.clear(`group "${this.#groupId}" was waited for`))
         failures = 0
         await this.#serve()
       } catch (error) {
@@ -187,6 +209,10 @@ export class Group {
         if (this.#isFenced) break
         failures++
         if (error instanceof Fault && error.code === 'KAFKA_FATAL') onFault(error)
+        this.#notJoined.raise(`group "${this.#groupId}" is not joined: ${messageOf(error)}`, {
+          remedy: 'It is tried again until it is; nothing is read here before.',
+          atOnce: isFinal(error),
+        })
         this.#parts.log.debug(`group ${this.#groupId}: ${messageOf(error)}`)
         await cluster.pause(failures, this.#stop.signal).catch(() => {})
       }
@@ -203,9 +229,13 @@ export class Group {
     const { settings, condition } = this.#parts
     this.#isFenced = true
     condition('fenced').raise(
-      `group "${this.#groupId}": another member with group.instance.id = ${settings.groupInstanceId} has taken over, nothing is read here any more`,
+      `group "${this.#groupId}": another member with group.instance.id = ${settings.groupInstanceId} has taken over (FENCED_INSTANCE_ID), nothing is read here any more`,
       { remedy: 'Give each member an id of its own and start this one again.' },
     )
+  }
+
+  #isFencing(code: number): boolean {
+    return code === errorCodes.FENCED_INSTANCE_ID && this.#parts.settings.groupInstanceId !== null
   }
 
   async #join(): Promise<void> {
@@ -244,8 +274,8 @@ export class Group {
     this.partitions = mine
     this.#had = { partitions: mine, generation: this.generation }
     this.#joinedTopics = JSON.stringify(topics)
-    this.#heardAt = this.#parts.doors.clock.monotonic()
     this.#isStable = true
+    this.#isMember()
     const names = mine.map(({ topic, partition }) => `${topic}-${partition}`).join(' ')
     log.info(
       `group ${this.#groupId}, generation ${this.generation}: ${mine.length === 0 ? 'no partitions are' : `${names} ${mine.length === 1 ? 'is' : 'are'}`} read here`,
@@ -345,14 +375,17 @@ export class Group {
   }
 
   #lose(code: number): void {
-    const { log, onLost } = this.#parts
-    const error = kafkaError(code)
+    const { onLost } = this.#parts
     const lost = this.partitions
     this.partitions = []
     this.#isStable = false
-    if (code === errorCodes.FENCED_INSTANCE_ID) this.#fenced()
+    if (this.#isFencing(code)) this.#fenced()
     else
-      log.warn(`group ${this.#groupId}: membership is lost (${error.name}: ${error.meaning}); joining again`)
+      this.#notJoined.raise(
+        `group "${this.#groupId}": membership is lost (${wordsOf(code)}); joining again`,
+        { atOnce: true },
+      )
+    this.#wasLost = true
     this.#resetMember(code)
     onLost(lost)
   }
@@ -368,19 +401,35 @@ export class Group {
         memberId,
         groupInstanceId,
       })
-      if (movedCodes.has(answer.errorCode)) this.#coordinator = null
+      this.noteAnswer(answer.errorCode)
       if (answer.errorCode === 0) this.#heard()
+      else if (kafkaError(answer.errorCode).isRetriable) this.#notHeard(wordsOf(answer.errorCode))
       return kafkaError(answer.errorCode).isRetriable ? 0 : answer.errorCode
     } catch (error) {
-      this.#parts.log.debug(`group ${this.#groupId}: no answer to a heartbeat: ${messageOf(error)}`)
+      this.#notHeard(messageOf(error))
       return 0
     }
   }
 
   #heard(): void {
     const wasDoubtful = this.isDoubtful
-    this.#heardAt = this.#parts.doors.clock.monotonic()
+    this.#wasLost = false
+    this.#isMember()
     if (wasDoubtful) this.#parts.onCertain()
+  }
+
+  /** The coordinator says so. */
+  #isMember(): void {
+    this.#heardAt = this.#parts.doors.clock.monotonic()
+    this.#unheard.clear(`the coordinator of group "${this.#groupId}" confirms heartbeats again`)
+    if (!this.#wasLost) this.#notJoined.clear(`group "${this.#groupId}" is joined`)
+  }
+
+  #notHeard(why: string): void {
+    this.#unheard.raise(
+      `the coordinator of group "${this.#groupId}" confirms no heartbeat, and nothing is read until it does: ${why}`,
+      { since: this.#heardAt },
+    )
   }
 
   #resetMember(code: number): void {
@@ -391,25 +440,16 @@ export class Group {
 
   #check(code: number, step: string): void {
     if (code === 0) return
-    const error = kafkaError(code)
-    if (movedCodes.has(code)) this.#coordinator = null
+    this.noteAnswer(code)
     if (code === errorCodes.UNKNOWN_MEMBER_ID || code === errorCodes.FENCED_INSTANCE_ID)
       this.#resetMember(code)
-    if (code === errorCodes.FENCED_INSTANCE_ID) this.#fenced()
+    if (this.#isFencing(code)) this.#fenced()
     if (code === errorCodes.INCONSISTENT_GROUP_PROTOCOL)
       throw new Fault(
         'KAFKA_FATAL',
-        `group "${this.#groupId}" cannot be joined: its members use none of the assignors offered here (${this.#parts.settings.assignors.join(', ')}); have them offer one of range, roundrobin, sticky (partition.assignment.strategy), or use another group.id`,
+        `INCONSISTENT_GROUP_PROTOCOL: its members use none of the assignors offered here (${this.#parts.settings.assignors.join(', ')}); have them offer one of range, roundrobin, sticky (partition.assignment.strategy), or use another group.id`,
       )
-    const passes =
-      error.isRetriable ||
-      code === errorCodes.UNKNOWN_MEMBER_ID ||
-      code === errorCodes.ILLEGAL_GENERATION ||
-      code === errorCodes.REBALANCE_IN_PROGRESS
-    throw new Fault(
-      passes ? 'KAFKA' : 'KAFKA_FATAL',
-      `group "${this.#groupId}" cannot be used (${step}): ${error.name}: ${error.meaning}`,
-    )
+    refuse(code, `the coordinator refuses to ${step}`)
   }
 
   /** Does not wait for the answer once close was called. */

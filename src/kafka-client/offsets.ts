@@ -1,11 +1,12 @@
 // Offsets: what a group has committed, where a partition begins and ends, and committing.
 import { Fault, messageOf } from '../errors.ts'
-import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
+import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { listOffsets } from '../wire/kafka/messages/list-offsets.ts'
 import { offsetCommit } from '../wire/kafka/messages/offset-commit.ts'
 import { offsetFetch } from '../wire/kafka/messages/offset-fetch.ts'
 import type { Cluster } from './cluster.ts'
 import type { Group } from './group.ts'
+import { isFinal, isFinalCode, refuse, wordsOf } from './refusal.ts'
 import { nameOf, type Position, type TopicPartition } from './contract.ts'
 
 export function byTopic<T extends TopicPartition>(list: readonly T[]): [string, T[]][] {
@@ -24,7 +25,7 @@ export interface CommittedOffset {
   readonly metadata: string
 }
 
-/** What is committed, by partition name; partitions without are missing. Rejects with KAFKA or a network fault. */
+/** What is committed, by partition name; partitions without are missing. Rejects as `refuse` does, and with network faults. */
 export async function fetchCommitted(
   group: Group,
   groupId: string,
@@ -38,12 +39,14 @@ export async function fetchCommitted(
     })),
     groups: [],
   })
+  group.noteAnswer(answer.errorCode)
   refuse(answer.errorCode, `the committed offsets of group ${groupId}`)
   const found = new Map<string, CommittedOffset>()
   for (const { name, partitions: list } of answer.topics)
     for (const { partitionIndex, committedOffset, metadata, errorCode } of list) {
       // A group or topic without any offset is no error, but old brokers call it one.
       if (errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION) continue
+      group.noteAnswer(errorCode)
       refuse(errorCode, `the committed offset of ${name}-${partitionIndex}`)
       if (committedOffset >= 0)
         found.set(`${name}-${partitionIndex}`, { offset: committedOffset, metadata: metadata ?? '' })
@@ -51,7 +54,7 @@ export async function fetchCommitted(
   return found
 }
 
-/** Rejects with KAFKA where the group has moved on or the broker refuses, and with network faults. */
+/** Rejects with KAFKA where the group has moved on, else as `refuse` does, and with network faults. */
 export async function commitOffsets(
   group: Group,
   parts: {
@@ -77,8 +80,7 @@ export async function commitOffsets(
   })
   for (const { name, partitions } of answer.topics)
     for (const { partitionIndex, errorCode } of partitions) {
-      if (errorCode === errorCodes.NOT_COORDINATOR || errorCode === errorCodes.COORDINATOR_NOT_AVAILABLE)
-        group.forgetCoordinator()
+      group.noteAnswer(errorCode)
       refuse(errorCode, `committing the offset of ${name}-${partitionIndex} for group ${groupId}`)
     }
 }
@@ -134,32 +136,39 @@ export async function askOffsets(
     for (const { name, partitions: ones } of answer.topics)
       for (const { partitionIndex, errorCode, offset, oldStyleOffsets } of ones) {
         const one = nameOf({ topic: name, partition: partitionIndex })
-        const error = kafkaError(errorCode)
         if (errorCode === 0) found.set(one, oldStyleOffsets[0] ?? offset)
-        else refused.set(one, { problem: `${error.name}: ${error.meaning}`, isFinal: !error.isRetriable })
+        else refused.set(one, { problem: wordsOf(errorCode), isFinal: isFinalCode(errorCode) })
       }
+    for (const one of list.map(nameOf))
+      if (!found.has(one) && !refused.has(one))
+        refused.set(one, { problem: `${connection.where} does not answer for it`, isFinal: false })
   }
   await Promise.all(
     [...byLeader].map(async ([leader, list]) => {
       const refuseAll = (problem: string, isFinal: boolean) => {
         for (const one of list) refused.set(nameOf(one), { problem, isFinal })
       }
-      if (leader === -1) refuseAll('it has no leader at the moment, or does not exist', false)
-      else
-        await ask(leader, list).catch((error: unknown) =>
-          refuseAll(messageOf(error), error instanceof Fault && error.retry === 'never'),
-        )
+      if (leader !== -1)
+        return ask(leader, list).catch((error: unknown) => refuseAll(messageOf(error), isFinal(error)))
+      for (const one of list) {
+        const { why, isFinal: isHopeless } = cluster.whyNoLeader(one.topic, one.partition)
+        refused.set(nameOf(one), { problem: why, isFinal: isHopeless })
+      }
     }),
   )
   return { found, refused }
 }
 
-/** The offsets of an end, asked for until every partition has answered. Rejects with STOPPED. */
+/** The offsets of an end, asked for until every partition has answered; `onRefused` hears why one has not. Rejects with STOPPED. */
 export async function listAllEnds(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
   end: typeof earliest | typeof latest,
-  options: { isolationLevel: 0 | 1; signal?: AbortSignal },
+  options: {
+    isolationLevel: 0 | 1
+    signal?: AbortSignal
+    onRefused(name: string, problem: string, isFinal: boolean): void
+  },
 ): Promise<Map<string, number>> {
   const found = new Map<string, number>()
   for (let failures = 0; ;) {
@@ -172,11 +181,7 @@ export async function listAllEnds(
     failures++
     const answer = await askOffsets(cluster, missing, end, options.isolationLevel)
     for (const [name, offset] of answer.found) found.set(name, offset)
+    for (const [name, { problem, isFinal: isHopeless }] of answer.refused)
+      options.onRefused(name, problem, isHopeless)
   }
-}
-
-function refuse(code: number, what: string): void {
-  if (code === 0) return
-  const error = kafkaError(code)
-  throw new Fault('KAFKA', `${what}: ${error.name}: ${error.meaning}`)
 }

@@ -32,10 +32,15 @@ export class PartitionReader {
       log,
       cluster: this.#cluster,
       settings,
+      condition,
       isHeld: () => false,
-      resolveOutOfRange: async (partition, offset) => {
+      resolveOutOfRange: async (partition, offset, onRefused) => {
         const { signal } = this.#stop
-        const firsts = await listAllEnds(this.#cluster, [partition], earliest, { isolationLevel: 0, signal })
+        const firsts = await listAllEnds(this.#cluster, [partition], earliest, {
+          isolationLevel: 0,
+          signal,
+          onRefused: (_, problem, isFinal) => onRefused(problem, isFinal),
+        })
         const first = firsts.get(nameOf(partition))!
         if (first > offset) return first
         throw new Fault(

@@ -10,6 +10,7 @@
 import { Fault, messageOf } from '../errors.ts'
 import { looseConditions } from '../observe/conditions.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
+import { topicNameRule } from '../wire/kafka/topic-name.ts'
 import { recordBytes } from '../wire/kafka/record-batch.ts'
 import { Cluster, type Topic } from './cluster.ts'
 import type { Doors } from './connection.ts'
@@ -271,7 +272,7 @@ export class OrderedProducer implements Producer {
     if (code === errorCodes.INVALID_TOPIC_EXCEPTION)
       return new ProduceFault(
         'UNDELIVERABLE',
-        `"${name}" is not a name that a topic can have (${error.name}): letters, digits, ".", "_" and "-" are allowed, up to 249`,
+        `"${name}" is not a name that a topic can have (${error.name}): ${topicNameRule}`,
         { record },
       )
     if (code !== 0 && !error.isRetriable)

@@ -1,16 +1,19 @@
 // Which topics a consumer reads: a fixed list, or all whose whole name matches a pattern. Remembers what
 // there was when the subscription began, to tell partitions found later.
-import type { Cluster } from './cluster.ts'
+import type { Cluster, TopicProblem } from './cluster.ts'
 import type { PartitionCounts } from './assignors.ts'
 import type { TopicPartition } from './contract.ts'
 
 export class Subscription {
   readonly #names: readonly string[]
   readonly #pattern: RegExp | null
+  /** The pattern as it was given. */
+  readonly #written: string
   /** Partition counts when the subscription began; null before the first answer. */
   #first: Map<string, number> | null = null
 
   constructor(topics: readonly string[] | RegExp) {
+    this.#written = topics instanceof RegExp ? topics.source : ''
     this.#names = topics instanceof RegExp ? [] : [...new Set(topics)].sort()
     this.#pattern =
       topics instanceof RegExp
@@ -32,9 +35,22 @@ export class Subscription {
     return found.sort()
   }
 
-  /** Whether a named topic does not exist (yet): then it is looked for more often. */
-  misses(cluster: Cluster): boolean {
-    return this.#names.some(name => (cluster.topic(name)?.partitions.length ?? 0) === 0)
+  /** Which of the topics cannot be read, and why; null where all can. */
+  problemIn(cluster: Cluster): TopicProblem | null {
+    const problems = this.#names.flatMap(name => {
+      const problem = cluster.problemOf(name)
+      return problem === null ? [] : [{ ...problem, why: `topic ${JSON.stringify(name)}: ${problem.why}` }]
+    })
+    if (problems.length > 0)
+      return {
+        why: `${problems.length === 1 ? 'a topic' : `${problems.length} topics`} cannot be read: ${problems.map(one => one.why).join('; ')}`,
+        isFinal: problems.some(one => one.isFinal),
+      }
+    if (this.#pattern === null || this.topicsIn(cluster).length > 0) return null
+    return {
+      why: `no topic that this user may see matches the pattern ${this.#written}, so nothing is read`,
+      isFinal: false,
+    }
   }
 
   /** To be called after every refresh; the first one counts. */

@@ -2,7 +2,7 @@
 // one line when it begins, one a minute while it lasts and one when it ends. A condition that comes and goes is
 // summed up in one line a minute, for as long as it does. Health is the set of red conditions that are raised.
 import { Fault, messageOf } from '../errors.ts'
-import type { Clock } from '../system/clock.ts'
+import type { Clock, Timer } from '../system/clock.ts'
 import type { Logger } from './log.ts'
 
 const minuteMs = 60_000
@@ -14,6 +14,8 @@ export interface Raising {
   readonly remedy?: string
   /** Printed behind the first line; its stack at DEBUG. */
   readonly cause?: unknown
+  /** It will not pass by itself: it is raised without its grace. */
+  readonly atOnce?: boolean
 }
 
 export interface ConditionOptions {
@@ -21,6 +23,8 @@ export interface ConditionOptions {
   readonly level?: 'error' | 'warn'
   /** False where it is worth lines and does not turn health red. */
   readonly isRed?: boolean
+  /** What is over sooner is not raised: a leader that moves, say. 0 where absent. */
+  readonly graceMs?: number
 }
 
 /** Makes a condition of the component, to be kept and used again: what comes and goes is counted in it. */
@@ -96,6 +100,9 @@ export class Condition implements RaisedCondition {
   since = 0
   readonly #own: ConditionOwner
   readonly #level: 'error' | 'warn'
+  readonly #graceMs: number
+  /** Until it is raised; null while it does not hold, or is raised. */
+  #grace: Timer | null = null
   #tries = 0
   /** Whether the last line says that it is raised. */
   #isTold = false
@@ -108,11 +115,12 @@ export class Condition implements RaisedCondition {
   /** What to say where it ended among these. */
   #over = ''
 
-  constructor(own: ConditionOwner, name: string, { level = 'error', isRed = true }: ConditionOptions = {}) {
+  constructor(own: ConditionOwner, name: string, options: ConditionOptions = {}) {
     this.#own = own
     this.name = name
-    this.#level = level
-    this.isRed = isRed
+    this.#level = options.level ?? 'error'
+    this.#graceMs = options.graceMs ?? 0
+    this.isRed = options.isRed ?? true
   }
 
   get component(): string {
@@ -123,21 +131,30 @@ export class Condition implements RaisedCondition {
     return this.#own.raised.has(this)
   }
 
-  /** How often it was raised since it began: tries that failed in a row. */
+  /** How often `raise` was called since it began, grace included: tries that failed in a row. */
   get tries(): number {
-    return this.isRaised ? this.#tries : 0
+    return this.#tries
   }
 
   /** It holds, or still does. `problem` is one sentence without its full stop: what is wrong, and where. */
-  raise(problem: string, { since, remedy = '', cause }: Raising = {}): void {
-    const { clock, raised, isClosed } = this.#own
-    if (isClosed) return
+  raise(problem: string, { since, remedy = '', cause, atOnce = false }: Raising = {}): void {
+    const { clock, isClosed } = this.#own
+    this.#tries++
     this.problem = problem
     this.remedy = remedy
-    this.#tries = this.isRaised ? this.#tries + 1 : 1
-    if (this.isRaised) return
-    raised.add(this)
-    this.since = since ?? clock.monotonic()
+    if (isClosed || this.isRaised) return
+    const now = clock.monotonic()
+    if (this.#grace === null) this.since = since ?? now
+    const leftMs = this.since + this.#graceMs - now
+    if (atOnce || leftMs <= 0) this.#begin(cause)
+    else this.#grace ??= clock.after(leftMs, () => this.#begin(cause), { background: true })
+  }
+
+  #begin(cause: unknown): void {
+    this.#grace?.cancel()
+    this.#grace = null
+    if (this.#own.isClosed) return
+    this.#own.raised.add(this)
     if (this.#isResting) this.#untold++
     else this.#tell('', cause)
   }
@@ -151,6 +168,9 @@ export class Condition implements RaisedCondition {
 
   /** It is over, where it is raised: `over` is a sentence that "after 12.3 s" follows. */
   clear(over: string): void {
+    this.#grace?.cancel()
+    this.#grace = null
+    this.#tries = 0
     if (!this.#own.raised.delete(this)) return
     this.#over = `${over}, after ${this.#secondsSince(1)} s`
     if (this.#untold === 0 && !this.#isFlapping) this.#tellEnd()

@@ -28,7 +28,28 @@ describe('the options of the Kafka sink', () => {
 
   it('name an escape that does not exist', () => {
     assert.match(problemsOf(given({ 'kafka.topic': 't-%[host]' })).join(), /error kafka.topic: .*%\[host\]/)
-    assert.deepEqual(problemsOf(given({ 'kafka.topic': 't-%[host]', allowTopicOverride: false })), [])
+  })
+
+  it('name a topic that Kafka does not allow, as far as it is known before there is an event', () => {
+    for (const [topic, override, isWrong] of [
+      ['my topic', true, true],
+      ['t-%{x}', true, false],
+      ['t %{x}', true, true],
+      ['%{topic}', true, false],
+      ['%Y-%m', true, false],
+      ['t-%{x}', false, true],
+      ['..', true, true],
+      ['a'.repeat(250), true, true],
+      ['a'.repeat(249), true, false],
+      ['t/1', true, true],
+    ] as const) {
+      const found = problemsOf(given({ 'kafka.topic': topic, allowTopicOverride: override })).join()
+      assert.equal(
+        /error kafka.topic: Kafka allows no topic named/.test(found),
+        isWrong,
+        `${topic}: ${found}`,
+      )
+    }
   })
 
   it('take -1 for all in requiredAcks', () => {

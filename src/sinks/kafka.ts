@@ -16,7 +16,8 @@ import {
 } from '../kafka-client/kafka-client.ts'
 import { kafkaSinkCounters } from '../observe/counters.ts'
 import { DeadLetterTopic } from './kafka/dead-letter-topic.ts'
-import { isTopicName, RecordMaker, topicNameRule } from './kafka/record-of-event.ts'
+import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
+import { RecordMaker } from './kafka/record-of-event.ts'
 
 const options = {
   'kafka.bootstrap.servers': text({
@@ -134,8 +135,14 @@ again: docs/formats/dead-letters.md.`,
         say.error('kafka.topic', (error as Error).message, 'write one of those, or %{header}')
       }
     const letters = given['deadLetter.topic']
+    const topic = given['kafka.topic']
+    // What an escape gives is not known before there is an event.
+    const known = given.allowTopicOverride
+      ? topic.replaceAll(/%\{[^}]*\}|%\[[^\]]*\]|%[a-zA-Z]/g, 'x')
+      : topic
+    if (!isTopicName(known)) say.error('kafka.topic', notAllowed(topic), topicNameRule)
     if (letters !== undefined && !isTopicName(letters))
-      say.error('deadLetter.topic', `${JSON.stringify(letters)} is no name of a topic`, topicNameRule)
+      say.error('deadLetter.topic', notAllowed(letters), topicNameRule)
     if (letters !== undefined && letters === given['kafka.topic'])
       say.error('deadLetter.topic', 'it is the topic of kafka.topic', 'give another topic')
     for (const { key, severity, problem, fix } of readProperties(given, surroundings?.systemProperties)
@@ -170,6 +177,8 @@ again: docs/formats/dead-letters.md.`,
   },
   create: (given, context) => new KafkaSink(given, context),
 })
+
+const notAllowed = (topic: string) => `Kafka allows no topic named ${JSON.stringify(topic)}`
 
 /** The producer's properties as Flume puts them together; `problems` name keys of the prefix. */
 function readProperties(

@@ -3,18 +3,23 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { contextFor, optionsFor } from '../../test/context.ts'
+import { hurriedSystem } from '../../test/scripted-broker.ts'
+import { ScriptedGroup } from '../../test/scripted-group.ts'
 import type { DefinitionOf } from '../component.ts'
 import { kafkaSourceCounters } from '../observe/counters.ts'
+import { SourceRunner } from '../topology/source-runner.ts'
 import { kafkaSource } from './kafka.ts'
 
 const source = kafkaSource as DefinitionOf<'source'>
 const given = (more: Record<string, unknown>) =>
   optionsFor(kafkaSource, { 'kafka.bootstrap.servers': 'b:9092', ...more })
 
-function problemsOf(options: never): string[] {
+function problemsOf(options: never, fixes: string[] = []): string[] {
   const found: string[] = []
-  const say = (severity: string) => (key: string, problem: string) =>
-    void found.push(`${severity} ${key}: ${problem}`)
+  const say = (severity: string) => (key: string, problem: string, fix: string) => {
+    found.push(`${severity} ${key}: ${problem}`)
+    fixes.push(fix)
+  }
   source.check!(options, { error: say('error'), warning: say('warning') })
   return found
 }
@@ -24,6 +29,19 @@ describe('the options of the Kafka source', () => {
     assert.match(problemsOf(given({})).join(), /error kafka.topics: no topic is given/)
     assert.deepEqual(problemsOf(given({ 'kafka.topics': ['t'] })), [])
     assert.deepEqual(problemsOf(given({ 'kafka.topics.regex': /t.*/ })), [])
+  })
+
+  it('take no topic that Kafka does not allow, and point to the pattern', () => {
+    for (const topic of ['abc[0-9]', 'my topic', 't*', '.', '..', 'a'.repeat(250), 'tä', 't/1', 't:1']) {
+      const fixes: string[] = []
+      const [found] = problemsOf(given({ 'kafka.topics': ['good', topic] }), fixes)
+      assert.equal(found, `error kafka.topics: Kafka allows no topic named ${JSON.stringify(topic)}`)
+      assert.match(fixes[0]!, /for all topics that match a pattern write kafka\.topics\.regex/)
+    }
+    for (const topic of ['a'.repeat(249), 'A.b_c-9', '...'])
+      assert.deepEqual(problemsOf(given({ 'kafka.topics': [topic] })), [])
+    // The pattern wins.
+    assert.deepEqual(problemsOf(given({ 'kafka.topics': ['t*'], 'kafka.topics.regex': /t.*/ })), [])
   })
 
   it('name a consumer property that is not right, with its prefix', () => {
@@ -94,4 +112,44 @@ it('a broker that is away: no failure, but said and seen', async () => {
   assert.match(context.health()[0]!, new RegExp(`127.0.0.1:${port}`))
   assert.ok((context.counters.get('KafkaEmptyCount') as number) > 0)
   await made.stop()
+})
+
+it('a group that may not be used: red until it may, one line and one a minute', async () => {
+  const system = hurriedSystem(100)
+  await using group = await new ScriptedGroup(system.clock).start()
+  // GROUP_AUTHORIZATION_FAILED
+  group.joinError = 30
+  const context = contextFor('SOURCE', 'r1', kafkaSourceCounters, { system })
+  const options = optionsFor(kafkaSource, {
+    'kafka.bootstrap.servers': group.broker.bootstrap,
+    'kafka.topics': ['t'],
+    'kafka.consumer': { 'request.timeout.ms': '600000', 'socket.connection.setup.timeout.ms': '600000' },
+  })
+  const { counters, log, condition, health } = context
+  const runner = new SourceRunner({
+    name: 'r1',
+    source: source.create(options, {
+      ...context,
+      processor: { process: () => assert.fail(), processUntilAccepted: () => assert.fail() },
+    }),
+    interceptors: [],
+    counters,
+    clock: system.clock,
+    random: system.random,
+    log,
+    condition,
+  })
+  await runner.start()
+  try {
+    await log.line(/WARN group "flume" is not joined: .*GROUP_AUTHORIZATION_FAILED/)
+    await log.line(/is not joined: .* This has lasted for 1\d\d s/)
+    assert.match(health().join(), /^group "flume" is not joined: .*GROUP_AUTHORIZATION_FAILED/)
+    group.joinError = 0
+    await log.line(/INFO group "flume" is joined, after/)
+    assert.deepEqual(health(), [])
+    const told = log.lines.filter(line => /^(WARN|ERROR)/.test(line))
+    assert.ok(told.length <= 4, told.join('\n'))
+  } finally {
+    await runner.stop()
+  }
 })

@@ -1,7 +1,9 @@
 // The Kafka source: records of topics become events, each with where it came from in its headers.
 import { defineSource, type Say, type Source, type SourceContext } from '../component.ts'
+import { messageOf } from '../errors.ts'
 import { flag, int, list, prefix, regex, text, type OptionsOf } from '../fields.ts'
 import { createConsumer, readConsumerProperties, type Consumer } from '../kafka-client/kafka-client.ts'
+import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
 import { kafkaSourceCounters } from '../observe/counters.ts'
 import { EventMaker } from './kafka/event-of-record.ts'
 import { Intake } from './kafka/intake.ts'
@@ -77,6 +79,11 @@ member. With \`group.instance.id\` (brokers from 2.3 on) a restart within \`sess
 agents with one id the older stops reading, says so and turns red. Members may be of different kinds, real Flume agents
 among them, as long as they offer an assignor in common (\`range\`, by default).
 
+What keeps records away turns health red and has one line at the start, one a minute and one at the end, with Kafka's name of the
+error: a topic that does not exist or may not be read, a group that may not be used or has no coordinator, a partition without a
+leader, positions that cannot be found or committed, records that are damaged, a pattern that matches nothing. It is
+tried again until it passes; the other topics and partitions are read meanwhile.
+
 What text headers cannot carry is counted, and warned about once: keys that are not UTF-8 (\`records_binary_key\`), mapped
 record headers that are not (\`records_binary_header\`), record headers that are not mapped
 (\`records_unmapped_headers\`). Null values become empty bodies (\`records_null_value\`). Under \`useFlumeEventFormat\`
@@ -117,6 +124,14 @@ example.`,
       )
     if (given['kafka.topics.regex'] === undefined && (given['kafka.topics'] ?? []).length === 0)
       say.error('kafka.topics', 'no topic is given', 'write kafka.topics or kafka.topics.regex')
+    if (given['kafka.topics.regex'] === undefined)
+      for (const topic of given['kafka.topics'] ?? [])
+        if (!isTopicName(topic))
+          say.error(
+            'kafka.topics',
+            `Kafka allows no topic named ${JSON.stringify(topic)}`,
+            `${topicNameRule}; for all topics that match a pattern write kafka.topics.regex`,
+          )
     checkProperties(given, say, surroundings?.systemProperties)
   },
   flow: given => [
@@ -209,11 +224,18 @@ class KafkaSource implements Source {
         counters,
         clock,
         log,
-        condition,
         makeEvent: record => maker.make(record),
         endBatch: () => maker.endBatch(),
       },
-      consumer,
+      {
+        poll: options =>
+          consumer.poll(options).catch((error: unknown) => {
+            // A condition already, which lasts until records come again.
+            log.debug(`records cannot be had: ${messageOf(error)}`)
+            return []
+          }),
+        commit: positions => consumer.commit(positions),
+      },
     )
     this.#consumer = consumer
     this.#intake = intake

@@ -8,7 +8,7 @@ import type { metadata } from '../../wire/kafka/messages/metadata.ts'
 import type { Call, Handler } from '../api-row.ts'
 import { leaderEpoch } from '../log/partition-log.ts'
 import type { Topic } from '../topic-catalog.ts'
-import { collidingTopic, isTopicName } from '../topic-name.ts'
+import { collidingTopic, isTopicName } from '../../wire/kafka/topic-name.ts'
 
 type TopicAnswer = ResponseInputOf<typeof metadata>['topics'][number]
 

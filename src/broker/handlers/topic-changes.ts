@@ -9,7 +9,7 @@ import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import type { Call, Handler } from '../api-row.ts'
 import { describeTopicSettings } from './describe-configs.ts'
 import { uuidText } from '../topic-catalog.ts'
-import { collidingTopic, isTopicName, topicNameRule } from '../topic-name.ts'
+import { collidingTopic, isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
 import { problemOfSettings } from '../topic-settings.ts'
 import type { ErrorName } from '../error-name.ts'
 

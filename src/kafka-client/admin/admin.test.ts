@@ -62,7 +62,7 @@ describe('administration', () => {
     using admin = adminOf(broker.bootstrap)
     await assert.rejects(admin.offsets.of('leaderless'), {
       code: 'PEER_TIMEOUT',
-      message: /offsets of leaderless-0: it has no leader/,
+      message: /offsets of leaderless-0: LEADER_NOT_AVAILABLE/,
     })
     await assert.rejects(admin.offsets.of('secret'), {
       code: 'KAFKA',

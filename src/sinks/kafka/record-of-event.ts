@@ -4,6 +4,7 @@ import { compileEscapes, hasEscapes } from '../../escapes.ts'
 import type { Event } from '../../event.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { RecordHeader } from '../../wire/kafka/record.ts'
+import { isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
 
 export interface EventMapping {
   /** With escapes; expanded only where the topic header may override it. */
@@ -36,11 +37,6 @@ export interface RecordTarget {
   readonly topic: string
   readonly partition: string | undefined
 }
-
-/** As Kafka has it since 0.10. */
-export const isTopicName = (topic: string): boolean =>
-  /^[a-zA-Z0-9._-]{1,249}$/.test(topic) && topic !== '.' && topic !== '..'
-export const topicNameRule = 'letters, digits, ".", "_" and "-" are allowed, up to 249'
 
 const noHeaders: readonly RecordHeader[] = []
 

@@ -2,9 +2,8 @@
 // behind them. A position is committed only when the channel has every event before it, so that a kill
 // at any moment repeats events and loses none.
 import type { ChannelProcessor } from '../../component.ts'
-import { Fault, messageOf } from '../../errors.ts'
+import { messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
-import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Clock } from '../../system/clock.ts'
@@ -21,7 +20,6 @@ export interface IntakeParts {
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
-  readonly condition: ConditionMaker
   /** Null skips the record. */
   makeEvent(record: ConsumedRecord): Event | null
   endBatch(): void
@@ -43,10 +41,6 @@ const windowBytes = 33_554_432
 /** How long a revocation waits for the channel before the partitions are given away regardless. */
 const revocationPatienceMs = 30_000
 const commitBackoffMs = 1000
-/** Commits that fail for less are not told: that brokers are away, or the membership lost, is told already. */
-const untoldCommitsMs = 30_000
-/** One that waits through an outage is a single failure. */
-const untoldCommits = 10
 /** How long the end waits for the last commit; records not committed are delivered again. */
 const closePatienceMs = 3000
 
@@ -64,10 +58,6 @@ export class Intake {
   readonly #tenures = new Map<string, number>()
   #lost: () => void = () => {}
   #committing: Promise<void> | null = null
-  readonly #notCommitting: Condition
-  /** When commits began to fail, monotonic ms. */
-  #commitsFailSince: number | null = null
-  #failedCommits = 0
   #interrupt: () => void = () => {}
   #landed: () => void = () => {}
   #isClosing = false
@@ -75,7 +65,6 @@ export class Intake {
   constructor(parts: IntakeParts, supply: RecordSupply) {
     this.#parts = parts
     this.#supply = supply
-    this.#notCommitting = parts.condition('commits', { level: 'warn' })
   }
 
   /** One batch from the supply to the channel; does not wait for the channel while the window has room. */
@@ -255,34 +244,19 @@ export class Intake {
       try {
         await this.#supply.commit([...positions.values()])
         counters.add('KafkaCommitTimer', Math.round(clock.monotonic() - begin))
-        this.#commitsFailSince = null
-        this.#failedCommits = 0
-        this.#notCommitting.clear('positions are committed again')
       } catch (error) {
-        const isFinal = error instanceof Fault && error.retry === 'never'
-        if (isFinal || this.#isClosing)
+        // The consumer reports it where it lasts.
+        log.debug(`positions were not committed (${messageOf(error)}); they are committed with the next`)
+        if (this.#isClosing) {
           log.warn(`positions were not committed (${messageOf(error)}); their records may be delivered again`)
-        else this.#commitFailed(error)
-        if (isFinal || this.#isClosing) break
+          break
+        }
         for (const [name, position] of positions)
           if (!this.#uncommitted.has(name)) this.#uncommitted.set(name, position)
         await clock.sleep(commitBackoffMs)
       }
     }
     this.#committing = null
-  }
-
-  #commitFailed(error: unknown): void {
-    const { clock, log } = this.#parts
-    const now = clock.monotonic()
-    const since = (this.#commitsFailSince ??= now)
-    const reason = messageOf(error)
-    log.debug(`positions were not committed (${reason}); they are committed with the next`)
-    if (++this.#failedCommits < untoldCommits || now - since < untoldCommitsMs) return
-    this.#notCommitting.raise(`positions are not committed: ${reason}`, {
-      since,
-      remedy: 'They are committed as soon as that succeeds; until then a restart repeats records.',
-    })
   }
 
   async #commitAll(): Promise<void> {
