@@ -159,7 +159,7 @@ class Pipe {
   }
 
   /** Gives what is due, as far as the link lets it through. */
-  pump(): void {
+  #pump(): void {
     const { schedule } = this.#network
     while (this.#items.length > 0 && this.#items[0]!.at <= schedule.now) {
       if (!this.#link.isOpen) return
@@ -187,14 +187,14 @@ class Pipe {
     const at = Math.max(this.#lastAt, schedule.now + least + random.next() * (most - least)) + takesMs
     this.#lastAt = at
     this.#items.push({ at, what })
-    schedule.after(at - schedule.now, () => this.#onceAwake(() => this.pump()))
+    schedule.after(at - schedule.now, () => this.pumpOnceAwake())
   }
 
   /** A stopped process sees nothing until it goes on. */
-  #onceAwake(run: () => void): void {
+  pumpOnceAwake(): void {
     const { program } = this.target
-    if (program.isAlive) program.guard(run)()
-    else run()
+    if (program.isAlive) program.guard(() => this.#pump())()
+    else this.#pump()
   }
 
   #guarded(done: (error?: Error | null) => void): () => void {
@@ -313,7 +313,7 @@ export class SimulatedNetwork {
   /** What was held by a way that is open again. */
   passHeld(): void {
     for (const { pipes } of this.links)
-      for (const pipe of pipes) this.schedule.after(this.random.below(400), () => pipe.pump())
+      for (const pipe of pipes) this.schedule.after(this.random.below(400), () => pipe.pumpOnceAwake())
   }
 
   /** The door of one program. Its listeners and connections are gone when the program is. */
