@@ -1,7 +1,6 @@
 // The command line: `flume-ng …` and `millrace …`. The launchers in bin/ start this file, by way of
 // bin/start.mjs, with their own name as the first argument. A command's own files are loaded for it alone: a
 // broker needs nothing of an agent, and each file costs a start its time.
-import { readFileSync } from 'node:fs'
 import { messageOf } from '../errors.ts'
 import { readArguments, type Arguments } from './arguments.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -9,12 +8,15 @@ import { flushLimitMs, flushOutput, surviveLostOutput } from './output.ts'
 import { keepSignals } from './signals.ts'
 import { UsageError } from './usage-error.ts'
 import { flumeUsage, millraceUsage } from './usage.ts'
+import { version } from './version.ts'
 
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return manifest.version
+/** Kafka's tools: their words are Kafka's, not Flume's. */
+const kafkaTools: Readonly<Record<string, (words: readonly string[], program: string) => Promise<number>>> = {
+  topics: async words => (await import('./topics-command.ts')).runTopics(words),
+  produce: async (words, program_) => (await import('./produce-command.ts')).runProduce(words, program_),
+  consume: async (words, program_) => (await import('./consume-command.ts')).runConsume(words, program_),
+  groups: async words => (await import('./groups-command.ts')).runGroups(words),
+  offsets: async words => (await import('./offsets-command.ts')).runOffsets(words),
 }
 
 async function toolCommand({ rest }: Arguments): Promise<number> {
@@ -65,6 +67,8 @@ const commands: Readonly<Record<string, Run>> = {
 }
 
 async function run(program: string, argv: readonly string[]): Promise<number> {
+  const [name = '', ...words] = argv
+  if (Object.hasOwn(kafkaTools, name)) return kafkaTools[name]!(words, program)
   const given = readArguments(argv)
   const { command = '' } = given
   if (Object.hasOwn(commands, command)) return await commands[command]!(given, program)
@@ -74,7 +78,7 @@ async function run(program: string, argv: readonly string[]): Promise<number> {
     process.stdout.write(`\n${usageOf(program)}`)
   } else {
     const { suggest } = await import('../config/did-you-mean.ts')
-    const near = suggest(command, Object.keys(commands))
+    const near = suggest(command, Object.keys({ ...commands, ...kafkaTools }))
     const hint = near === undefined ? '' : ` Did you mean ${near}?`
     process.stderr.write(`${error}.${hint} ${program} help lists the commands.\n`)
   }

@@ -2,6 +2,7 @@
 import type { ConsumedRecord } from '../kafka-client/contract.ts'
 import { PartitionReader } from '../kafka-client/partition-reader.ts'
 import type { ConditionMaker } from '../observe/conditions.ts'
+import { consumerDefaults } from '../kafka-client/settings.ts'
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
 import { topics } from './configuration-copy.ts'
@@ -32,9 +33,9 @@ export function readArrivals(parts: {
     system,
     log,
     condition,
-    bootstrapServers: bootstrap,
-    positions: from.map(one => ({ topic: topics.to, partition: one.partition, offset: one.next })),
+    settings: { ...consumerDefaults, bootstrapServers: bootstrap },
   })
+  reader.add(from.map(one => ({ topic: topics.to, partition: one.partition, offset: one.next })))
   const take = (records: readonly ConsumedRecord[]) => {
     const now = system.clock.monotonic()
     for (const { partition, offset, value } of records) {

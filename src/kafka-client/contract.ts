@@ -23,6 +23,10 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** The order of partitions in lists. */
+export const byName = (one: TopicPartition, other: TopicPartition): number =>
+  one.topic === other.topic ? one.partition - other.partition : one.topic < other.topic ? -1 : 1
+
 /** In messages, and as a key: test3-0. */
 export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
 

@@ -26,7 +26,7 @@ export type {
   TransactionalProducerOptions,
   GroupMember,
 } from './contract.ts'
-export { readConsumerProperties, readProducerProperties } from './properties.ts'
+export { readAdminProperties, readConsumerProperties, readProducerProperties } from './properties.ts'
 export { ProduceFault } from './produce-fault.ts'
 export type { PropertyProblem } from './properties.ts'
 export { TransactionFault } from './transaction-fault.ts'

@@ -115,6 +115,12 @@ const shared: Rules = {
   ),
 }
 
+/** Of Java's AdminClient. */
+export const adminRules: Rules = {
+  ...shared,
+  ...names('default.api.timeout.ms retries', noEffect('request.timeout.ms bounds how long is asked again')),
+}
+
 export const consumerRules: Rules = {
   ...shared,
   'group.id': { to: 'groupId', kind: 'text' },

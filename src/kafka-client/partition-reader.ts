@@ -8,14 +8,14 @@ import type { Doors } from './connection.ts'
 import { nameOf, type ConsumedRecord, type Position } from './contract.ts'
 import { Fetcher } from './fetcher.ts'
 import { earliest, listAllEnds } from './offsets.ts'
-import { consumerDefaults } from './settings.ts'
+import type { ConsumerSettings } from './settings.ts'
 
 export interface PartitionReaderOptions {
   readonly system: Doors
   readonly log: Logger
   readonly condition: ConditionMaker
-  readonly bootstrapServers: readonly string[]
-  readonly positions: readonly Position[]
+  /** Those of a group do not matter. */
+  readonly settings: ConsumerSettings
 }
 
 export class PartitionReader {
@@ -23,10 +23,8 @@ export class PartitionReader {
   readonly #fetcher: Fetcher
   readonly #stop = new AbortController()
 
-  constructor({ system, log, condition, bootstrapServers, positions }: PartitionReaderOptions) {
-    const settings = { ...consumerDefaults, bootstrapServers }
+  constructor({ system, log, condition, settings }: PartitionReaderOptions) {
     this.#cluster = new Cluster({ system, condition, settings, allowAutoTopicCreation: false })
-    this.#cluster.watch(new Set(positions.map(one => one.topic)))
     this.#fetcher = new Fetcher({
       doors: system,
       log,
@@ -42,7 +40,12 @@ export class PartitionReader {
           onRefused: (_, problem, isFinal) => onRefused(problem, isFinal),
         })
         const first = firsts.get(nameOf(partition))!
-        if (first > offset) return first
+        if (first > offset) {
+          log.warn(
+            `records ${offset}..${first - 1} of ${nameOf(partition)} are gone (retention): going on at ${first}`,
+          )
+          return first
+        }
         throw new Fault(
           'KAFKA_FATAL',
           `${nameOf(partition)} has lost records from ${offset} on, or was made anew`,
@@ -50,6 +53,11 @@ export class PartitionReader {
       },
       onCut: ({ from, to }) => log.warn(`records ${from}..${to} that were read are not in Kafka any more`),
     })
+  }
+
+  /** Reads these partitions too, from the offsets given. */
+  add(positions: readonly Position[]): void {
+    this.#cluster.watch(new Set(positions.map(one => one.topic)))
     this.#fetcher.add(positions)
   }
 

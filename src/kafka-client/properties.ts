@@ -1,12 +1,14 @@
 // The Java clients' properties, as Flume's files have them under kafka.consumer. and kafka.producer.,
 // read into our settings. Every problem is a value; no value of a secret property is ever repeated.
 import { addressesIn, parseAddress } from '../address.ts'
-import { consumerRules, producerRules, type Rule, type Rules } from './known-properties.ts'
+import { adminRules, consumerRules, producerRules, type Rule, type Rules } from './known-properties.ts'
 import { readSecurity, type SecurityKind } from './security-properties.ts'
 import {
+  connectionDefaults,
   consumerDefaults,
   producerDefaults,
   type AssignorName,
+  type ConnectionSettings,
   type ConsumerSettings,
   type ProducerSettings,
 } from './settings.ts'
@@ -62,6 +64,19 @@ export function readConsumerProperties(
       'use a third of session.timeout.ms',
     )
   requireServers(properties, settings.bootstrapServers, complain)
+  return { settings: hasError(problems) ? undefined : settings, problems }
+}
+
+/** Keys are those of Java's AdminClient. */
+export function readAdminProperties(
+  properties: Readonly<Record<string, string>>,
+  places: Places = {},
+): Read<ConnectionSettings> {
+  const { values, problems } = readAll(properties, adminRules, places)
+  const settings = { ...connectionDefaults, ...values } as unknown as ConnectionSettings
+  requireServers(properties, settings.bootstrapServers, (key, problem, fix) =>
+    problems.push({ key, problem, fix, severity: 'error' }),
+  )
   return { settings: hasError(problems) ? undefined : settings, problems }
 }
 
@@ -230,6 +245,10 @@ function readAssignors(to: string, value: string, { values, say }: { values: Val
 }
 
 function sayUnknown(key: string, rules: Rules, say: Say): void {
+  const others = { consumers: consumerRules, producers: producerRules, 'administration clients': adminRules }
+  const owner = Object.entries(others).find(([, known]) => Object.hasOwn(known, key))?.[0]
+  if (owner !== undefined)
+    return say('warning', `it has no effect here: it belongs to Kafka's ${owner}`, 'leave it out')
   const near = nearest(key, Object.keys(rules))
   say(
     'warning',

@@ -3,7 +3,7 @@
 import { messageOf } from '../errors.ts'
 import { createAdmin, createProducer } from '../kafka-client/kafka-client.ts'
 import { PartitionReader } from '../kafka-client/partition-reader.ts'
-import { producerDefaults } from '../kafka-client/settings.ts'
+import { consumerDefaults, producerDefaults } from '../kafka-client/settings.ts'
 import { looseConditions } from '../observe/conditions.ts'
 import type { System } from '../system/system.ts'
 import type { ChainLog } from './chain-log.ts'
@@ -107,9 +107,9 @@ export class ChainOutside {
       system,
       log: own,
       condition: looseConditions(system.clock, own),
-      bootstrapServers: [broker],
-      positions: Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 })),
+      settings: { ...consumerDefaults, bootstrapServers: [broker] },
     })
+    reader.add(Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 })))
     const { signal } = new AbortController()
     const read = async (): Promise<void> => {
       for (;;) for (const { value } of await reader.poll({ maxRecords: 500, signal })) take(value)

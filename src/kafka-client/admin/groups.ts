@@ -11,7 +11,7 @@ import { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
 import { whereOf } from '../../address.ts'
 import type { Broker } from '../cluster.ts'
 import { Coordinator, type Question } from '../coordinator.ts'
-import { nameOf, type Position, type TopicPartition } from '../contract.ts'
+import { byName, nameOf, type Position, type TopicPartition } from '../contract.ts'
 import { decodeAssignment } from '../group-protocol.ts'
 import { byTopic } from '../offsets.ts'
 import { refuse, tooOld, type AdminParts } from './question.ts'
@@ -40,8 +40,8 @@ export class GroupAdmin {
     this.#parts = parts
   }
 
-  /** Of all brokers; state and type are '' where brokers do not tell them (before 2.6 and 3.8). */
-  async list(): Promise<{ id: string; state: string; type: string }[]> {
+  /** Of all brokers; the state is '' where brokers do not tell it (before 2.6). */
+  async list(): Promise<{ id: string; state: string }[]> {
     const { cluster } = this.#parts
     await cluster.refresh()
     const answers = await Promise.all(
@@ -54,7 +54,7 @@ export class GroupAdmin {
     )
     return answers
       .flat()
-      .map(({ groupId, groupState, groupType }) => ({ id: groupId, state: groupState, type: groupType }))
+      .map(({ groupId, groupState }) => ({ id: groupId, state: groupState }))
       .sort((one, other) => (one.id < other.id ? -1 : 1))
   }
 
@@ -82,18 +82,20 @@ export class GroupAdmin {
     }
   }
 
-  /** The positions a group has committed, in any topic. */
+  /** The positions a group has committed, in any topic, by name and partition. */
   async committed(group: string): Promise<Position[]> {
     const answer = await this.#ask(group, offsetFetch, '0.9', {
       body: () => ({ groupId: group, topics: null, groups: [] }),
       codeOf: given => given.errorCode,
     })
     refuse(answer.errorCode, `the positions of group ${group}`)
-    return answer.topics.flatMap(({ name, partitions }) =>
-      partitions
-        .filter(one => one.errorCode === 0 && one.committedOffset >= 0)
-        .map(one => ({ topic: name, partition: one.partitionIndex, offset: one.committedOffset })),
-    )
+    return answer.topics
+      .flatMap(({ name, partitions }) =>
+        partitions
+          .filter(one => one.errorCode === 0 && one.committedOffset >= 0)
+          .map(one => ({ topic: name, partition: one.partitionIndex, offset: one.committedOffset })),
+      )
+      .sort(byName)
   }
 
   /** Moves the positions of a group without members, which need not be there before. */

@@ -14,9 +14,14 @@ export class OffsetAdmin {
   /**
    * The first offset at or after `time` (ms since 1970), or that of an end (-2 earliest, -1 latest), or what
    * newer brokers know beside (-3 of the latest time, -4 earliest on local disks, -5 latest in remote
-   * storage); by partition name, -1 where there is none.
+   * storage); by partition name, -1 where there is none. With isolation level 1 a partition ends where the
+   * first open transaction begins.
    */
-  async at(partitions: readonly TopicPartition[], time: number): Promise<Map<string, number>> {
+  async at(
+    partitions: readonly TopicPartition[],
+    time: number,
+    isolationLevel: 0 | 1 = 0,
+  ): Promise<Map<string, number>> {
     const { cluster, system, patienceMs } = this.#parts
     cluster.watch(new Set(partitions.map(one => one.topic)))
     await cluster.refresh()
@@ -24,7 +29,7 @@ export class OffsetAdmin {
     const found = new Map<string, number>()
     for (let failures = 1; ; failures++) {
       const missing = partitions.filter(one => !found.has(nameOf(one)))
-      const answer = await askOffsets(cluster, missing, time, 0)
+      const answer = await askOffsets(cluster, missing, time, isolationLevel)
       for (const [name, offset] of answer.found) found.set(name, offset)
       const [first] = answer.refused
       if (first === undefined) return found

@@ -39,8 +39,6 @@ export interface NewTopic {
   /** 1 where absent. */
   readonly replicationFactor?: number
   readonly settings?: ReadonlyMap<string, string>
-  /** The brokers of each partition; partitions and replicationFactor are -1 then. */
-  readonly assignments?: readonly (readonly number[])[]
 }
 
 export interface TopicSetting {
@@ -81,21 +79,21 @@ export class TopicAdmin {
     return found.sort((one, other) => (one.name < other.name ? -1 : 1))
   }
 
-  async create({ name, partitions, settings, ...more }: NewTopic): Promise<'created' | 'exists'> {
-    const { assignments = [], replicationFactor = 1 } = more
+  async create({
+    name,
+    partitions,
+    replicationFactor = 1,
+    settings,
+  }: NewTopic): Promise<'created' | 'exists'> {
     const connection = await this.#parts.cluster.connectController()
-    const hasDefaults = connection.versionOf(createTopics) >= 4 || assignments.length > 0
-    const known = (value: number) => (value === -1 && !hasDefaults ? 1 : value)
+    const known = (value: number) => (value === -1 && connection.versionOf(createTopics) < 4 ? 1 : value)
     const answer = await connection.request(createTopics, {
       topics: [
         {
           name,
           numPartitions: known(partitions),
           replicationFactor: known(replicationFactor),
-          assignments: assignments.map((brokerIds, partitionIndex) => ({
-            partitionIndex,
-            brokerIds: [...brokerIds],
-          })),
+          assignments: [],
           configs: [...(settings ?? [])].map(([key, value]) => ({ name: key, value })),
         },
       ],
@@ -107,15 +105,11 @@ export class TopicAdmin {
     return 'created'
   }
 
-  /** `count` is how many there shall be in all, `assignments` the brokers of the new ones (Kafka 1.0 and later). */
-  async addPartitions(
-    name: string,
-    count: number,
-    assignments: readonly (readonly number[])[] | null = null,
-  ): Promise<void> {
+  /** `count` is how many there shall be in all (Kafka 1.0 and later). */
+  async addPartitions(name: string, count: number): Promise<void> {
     const connection = await this.#parts.cluster.connectController()
-    const brokers = assignments?.map(brokerIds => ({ brokerIds: [...brokerIds] })) ?? null
-    const body = { topics: [{ name, count, assignments: brokers }], timeoutMs: changeMs, validateOnly: false }
+    const topics = [{ name, count, assignments: null }]
+    const body = { topics, timeoutMs: changeMs, validateOnly: false }
     const answer = await question(connection, createPartitions, body, '1.0')
     for (const { errorCode, errorMessage } of answer.results)
       refuse(errorCode, `the partitions of topic ${name} are as they were`, errorMessage)

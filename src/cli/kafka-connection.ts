@@ -1,0 +1,151 @@
+// The connection of our forms of Kafka's tools: the properties of Java's clients from files and options, the
+// cluster's administration, and topics that may be on their way.
+import { readFileSync } from 'node:fs'
+import { suggest } from '../config/did-you-mean.ts'
+import { parseProperties } from '../config/properties.ts'
+import { messageOf } from '../errors.ts'
+import { createAdmin, type Admin } from '../kafka-client/admin/admin.ts'
+import type { TopicDescription } from '../kafka-client/admin/topics.ts'
+import type { Doors } from '../kafka-client/connection.ts'
+import { readAdminProperties, type Places, type Read } from '../kafka-client/properties.ts'
+import type { ConnectionSettings } from '../kafka-client/settings.ts'
+import { silentLogger, type Logger } from '../observe/log.ts'
+import { realSystem } from '../system/system.ts'
+import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
+import { gatherJavaOptions, wordsOf } from './java-options.ts'
+import type { Given } from './kafka-tool.ts'
+import { UsageError } from './usage-error.ts'
+
+/**
+ * Properties of the reading and printing of messages: those that there are with their values, from a file and from
+ * key=value pairs on the command line, which count more.
+ */
+export function formOf(
+  given: Given,
+  {
+    file,
+    pairs,
+    defaults,
+  }: { file: string; pairs: readonly string[]; defaults: Readonly<Record<string, string>> },
+): (key: string) => string {
+  const written = new Map([...fileOf(given.value(file)), ...pairsOf(given, ...pairs)])
+  for (const key of written.keys())
+    if (!Object.hasOwn(defaults, key)) {
+      const near = suggest(key, Object.keys(defaults))
+      const there =
+        near === undefined ? `there are ${Object.keys(defaults).join(', ')}` : `did you mean ${near}?`
+      process.stderr.write(`warning: --${pairs[0]} ${key} has no effect; ${there}\n`)
+    }
+  return key => written.get(key) ?? defaults[key]!
+}
+
+/** key=value pairs of an option that is written several times; a lone key has an empty value, as in Kafka. */
+export function pairsOf(given: Given, ...names: readonly string[]): Map<string, string> {
+  const pairs = names.flatMap(name => given.list(name)).map(pair => pair.split('=') as [string, ...string[]])
+  return new Map(pairs.map(([key, ...value]) => [key.trim(), value.join('=')]))
+}
+
+/** The settings of a properties file, by key; empty where none is named. Throws UsageError. */
+export function fileOf(path: string | undefined): Map<string, string> {
+  if (path === undefined) return new Map()
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${messageOf(error)}`)
+  }
+  const { settings, problems } = parseProperties(text, path)
+  const broken = problems.find(one => one.severity === 'error')
+  if (broken !== undefined) throw new UsageError(`${path}:${broken.place?.line}: ${broken.problem}`)
+  return new Map(settings.map(({ key, value }) => [key, value]))
+}
+
+/** Waits are shorter than in agents: somebody sits there. */
+const impatience = { 'request.timeout.ms': '15000', 'socket.connection.setup.timeout.ms': '5000' }
+
+export interface Connected<S> {
+  readonly settings: S
+  readonly doors: Doors
+}
+
+/** The settings of Java's properties and of --bootstrap-server, with its older names. Throws UsageError. */
+export function connectionOf<S>(
+  given: Given,
+  properties: ReadonlyMap<string, string>,
+  read: (properties: Readonly<Record<string, string>>, places: Places) => Read<S>,
+): Connected<S> {
+  const servers =
+    given.value('bootstrap-server') ?? given.value('broker-list') ?? properties.get('bootstrap.servers')
+  if (servers === undefined)
+    throw new UsageError(
+      '--bootstrap-server is missing: write the address of a broker, such as localhost:9092',
+    )
+  const { properties: systemProperties } = gatherJavaOptions(wordsOf(process.env['KAFKA_OPTS']), {
+    properties: new Map(),
+    jvm: [],
+  })
+  const all = { ...impatience, ...Object.fromEntries(properties), 'bootstrap.servers': servers }
+  const { settings, problems } = read(all, { systemProperties })
+  const text = ({ key, problem, fix }: (typeof problems)[number]) =>
+    `${key === 'bootstrap.servers' ? '--bootstrap-server' : key}: ${problem}; ${fix}`
+  const errors = problems.filter(one => one.severity === 'error')
+  if (settings === undefined) throw new UsageError(errors.map(text).join('\n'))
+  // One file often serves all clients, and what only makes Java's quicker is nobody's trouble here.
+  for (const one of problems)
+    if (!one.problem.startsWith('it has no effect here')) process.stderr.write(`warning: ${text(one)}\n`)
+  return { settings, doors: { ...realSystem, systemProperties } }
+}
+
+/** Asks as --bootstrap-server and --command-config say; closes what was opened. */
+export async function administer(
+  given: Given,
+  work: (admin: Admin) => Promise<number>,
+  properties: ReadonlyMap<string, string> = fileOf(given.value('command-config')),
+): Promise<number> {
+  const { settings, doors } = connectionOf(given, properties, readAdminProperties)
+  return withAdmin(settings, doors, work)
+}
+
+export async function withAdmin<T>(
+  settings: ConnectionSettings,
+  system: Doors,
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const { bootstrapServers } = settings
+  const admin = createAdmin({ system, log: silentLogger, bootstrapServers, settings })
+  try {
+    return await work(admin)
+  } finally {
+    admin.close()
+  }
+}
+
+/** What the client warns of, for who sits there. */
+export function toolLog(program: string): Logger {
+  const say = (message: string, cause?: unknown) =>
+    void process.stderr.write(`${program}: ${message}${cause === undefined ? '' : `: ${messageOf(cause)}`}\n`)
+  const log: Logger = { ...silentLogger, error: say, warn: say, child: () => log }
+  return log
+}
+
+/**
+ * The topic, once it can be used; null where there still is none after `patienceMs`. Brokers that create topics
+ * by themselves take a moment for it. Rejects where asking again would not help.
+ */
+export async function findTopic(
+  admin: Admin,
+  name: string,
+  { create, patienceMs }: { create: boolean; patienceMs: number },
+): Promise<TopicDescription | null> {
+  const { clock } = realSystem
+  const deadline = clock.monotonic() + patienceMs
+  for (;;) {
+    const [topic] = await admin.topics.describe([name], { create })
+    const code = topic?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    if (topic !== undefined && code === 0 && topic.partitions.every(one => one.leader >= 0)) return topic
+    const error = kafkaError(code)
+    if (code !== 0 && !error.isRetriable) throw new Error(`topic ${name}: ${error.name}: ${error.meaning}`)
+    if (clock.monotonic() >= deadline) return code === 0 ? topic! : null
+    await clock.sleep(100)
+  }
+}

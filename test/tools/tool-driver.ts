@@ -1,0 +1,60 @@
+// Runs our forms of Kafka's tools one after another in one process, so that a test of many does not start as many:
+// started by startDriver, which hands over a command line by message and gets back what it printed.
+import { fork } from 'node:child_process'
+import type { Ran, ToolName } from './tool-process.ts'
+import { messageOf } from '../../src/errors.ts'
+import { runConsume } from '../../src/cli/consume-command.ts'
+import { runGroups } from '../../src/cli/groups-command.ts'
+import { runOffsets } from '../../src/cli/offsets-command.ts'
+import { runProduce } from '../../src/cli/produce-command.ts'
+import { runTopics } from '../../src/cli/topics-command.ts'
+
+type Run = (words: readonly string[], program: string) => Promise<number>
+const tools: Readonly<Record<string, Run>> = {
+  'kafka-topics.sh': runTopics,
+  'kafka-console-producer.sh': runProduce,
+  'kafka-console-consumer.sh': runConsume,
+  'kafka-consumer-groups.sh': runGroups,
+  'kafka-get-offsets.sh': runOffsets,
+}
+
+export interface Driver extends AsyncDisposable {
+  run(name: ToolName, words: readonly string[]): Promise<Pick<Ran, 'code' | 'out' | 'err'>>
+}
+
+export function startDriver(): Driver {
+  const child = fork(import.meta.filename, { stdio: 'inherit' })
+  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  let before: Promise<unknown> = Promise.resolve()
+  const run = (name: ToolName, words: readonly string[]) =>
+    new Promise<Pick<Ran, 'code' | 'out' | 'err'>>((resolve, reject) => {
+      child.once('message', answer => resolve(answer as Ran))
+      void ended.then(() => reject(new Error(`the driver ended during ${name} ${words.join(' ')}`)))
+      child.send([name, words])
+    })
+  return {
+    run(name, words) {
+      const ran = before.then(() => run(name, words))
+      before = ran.catch(() => {})
+      return ran
+    },
+    async [Symbol.asyncDispose]() {
+      child.disconnect()
+      await ended
+    },
+  }
+}
+
+if (import.meta.main && process.send !== undefined)
+  process.on('message', async ([name, words]: [ToolName, string[]]) => {
+    const printed = { out: '', err: '' }
+    process.stdout.write = text => ((printed.out += String(text)), true)
+    process.stderr.write = text => ((printed.err += String(text)), true)
+    let code = 1
+    try {
+      code = await tools[name]!(words, name)
+    } catch (error) {
+      printed.err += `${name}: ${messageOf(error)}\n`
+    }
+    process.send!({ code, ...printed })
+  })
