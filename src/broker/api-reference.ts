@@ -1,6 +1,6 @@
 // The page docs/reference/kafka-apis.md, written from the API table.
 import { apiTable } from './api-table.ts'
-import { knownDifferences } from './known-differences.ts'
+import { knownDifferences, notOffered } from './known-differences.ts'
 
 export const apiReferenceName = 'kafka-apis.md'
 
@@ -13,6 +13,10 @@ export function apiReferencePage(): string {
     const which = versions === undefined ? 'all' : range(versions[0], versions[1])
     return `| ${api} | ${which} | ${kafka ?? 'both'} | ${reason} |`
   })
+  const absent = notOffered.map(
+    ({ key, name, versions, reason }) =>
+      `| ${key} | ${name} | ${versions === undefined ? 'all' : range(...versions)} | ${reason} |`,
+  )
   return `# Kafka APIs of the embedded broker
 
 \`millrace broker\` is a Kafka broker of one node for development, tests, demonstrations and small edges; production is
@@ -25,14 +29,23 @@ ${rows.join('\n')}
 
 ## Where answers differ
 
-Scripted sessions, right requests and wrong ones in every version, are played with real Kafka 4.1.0 and 0.10.2.1 and with
-this broker, and every field of every answer is compared (\`test/interop/differential.test.ts\`). What differs is this and
+Scripted sessions, right requests and wrong ones in every version, are played with real Kafka 4.1.0 (its groups set to
+classic) and 0.10.2.1 and with this broker, once more with tagged fields that nobody knows and bytes behind each request,
+and every field of every answer is compared (\`test/interop/differential.test.ts\`). What differs is this and
 nothing else:
 
 | API | versions | beside Kafka | difference |
 |---|---|---|---|
 ${differences.join('\n')}
 
-Every other API of Kafka's is not served.
+## Not served
+
+What a Kafka 4.1 of one node offers and this broker does not:
+
+| key | API | versions | why |
+|---|---|---|---|
+${absent.join('\n')}
+
+Nothing else is missing that such a Kafka offers its clients.
 `
 }

@@ -11,6 +11,8 @@ export interface Call {
   readonly clientId: string
   /** The peer's address. */
   readonly clientHost: string
+  /** Who has logged in on the connection; null where nobody has to. */
+  readonly user: string | null
   /** Aborted when the connection is gone or the broker stops: waiting makes no sense any more. */
   readonly signal: AbortSignal
 }

@@ -124,7 +124,12 @@ export class ClientConnections {
       answer: async (request, signal) => {
         const answered = session === null ? undefined : await session.answer(request)
         if (answered !== undefined) return answered === null ? null : [answered]
-        return await answerRequest(request, { broker: parts, clientHost: remoteAddress, signal })
+        return await answerRequest(request, {
+          broker: parts,
+          clientHost: remoteAddress,
+          user: session?.user ?? null,
+          signal,
+        })
       },
       sent: bytes => bytes.forEach(part => readBuffers.giveBack(part)),
       isOver: () => session?.isOver === true,

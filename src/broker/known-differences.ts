@@ -1,6 +1,6 @@
-// Where answers of this broker differ from those of a real Kafka 4.1 or 0.10.2.1 that was asked the same:
-// the only list of them. docs/reference/kafka-apis.md prints it; the differential test fails on a
-// difference that is not here, and on a line here that nothing needs any more.
+// Where this broker differs from a real Kafka 4.1 or 0.10.2.1: answers to the same questions, and what it does
+// not offer at all. The only list of either: docs/reference/kafka-apis.md prints it; the differential test
+// fails on a difference that is not here, and on a line here that nothing needs any more.
 
 export interface KnownDifference {
   readonly api: string
@@ -91,8 +91,8 @@ export const knownDifferences: readonly KnownDifference[] = [
     api: 'CreateTopics',
     kafka: '4.1.0',
     step: /new|only validated/,
-    field: /^topics\.configs$/,
-    reason: 'Settings of tiered storage, of replication quotas and compression.lz4.level are not there.',
+    field: /^topics\.configs\.configSource$/,
+    reason: 'Kafka 4.1 sets min.insync.replicas for all brokers when a cluster is made.',
   },
   {
     api: 'CreateTopics',
@@ -121,6 +121,28 @@ export const knownDifferences: readonly KnownDifference[] = [
     step: /an operation nobody knows/,
     field: /errorCode$|errorMessage$/,
     reason: 'INVALID_REQUEST with a sentence; Kafka tells an unexpected error.',
+  },
+  {
+    api: 'IncrementalAlterConfigs',
+    kafka: '4.1.0',
+    step: /a key nobody knows is set$/,
+    field: /errorCode$|errorMessage$/,
+    reason: 'A setting of the broker that nobody knows is refused; Kafka keeps it, for plug-ins.',
+  },
+  {
+    api: 'AlterClientQuotas',
+    kafka: '4.1.0',
+    step: /more$/,
+    field: /errorCode$|errorMessage$/,
+    reason: 'A quota is refused with UNSUPPORTED_VERSION, as it would not be enforced.',
+  },
+  {
+    api: 'ApiVersions',
+    versions: [3, 4],
+    kafka: '4.1.0',
+    step: /what is offered/,
+    field: /[fF]eatures/,
+    reason: 'There are no features: clients then use transactions as before transaction.version 2.',
   },
   {
     api: 'FindCoordinator',
@@ -166,4 +188,39 @@ export const knownDifferences: readonly KnownDifference[] = [
     field: /mechanisms$/,
     reason: 'A port without logins offers none.',
   },
+]
+
+export interface NotOffered {
+  readonly key: number
+  readonly name: string
+  /** Versions that are left out; all of them where absent. */
+  readonly versions?: readonly [first: number, last: number]
+  readonly reason: string
+}
+
+const byId = 'Topics are named in requests, not numbered by their ids.'
+const joining = 'Of transaction.version 2: a partition joins a transaction by being written to.'
+const share = 'There are no share groups; ShareGroupHeartbeat, which comes first, tells so.'
+const shareState = 'Between the brokers of share groups.'
+const voters = 'There is one node, and none can join it.'
+
+/** What Kafka 4.1 offers and this broker does not. */
+export const notOffered: readonly NotOffered[] = [
+  { key: 0, name: 'Produce', versions: [12, 13], reason: `${joining} ${byId}` },
+  { key: 1, name: 'Fetch', versions: [13, 18], reason: byId },
+  { key: 24, name: 'AddPartitionsToTxn', versions: [4, 5], reason: 'Between brokers.' },
+  { key: 26, name: 'EndTxn', versions: [5, 5], reason: joining },
+  { key: 28, name: 'TxnOffsetCommit', versions: [5, 5], reason: joining },
+  { key: 78, name: 'ShareFetch', reason: share },
+  { key: 79, name: 'ShareAcknowledge', reason: share },
+  { key: 80, name: 'AddRaftVoter', reason: voters },
+  { key: 81, name: 'RemoveRaftVoter', reason: voters },
+  { key: 83, name: 'InitializeShareGroupState', reason: shareState },
+  { key: 84, name: 'ReadShareGroupState', reason: shareState },
+  { key: 85, name: 'WriteShareGroupState', reason: shareState },
+  { key: 86, name: 'DeleteShareGroupState', reason: shareState },
+  { key: 87, name: 'ReadShareGroupStateSummary', reason: shareState },
+  { key: 90, name: 'DescribeShareGroupOffsets', reason: share },
+  { key: 91, name: 'AlterShareGroupOffsets', reason: share },
+  { key: 92, name: 'DeleteShareGroupOffsets', reason: share },
 ]

@@ -27,17 +27,26 @@ const alone = (default_: string, type: BrokerKey['type'], more: Partial<BrokerKe
 })
 
 const longMost = '9223372036854775807'
+/** Replicas that a reassignment slows down. */
+const throttled = {
+  form: { pattern: /^(\*|(\d+:\d+\s*(,\s*|$))*)$/, rule: 'partitions and brokers as 0:1,1:1, or *' },
+}
 
 export const topicSettings: Readonly<Record<string, TopicSetting>> = {
   'cleanup.policy': like('log.cleanup.policy'),
   'compression.gzip.level': like('compression.gzip.level'),
+  'compression.lz4.level': alone('9', 'int', { least: 1, most: 17 }),
   'compression.type': like('compression.type'),
   'compression.zstd.level': like('compression.zstd.level'),
   'delete.retention.ms': like('log.cleaner.delete.retention.ms'),
   'file.delete.delay.ms': alone('60000', 'long'),
   'flush.messages': alone(longMost, 'long', { least: 1 }),
   'flush.ms': alone(longMost, 'long'),
+  'follower.replication.throttled.replicas': alone('', 'list', throttled),
   'index.interval.bytes': alone('4096', 'int'),
+  'leader.replication.throttled.replicas': alone('', 'list', throttled),
+  'local.retention.bytes': alone('-2', 'long', { least: -2 }),
+  'local.retention.ms': alone('-2', 'long', { least: -2 }),
   'max.compaction.lag.ms': like('log.cleaner.max.compaction.lag.ms'),
   'max.message.bytes': like('message.max.bytes'),
   'message.timestamp.after.max.ms': like('log.message.timestamp.after.max.ms'),
@@ -47,6 +56,11 @@ export const topicSettings: Readonly<Record<string, TopicSetting>> = {
   'min.compaction.lag.ms': like('log.cleaner.min.compaction.lag.ms'),
   'min.insync.replicas': alone('1', 'int', { least: 1 }),
   preallocate: alone('false', 'boolean'),
+  'remote.log.copy.disable': alone('false', 'boolean'),
+  'remote.log.delete.on.disable': alone('false', 'boolean'),
+  'remote.storage.enable': alone('false', 'boolean', {
+    form: { pattern: /^false$/i, rule: 'false, as there is no storage besides the log directories' },
+  }),
   'retention.bytes': like('log.retention.bytes'),
   'retention.ms': like('log.retention.ms'),
   'segment.bytes': like('log.segment.bytes'),

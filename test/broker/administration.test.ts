@@ -295,7 +295,8 @@ test('settings of the broker change while it runs, for itself and for all, and s
       /^INVALID_REQUEST: Cannot update these configs dynamically: num.partitions; /,
     )
     assert.match(await tool.change(types.broker, '7', []), /^INVALID_REQUEST: this is broker 0, not "7"/)
-    assert.match(await tool.change(8, '0', []), /^INVALID_REQUEST/)
+    assert.match(await tool.change(8, '0', [['root', set, 'INFO']]), /^INVALID_CONFIG/)
+    assert.match(await tool.change(99, '0', []), /^INVALID_REQUEST/)
     tool.close()
     await running.stop()
     running = await startBroker(directory, { 'message.max.bytes': '500' })

@@ -282,7 +282,8 @@ test('tools see open transactions, and abort what nobody ends', () =>
     assert.deepEqual(await list({}), [['tool-1', 'tool-2'], [], 0])
     assert.deepEqual(await list({ stateFilters: ['Ongoing', 'Odd'] }), [['tool-1'], ['Odd'], 0])
     assert.deepEqual(await list({ producerIdFilters: [own.producerId] }), [['tool-1'], [], 0])
-    assert.deepEqual(await list({ durationFilter: 3_600_000 }), [[], [], 0])
+    assert.deepEqual(await list({ durationFilter: 0 }), [['tool-1', 'tool-2'], [], 0])
+    assert.deepEqual(await list({ durationFilter: 3_600_000 }), [['tool-2'], [], 0], 'never begun')
     assert.deepEqual(await list({ transactionalIdPattern: '.*-2' }), [['tool-2'], [], 0])
     assert.deepEqual(await list({ transactionalIdPattern: '(' }), [
       [],

@@ -11,7 +11,7 @@ import type { BrokerParts } from '../broker-parts.ts'
 import type { ErrorName } from '../error-name.ts'
 import { keyOf, listOf, ruleBroken, type BrokerKey } from '../settings/broker-keys.ts'
 import { topicSettings } from '../topic-settings.ts'
-import { resourceTypes } from './describe-configs.ts'
+import { isWithoutSettings, resourceTypes } from './describe-configs.ts'
 
 /** Numbers of the protocol (KIP-339). */
 const operations = { set: 0, delete: 1, append: 2, subtract: 3 } as const
@@ -107,12 +107,15 @@ async function alter(
     if (!validateOnly) await topics.configure(resourceName, changed)
     return
   }
+  if (isWithoutSettings(resourceType) && resourceName !== '')
+    return void changedBy({}, changes, () => undefined)
   if (resourceType !== resourceTypes.broker)
     throw new Refused('INVALID_REQUEST', 'topics and this broker have settings here, nothing else')
   if (resourceName !== '' && resourceName !== String(settings.nodeId))
     throw new Refused('INVALID_REQUEST', `this is broker ${settings.nodeId}, not "${resourceName}"`)
   const level = resourceName === '' ? 'default' : 'broker'
   const fixed = changes
+    .filter(({ operation }) => operation !== operations.delete)
     .map(({ name }) => name)
     .filter(name => keyOf(name) !== undefined && keyOf(name)!.dynamic !== true)
   if (fixed.length > 0)
@@ -135,12 +138,13 @@ function changedBy(
   for (const { name, value, operation } of changes) {
     if (seen.has(name)) throw new Refused('INVALID_REQUEST', `${name} stands twice in the request`)
     seen.add(name)
-    const key = known(name)
-    if (key === undefined) throw new Refused('INVALID_CONFIG', `Unknown config name: ${name}`)
+    // Clients that mirror settings delete whatever is a default, of keys that only other brokers have too.
     if (operation === operations.delete) {
       delete after[name]
       continue
     }
+    const key = known(name)
+    if (key === undefined) throw new Refused('INVALID_CONFIG', `Unknown config name: ${name}`)
     if (value === null) throw new Refused('INVALID_REQUEST', `${name} comes without a value`)
     if (operation === operations.set) after[name] = value
     else if (operation !== operations.append && operation !== operations.subtract)

@@ -1,7 +1,10 @@
 // DescribeConfigs: the settings of topics, and of the broker, with where each comes from.
+// ListConfigResources: what has settings.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { describeConfigs } from '../../wire/kafka/messages/describe-configs.ts'
+import type { listConfigResources } from '../../wire/kafka/messages/list-config-resources.ts'
+import { isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
 import type { Handler } from '../api-row.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import type { ErrorName } from '../error-name.ts'
@@ -14,7 +17,12 @@ type Synonym = NonNullable<Config['synonyms']>[number]
 
 /** Numbers of the protocol (KIP-226). */
 const sources = { topic: 1, dynamicBroker: 2, dynamicDefault: 3, staticBroker: 4, default: 5 } as const
-export const resourceTypes = { topic: 2, broker: 4 } as const
+export const resourceTypes = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const
+/** What has settings in Kafka and none here: nothing is there to be told or deleted. */
+export const isWithoutSettings = (resourceType: number): boolean =>
+  resourceType === resourceTypes.brokerLogger ||
+  resourceType === resourceTypes.clientMetrics ||
+  resourceType === resourceTypes.group
 const types: Readonly<Record<SettingType, number>> = {
   boolean: 1,
   string: 2,
@@ -131,6 +139,7 @@ export const answerDescribeConfigs: Handler<typeof describeConfigs> = (
     })
     if (resourceType === resourceTypes.topic) {
       const topic = broker.topics.topics.get(resourceName)
+      if (!isTopicName(resourceName)) return answer([], 'INVALID_TOPIC_EXCEPTION', topicNameRule)
       return topic === undefined
         ? answer([], 'UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic')
         : answer(describeTopicSettings(topic.settings, broker))
@@ -138,7 +147,31 @@ export const answerDescribeConfigs: Handler<typeof describeConfigs> = (
     if (resourceType === resourceTypes.broker && resourceName === '') return answer(describeDefaults(broker))
     if (resourceType === resourceTypes.broker && resourceName === String(broker.settings.nodeId))
       return answer(describeBroker(broker))
+    if (isWithoutSettings(resourceType) && resourceName !== '') return answer([])
     return answer([], 'INVALID_REQUEST', 'topics and this broker have settings here, nothing else')
   })
   return { throttleTimeMs: 0, results }
+}
+
+export const answerListConfigResources: Handler<typeof listConfigResources> = (
+  { resourceTypes: asked },
+  { broker, version },
+) => {
+  const { topic, broker: node, brokerLogger } = resourceTypes
+  const wanted = version === 0 ? [resourceTypes.clientMetrics] : asked
+  const all = [
+    ...[...broker.topics.topics.keys()].map(resourceName => ({ resourceName, resourceType: topic })),
+    ...[node, brokerLogger].map(resourceType => ({
+      resourceName: String(broker.settings.nodeId),
+      resourceType,
+    })),
+  ]
+  const isStrange = wanted.some(type => !Object.values(resourceTypes).some(known => known === type))
+  return {
+    throttleTimeMs: 0,
+    errorCode: isStrange ? errorCodes.UNSUPPORTED_VERSION : 0,
+    configResources: isStrange
+      ? []
+      : all.filter(({ resourceType }) => wanted.length === 0 || wanted.includes(resourceType)),
+  }
 }

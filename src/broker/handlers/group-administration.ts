@@ -6,6 +6,7 @@ import type { listGroups } from '../../wire/kafka/messages/list-groups.ts'
 import { consumerSubscription } from '../../wire/kafka/messages/consumer-protocol.ts'
 import type { offsetDelete } from '../../wire/kafka/messages/offset-delete.ts'
 import type { Handler } from '../api-row.ts'
+import { authorizedOperations } from '../authorized-operations.ts'
 
 /** The kind of group that JoinGroup makes; Kafka 4 has others. */
 const groupType = 'classic'
@@ -27,13 +28,17 @@ export const answerListGroups: Handler<typeof listGroups> = ({ statesFilter, typ
   return { errorCode: 0, groups }
 }
 
-export const answerDescribeGroups: Handler<typeof describeGroups> = ({ groups }, { broker }) => {
+export const answerDescribeGroups: Handler<typeof describeGroups> = (
+  { groups, includeAuthorizedOperations },
+  { broker, version },
+) => {
   return {
     groups: groups.map(groupId => {
       const group = broker.groups.get(groupId)
       const isKnown = broker.groups.ids.includes(groupId)
       return {
-        errorCode: 0,
+        errorCode: isKnown || version < 6 ? 0 : errorCodes.GROUP_ID_NOT_FOUND,
+        errorMessage: isKnown || version < 6 ? null : 'there is no such group',
         groupId,
         groupState: isKnown ? (group?.state ?? 'Empty') : 'Dead',
         protocolType: group?.protocolType ?? '',
@@ -46,6 +51,9 @@ export const answerDescribeGroups: Handler<typeof describeGroups> = ({ groups },
           memberMetadata: group!.metadataOf(member),
           memberAssignment: member.assignment,
         })),
+        ...(includeAuthorizedOperations && (isKnown || version < 6)
+          ? { authorizedOperations: authorizedOperations.group }
+          : {}),
       }
     }),
   }

@@ -1,6 +1,8 @@
 // DescribeLogDirs: what lies in which log directory, and how much room there is (KIP-113, KIP-827).
+// AlterReplicaLogDirs: nothing moves.
 import { dirname } from 'node:path'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import type { alterReplicaLogDirs } from '../../wire/kafka/messages/alter-replica-log-dirs.ts'
 import type { describeLogDirs } from '../../wire/kafka/messages/describe-log-dirs.ts'
 import type { Handler } from '../api-row.ts'
 
@@ -29,4 +31,25 @@ export const answerDescribeLogDirs: Handler<typeof describeLogDirs> = async ({ t
     }),
   )
   return { throttleTimeMs: 0, results }
+}
+
+export const answerAlterReplicaLogDirs: Handler<typeof alterReplicaLogDirs> = ({ dirs }, { broker }) => {
+  const move = (path: string, topic: string, index: number): number => {
+    if (!broker.settings.logDirectories.includes(path)) return errorCodes.LOG_DIR_NOT_FOUND
+    const log = broker.topics.partition(topic, index)
+    if (log === undefined) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    return dirname(log.directory) === path ? 0 : errorCodes.UNSUPPORTED_VERSION
+  }
+  return {
+    throttleTimeMs: 0,
+    results: dirs.flatMap(({ path, topics }) =>
+      topics.map(({ name, partitions }) => ({
+        topicName: name,
+        partitions: partitions.map(partitionIndex => ({
+          partitionIndex,
+          errorCode: move(path, name, partitionIndex),
+        })),
+      })),
+    ),
+  }
 }

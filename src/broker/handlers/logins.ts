@@ -82,7 +82,7 @@ export const answerDescribeUserScramCredentials: Handler<typeof describeUserScra
   return {
     throttleTimeMs: 0,
     errorCode: 0,
-    errorMessage: null,
+    errorMessage: '',
     results: [...new Set(asked)].map(user => {
       const own = known.get(user)
       const isTwice = asked.filter(name => name === user).length > 1
@@ -95,7 +95,7 @@ export const answerDescribeUserScramCredentials: Handler<typeof describeUserScra
         user,
         errorCode,
         errorMessage:
-          errorCode === 0 ? null : isTwice ? 'it stands twice in the request' : 'there is no such user',
+          errorCode === 0 ? '' : isTwice ? 'it stands twice in the request' : 'there is no such user',
         credentialInfos: (errorCode === 0 ? own! : []).map(({ mechanism, iterations }) => ({
           mechanism: scramMechanisms.find(({ name }) => name === mechanism)!.id,
           iterations,

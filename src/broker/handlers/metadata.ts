@@ -1,20 +1,20 @@
-// Metadata and DescribeCluster: the one broker there is, its topics and their partitions.
+// Metadata and DescribeTopicPartitions: the one broker there is, its topics and their partitions.
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import { zeroUuid } from '../../wire/kafka/fields.ts'
 import type { ResponseInputOf } from '../../wire/kafka/api.ts'
-import type { describeCluster } from '../../wire/kafka/messages/describe-cluster.ts'
+import type { describeTopicPartitions } from '../../wire/kafka/messages/describe-topic-partitions.ts'
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { metadata } from '../../wire/kafka/messages/metadata.ts'
 import type { Call, Handler } from '../api-row.ts'
+import { authorizedOperations } from '../authorized-operations.ts'
 import { leaderEpoch } from '../log/partition-log.ts'
 import type { Topic } from '../topic-catalog.ts'
 import { collidingTopic, isTopicName } from '../../wire/kafka/topic-name.ts'
 
 type TopicAnswer = ResponseInputOf<typeof metadata>['topics'][number]
 
-const noOperations = -2147483648
-
-export const answerMetadata: Handler<typeof metadata> = async ({ topics, allowAutoTopicCreation }, call) => {
+export const answerMetadata: Handler<typeof metadata> = async (request, call) => {
+  const { topics, allowAutoTopicCreation } = request
   const { broker, version } = call
   const { settings, advertised } = broker
   const wantsAll = topics === null || (version === 0 && topics.length === 0)
@@ -24,13 +24,25 @@ export const answerMetadata: Handler<typeof metadata> = async ({ topics, allowAu
   else
     for (const { name, topicId } of topics)
       answers.push(await find(name, topicId, allowAutoTopicCreation && settings.autoCreateTopics, call))
+  const { topic: topicAuthorizedOperations, cluster } = authorizedOperations
   return {
     brokers: [{ nodeId: settings.nodeId, ...advertised, rack: null }],
     clusterId: broker.topics.clusterId,
     controllerId: settings.nodeId,
-    topics: answers,
+    topics: request.includeTopicAuthorizedOperations
+      ? answers.map(answer => ({ ...answer, topicAuthorizedOperations }))
+      : answers,
+    ...(request.includeClusterAuthorizedOperations ? { clusterAuthorizedOperations: cluster } : {}),
   }
 }
+
+const missing = (name: string | null, errorCode: number, topicId = zeroUuid) => ({
+  errorCode,
+  name,
+  topicId,
+  isInternal: false,
+  partitions: [],
+})
 
 async function find(
   name: string | null,
@@ -39,37 +51,29 @@ async function find(
   { broker }: Call,
 ): Promise<TopicAnswer> {
   const { nodeId, partitions } = broker.settings
-  const missing = (errorCode: number, topicId = zeroUuid) => ({
-    errorCode,
-    name,
-    topicId,
-    isInternal: false,
-    partitions: [],
-  })
   if (name === null) {
     const topic = broker.topics.topicOfId(id)
-    return topic === undefined ? missing(errorCodes.UNKNOWN_TOPIC_ID, id) : describe(topic, nodeId)
+    return topic === undefined ? missing(name, errorCodes.UNKNOWN_TOPIC_ID, id) : describe(topic, nodeId)
   }
   const topic = broker.topics.topics.get(name)
   if (topic !== undefined) return describe(topic, nodeId)
   if (!isTopicName(name) || collidingTopic(name, broker.topics.topics.keys()) !== undefined)
-    return missing(errorCodes.INVALID_TOPIC_EXCEPTION)
-  if (!mayCreate) return missing(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+    return missing(name, errorCodes.INVALID_TOPIC_EXCEPTION)
+  if (!mayCreate) return missing(name, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
   try {
     return describe(await broker.topics.create(name, partitions), nodeId)
   } catch (error) {
     broker.log.error(`cannot create topic ${name}`, error)
-    return missing(errorCodes.KAFKA_STORAGE_ERROR)
+    return missing(name, errorCodes.KAFKA_STORAGE_ERROR)
   }
 }
 
-function describe(topic: Topic, nodeId: number): TopicAnswer {
+function describe(topic: Topic, nodeId: number) {
   return {
     errorCode: 0,
     name: topic.name,
     topicId: topic.id,
     isInternal: topic.name === offsetsTopicName,
-    topicAuthorizedOperations: noOperations,
     partitions: topic.partitions.map(({ isDamaged }, partitionIndex) => ({
       errorCode: isDamaged ? errorCodes.LEADER_NOT_AVAILABLE : 0,
       partitionIndex,
@@ -82,16 +86,40 @@ function describe(topic: Topic, nodeId: number): TopicAnswer {
   }
 }
 
-export const answerDescribeCluster: Handler<typeof describeCluster> = ({ endpointType }, { broker }) => {
-  const { settings, advertised, topics } = broker
-  const wrong = endpointType !== 1
-  return {
-    throttleTimeMs: 0,
-    errorCode: wrong ? errorCodes.UNSUPPORTED_ENDPOINT_TYPE : 0,
-    errorMessage: wrong ? 'only brokers can be described here' : null,
-    endpointType,
-    clusterId: topics.clusterId,
-    controllerId: settings.nodeId,
-    brokers: wrong ? [] : [{ brokerId: settings.nodeId, ...advertised, rack: null }],
+/** Most partitions in one answer: the default of Kafka's max.request.partition.size.limit. */
+const maxPartitions = 2000
+
+export const answerDescribeTopicPartitions: Handler<typeof describeTopicPartitions> = (
+  { topics, responsePartitionLimit, cursor },
+  { broker },
+) => {
+  const known = broker.topics.topics
+  const asked = topics.length === 0 ? [...known.keys()] : topics.map(({ name }) => name)
+  const from = cursor?.topicName ?? ''
+  const names = [...new Set(asked)].filter(name => name >= from).toSorted()
+  if (cursor !== null && (cursor.partitionIndex < 0 || (topics.length > 0 && !names.includes(from))))
+    return {
+      throttleTimeMs: 0,
+      topics: topics.map(({ name }) => missing(name, errorCodes.INVALID_REQUEST)),
+    }
+  const answers: ResponseInputOf<typeof describeTopicPartitions>['topics'][number][] = []
+  const answer = (nextCursor: typeof cursor) => ({ throttleTimeMs: 0, topics: answers, nextCursor })
+  let left = Math.max(1, Math.min(responsePartitionLimit, maxPartitions))
+  for (const name of names) {
+    if (left === 0) return answer({ topicName: name, partitionIndex: 0 })
+    const topic = known.get(name)
+    const wrong = isTopicName(name)
+      ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+      : errorCodes.INVALID_TOPIC_EXCEPTION
+    const found = topic === undefined ? missing(name, wrong) : describe(topic, broker.settings.nodeId)
+    const first = name === from ? cursor!.partitionIndex : 0
+    const partitions = found.partitions
+      .slice(first, first + left)
+      .map(one => ({ ...one, eligibleLeaderReplicas: [], lastKnownElr: [] }))
+    answers.push({ ...found, partitions, topicAuthorizedOperations: authorizedOperations.topic })
+    left -= partitions.length
+    const next = first + partitions.length
+    if (next < found.partitions.length) return answer({ topicName: name, partitionIndex: next })
   }
+  return answer(null)
 }

@@ -15,7 +15,12 @@ export const answerDescribeProducers: Handler<typeof describeProducers> = ({ top
       partitions: partitionIndexes.map(partitionIndex => {
         const log = broker.topics.partition(name, partitionIndex)
         return log === undefined
-          ? { partitionIndex, errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION, activeProducers: [] }
+          ? {
+              partitionIndex,
+              errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION,
+              errorMessage: broker.topics.topics.has(name) ? null : `there is no topic ${name}`,
+              activeProducers: [],
+            }
           : { partitionIndex, errorCode: 0, activeProducers: log.producers.list() }
       }),
     })),
@@ -80,7 +85,8 @@ export const answerListTransactions: Handler<typeof listTransactions> = (
         ({ status, producerId, startedAt, transactionalId }) =>
           (stateFilters.length === 0 || known.includes(status)) &&
           (producerIdFilters.length === 0 || producerIdFilters.includes(producerId)) &&
-          (durationFilter < 0 || (startedAt >= 0 && now - startedAt > durationFilter)) &&
+          // As in Kafka, what has never begun counts as begun long ago.
+          (durationFilter < 0 || now - startedAt > durationFilter) &&
           (pattern === null || pattern.test(transactionalId)),
       )
       .map(({ transactionalId, producerId, status }) => ({

@@ -49,6 +49,10 @@ export class LoginSession {
     return this.#isOver
   }
 
+  get user(): string | null {
+    return this.#login?.user ?? null
+  }
+
   /**
    * The answer to what belongs to the login; undefined where the request is another one, and allowed.
    * Rejects with FormatError where it is not.

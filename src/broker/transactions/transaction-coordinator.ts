@@ -276,7 +276,6 @@ export class TransactionCoordinator {
         status: committed ? 'CompleteCommit' : 'CompleteAbort',
         partitions: {},
         groups: [],
-        startedAt: -1,
         updatedAt: this.#parts.system.clock.now(),
       }
       await this.#journal.put(done)

@@ -21,7 +21,7 @@ export interface TransactionState {
   readonly partitions: Readonly<Record<string, readonly number[]>>
   /** Groups whose positions it commits. */
   readonly groups: readonly string[]
-  /** Broker's clock, ms; -1 where none is open. */
+  /** When the last one began, ms of the broker's clock; -1 where there was none. */
   readonly startedAt: number
   readonly updatedAt: number
 }

@@ -155,7 +155,7 @@ export class Play {
       name,
       api,
       version,
-      (answer as unknown) === closed ? 'connection closed' : normalised(api.response, answer, this.#form),
+      (answer as unknown) === closed ? 'connection closed' : normalised(api, answer, this.#form),
     )
     if ((answer as unknown) === closed) return { errorCode: NaN } as unknown as BodyOf<S>
     return answer as BodyOf<S>
@@ -175,7 +175,7 @@ export class Play {
     header.writeInt16BE(version, 6)
     const client = await this.another()
     const answer = await client.raw(Buffer.concat([header, rest])).then(
-      bytes => normalised(api.response, api.decodeResponse(version, bytes).body, this.#form),
+      bytes => normalised(api, api.decodeResponse(version, bytes).body, this.#form),
       () => 'connection closed',
     )
     this.keep(name, api, version, answer)
@@ -212,7 +212,7 @@ export class Play {
     version: number,
     answer: unknown,
   ): void {
-    this.keep(name, api, version, normalised(api.response, answer, this.#form))
+    this.keep(name, api, version, normalised(api, answer, this.#form))
   }
 
   close(): void {

@@ -24,6 +24,7 @@ import { incrementalAlterConfigs } from '../../../src/wire/kafka/messages/increm
 import { initProducerId } from '../../../src/wire/kafka/messages/init-producer-id.ts'
 import { joinGroup } from '../../../src/wire/kafka/messages/join-group.ts'
 import { leaveGroup } from '../../../src/wire/kafka/messages/leave-group.ts'
+import { listTransactions } from '../../../src/wire/kafka/messages/list-transactions.ts'
 import { listOffsets } from '../../../src/wire/kafka/messages/list-offsets.ts'
 import { metadata } from '../../../src/wire/kafka/messages/metadata.ts'
 import { offsetCommit } from '../../../src/wire/kafka/messages/offset-commit.ts'
@@ -484,6 +485,17 @@ const transactions: Session = {
           v3AndBelowProducerEpoch: who.producerEpoch,
           v3AndBelowTopics: [{ name, partitions: [0] }],
         })
+      // An empty one has never begun, which counts as long ago; nothing else is that old.
+      const list = async (step: string, isOpen = false) => {
+        for (const listed of play.versions(listTransactions))
+          for (const durationFilter of listed === 0 ? [-1] : isOpen ? [-1, 600_000] : [-1, 0, 600_000])
+            await play.ask(`${step}, ${durationFilter} ms`, listTransactions, listed, {
+              stateFilters: [],
+              producerIdFilters: [producerId],
+              ...(listed === 0 ? {} : { durationFilter }),
+            })
+      }
+      await list('one that is new or ended')
       const end = (step: string, who: typeof owner, committed: boolean) =>
         play.ask(step, endTxn, version, { ...who, committed })
       const send = (step: string, who: typeof owner) => {
@@ -531,6 +543,7 @@ const transactions: Session = {
       })
       if (version === play.newest(endTxn) && play.has(describeTransactions))
         await play.ask('an open one', describeTransactions, 0, { transactionalIds: [id, play.name('none')] })
+      await list('one that is open', true)
       const committed = version % 2 === 0
       await end('the end', owner, committed)
       await end('the same end again', owner, committed)
@@ -542,6 +555,7 @@ const transactions: Session = {
         topics: [{ name: topic, partitionIndexes: [0] }],
         requireStable: true,
       })
+      await list('one that was ended')
       await end('of an epoch before', { ...owner, producerEpoch: producerEpoch - 1 }, true)
     }
   },
