@@ -185,10 +185,14 @@ export interface SinkProcessorContext extends ComponentContext {
   readonly sinks: readonly string[]
 }
 
-/** Says what is wrong with an option; the reader adds file and line. `key` is the option's key as written. */
+/**
+ * Says what is wrong with an option; the reader adds file and line. `key` is the option's key as written,
+ * `problem` a clause of its own, or a predicate (`is …`, `names …`) of which the key is the subject. `newKey` is
+ * the key that `fix` suggests instead.
+ */
 export interface Say {
-  error(key: string, problem: string, fix: string): void
-  warning(key: string, problem: string, fix: string): void
+  error(key: string, problem: string, fix: string, newKey?: string): void
+  warning(key: string, problem: string, fix: string, newKey?: string): void
 }
 
 /**

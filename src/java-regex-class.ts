@@ -215,7 +215,8 @@ function propertyContent(name: string, modes: RegexModes): string | undefined {
   // Cases are one where case does not count.
   if (modes.ignoreCase && /^(Lower|Upper)$/.test(name) && !modes.unicodeClasses) return 'a-zA-Z'
   if (modes.ignoreCase && /^(Is)?(L[ult]|lowercase|uppercase|titlecase)$/i.test(name)) return '\\p{LC}'
-  const known = (modes.unicodeClasses ? unicodePosix[name] : undefined) ?? posix[name] ?? javaMethods[name]
+  const tables = [...(modes.unicodeClasses ? [unicodePosix] : []), posix, javaMethods]
+  const known = tables.find(table => Object.hasOwn(table, name))?.[name]
   if (known !== undefined) return known
   const [, kind, value] = /^(\w+)=(.+)$/.exec(name) ?? []
   switch (kind?.toLowerCase()) {
@@ -232,7 +233,8 @@ function propertyContent(name: string, modes: RegexModes): string | undefined {
   }
   const bare = /^Is(.+)$/.exec(name)?.[1]
   if (bare === undefined) return categoryContent(name)
-  return binary[bare.toLowerCase()] ?? categoryContent(bare) ?? scriptContent(bare)
+  const own = bare.toLowerCase()
+  return Object.hasOwn(binary, own) ? binary[own] : (categoryContent(bare) ?? scriptContent(bare))
 }
 
 function categoryContent(name: string): string | undefined {

@@ -149,6 +149,8 @@ const refused: readonly (readonly [source: string, problem: RegExp])[] = [
   ['\\2(a)', /\\2 names a group that is not before it/],
   ['(?q)a', /no mode q/],
   ['\\p{Nothing}', /\\p\{Nothing\} is not known/],
+  ['\\p{constructor}', /\\p\{constructor\} is not known/],
+  ['\\p{IsToString}', /\\p\{IsToString\} is not known/],
   ['\\u12', /four hexadecimal digits/],
   ['a++(b)', /a group behind a possessive/],
   ['(?>(a)b)', /a group inside a possessive/],

@@ -3,11 +3,13 @@ import type { CatalogueEntry, Flow } from './component.ts'
 import { catalogue } from './components.ts'
 import type { Setting } from './config/agent-config.ts'
 import { readConfiguration, type ConfigurationText } from './config/configuration.ts'
-import { agentNames, readAgent } from './config/grammar.ts'
+import { readAgent } from './config/grammar.ts'
 import { findLoops, type FlowAgent } from './config/loop.ts'
 import { inOrder, type Problem } from './config/problem.ts'
+import { settingsByAgent } from './config/settings-by-agent.ts'
 import { readMonitoring } from './observe/metrics-settings.ts'
-import { buildTopology } from './topology/build-topology.ts'
+import { buildTopology, type Built } from './topology/build-topology.ts'
+import { trySuggestions } from './topology/tried-suggestions.ts'
 import { firstLineOf } from './system/programs.ts'
 import { realSystem } from './system/system.ts'
 import type { Topology } from './topology/topology.ts'
@@ -33,7 +35,7 @@ export async function loadTopology(
   texts: readonly ConfigurationText[],
   options: LoadOptions,
 ): Promise<Loaded> {
-  const { agent, environment, systemProperties, home, components = [] } = options
+  const { agent, environment, systemProperties, components = [] } = options
   const read = await readConfiguration(texts, {
     agent,
     environment,
@@ -44,14 +46,18 @@ export async function loadTopology(
   const monitoring = readMonitoring(systemProperties)
   const around: Problem[] = monitoring.type === 'problem' ? [{ severity: 'warning', ...monitoring }] : []
   if (read.config === undefined) return { problems: inOrder([...around, ...read.problems]) }
-  const built = await buildTopology(read.config, {
-    catalogue: [...components, ...catalogue],
-    surroundings: { home, systemProperties },
-  })
-  const problems = [...around, ...read.problems, ...built.problems]
+  const surroundings = { home: options.home, systemProperties }
+  const parts = { catalogue: [...components, ...catalogue], surroundings }
+  const built = await buildTopology(read.config, parts)
+  const others = await neighbours(read.settings, options)
+  const problems = await trySuggestions(
+    [...around, ...read.problems, ...built.problems],
+    { agent, settings: read.settings, built, neighbours: others },
+    parts,
+  )
   if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
-  const agents = [flowAgentOf(built.topology), ...(await neighbours(read.settings, options))]
-  for (const problem of findLoops(agents)) problems.push(problem)
+  const topologies = [built, ...others.values()].flatMap(({ topology }) => topology ?? [])
+  for (const problem of findLoops(topologies.map(flowAgentOf))) problems.push(problem)
   return { topology: built.topology, problems: inOrder(problems) }
 }
 
@@ -61,17 +67,14 @@ const hasErrors = (problems: readonly Problem[]) => problems.some(one => one.sev
 async function neighbours(
   settings: readonly Setting[],
   { agent, home, systemProperties }: LoadOptions,
-): Promise<FlowAgent[]> {
-  const found: FlowAgent[] = []
-  for (const name of agentNames(settings)) {
+): Promise<Map<string, Built>> {
+  const found = new Map<string, Built>()
+  const byAgent = settingsByAgent(settings)
+  for (const name of byAgent.agents) {
     if (name === agent) continue
-    const { config, problems } = readAgent(settings, name, '')
-    if (config === undefined || hasErrors(problems)) continue
-    const { topology } = await buildTopology(config, {
-      catalogue,
-      surroundings: { home, systemProperties },
-    })
-    if (topology !== undefined) found.push(flowAgentOf(topology))
+    const { config, problems } = readAgent(byAgent, name, '')
+    if (config !== undefined && !hasErrors(problems))
+      found.set(name, await buildTopology(config, { catalogue, surroundings: { home, systemProperties } }))
   }
   return found
 }

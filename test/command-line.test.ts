@@ -176,7 +176,7 @@ describe('the command line', { concurrency: 2 }, () => {
     const run = flumeNg(['agent', '-n', 'a1', '-f', path, '-i', '0.1'])
     await run.says(/Agent a1 started/)
     writeFileSync(path, configuration(2, 'a1.sinks.k1.batchsize = 3\n').replace('= logger', '= loger'))
-    await run.says(/reload\.conf:8: error: a1\.sinks\.k1\.type = loger/)
+    await run.says(/\[ERROR - \S+\] \S*reload\.conf:8: a1\.sinks\.k1\.type = loger/)
     await run.says(/the change is refused and the agent runs on as before/)
     writeFileSync(path, configuration(3))
     await run.says(/the agent runs with the changed configuration/)

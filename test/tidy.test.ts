@@ -20,7 +20,7 @@ const tests = ['src', 'test', 'examples', 'bench']
 /** Rows by where their files lie; the first that fits counts. */
 const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['system', /^src\/system\//],
-  ['errors', /^src\/(errors|backoff|address)\.ts$/],
+  ['errors', /^src\/(errors|backoff|address|printable|did-you-mean)\.ts$/],
   [
     'event',
     /^src\/(event|fields|component|delivery-fault|dead-letter|java-regex|java-regex-class|java-charset|escapes)\.ts$/,

@@ -1,8 +1,9 @@
 // The keys and values of a server.properties as they are asked for one by one: what breaks the rule of its
 // key (settings/broker-keys.ts) is refused with its place. What nobody has asked for in the end has no
 // effect where Kafka knows it, and is taken for a mistake where not.
-import { suggest } from '../config/did-you-mean.ts'
+import { sentenceOf } from '../config/problem.ts'
 import { parseProperties } from '../config/properties.ts'
+import { suggest } from '../did-you-mean.ts'
 import { brokerKeys, keyOf, ruleBroken, type BrokerKeyName } from './settings/broker-keys.ts'
 import { isKafkaKey, kafkaKeys } from './settings/kafka-keys.ts'
 
@@ -23,9 +24,7 @@ export class GivenSettings {
       this.#values.set(key, { value: value.trim(), where: `${place.file}:${place.line}: ` })
     for (const [key, value] of Object.entries(overrides))
       this.#values.set(key, { value: value.trim(), where: '' })
-    this.warnings = problems.map(
-      ({ place, problem }) => `${place === undefined ? '' : `${place.file}:${place.line}: `}${problem}`,
-    )
+    this.warnings = problems.map(sentenceOf)
   }
 
   get keys(): string[] {
@@ -47,7 +46,13 @@ export class GivenSettings {
     const strangers = this.keys.filter(key => !this.#used.has(key) && !isKafkaKey(key))
     return strangers.map(key => {
       const near = suggest(key, [...new Set([...Object.keys(brokerKeys), ...kafkaKeys])])
-      return `${this.placeOf(key)}"${key}" is no setting of a Kafka broker and is ignored${near === undefined ? '' : `; did you mean ${near}?`}`
+      const fix =
+        near === undefined
+          ? ''
+          : Object.hasOwn(brokerKeys, near)
+            ? `; did you mean ${near}?`
+            : `; ${near}, which is near, has no effect on this broker`
+      return `${this.placeOf(key)}"${key}" is no setting of a Kafka broker and is ignored${fix}`
     })
   }
 

@@ -130,8 +130,8 @@ export const fileChannel = defineChannel({
     if (given.transactionCapacity > given.capacity)
       say.error(
         'transactionCapacity',
-        `transactionCapacity ${given.transactionCapacity} is larger than capacity ${given.capacity}`,
-        'raise capacity to at least transactionCapacity',
+        `is ${given.transactionCapacity} and larger than the capacity of ${given.capacity}`,
+        `lower it to ${given.capacity} at most, or raise capacity`,
       )
     checkEncryption(given.encryption, say)
   },

@@ -1,7 +1,7 @@
 // `flume-ng agent`: reads the configuration, runs the agent, watches the configuration for changes, and
 // stops on a signal.
 import { writeFile } from 'node:fs/promises'
-import { formatProblem, type Problem } from '../config/problem.ts'
+import { countOf, mostLogged, problemLines, sentenceOf, type Problem } from '../config/problem.ts'
 import type { ConfigurationText } from '../config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
@@ -32,7 +32,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const { topology, texts, problems, load } = await prepareAgent(command)
   if (topology === undefined) return refuse(name, problems)
   const { log, reopen } = openLog(properties)
-  for (const problem of problems) log.warn(formatProblem(problem))
+  logProblems(log, problems)
 
   const agent = agentOf(topology, load, log)
   const bell = new Bell()
@@ -81,12 +81,16 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   return exitCodes.stopped
 }
 
+/** A log line has a level of its own. */
+function logProblems(log: Logger, problems: readonly Problem[]): void {
+  for (const { severity, line } of problemLines(problems, sentenceOf, mostLogged))
+    log[severity === 'error' ? 'error' : 'warn'](line)
+}
+
 function refuse(name: string, problems: readonly Problem[]): number {
-  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
+  for (const { line } of problemLines(problems)) process.stderr.write(`${line}\n`)
   const errors = problems.filter(one => one.severity === 'error').length
-  process.stderr.write(
-    `flume-ng: agent ${name} does not start: ${errors} ${errors === 1 ? 'error' : 'errors'}, see above\n`,
-  )
+  process.stderr.write(`flume-ng: agent ${name} does not start: ${countOf(errors, 'error')}, see above\n`)
   return exitCodes.configuration
 }
 
@@ -158,10 +162,7 @@ async function watchConfiguration(
       seen = now
       log.info('the configuration has changed')
       const { topology, problems } = await loadTopology(now, load)
-      for (const problem of problems) {
-        if (problem.severity === 'error') log.error(formatProblem(problem))
-        else log.warn(formatProblem(problem))
-      }
+      logProblems(log, problems)
       if (topology === undefined) {
         log.error('the change is refused and the agent runs on as before; the next change will be seen')
         continue
@@ -171,7 +172,7 @@ async function watchConfiguration(
       log.info('the agent runs with the changed configuration')
     } catch (error) {
       if (error instanceof StartFailure) {
-        for (const problem of error.problems) log.error(formatProblem(problem))
+        logProblems(log, error.problems)
         log.error('the change is refused and the agent runs on as before; the next change will be seen')
       } else if (!unreadable || wasAsked) {
         unreadable = true

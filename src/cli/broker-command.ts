@@ -5,7 +5,8 @@ import { Command } from 'commander'
 import { whereOf } from '../address.ts'
 import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
-import { formatProblem } from '../config/problem.ts'
+import { sentenceOf, type Problem } from '../config/problem.ts'
+import { decodeText } from '../config/properties.ts'
 import { messageOf } from '../errors.ts'
 import { keepYoungHeapSmall } from '../system/heap.ts'
 import { realSystem } from '../system/system.ts'
@@ -63,12 +64,15 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   keepYoungHeapSmall()
   const file = parser.args[0]
   let text = ''
+  const fileProblems: Problem[] = []
   try {
-    if (file !== undefined) text = await readFile(file, 'utf8')
+    if (file !== undefined) text = decodeText(await readFile(file), file, fileProblems) ?? ''
   } catch (error) {
     return refuse([`cannot read ${file}: ${messageOf(error)}`])
   }
   const { settings, errors, warnings, withoutEffect } = readBrokerSettings(text, file ?? '', overrides)
+  const isText = fileProblems.every(({ severity }) => severity === 'warning')
+  if (!isText) return refuse(fileProblems.map(sentenceOf))
   if (errors.length > 0) return refuse(errors)
   const java = gatherJavaOptions(
     kafkaVariables.flatMap(name => wordsOf(process.env[name])),
@@ -77,11 +81,12 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   const { properties } = java
   const { log, reopen } = openLog(properties)
   for (const problem of [
+    ...fileProblems,
     ...java.problems,
     ...readLogSettings(properties).problems,
     ...unknownOptions(java, () => false),
   ])
-    log.warn(formatProblem(problem))
+    log.warn(sentenceOf(problem))
   for (const complaint of warnings) log.warn(complaint)
   if (withoutEffect.length > 0)
     log.info(

@@ -1,6 +1,6 @@
 // `millrace check`: everything there is to say about an agent's configuration, without starting anything. Takes what
 // `flume-ng agent` takes, and finds what that would refuse.
-import { formatProblem } from '../config/problem.ts'
+import { countOf, problemLines } from '../config/problem.ts'
 import { readAgentOptions, readAgentSetup } from './agent-options.ts'
 import { prepareAgent } from './agent-setup.ts'
 import type { Arguments } from './arguments.ts'
@@ -15,8 +15,10 @@ export async function runCheck(given: Arguments): Promise<number> {
   }
   const setup = await readAgentSetup(options, given)
   const { topology, problems } = await prepareAgent(setup)
-  for (const problem of problems) process.stdout.write(`${formatProblem(problem)}\n`)
+  for (const { line } of problemLines(problems)) process.stdout.write(`${line}\n`)
   const count = (severity: string) => problems.filter(one => one.severity === severity).length
-  process.stdout.write(`agent ${setup.name}: ${count('error')} errors, ${count('warning')} warnings\n`)
+  process.stdout.write(
+    `agent ${setup.name}: ${countOf(count('error'), 'error')}, ${countOf(count('warning'), 'warning')}\n`,
+  )
   return topology === undefined ? exitCodes.configuration : 0
 }

@@ -1,7 +1,7 @@
 // Options as they were written for a JVM, on the command line and in the variables that Flume's and Kafka's launchers
 // and the JVM itself read: -D properties are taken, the rest has no effect here.
 import type { Problem } from '../config/problem.ts'
-import { suggest } from '../config/did-you-mean.ts'
+import { suggest } from '../did-you-mean.ts'
 import { useTimeZone } from '../system/time-zone.ts'
 import { takeJavaOptions, type JavaOptions } from './arguments.ts'
 

@@ -1,7 +1,7 @@
 // The connection of our forms of Kafka's tools: the properties of Java's clients from files and options, the
 // cluster's administration, and topics that may be on their way.
 import { readFileSync } from 'node:fs'
-import { suggest } from '../config/did-you-mean.ts'
+import { suggest } from '../did-you-mean.ts'
 import { parseProperties } from '../config/properties.ts'
 import { messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/admin/admin.ts'

@@ -2,7 +2,7 @@
 // several times), what they refuse, and how they print.
 import { constants } from 'node:os'
 import { Command, CommanderError } from 'commander'
-import { suggest } from '../config/did-you-mean.ts'
+import { suggest } from '../did-you-mean.ts'
 import { compileJavaRegex } from '../java-regex.ts'
 import { onSignals } from './signals.ts'
 import { UsageError } from './usage-error.ts'

@@ -77,7 +77,7 @@ async function run(program: string, argv: readonly string[]): Promise<number> {
     process.stderr.write(`${error}\n`)
     process.stdout.write(`\n${usageOf(program)}`)
   } else {
-    const { suggest } = await import('../config/did-you-mean.ts')
+    const { suggest } = await import('../did-you-mean.ts')
     const near = suggest(command, Object.keys({ ...commands, ...kafkaTools }))
     const hint = near === undefined ? '' : ` Did you mean ${near}?`
     process.stderr.write(`${error}.${hint} ${program} help lists the commands.\n`)

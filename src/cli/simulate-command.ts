@@ -1,7 +1,7 @@
 // `millrace simulate`: runs the user's own agents on simulated machines, many lives of them by seed, and prints what
 // would be lost, doubled, late or stuck. Nothing outside is touched.
 import { Command } from 'commander'
-import { agentNames } from '../config/grammar.ts'
+import { settingsByAgent } from '../config/settings-by-agent.ts'
 import { formatProblem } from '../config/problem.ts'
 import { parseProperties } from '../config/properties.ts'
 import { loadTopology } from '../load-topology.ts'
@@ -115,7 +115,7 @@ async function load(
   for (const file of confFile) {
     const texts = await readTexts({ files: [file], uris: [] })
     const { settings } = parseProperties(Buffer.from(texts[0]!.bytes).toString(), file)
-    for (const agent of agentNames(settings)) {
+    for (const agent of settingsByAgent(settings).agents) {
       if (wanted !== undefined && !wanted.includes(agent)) continue
       if (names.has(agent))
         throw new UsageError(`agent ${agent} is in more than one file: rename one, or simulate them apart`)

@@ -10,6 +10,8 @@ export interface Setting {
   readonly place: Place
   /** The value came, in part, from a lookup or a config filter: it may be a secret and is not printed. */
   readonly looked?: boolean
+  /** Another setting's ${…} names this one. */
+  readonly referred?: boolean
 }
 
 /** One component's part: its settings by the key below it (`port`, `selector.type`, `interceptors.i1.type`). */

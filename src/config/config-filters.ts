@@ -13,7 +13,7 @@ export interface FilterSources {
 
 type Filter = (key: string) => Promise<string | undefined>
 
-const reference = /\$\{([^[\]{}$]+)\[(?:'([^']*)'|"([^"]*)"|([^\]'"]*))\]\}/g
+const reference = /\$\{([^[\]{}$]{1,200})\[(?:'([^']{0,999})'|"([^"]{0,999})"|([^\]'"]{0,999}))\]\}/g
 
 /** Answers the references of the agent's settings. */
 export async function applyConfigFilters(
@@ -25,6 +25,10 @@ export async function applyConfigFilters(
   const filters = filtersOf(settings, agent, sources, problems)
   const out: Setting[] = []
   for (const setting of settings) {
+    if (!setting.value.includes('[')) {
+      out.push(setting)
+      continue
+    }
     const matches = [...setting.value.matchAll(reference)]
     let { value } = setting
     let looked = setting.looked === true
@@ -76,10 +80,11 @@ function filtersOf(
   { environment, run }: FilterSources,
   problems: Problem[],
 ): Map<string, Filter> {
-  const byKey = new Map(settings.map(setting => [setting.key, setting]))
   const filters = new Map<string, Filter>()
-  const list = byKey.get(`${agent}.configfilters`)
-  for (const name of list?.value.trim().split(/\s+/).filter(Boolean) ?? []) {
+  const list = settings.find(({ key }) => key === `${agent}.configfilters`)
+  if (list === undefined) return filters
+  const byKey = new Map(settings.map(setting => [setting.key, setting]))
+  for (const name of list.value.trim().split(/\s+/).filter(Boolean) ?? []) {
     const prefix = `${agent}.configfilters.${name}`
     const type = byKey.get(`${prefix}.type`)
     const error = (place: Setting['place'], problem: string, fix: string) =>
@@ -102,7 +107,7 @@ function filtersOf(
         break
       }
       case undefined:
-        error(list!.place, `config filter ${name} has no type`, `add ${prefix}.type = env or external`)
+        error(list.place, `config filter ${name} has no type`, `add ${prefix}.type = env or external`)
         break
       case 'hadoop':
       case 'hadoopcredentialstoreconfigfilter':

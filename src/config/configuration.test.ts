@@ -16,7 +16,7 @@ const read = (...files: (string | Buffer)[]) =>
 
 const whole = `a.sources = s
 a.channels = c  d
-a.sinks = k
+a.sinks = k l
 a.sources.s.type = seq
 a.sources.s.channels = c d c
 a.sources.s.selector.type = multiplexing
@@ -29,6 +29,8 @@ a.channels.c.type = memory
 a.channels.d.type = file
 a.sinks.k.type = null
 a.sinks.k.channel = d
+a.sinks.l.type = null
+a.sinks.l.channel = c
 a.sinks.k.serializer.compressionCodec = none
 a.sinkgroups = g
 a.sinkgroups.g.sinks = k
@@ -59,7 +61,7 @@ test('puts the settings of the agent in order', async () => {
   )
   const [sink] = config.sinks
   assert.equal(sink!.channel, 'd')
-  assert.deepEqual(sink!.settings.get('serializer.compressionCodec')!.place, { file: 'f1', line: 16 })
+  assert.deepEqual(sink!.settings.get('serializer.compressionCodec')!.place, { file: 'f1', line: 18 })
   const [group] = config.sinkGroups
   assert.deepEqual(group!.sinks, ['k'])
   assert.equal(group!.processor.settings.get('priority.k')!.value, '5')
@@ -74,7 +76,7 @@ test('of a key in several files the last counts, and knows its file', async () =
 
 test('keys and values are trimmed, a source and a channel may have one name', async () => {
   const { config, problems } = await read(
-    'a.sources = x \na.channels= x\na.sources.x.type =  seq \na.sources.x.channels = x\na.channels.x.type = memory',
+    'a.sources = x \na.channels= x\na.sinks = x\na.sources.x.type =  seq \na.sources.x.channels = x\na.channels.x.type = memory\na.sinks.x.type = null\na.sinks.x.channel = x',
   )
   assert.deepEqual(problems, [])
   assert.equal(config!.sources[0]!.type.value, 'seq')
@@ -85,8 +87,38 @@ test('bytes that are not UTF-8 are ISO-8859-1, with a warning at their line', as
     Buffer.concat([Buffer.from(whole), Buffer.from('a.sinks.k.name = caf'), Buffer.from([0xe9, 0x0a])]),
   )
   assert.equal(config!.sinks[0]!.settings.get('name')!.value, 'café')
-  assert.deepEqual(problems[0]!.place, { file: 'f1', line: 22 })
+  assert.deepEqual(problems[0]!.place, { file: 'f1', line: 24 })
   assert.match(problems[0]!.problem, /not UTF-8/)
+})
+
+const broken: Record<string, [bytes: Buffer, said: RegExp, line: number]> = {
+  'UTF-16, little end first': [Buffer.from(`\uFEFF${whole}`, 'utf16le'), /it begins as UTF-16 does/, 1],
+  'UTF-16, big end first': [Buffer.from(`\uFEFF${whole}`, 'utf16le').swap16(), /it begins as UTF-16 does/, 1],
+  'UTF-16 without its mark': [Buffer.from(whole, 'utf16le'), /it holds a byte 0/, 1],
+  'UTF-32': [Buffer.from([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0]), /it begins as UTF-32 does/, 1],
+  'zeros where a power cut left none of the text': [
+    Buffer.concat([Buffer.from('a.sources = s\na'), Buffer.alloc(4096)]),
+    /it holds a byte 0/,
+    2,
+  ],
+  'a program': [Buffer.from('\x7FELF\x02\x01\x01\0\0'), /it holds a byte 0/, 1],
+}
+for (const [name, [bytes, said, line]] of Object.entries(broken))
+  test(`${name}: one error, and nothing about what may be in it`, async () => {
+    const { config, problems } = await read(bytes)
+    assert.equal(config, undefined)
+    assert.equal(problems.length, 1)
+    assert.equal(problems[0]!.severity, 'error')
+    assert.match(problems[0]!.problem, said)
+    assert.deepEqual(problems[0]!.place, { file: 'f1', line })
+  })
+
+test('a mark of UTF-8 and line ends of any kind change nothing', async () => {
+  for (const text of [`\uFEFF${whole}`, whole.replaceAll('\n', '\r\n'), whole.replaceAll('\n', '\r')]) {
+    const { config, problems } = await read(text)
+    assert.deepEqual(problems, [])
+    assert.equal(config!.sinks[0]!.channel, 'd')
+  }
 })
 
 test('Chinese comments and values are read as they are', async () => {

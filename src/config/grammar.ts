@@ -9,14 +9,13 @@ import type {
   SinkGroupConfig,
   SourceConfig,
 } from './agent-config.ts'
-import { suggest } from './did-you-mean.ts'
-import { inOrder, type Place, type Problem } from './problem.ts'
+import { suggest } from '../did-you-mean.ts'
+import { type Edit, type Place, type Problem } from './problem.ts'
+import { isKind, kinds, namesIn, strangers, type Kind, type SettingsByAgent } from './settings-by-agent.ts'
 
 /** For Java's Kafka client an empty value has a meaning here, which Flume's files cannot write. */
 const noHostCheck = /\.ssl\.endpoint\.identification\.algorithm$/
 
-const kinds = ['configfilters', 'sources', 'channels', 'sinks', 'sinkgroups'] as const
-type Kind = (typeof kinds)[number]
 const singular: Record<Kind, string> = {
   configfilters: 'config filter',
   sources: 'source',
@@ -41,119 +40,145 @@ export interface GrammarResult {
   readonly problems: readonly Problem[]
 }
 
-/** Names of the agents the settings speak of, in the order written. */
-export function agentNames(settings: readonly Setting[]): string[] {
-  const names = settings.flatMap(
-    ({ key }) => /^([^.]+)\.(sources|channels|sinks|sinkgroups|configfilters)(\.|$)/.exec(key)?.[1] ?? [],
-  )
-  return [...new Set(names)]
-}
+/** Where a file is nonsense, words are compared so often and no more. */
+const mostSuggestions = 200
 
-/** Orders the settings of the agent `name`. */
-export function readAgent(settings: readonly Setting[], name: string, file: string): GrammarResult {
+/** Orders the settings of the agent `name`; `file` names the files in a message. */
+export function readAgent(settings: SettingsByAgent, name: string, file: string): GrammarResult {
   const problems: Problem[] = []
-  const error = (place: Place | undefined, problem: string, fix: string) =>
-    problems.push({ severity: 'error', ...(place === undefined ? {} : { place }), problem, fix })
-  const warn = (place: Place, problem: string, fix: string) =>
-    problems.push({ severity: 'warning', place, problem, fix })
+  const push =
+    (severity: Problem['severity']): Complain =>
+    (place, problem, fix, edit) =>
+      problems.push({
+        severity,
+        ...(place === undefined ? {} : { place }),
+        problem,
+        fix,
+        ...(edit === undefined ? {} : { edit }),
+      })
+  const [error, warn] = [push('error'), push('warning')]
+  const near = (word: string, known: readonly string[]) =>
+    problems.length < mostSuggestions ? suggest(word, known) : undefined
+  const say: Sayings = { error, warn, near }
 
-  const block = collect(settings, name, warn)
+  const block = collect(settings.owners.get(name) ?? [], name, say)
   if (block === undefined) {
-    const names = agentNames(settings)
-    const near = suggest(name, names)
+    const names = settings.agents
+    const meant = near(name, names)
     error(
       undefined,
       `no agent named ${name} in ${file}`,
       names.length === 0
         ? `write lines such as ${name}.sources = r1; the file describes no agent`
-        : `${near === undefined ? 'use' : `did you mean ${near}? Use`} --name with one of: ${names.join(', ')}`,
+        : `${meant === undefined ? 'use' : `did you mean ${meant}? Use`} --name with one of: ${namesIn(names)}`,
     )
-    return { problems }
+    return { problems: [...problems, ...strangers(settings, name)] }
   }
 
-  const listed = (kind: Kind): { component: string; place: Place; settings: Map<string, Setting> }[] => {
+  const listed = (kind: Kind): Listed[] => {
     const list = block.lists.get(kind)
     const parts = block.parts.get(kind) ?? new Map<string, Map<string, Setting>>()
-    const names = list === undefined ? [] : [...new Set(words(list.value))]
-    for (const [component, own] of parts)
-      if (!names.includes(component)) {
-        const first = own.values().next().value!
-        warn(
-          first.place,
-          `${first.key}: ${singular[kind]} ${component} is not in the list ${name}.${kind}, so its settings count for nothing`,
-          list === undefined
+    const names = list === undefined ? [] : namesOf(list, word => parts.has(word), say)
+    const known = new Set(names)
+    // What an unlisted one may have been meant for: a listed one without settings of its own, or one that differs
+    // from it in case alone.
+    const bare = names.filter(one => !parts.has(one))
+    const sameLetters = new Map(names.map(one => [one.toLowerCase(), one]))
+    for (const [component, own] of parts) {
+      if (known.has(component)) continue
+      const { key, place } = own.values().next().value!
+      const meant = sameLetters.get(component.toLowerCase()) ?? near(component, bare)
+      warn(
+        place,
+        `${key}: ${singular[kind]} ${component} is not in the list ${name}.${kind}, so its settings count for nothing`,
+        meant === undefined
+          ? list === undefined
             ? `add ${name}.${kind} = ${component}`
-            : `add ${component} to the list in line ${list.place.line}${orWrite(suggest(component, names))}`,
-        )
-      }
+            : `add ${component} to the list in line ${list.place.line}, or remove its lines`
+          : `did you mean ${meant}, or is ${component} to be in the list in line ${list!.place.line}`,
+        list === undefined || meant !== undefined
+          ? undefined
+          : { key: list.key, value: `${list.value} ${component}` },
+      )
+    }
     return names.map(component => ({
       component,
       place: list!.place,
       settings: parts.get(component) ?? new Map<string, Setting>(),
     }))
   }
+  const [listedSources, listedChannels, listedSinks, listedGroups] = (
+    ['sources', 'channels', 'sinks', 'sinkgroups'] as const
+  ).map(listed) as [Listed[], Listed[], Listed[], Listed[]]
 
   /** A key that must be there is not; where one like it is, that is the place. */
-  const missing = (
-    kind: Kind,
-    component: string,
-    key: string,
-    own: Map<string, Setting>,
-    place: Place,
-    example: string,
-  ): void => {
-    const near = own.get(suggest(key, [...own.keys()]) ?? '')
-    error(
-      near?.place ?? place,
-      `${singular[kind]} ${component} has no ${key}${near === undefined ? '' : `, but ${near.key}`}`,
-      near === undefined ? `add ${name}.${kind}.${component}.${key} = ${example}` : `did you mean ${key}`,
-    )
+  const missing = (kind: Kind, { component, place, settings: own }: Listed, key: string, example: string) => {
+    const like = own.get(near(key, [...own.keys()]) ?? '')
+    const newKey = `${name}.${kind}.${component}.${key}`
+    if (like === undefined)
+      error(place, `${singular[kind]} ${component} has no ${key}`, `add ${newKey} = ${example}`)
+    else
+      error(
+        like.place,
+        `${singular[kind]} ${component} has no ${key}, but ${like.key}`,
+        `did you mean ${key}`,
+        { key: like.key, newKey },
+      )
   }
 
-  const typed = (
-    kind: Kind,
-    component: string,
-    place: Place,
-    own: Map<string, Setting>,
-  ): ComponentConfig | undefined => {
-    const type = own.get('type')
-    if (type === undefined) {
-      missing(kind, component, 'type', own, place, '…')
-      return undefined
-    }
-    return { name: component, place, type, settings: own }
+  const typed = (kind: Kind, one: Listed): ComponentConfig | undefined => {
+    const type = one.settings.get('type')
+    if (type === undefined) missing(kind, one, 'type', '…')
+    return type && { name: one.component, place: one.place, type, settings: one.settings }
   }
 
-  const channels = listed('channels').flatMap(
-    ({ component, place, settings: own }) => typed('channels', component, place, own) ?? [],
-  )
-  const channelNames = new Set(listed('channels').map(one => one.component))
-  const firstChannel = [...channelNames][0] ?? 'c1'
+  const channels = listedChannels.flatMap(one => typed('channels', one) ?? [])
+  const channelNames = new Set(listedChannels.map(one => one.component))
+  const unlistedChannels = new Set(block.parts.get('channels')?.keys())
+  const firstChannel = [...channelNames, ...unlistedChannels][0] ?? 'c1'
   if (channelNames.size === 0)
     error(
       block.lists.get('channels')?.place ?? block.place,
       `agent ${name} has no channels`,
-      `add ${name}.channels = c1 and ${name}.channels.c1.type = file`,
+      unlistedChannels.size > 0
+        ? `add ${name}.channels = ${[...unlistedChannels].join(' ')}`
+        : `add ${name}.channels = c1 and ${name}.channels.c1.type = file`,
     )
 
-  const checkKnown = (setting: Setting, word: string): void => {
-    if (channelNames.has(word)) return
-    const near = suggest(word, [...channelNames])
-    error(
-      setting.place,
-      `${setting.key} names channel ${shown(setting, word)}, which is not in the list ${name}.channels`,
-      near === undefined ? `use one of: ${[...channelNames].join(', ')}` : `did you mean ${near}`,
-    )
+  const checkKnown = (setting: Setting, word: string, others: readonly string[] = []): void => {
+    // Without any channel there is one error already, and nothing to choose from.
+    if (channelNames.has(word) || channelNames.size === 0) return
+    const problem = `${setting.key} names channel ${shown(setting, word)}, which is not in the list ${name}.channels`
+    const free = [...channelNames].filter(one => !others.includes(one))
+    const list = block.lists.get('channels')!
+    const meant = near(word, free)
+    if (unlistedChannels.has(word))
+      error(setting.place, problem, `add ${word} to the list in line ${list.place.line}`, {
+        key: list.key,
+        value: `${list.value} ${word}`,
+      })
+    else if (meant === undefined)
+      error(
+        setting.place,
+        problem,
+        free.length === 0 ? 'take it away' : `use one of: ${namesIn(free)}, or add it to that list`,
+      )
+    else
+      error(setting.place, problem, `did you mean ${meant}`, {
+        key: setting.key,
+        value: replaceWord(setting.value, word, meant),
+      })
   }
 
   const sources: SourceConfig[] = []
-  for (const { component, place, settings: own } of listed('sources')) {
-    const typedSource = typed('sources', component, place, own)
+  for (const one of listedSources) {
+    const typedSource = typed('sources', one)
+    const { component, place, settings: own } = one
     const to = own.get('channels')
-    if (to === undefined) missing('sources', component, 'channels', own, place, firstChannel)
-    const names = to === undefined ? [] : [...new Set(words(to.value))]
-    for (const word of names) checkKnown(to!, word)
-    const interceptors = interceptorsOf(name, component, own, error, warn)
+    if (to === undefined) missing('sources', one, 'channels', firstChannel)
+    const names = to === undefined ? [] : namesOf(to, word => channelNames.has(word), say)
+    for (const word of names) checkKnown(to!, word, names)
+    const interceptors = interceptorsOf(name, component, own, say)
     if (typedSource === undefined) continue
     sources.push({
       ...typedSource,
@@ -172,10 +197,10 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
   }
 
   const sinks: SinkConfig[] = []
-  for (const { component, place, settings: own } of listed('sinks')) {
-    const typedSink = typed('sinks', component, place, own)
-    const from = own.get('channel')
-    if (from === undefined) missing('sinks', component, 'channel', own, place, firstChannel)
+  for (const one of listedSinks) {
+    const typedSink = typed('sinks', one)
+    const from = one.settings.get('channel')
+    if (from === undefined) missing('sinks', one, 'channel', firstChannel)
     const channel = from?.value.trim() ?? ''
     if (from !== undefined) checkKnown(from, channel)
     if (typedSink !== undefined) sinks.push({ ...typedSink, channel })
@@ -187,64 +212,96 @@ export function readAgent(settings: readonly Setting[], name: string, file: stri
       `add ${name}.sources = … and ${name}.sinks = …`,
     )
 
-  const used = new Set([...sources.flatMap(source => source.channels), ...sinks.map(sink => sink.channel)])
   const failed = problems.some(one => one.severity === 'error')
-  for (const channel of channels)
-    if (!used.has(channel.name) && !failed)
-      warn(
-        channel.type.place,
-        `channel ${channel.name} is connected to nothing and is left out`,
-        'connect a source or a sink to it, or remove it',
-      )
+  const filled = new Set(sources.flatMap(source => source.channels))
+  const emptied = new Set(sinks.map(sink => sink.channel))
+  if (!failed) for (const channel of channels) checkEnds(channel, filled, emptied, warn)
 
-  const sinkGroups = groupsOf(
-    name,
-    listed('sinkgroups'),
-    new Set(listed('sinks').map(one => one.component)),
-    error,
-  )
-  const kept = failed ? channels : channels.filter(one => used.has(one.name))
+  const sinkGroups = groupsOf(name, listedGroups, new Set(listedSinks.map(one => one.component)), say)
+  const kept = failed ? channels : channels.filter(one => filled.has(one.name) || emptied.has(one.name))
   const config = { name, sources, channels: kept, sinks, sinkGroups }
-  return { config, problems: inOrder(problems) }
+  return { config, problems: [...problems, ...strangers(settings, name)] }
+}
+
+/** A channel of which one end is open holds events that nobody takes, or none at all. */
+function checkEnds(
+  { name, type: { place } }: ComponentConfig,
+  filled: ReadonlySet<string>,
+  emptied: ReadonlySet<string>,
+  warn: Complain,
+): void {
+  if (!filled.has(name) && !emptied.has(name))
+    warn(
+      place,
+      `channel ${name} is connected to nothing and is left out`,
+      'connect a source or a sink to it, or remove it',
+    )
+  else if (!emptied.has(name))
+    warn(
+      place,
+      `no sink takes events from channel ${name}: when it is full, its sources can put nothing any more`,
+      `give a sink channel = ${name}, or take ${name} out of the channels of its sources`,
+    )
+  else if (!filled.has(name))
+    warn(
+      place,
+      `no source puts events into channel ${name}: its sinks deliver what it holds already, and nothing else`,
+      `add ${name} to the channels of a source`,
+    )
 }
 
 /** What was looked up may be a secret, also where a name was expected. */
 const shown = (setting: Setting, word: string) => (setting.looked === true ? '(looked up, not shown)' : word)
 
-const orWrite = (near: string | undefined) => (near === undefined ? '' : `, or write ${near}`)
+/** A word from which on a list is a comment, as its writer meant it. */
+const commentWord = /^(#|\/\/)/
 
-function words(value: string): string[] {
-  return value.trim().split(/\s+/).filter(Boolean)
+/**
+ * The names of a list, each once, without those that can be no names. Flume leaves out names of what is not
+ * there; of a comment behind the list those are left out here as well, and everywhere else they are errors.
+ */
+function namesOf(list: Setting, isThere: (word: string) => boolean, { error }: Sayings): string[] {
+  const { key, value, place } = list
+  const words = value.trim().split(/\s+/).filter(Boolean)
+  const from = words.findIndex(word => commentWord.test(word))
+  const names = new Set(from < 0 ? words : words.filter((word, at) => at < from || isThere(word)))
+  const isOdd = (word: string) => /[,;.=]/.test(word) && !isThere(word)
+  const odd = [...names].find(isOdd)
+  if (odd === undefined) return [...names]
+  const blanks = value.trim().replaceAll(/\s*[,;]\s*/g, ' ')
+  const works = !/[.=]/.test(blanks) && list.looked !== true
+  error(
+    place,
+    `${key} holds ${shown(list, odd)}, which can be no name, because a list separates names by blanks`,
+    works
+      ? `did you mean ${key} = ${blanks}`
+      : 'write names of letters, digits, - and _, separated by blanks',
+    works ? { key, value: blanks } : undefined,
+  )
+  // What else is wrong is found as if it were written so.
+  return works ? [...new Set(blanks.split(/\s+/))] : [...names].filter(word => !isOdd(word))
 }
 
+const replaceWord = (value: string, word: string, other: string): string =>
+  value.trim() === word ? other : value.replaceAll(/\S+/g, one => (one === word ? other : one))
+
 /** The settings below the agent's name; undefined when there are none. */
-function collect(
-  settings: readonly Setting[],
-  agent: string,
-  warn: (place: Place, problem: string, fix: string) => void,
-): Block | undefined {
+function collect(settings: readonly Setting[], agent: string, { warn, near }: Sayings): Block | undefined {
   const lists = new Map<Kind, Setting>()
   const parts = new Map<Kind, Map<string, Map<string, Setting>>>()
-  let place: Place | undefined
+  const place = settings[0]?.place
   for (const setting of settings) {
-    const [owner, kindWord, component, ...rest] = setting.key.split('.')
-    if (owner !== agent || kindWord === undefined) {
-      if (kindWord === undefined && !/^[A-Za-z0-9_]+$/.test(setting.key))
-        warn(
-          setting.place,
-          `${setting.key} is not a key of Flume's: there is no dot in it`,
-          'write agent.kind.name.key = value',
-        )
-      continue
-    }
-    place ??= setting.place
-    const kind = kinds.find(one => one === kindWord)
-    if (kind === undefined) {
-      const near = suggest(kindWord, kinds)
+    const below = setting.key.slice(agent.length + 1)
+    const [kind, component] = below.split('.', 2) as [string, string?]
+    if (!isKind(kind)) {
+      const meant = near(kind, kinds)
+      const newKey = meant && `${agent}.${meant}${below.slice(kind.length)}`
+      if (setting.referred === true) continue
       warn(
         setting.place,
-        `${setting.key}: an agent has no "${kindWord}"`,
-        near === undefined ? `use ${kinds.join(', ')}` : `did you mean ${agent}.${near}`,
+        `${setting.key}: an agent has no "${kind}"`,
+        newKey === undefined ? `use ${kinds.join(', ')}` : `did you mean ${newKey}`,
+        newKey === undefined ? undefined : { key: setting.key, newKey },
       )
       continue
     }
@@ -259,7 +316,7 @@ function collect(
       lists.set(kind, setting)
       continue
     }
-    const key = rest.join('.')
+    const key = below.slice(kind.length + component.length + 2)
     if (key === '') {
       warn(
         setting.place,
@@ -269,10 +326,10 @@ function collect(
       continue
     }
     const ofKind = parts.get(kind) ?? new Map<string, Map<string, Setting>>()
-    parts.set(kind, ofKind)
-    const own = ofKind.get(component) ?? new Map<string, Setting>()
-    ofKind.set(component, own)
-    own.set(key, setting)
+    if (ofKind.size === 0) parts.set(kind, ofKind)
+    const own = ofKind.get(component)
+    if (own === undefined) ofKind.set(component, new Map([[key, setting]]))
+    else own.set(key, setting)
   }
   return place === undefined ? undefined : { lists, parts, place }
 }
@@ -294,25 +351,51 @@ function sub(
   return { name, place: type.place, type, settings }
 }
 
-type Complain = (place: Place, problem: string, fix: string) => void
+type Complain = (place: Place | undefined, problem: string, fix: string, edit?: Edit) => void
+
+interface Sayings {
+  readonly error: Complain
+  readonly warn: Complain
+  /** What a word is near to. */
+  readonly near: (word: string, known: readonly string[]) => string | undefined
+}
+
+/** One name of a list, with what is written below it. */
+interface Listed {
+  readonly component: string
+  /** Of the list. */
+  readonly place: Place
+  readonly settings: Map<string, Setting>
+}
 
 function interceptorsOf(
   agent: string,
   source: string,
   own: Map<string, Setting>,
-  error: Complain,
-  warn: Complain,
+  say: Sayings,
 ): InterceptorConfig[] {
+  const { error, warn, near } = say
   const list = own.get('interceptors')
-  const names = list === undefined ? [] : [...new Set(words(list.value))]
+  const names = list === undefined ? [] : namesOf(list, word => own.has(`interceptors.${word}.type`), say)
+  const seen = new Set(names)
+  const bare = names.filter(name => !own.has(`interceptors.${name}.type`))
   for (const [key, setting] of own) {
     const written = /^interceptors\.([^.]+)\./.exec(key)?.[1]
-    if (written !== undefined && !names.includes(written))
-      warn(
-        setting.place,
-        `${setting.key}: interceptor ${written} is not in the list ${agent}.sources.${source}.interceptors`,
-        `add ${written} to that list or remove the line`,
-      )
+    if (written === undefined || seen.has(written)) continue
+    seen.add(written)
+    const listKey = `${agent}.sources.${source}.interceptors`
+    const meant = near(written, bare)
+    const newKey = meant && setting.key.replace(`.interceptors.${written}.`, `.interceptors.${meant}.`)
+    warn(
+      setting.place,
+      `${setting.key}: interceptor ${written} is not in the list ${listKey}, so its settings count for nothing`,
+      newKey !== undefined
+        ? `did you mean ${newKey}`
+        : list === undefined
+          ? `add ${listKey} = ${written}, or remove its lines`
+          : `add ${written} to the list in line ${list.place.line}, or remove its lines`,
+      newKey === undefined ? undefined : { key: setting.key, newKey },
+    )
   }
   return names.flatMap(name => {
     const prefix = `interceptors.${name}.`
@@ -330,10 +413,11 @@ function interceptorsOf(
 
 function groupsOf(
   agent: string,
-  listed: readonly { component: string; place: Place; settings: Map<string, Setting> }[],
+  listed: readonly Listed[],
   sinkNames: ReadonlySet<string>,
-  error: Complain,
+  say: Sayings,
 ): SinkGroupConfig[] {
+  const { error, near } = say
   const owners = new Map<string, string>()
   return listed.flatMap(({ component, place, settings: own }) => {
     const key = `${agent}.sinkgroups.${component}`
@@ -342,18 +426,21 @@ function groupsOf(
       error(place, `sink group ${component} has no sinks`, `add ${key}.sinks = …`)
       return []
     }
-    const names = [...new Set(words(list.value))]
+    const names = namesOf(list, word => sinkNames.has(word), say)
     for (const name of names) {
       const owner = owners.get(name)
       if (!sinkNames.has(name)) {
-        const near = suggest(
-          name,
-          [...sinkNames].filter(one => !names.includes(one)),
-        )
+        const free = [...sinkNames].filter(one => !names.includes(one) && !owners.has(one))
+        const meant = near(name, free)
         error(
           list.place,
           `${list.key} names sink ${shown(list, name)}, which is not in the list ${agent}.sinks`,
-          near === undefined ? `use one of: ${[...sinkNames].join(', ')}` : `did you mean ${near}`,
+          meant !== undefined
+            ? `did you mean ${meant}`
+            : free.length === 0
+              ? `take it away, or add it to ${agent}.sinks`
+              : `use one of: ${namesIn(free)}`,
+          meant === undefined ? undefined : { key: list.key, value: replaceWord(list.value, name, meant) },
         )
       } else if (owner !== undefined)
         error(

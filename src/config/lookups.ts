@@ -8,8 +8,10 @@
 //
 // What cannot be resolved is left as typed, with a warning. With the EnvVarResolverProperties switch of
 // Flume 1.8, ${NAME} is an environment variable.
+import { suggest } from '../did-you-mean.ts'
 import type { Setting } from './agent-config.ts'
 import type { Problem } from './problem.ts'
+import { mayBeSecret } from './properties.ts'
 
 export interface LookupSources {
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -21,20 +23,25 @@ export interface LookupSources {
 }
 
 const maxDepth = 20
+const prefixes = ['env', 'sys', 'java', 'date']
+/** The switch of Flume 1.8 by which ${NAME} is an environment variable. */
+export const environmentMode = 'org.apache.flume.node.EnvVarResolverProperties'
 
-/** The settings with their lookups done. */
+/** The settings with their lookups done; those that others refer to are marked. */
 export function resolveLookups(
   settings: readonly Setting[],
   sources: LookupSources,
 ): { settings: readonly Setting[]; problems: readonly Problem[] } {
   const problems: Problem[] = []
+  if (!settings.some(({ value }) => value.includes('$'))) return { settings, problems }
+  const referred = new Set<string>()
   const byKey = new Map(settings.map(setting => [setting.key, setting]))
 
   function find(name: string, trail: readonly string[]): { value: string; secret: boolean } | undefined {
     const [, prefix, argument] = /^([A-Za-z]+):(.*)$/s.exec(name) ?? []
     switch (prefix?.toLowerCase()) {
       case 'env': {
-        const value = sources.environment[argument!]
+        const value = variable(argument!)
         return value === undefined ? undefined : { value, secret: true }
       }
       case 'sys': {
@@ -48,12 +55,17 @@ export function resolveLookups(
       default:
     }
     const other = byKey.get(name)
+    if (other !== undefined) referred.add(name)
     if (other !== undefined && !trail.includes(name)) {
       const { text, secret } = resolve(other.value, [...trail, name], other)
       return { value: text, secret }
     }
-    const value = sources.environmentByName ? sources.environment[name] : undefined
+    const value = sources.environmentByName ? variable(name) : undefined
     return value === undefined ? undefined : { value, secret: true }
+  }
+
+  function variable(name: string): string | undefined {
+    return Object.hasOwn(sources.environment, name) ? sources.environment[name] : undefined
   }
 
   /** Replaces every `${…}` of `text`; `trail` are the keys whose values are being resolved. */
@@ -99,24 +111,57 @@ export function resolveLookups(
 
   function complain({ key, place }: Setting, name: string, trail: readonly string[]): void {
     const circle = trail.includes(name)
-    problems.push({
-      severity: 'warning',
-      place,
-      problem: circle
-        ? `${key}: \${${name}} refers back to itself`
-        : `${key}: \${${name}} is not known and stays as typed`,
-      fix: circle
-        ? 'break the circle'
-        : `set it, give a default with \${${name}:-…}, or write $\${${name}} for the text itself`,
-    })
+    const warn = (problem: string, fix: string) =>
+      problems.push({ severity: 'warning', place, problem: `${key}: ${problem}`, fix })
+    if (circle) warn(`\${${name}} refers back to itself`, 'break the circle')
+    else warn(`\${${name}} is not known and stays as typed`, remedyOf(name))
+  }
+
+  function remedyOf(name: string): string {
+    if (variable(name) !== undefined)
+      return `write \${env:${name}} for the environment variable, or start with -DpropertiesImplementation=${environmentMode}`
+    const [, prefix, argument] = /^([A-Za-z0-9]+):(.*)$/s.exec(name) ?? []
+    const word = prefix?.toLowerCase()
+    if (word !== undefined && !prefixes.includes(word)) {
+      const near = suggest(word, prefixes)
+      return near === undefined
+        ? `write one of ${prefixes.map(one => `\${${one}:…}`).join(', ')}; no other prefix is looked up`
+        : `did you mean \${${near}:${argument}}?`
+    }
+    if (word === 'env') {
+      const same = Object.keys(sources.environment).find(one => one.toLowerCase() === argument!.toLowerCase())
+      if (same !== undefined) return `did you mean \${env:${same}}?`
+    }
+    const what =
+      word === 'env'
+        ? `set the environment variable ${argument} where the agent starts`
+        : word === 'sys'
+          ? `start with -D${argument}=…`
+          : `write a line ${name} = … or \${env:…} for an environment variable`
+    return `${what}, give a default with \${${name}:-…}, or write $\${${name}} for the text itself`
+  }
+
+  /** $NAME as in a shell, which Flume leaves as it is. */
+  function complainOfShell({ key, place, value }: Setting): void {
+    if (mayBeSecret(key)) return
+    for (const [whole, name] of value.matchAll(/\$([A-Za-z_]\w*)/g))
+      if (variable(name!) !== undefined)
+        problems.push({
+          severity: 'warning',
+          place,
+          problem: `${key}: ${whole} stays as typed: without braces nothing is looked up`,
+          fix: `write \${env:${name}} for the environment variable`,
+        })
   }
 
   const resolved = settings.map(setting => {
     if (!setting.value.includes('$')) return setting
+    complainOfShell(setting)
     const { text, secret } = resolve(setting.value, [setting.key], setting)
     return { ...setting, value: text, ...(secret ? { looked: true } : {}) }
   })
-  return { settings: resolved, problems }
+  const marked = resolved.map(one => (referred.has(one.key) ? { ...one, referred: true } : one))
+  return { settings: marked, problems }
 }
 
 /** `name['key']` belongs to a config filter, which comes later. */

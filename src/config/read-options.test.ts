@@ -75,14 +75,14 @@ const wrong: readonly (readonly [
   said: RegExp,
   refused: boolean,
 ])[] = [
-  [{}, /^1 error: a\.sinks\.k\.host: is required and not written \| add a\.sinks\.k\.host = h$/, true],
+  [{}, /^1 error: a\.sinks\.k\.host is required and not written \| add a\.sinks\.k\.host = h$/, true],
   [{ host: 'x', port: '8o' }, /^4 error: a\.sinks\.k\.port: "8o" is not a whole number/, true],
   [
     { host: 'x', port: '0' },
     /^4 error: .*0 is outside what is allowed \| write a whole number from 1 to 65535/,
     true,
   ],
-  [{ host: 'x', port: '81' }, /^4 error: a\.sinks\.k\.port: is taken \| use another/, true],
+  [{ host: 'x', port: '81' }, /^4 error: a\.sinks\.k\.port is taken \| use another/, true],
   [{ host: 'x', mild: 'z' }, /^4 warning: .*"z" is not a whole number; 7 is used/, false],
   [{ host: 'x', quick: 'on' }, /^4 warning: .*"on" is neither true nor false.*false is used/, false],
   [{ host: 'x', pattern: '[a' }, /^4 error: .*pattern: a \[ is never closed/, true],
@@ -97,7 +97,11 @@ const wrong: readonly (readonly [
     false,
   ],
   [{ host: 'x', threads: '4' }, /^4 warning: .*threads has no effect here: there are no threads/, false],
-  [{ hostname: 'x' }, /^3 warning: .*hostname: is deprecated \| write host instead/, false],
+  [
+    { hostname: 'x' },
+    /^3 warning: .*hostname is the deprecated name of host and is read as that \| write host$/,
+    false,
+  ],
   [{ hostname: 'x', host: 'y' }, /^3 warning: .*deprecated and has no effect beside host/, false],
 ]
 

@@ -2,8 +2,8 @@
 // them at once.
 import type { Definition, Say, Surroundings } from '../component.ts'
 import type { ComponentConfig, Setting } from './agent-config.ts'
-import { suggest } from './did-you-mean.ts'
-import type { Problem } from './problem.ts'
+import { editDistance, suggest } from '../did-you-mean.ts'
+import type { Edit, Problem } from './problem.ts'
 
 /** Keys the grammar reads, by kind of component. */
 const reserved: Record<
@@ -46,15 +46,15 @@ export function readOptions(
   const seen = new Set<string>()
   for (const [name, field] of Object.entries(definition.options)) {
     if (field.kind === 'prefix') {
-      const values: Record<string, string> = {}
+      const values: [key: string, value: string][] = []
       // A name that ends with the dot itself stands beside an option of the same name without it.
       const start = name.endsWith('.') ? name : `${name}.`
       for (const [key, setting] of given)
         if (key.startsWith(start)) {
-          values[key.slice(start.length)] = setting.value
+          values.push([key.slice(start.length), setting.value])
           seen.add(key)
         }
-      options[name] = values
+      options[name] = Object.fromEntries(values)
       continue
     }
     const setting = given.get(name)
@@ -87,13 +87,22 @@ export function readOptions(
     })
   }
 
-  const known = [
-    ...Object.keys(definition.options),
-    ...Object.keys(definition.deprecated ?? {}),
-    ...reserved[definition.kind].keys,
-  ]
-  for (const [key, setting] of given)
-    if (!seen.has(key)) complainOfKey({ definition, known, surroundings, options, problems }, key, setting)
+  const { keys, prefixes } = reserved[definition.kind]
+  const unknown = [...given].filter(
+    ([key]) => !seen.has(key) && !keys.includes(key) && !prefixes.some(prefix => key.startsWith(prefix)),
+  )
+  for (const [at, [key, setting]] of unknown.slice(0, mostUnknown).entries()) {
+    const near = at < mostSuggestions ? nearKey(definition, key) : undefined
+    complainOfKey({ definition, component, surroundings, options, problems }, setting, key, near)
+  }
+  const [, further] = unknown[mostUnknown] ?? []
+  if (further !== undefined)
+    problems.push({
+      severity: 'warning',
+      place: further.place,
+      problem: `${further.key} and ${unknown.length - mostUnknown - 1} more are not keys of ${definition.kind} ${definition.type} and are ignored`,
+      fix: 'remove them',
+    })
   if (!problems.some(one => one.severity === 'error'))
     definition.check?.(options as never, both, surroundings)
   return problems.some(one => one.severity === 'error') ? { problems } : { options, problems }
@@ -102,12 +111,20 @@ export function readOptions(
 /** Collects in `problems` what is said about the component's options, each where its key is written. */
 export function sayOf(component: ComponentConfig, problems: Problem[]): Say {
   const prefixKey = component.type.key.replace(/type$/, '')
-  const say = (severity: Problem['severity']) => (key: string, problem: string, fix: string) => {
-    const place = component.settings.get(key)?.place ?? component.type.place
-    problems.push({ severity, place, problem: `${prefixKey}${key}: ${problem}`, fix })
-  }
+  const say =
+    (severity: Problem['severity']) =>
+    (key: string, problem: string, fix: string, newKey?: string): void => {
+      const place = component.settings.get(key)?.place ?? component.type.place
+      const whole = `${prefixKey}${key}`
+      const edit = newKey === undefined ? {} : { edit: { key: whole, newKey: `${prefixKey}${newKey}` } }
+      problems.push({ severity, place, problem: clause(whole, problem), fix, ...edit })
+    }
   return { error: say('error'), warning: say('warning') }
 }
+
+/** What is said of a key: a predicate of its own, or a clause behind a colon. */
+const clause = (key: string, said: string): string =>
+  `${key}${/^(is|are|has|names|needs|holds|must) /.test(said) ? '' : ':'} ${said}`
 
 /** Hands the values of deprecated keys over to the keys that replace them. */
 function takeDeprecated(definition: Definition, given: Map<string, Setting>, say: Say): void {
@@ -119,49 +136,80 @@ function takeDeprecated(definition: Definition, given: Map<string, Setting>, say
       say.warning(old, `is deprecated and has no effect beside ${to}`, 'remove it')
       continue
     }
-    say.warning(old, 'is deprecated', `write ${to} instead; it works all the same`)
+    say.warning(old, `is the deprecated name of ${to} and is read as that`, `write ${to}`, to)
     given.set(to, { ...setting, value: value === undefined ? setting.value : value(setting.value) })
   }
 }
 
+/** So many unknown keys of a component are compared with those there are, and told one by one; more are no slips. */
+const mostSuggestions = 100
+const mostUnknown = 10_000
+
 function complainOfKey(
-  component: {
+  about: {
     definition: Definition
-    /** Keys that would be understood. */
-    known: readonly string[]
+    component: ComponentConfig
     surroundings: Surroundings
     options: Record<string, unknown>
     problems: Problem[]
   },
-  key: string,
   setting: Setting,
+  key: string,
+  near: string | undefined,
 ): void {
-  const { definition, known, surroundings, options, problems } = component
-  const { keys, prefixes } = reserved[definition.kind]
-  if (keys.includes(key) || prefixes.some(prefix => key.startsWith(prefix))) return
-  const reason = definition.withoutEffect?.[key]
-  if (reason !== undefined) {
-    problems.push({
-      severity: 'warning',
-      place: setting.place,
-      problem: `${setting.key} has no effect here: ${reason}`,
-      fix: 'remove it when you like',
-    })
+  const { definition, component, surroundings, options, problems } = about
+  const { place } = setting
+  const warn = (problem: string, fix: string, edit?: Edit) =>
+    problems.push({ severity: 'warning', place, problem, fix, ...(edit === undefined ? {} : { edit }) })
+  if (Object.hasOwn(definition.withoutEffect ?? {}, key)) {
+    warn(`${setting.key} has no effect here: ${definition.withoutEffect![key]}`, 'remove it when you like')
     return
   }
-  const near = suggest(key, known)
-  const used = near === undefined ? undefined : options[near]
+  const what = `${setting.key} is not a key of ${definition.kind} ${definition.type} and is ignored`
+  if (near === undefined) {
+    warn(what, 'remove it, or see the page of the component in docs/reference for the keys there are')
+    return
+  }
+  const written = component.settings.get(near)
+  if (written !== undefined) {
+    warn(what, `remove it: ${near}, which is near, is written in line ${written.place.line}`)
+    return
+  }
+  const used = options[near]
   const text = Array.isArray(used) ? used.join(', ') : String(used ?? '')
   // What counts instead, where a path is at stake: data in a place nobody meant is the usual harm.
   const consequence =
     text.startsWith('~/') || text.startsWith('/')
       ? `; ${near} is ${text.replace(/^~(?=\/)/, surroundings.home)}`
       : ''
-  problems.push({
-    severity: 'warning',
-    place: setting.place,
-    problem: `${setting.key} is not a key of ${definition.kind} ${definition.type} and is ignored${consequence}`,
-    fix:
-      near === undefined ? 'see its page in docs/reference for the keys there are' : `did you mean ${near}`,
-  })
+  const newKey = `${setting.key.slice(0, setting.key.length - key.length)}${near}`
+  warn(`${what}${consequence}`, `did you mean ${near}`, { key: setting.key, newKey })
+}
+
+/** The key that is written instead of the one nearest to `key`: the newer name, or a name below the prefix. */
+function nearKey(definition: Definition, key: string): string | undefined {
+  const { options, deprecated = {}, kind } = definition
+  const beginnings = [
+    ...reserved[kind].prefixes,
+    ...Object.keys(options).flatMap(name =>
+      options[name]!.kind === 'prefix' ? [`${name.replace(/\.$/, '')}.`] : [],
+    ),
+  ]
+  const known = [
+    ...Object.keys(options).filter(name => options[name]!.kind !== 'prefix'),
+    ...Object.keys(deprecated),
+    ...reserved[kind].keys,
+    ...beginnings.flatMap(beginning => belowBeginning(beginning, key) ?? []),
+  ]
+  const near = suggest(key, known)
+  return near !== undefined && Object.hasOwn(deprecated, near) ? deprecated[near]!.to : near
+}
+
+/** `kafka.consumer.group.id` of `kafka.consumr.group.id`, where the beginnings are that near. */
+function belowBeginning(beginning: string, key: string): string | undefined {
+  const words = key.split('.')
+  const count = beginning.split('.').length - 1
+  const own = `${words.slice(0, count).join('.')}.`
+  if (words.length <= count || editDistance(own.toLowerCase(), beginning.toLowerCase()) > 2) return undefined
+  return `${beginning}${words.slice(count).join('.')}`
 }

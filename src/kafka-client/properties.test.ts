@@ -30,7 +30,7 @@ describe('consumer properties', () => {
   it('that are misspelt are named with the nearest', () => {
     const [problem] = consumer({ 'auto.ofset.reset': 'earliest' }).problems
     assert.equal(problem!.severity, 'warning')
-    assert.equal(problem!.fix, 'did you mean auto.offset.reset?')
+    assert.equal(problem!.fix, 'did you mean auto.offset.reset')
   })
 
   it('with bad values are errors', () => {

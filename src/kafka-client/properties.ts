@@ -1,6 +1,7 @@
 // The Java clients' properties, as Flume's files have them under kafka.consumer. and kafka.producer.,
 // read into our settings. Every problem is a value; no value of a secret property is ever repeated.
 import { addressesIn, parseAddress } from '../address.ts'
+import { suggest } from '../did-you-mean.ts'
 import { adminRules, consumerRules, producerRules, type Rule, type Rules } from './known-properties.ts'
 import { readSecurity, type SecurityKind } from './security-properties.ts'
 import {
@@ -19,6 +20,8 @@ export interface PropertyProblem {
   readonly problem: string
   readonly fix: string
   readonly severity: 'error' | 'warning'
+  /** The key that is suggested instead. */
+  readonly instead?: string
 }
 
 export interface Read<S> {
@@ -29,16 +32,18 @@ export interface Read<S> {
 
 type Values = Record<string, unknown>
 type PlainRule = Exclude<Rule, { readonly security: unknown }>
-type Say = (severity: PropertyProblem['severity'], problem: string, fix: string) => void
+type Say = (severity: PropertyProblem['severity'], problem: string, fix: string, instead?: string) => void
 
-const assignorNames: Readonly<Record<string, AssignorName>> = {
-  'org.apache.kafka.clients.consumer.rangeassignor': 'range',
-  'org.apache.kafka.clients.consumer.roundrobinassignor': 'roundrobin',
-  'org.apache.kafka.clients.consumer.stickyassignor': 'sticky',
-  range: 'range',
-  roundrobin: 'roundrobin',
-  sticky: 'sticky',
-}
+const assignorNames: ReadonlyMap<string, AssignorName> = new Map(
+  Object.entries({
+    'org.apache.kafka.clients.consumer.rangeassignor': 'range',
+    'org.apache.kafka.clients.consumer.roundrobinassignor': 'roundrobin',
+    'org.apache.kafka.clients.consumer.stickyassignor': 'sticky',
+    range: 'range',
+    roundrobin: 'roundrobin',
+    sticky: 'sticky',
+  }),
+)
 
 /** Places outside the properties where settings may stand. */
 export interface Places {
@@ -123,9 +128,10 @@ function readAll(
   const problems: PropertyProblem[] = []
   const security: { key: string; kind: SecurityKind }[] = []
   for (const [key, text] of Object.entries(properties)) {
-    const say: Say = (severity, problem, fix) => void problems.push({ key, problem, fix, severity })
+    const say: Say = (severity, problem, fix, instead) =>
+      void problems.push({ key, problem, fix, severity, ...(instead === undefined ? {} : { instead }) })
     const rule = Object.hasOwn(rules, key) ? rules[key]! : undefined
-    if (rule === undefined) sayUnknown(key, rules, say)
+    if (rule === undefined) sayUnknown(key, problems.length < mostSuggestions ? rules : {}, say)
     else if (!('security' in rule)) readOne(rule, key, text, { values, say })
     else if (rule.security !== 'protocol') security.push({ key, kind: rule.security })
   }
@@ -226,7 +232,7 @@ function readAssignors(to: string, value: string, { values, say }: { values: Val
     .split(',')
     .map(one => one.trim())
     .filter(Boolean)) {
-    const known = assignorNames[name.toLowerCase()]
+    const known = assignorNames.get(name.toLowerCase())
     if (known !== undefined) found.push(known)
     else if (/cooperativestickyassignor$/i.test(name))
       say(
@@ -244,48 +250,25 @@ function readAssignors(to: string, value: string, { values, say }: { values: Val
   if (found.length > 0) values[to] = [...new Set(found)]
 }
 
+/** So many unknown properties are compared with those there are; more are no slips. */
+const mostSuggestions = 100
+
 function sayUnknown(key: string, rules: Rules, say: Say): void {
   const others = { consumers: consumerRules, producers: producerRules, 'administration clients': adminRules }
   const owner = Object.entries(others).find(([, known]) => Object.hasOwn(known, key))?.[0]
   if (owner !== undefined)
     return say('warning', `it has no effect here: it belongs to Kafka's ${owner}`, 'leave it out')
-  const near = nearest(key, Object.keys(rules))
+  const near = suggest(key, Object.keys(rules))
+  const rule = near === undefined ? undefined : rules[near]!
+  const works = rule !== undefined && !('noEffect' in rule) && !('refused' in rule)
   say(
     'warning',
     "Kafka's clients know no such property",
-    near === null ? 'correct it or leave it out' : `did you mean ${near}?`,
+    near === undefined
+      ? 'correct it or leave it out'
+      : works
+        ? `did you mean ${near}`
+        : `leave it out: ${near}, which is near, ${'refused' in rule! ? 'is refused' : 'has no effect'} here`,
+    works ? near : undefined,
   )
-}
-
-/** The name that takes the fewest changes to reach, if those are few. */
-function nearest(key: string, names: readonly string[]): string | null {
-  let best: string | null = null
-  let least = Math.max(2, Math.floor(key.length / 4)) + 1
-  for (const name of names) {
-    const changes = countChanges(key.toLowerCase(), name, least)
-    if (changes < least) {
-      least = changes
-      best = name
-    }
-  }
-  return best
-}
-
-/** Levenshtein's distance, or `limit` where it is at least that. */
-function countChanges(one: string, other: string, limit: number): number {
-  if (Math.abs(one.length - other.length) >= limit) return limit
-  let previous = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (let row = 1; row <= one.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= other.length; column++)
-      current.push(
-        Math.min(
-          previous[column]! + 1,
-          current[column - 1]! + 1,
-          previous[column - 1]! + (one[row - 1] === other[column - 1] ? 0 : 1),
-        ),
-      )
-    previous = current
-  }
-  return Math.min(previous[other.length]!, limit)
 }

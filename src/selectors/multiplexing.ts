@@ -31,6 +31,19 @@ by blanks, any number of them (Flume: exactly one). A channel that is required a
     checkChannels('default', fallback, channels, say)
     for (const [value, names] of Object.entries(optional))
       checkChannels(`optional.${value}`, words(names), channels, say)
+    const reached = new Set(
+      [mapping, optional]
+        .flatMap(Object.values<string>)
+        .flatMap(words)
+        .concat(fallback),
+    )
+    const missed = channels.filter(name => !reached.has(name))
+    if (reached.size > 0 && missed.length > 0)
+      say.warning(
+        'type',
+        `no event goes to ${missed.join(', ')}`,
+        'name it in mapping.<value> or default, or take it out of the channels of the source',
+      )
   },
   create({ header, mapping, default: fallback, optional }, { log }) {
     const byValue = new Map<string, Selection>()

@@ -74,7 +74,12 @@ test('multiplexing: unknown channels are named with their key', () => {
     'mapping.a: c7 is not a channel of this source',
     'default: c8 is not a channel of this source',
     'optional.b: c9 is not a channel of this source',
+    'type: no event goes to c2, c3',
   ])
+  assert.deepEqual(
+    complaints(multiplexingSelector, { mapping: { a: 'c1' }, default: ['c2'], optional: { b: 'c3' } }),
+    [],
+  )
 })
 
 test('load_balancing: one channel an event, in turn or at random', () => {

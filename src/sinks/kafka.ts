@@ -145,12 +145,15 @@ again: docs/formats/dead-letters.md.`,
       say.error('deadLetter.topic', notAllowed(letters), topicNameRule)
     if (letters !== undefined && letters === given['kafka.topic'])
       say.error('deadLetter.topic', 'it is the topic of kafka.topic', 'give another topic')
-    for (const { key, severity, problem, fix } of readProperties(given, surroundings?.systemProperties)
-      .problems)
+    for (const { key, severity, problem, fix, instead } of readProperties(
+      given,
+      surroundings?.systemProperties,
+    ).problems)
       say[severity](
         key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.producer.${key}`,
         problem,
         fix,
+        instead && `kafka.producer.${instead}`,
       )
   },
   flow: given => [

@@ -57,7 +57,8 @@ export const handlerNames: readonly string[] = [
 
 /** The handler of this class name, or undefined where there is none. */
 export function makeHandler(name: string, options: HandlerOptions): Handler | undefined {
-  return makers[name.toLowerCase()]?.(options)
+  const known = name.toLowerCase()
+  return Object.hasOwn(makers, known) ? makers[known]!(options) : undefined
 }
 
 // ------------------------------------------------------------------------------------ parameters

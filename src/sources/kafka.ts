@@ -166,11 +166,13 @@ function readProperties(
 function checkProperties(given: Options, say: Say, systemProperties?: ReadonlyMap<string, string>): void {
   // Without servers only the other properties are judged; ZooKeeper is asked when the source starts.
   const servers = given['kafka.bootstrap.servers'] ?? 'unknown:9092'
-  for (const { key, severity, problem, fix } of readProperties(given, servers, systemProperties).problems)
+  for (const { key, severity, problem, fix, instead } of readProperties(given, servers, systemProperties)
+    .problems)
     say[severity](
       key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.consumer.${key}`,
       problem,
       fix,
+      instead && `kafka.consumer.${instead}`,
     )
 }
 

@@ -25,6 +25,8 @@ export interface Built {
   /** Absent when there is an error among the problems. */
   readonly topology?: Topology
   readonly problems: readonly Problem[]
+  /** What only one component may have (a directory, a port), and who has it. */
+  readonly claims: ReadonlyMap<string, string>
 }
 
 interface BasicPart<K extends ComponentKind> {
@@ -113,9 +115,10 @@ export async function buildTopology(
     sinkGroups.push({ name: sink.name, sinks: [sink], fingerprint: sink.fingerprint })
 
   const topology: Topology = { agent: config.name, sources, channels, sinkGroups }
-  for (const found of [checkBatchSizes(config, topology), checkClaims(topology, surroundings)])
-    for (const problem of found) problems.push(problem)
-  return problems.some(one => one.severity === 'error') ? { problems } : { topology, problems }
+  const { claims, problems: conflicts } = checkClaims(topology, surroundings)
+  for (const problem of [...checkBatchSizes(config, topology), ...conflicts]) problems.push(problem)
+  const failed = problems.some(one => one.severity === 'error')
+  return failed ? { problems, claims } : { topology, problems, claims }
 }
 
 /** Everything written below the component, in an order that does not depend on the file's. */
@@ -151,6 +154,7 @@ function checkBatchSizes(config: AgentConfig, topology: Topology): Problem[] {
         place: setting?.place ?? written.type.place,
         problem: `${kind} ${part.name} moves up to ${size} events at once${setting === undefined ? ' (its default)' : ''}, but a transaction of channel ${channel} holds ${capacity}`,
         fix: `raise ${topology.agent}.channels.${channel}.transactionCapacity to at least ${size} or lower the batch size to ${capacity}`,
+        edit: { key: `${topology.agent}.channels.${channel}.transactionCapacity`, value: String(size) },
       })
     }
   }
@@ -161,9 +165,12 @@ function checkBatchSizes(config: AgentConfig, topology: Topology): Problem[] {
 }
 
 /** What only one component may have (a directory, a port) must not be claimed twice. */
-function checkClaims(topology: Topology, surroundings: Surroundings): Problem[] {
+function checkClaims(
+  topology: Topology,
+  surroundings: Surroundings,
+): { claims: ReadonlyMap<string, string>; problems: Problem[] } {
   const problems: Problem[] = []
-  const owners = new Map<string, string>()
+  const claims = new Map<string, string>()
   const parts: { kind: string; name: string; place: Place; definition: Definition; options: never }[] = [
     ...topology.channels.map(part => ({ kind: 'channel', ...part })),
     ...topology.sources.map(part => ({ kind: 'source', ...part })),
@@ -171,9 +178,9 @@ function checkClaims(topology: Topology, surroundings: Surroundings): Problem[] 
   ]
   for (const { kind, name, place, definition, options } of parts)
     for (const claim of definition.claims?.(options, surroundings) ?? []) {
-      const owner = owners.get(claim)
+      const owner = claims.get(claim)
       const self = `${kind} ${name}`
-      if (owner === undefined) owners.set(claim, self)
+      if (owner === undefined) claims.set(claim, self)
       else
         problems.push({
           severity: 'error',
@@ -182,5 +189,5 @@ function checkClaims(topology: Topology, surroundings: Surroundings): Problem[] 
           fix: `give ${self} one of its own`,
         })
     }
-  return problems
+  return { claims, problems }
 }

@@ -5,8 +5,8 @@ import { dirname, isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { CatalogueEntry, ComponentKind, Definition, DefinitionOf } from '../component.ts'
 import type { Setting } from '../config/agent-config.ts'
-import { suggest } from '../config/did-you-mean.ts'
-import type { Problem } from '../config/problem.ts'
+import type { Edit, Problem } from '../config/problem.ts'
+import { bareWord, editDistance, suggest } from '../did-you-mean.ts'
 import { messageOf } from '../errors.ts'
 
 export type Found<K extends ComponentKind> =
@@ -22,6 +22,8 @@ const kindWords: Record<ComponentKind, string> = {
   'sink-processor': 'sink processor',
 }
 
+type Refuse = (problem: string, fix: string, value?: string) => { readonly problem: Problem }
+
 /** The definition of `kind` that `type` names, or the problem with it. */
 export async function findComponent<K extends ComponentKind>(
   catalogue: readonly CatalogueEntry[],
@@ -29,33 +31,105 @@ export async function findComponent<K extends ComponentKind>(
   type: Setting,
 ): Promise<Found<K>> {
   const name = type.value.trim()
-  const refuse = (problem: string, fix: string): Found<K> => ({
-    problem: { severity: 'error', place: type.place, problem, fix },
-  })
-  if (isPath(name)) return findByPath(kind, type, refuse)
-  const wanted = name.toLowerCase()
-  const entries = catalogue.filter(entry => entry.kind === kind)
-  const entry = entries.find(({ names }) => names.some(one => one.toLowerCase() === wanted))
-  const word = kindWords[kind]
-  if (entry?.load !== undefined) return { definition: (await entry.load()) as DefinitionOf<K> }
-  if (entry !== undefined) {
-    const there = entries.filter(one => one.load !== undefined).map(one => one.names[0]!)
-    return refuse(`${type.key} = ${name}: ${entry.absent}`, `use one of: ${there.join(', ')}`)
+  const refuse: Refuse = (problem, fix, value) => {
+    const edit: { edit?: Edit } = value === undefined ? {} : { edit: { key: type.key, value } }
+    return { problem: { severity: 'error', place: type.place, problem, fix, ...edit } }
   }
-  // `type = kafka` is what many write; Flume has no alias for its Kafka components.
-  const bySuffix = entries.find(({ names }) => names.some(one => one.toLowerCase().includes(`.${wanted}.`)))
-  const near =
-    bySuffix?.names[0] ??
-    suggest(
-      name,
-      entries.flatMap(one => [...one.names]),
-    )
-  return refuse(
-    `${type.key} = ${name}: there is no ${word} of this type`,
-    near === undefined
-      ? `use one of: ${entries.map(one => one.names[0]).join(', ')}, or the path of a module of your own (./my-${kind}.js)`
-      : `did you mean ${near}`,
+  if (isPath(name)) return findByPath(kind, type, refuse)
+  const entry = named(catalogue, kind, name)
+  if (entry?.load !== undefined) return { definition: (await entry.load()) as DefinitionOf<K> }
+  return explain(catalogue, kind, type, refuse)
+}
+
+const named = (catalogue: readonly CatalogueEntry[], kind: ComponentKind, name: string) =>
+  catalogue.find(
+    one => one.kind === kind && one.names.some(known => known.toLowerCase() === name.toLowerCase()),
   )
+
+/** Why there is no such component, and what would work instead: nothing else is suggested. */
+function explain(catalogue: readonly CatalogueEntry[], kind: ComponentKind, type: Setting, refuse: Refuse) {
+  const name = type.value.trim()
+  const word = kindWords[kind]
+  // What was looked up may be a secret.
+  const what = `${type.key} = ${type.looked === true ? '(looked up, not shown)' : name}`
+  const entries = catalogue.filter(one => one.kind === kind)
+  const there = entries.filter(one => one.load !== undefined).map(one => one.names[0]!)
+  const use = `use one of: ${there.join(', ')}, or the path of a module of your own (./my-${kind}.js)`
+  const none = `${what}: there is no ${word} of this type`
+  const notHere = (near: string, { absent }: CatalogueEntry) =>
+    refuse(`${none}. Flume's ${near} is near, but not here: ${absent}`, use)
+
+  const known = named(entries, kind, name)
+  if (known !== undefined) return refuse(`${what}: ${known.absent}`, use)
+  if (/\.[mc]?[jt]s$/.test(name))
+    return refuse(
+      `${none}; it looks like a file`,
+      `write ./${name} for a module beside this file`,
+      `./${name}`,
+    )
+  if (isJavaClass(name)) {
+    const like = flumeClass(entries, name)
+    if (like === undefined)
+      return refuse(
+        `${what}: Java classes cannot be loaded`,
+        `write it as a module (examples/04-own-component) and name that by its path, such as ./my-${kind}.js; Millrace has ${there.join(', ')}`,
+      )
+    const value = like.names.find(one => one.includes('.'))!
+    if (like.load === undefined) return notHere(value, like)
+    return refuse(
+      `${what}: Flume has no class of this name, and Java classes of your own cannot be loaded`,
+      `did you mean ${value}`,
+      value,
+    )
+  }
+  const elsewhere = catalogue.find(one => one.kind !== kind && named([one], one.kind, name) !== undefined)
+  const near = nearEntry(entries, name)
+  if (near === undefined)
+    return refuse(elsewhere === undefined ? none : `${none}; it is a ${kindWords[elsewhere.kind]}`, use)
+  const value = near.names[0]!
+  if (near.load === undefined) return notHere(value, near)
+  return refuse(none, `did you mean ${value}`, value)
+}
+
+/** A name with a package, or of a nested class. */
+const isJavaClass = (name: string) => /^[\w$]+(\.[\w$]+)+$|^\w+\$\w+$/.test(name)
+const simpleName = (name: string) =>
+  name
+    .toLowerCase()
+    .split('.')
+    .at(-1)!
+    .replace(/\$builder$/, '')
+
+/**
+ * The class of Flume's that is meant: one in Flume's package of nearly this name, or of this name in another.
+ * Somebody's own class is compared with none: the other one would do something else to the events.
+ */
+function flumeClass(entries: readonly CatalogueEntry[], name: string): CatalogueEntry | undefined {
+  const lower = name.toLowerCase()
+  const isFlume = lower.startsWith('org.apache.flume.')
+  if (!isFlume && lower.includes('.')) return undefined
+  const own = simpleName(name)
+  const isMeant = (one: string) => {
+    const theirs = simpleName(one)
+    if (own === theirs) return true
+    // MyHostInterceptor is no slip of the pen.
+    return isFlume && !own.includes(theirs) && editDistance(lower, one.toLowerCase()) <= 2
+  }
+  return entries.find(({ names }) => names.some(one => one.includes('.') && isMeant(one)))
+}
+
+/** By alias, by the class without its package, or by a part of the package, as `kafka`. */
+function nearEntry(entries: readonly CatalogueEntry[], name: string): CatalogueEntry | undefined {
+  const wanted = bareWord(name).toLowerCase()
+  const byClass = entries.find(({ names }) =>
+    names.some(one => one.toLowerCase().includes(`.${wanted}.`) || simpleName(one) === wanted),
+  )
+  if (byClass !== undefined) return byClass
+  const alias = suggest(
+    wanted,
+    entries.flatMap(({ names }) => names.filter(one => !one.includes('.'))),
+  )
+  return entries.find(({ names }) => alias !== undefined && names.includes(alias))
 }
 
 function isPath(name: string): boolean {
@@ -79,7 +153,7 @@ function offerOurselves(): void {
 async function findByPath<K extends ComponentKind>(
   kind: K,
   type: Setting,
-  refuse: (problem: string, fix: string) => Found<K>,
+  refuse: Refuse,
 ): Promise<Found<K>> {
   const path = resolve(dirname(type.place.file), type.value.trim())
   let module: Record<string, unknown>
@@ -87,9 +161,14 @@ async function findByPath<K extends ComponentKind>(
     offerOurselves()
     module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
   } catch (error) {
+    const isMissing =
+      (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' &&
+      messageOf(error).includes(`'${path}'`)
     return refuse(
-      `${type.key}: ${path} cannot be loaded: ${messageOf(error)}`,
-      'correct the path or the module',
+      `${type.key}: ${path} cannot be loaded: ${isMissing ? 'there is no such file' : messageOf(error)}`,
+      isMissing
+        ? 'correct the path, which begins at the directory of the file it is written in'
+        : 'correct the module',
     )
   }
   const definition = [module['default'], ...Object.values(module)].find(

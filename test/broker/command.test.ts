@@ -1,7 +1,7 @@
 // The launchers: a server.properties with duplicates and a pasted shell line as it stands, and every
 // reason for which the broker does not start, in one sentence.
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -123,6 +123,12 @@ test('an address of another machine, a file that is not there, a directory that 
     )
     await assert.rejects(chmod(logs, 0o755), /ENOENT/, 'nothing was made for it')
     assert.match(await last([join(directory, 'none')]), /^kafka-server-start.sh: cannot read .*none: ENOENT/)
+    const wide = join(directory, 'wide.properties')
+    await writeFile(wide, Buffer.from('\uFEFFport=0', 'utf16le'))
+    assert.equal(
+      await last([wide]),
+      `kafka-server-start.sh: ${wide}:1: the file is no text of UTF-8: it begins as UTF-16 does. Save it as UTF-8.`,
+    )
     assert.match(
       await last([
         file,

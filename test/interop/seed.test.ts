@@ -67,7 +67,7 @@ for (const version of ['0.10.2.1', '4.1.0', 'embedded'] as const)
       )
       assert.match(
         String(seen['warning']),
-        /kafka-memory-avro\.conf:23: warning: .*checkpontDir.*\.flume\/file-channel\/checkpoint.*[Dd]id you mean checkpointDir/,
+        /kafka-memory-avro\.conf:23: .*checkpontDir.*\.flume\/file-channel\/checkpoint.*[Dd]id you mean checkpointDir/,
       )
       assert.equal(seen['defaultDirectory'], true)
     },

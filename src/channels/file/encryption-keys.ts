@@ -2,7 +2,7 @@
 // they are encrypted, and where the keys are. As in Flume, keys are in a JCEKS key store (system/jceks.ts), a password
 // is what its file holds in UTF-8 without the blanks and line ends around it, and a key's own password file that
 // does not exist means the store's.
-import { suggest } from '../../config/did-you-mean.ts'
+import { suggest } from '../../did-you-mean.ts'
 import type { Say } from '../../component.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Disk } from '../../system/disk.ts'
@@ -91,7 +91,8 @@ function checkKey(key: string, given: EncryptionOptions, aliases: readonly strin
     say.warning(
       `encryption.${key}`,
       'it is not known and has no effect',
-      near === undefined ? 'leave it out' : `did you mean encryption.${near}?`,
+      near === undefined ? 'leave it out' : `did you mean encryption.${near}`,
+      near && `encryption.${near}`,
     )
   } else if (!aliases.includes(alias))
     say.warning(

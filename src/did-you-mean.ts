@@ -19,15 +19,25 @@ export function editDistance(a: string, b: string): number {
   return last[b.length]!
 }
 
-/** The nearest of `known`, without regard to case; undefined when none is near. */
+/** Longer words than any name; they are compared with nothing. */
+const longest = 200
+
+/** The word without what a .properties file makes part of it: quotes around it, a comment behind it. */
+export const bareWord = (word: string): string =>
+  word
+    .replace(/(^|\s)(#|\/\/).*$/s, '')
+    .replace(/^\s*(["'])(.*)\1\s*$/s, '$2')
+    .trim()
+
+/** The nearest of `known`, without regard to case, quotes and comments; undefined when none is near. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
-  const lower = word.toLowerCase()
+  const bare = bareWord(word.slice(0, longest)).toLowerCase()
   let best: string | undefined
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1
+  let bestDistance = Math.max(1, Math.floor(bare.length / 3)) + 1
   for (const candidate of known) {
     // At least as many edits as the lengths differ: most words need no closer look.
-    if (Math.abs(candidate.length - word.length) >= bestDistance) continue
-    const distance = editDistance(lower, candidate.toLowerCase())
+    if (Math.abs(candidate.length - bare.length) >= bestDistance) continue
+    const distance = editDistance(bare, candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance

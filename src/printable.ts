@@ -1,0 +1,16 @@
+// Text from outside (headers, bodies, peers, files) for a log line or a message: what would move a terminal's
+// cursor, begin a line of its own or turn letters around is written as an escape.
+
+/** C0 and C1 controls, DEL, the line and paragraph separators, marks of direction. */
+const controls = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu
+const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+/** One line that a terminal shows as it is; blanks and line ends around it are left out. */
+export function printable(text: string): string {
+  return text
+    .trim()
+    .replaceAll(
+      controls,
+      one => short[one] ?? `\\u${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`,
+    )
+}
