@@ -45,9 +45,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   for (const problem of problems) log.warn(sentenceOf(problem))
   const agent = agentOf(topology, load, log)
   await agent.start()
-  const monitoring = await startMonitoring(systemProperties, agent, log)
-  if (monitoring !== null) agent.closeAtStop(monitoring)
+  await monitor(agent, systemProperties, log)
   return agent
+}
+
+/** Serves what flume.monitoring.* ask for, until the agent stops. */
+export async function monitor(
+  agent: Agent,
+  systemProperties: ReadonlyMap<string, string>,
+  log: Logger,
+): Promise<void> {
+  const { clock } = realSystem
+  const condition = agent.conditionsOf('MONITORING')
+  const monitoring = await startMonitoring(systemProperties, { state: agent, clock, log, condition })
+  if (monitoring !== null) agent.closeAtStop(monitoring)
 }
 
 /** As the JVM's: Flume's file channel keeps its files below it unless told otherwise. */

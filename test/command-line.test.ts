@@ -5,7 +5,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { watch } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -185,6 +185,54 @@ describe('the command line', { concurrency: 2 }, () => {
     await run.says(/there is no such file.*the agent runs on as before/)
     writeFileSync(path, configuration(4))
     await run.says(/the agent runs with the changed configuration/, 2)
+    assert.equal(await run.stop(), 0)
+  })
+
+  test('ports that are taken: the agent says what runs and what does not, and starts the rest when they are free', async () => {
+    const others = [createTcpServer(), createTcpServer()]
+    const [port, monitoringPort] = await Promise.all(
+      others.map(
+        other =>
+          new Promise<number>(resolve => {
+            other.listen(0, '127.0.0.1', () => resolve((other.address() as AddressInfo).port))
+          }),
+      ),
+    )
+    const more = `a1.sources = r1 r2\na1.sources.r2.type = netcat\na1.sources.r2.bind = 127.0.0.1\na1.sources.r2.port = ${port}\na1.sources.r2.channels = c1\n`
+    const path = file('taken.conf', configuration(1).replace('a1.sources = r1\n', more))
+    const monitoring = ['type=http', `port=${monitoringPort}`, 'host=127.0.0.1'].map(
+      one => `-Dflume.monitoring.${one}`,
+    )
+    const run = flumeNg(['agent', '-n', 'a1', '-f', path, ...monitoring])
+    await run.says(
+      /WARN .*Agent a1 started without SOURCE\.r2, which is tried again until it starts; running: CHANNEL\.c1, SINK\.k1, SOURCE\.r1\n/,
+    )
+    assert.match(
+      run.output,
+      /ERROR .*Starting source r2 failed .*port \d+ on 127\.0\.0\.1 is in use by another program/,
+    )
+    assert.match(
+      run.output,
+      /ERROR .*Serving the monitoring pages failed .*the monitoring port \d+ is in use/,
+    )
+    others[1]!.close()
+    await run.says(new RegExp(`Monitoring on http://127\\.0\\.0\\.1:${monitoringPort}/metrics`))
+    const health = async () => {
+      const response = await fetch(`http://127.0.0.1:${monitoringPort}/health`)
+      return { status: response.status, ...((await response.json()) as Record<string, unknown>) }
+    }
+    const before = await health()
+    assert.equal(before.status, 503)
+    assert.deepEqual((before as { notRunning?: unknown }).notRunning, ['SOURCE.r2'])
+    others[0]!.close()
+    await run.says(/Starting source r2 succeeds, after/)
+    assert.deepEqual(await health(), {
+      status: 200,
+      ok: true,
+      problems: [],
+      running: ['CHANNEL.c1', 'SINK.k1', 'SOURCE.r1', 'SOURCE.r2'],
+      notRunning: [],
+    })
     assert.equal(await run.stop(), 0)
   })
 

@@ -5,10 +5,10 @@ import { countOf, mostLogged, problemLines, sentenceOf, type Problem } from '../
 import type { ConfigurationText } from '../config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
+import { exceptions } from '../observe/health.ts'
 import { metricsOf } from '../observe/metrics-json.ts'
-import { startMonitoring } from '../observe/monitoring.ts'
 import { realSystem } from '../system/system.ts'
-import { agentOf } from '../start-agent.ts'
+import { agentOf, monitor } from '../start-agent.ts'
 import { StartFailure, type Agent } from '../topology/agent.ts'
 import { exitCodes } from './exit-codes.ts'
 import { stopSignal } from './signals.ts'
@@ -65,9 +65,8 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     throw error
   }
   await backUp(command, texts, log)
-  const monitoring = await startMonitoring(properties, agent, log)
-  if (monitoring !== null) agent.closeAtStop(monitoring)
-  log.info(`Agent ${name} started`)
+  await monitor(agent, properties, log)
+  sayWhatRuns(log, `Agent ${name} started`, agent)
   const watching = new AbortController()
   const watch = command.reload
     ? watchConfiguration(command, { load, agent, texts, log, bell }, watching.signal)
@@ -85,6 +84,13 @@ export async function runAgent(command: AgentCommand): Promise<number> {
 function logProblems(log: Logger, problems: readonly Problem[]): void {
   for (const { severity, line } of problemLines(problems, sentenceOf, mostLogged))
     log[severity === 'error' ? 'error' : 'warn'](line)
+}
+
+/** With what could not be started yet. */
+function sayWhatRuns(log: Logger, what: string, agent: Agent): void {
+  const except = exceptions(agent.health())
+  if (except === '') log.info(what)
+  else log.warn(`${what}${except}`)
 }
 
 function refuse(name: string, problems: readonly Problem[]): number {
@@ -169,7 +175,7 @@ async function watchConfiguration(
       }
       await agent.reload(topology)
       await backUp(command, now, log)
-      log.info('the agent runs with the changed configuration')
+      sayWhatRuns(log, 'the agent runs with the changed configuration', agent)
     } catch (error) {
       if (error instanceof StartFailure) {
         logProblems(log, error.problems)

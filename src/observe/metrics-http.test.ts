@@ -32,7 +32,10 @@ function sample(): { state: MetricsState; problems: { component: string; problem
   const problems: { component: string; problem: string }[] = []
   return {
     problems,
-    state: { counters: () => [channel, sink], health: () => ({ ok: problems.length === 0, problems }) },
+    state: {
+      counters: () => [channel, sink],
+      health: () => ({ ok: problems.length === 0, problems, running: ['CHANNEL.c1'], notRunning: [] }),
+    },
   }
 }
 
@@ -67,7 +70,10 @@ test('serves what Flume serves, and Prometheus and health beside it', async () =
     assert.match(page, /^millrace_healthy 1$/m)
     assert.match(page, /^process_resident_memory_bytes \d+$/m)
 
-    assert.deepEqual(await get(server.port, '/health'), { status: 200, text: '{"ok":true,"problems":[]}' })
+    assert.deepEqual(await get(server.port, '/health'), {
+      status: 200,
+      text: '{"ok":true,"problems":[],"running":["CHANNEL.c1"],"notRunning":[]}',
+    })
     problems.push({ component: 'SINK.k1', problem: 'no broker' })
     assert.equal((await get(server.port, '/health')).status, 503)
     assert.match((await get(server.port, '/metrics/prometheus')).text, /^millrace_healthy 0$/m)

@@ -3,12 +3,13 @@
 // in any case, as in Flume.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { withoutBrackets } from '../address.ts'
+import { whereOf, withoutBrackets } from '../address.ts'
 import { Fault } from '../errors.ts'
 import type { Counters } from './counters.ts'
 import type { Logger } from './log.ts'
 import { metricsOf } from './metrics-json.ts'
-import type { Health, PrometheusPage } from './metrics-prometheus.ts'
+import type { Health } from './health.ts'
+import type { PrometheusPage } from './metrics-prometheus.ts'
 
 export interface MetricsState {
   counters(): Iterable<Counters>
@@ -52,7 +53,13 @@ export async function startMetricsHttp(given: {
   })
   await listen(server, port, host)
   const bound = (server.address() as AddressInfo).port
-  log.info(`Monitoring on http://${host ?? 'localhost'}:${bound}/metrics, /metrics/prometheus and /health`)
+  const everywhere =
+    host === undefined
+      ? ', on this and every other address of this machine (flume.monitoring.host gives one)'
+      : ''
+  log.info(
+    `Monitoring on http://${whereOf({ host: withoutBrackets(host ?? 'localhost'), port: bound })}/metrics, /metrics/prometheus and /health${everywhere}`,
+  )
   return {
     port: bound,
     close: () =>

@@ -8,6 +8,7 @@
 // millrace_channel_size, KafkaEventSendTimer is millrace_sink_kafka_event_send_milliseconds_total.
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import type { Counters } from './counters.ts'
+import type { Health } from './health.ts'
 import { fillPercentage } from './metrics-json.ts'
 
 /** Attributes that go up and down. */
@@ -19,11 +20,6 @@ const gauges = new Set([
   'Closed',
   'Unhealthy',
 ])
-
-export interface Health {
-  readonly ok: boolean
-  readonly problems: readonly { readonly component: string; readonly problem: string }[]
-}
 
 export class PrometheusPage {
   readonly #process = new Registry()

@@ -1,22 +1,52 @@
-// The monitoring that flume.monitoring.* ask for, of an agent that runs.
-import { messageOf } from '../errors.ts'
+// The monitoring that flume.monitoring.* ask for, of an agent that runs. A port that is taken is tried again
+// until it is free, as a source's is.
+import type { Clock, Timer } from '../system/clock.ts'
+import type { ConditionMaker } from './conditions.ts'
 import type { Logger } from './log.ts'
 import { startMetricsHttp, type MetricsHttp, type MetricsState } from './metrics-http.ts'
 import { readMonitoring } from './metrics-settings.ts'
 
-/** Null where it is not asked for, or cannot be had: then the log has said why. */
+/** As a source that cannot start. */
+const restartMs = 3000
+const doing = 'Serving the monitoring pages'
+
+export interface MonitoringParts {
+  readonly state: MetricsState
+  readonly clock: Clock
+  readonly log: Logger
+  readonly condition: ConditionMaker
+}
+
+/** Resolves after the first try, with what ends it; null where no monitoring is asked for. */
 export async function startMonitoring(
   systemProperties: ReadonlyMap<string, string>,
-  state: MetricsState,
-  log: Logger,
-): Promise<MetricsHttp | null> {
+  { state, clock, log, condition }: MonitoringParts,
+): Promise<{ close(): Promise<void> } | null> {
   const monitoring = readMonitoring(systemProperties)
   if (monitoring.type !== 'http') return null
   const { port, host } = monitoring
-  try {
-    return await startMetricsHttp({ port, ...(host === undefined ? {} : { host }), state, log })
-  } catch (error) {
-    log.error(`the agent runs without monitoring: ${messageOf(error)}`)
-    return null
+  const failing = condition('start')
+  let served: MetricsHttp | null = null
+  let timer: Timer | null = null
+  let trying: Promise<void> = Promise.resolve()
+  let isClosed = false
+  const serve = async () => {
+    try {
+      served = await startMetricsHttp({ port, ...(host === undefined ? {} : { host }), state, log })
+      failing.clear(`${doing} succeeds`)
+    } catch (error) {
+      failing.fail(doing, error)
+      const again = () => void (isClosed || (trying = serve()))
+      timer = clock.after(restartMs, again, { background: true })
+    }
+  }
+  await (trying = serve())
+  return {
+    async close() {
+      isClosed = true
+      timer?.cancel()
+      await trying
+      await served?.close()
+    },
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../component.ts'
 import type { AgentConfig, ComponentConfig, Setting } from '../config/agent-config.ts'
 import { Fault } from '../errors.ts'
+import { exceptions } from '../observe/health.ts'
 import { Event } from '../event.ts'
 import { int, text } from '../fields.ts'
 import type { Clock } from '../system/clock.ts'
@@ -26,7 +27,8 @@ interface Stage {
   readonly did: string[]
   readonly sources: Map<string, SourceContext>
   readonly sinks: Map<string, CountedContext>
-  /** A round of the source. */
+  /** What the source's start waits for, and its rounds. */
+  start: () => Promise<void>
   poll: (signal: AbortSignal) => Promise<void>
   readonly delivered: string[]
   /** What a delivery waits for. */
@@ -49,7 +51,10 @@ function stage(): Stage {
     create: (_, context) => {
       sources.set(context.name, context)
       return {
-        start: async () => void did.push(`start source ${context.name}`),
+        async start() {
+          await made.start()
+          did.push(`start source ${context.name}`)
+        },
         stop: async () => void did.push(`stop source ${context.name}`),
         poll: signal => made.poll(signal),
       }
@@ -124,6 +129,7 @@ function stage(): Stage {
     sources,
     sinks,
     delivered,
+    start: async () => {},
     poll: signal => new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true })),
     delivery: async () => {},
     catalogue,
@@ -184,6 +190,14 @@ function agentOf(topology: Topology, system = realSystem) {
   return { agent, log }
 }
 
+/** Ten times as fast as the real one. */
+const fastClock: Clock = {
+  ...realSystem.clock,
+  monotonic: () => realSystem.clock.monotonic() * 10,
+  after: (delayMs, run, options) => realSystem.clock.after(delayMs / 10, run, options),
+  sleep: (delayMs, signal) => realSystem.clock.sleep(delayMs / 10, signal),
+}
+
 test('starts channels, sinks, sources; stops sources, sinks, channels', async () => {
   const on = stage()
   const plan = { channels: { c1: { type: 'locked', given: { directory: '/a' } } } }
@@ -228,6 +242,39 @@ test('stopping empties channels that live in memory', async () => {
   )
 })
 
+test('a source that cannot start is named as not running until it does', async () => {
+  const on = stage()
+  let isTaken = true
+  on.start = async () => {
+    if (isTaken) throw new Fault('ADDRESS_IN_USE', 'port 44444 on 0.0.0.0 is in use by another program')
+  }
+  const topology = await topologyOf(on, { sources: { r1: {} } })
+  const { agent, log } = agentOf(topology, { ...realSystem, clock: fastClock })
+  await agent.start()
+  const problem =
+    'Starting source r1 failed and is tried again until it succeeds: port 44444 on 0.0.0.0 is in use by another program'
+  assert.deepEqual(agent.health(), {
+    ok: false,
+    problems: [{ component: 'SOURCE.r1', problem }],
+    running: ['CHANNEL.c1', 'SINK.k1'],
+    notRunning: ['SOURCE.r1'],
+  })
+  assert.equal(
+    exceptions(agent.health()),
+    ' without SOURCE.r1, which is tried again until it starts; running: CHANNEL.c1, SINK.k1',
+  )
+  isTaken = false
+  await log.line(/Starting source r1 succeeds, after/)
+  assert.deepEqual(agent.health(), {
+    ok: true,
+    problems: [],
+    running: ['CHANNEL.c1', 'SINK.k1', 'SOURCE.r1'],
+    notRunning: [],
+  })
+  assert.equal(exceptions(agent.health()), '')
+  await agent.stop()
+})
+
 test('what several parts say of one component stands side by side in health, and clears only itself', async () => {
   const on = stage()
   const { agent, log } = agentOf(await topologyOf(on, { channels: { c1: { type: 'kept' } } }))
@@ -268,17 +315,14 @@ test('what several parts say of one component stands side by side in health, and
   ])
   broker.clear('Kafka broker b:9092 can be used again')
   await agent.reload(await topologyOf(on, { channels: { c1: { type: 'kept' } }, sinks: {} }))
-  assert.deepEqual(agent.health(), { ok: true, problems: [] })
+  assert.deepEqual(agent.health(), {
+    ok: true,
+    problems: [],
+    running: ['CHANNEL.c1', 'SOURCE.r1'],
+    notRunning: [],
+  })
   await agent.stop()
 })
-
-/** Ten times as fast as the real one. */
-const fastClock: Clock = {
-  ...realSystem.clock,
-  monotonic: () => realSystem.clock.monotonic() * 10,
-  after: (delayMs, run, options) => realSystem.clock.after(delayMs / 10, run, options),
-  sleep: (delayMs, signal) => realSystem.clock.sleep(delayMs / 10, signal),
-}
 
 for (const [name, takesMs] of [
   ['a delivery that takes 5 s is waited for at the stop', 5000],

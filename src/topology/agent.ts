@@ -4,8 +4,9 @@
 import type { Channel } from '../component.ts'
 import type { Problem } from '../config/problem.ts'
 import { Fault, messageOf } from '../errors.ts'
-import { Conditions } from '../observe/conditions.ts'
+import { type ConditionMaker, Conditions } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
+import type { Health } from '../observe/health.ts'
 import {
   closeCounters,
   makeChannel,
@@ -108,9 +109,19 @@ export class Agent {
     for (const { counters } of this.#sources.values()) yield* counters
   }
 
-  health(): { ok: boolean; problems: { component: string; problem: string }[] } {
+  /** Conditions of what belongs to the agent and is no component of its topology. */
+  conditionsOf(name: string): ConditionMaker {
+    return this.#conditions.of(name, this.#surrounds.log)
+  }
+
+  /** What is wrong at the moment, and which components run; one that does not is started again until it does. */
+  health(): Health {
     const problems = this.#conditions.red.map(({ component, problem }) => ({ component, problem }))
-    return { ok: problems.length === 0, problems }
+    const running = new Map([...this.#channels.keys()].map(name => [`CHANNEL.${name}`, true]))
+    for (const part of [...this.#sinkGroups.values(), ...this.#sources.values()])
+      for (const [component, isRunning] of part.running) running.set(component, isRunning)
+    const names = (runs: boolean) => [...running].filter(one => one[1] === runs).map(([name]) => name)
+    return { ok: problems.length === 0, problems, running: names(true), notRunning: names(false) }
   }
 
   /** Start, reload and stop follow one another. */

@@ -25,6 +25,8 @@ export interface Surrounds {
 
 export interface Stoppable {
   readonly counters: readonly Counters[]
+  /** Whether each of its components runs, by the component's name as /metrics has it. */
+  readonly running: ReadonlyMap<string, boolean>
   start(): Promise<void>
   /** `patienceMs` is what work under way may still take. */
   stop(patienceMs: number): Promise<void>
@@ -92,6 +94,9 @@ export function makeSource(
   const runner = new SourceRunner({ ...given, name: part.name, source, counters })
   return {
     counters: shown === undefined ? [] : [shown],
+    get running() {
+      return new Map([[`SOURCE.${part.name}`, runner.isRunning]])
+    },
     start: () => runner.start(),
     async stop() {
       await runner.stop()
@@ -113,6 +118,7 @@ export function makeSinkGroup(
     surrounds,
   )
   const { log, condition } = context
+  let isStarted = false
   const [only] = members
   const runner =
     only !== undefined && members.length === 1
@@ -131,6 +137,9 @@ export function makeSinkGroup(
         })
   return {
     counters: members.flatMap(member => member.shown ?? []),
+    get running() {
+      return new Map(members.map(({ name }) => [`SINK.${name}`, isStarted]))
+    },
     async start() {
       for (const { sink, name, counters } of members) {
         await sink.start()
@@ -138,8 +147,10 @@ export function makeSinkGroup(
         log.info(`Component type: SINK, name: ${name} started`)
       }
       runner.start()
+      isStarted = true
     },
     async stop(patienceMs) {
+      isStarted = false
       await runner.stop(patienceMs)
       for (const { sink, shown } of members) {
         await sink.stop()

@@ -28,6 +28,7 @@ export class SourceRunner {
   readonly #notReading: Condition
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  #isStarted = false
 
   constructor(parts: SourceRunnerParts) {
     this.#parts = parts
@@ -35,11 +36,16 @@ export class SourceRunner {
     this.#notReading = parts.condition('reading')
   }
 
+  /** False until it has started, and once it is stopped. */
+  get isRunning(): boolean {
+    return this.#isStarted && !this.#stopping.signal.aborted
+  }
+
   /** Resolves after the first try to start; while the source fails to start, later tries follow. */
   async start(): Promise<void> {
     for (const interceptor of this.#parts.interceptors) await interceptor.start?.()
-    const started = await this.#tryStart()
-    this.#running = this.#run(started)
+    await this.#tryStart()
+    this.#running = this.#run()
   }
 
   async stop(): Promise<void> {
@@ -49,7 +55,7 @@ export class SourceRunner {
     for (const interceptor of this.#parts.interceptors) await interceptor.stop?.()
   }
 
-  async #tryStart(): Promise<boolean> {
+  async #tryStart(): Promise<void> {
     const { source, name, counters, clock, log } = this.#parts
     try {
       await source.start()
@@ -58,20 +64,20 @@ export class SourceRunner {
       await source
         .stop()
         .catch((again: unknown) => log.debug(`stopping after a failed start: ${messageOf(again)}`))
-      return false
+      return
     }
     this.#notStarted.clear(`Starting source ${name} succeeds`)
     counters.startTime = clock.now()
+    this.#isStarted = true
     log.info(`Component type: SOURCE, name: ${name} started`)
-    return true
   }
 
-  async #run(started: boolean): Promise<void> {
+  async #run(): Promise<void> {
     const { source, name, clock, random } = this.#parts
     const { signal } = this.#stopping
-    while (!started && !signal.aborted) {
+    while (!this.#isStarted && !signal.aborted) {
       await clock.sleep(restartMs, signal)
-      if (!signal.aborted) started = await this.#tryStart()
+      if (!signal.aborted) await this.#tryStart()
     }
     if (source.poll === undefined) return
     while (!signal.aborted)
