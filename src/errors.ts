@@ -2,6 +2,8 @@
 // again can help, and what the operator can do. Problems of a configuration are not faults but values
 // (config/problem.ts); a failed assertion is a bug and stops the agent.
 
+import { printable } from './printable.ts'
+
 /** When a runner tries again: at once, after its back-off, or not at all. */
 export type Retry = 'at-once' | 'after-backoff' | 'never'
 
@@ -63,13 +65,16 @@ const table = {
 export type FaultCode = keyof typeof table
 export const faultTable: Readonly<Record<FaultCode, FaultEntry>> = table
 
-/** A run-time fault with a code of the table. The message says what and where (host:port, file, position). */
+/**
+ * A run-time fault with a code of the table. The message says what and where (host:port, file, position); control
+ * characters of what others have sent are escaped in it.
+ */
 export class Fault extends Error {
   override name = 'Fault'
   readonly code: FaultCode
 
   constructor(code: FaultCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
+    super(printable(message), options)
     this.code = code
   }
 
@@ -84,5 +89,5 @@ export class Fault extends Error {
 
 /** The error's own text, for the middle of a sentence. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return printable((error instanceof Error ? error.message : String(error)).trim())
 }

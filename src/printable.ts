@@ -5,12 +5,10 @@
 const controls = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu
 const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** One line that a terminal shows as it is; blanks and line ends around it are left out. */
+/** One line, which a terminal shows as it is. */
 export function printable(text: string): string {
-  return text
-    .trim()
-    .replaceAll(
-      controls,
-      one => short[one] ?? `\\u${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`,
-    )
+  return text.replaceAll(
+    controls,
+    one => short[one] ?? `\\u${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`,
+  )
 }

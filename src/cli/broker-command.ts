@@ -8,6 +8,7 @@ import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settin
 import { sentenceOf, type Problem } from '../config/problem.ts'
 import { decodeText } from '../config/properties.ts'
 import { messageOf } from '../errors.ts'
+import { printable } from '../printable.ts'
 import { keepYoungHeapSmall } from '../system/heap.ts'
 import { realSystem } from '../system/system.ts'
 import { readScramUser } from '../broker/security/scram-user.ts'
@@ -49,7 +50,7 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
     return exitCodes.stopped
   }
   const refuse = (sentences: readonly string[]): number => {
-    for (const sentence of sentences) process.stderr.write(`${program}: ${sentence}\n`)
+    for (const sentence of sentences) process.stderr.write(`${program}: ${printable(sentence)}\n`)
     return exitCodes.refused
   }
   const overrides: Record<string, string> = {}

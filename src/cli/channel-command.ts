@@ -20,6 +20,7 @@ import {
 } from '../channels/file/tools/examine.ts'
 import { readDeadLetter } from '../dead-letter.ts'
 import type { Event } from '../event.ts'
+import { printable } from '../printable.ts'
 import type { Disk } from '../system/disk.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
@@ -399,7 +400,7 @@ function tellProblems(problems: readonly Problem[]): void {
     const where = to > from ? `${path}, bytes ${from} to ${to}` : from > 0 ? `${path}, byte ${from}` : path
     const numbers = lost.map(({ first, end }) => (end - first === 1 ? `${first}` : `${first} to ${end - 1}`))
     const cost = lost.length > 0 ? `; events lost: ${numbers.join(', ')}` : ''
-    process.stderr.write(`${where}: ${message}${cost}\n`)
+    process.stderr.write(`${printable(`${where}: ${message}${cost}`)}\n`)
   }
 }
 

@@ -10,6 +10,7 @@ import type { Doors } from '../kafka-client/connection.ts'
 import { readAdminProperties, type Places, type Read } from '../kafka-client/properties.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
+import { printable } from '../printable.ts'
 import { realSystem } from '../system/system.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { gatherJavaOptions, wordsOf } from './java-options.ts'
@@ -123,7 +124,9 @@ export async function withAdmin<T>(
 /** What the client warns of, for who sits there. */
 export function toolLog(program: string): Logger {
   const say = (message: string, cause?: unknown) =>
-    void process.stderr.write(`${program}: ${message}${cause === undefined ? '' : `: ${messageOf(cause)}`}\n`)
+    void process.stderr.write(
+      `${program}: ${printable(`${message}${cause === undefined ? '' : `: ${messageOf(cause)}`}`)}\n`,
+    )
   const log: Logger = { ...silentLogger, error: say, warn: say, child: () => log }
   return log
 }

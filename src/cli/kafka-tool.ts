@@ -3,6 +3,7 @@
 import { constants } from 'node:os'
 import { Command, CommanderError } from 'commander'
 import { suggest } from '../did-you-mean.ts'
+import { printable } from '../printable.ts'
 import { compileJavaRegex } from '../java-regex.ts'
 import { onSignals } from './signals.ts'
 import { UsageError } from './usage-error.ts'
@@ -167,7 +168,13 @@ export function topicFilter(text: string, names: readonly string[]): (name: stri
 }
 
 /** Lines of columns: each as wide as its widest cell, and at least as said; the last one where `trims` is not padded. */
-export function table(rows: readonly (readonly string[])[], widths: readonly number[], trims = true): string {
+export function table(
+  cells: readonly (readonly string[])[],
+  widths: readonly number[],
+  trims = true,
+): string {
+  // Names of groups, clients and members are what somebody else chose.
+  const rows = cells.map(row => row.map(printable))
   const wide = widths.map((width, column) => Math.max(width, ...rows.map(row => row[column]!.length)))
   return rows
     .map(row =>

@@ -11,6 +11,7 @@ import { pino, type Logger as Pino } from 'pino'
 import type { Problem } from '../config/problem.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
+import { printable } from '../printable.ts'
 import { isUnread } from './output.ts'
 
 const levels: Record<string, string> = {
@@ -152,15 +153,22 @@ class FileSink implements LogSink {
 }
 
 function format(line: string, sinks: readonly LogSink[]): void {
-  const { level, time, msg, name, detail } = JSON.parse(line) as {
+  const {
+    level,
+    time,
+    msg,
+    name,
+    below = [],
+  } = JSON.parse(line) as {
     level: number
     time: number
     msg: string
     name: string
-    detail?: string
+    below?: string[]
   }
   const word = pino.levels.labels[level]?.toUpperCase() ?? String(level)
-  const text = `${stamp(time)} (${name}) [${word} - millrace.${name}] ${msg}${detail === undefined ? '' : `\n${detail}`}\n`
+  const lines = [`${stamp(time)} (${name}) [${word} - millrace.${name}] ${msg}`, ...below]
+  const text = lines.map(one => `${printable(one)}\n`).join('')
   for (const sink of sinks) sink.write(text)
 }
 
@@ -187,15 +195,15 @@ class PinoLogger implements Logger {
   }
 
   error(message: string, cause?: unknown): void {
-    this.#pino.error(this.#detail(cause), withCause(message, cause))
+    this.#pino.error(this.#stack(cause), withCause(message, cause))
   }
 
   warn(message: string, cause?: unknown): void {
-    this.#pino.warn(this.#detail(cause), withCause(message, cause))
+    this.#pino.warn(this.#stack(cause), withCause(message, cause))
   }
 
-  info(message: string): void {
-    this.#pino.info(message)
+  info(message: string, below?: readonly string[]): void {
+    this.#pino.info({ below }, message)
   }
 
   debug(message: string): void {
@@ -206,9 +214,10 @@ class PinoLogger implements Logger {
     return new PinoLogger(this.#parent, name)
   }
 
-  /** The stack at DEBUG only: a user reads the message. */
-  #detail(cause: unknown): object {
-    return this.debugs && cause instanceof Error && cause.stack !== undefined ? { detail: cause.stack } : {}
+  /** The stack at DEBUG only: a user reads the message, which is not said twice. */
+  #stack(cause: unknown): object {
+    const stack = this.debugs && cause instanceof Error ? cause.stack?.split('\n') : undefined
+    return { below: stack?.filter(line => /^ +at /.test(line)) }
   }
 }
 

@@ -117,7 +117,7 @@ try {
 } catch (error) {
   // Help that was asked for has been printed.
   if (isOfCommander(error) && error.exitCode === 0) await exit(0)
-  if (isOfCommander(error)) process.stderr.write(`${program}: ${error.message.replace(/^error: /, '')}\n`)
+  if (isOfCommander(error)) process.stderr.write(`${program}: ${messageOf(error).replace(/^error: /, '')}\n`)
   else process.stderr.write(`${program}: ${error instanceof UsageError ? error.message : messageOf(error)}\n`)
   await exit(exitCodes.usage)
 }

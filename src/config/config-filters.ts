@@ -1,5 +1,6 @@
 // Config filters: `${filter['key']}` in values, answered by the environment or by a program. What they
 // answer may be a secret and is never printed.
+import { messageOf } from '../errors.ts'
 import type { Setting } from './agent-config.ts'
 import type { Problem } from './problem.ts'
 
@@ -63,10 +64,7 @@ export async function applyConfigFilters(
         value = value.replace(whole, () => answer)
         looked = true
       } catch (error) {
-        warn(
-          `config filter ${name} failed for ${key}: ${(error instanceof Error ? error.message : String(error)).trim()}`,
-          'see the command of the filter',
-        )
+        warn(`config filter ${name} failed for ${key}: ${messageOf(error)}`, 'see the command of the filter')
       }
     }
     out.push(looked ? { ...setting, value, looked } : setting)

@@ -1,10 +1,12 @@
-// The log, as components see it. How lines look and where they go is the command line's business.
+// The log, as components see it. How lines look and where they go is the command line's business, and so is
+// that no text from outside can begin a line of its own or move a terminal's cursor.
 
 export interface Logger {
   /** `cause` is printed after the message; its stack at DEBUG only. */
   error(message: string, cause?: unknown): void
   warn(message: string, cause?: unknown): void
-  info(message: string): void
+  /** `below`: further lines that belong to it. */
+  info(message: string, below?: readonly string[]): void
   /** Per batch at most, never per event. */
   debug(message: string): void
   /** Whether debug lines are printed: ask before building one that costs. */

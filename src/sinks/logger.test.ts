@@ -17,6 +17,10 @@ test('no more than the limit is printed, unprintable bytes are dots', () => {
   )
   assert.equal(describeEvent(Event.of({}, ''), 16), '{ headers:{} body: }')
   assert.equal(describeEvent(Event.of({}, 'x'), 0), '{ headers:{} body: }')
+  assert.match(
+    describeEvent(Event.of({ 'a\n': '\u001b[2J\r\u202e\u0085' }, ''), 16),
+    /headers:\{a\\n=\\u001B\[2J\\r\\u202E\\u0085\}/,
+  )
 })
 
 test('lines after the first keep their offset', () => {

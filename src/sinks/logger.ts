@@ -7,12 +7,13 @@
 import { defineSink } from '../component.ts'
 import type { Event } from '../event.ts'
 import { int } from '../fields.ts'
+import { printable } from '../printable.ts'
 
 const columns = 16
 
 /** One event as the logger sink writes it, with at most `maxBytes` of the body. */
 export function describeEvent(event: Event, maxBytes: number): string {
-  const headers = [...event.headers].map(([key, value]) => `${key}=${value}`).join(', ')
+  const headers = [...event.headers].map(([key, value]) => printable(`${key}=${value}`)).join(', ')
   return `{ headers:{${headers}} body:${dump(event.body.subarray(0, Math.max(0, maxBytes)))} }`
 }
 
@@ -38,7 +39,7 @@ export const loggerSink = defineSink({
   summary: 'Writes every event to the log at INFO; for trying things out.',
   description: `Printing events is what this sink is for, so it prints headers and the first \`maxBytesToLog\` bytes of the
 body whether or not \`-Dorg.apache.flume.log.rawdata=true\` is given. Headers appear in the order in which they were set
-(Flume: in hash order). Nothing is printed while the log level is above INFO.`,
+(Flume: in hash order), their control characters as escapes. Nothing is printed while the log level is above INFO.`,
   options: {
     maxBytesToLog: int({
       doc: 'How many bytes of the body are printed.',
@@ -55,7 +56,10 @@ body whether or not \`-Dorg.apache.flume.log.rawdata=true\` is given. Headers ap
       async start() {},
       async stop() {},
       async deliver(events) {
-        for (const event of events) log.info(`Event: ${describeEvent(event, maxBytesToLog)}`)
+        for (const event of events) {
+          const [first, ...below] = describeEvent(event, maxBytesToLog).split('\n')
+          log.info(`Event: ${first}`, below)
+        }
       },
     }
   },

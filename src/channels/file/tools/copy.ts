@@ -3,6 +3,7 @@ import type { Event } from '../../../event.ts'
 import { Counters, fileChannelCounters } from '../../../observe/counters.ts'
 import { looseConditions } from '../../../observe/conditions.ts'
 import { silentLogger } from '../../../observe/log.ts'
+import { printable } from '../../../printable.ts'
 import type { System } from '../../../system/system.ts'
 import type { EncryptionKeys } from '../encryption-keys.ts'
 import { FileChannel } from '../file-channel.ts'
@@ -22,7 +23,7 @@ export async function putAll(
   encryption: EncryptionKeys | null,
   batches: AsyncIterable<readonly Event[]>,
 ): Promise<{ put: number; before: number }> {
-  const warn = (message: string): void => void process.stderr.write(`${message}\n`)
+  const warn = (message: string): void => void process.stderr.write(`${printable(message)}\n`)
   const channel = new FileChannel(
     {
       ...place,
