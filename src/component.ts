@@ -1,7 +1,7 @@
 // The contracts of sources, interceptors, selectors, channels, sinks and sink processors, and the one
 // value a component exports: its definition. A definition declares the options once; validation, types,
 // defaults, reference pages and the lifecycle test are made from it. See docs/architecture.md.
-import type { Fault } from './errors.ts'
+import { messageOf, type Fault } from './errors.ts'
 import type { Event } from './event.ts'
 import type { Fields, OptionsOf } from './fields.ts'
 import type { ConditionMaker } from './observe/conditions.ts'
@@ -195,6 +195,11 @@ export interface Say {
   warning(key: string, problem: string, fix: string, newKey?: string): void
 }
 
+/** For `examine`: says as an error of `key` why the work fails, where it does. */
+export async function sayFailure(work: Promise<unknown>, say: Say, key: string, fix: string): Promise<void> {
+  await work.catch((error: unknown) => say.error(key, messageOf(error), fix))
+}
+
 /**
  * What a component does with topics, addresses and headers, as far as its options alone tell it; the
  * warning about events that return to the topic they came from is made of these.
@@ -222,6 +227,11 @@ export interface Surroundings {
   readonly systemProperties?: ReadonlyMap<string, string>
 }
 
+/** What lies outside of the configuration, for a look at what its options name. */
+export interface Outside extends Required<Surroundings> {
+  readonly system: System
+}
+
 interface Declaration<F extends Fields> {
   /** As written in `type =`: the alias, or the class name where Flume has no alias. */
   readonly type: string
@@ -242,6 +252,12 @@ interface Declaration<F extends Fields> {
   readonly check?: (options: OptionsOf<F>, say: Say, surroundings?: Surroundings) => void
   /** Rules about the names around it: the channels of a selector's source, the sinks of a processor's group. */
   readonly checkNames?: (options: OptionsOf<F>, names: readonly string[], say: Say) => void
+  /**
+   * Looks at what the options name outside of the configuration (directories, files, stores) and says what keeps the
+   * component from running as it is asked to. Every start begins with it, and so does the check: an error refuses the
+   * start. Changes nothing.
+   */
+  readonly examine?: (options: OptionsOf<F>, say: Say, outside: Outside) => Promise<void>
   readonly flow?: (options: OptionsOf<F>) => readonly Flow[]
   /** Things only one component may have, e.g. "directory /a/b" or "port 0.0.0.0:44444". */
   readonly claims?: (options: OptionsOf<F>, surroundings: Surroundings) => readonly string[]

@@ -10,8 +10,9 @@ import { settingsByAgent } from './config/settings-by-agent.ts'
 import { readMonitoring } from './observe/metrics-settings.ts'
 import { buildTopology, type Built } from './topology/build-topology.ts'
 import { trySuggestions } from './topology/tried-suggestions.ts'
+import { examineTopology, findOccupied } from './topology/examine.ts'
 import { firstLineOf } from './system/programs.ts'
-import { realSystem } from './system/system.ts'
+import { realSystem, type System } from './system/system.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface LoadOptions {
@@ -19,6 +20,13 @@ export interface LoadOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly systemProperties: ReadonlyMap<string, string>
   readonly home: string
+  /** What the components name outside of the files is looked at, but for parts of `running` that stay as they are. */
+  readonly examine?: {
+    readonly system: System
+    readonly running?: Topology
+    /** Also what others use at this moment. */
+    readonly occupied?: boolean
+  }
   /** Components beside those of the catalogue. */
   readonly components?: readonly CatalogueEntry[]
 }
@@ -35,7 +43,7 @@ export async function loadTopology(
   texts: readonly ConfigurationText[],
   options: LoadOptions,
 ): Promise<Loaded> {
-  const { agent, environment, systemProperties, components = [] } = options
+  const { agent, environment, systemProperties, home, examine, components = [] } = options
   const read = await readConfiguration(texts, {
     agent,
     environment,
@@ -46,7 +54,7 @@ export async function loadTopology(
   const monitoring = readMonitoring(systemProperties)
   const around: Problem[] = monitoring.type === 'problem' ? [{ severity: 'warning', ...monitoring }] : []
   if (read.config === undefined) return { problems: inOrder([...around, ...read.problems]) }
-  const surroundings = { home: options.home, systemProperties }
+  const surroundings = { home, systemProperties }
   const parts = { catalogue: [...components, ...catalogue], surroundings }
   const built = await buildTopology(read.config, parts)
   const others = await neighbours(read.settings, options)
@@ -58,7 +66,13 @@ export async function loadTopology(
   if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
   const topologies = [built, ...others.values()].flatMap(({ topology }) => topology ?? [])
   for (const problem of findLoops(topologies.map(flowAgentOf))) problems.push(problem)
-  return { topology: built.topology, problems: inOrder(problems) }
+  if (examine !== undefined) {
+    const outside = { system: examine.system, ...surroundings }
+    problems.push(...(await examineTopology(read.config, built.topology, outside, examine.running)))
+    if (examine.occupied === true)
+      problems.push(...(await findOccupied(read.config, built.topology, outside)))
+  }
+  return { ...(hasErrors(problems) ? {} : { topology: built.topology }), problems: inOrder(problems) }
 }
 
 const hasErrors = (problems: readonly Problem[]) => problems.some(one => one.severity === 'error')

@@ -38,6 +38,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     environment: environment(),
     systemProperties,
     home: homeOf(systemProperties),
+    examine: { system: realSystem },
     components,
   }
   const { topology, problems } = await loadTopology([{ file, bytes: Buffer.from(configuration) }], load)

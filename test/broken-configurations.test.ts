@@ -85,6 +85,16 @@ async function check({ change = {}, add = [], says, hides = [], code = 2, args, 
   }
   for (const text of hides) assert.ok(!outcome.output.includes(text), `said: ${text}\n${outcome.output}`)
   assert.equal(outcome.code, code, outcome.output)
+  const [command, ...words] = args?.(file) ?? ['agent', '-n', 'a1', '-f', file]
+  if (command === 'agent') await agree(outcome, words, environment)
+}
+
+/** What refuses a start the check finds, in the same words, and it finds no other reason. */
+async function agree(start: Outcome, words: readonly string[], environment?: Case['environment']) {
+  const errors = (output: string) => output.split('\n').filter(line => /(^|: )error: /.test(line))
+  const checked = await flumeNg(['check', ...words], environment)
+  assert.deepEqual(errors(checked.output), errors(start.output))
+  assert.equal(checked.code, start.code, checked.output)
 }
 
 const inside = (name: string) => join(directory, name)
@@ -394,7 +404,10 @@ const cases: Readonly<Record<string, Case>> = {
       `a1.channels.c1.checkpointDir = ${inside('cp3')}`,
       `a1.channels.c1.dataDirs = ${inside('a-file')}/data`,
     ],
-    says: ['channel c1 cannot start: ', inside('a-file')],
+    says: [
+      `FILE:12: error: a1.channels.c1.dataDirs: directory ${inside('a-file')}/data cannot be used: `,
+      'a part of',
+    ],
   },
 }
 

@@ -134,7 +134,6 @@ test('the packed tarball runs on a Node of the user and carries none', { timeout
       ['avro-memory-kafka', 'conf/avro-memory-kafka.conf'],
       ['kafka-memory-avro', 'conf/kafka-memory-avro.conf'],
       ['a1', 'examples/04-own-component/shout.conf'],
-      ['copy', 'examples/05-secured-kafka/secured.conf'],
     ] as const) {
       const checked = run('bin/millrace', ['check', '--name', name, '-c', 'conf', '-f', example])
       assert.equal(checked.status, 0, `${example}: ${checked.stdout}${checked.stderr}`)

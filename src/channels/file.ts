@@ -1,6 +1,6 @@
 // File channel: a definition; the channel itself is in file/.
 import { join, resolve } from 'node:path'
-import { defineChannel, type Surroundings } from '../component.ts'
+import { defineChannel, sayFailure, type Surroundings } from '../component.ts'
 import { flag, int, list, prefix, text, type OptionsOf } from '../fields.ts'
 import { fileChannelCounters } from '../observe/counters.ts'
 import { checkEncryption, encryptionKeys } from './file/encryption-keys.ts'
@@ -138,6 +138,23 @@ export const fileChannel = defineChannel({
   claims(given, { home }: Surroundings) {
     const { checkpoint, data } = directoriesOf(given, home)
     return [checkpoint, ...data].map(one => `directory ${one}`)
+  },
+  async examine(given, say, { system: { disk }, home }) {
+    const { checkpoint, data } = directoriesOf(given, home)
+    const named = [['checkpointDir', checkpoint] as const, ...data.map(one => ['dataDirs', one] as const)]
+    for (const [key, path] of named) {
+      const obstacle = (await disk.obstacleAt?.(path, 'new directory')) ?? null
+      if (obstacle !== null)
+        say.error(
+          key,
+          `directory ${path} cannot be used: ${obstacle}`,
+          'name one that the user of the agent may make and write',
+        )
+    }
+    const keys = encryptionKeys(given.encryption, disk, () => {})
+    if (keys === null) return
+    const remedy = 'correct the key store, its password files or its keys'
+    await sayFailure(keys.key(keys.activeAlias), say, 'encryption.keyProvider.keyStoreFile', remedy)
   },
   create(given, context) {
     const { checkpoint, backup, data } = directoriesOf(given, context.home)

@@ -69,7 +69,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   sayWhatRuns(log, `Agent ${name} started`, agent)
   const watching = new AbortController()
   const watch = command.reload
-    ? watchConfiguration(command, { load, agent, texts, log, bell }, watching.signal)
+    ? watchConfiguration(command, { topology, load, agent, texts, log, bell }, watching.signal)
     : Promise.resolve()
   await stopping
   watching.abort()
@@ -144,7 +144,7 @@ class Bell {
 /** Looks at the configuration every so often, and when it is asked to, and hands changes to the agent. */
 async function watchConfiguration(
   command: AgentCommand,
-  parts: Omit<Prepared, 'topology' | 'problems'> & {
+  parts: Required<Omit<Prepared, 'problems'>> & {
     readonly agent: Agent
     readonly log: Logger
     readonly bell: Bell
@@ -154,6 +154,7 @@ async function watchConfiguration(
   const { pollIntervalMs, source } = command
   const { agent, load, log, bell } = parts
   let seen = parts.texts
+  let running = parts.topology
   let unreadable = false
   for (;;) {
     const wasAsked = await bell.wait(pollIntervalMs, signal)
@@ -167,13 +168,17 @@ async function watchConfiguration(
       }
       seen = now
       log.info('the configuration has changed')
-      const { topology, problems } = await loadTopology(now, load)
+      const { topology, problems } = await loadTopology(now, {
+        ...load,
+        examine: { system: realSystem, running },
+      })
       logProblems(log, problems)
       if (topology === undefined) {
         log.error('the change is refused and the agent runs on as before; the next change will be seen')
         continue
       }
       await agent.reload(topology)
+      running = topology
       await backUp(command, now, log)
       sayWhatRuns(log, 'the agent runs with the changed configuration', agent)
     } catch (error) {

@@ -1,11 +1,15 @@
 // What comes before an agent starts, and all that `millrace check` does: the configuration is read and looked at as a
 // whole. What refuses a start is found here, so that both find it.
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { ConfigurationText } from '../config/configuration.ts'
 import { inOrder, type Problem } from '../config/problem.ts'
 import { messageOf } from '../errors.ts'
 import { loadTopology, type LoadOptions } from '../load-topology.ts'
 import { homeOf } from '../start-agent.ts'
+import { readMonitoring } from '../observe/metrics-settings.ts'
+import { obstacleAt } from '../system/disk-access.ts'
+import { realSystem } from '../system/system.ts'
+import { freePort, troubleAtPort } from '../topology/examine.ts'
 import type { Topology } from '../topology/topology.ts'
 import { readTexts, type SourceOptions } from './configuration-source.ts'
 import type { Launch } from './launch.ts'
@@ -27,7 +31,8 @@ export interface Prepared {
   readonly load: LoadOptions
 }
 
-export async function prepareAgent(setup: AgentSetup): Promise<Prepared> {
+/** `occupied`: it is also told what others use at this moment, which a start meets by itself. */
+export async function prepareAgent(setup: AgentSetup, { occupied = false } = {}): Promise<Prepared> {
   const { name, launch, environment } = setup
   const { properties } = launch
   const load: LoadOptions = {
@@ -35,8 +40,24 @@ export async function prepareAgent(setup: AgentSetup): Promise<Prepared> {
     environment,
     systemProperties: properties,
     home: homeOf(properties),
+    examine: { system: realSystem, occupied },
   }
-  const problems = [...launch.problems, ...readLogSettings(properties).problems]
+  const log = readLogSettings(properties)
+  const problems = [...launch.problems, ...log.problems]
+  const obstacle = log.file === null ? null : await obstacleAt(resolve(log.file.path), 'written file')
+  if (obstacle !== null)
+    problems.push({
+      severity: 'error',
+      problem: `cannot write the log ${log.file!.path}: ${obstacle}`,
+      fix: 'correct -Dflume.log.dir and -Dflume.log.file',
+    })
+  const monitoring = readMonitoring(properties)
+  if (occupied && monitoring.type === 'http') {
+    const { host = '0.0.0.0', port } = monitoring
+    const trouble = await troubleAtPort(realSystem.network, host, port)
+    if (trouble !== null)
+      problems.push({ severity: 'warning', problem: `flume.monitoring.port: ${trouble}`, fix: freePort })
+  }
   const texts = await readInitial(setup, problems)
   problems.push(...launch.withoutEffect(texts))
   if (texts.length === 0) return { texts, problems, load }

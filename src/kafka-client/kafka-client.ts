@@ -1,5 +1,6 @@
 // The Kafka client's front: a consumer whose poll loop and positions are the caller's, and a producer that
 // keeps order. One client for brokers from 0.10.2 to 4.x. Components use this file alone.
+import { messageOf } from '../errors.ts'
 import { GroupConsumer } from './consumer.ts'
 import type {
   Consumer,
@@ -9,7 +10,10 @@ import type {
   TransactionalProducer,
   TransactionalProducerOptions,
 } from './contract.ts'
+import type { PropertyProblem } from './properties.ts'
 import { OrderedProducer } from './producer.ts'
+import { Security, type SecurityDoors } from './security.ts'
+import type { SecuritySettings } from './security-settings.ts'
 import { TransactionalOrderedProducer } from './transactional-producer.ts'
 
 export type {
@@ -49,3 +53,23 @@ export function createTransactionalProducer(options: TransactionalProducerOption
 }
 
 export { createAdmin, type Admin } from './admin/admin.ts'
+
+/**
+ * Reads every file that security settings name, without connecting: null where all can be used. `properties` are those
+ * that the settings were read from.
+ */
+export async function examineSecurity(
+  properties: Readonly<Record<string, string>>,
+  settings: SecuritySettings,
+  doors: SecurityDoors,
+): Promise<PropertyProblem | null> {
+  try {
+    await new Security(settings, doors).examine()
+    return null
+  } catch (error) {
+    const problem = messageOf(error)
+    const stores = ['ssl.truststore.location', 'ssl.keystore.location']
+    const key = stores.find(one => problem.includes(properties[one] ?? '\0')) ?? 'security.protocol'
+    return { key, severity: 'error', problem, fix: 'correct the file, its path or its password' }
+  }
+}

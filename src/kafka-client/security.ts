@@ -108,6 +108,16 @@ export class Security {
     return identity
   }
 
+  /** Reads every file that the settings name. Rejects as a connection would: TLS or AUTHENTICATION, naming the file. */
+  async examine(): Promise<void> {
+    const { tls, sasl } = this.#settings
+    if (tls !== null) await this.#read(tls)
+    if (sasl === null) return
+    const login = sasl.login ?? (await this.#readLoginFile(sasl))
+    if (login.mechanism === 'OAUTHBEARER' && login.source.kind === 'endpoint' && isHttps(login.source.url))
+      await this.#read(login.stores)
+  }
+
   /** Whether the address closed a connection at its first request, as listeners do that want a login. */
   isSuspect(where: string): boolean {
     return this.#suspects.has(where)

@@ -1,6 +1,6 @@
 // The Avro sink: sends events by Avro RPC to the Avro source of a Millrace or a Flume agent.
 import { whereOf } from '../address.ts'
-import { type CountedContext, defineSink, type Sink } from '../component.ts'
+import { type CountedContext, defineSink, sayFailure, type Sink } from '../component.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
@@ -8,7 +8,7 @@ import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
 import { type AvroClient, connectAvro, cut, defaultRequestBytes, Refusal } from '../avro-rpc/client.ts'
 import { sinkCounters } from '../observe/counters.ts'
 import type { Timer } from '../system/clock.ts'
-import { loadClientTls } from '../system/ssl-settings.ts'
+import { loadClientTls, sslDoorsOf, storeRemedy, type SslDoors } from '../system/ssl-settings.ts'
 import type { ClientTls } from '../system/tls.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
 import { RequestSize } from './avro/request-size.ts'
@@ -132,6 +132,9 @@ another host, correct it or set \`ssl.disableHostnameVerification = true\`.`,
   flow: ({ hostname, port }) => [{ does: 'send', host: hostname, port }],
   batchSize: given => given['batch-size'],
   counters: sinkCounters,
+  async examine(given, say, outside) {
+    if (given.ssl) await sayFailure(loadTls(given, sslDoorsOf(outside)), say, 'truststore', storeRemedy)
+  },
   create: (given, context) => new AvroSink(given, context),
 })
 
@@ -256,7 +259,8 @@ export class AvroSink implements Sink {
     const given = this.#options
     const opening = (this.#opening = new AbortController())
     try {
-      if (this.#tls === undefined) this.#tls = given.ssl ? await this.#loadTls() : null
+      if (this.#tls === undefined)
+        this.#tls = given.ssl ? await loadTls(given, sslDoorsOf(this.#context)) : null
       const client = await connectAvro({
         host: given.hostname,
         port: given.port,
@@ -317,21 +321,20 @@ export class AvroSink implements Sink {
       { background: true },
     )
   }
+}
 
-  #loadTls(): Promise<ClientTls> {
-    const given = this.#options
-    return loadClientTls(
-      {
-        store: given.truststore,
-        password: given['truststore-password'],
-        includeProtocols: given['include-protocols'],
-        excludeProtocols: given['exclude-protocols'],
-        includeCipherSuites: given['include-cipher-suites'],
-        excludeCipherSuites: given['exclude-cipher-suites'],
-        trustsAll: given['trust-all-certs'],
-        verifiesHost: !given['ssl.disableHostnameVerification'],
-      },
-      { disk: this.#context.system.disk, systemProperties: this.#context.systemProperties },
-    )
-  }
+function loadTls(given: Options, doors: SslDoors): Promise<ClientTls> {
+  return loadClientTls(
+    {
+      store: given.truststore,
+      password: given['truststore-password'],
+      includeProtocols: given['include-protocols'],
+      excludeProtocols: given['exclude-protocols'],
+      includeCipherSuites: given['include-cipher-suites'],
+      excludeCipherSuites: given['exclude-cipher-suites'],
+      trustsAll: given['trust-all-certs'],
+      verifiesHost: !given['ssl.disableHostnameVerification'],
+    },
+    doors,
+  )
 }

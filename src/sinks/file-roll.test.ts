@@ -136,7 +136,7 @@ test('a missing directory refuses the start in plain words', async () => {
   const directory = join(tmpdir(), 'millrace-is-not-there')
   await assert.rejects(sinkFor(directory).sink.start(), {
     code: 'DISK',
-    message: `sink.directory ${directory} cannot be used: it does not exist`,
+    message: `sink.directory cannot be used: ${directory} does not exist`,
   })
 })
 

@@ -2,7 +2,7 @@
 //
 // Batches that are handed over while a write is under way are written and synced together. A batch is
 // delivered when its bytes are on stable storage and its file's name is.
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { defineSink, type CountedContext, type Sink } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
@@ -11,7 +11,7 @@ import { sinkCounters } from '../observe/counters.ts'
 import { codecNames } from '../serializers/avro-container.ts'
 import { makeSerializer, serializerField, type Serializer } from '../serializers/serializer.ts'
 import type { Timer } from '../system/clock.ts'
-import type { DiskFile } from '../system/disk.ts'
+import type { Disk, DiskFile } from '../system/disk.ts'
 import { fileNames, pathManagerField } from './file-roll-names.ts'
 
 /** Batches under way at once. */
@@ -69,6 +69,11 @@ an Avro container of records with headers and body. A serializer class of one's 
         say.error(key, 'is part of a file name and holds a slash', 'write it without one')
   },
   batchSize: options => options['sink.batchSize'],
+  async examine(options, say, { system }) {
+    const obstacle = await obstacleIn(system.disk, options['sink.directory'])
+    if (obstacle !== null)
+      say.error('sink.directory', obstacle, 'make the directory, with rights for the user of the agent')
+  },
   create(options, context) {
     const { clock, random } = context.system
     const names = fileNames(
@@ -139,11 +144,8 @@ class FileRollSink implements Sink {
 
   async start(): Promise<void> {
     const { directory, context } = this.#parts
-    await context.system.disk.list(directory).catch((error: unknown) => {
-      throw new Fault('DISK', `sink.directory ${directory} cannot be used: ${reasonOf(error)}`, {
-        cause: error,
-      })
-    })
+    const obstacle = await obstacleIn(context.system.disk, directory)
+    if (obstacle !== null) throw new Fault('DISK', `sink.directory cannot be used: ${obstacle}`)
   }
 
   async stop(): Promise<void> {
@@ -254,18 +256,9 @@ class FileRollSink implements Sink {
   }
 }
 
-function reasonOf(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOENT':
-      return 'it does not exist'
-    case 'ENOTDIR':
-      return 'it is not a directory'
-    case 'EACCES':
-      return 'no right to read it'
-    default:
-      return messageOf(error)
-  }
-}
+/** Why files cannot be made there, as a clause; null where they can. */
+const obstacleIn = async (disk: Disk, directory: string): Promise<string | null> =>
+  (await disk.obstacleAt?.(resolve(directory), 'directory')) ?? null
 
 function faultOf(error: unknown, what: string): Fault {
   const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'

@@ -1,6 +1,6 @@
 // The Kafka sink: events become records; a batch is done when the brokers have acknowledged all of it.
 import { defineSink, type CountedContext, type Sink } from '../component.ts'
-import { DeadLetterFile, deadLetterPath } from '../dead-letter.ts'
+import { DeadLetterFile, deadLetterPath, examineDeadLetters } from '../dead-letter.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
 import { compileEscapes } from '../escapes.ts'
@@ -8,6 +8,7 @@ import type { Event } from '../event.ts'
 import { flag, int, prefix, text, type OptionsOf } from '../fields.ts'
 import {
   createProducer,
+  examineSecurity,
   ProduceFault,
   readProducerProperties,
   type Producer,
@@ -177,6 +178,15 @@ again: docs/formats/dead-letters.md.`,
   claims(given, { home }) {
     const path = given['deadLetter.file']
     return path === undefined ? [] : [`file ${deadLetterPath(path, home)}`]
+  },
+  async examine(given, say, outside) {
+    const { system, systemProperties } = outside
+    const { settings } = readProperties(given, systemProperties)
+    const problem =
+      settings &&
+      (await examineSecurity(given['kafka.producer'], settings.security, { ...system, systemProperties }))
+    if (problem) say.error(`kafka.producer.${problem.key}`, problem.problem, problem.fix)
+    await examineDeadLetters(given['deadLetter.file'], say, outside)
   },
   create: (given, context) => new KafkaSink(given, context),
 })

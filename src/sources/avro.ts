@@ -1,6 +1,12 @@
 // The Avro source: a port to which Flume and Millrace agents, and Flume's clients, send events by Avro RPC.
-import { type CountedContext, defineSource, type Source, type SourceContext } from '../component.ts'
-import { DeadLetterFile, deadLetterPath } from '../dead-letter.ts'
+import {
+  type CountedContext,
+  defineSource,
+  sayFailure,
+  type Source,
+  type SourceContext,
+} from '../component.ts'
+import { DeadLetterFile, deadLetterPath, examineDeadLetters } from '../dead-letter.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { Event } from '../event.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
@@ -8,7 +14,7 @@ import { admits, parseIpRules } from '../avro-rpc/ip-filter.ts'
 import { AvroServer } from '../avro-rpc/server.ts'
 import type { Condition } from '../observe/conditions.ts'
 import { sourceCounters } from '../observe/counters.ts'
-import { loadServerTls } from '../system/ssl-settings.ts'
+import { loadServerTls, serverStore, sslDoorsOf, storeRemedy, type SslDoors } from '../system/ssl-settings.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
 import { OversizedBatches } from './avro/oversized-batches.ts'
 
@@ -133,6 +139,10 @@ Flume answers \`append\` with an Avro error when something other than the channe
     return port === 0 ? letters : [`port ${bind}:${port}`, ...letters]
   },
   counters: sourceCounters,
+  async examine(given, say, outside) {
+    if (given.ssl) await sayFailure(loadTls(given, sslDoorsOf(outside)), say, 'keystore', storeRemedy)
+    await examineDeadLetters(given['deadLetter.file'], say, outside)
+  },
   create: (given, context) => new AvroSource(given, context),
 })
 
@@ -179,7 +189,7 @@ export class AvroSource implements Source {
       window: this.#options.window,
       stallMs: this.#options['stall-timeout'],
       deflate: this.#options['compression-type'] === 'deflate',
-      tls: this.#options.ssl ? await this.#loadTls() : null,
+      tls: this.#options.ssl ? await loadTls(this.#options, sslDoorsOf(this.#context)) : null,
       network: this.#context.system.network,
       clock: this.#context.system.clock,
       log,
@@ -198,22 +208,6 @@ export class AvroSource implements Source {
   async stop(): Promise<void> {
     await this.#server?.stop()
     this.#server = null
-  }
-
-  #loadTls() {
-    const given = this.#options
-    return loadServerTls(
-      {
-        store: given.keystore,
-        password: given['keystore-password'],
-        usualProtocols,
-        includeProtocols: given['include-protocols'],
-        excludeProtocols: given['exclude-protocols'],
-        includeCipherSuites: given['include-cipher-suites'],
-        excludeCipherSuites: given['exclude-cipher-suites'],
-      },
-      { disk: this.#context.system.disk, systemProperties: this.#context.systemProperties },
-    )
   }
 
   #filter(): { admits?: (address: string) => Promise<boolean> } {
@@ -287,6 +281,9 @@ export class AvroSource implements Source {
     )
   }
 }
+
+const loadTls = (given: Options, doors: SslDoors) =>
+  loadServerTls({ ...serverStore(given), usualProtocols }, doors)
 
 const channelFaults = new Set(['CHANNEL_FULL', 'TRANSACTION_TOO_LARGE', 'CHANNEL_CLOSED', 'CHANNEL_FAILED'])
 

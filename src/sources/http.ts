@@ -1,13 +1,13 @@
 // The HTTP source: every POST is one batch of events, whatever its path. Node's own HTTP server sits
 // on the connections of the network door; there is nothing to route.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { defineSource, type Source, type SourceContext } from '../component.ts'
+import { defineSource, sayFailure, type Source, type SourceContext } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { flag, int, list, prefix, text } from '../fields.ts'
 import { sourceCounters } from '../observe/counters.ts'
 import type { Connection, Listener } from '../system/network.ts'
-import { loadServerTls } from '../system/ssl-settings.ts'
+import { loadServerTls, serverStore, sslDoorsOf, storeRemedy } from '../system/ssl-settings.ts'
 import { secureServer, type TlsContext } from '../system/tls.ts'
 import { BadRequest, handlerNames, makeHandler, type Handler } from './http-handlers.ts'
 
@@ -106,27 +106,18 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
       )
   },
   claims: ({ bind, port }) => (port === 0 ? [] : [`port ${bind}:${port}`]),
+  async examine(given, say, outside) {
+    if (given.ssl)
+      await sayFailure(loadServerTls(serverStore(given), sslDoorsOf(outside)), say, 'keystore', storeRemedy)
+  },
   create(given, context) {
     const handler = makeHandler(given.handler.trim(), {
       mandatoryParameters: given['handler.mandatoryParameters'],
       maxBlobLength: given['handler.maxBlobLength'],
       warn: message => context.log.warn(message),
     })!
-    return new HttpSource(given.bind, given.port, given.maxRequestBytes, handler, context, async () =>
-      given.ssl
-        ? loadServerTls(
-            {
-              store: given.keystore,
-              password: given['keystore-password'],
-              includeProtocols: given['include-protocols'],
-              excludeProtocols: given['exclude-protocols'],
-              includeCipherSuites: given['include-cipher-suites'],
-              excludeCipherSuites: given['exclude-cipher-suites'],
-            },
-            { disk: context.system.disk, systemProperties: context.systemProperties },
-          )
-        : null,
-    )
+    const loadTls = async () => (given.ssl ? loadServerTls(serverStore(given), sslDoorsOf(context)) : null)
+    return new HttpSource(given.bind, given.port, given.maxRequestBytes, handler, context, loadTls)
   },
 })
 

@@ -2,7 +2,12 @@
 import { defineSource, type Say, type Source, type SourceContext } from '../component.ts'
 import { messageOf } from '../errors.ts'
 import { flag, int, list, prefix, regex, text, type OptionsOf } from '../fields.ts'
-import { createConsumer, readConsumerProperties, type Consumer } from '../kafka-client/kafka-client.ts'
+import {
+  createConsumer,
+  examineSecurity,
+  readConsumerProperties,
+  type Consumer,
+} from '../kafka-client/kafka-client.ts'
 import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
 import { kafkaSourceCounters } from '../observe/counters.ts'
 import { EventMaker } from './kafka/event-of-record.ts'
@@ -144,6 +149,13 @@ example.`,
       bringsHeaders: given.useFlumeEventFormat || Object.keys(given.header).length > 0,
     },
   ],
+  async examine(given, say, { system, systemProperties }) {
+    const { settings } = readProperties(given, serversOf(given), systemProperties)
+    const problem =
+      settings &&
+      (await examineSecurity(given['kafka.consumer'], settings.security, { ...system, systemProperties }))
+    if (problem) say.error(`kafka.consumer.${problem.key}`, problem.problem, problem.fix)
+  },
   create: (given, context) => new KafkaSource(given, context),
 })
 
@@ -163,11 +175,15 @@ function readProperties(
   )
 }
 
+/** Without servers only the other properties are judged; ZooKeeper is asked when the source starts. */
+const serversOf = (given: Options): string => given['kafka.bootstrap.servers'] ?? 'unknown:9092'
+
 function checkProperties(given: Options, say: Say, systemProperties?: ReadonlyMap<string, string>): void {
-  // Without servers only the other properties are judged; ZooKeeper is asked when the source starts.
-  const servers = given['kafka.bootstrap.servers'] ?? 'unknown:9092'
-  for (const { key, severity, problem, fix, instead } of readProperties(given, servers, systemProperties)
-    .problems)
+  for (const { key, severity, problem, fix, instead } of readProperties(
+    given,
+    serversOf(given),
+    systemProperties,
+  ).problems)
     say[severity](
       key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.consumer.${key}`,
       problem,

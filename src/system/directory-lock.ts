@@ -67,6 +67,19 @@ export async function lockDirectory(directory: string, holder: string): Promise<
   }
 }
 
+/** Who holds it, by what the holder says of itself; null where nobody does. Takes and changes nothing. */
+export async function directoryHolder(directory: string): Promise<string | null> {
+  const path = await realpath(directory).catch(() => null)
+  if (path === null) return null
+  const { dev, ino } = await stat(path)
+  const addresses = process.platform === 'linux' ? [`\0millrace-${dev}-${ino}`] : []
+  for (const address of [...addresses, join(path, lockFileName)]) {
+    const who = await ask(address)
+    if (who !== null) return who || 'another process'
+  }
+  return null
+}
+
 /** Listens and tells every caller `line`; null when somebody else does. */
 function listen(address: string, line: string): Promise<Server | null> {
   return new Promise((resolve, reject) => {

@@ -2,7 +2,8 @@
 import * as fs from 'node:fs'
 import * as promises from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
+import { directoryHolder, lockDirectory, type DirectoryLock } from './directory-lock.ts'
+import { obstacleAt, type PathUse } from './disk-access.ts'
 import { lockHolder } from './file-lock.ts'
 
 export interface DiskFile {
@@ -50,6 +51,10 @@ export interface Disk {
   lockDirectory(directory: string, holder: string): Promise<DirectoryLock>
   /** Process id of another program that has its lock file open; null: none is known. */
   lockHolder?(path: string): Promise<number | null>
+  /** What keeps this process from using the path so; null: nothing is known. Changes nothing. */
+  obstacleAt?(path: string, use: PathUse): Promise<string | null>
+  /** Who keeps others out of the directory; null: nobody. Changes nothing. */
+  directoryHolder?(directory: string): Promise<string | null>
   /** When the file's bytes were last changed, ms since 1970. */
   modifiedAt?(path: string): Promise<number>
   /** The nine bits of who may read, write and run the file. */
@@ -243,6 +248,8 @@ export const realDisk: Disk = {
   readText: path => promises.readFile(path, 'utf8'),
   lockDirectory,
   lockHolder,
+  obstacleAt,
+  directoryHolder,
   modifiedAt: async path => (await promises.stat(path)).mtimeMs,
   permissions: async path => (await promises.stat(path)).mode & 0o777,
 }

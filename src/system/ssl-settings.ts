@@ -18,6 +18,25 @@ export interface StoreSettings {
   readonly excludeCipherSuites: readonly string[] | undefined
 }
 
+/** The options by which Flume's servers name their store. */
+export interface ServerOptions {
+  readonly keystore: string | undefined
+  readonly 'keystore-password': string | undefined
+  readonly 'include-protocols': readonly string[] | undefined
+  readonly 'exclude-protocols': readonly string[] | undefined
+  readonly 'include-cipher-suites': readonly string[] | undefined
+  readonly 'exclude-cipher-suites': readonly string[] | undefined
+}
+
+export const serverStore = (given: ServerOptions): StoreSettings => ({
+  store: given.keystore,
+  password: given['keystore-password'],
+  includeProtocols: given['include-protocols'],
+  excludeProtocols: given['exclude-protocols'],
+  includeCipherSuites: given['include-cipher-suites'],
+  excludeCipherSuites: given['exclude-cipher-suites'],
+})
+
 /** The versions a server speaks where nobody has said which. */
 export interface UsualVersions {
   readonly usualProtocols?: readonly string[]
@@ -27,6 +46,15 @@ export interface SslDoors {
   readonly disk: Disk
   readonly systemProperties: ReadonlyMap<string, string>
 }
+
+/** Of what a component is given. */
+export const sslDoorsOf = (around: {
+  readonly system: { readonly disk: Disk }
+  readonly systemProperties: ReadonlyMap<string, string>
+}): SslDoors => ({ disk: around.system.disk, systemProperties: around.systemProperties })
+
+/** What an operator can do where a store cannot be used. */
+export const storeRemedy = 'correct the store, its path or its password'
 
 /** What a TLS server needs. Rejects with Fault TLS, naming the option to set or the file. */
 export async function loadServerTls(

@@ -1,0 +1,49 @@
+// What keeps this process from using a path of the disk: asked without changing anything.
+import { constants } from 'node:fs'
+import { access, lstat, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/**
+ * As what a path is to be used: a directory, one that is made where it is missing, a file that is written and made with
+ * its directory where it is missing, a file that is read.
+ */
+export type PathUse = 'directory' | 'new directory' | 'written file' | 'read file'
+
+/** One clause, null where nothing is known to be in the way. What only a write itself finds (a quota) is not seen. */
+export async function obstacleAt(path: string, use: PathUse): Promise<string | null> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => error)
+  if (found instanceof Error) {
+    if (found.code !== 'ENOENT') return reasonOf(found, path)
+    if (await isLink(path)) return `${path} is a link to nothing`
+    if (use === 'directory' || use === 'read file') return `${path} does not exist`
+    return obstacleAt(dirname(path), 'new directory')
+  }
+  const isDirectory = use === 'directory' || use === 'new directory'
+  if (found.isDirectory() !== isDirectory) return `${path} is ${isDirectory ? 'not ' : ''}a directory`
+  const { R_OK, W_OK, X_OK } = constants
+  const rights = isDirectory ? R_OK | W_OK | X_OK : use === 'read file' ? R_OK : W_OK
+  return access(path, rights).then(
+    () => null,
+    (error: NodeJS.ErrnoException) => reasonOf(error, path),
+  )
+}
+
+const isLink = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  )
+
+function reasonOf(error: NodeJS.ErrnoException, path: string): string {
+  switch (error.code) {
+    case 'EACCES':
+    case 'EPERM':
+      return `this user has no rights to use ${path}`
+    case 'EROFS':
+      return `${path} is on a file system that is read-only`
+    case 'ENOTDIR':
+      return `a part of ${path} is not a directory`
+    default:
+      return error.message
+  }
+}

@@ -1,0 +1,99 @@
+// What a start would meet outside of the configuration, found before anything is started and without changing
+// anything: each component looks at what its options name (`examine` of its definition).
+import type { Definition, Outside } from '../component.ts'
+import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
+import type { Problem } from '../config/problem.ts'
+import { sayOf } from '../config/read-options.ts'
+import { messageOf } from '../errors.ts'
+import type { Network } from '../system/network.ts'
+import type { Topology } from './topology.ts'
+
+/** A component, with how it was written. */
+interface Examined {
+  readonly definition: Definition
+  readonly options: never
+  readonly written: ComponentConfig
+}
+
+/** `topology` is what was built of `config`. Parts that run already, in `running`, are left out. */
+export async function examineTopology(
+  config: AgentConfig,
+  topology: Topology,
+  outside: Outside,
+  running?: Topology,
+): Promise<Problem[]> {
+  const problems: Problem[] = []
+  for (const { definition, options, written } of newParts(config, topology, running))
+    await definition.examine?.(options, sayOf(written, problems), outside)
+  return problems
+}
+
+/**
+ * What others use at this moment: ports are tried, and let go at once. Warnings: an agent that starts waits for a port,
+ * and whoever has a directory may be this agent, running already.
+ */
+export async function findOccupied(
+  config: AgentConfig,
+  topology: Topology,
+  outside: Outside,
+): Promise<Problem[]> {
+  const { disk, network } = outside.system
+  const problems: Problem[] = []
+  for (const { definition, options, written } of newParts(config, topology))
+    for (const claim of definition.claims?.(options, outside) ?? []) {
+      const say = sayOf(written, problems)
+      const [, host, port] = /^port (.+):(\d+)$/.exec(claim) ?? []
+      const [, directory] = /^directory (.+)$/.exec(claim) ?? []
+      const trouble = host === undefined ? null : await troubleAtPort(network, host, Number(port))
+      if (trouble !== null) say.warning('port', trouble, freePort)
+      const holder = directory === undefined ? null : ((await disk.directoryHolder?.(directory)) ?? null)
+      if (holder !== null)
+        say.warning(
+          'type',
+          `${claim} is in use by ${holder}`,
+          'end that program, unless it is this agent that runs already; a start is refused until then',
+        )
+    }
+  return problems
+}
+
+/** What an operator can do about a port. */
+export const freePort =
+  'free it, unless it is this agent that runs already; an agent that starts goes on without it and tries it again'
+
+/** Why nobody could listen there now; null where one could. */
+export function troubleAtPort(network: Network, host: string, port: number): Promise<string | null> {
+  return network
+    .listen({ host, port }, ({ stream }) => stream.destroy())
+    .then(
+      listener => listener.close().then(() => null),
+      (error: unknown) => messageOf(error),
+    )
+}
+
+function newParts(config: AgentConfig, topology: Topology, running?: Topology): Examined[] {
+  const named = <C extends { name: string }>(all: readonly C[], name: string): C =>
+    all.find(one => one.name === name)!
+  const isNew = (part: { name: string; fingerprint: string }, old: readonly (typeof part)[] = []) =>
+    old.find(({ name }) => name === part.name)?.fingerprint !== part.fingerprint
+  return [
+    ...topology.channels
+      .filter(part => isNew(part, running?.channels))
+      .map(part => ({ ...part, written: named(config.channels, part.name) })),
+    ...topology.sources
+      .filter(part => isNew(part, running?.sources))
+      .flatMap(part => {
+        const written = named(config.sources, part.name)
+        return [
+          { ...part, written },
+          { ...part.selector, written: written.selector },
+          ...part.interceptors.map(one => ({ ...one, written: named(written.interceptors, one.name) })),
+        ]
+      }),
+    ...sinksOf(topology)
+      .filter(part => isNew(part, sinksOf(running)))
+      .map(part => ({ ...part, written: named(config.sinks, part.name) })),
+  ]
+}
+
+const sinksOf = (topology: Topology | undefined) => topology?.sinkGroups.flatMap(({ sinks }) => sinks) ?? []
