@@ -74,7 +74,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   config: [event, ['system', 'observe']],
   storage: [['system', 'errors']],
   observe: [['system', 'errors']],
-  'avro-rpc': [['wire', 'avro', 'system', 'errors'], ['observe']],
+  'avro-rpc': [['wire', 'avro', 'system', 'errors', 'observe']],
   'kafka-client': [['wire', 'avro', 'system', 'errors', 'observe']],
   serializers: [[...event, 'wire', 'avro', 'system']],
   sources: [component],

@@ -327,14 +327,14 @@ test('a connection that sends nothing is left alone, and its end is no line', as
   assert.equal(log.lines.length, 1)
 })
 
-test('a flood of garbage makes no more than 10 lines a minute', async t => {
+test('a flood of garbage makes one line a minute', async t => {
   const { open, log } = await serve(t)
   for (let count = 0; count < 50; count++) {
     const peer = await open()
     peer.socket.write('GET / HTTP/1.1\r\n\r\n')
     await peer.closed
   }
-  assert.equal(log.lines.length, 10)
+  assert.equal(log.lines.length, 1, log.lines.join('\n'))
 })
 
 test('over the budget reading pauses, nobody is cut off, and everything arrives', async t => {

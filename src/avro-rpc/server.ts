@@ -2,10 +2,10 @@
 // known by hash) and the check for senders that stall.
 import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
+import { sparing } from '../observe/sparing-log.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 import type { Connection, Listener, Network } from '../system/network.ts'
 import type { TlsContext } from '../system/tls.ts'
-import { Complaints } from './complaints.ts'
 import { KnownClients } from './known-clients.ts'
 import { serverLayers } from './layers.ts'
 import { ReadBudget } from './read-budget.ts'
@@ -40,7 +40,8 @@ export class AvroServer {
   readonly #options: AvroServerOptions
   readonly #budget: ReadBudget
   readonly #clients = new KnownClients()
-  readonly #complaints: Complaints
+  /** Of senders that do not behave. */
+  readonly #log: Logger
   readonly #connections = new Set<ServerConnection>()
   /** Sockets that have been accepted and are not closed, connections or still without their layers. */
   readonly #sockets = new Set<Connection>()
@@ -51,7 +52,7 @@ export class AvroServer {
   constructor(options: AvroServerOptions) {
     this.#options = options
     this.#budget = new ReadBudget(options.maxBufferedBytes)
-    this.#complaints = new Complaints(options.log, options.clock)
+    this.#log = sparing(options.log, options.clock)
   }
 
   /** The port listened on. */
@@ -127,7 +128,7 @@ export class AvroServer {
   }
 
   #complain(remote: string, reason: string): void {
-    this.#complaints.say(`Avro connection from ${remote} closed: ${reason}`)
+    this.#log.warn(`Avro connection from ${remote} closed: ${reason}`)
   }
 
   #watchStalls(): void {

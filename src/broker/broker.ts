@@ -1,6 +1,7 @@
 // The broker: its listeners, topics, groups and transactions. One process, one node, loopback unless told otherwise.
 // It is for development, tests, demonstrations and small edges; production is a Kafka cluster.
 import type { Logger } from '../observe/log.ts'
+import { sparing } from '../observe/sparing-log.ts'
 import type { Timer } from '../system/clock.ts'
 import type { System } from '../system/system.ts'
 import type { BrokerSettings } from './broker-settings.ts'
@@ -43,8 +44,11 @@ export class Broker {
     this.#settings = parts.settings
     this.#topics = new TopicCatalog(parts.system, parts.log, parts.settings)
     this.#groups = new GroupCoordinator(parts.system, parts.log, parts.settings, this.#topics)
+    // What clients can cause as often as they like.
+    const spared = sparing(parts.log, parts.system.clock)
     this.#transactions = new TransactionCoordinator({
       ...parts,
+      log: spared,
       topics: this.#topics,
       endGroups: (producerId, committed) => this.#groups.offsets.endTransaction(producerId, committed),
     })
@@ -54,7 +58,7 @@ export class Broker {
     this.#listeners = new Listeners(parts.system.network)
     this.#connections = new ClientConnections({
       system: parts.system,
-      log: parts.log,
+      log: spared,
       settings: parts.settings,
       topics: this.#topics,
       groups: this.#groups,

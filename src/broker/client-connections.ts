@@ -15,8 +15,6 @@ import { answerRequest } from './request-answer.ts'
 
 /** How long connections may take to send their last answers when the broker stops. */
 const lingerMs = 3000
-/** At most one complaint about connections in so long. */
-const complaintMs = 1000
 
 export interface ConnectionsParts extends Omit<BrokerParts, 'advertised'> {
   readonly system: System
@@ -40,8 +38,6 @@ export class ClientConnections {
   #isReady = false
   #stopping = false
   #idleTimer: Timer | null = null
-  #lastComplaint = -Infinity
-  #untold = 0
 
   constructor(parts: ConnectionsParts) {
     this.#parts = parts
@@ -87,7 +83,9 @@ export class ClientConnections {
       const limit = maxConnectionsOf[remoteAddress] ?? maxConnectionsPerIp
       const here = [...this.#admitted].filter(({ address }) => address === remoteAddress).length
       if (limit < this.#parts.settings.maxConnections && here >= limit) {
-        this.#complain(`connection from ${remote} closed: there are ${here} from there, as many as allowed`)
+        this.#parts.log.warn(
+          `connection from ${remote} closed: there are ${here} from there, as many as allowed`,
+        )
         stream.destroy()
         continue
       }
@@ -109,11 +107,11 @@ export class ClientConnections {
       try {
         stream = await security.secure(accepted.stream, listener)
       } catch (error) {
-        this.#complain(`connection from ${remote} to ${listener.name} closed: ${messageOf(error)}`)
+        this.#parts.log.warn(`connection from ${remote} to ${listener.name} closed: ${messageOf(error)}`)
         return leave()
       }
     if (this.#stopping) return void stream.destroy()
-    const complain = (reason: string) => this.#complain(`connection from ${remote} closed: ${reason}`)
+    const complain = (reason: string) => this.#parts.log.warn(`connection from ${remote} closed: ${reason}`)
     const session = security.session(listener, complain)
     const parts: BrokerParts = { ...this.#parts, advertised }
     admitted.connection = new ClientConnection(stream, {
@@ -152,17 +150,5 @@ export class ClientConnections {
       },
       { background: true },
     )
-  }
-
-  #complain(sentence: string): void {
-    const now = this.#parts.system.clock.monotonic()
-    if (now - this.#lastComplaint < complaintMs) {
-      this.#untold++
-      return
-    }
-    const more = this.#untold === 0 ? '' : ` (${this.#untold} more since the last such line)`
-    this.#lastComplaint = now
-    this.#untold = 0
-    this.#parts.log.warn(`${sentence}${more}`)
   }
 }

@@ -12,6 +12,7 @@
 // begins says so in its metadata.
 import { Fault, messageOf } from '../errors.ts'
 import { type Condition, looseConditions } from '../observe/conditions.ts'
+import { sparing } from '../observe/sparing-log.ts'
 import { Cluster, graceMs } from './cluster.ts'
 import type { Doors } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
@@ -32,6 +33,7 @@ import {
   latest,
   listAllEnds,
 } from './offsets.ts'
+import { OutOfRange } from './out-of-range.ts'
 import { isFinal } from './refusal.ts'
 import type { ConsumerSettings } from './settings.ts'
 import { countsIn, Subscription } from './subscription.ts'
@@ -81,14 +83,19 @@ export class GroupConsumer implements Consumer {
   readonly #topicsMissing: Condition
   readonly #noPositions: Condition
   readonly #notCommitting: Condition
-  /** The position beyond an end about which the log has a line. */
-  #toldBeyond = ''
 
   constructor(options: ConsumerOptions) {
     const { settings, system, log, condition = looseConditions(system.clock, log) } = options
     if (settings.groupId === null) throw new Fault('KAFKA_FATAL', 'a consumer needs group.id')
     this.#options = options
     this.#doors = system
+    const spared = sparing(log, system.clock)
+    const outOfRange = new OutOfRange({
+      ...options,
+      settings,
+      log: spared,
+      bounds: (one, onRefused) => this.#bounds(one, onRefused),
+    })
     this.#settings = settings
     this.#cluster = new Cluster({
       system,
@@ -109,10 +116,10 @@ export class GroupConsumer implements Consumer {
       settings,
       condition,
       isHeld: () => this.#group.isDoubtful,
-      resolveOutOfRange: (partition, offset, onRefused) =>
-        this.#resolveOutOfRange(partition, offset, onRefused),
+      resolveOutOfRange: ({ topic, partition }, offset, onRefused) =>
+        outOfRange.resolve({ topic, partition }, offset, onRefused),
       onCut: cut => {
-        log.warn(
+        spared.warn(
           `records ${cut.from}..${cut.to} of ${nameOf(cut)}, which were read here, are not in Kafka any more: a broker that had not got them became leader (unclean.leader.election.enable); going on at ${cut.from}, where others may stand now`,
         )
         options.onCut?.(cut)
@@ -425,55 +432,11 @@ export class GroupConsumer implements Consumer {
     })
   }
 
-  /**
-   * Records before the partition's first are gone: reading goes on at the first that is there. A position
-   * beyond the end (the topic was made anew, or cut off) is chosen by auto.offset.reset.
-   */
-  async #resolveOutOfRange(
-    { topic, partition }: TopicPartition,
-    offset: number,
-    onRefused: (problem: string, isHopeless: boolean) => void,
-  ): Promise<number> {
-    const { log, onGone } = this.#options
-    const { autoOffsetReset } = this.#settings
-    const one = { topic, partition }
-    const name = nameOf(one)
+  async #bounds(one: TopicPartition, onRefused: (problem: string, isHopeless: boolean) => void) {
     const tell = (_: string, problem: string, isHopeless: boolean) => onRefused(problem, isHopeless)
-    const [starts, ends] = await Promise.all([
-      this.#ends([one], earliest, tell),
-      this.#ends([one], latest, tell),
-    ])
-    const first = starts.get(name)!
-    const next = ends.get(name)!
-    if (offset >= first && offset <= next) {
-      // It was beyond the end when it was asked for, and the log has grown since.
-      const beyond = `${name}@${offset}`
-      if (this.#toldBeyond === beyond) return offset
-      this.#toldBeyond = beyond
-      log.warn(
-        `${name} ended before the position ${offset} a moment ago and ends at ${next} by now: records that were read here are not in Kafka any more, and what has taken their offsets below ${offset} is not read`,
-      )
-      this.#options.onCut?.({ ...one, from: offset - 1, to: offset - 1 })
-      return offset
-    }
-    if (offset < first) {
-      log.warn(
-        `records ${offset}..${first - 1} of ${name} are gone: the broker removed them (retention) before they were read; going on at ${first}`,
-      )
-      onGone?.({ ...one, from: offset, to: first - 1 })
-    }
-    if (autoOffsetReset === 'none')
-      throw new Fault(
-        'KAFKA_FATAL',
-        `position ${offset} of ${name} is outside ${first}..${next}, and auto.offset.reset=none forbids to choose another`,
-      )
-    if (offset < first) return first
-    const chosen = autoOffsetReset === 'earliest' ? first : next
-    this.#options.onCut?.({ ...one, from: next, to: offset - 1 })
-    log.warn(
-      `${name} ends at ${next}, before the position ${offset}: the topic was made anew or lost records; going on at ${chosen} (auto.offset.reset=${autoOffsetReset})`,
-    )
-    return chosen
+    const ends = await Promise.all([this.#ends([one], earliest, tell), this.#ends([one], latest, tell)])
+    const [first, next] = ends.map(found => found.get(nameOf(one))!) as [number, number]
+    return { first, next }
   }
 
   async #revoked(partitions: readonly TopicPartition[]): Promise<void> {

@@ -69,6 +69,8 @@ export class Group {
   /** The last assignment, for the sticky assignor. */
   #had: { partitions: readonly TopicPartition[]; generation: number } = { partitions: [], generation: -1 }
   #isLeader = false
+  /** The partitions of which the log says that they are read here. */
+  #toldNames: string | null = null
   #joinedTopics = ''
   /** All topics of the group, and their partition counts, as the last assignment was made. */
   sharedTopics: readonly string[] = []
@@ -277,7 +279,10 @@ export class Group {
     this.#isStable = true
     this.#isMember()
     const names = mine.map(({ topic, partition }) => `${topic}-${partition}`).join(' ')
-    log.info(
+    // Where the group is shared out again and again, each time alike, it is no news.
+    const level = names === this.#toldNames ? 'debug' : 'info'
+    this.#toldNames = names
+    log[level](
       `group ${this.#groupId}, generation ${this.generation}: ${mine.length === 0 ? 'no partitions are' : `${names} ${mine.length === 1 ? 'is' : 'are'}`} read here`,
     )
     onAssigned(mine)

@@ -6,6 +6,8 @@ import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { flag, int, list, prefix, text } from '../fields.ts'
 import { sourceCounters } from '../observe/counters.ts'
+import type { Logger } from '../observe/log.ts'
+import { sparing } from '../observe/sparing-log.ts'
 import type { Connection, Listener } from '../system/network.ts'
 import { loadServerTls, serverStore, sslDoorsOf, storeRemedy } from '../system/ssl-settings.ts'
 import { secureServer, type TlsContext } from '../system/tls.ts'
@@ -134,8 +136,8 @@ class HttpSource implements Source {
   readonly #working = new Set<{ readonly stream: unknown; readonly finished: Promise<void> }>()
   #listener: Listener | undefined
   #stopping = false
-  #toldBadRequest = false
-  #toldTooLargeAt = -Infinity
+  /** Of what clients may do as often as they like. */
+  readonly #log: Logger
 
   constructor(
     bind: string,
@@ -150,6 +152,7 @@ class HttpSource implements Source {
     this.#maxRequestBytes = maxRequestBytes
     this.#handler = handler
     this.#context = context
+    this.#log = sparing(context.log, context.system.clock)
     this.#loadTls = loadTls
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
@@ -193,7 +196,7 @@ class HttpSource implements Source {
       try {
         stream = await secureServer(raw, tls, giveUp.signal)
       } catch (error) {
-        this.#context.log.warn(`connection of ${remote} refused: ${messageOf(error)}`)
+        this.#log.warn(`connection of ${remote} refused: ${messageOf(error)}`)
         raw.destroy()
         return
       } finally {
@@ -255,7 +258,9 @@ class HttpSource implements Source {
     } catch (error) {
       counters.add('EventReadFail')
       const status = error instanceof BadRequest ? 400 : 500
-      this.#tellBadRequest(request, status)
+      this.#log.warn(
+        `a request from ${request.socket.remoteAddress} cannot be read and was answered with ${status}`,
+      )
       return { status, reason: messageOf(error) }
     }
     counters.add('AppendBatchReceivedCount')
@@ -265,9 +270,12 @@ class HttpSource implements Source {
     } catch (error) {
       const refused = error instanceof Fault
       counters.add(refused ? 'ChannelWriteFail' : 'GenericProcessingFail')
-      if (!refused) this.#context.log.error('a request could not be processed', error)
+      if (!refused) this.#log.error('a request could not be processed', error)
       const isTooLarge = refused && error.code === 'TRANSACTION_TOO_LARGE'
-      if (isTooLarge) this.#tellTooLarge(request, error)
+      if (isTooLarge)
+        this.#log.warn(
+          `a request from ${request.socket.remoteAddress} can never be accepted and was answered with 503: ${error.message}. ${error.remedy}`,
+        )
       const reason = isTooLarge
         ? `It can never be accepted: ${error.message}. ${error.remedy}`
         : refused
@@ -278,25 +286,6 @@ class HttpSource implements Source {
     counters.add('AppendBatchAcceptedCount')
     counters.add('EventAcceptedCount', events.length)
     return { status: 200, reason: '' }
-  }
-
-  /** At most once a minute: a client may repeat it for ever. */
-  #tellTooLarge(request: IncomingMessage, fault: Fault): void {
-    const { log, system } = this.#context
-    const now = system.clock.monotonic()
-    if (now - this.#toldTooLargeAt < 60_000) return
-    this.#toldTooLargeAt = now
-    log.warn(
-      `a request from ${request.socket.remoteAddress} can never be accepted and was answered with 503: ${fault.message}. ${fault.remedy}`,
-    )
-  }
-
-  /** Once at WARN; a client that goes on sending nonsense must not fill the log. */
-  #tellBadRequest(request: IncomingMessage, status: number): void {
-    const line = `a request from ${request.socket.remoteAddress} cannot be read and was answered with ${status}`
-    if (this.#toldBadRequest) return this.#context.log.debug(line)
-    this.#toldBadRequest = true
-    this.#context.log.warn(`${line}; further ones are counted as EventReadFail`)
   }
 
   /** Answers without reading the body; the connection cannot be used further then. */

@@ -11,6 +11,7 @@ import { Event } from '../event.ts'
 import { flag, int, text } from '../fields.ts'
 import { charset, type Charset } from '../java-charset.ts'
 import type { Logger } from '../observe/log.ts'
+import { sparing } from '../observe/sparing-log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Connection, Listener } from '../system/network.ts'
 
@@ -67,11 +68,12 @@ Lines that arrive together are put together and answered in order (Flume: one af
       ack: options['ack-every-event'],
     }
     const clients = new Set<Client>()
+    const spared = sparing(log, clock)
     let listener: Listener | undefined
     return {
       async start() {
         listener = await network.listen({ host: bind, port, halfOpen: true }, connection => {
-          const client = new Client(connection, processor, behaviour, log, clock)
+          const client = new Client(connection, processor, behaviour, spared, clock)
           clients.add(client)
           void client.run().finally(() => clients.delete(client))
         })

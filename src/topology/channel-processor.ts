@@ -5,6 +5,7 @@ import type { Event } from '../event.ts'
 import { messageOf } from '../errors.ts'
 import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
+import { sparing } from '../observe/sparing-log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { ChannelLane } from './channel-lane.ts'
@@ -29,9 +30,12 @@ interface Shares {
 export class SourceChannelProcessor implements ChannelProcessor {
   readonly #parts: ProcessorParts
   readonly #lanes: ReadonlyMap<string, ChannelLane>
+  /** Optional channels may refuse each put. */
+  readonly #log: Logger
 
   constructor(parts: ProcessorParts) {
     this.#parts = parts
+    this.#log = sparing(parts.log, parts.clock)
     const { clock, random, condition } = parts
     this.#lanes = new Map(
       [...parts.channels].map(([name, channel]) => {
@@ -89,9 +93,7 @@ export class SourceChannelProcessor implements ChannelProcessor {
       try {
         await this.#parts.channels.get(name)!.put(share, { patienceMs: 0 })
       } catch (error) {
-        this.#parts.log.warn(
-          `optional channel ${name} did not take ${share.length} events: ${messageOf(error)}`,
-        )
+        this.#log.warn(`optional channel ${name} did not take ${share.length} events: ${messageOf(error)}`)
       }
   }
 }

@@ -9,6 +9,7 @@
 // - A new segment is begun only when the one before is synced.
 import { join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
+import { type Condition, looseConditions } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
 import { isDiskFull } from '../../storage/directory.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
@@ -94,10 +95,11 @@ export class PartitionLog {
   /** Stays set when a sync fails: after that nothing is tried again. */
   #isSyncing = false
   /** The disk was full at the last write. */
-  #isFull = false
+  readonly #full: Condition
 
   constructor(parts: LogParts, recovered: RecoveredLog) {
     this.#parts = parts
+    this.#full = looseConditions(parts.system.clock, parts.log)('full')
     this.#segments = [...recovered.segments]
     this.producers = recovered.producers
     this.aborted = recovered.aborted
@@ -415,8 +417,7 @@ export class PartitionLog {
         if (marker !== null) this.#ended(marker, baseOffset)
       from = to
     }
-    if (this.#isFull) this.#parts.log.info(`partition ${this.#parts.name} takes records again`)
-    this.#isFull = false
+    this.#full.clear(`partition ${this.#parts.name} takes records again`)
     this.#wakeAll()
     if (this.#sinceCheckpoint > checkpointBytes) void this.#tryCheckpoint()
   }
@@ -452,11 +453,9 @@ export class PartitionLog {
   async #recover(error: unknown): Promise<(() => void) | null> {
     if (!isDiskFull(error) || this.#isSyncing || this.#closed) return null
     await this.#tail.file.truncate(this.#written)
-    if (!this.#isFull)
-      this.#parts.log.error(
-        `partition ${this.#parts.name}: the disk is full, and records are refused until there is room in ${this.#parts.directory}: ${messageOf(error)}`,
-      )
-    this.#isFull = true
+    this.#full.raise(
+      `partition ${this.#parts.name}: the disk is full, and records are refused until there is room in ${this.#parts.directory}: ${messageOf(error)}`,
+    )
     return () => {
       this.#nextOffset = this.#highWatermark
       this.producers.takeBack(this.#highWatermark)

@@ -163,6 +163,7 @@ export interface CheckpointerParts {
   /** What is true now; null where it cannot be said at this moment. */
   capture(): ChannelState | null
   onFailed(error: unknown): void
+  onWritten(): void
 }
 
 /** Writes a checkpoint every interval, where something has changed. */
@@ -185,7 +186,10 @@ export class Checkpointer {
     this.#writing = this.#writing
       .then(() => this.#parts.checkpoint.write(state))
       .then(
-        () => void (this.#last = stand),
+        () => {
+          this.#last = stand
+          this.#parts.onWritten()
+        },
         (error: unknown) => this.#parts.onFailed(error),
       )
     return this.#writing

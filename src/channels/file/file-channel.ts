@@ -247,6 +247,7 @@ export class FileChannel implements Channel {
       nextNumber,
     )
     const space = new FreeSpace(store, system.clock, this.#settings, name, this.#context.condition)
+    const noCheckpoint = this.#context.condition('checkpoint', { level: 'warn', isRed: false })
     const checkpointer = new Checkpointer({
       checkpoint,
       clock: system.clock,
@@ -254,8 +255,11 @@ export class FileChannel implements Channel {
       capture: () => captured(writer, gone, segments),
       onFailed: error => {
         this.#context.counters.add('CheckpointWriteErrorCount')
-        log.warn(`channel ${name} could not write ${checkpoint.path}: ${messageOf(error)}`)
+        noCheckpoint.raise(`channel ${name} cannot write ${checkpoint.path}: ${messageOf(error)}`, {
+          remedy: 'Without it the next start takes longer.',
+        })
       },
+      onWritten: () => noCheckpoint.clear(`channel ${name} writes ${checkpoint.path} again`),
     })
     return { store, log: writer, backlog, gone, segments, space, checkpointer }
   }
