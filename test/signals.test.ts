@@ -84,6 +84,9 @@ const shown = (agent: boolean): Readonly<Record<string, RegExp>> => ({
   report: /SIGQUIT: \d+ (problems|topics); \d+ bytes of memory/,
 })
 
+// A terminal comes from script(1).
+const noTerminal = existsSync('/usr/bin/script') ? false : 'there is no script(1)'
+
 const signals = (effect: string) =>
   (Object.keys(signalEffects) as NodeJS.Signals[]).filter(name => signalEffects[name] === effect)
 
@@ -199,10 +202,8 @@ describe('signals', { timeout: 120_000, concurrency: 2 }, () => {
       assert.doesNotMatch(agent.output, /configuration was read again|stopping[^]*SIGHUP/)
     }))
 
-  // A terminal comes from script(1).
-  const skip = existsSync('/usr/bin/script') ? false : 'there is no script(1)'
   for (const what of ['agent', 'broker'] as const)
-    test(`the ${what} stops cleanly when its terminal goes away`, { skip }, () =>
+    test(`the ${what} stops cleanly when its terminal goes away`, { skip: noTerminal }, () =>
       inDirectory(async directory => {
         const words = [...logging(directory), '--']
         const command =
@@ -227,6 +228,26 @@ describe('signals', { timeout: 120_000, concurrency: 2 }, () => {
       }),
     )
 })
+
+// A job of a shell is told before the terminal hangs up, and by the shell alone.
+test('a job whose shell ends with its terminal stops cleanly', { skip: noTerminal, timeout: 60_000 }, () =>
+  inDirectory(async directory => {
+    const agent = `${flumeNg} agent -n a1 -f ${configuration(directory)} ${logging(directory).join(' ')}`
+    await using terminal = await startProcess({
+      name: 'terminal',
+      directory,
+      command: ['script', '-q', '-f', '-c', `set -m; ${agent} & wait`, '/dev/null'],
+      ready: /Agent a1 started/,
+      readyWithinMs: 20_000,
+    })
+    const { pid } = processesNaming(directory).find(one => one.command.includes('start.mjs'))!
+    process.kill(pid, 'SIGHUP')
+    await logged(directory, /read again/)
+    terminal.kill('SIGKILL')
+    await logged(directory, /SIGHUP, the terminal is gone: stopping[^]* stopped\n$/)
+    await nobodyLeft(directory)
+  }),
+)
 
 describe('lost output', { timeout: 120_000, concurrency: 2 }, () => {
   test('readers that go away: agent and broker run on and stop with 0', () =>
@@ -258,6 +279,31 @@ describe('lost output', { timeout: 120_000, concurrency: 2 }, () => {
         assert.equal(await ended, 0)
         assert.match(logOf(directory), / stopped\n$/)
       }
+    }))
+
+  test('a tool whose work is its output ends when nobody takes it, and says so', () =>
+    inDirectory(async directory => {
+      const letters = join(directory, 'events.jsonl')
+      const line = JSON.stringify({ headers: {}, body: Buffer.alloc(200).toString('base64') })
+      writeFileSync(letters, `${line}\n`.repeat(5000))
+      const data = join(directory, 'data')
+      const ended = async (args: readonly string[], takes: boolean) => {
+        const child = spawn(millrace, ['channel', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+        if (takes) child.stdout.resume()
+        else child.stdout.destroy()
+        let said = ''
+        child.stderr.on('data', text => (said += String(text)))
+        const code = await new Promise(resolve => child.on('close', resolve))
+        return { code, said }
+      }
+      assert.equal((await ended(['import', data, '--from', letters], true)).code, 0)
+      assert.deepEqual(await ended(['export', data], false), {
+        code: 1,
+        said: 'millrace: cannot write to standard output: its reader is gone\n',
+      })
+      assert.equal((await ended(['export', data], true)).code, 0)
+      // What is only told besides the work does not matter.
+      assert.equal((await ended(['verify', data], false)).code, 0)
     }))
 
   test('no descriptors for output at all, and none for input', () =>

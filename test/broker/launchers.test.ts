@@ -44,6 +44,9 @@ test('-daemon leaves a started broker in the background; kafka-server-stop.sh en
     const output = join(directory, 'output', 'kafkaServer.out')
     const port = Number(/ started on \S+:(\d+),/.exec(await readFile(output, 'utf8'))![1])
     assert.equal(await isOpen(port), true)
+    // Of its terminal it is told nothing: neither that it hangs up nor Ctrl-C.
+    for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT'] as const) process.kill(pid, signal)
+    assert.equal(await isOpen(port), true)
     // It belongs to the directory in which it was started.
     const elsewhere = await runLauncher('kafka-server-stop.sh', [], {}, directory)
     assert.equal(elsewhere.code, 1)
