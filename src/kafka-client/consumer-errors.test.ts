@@ -277,7 +277,7 @@ it('batches that cannot be read: damaged, of an unknown codec or format, cut off
   ))
 
 it('topics that are not there, one of several among them; a pattern that nothing matches', async () => {
-  const unknown = /cannot be read: topic "missing": UNKNOWN_TOPIC_OR_PARTITION/
+  const unknown = /topic "missing" cannot be read: UNKNOWN_TOPIC_OR_PARTITION/
   for (const [topics, says] of [
     [['missing'], unknown],
     [['t', 'missing'], unknown],

@@ -267,7 +267,7 @@ export class GroupConsumer implements Consumer {
     const problem = this.#subscription.problemIn(this.#cluster)
     if (problem === null) return this.#topicsMissing.clear('all topics can be read')
     this.#topicsMissing.raise(problem.why, {
-      remedy: 'They are looked for until they can be read.',
+      remedy: 'Topics are looked for until they can be read; correct their names, or the rights of the user.',
       atOnce: problem.isFinal,
     })
   }

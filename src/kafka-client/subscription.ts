@@ -39,11 +39,13 @@ export class Subscription {
   problemIn(cluster: Cluster): TopicProblem | null {
     const problems = this.#names.flatMap(name => {
       const problem = cluster.problemOf(name)
-      return problem === null ? [] : [{ ...problem, why: `topic ${JSON.stringify(name)}: ${problem.why}` }]
+      return problem === null
+        ? []
+        : [{ ...problem, why: `topic ${JSON.stringify(name)} cannot be read: ${problem.why}` }]
     })
     if (problems.length > 0)
       return {
-        why: `${problems.length === 1 ? 'a topic' : `${problems.length} topics`} cannot be read: ${problems.map(one => one.why).join('; ')}`,
+        why: problems.map(one => one.why).join('; '),
         isFinal: problems.some(one => one.isFinal),
       }
     if (this.#pattern === null || this.topicsIn(cluster).length > 0) return null
