@@ -106,6 +106,33 @@ describe('positions that do not change', () => {
   })
 })
 
+it('a commit that is refused because the group has gone on is followed by a heartbeat at once', async () => {
+  const system = hurriedSystem(1)
+  await using group = await new ScriptedGroup(system.clock).start()
+  const lost: number[] = []
+  const consumer = consumerOf(
+    group,
+    // Far longer than the test waits.
+    { heartbeatIntervalMs: 600_000, sessionTimeoutMs: 1_800_000 },
+    { system, onLost: partitions => void lost.push(...partitions.map(one => one.partition)) },
+  )
+  const partition = { topic: 't', partition: 0 }
+  const joins = () => group.broker.asked.filter(one => one.name === 'JoinGroup').length
+  consumer.start()
+  try {
+    await waitFor(() => consumer.position(partition) !== undefined, 'it reads')
+    // UNKNOWN_MEMBER_ID
+    group.commitErrors.push(25)
+    group.heartbeatError = 25
+    await assert.rejects(consumer.commit([{ ...partition, offset: 7 }]), /UNKNOWN_MEMBER_ID/)
+    await waitFor(() => lost.length > 0, 'the membership is lost')
+    group.heartbeatError = 0
+    await waitFor(() => joins() === 2, 'it joins again')
+  } finally {
+    await consumer.close()
+  }
+})
+
 it('a member whose group.instance.id another has taken joins no more, and says so once', async () => {
   const system = hurriedSystem(20)
   await using group = await new ScriptedGroup(system.clock).start()

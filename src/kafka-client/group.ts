@@ -27,7 +27,7 @@ import {
   encodeSubscription,
 } from './group-protocol.ts'
 import type { TopicPartition } from './contract.ts'
-import { isFinal, refuse, wordsOf } from './refusal.ts'
+import { isFinal, refuse, rejoinCodes, wordsOf } from './refusal.ts'
 import type { ConsumerSettings } from './settings.ts'
 
 export interface GroupParts {
@@ -172,9 +172,13 @@ export class Group {
     )
   }
 
-  /** Looks for the coordinator again where an answer says that it is another. */
+  /**
+   * Looks for the coordinator again where an answer says that it is another. Where a commit is refused because
+   * the group has gone on, the next heartbeat goes out now: what is read until then would be read again.
+   */
   noteAnswer(code: number): void {
     if (movedCodes.has(code)) this.#coordinator = null
+    if (this.#isStable && rejoinCodes.has(code)) this.#nudge.abort()
   }
 
   /** Gives the partitions back and leaves; static members stay until their session ends. */
@@ -342,6 +346,7 @@ export class Group {
       await doors.clock.sleep(settings.heartbeatIntervalMs, this.#nudge.signal)
       if (this.#stop.signal.aborted) return
       if (this.#wantsRejoin !== null) return this.#revoke()
+      if (this.#nudge.signal.aborted) this.#nudge = new AbortController()
       const code = await this.#beat()
       if (code === errorCodes.REBALANCE_IN_PROGRESS) return this.#revoke()
       if (code !== 0) return this.#lose(code)

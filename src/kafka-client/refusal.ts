@@ -4,7 +4,7 @@ import { Fault } from '../errors.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 
 /** Not retriable for Kafka, and over when the member has joined again. */
-const rejoinCodes = new Set<number>([
+export const rejoinCodes: ReadonlySet<number> = new Set<number>([
   errorCodes.UNKNOWN_MEMBER_ID,
   errorCodes.ILLEGAL_GENERATION,
   errorCodes.REBALANCE_IN_PROGRESS,

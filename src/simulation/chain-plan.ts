@@ -65,6 +65,8 @@ export interface ChainPlan {
   /** How long records are written and faults happen, and how long agents run before that. */
   readonly stormMs: number
   readonly warmUpMs: number
+  /** Whether everything is stopped and started once more at the end. */
+  readonly restarts: boolean
   /** Seed of what is written. */
   readonly writingSeed: number
   /** Whether memory channels may lose what they hold when their agent is killed. */

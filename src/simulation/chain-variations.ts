@@ -204,6 +204,7 @@ export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
     keepsOrder: shape.receivers === 1 && shape.senders === 1 && shape.group === 'none',
     stormMs: 10_000,
     warmUpMs: 0,
+    restarts: random.chance(0.3),
     writingSeed: seed,
     mayLose: false,
   }

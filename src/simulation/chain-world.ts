@@ -32,6 +32,10 @@ const drainMs = 400_000
 const quietMs = 60_000
 /** How often somebody looks after failed channels. */
 const operatorMs = 20_000
+/** How long a commit may wait for a broker on a connection that has gone silent. */
+const commitMs = 35_000
+/** How long agents run that were stopped and started again: they join their group and read. */
+const quietStartMs = 4_000
 /** What a stop may take. */
 const stopMs = 11_000
 
@@ -185,7 +189,9 @@ class ChainWorld {
     await schedule.run(() => false, schedule.now + 2_000)
     if (hasDrained) {
       await this.#readAgain()
+      if (this.#plan.restarts) await schedule.run(() => false, schedule.now + commitMs)
       await this.#stop()
+      if (this.#plan.restarts && this.#violations.length === 0) await this.#startAgain()
     }
     this.#judge()
   }
@@ -273,6 +279,8 @@ class ChainWorld {
     const { agents, faultCount, inFlight, keepsOrder, modelDoors } = this.#plan
     if (ledger.announcedLosses > 0 && !this.#plan.mayLose && agents.every(({ isMortal }) => isMortal))
       this.#violated(`${ledger.announcedLosses} events are lost by channels that keep them`)
+    if (ledger.foundTwice !== null)
+      this.#violated(`${ledger.foundTwice} stands twice in the topic that an idempotent producer wrote`)
     if (ledger.invented.length > 0) this.#violated(`invented or changed: ${ledger.invented[0]}`)
     const disorder = keepsOrder ? ledger.disorder() : null
     if (disorder !== null) this.#violated(`order is not kept: ${disorder}`)
@@ -283,13 +291,24 @@ class ChainWorld {
       )
   }
 
+  /** Who was stopped in peace has committed everything: a start repeats nothing. */
+  async #startAgain(): Promise<void> {
+    const before = this.#ledger.repeats
+    this.#log.note('everything is started again')
+    for (const one of [...this.#brokers, ...this.#agents]) one.start()
+    await this.#schedule.run(() => false, this.#schedule.now + quietStartMs)
+    const more = this.#ledger.repeats - before
+    if (more > 0) this.#violated(`${more} events came again after a stop and a start without a fault`)
+    await this.#stop()
+  }
+
   async #stop(): Promise<void> {
-    const all = [...this.#agents, ...this.#brokers]
-    let stopped = 0
-    const began = this.#schedule.now
-    for (const one of all) void one.stop(null).then(() => stopped++)
-    if (!(await this.#schedule.run(() => stopped === all.length, began + stopMs)))
-      this.#violated(`${all.length - stopped} programs have not stopped within ${stopMs / 1000} s`)
+    for (const all of [this.#agents, this.#brokers]) {
+      let stopped = 0
+      for (const one of all) void one.stop(null).then(() => stopped++)
+      if (!(await this.#schedule.run(() => stopped === all.length, this.#schedule.now + stopMs)))
+        this.#violated(`${all.length - stopped} programs have not stopped within ${stopMs / 1000} s`)
+    }
   }
 
   #planFaults(): void {

@@ -13,7 +13,7 @@ export interface FaultsParts {
   readonly network: SimulatedNetwork
   /** What may be killed, stopped and cut off. */
   readonly services: readonly Supervised[]
-  /** Those of them whose disk may fail. */
+  /** Those of them whose disk may fail; of others it may be full, or slow. */
   readonly disks: readonly Supervised[]
   /** Those whose programs may end without a stop. */
   readonly mortal: readonly Supervised[]
@@ -87,10 +87,10 @@ export class Faults {
         return true
       }
       case 'disk': {
-        const machine = one(disks)?.machine
-        if (machine === undefined) return false
+        const found = one(services)!
+        const { machine } = found
         const { disk } = machine
-        const what = random.below(4)
+        const what = disks.includes(found) ? random.below(4) : 2 + random.below(2)
         if (what === 0) disk.syncFailures = [0.05, 0.5][random.below(2)]!
         else if (what === 1) disk.writeFailures = [0.05, 0.5][random.below(2)]!
         else if (what === 2) disk.capacityBytes = disk.usedBytes + random.below(4000)

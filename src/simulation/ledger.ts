@@ -103,6 +103,11 @@ export class ChainLedger {
     return this.#unfound
   }
 
+  /** An id that stands more than once in the topics written to; null: there is none. */
+  get foundTwice(): string | null {
+    return [...this.found.times].find(([, times]) => times > 1)?.[0] ?? null
+  }
+
   /** Arrivals beyond as many copies as were handed over. */
   get repeats(): number {
     let repeats = 0

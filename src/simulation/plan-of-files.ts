@@ -124,6 +124,7 @@ export function planOfFiles(
       keepsOrder: false,
       stormMs: given.stormMs,
       warmUpMs: agentWarmUpMs,
+      restarts: false,
       writingSeed,
       mayLose: true,
     },

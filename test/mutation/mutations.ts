@@ -8,6 +8,8 @@ export interface Mutation {
   readonly from: string
   readonly to: string
   readonly tests: readonly string[]
+  /** Seeds that a simulation among them runs; 4,000 where absent. */
+  readonly seeds?: number
 }
 
 const simulation = 'test/simulation/file-channel.test.ts'

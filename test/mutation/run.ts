@@ -5,17 +5,25 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { mutations, type Mutation } from './mutations.ts'
+import { chainMutations } from './chain-mutations.ts'
+import { mutations as channelMutations, type Mutation } from './mutations.ts'
 
 const root = join(import.meta.dirname, '../..')
 const only = process.argv[2]
-const seeds = '4000'
+const usualSeeds = 4_000
+const mutations: readonly Mutation[] = [...channelMutations, ...chainMutations]
 
-const environment: NodeJS.ProcessEnv = { ...process.env, MILLRACE_SEEDS: seeds }
+const environment: NodeJS.ProcessEnv = { ...process.env }
 delete environment['NODE_TEST_CONTEXT']
 
 /** The test that failed; null where all passed. With `from` and `to` the same nothing is planted. */
-function findingOf({ file, from, to, tests }: Omit<Mutation, 'name'>): { test: string; said: string } | null {
+function findingOf({
+  file,
+  from,
+  to,
+  tests,
+  seeds = usualSeeds,
+}: Omit<Mutation, 'name'>): { test: string; said: string } | null {
   const copy = mkdtempSync(join(tmpdir(), 'millrace-mutation-'))
   try {
     for (const name of ['src', 'test', 'package.json', 'tsconfig.json'])
@@ -42,7 +50,7 @@ function findingOf({ file, from, to, tests }: Omit<Mutation, 'name'>): { test: s
         {
           cwd: copy,
           encoding: 'utf8',
-          env: environment,
+          env: { ...environment, MILLRACE_SEEDS: String(seeds) },
           // One that keeps the process busy for ever is noticed, too.
           timeout: 240_000,
           killSignal: 'SIGKILL',

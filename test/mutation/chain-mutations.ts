@@ -1,0 +1,143 @@
+// Planted faults along the whole chain, from the consumer's positions to the broker's answers: each takes away one
+// order of steps or one check, and the simulation of chains must notice.
+import type { Mutation } from './mutations.ts'
+
+const tests = ['test/simulation/chain.test.ts']
+
+const intake = 'src/sources/kafka/intake.ts'
+const lane = 'src/topology/channel-lane.ts'
+const avroSource = 'src/sources/avro.ts'
+const avroClient = 'src/avro-rpc/client-connection.ts'
+const produce = 'src/broker/handlers/produce.ts'
+const partitionLog = 'src/broker/log/partition-log.ts'
+const offsets = 'src/broker/groups/offset-store.ts'
+const groupWriter = 'src/storage/group-writer.ts'
+const returned = 'src/channels/returned-events.ts'
+const queue = 'src/kafka-client/partition-queue.ts'
+const fetcher = 'src/kafka-client/fetcher.ts'
+const fileLog = 'src/channels/file/log.ts'
+
+const planted: readonly Omit<Mutation, 'tests'>[] = [
+  {
+    name: 'a position is committed while the channel has yet to take the events',
+    file: intake,
+    from: 'if (flight.events.length > 0) await this.#parts.processor.processUntilAccepted(flight.events, signal)',
+    to: 'if (flight.events.length > 0) void this.#parts.processor.processUntilAccepted(flight.events, signal).catch(() => {})',
+  },
+  {
+    name: 'positions advance past a batch that is still under way',
+    file: intake,
+    from: "while (this.#flights[0]?.state === 'accepted') {\n      const { events, positions, tenures } = this.#flights.shift()!",
+    to: "for (let at = 0; (at = this.#flights.findIndex(one => one.state === 'accepted')) >= 0; ) {\n      const { events, positions, tenures } = this.#flights.splice(at, 1)[0]!",
+  },
+  {
+    name: 'a put that failed is dropped by the lane of its channel',
+    file: lane,
+    from: ';(this.#waiting ??= []).push(entry)',
+    to: 'resolve()',
+  },
+  {
+    name: 'later puts overtake one that failed',
+    file: lane,
+    from: 'if (this.#waiting !== null) return void this.#waiting.push(entry)',
+    to: '',
+  },
+  {
+    name: 'a repeated put that fails again is given up',
+    file: lane,
+    from: 'if (mayPass(error) && !entry.signal.aborted) {\n          this.#outage.fail(this.#doing, error)\n          continue\n        }\n        entry.settle.reject(error)',
+    to: 'entry.settle.resolve()',
+  },
+  {
+    name: 'the Avro source answers before the channel has the events',
+    file: avroSource,
+    from: 'await processor.process(encoded.map(Event.fromEncoded))',
+    to: 'void processor.process(encoded.map(Event.fromEncoded)).catch(() => {})',
+  },
+  {
+    name: 'the Avro source answers OK for a batch that its channel refused',
+    file: avroSource,
+    from: "if (!(error instanceof Fault) || error.code !== 'TRANSACTION_TOO_LARGE') {\n        this.#refused(error)\n        return false",
+    to: "if (!(error instanceof Fault) || error.code !== 'TRANSACTION_TOO_LARGE') {\n        this.#refused(error)\n        return true",
+  },
+  {
+    name: 'a broken Avro connection counts its unanswered requests as delivered',
+    file: avroClient,
+    from: 'for (const call of calls) call.reject(fault)',
+    to: 'for (const call of calls) call.resolve()',
+  },
+  {
+    name: 'an Avro request waits for its answer for ever',
+    file: avroClient,
+    from: 'this.#timer ??= this.#expectAnswer(this.#parts.requestTimeoutMs)',
+    to: '',
+  },
+  {
+    name: 'the broker answers Produce before the sync',
+    file: produce,
+    from: '  durable.then(\n    () =>',
+    to: '  Promise.resolve().then(\n    () =>',
+  },
+  {
+    name: 'the high watermark moves before the sync',
+    file: partitionLog,
+    from: '      await this.#put(buffers, position)\n',
+    to: '      void this.#put(buffers, position).catch(() => {})\n',
+  },
+  {
+    name: 'a broker does not read the positions of groups at its start',
+    file: offsets,
+    from: 'if (log === undefined) return\n',
+    to: 'if (log !== undefined) this.#log = log\n    if (log !== null) return\n',
+  },
+  {
+    name: 'a group whose write failed counts as written',
+    file: groupWriter,
+    from: 'this.#refuse(group, cause)\n        this.#refuse(this.#queue',
+    to: 'for (const { resolve } of group) resolve()\n        this.#refuse(this.#queue',
+  },
+  {
+    name: 'the file channel acknowledges a group before its sync ends',
+    file: fileLog,
+    from: 'await this.#writeDurably(this.#packed(entries, end - this.#written))',
+    to: 'void this.#writeDurably(this.#packed(entries, end - this.#written)).catch(() => {})',
+  },
+  {
+    name: 'events that come back go behind those that are left',
+    file: returned,
+    from: 'while (at > 0 && this.#runs[at - 1]!.first > run.first) at--\n',
+    to: '',
+  },
+  {
+    name: 'a batch that was refused for now is sent behind the next',
+    file: queue,
+    from: 'this.#again.unshift(batch)\n    this.takeBack()',
+    to: 'this.#again.push(...[batch].filter(() => this.#chunks.length - this.#from === 0))\n    if (!this.#again.includes(batch)) this.#chunks.push(...batch.chunks)\n    this.takeBack()',
+  },
+  {
+    name: 'a batch that comes again has new sequence numbers',
+    file: queue,
+    from: 'this.#again.unshift(batch)\n    this.takeBack()',
+    to: 'if (isStamped(batch)) this.sequence.advance(batch.recordCount)\n    batch.encoded = null\n    this.#again.unshift(batch)\n    this.takeBack()',
+  },
+  {
+    name: 'records of a batch that failed are lost without a word',
+    file: queue,
+    from: 'for (const chunk of batch.chunks) lose(chunk, fault)\n  }\n\n  /** Everything is lost but what is under way. */',
+    to: 'for (const chunk of batch.chunks) chunk.send.complete()\n  }\n\n  /** Everything is lost but what is under way. */',
+  },
+  {
+    name: 'a partition whose fetch failed is not asked for again',
+    file: fetcher,
+    from: '        else this.#rest(buffer, doors.clock.monotonic())\n',
+    to: '        else buffer.isPaused = true\n',
+  },
+  {
+    name: 'the consumer passes over a partition that an answer leaves out',
+    file: fetcher,
+    from: "if (buffer.fetchOffset === offset) this.#failed(buffer, 'the broker does not answer for it')",
+    to: '',
+  },
+]
+
+export const chainMutations: readonly Mutation[] = planted.map(one => ({ ...one, tests, seeds: 2_000 }))
