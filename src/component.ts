@@ -98,22 +98,12 @@ export interface Source {
 
 // ------------------------------------------------------------------------------------------- sinks
 
-export interface Sink {
+interface AnySink {
   /** Events of one take. */
   readonly batchSize: number
-  /** Batches that may be under way at once; 1 where absent. */
-  readonly window?: number
   /** Prepares; a peer that is away is not a failure here. */
   start(): Promise<void>
   stop(): Promise<void>
-  /**
-   * Resolved: delivered, the runner commits. Rejected: the runner calls again later, with those events
-   * that a DeliveryFault says are not delivered, else with all. UNDELIVERABLE with an event that it
-   * names (or the only one of the call): that one can never be delivered as it is, and nothing else is wrong.
-   * With a window calls are made in the order of the events before earlier ones have resolved; when one
-   * rejects, every later one outstanding must reject too, so that order holds.
-   */
-  deliver(events: readonly Event[], signal: AbortSignal): Promise<void>
   /**
    * Where the sink can set aside what can never be delivered: durable elsewhere when resolved, and the
    * runner commits it. Called alone, with the UNDELIVERABLE fault. Rejects with UNDELIVERABLE where it
@@ -122,10 +112,54 @@ export interface Sink {
   readonly divert?: ((event: Event, fault: Fault, signal: AbortSignal) => Promise<void>) | undefined
 }
 
+/** A sink that is one function: it is given one batch after the other. */
+export interface SimpleSink extends AnySink {
+  /**
+   * Resolved: delivered, the runner commits. Rejected: the runner calls again later, with those events
+   * that a DeliveryFault says are not delivered, else with all. UNDELIVERABLE with an event that it
+   * names (or the only one of the call): that one can never be delivered as it is, and nothing else is wrong.
+   */
+  deliver(events: readonly Event[], signal: AbortSignal): Promise<void>
+}
+
+/** A sink that is given batches ahead, in sessions. */
+export interface SessionSink extends AnySink {
+  /** Batches that may be under way at once. */
+  readonly window: number
+  /**
+   * Called after the start, and again when nothing of the session before is under way. The signal gives up
+   * what is under way: it rejects soon, and what is known to be delivered resolves or is not named.
+   */
+  open(signal: AbortSignal): SinkSession
+}
+
+export type Sink = SimpleSink | SessionSink
+
+/**
+ * Deliveries in their order. The first that fails ends the session: nothing that was handed over behind it
+ * is delivered, and nothing that comes later, however late: it rejects. What was handed over before it goes
+ * on. The runner delivers again, in a session that follows, what was not delivered.
+ *
+ * A sink whose deliveries take effect together, in a transaction, would begin it with the first delivery and
+ * be asked to end it by the runner: between deliveries that have resolved and the commits of their batches.
+ */
+export interface SinkSession {
+  /** As SimpleSink.deliver, but called before earlier deliveries have resolved, up to the sink's window. */
+  deliver(events: readonly Event[]): Promise<void>
+  /** True where the next batch should go to another session, though none has failed: a connection was closed. */
+  readonly isOver?: boolean
+  /** Nothing is under way and nothing comes any more. */
+  close?(): Promise<void>
+}
+
 /** Decides which sink of a group serves next. Names are those of the group's sinks. */
 export interface SinkProcessor {
+  /** Batches may be with several sinks at once, and order does not survive; else with one at a time. */
+  readonly spreads?: boolean
   /** Sinks to try for the next batch, best first; empty while all of them rest. `now` is monotonic ms. */
   order(now: number): readonly string[]
+  /** The next batch goes to this sink. */
+  assigned?(sink: string): void
   delivered(sink: string, now: number): void
   failed(sink: string, now: number): void
 }

@@ -40,7 +40,7 @@ export interface AvroClientOptions {
 }
 
 const defaultTimeoutMs = 20_000
-export const defaultRequestBytes = 8 * 1024 * 1024
+const defaultRequestBytes = 8 * 1024 * 1024
 
 /** Connects. Rejects with PEER_UNREACHABLE, PEER_TIMEOUT, TLS or STOPPED, naming host:port. */
 export async function connectAvro(options: AvroClientOptions): Promise<AvroClient> {
@@ -111,10 +111,19 @@ export class AvroClient {
    * Resolves when all events are accepted. A batch of more bytes than one request may have is sent as
    * several: when one of them fails the events before it are accepted all the same. Rejects as append.
    */
-  appendBatch(events: readonly Encoded[]): Promise<void> {
-    const parts = cut(events, this.#maxRequestBytes)
-    if (parts.length === 1) return this.#connection.call('appendBatch', events)
-    return Promise.all(parts.map(part => this.#connection.call('appendBatch', part))).then(() => {})
+  async appendBatch(events: readonly Encoded[]): Promise<void> {
+    await Promise.all(this.send(events).map(({ answered }) => answered))
+  }
+
+  /** Sends the events in as many requests as their bytes, and `mostEvents` a request, ask for. */
+  send<E extends Encoded>(
+    events: readonly E[],
+    mostEvents = Infinity,
+  ): { readonly events: readonly E[]; readonly answered: Promise<void> }[] {
+    return cut(events, mostEvents, this.#maxRequestBytes).map(part => ({
+      events: part,
+      answered: this.#connection.call('appendBatch', part),
+    }))
   }
 
   /** Resolves when no answer is outstanding, or the connection is gone. */
@@ -134,13 +143,17 @@ export class AvroClient {
   }
 }
 
-/** Runs of events of at most `maxBytes`; an event above that goes alone. */
-export function cut(events: readonly Encoded[], maxBytes: number): (readonly Encoded[])[] {
-  const parts: (readonly Encoded[])[] = []
+/** Runs of events of at most so many and so many bytes; an event above that goes alone. */
+function cut<E extends Encoded>(
+  events: readonly E[],
+  mostEvents: number,
+  mostBytes: number,
+): (readonly E[])[] {
+  const parts: (readonly E[])[] = []
   let start = 0
   let bytes = 0
   for (const [index, { encoded }] of events.entries()) {
-    if (index > start && bytes + encoded.length > maxBytes) {
+    if (index > start && (index - start >= mostEvents || bytes + encoded.length > mostBytes)) {
       parts.push(events.slice(start, index))
       start = index
       bytes = 0

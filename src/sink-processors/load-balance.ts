@@ -26,19 +26,19 @@ own is not supported.`,
   },
   create({ selector, backoff, 'selector.maxTimeOut': maxTimeOutMs }, { sinks, system: { random } }) {
     const rests = new Map<string, Rest>()
-    let head = 0
+    /** Whose turn it is, first; the same however often it is asked for a batch. */
+    let turn = [...sinks]
+    const draw = () => shuffle(turn, () => random.next())
+    if (selector === 'random') draw()
     return {
-      // Asked more than once for a batch, so the turn moves on when a batch was delivered.
-      order(now) {
-        const turned = [...sinks.slice(head), ...sinks.slice(0, head)]
-        const awake = turned.filter(name => (rests.get(name)?.until ?? -Infinity) <= now)
-        if (selector === 'random') shuffle(awake, () => random.next())
-        return awake
+      spreads: true,
+      order: now => turn.filter(name => (rests.get(name)?.until ?? -Infinity) <= now),
+      assigned(sink) {
+        if (selector === 'random') return draw()
+        const next = sinks.indexOf(sink) + 1
+        turn = [...sinks.slice(next), ...sinks.slice(0, next)]
       },
-      delivered(sink) {
-        rests.delete(sink)
-        head = (sinks.indexOf(sink) + 1) % sinks.length
-      },
+      delivered: sink => void rests.delete(sink),
       failed(sink, now) {
         if (!backoff) return
         const before = rests.get(sink)

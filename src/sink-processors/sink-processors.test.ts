@@ -74,13 +74,14 @@ test('failover: a sink that fails rests 2, 4, 8 s up to the maximum, then takes 
   assert.deepEqual(processor.order(24_001), [])
 })
 
-test('load_balance: the turn goes on with each delivery, however often the order is asked', () => {
+test('load_balance: the turn goes on with each batch, however often the order is asked', () => {
   const processor = make(loadBalanceProcessor, {})
   const served: string[] = []
   for (let batch = 0; batch < 4; batch++) {
     processor.order(0)
     const [first] = processor.order(0)
     served.push(first!)
+    processor.assigned?.(first!)
     processor.delivered(first!, 0)
   }
   assert.deepEqual(served, ['k1', 'k2', 'k3', 'k1'])

@@ -5,12 +5,15 @@ import { join } from 'node:path'
 import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import { createAuthority, type TestAuthority } from '../../test/certificates.ts'
+import { deliveriesOf } from '../../test/sink-sessions.ts'
 import { contextFor, optionsFor, type TestContext } from '../../test/context.ts'
+import { memoryChannel } from '../channels/memory.ts'
 import { Fault } from '../errors.ts'
 import { Event } from '../event.ts'
 import type { Clock } from '../system/clock.ts'
 import { realSystem } from '../system/system.ts'
 import { type AvroSource, avroSource } from '../sources/avro.ts'
+import { SinkRunner } from '../topology/sink-runner.ts'
 import { type AvroSink, avroSink } from './avro.ts'
 
 const never = new AbortController().signal
@@ -37,6 +40,7 @@ after(() => rm(directory, { recursive: true }))
 interface Pair {
   readonly source: AvroSource
   readonly sink: AvroSink
+  readonly deliver: (events: readonly Event[]) => Promise<void>
   readonly received: Event[]
   readonly sourceContext: TestContext
   readonly sinkContext: TestContext
@@ -69,7 +73,7 @@ async function pair(
     await sink.stop()
     await source.stop()
   })
-  return { source, sink, received, sourceContext, sinkContext }
+  return { source, sink, deliver: deliveriesOf(sink), received, sourceContext, sinkContext }
 }
 
 const sinkFor = (options: Record<string, unknown>, context = contextFor('SINK', 'k1', avroSink.counters)) =>
@@ -84,10 +88,10 @@ const eventsOf = (...texts: string[]) => texts.map(text => Event.of({ n: text },
 const textsOf = (events: readonly Event[]) => events.map(event => event.body.toString())
 
 test('what is sent arrives, with headers, in order, and is counted', async t => {
-  const { sink, received, sinkContext, sourceContext } = await pair(t, {}, { 'batch-size': 2 })
+  const { sink, deliver, received, sinkContext, sourceContext } = await pair(t, {}, { 'batch-size': 2 })
   await sink.start()
-  await sink.deliver(eventsOf('a', 'b'), never)
-  await sink.deliver([Event.of({ Schlüssel: 'Wert' }, Buffer.from([0, 255]))], never)
+  await deliver(eventsOf('a', 'b'))
+  await deliver([Event.of({ Schlüssel: 'Wert' }, Buffer.from([0, 255]))])
   assert.deepEqual(textsOf(received.slice(0, 2)), ['a', 'b'])
   assert.equal(received[0]!.headers.get('n'), 'a')
   assert.equal(received[2]!.headers.get('Schlüssel'), 'Wert')
@@ -135,12 +139,12 @@ for (const [name, sourceOptions, sinkOptions] of [
   ],
 ] as const)
   test(`${name}: 40 batches in a window arrive in order`, async t => {
-    const { sink, received } = await pair(t, inDirectory(sourceOptions), inDirectory(sinkOptions))
+    const { deliver, received } = await pair(t, inDirectory(sourceOptions), inDirectory(sinkOptions))
     const texts = Array.from({ length: 4000 }, (_, index) => `event ${index} ${'x'.repeat(index % 700)}`)
     const batches = Array.from({ length: 40 }, (_, index) =>
       eventsOf(...texts.slice(index * 100, index * 100 + 100)),
     )
-    await Promise.all(batches.map(batch => sink.deliver(batch, never)))
+    await Promise.all(batches.map(batch => deliver(batch)))
     assert.deepEqual(textsOf(received), texts)
   })
 
@@ -183,12 +187,12 @@ for (const [name, keystore, sinkOptions, refusal] of [
   ['another host, all trusted', 'other.pem', { 'trust-all-certs': true, truststore: undefined }, null],
 ] as const)
   test(`${name} is ${refusal === null ? 'accepted' : 'refused'}`, async t => {
-    const { sink, received } = await pair(
+    const { deliver, received } = await pair(
       t,
       inDirectory({ ssl: true, keystore }),
       inDirectory({ ssl: true, truststore: 'trust.pem', ...sinkOptions }),
     )
-    const sending = sink.deliver(eventsOf('a'), never)
+    const sending = deliver(eventsOf('a'))
     if (refusal === null) {
       await sending
       assert.deepEqual(textsOf(received), ['a'])
@@ -201,15 +205,15 @@ for (const [name, keystore, sinkOptions, refusal] of [
 test('the channel fills in the middle of a window: order holds and nothing is put behind the refusal', async t => {
   let room = 3
   const asked: string[] = []
-  const { sink, received, sinkContext } = await pair(t, {}, { window: 8 }, async events => {
+  const { deliver, received, sinkContext } = await pair(t, {}, { window: 8 }, async events => {
     asked.push(...textsOf(events))
     if (room === 0) throw new Fault('CHANNEL_FULL', 'no room in channel c1')
     room--
   })
-  await sink.deliver(eventsOf('0'), never) // the handshake is answered: now the window is open
+  await deliver(eventsOf('0')) // the handshake is answered: now the window is open
   room = 3
   const names = ['1', '2', '3', '4', '5', '6', '7', '8']
-  const outcomes = await Promise.allSettled(names.map(name => sink.deliver(eventsOf(name), never)))
+  const outcomes = await Promise.allSettled(names.map(name => deliver(eventsOf(name))))
   assert.deepEqual(
     outcomes.map(outcome => outcome.status),
     ['fulfilled', 'fulfilled', 'fulfilled', ...Array(5).fill('rejected')],
@@ -219,7 +223,7 @@ test('the channel fills in the middle of a window: order holds and nothing is pu
   // Room again: had the source gone on with what was in flight, 5 to 8 would arrive before 4.
   room = Infinity
   await new Promise(resolve => setImmediate(resolve))
-  for (const name of names.slice(3)) await sink.deliver(eventsOf(name), never)
+  for (const name of names.slice(3)) await deliver(eventsOf(name))
   assert.deepEqual(textsOf(received), ['0', ...names])
   assert.deepEqual(asked, ['0', '1', '2', '3', '4', '4', '5', '6', '7', '8'])
   assert.equal(sinkContext.counters.get('EventWriteFail'), 5)
@@ -231,23 +235,20 @@ test('a batch handed over right behind a failure fails with it', async t => {
   const { sink, received } = await pair(t, {}, { window: 4 }, async () => {
     if (full) throw new Fault('CHANNEL_FULL', 'no room')
   })
-  const first = sink.deliver(eventsOf('1'), never)
+  const session = sink.open(never)
   let late: Promise<void> | undefined
-  await first.catch(() => {
+  await session.deliver(eventsOf('1')).catch(() => {
     full = false
-    late = sink.deliver(eventsOf('2'), never)
+    late = session.deliver(eventsOf('2'))
   })
   await assert.rejects(late!, /answered FAILED/)
   assert.deepEqual(received, [])
 })
 
 test('100 events of 1 MiB are cut into several requests and pass', async t => {
-  const { sink, received, sourceContext } = await pair(t)
+  const { deliver, received, sourceContext } = await pair(t)
   const body = Buffer.alloc(1024 * 1024, 'x')
-  await sink.deliver(
-    Array.from({ length: 100 }, () => Event.of({}, body)),
-    never,
-  )
+  await deliver(Array.from({ length: 100 }, () => Event.of({}, body)))
   assert.equal(received.length, 100)
   assert.ok(received.every(event => event.body.equals(body)))
   assert.equal(sourceContext.counters.get('AppendBatchAcceptedCount'), 15)
@@ -260,16 +261,17 @@ test('a peer that is away is named; once it is there the next delivery connects'
   const context = contextFor('SINK', 'k1', avroSink.counters)
   const sink = sinkFor({ port }, context)
   t.after(() => sink.stop())
+  const deliver = deliveriesOf(sink)
   await sink.start()
   await context.log.line(/not connected yet/)
   await assert.rejects(
-    sink.deliver(eventsOf('a'), never),
+    deliver(eventsOf('a')),
     (error: Fault) => error.code === 'PEER_UNREACHABLE' && error.message.includes(`127.0.0.1:${port}`),
   )
   assert.equal(context.counters.get('ConnectionFailedCount'), 2)
   const second = await pair(t, { port })
   await new Promise(resolve => setImmediate(resolve))
-  await sink.deliver(eventsOf('b'), never)
+  await deliver(eventsOf('b'))
   assert.deepEqual(textsOf(second.received), ['b'])
 })
 
@@ -278,12 +280,13 @@ test('a peer that never answers runs into request-timeout, named', async t => {
   await new Promise(resolve => server.once('listening', resolve))
   const { port } = server.address() as { port: number }
   const sink = sinkFor({ port, 'request-timeout': 50 })
+  const deliver = deliveriesOf(sink)
   t.after(async () => {
     await sink.stop()
     server.close()
   })
   await assert.rejects(
-    sink.deliver(eventsOf('a'), never),
+    deliver(eventsOf('a')),
     (error: Fault) => error.code === 'PEER_TIMEOUT' && /127\.0\.0\.1:\d+ within 50 ms/.test(error.message),
   )
 })
@@ -293,17 +296,18 @@ test('a peer that speaks something else is named', async t => {
   await new Promise(resolve => server.once('listening', resolve))
   const { port } = server.address() as { port: number }
   const sink = sinkFor({ port })
+  const deliver = deliveriesOf(sink)
   t.after(async () => {
     await sink.stop()
     server.close()
   })
-  await assert.rejects(sink.deliver(eventsOf('a'), never), /no Flume Avro source: .*look like HTTP/)
+  await assert.rejects(deliver(eventsOf('a')), /no Flume Avro source: .*look like HTTP/)
 })
 
 test('aborting gives a delivery up at once', async t => {
   const { sink } = await pair(t, {}, {}, () => new Promise(() => {}))
   const abort = new AbortController()
-  const sending = sink.deliver(eventsOf('a'), abort.signal)
+  const sending = sink.open(abort.signal).deliver(eventsOf('a'))
   setImmediate(() => abort.abort())
   await assert.rejects(sending, (error: Fault) => error.code === 'STOPPED')
 })
@@ -322,16 +326,55 @@ test('reset-connection-interval: what is in flight is answered on the old connec
     },
   }
   const context = contextFor('SINK', 'k1', avroSink.counters, { system: { ...realSystem, clock } })
-  const sink = sinkFor({ port: source.port, 'reset-connection-interval': 7, window: 4 }, context)
-  t.after(() => sink.stop())
-  const sending = ['1', '2', '3'].map(name => sink.deliver(eventsOf(name), never))
-  await waitFor(() => resets.length === 1)
+  const sink = sinkFor(
+    { port: source.port, 'reset-connection-interval': 7, window: 4, 'batch-size': 1 },
+    context,
+  )
+  const { channel, runner } = await runnerFor(sink, clock)
+  t.after(async () => {
+    await runner.stop(1000)
+    await sink.stop()
+  })
+  await channel.put(eventsOf('1', '2', '3'))
+  await waitFor(() => resets.length === 1 && context.counters.get('EventDrainAttemptCount') === 3)
   resets[0]!()
-  sending.push(sink.deliver(eventsOf('4'), never))
+  await channel.put(eventsOf('4'))
   assert.equal(context.counters.get('ConnectionCreatedCount'), 1)
   release()
-  await Promise.all(sending)
+  await waitFor(() => received.length === 4)
   assert.deepEqual(textsOf(received), ['1', '2', '3', '4'])
   assert.equal(context.counters.get('ConnectionCreatedCount'), 2)
   assert.equal(resets.length, 2, 'the new connection is reset in its turn')
 })
+
+test('a connection that is closed while nothing is under way is replaced without a failure', async t => {
+  const { source, received } = await pair(t)
+  const context = contextFor('SINK', 'k1', avroSink.counters)
+  const sink = sinkFor({ port: source.port }, context)
+  const { channel, runner } = await runnerFor(sink)
+  t.after(async () => {
+    await runner.stop(1000)
+    await sink.stop()
+  })
+  await channel.put(eventsOf('1'))
+  await waitFor(() => received.length === 1)
+  const { port } = source
+  await source.stop()
+  await waitFor(() => context.counters.get('ConnectionClosedCount') === 1)
+  const second = await pair(t, { port })
+  await channel.put(eventsOf('2'))
+  await waitFor(() => second.received.length === 1)
+  assert.equal(context.counters.get('EventWriteFail'), 0)
+  assert.equal(context.counters.get('ConnectionCreatedCount'), 2)
+})
+
+async function runnerFor(sink: AvroSink, clock: Clock = realSystem.clock) {
+  const { log, condition, ...context } = contextFor('CHANNEL', 'c1', memoryChannel.counters)
+  const channel = memoryChannel.create(optionsFor(memoryChannel), { ...context, log, condition })
+  await channel.start()
+  const { random } = realSystem
+  const members = [{ name: 'k1', sink }]
+  const runner = new SinkRunner({ name: 'sink k1', members, channel, clock, random, log, condition })
+  runner.start()
+  return { channel, runner }
+}

@@ -1,17 +1,21 @@
 // The Avro sink: sends events by Avro RPC to the Avro source of a Millrace or a Flume agent.
 import { whereOf } from '../address.ts'
-import { type CountedContext, defineSink, sayFailure, type Sink } from '../component.ts'
-import { DeliveryFault } from '../delivery-fault.ts'
-import { Fault, messageOf } from '../errors.ts'
-import type { Event } from '../event.ts'
+import {
+  type CountedContext,
+  defineSink,
+  sayFailure,
+  type SessionSink,
+  type SinkSession,
+} from '../component.ts'
+import { messageOf } from '../errors.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
-import { type AvroClient, connectAvro, cut, defaultRequestBytes, Refusal } from '../avro-rpc/client.ts'
+import { type AvroClient, connectAvro } from '../avro-rpc/client.ts'
 import { sinkCounters } from '../observe/counters.ts'
-import type { Timer } from '../system/clock.ts'
 import { loadClientTls, sslDoorsOf, storeRemedy, type SslDoors } from '../system/ssl-settings.ts'
 import type { ClientTls } from '../system/tls.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
 import { RequestSize } from './avro/request-size.ts'
+import { AvroSession } from './avro/session.ts'
 
 const useGroups = 'sink groups do this: sinkgroups.<g>.processor.type = failover or load_balance'
 
@@ -40,7 +44,7 @@ const options = {
     badValueMeansDefault: true,
   }),
   'reset-connection-interval': int({
-    doc: 'Connects anew after so many seconds, for targets behind a load balancer; 0 means never. What is in flight is answered first.',
+    doc: 'Connects anew for the first batch after so many seconds, for targets behind a load balancer; 0 means never. What is in flight is answered first.',
     unit: 's',
     default: 0,
     min: 0,
@@ -138,24 +142,16 @@ another host, correct it or set \`ssl.disableHostnameVerification = true\`.`,
   create: (given, context) => new AvroSink(given, context),
 })
 
-export class AvroSink implements Sink {
+export class AvroSink implements SessionSink {
   readonly batchSize: number
   readonly window: number
   readonly #options: Options
   readonly #context: CountedContext
-  /**
-   * The connection, or the one being made. Every batch waits for this one promise, also when it has long
-   * been resolved: that is what keeps batches in order around a new connection.
-   */
-  #ready: Promise<AvroClient> | null = null
-  #client: AvroClient | null = null
-  #opening: AbortController | null = null
   #tls: ClientTls | null | undefined
-  /** The failure that the runner is just being told. */
-  #recent: unknown = null
   readonly #size: RequestSize
-  #lastRefusal: Refusal | null = null
-  #resetTimer: Timer | null = null
+  /** The latest, and whether it still is to be opened: the start connects ahead. */
+  #session: AvroSession | null = null
+  #isAhead = false
   #stopped = false
   /** Later connections are told at DEBUG: while the peer refuses there is one every few seconds. */
   #connectedBefore = false
@@ -171,93 +167,43 @@ export class AvroSink implements Sink {
 
   /** Begins to connect without waiting: a peer that is away is not a failure here. */
   start(): Promise<void> {
-    this.#connect().catch((error: unknown) => {
+    this.#isAhead = true
+    this.#newSession().connected.catch((error: unknown) => {
       if (!this.#stopped)
         this.#context.log.warn(`not connected yet, the next batch tries again: ${messageOf(error)}`)
     })
     return Promise.resolve()
   }
 
+  open(signal: AbortSignal): SinkSession {
+    const ahead = this.#isAhead ? this.#session : null
+    this.#isAhead = false
+    const session = ahead === null || ahead.isOver ? this.#newSession() : ahead
+    signal.addEventListener('abort', () => session.giveUp(), { once: true })
+    return session
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#resetTimer?.cancel()
-    this.#opening?.abort()
-    const client = await this.#ready?.catch(() => null)
-    await client?.close()
+    if (this.#isAhead) this.#session?.giveUp()
+    await this.#session?.close()
   }
 
-  async deliver(events: readonly Event[], signal: AbortSignal): Promise<void> {
-    const { counters } = this.#context
-    counters.add(events.length === this.batchSize ? 'BatchCompleteCount' : 'BatchUnderflowCount')
-    counters.add('EventDrainAttemptCount', events.length)
-    const giveUp = () => {
-      this.#opening?.abort()
-      this.#client?.destroy(new Fault('STOPPED', 'the request was given up: the agent is stopping'))
-    }
-    signal.addEventListener('abort', giveUp)
-    try {
-      if (this.#recent !== null) throw this.#recent
-      await this.#send(await this.#connect(), events)
-    } catch (error) {
-      counters.add('EventWriteFail')
-      if (error instanceof DeliveryFault)
-        counters.add('EventDrainSuccessCount', events.length - error.undelivered.length)
-      this.#remember(error)
-      throw error
-    } finally {
-      signal.removeEventListener('abort', giveUp)
-    }
-    counters.add('EventDrainSuccessCount', events.length)
+  #newSession(): AvroSession {
+    const { counters, system } = this.#context
+    return (this.#session = new AvroSession({
+      connect: signal => this.#connect(signal),
+      resetMs: this.#options['reset-connection-interval'] * 1000,
+      batchSize: this.batchSize,
+      size: this.#size,
+      counters,
+      clock: system.clock,
+    }))
   }
 
-  /** Sends the events in as many requests as are needed; rejects with what was not accepted. */
-  async #send(client: AvroClient, events: readonly Event[]): Promise<void> {
-    const { clock } = this.#context.system
-    const parts = this.#size.cut(events, clock.monotonic()).flatMap(part => cut(part, defaultRequestBytes))
-    const results = await Promise.allSettled(parts.map(part => client.appendBatch(part as readonly Event[])))
-    const passed = parts.filter((_, index) => results[index]!.status === 'fulfilled')
-    if (passed.length > 0) this.#size.passed(Math.max(...passed.map(part => part.length)), clock.monotonic())
-    const at = results.findIndex(result => result.status === 'rejected')
-    if (at === -1) return
-    const { reason } = results[at] as PromiseRejectedResult
-    if (!(reason instanceof Fault)) throw reason
-    const undelivered = parts.filter((_, index) => results[index]!.status === 'rejected').flat() as Event[]
-    // Those behind a refused request are rejected with the same fault, after it.
-    const isRefused = reason instanceof Refusal && reason !== this.#lastRefusal
-    if (isRefused) this.#lastRefusal = reason
-    const isSmaller = isRefused && this.#size.refused(parts[at]!.length, reason.tookMs, clock.monotonic())
-    throw new DeliveryFault(isSmaller ? 'BATCH_REFUSED' : reason.code, reason.message, {
-      undelivered,
-      cause: reason.cause,
-    })
-  }
-
-  /**
-   * After a failure the runner learns of it a little later and may have called deliver once more; that
-   * batch must not overtake the failed ones on a new connection, so it fails with them.
-   */
-  #remember(error: unknown): void {
-    if (this.#recent !== null) return
-    this.#recent = error
-    this.#context.system.clock.soon(() => (this.#recent = null))
-  }
-
-  #connect(): Promise<AvroClient> {
-    return this.#ready ?? this.#becomeReady(this.#open())
-  }
-
-  #becomeReady(opening: Promise<AvroClient>): Promise<AvroClient> {
-    this.#ready = opening
-    opening.catch(() => {
-      if (this.#ready === opening) this.#ready = null
-    })
-    return opening
-  }
-
-  async #open(): Promise<AvroClient> {
+  async #connect(signal: AbortSignal): Promise<AvroClient> {
     const { counters, log, system } = this.#context
     const given = this.#options
-    const opening = (this.#opening = new AbortController())
     try {
       if (this.#tls === undefined)
         this.#tls = given.ssl ? await loadTls(given, sslDoorsOf(this.#context)) : null
@@ -273,53 +219,18 @@ export class AvroSink implements Sink {
         flumeWindow: given['window-flume'],
         network: system.network,
         clock: system.clock,
-        signal: opening.signal,
+        signal,
       })
       counters.add('ConnectionCreatedCount')
       const line = `connected to ${whereOf({ host: given.hostname, port: given.port })}`
       if (this.#connectedBefore) log.debug(line)
       else log.info(line)
       this.#connectedBefore = true
-      this.#client = client
-      client.onClose(() => this.#closed(client))
-      this.#scheduleReset(client)
       return client
     } catch (error) {
       counters.add('ConnectionFailedCount')
       throw error
-    } finally {
-      if (this.#opening === opening) this.#opening = null
     }
-  }
-
-  #closed(client: AvroClient): void {
-    this.#context.counters.add('ConnectionClosedCount')
-    if (!(client.fault instanceof Refusal)) this.#size.peerLeft(this.#context.system.clock.monotonic())
-    if (this.#client !== client) return
-    this.#client = null
-    this.#ready = null
-    this.#resetTimer?.cancel()
-  }
-
-  /** Batches that come while the old connection still waits for answers go out after these, on the new one. */
-  #scheduleReset(client: AvroClient): void {
-    const seconds = this.#options['reset-connection-interval']
-    if (seconds === 0) return
-    const reset = async () => {
-      await client.drained()
-      // Did it fail instead? Then what was outstanding comes again, and nothing may go before it.
-      if (client.fault !== null) throw client.fault
-      this.#client = null
-      await client.close()
-      return this.#open()
-    }
-    this.#resetTimer = this.#context.system.clock.after(
-      seconds * 1000,
-      () => {
-        if (this.#client === client && !this.#stopped) void this.#becomeReady(reset())
-      },
-      { background: true },
-    )
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { contextFor, optionsFor } from '../../test/context.ts'
+import { deliveriesOf } from '../../test/sink-sessions.ts'
 import { Event } from '../event.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
@@ -11,7 +12,6 @@ import { realSystem, type System } from '../system/system.ts'
 import { fileNames } from './file-roll-names.ts'
 import { fileRollSink } from './file-roll.ts'
 
-const never = new AbortController().signal
 const texts = (...bodies: string[]) => bodies.map(body => Event.of({}, body))
 
 async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
@@ -26,7 +26,8 @@ async function inDirectory(run: (directory: string) => Promise<void>): Promise<v
 function sinkFor(directory: string, given: Record<string, unknown> = {}, system: System = realSystem) {
   const context = contextFor('SINK', 'k1', fileRollSink.counters, { system })
   const options = optionsFor(fileRollSink, { 'sink.directory': directory, ...given })
-  return { sink: fileRollSink.create(options, context), context }
+  const sink = fileRollSink.create(options, context)
+  return { sink, context, deliver: deliveriesOf(sink) }
 }
 
 /** What the files hold, in the order of their numbers. */
@@ -53,13 +54,13 @@ function handClock(): { clock: Clock; fire: () => void } {
 
 test('batches are written in order, counted, and no file exists before the first event', () =>
   inDirectory(async directory => {
-    const { sink, context } = sinkFor(directory, {
+    const { sink, context, deliver } = sinkFor(directory, {
       'sink.pathManager.prefix': 'log-',
       'sink.pathManager.extension': 'txt',
     })
     await sink.start()
     assert.deepEqual(readdirSync(directory), [])
-    await Promise.all([sink.deliver(texts('a', 'b'), never), sink.deliver(texts('c'), never)])
+    await Promise.all([deliver(texts('a', 'b')), deliver(texts('c'))])
     assert.deepEqual(contents(directory), ['a\nb\nc\n'])
     assert.match(readdirSync(directory)[0]!, /^log-\d+-1\.txt$/)
     await sink.stop()
@@ -72,11 +73,11 @@ test('batches are written in order, counted, and no file exists before the first
 test('an interval ends the file; the next event begins another', () =>
   inDirectory(async directory => {
     const { clock, fire } = handClock()
-    const { sink } = sinkFor(directory, {}, { ...realSystem, clock })
+    const { sink, deliver } = sinkFor(directory, {}, { ...realSystem, clock })
     await sink.start()
-    await sink.deliver(texts('a'), never)
+    await deliver(texts('a'))
     fire()
-    await sink.deliver(texts('b'), never)
+    await deliver(texts('b'))
     assert.deepEqual(readdirSync(directory).sort(), ['1000-1', '1000-2'])
     assert.deepEqual(contents(directory), ['a\n', 'b\n'])
     await sink.stop()
@@ -86,9 +87,9 @@ test('a file that is there is not overwritten', () =>
   inDirectory(async directory => {
     const { clock } = handClock()
     writeFileSync(join(directory, '1000-1'), 'kept')
-    const { sink } = sinkFor(directory, { 'sink.rollInterval': 0 }, { ...realSystem, clock })
+    const { sink, deliver } = sinkFor(directory, { 'sink.rollInterval': 0 }, { ...realSystem, clock })
     await sink.start()
-    await sink.deliver(texts('a'), never)
+    await deliver(texts('a'))
     await sink.stop()
     assert.deepEqual(contents(directory), ['kept', 'a\n'])
   }))
@@ -117,16 +118,16 @@ test('after a write that failed half way the next try leaves each event once', (
         return wrapped
       },
     }
-    const { sink, context } = sinkFor(directory, {}, { ...realSystem, disk })
+    const { sink, context, deliver } = sinkFor(directory, {}, { ...realSystem, disk })
     await sink.start()
-    await sink.deliver(texts('first'), never)
-    const second = sink.deliver(texts('second'), never)
-    const third = sink.deliver(texts('third'), never)
+    await deliver(texts('first'))
+    const second = deliver(texts('second'))
+    const third = deliver(texts('third'))
     await assert.rejects(second, { code: 'DISK_FULL' })
     await assert.rejects(third, { code: 'DISK_FULL' }, 'so that order holds')
     assert.deepEqual(contents(directory), ['first\n'])
-    await sink.deliver(texts('second'), never)
-    await sink.deliver(texts('third'), never)
+    await deliver(texts('second'))
+    await deliver(texts('third'))
     await sink.stop()
     assert.deepEqual(contents(directory), ['first\nsecond\nthird\n'])
     assert.equal(context.counters.get('EventWriteFail'), 1)

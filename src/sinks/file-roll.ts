@@ -3,7 +3,7 @@
 // Batches that are handed over while a write is under way are written and synced together. A batch is
 // delivered when its bytes are on stable storage and its file's name is.
 import { join, resolve } from 'node:path'
-import { defineSink, type CountedContext, type Sink } from '../component.ts'
+import { defineSink, type CountedContext, type SessionSink, type SinkSession } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { choice, flag, int, text } from '../fields.ts'
@@ -124,10 +124,11 @@ interface OpenFile {
 interface Delivery {
   readonly events: readonly Event[]
   readonly resolve: () => void
+  /** Ends the session, too. */
   readonly reject: (error: unknown) => void
 }
 
-class FileRollSink implements Sink {
+class FileRollSink implements SessionSink {
   readonly batchSize: number
   readonly window = batchesUnderWay
   readonly #parts: Parts
@@ -153,12 +154,19 @@ class FileRollSink implements Sink {
     await this.#begin()
   }
 
-  deliver(events: readonly Event[]): Promise<void> {
-    this.#parts.context.counters.add('EventDrainAttemptCount', events.length)
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ events, resolve, reject })
-      void this.#begin()
-    })
+  open(): SinkSession {
+    /** Why a write failed: what is handed over later is not written before what it held. */
+    let failure: unknown = null
+    return {
+      deliver: events => {
+        this.#parts.context.counters.add('EventDrainAttemptCount', events.length)
+        return new Promise((resolve, reject) => {
+          if (failure !== null) return reject(failure)
+          this.#queue.push({ events, resolve, reject: error => reject((failure ??= error)) })
+          void this.#begin()
+        })
+      },
+    }
   }
 
   /** Works until nothing is left to do; one worker at a time. */

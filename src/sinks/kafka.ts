@@ -1,5 +1,5 @@
 // The Kafka sink: events become records; a batch is done when the brokers have acknowledged all of it.
-import { defineSink, type CountedContext, type Sink } from '../component.ts'
+import { defineSink, type CountedContext, type SessionSink, type SinkSession } from '../component.ts'
 import { DeadLetterFile, deadLetterPath, examineDeadLetters } from '../dead-letter.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
@@ -208,19 +208,16 @@ function readProperties(
   )
 }
 
-class KafkaSink implements Sink {
+class KafkaSink implements SessionSink {
   readonly batchSize: number
   readonly window: number
   readonly #options: Options
   readonly #context: CountedContext
   readonly #maker: RecordMaker
-  readonly divert: Sink['divert']
+  readonly divert: SessionSink['divert']
   readonly #letters: DeadLetterFile | null
   #letterTopic: DeadLetterTopic | null = null
   #producer: Producer | null = null
-  #session: ProducerSession | null = null
-  /** Why an event could not become a record, while the runner is just being told. */
-  #recent: Fault | null = null
 
   constructor(given: Options, context: CountedContext) {
     const { log, system } = context
@@ -285,29 +282,13 @@ class KafkaSink implements Sink {
     })
   }
 
-  async deliver(events: readonly Event[], signal: AbortSignal): Promise<void> {
-    const { counters, system } = this.#context
-    const { clock } = system
-    const begin = clock.monotonic()
-    counters.add('EventDrainAttemptCount', events.length)
-    if (events.length < this.batchSize) counters.add('BatchUnderflowCount')
-    try {
-      if (this.#recent !== null) throw heldBack(this.#recent, events)
-      const records = this.#convert(events)
-      const session = (this.#session ??= this.#producer!.open())
-      await session.send(records, signal).catch((error: unknown) => {
-        // What the runner hands over before it learns of it must fail as well.
-        clock.soon(() => (this.#session = this.#session === session ? null : this.#session))
-        throw asDeliveryFault(error, events, records)
-      })
-    } catch (error) {
-      counters.add('RollbackCount')
-      if (error instanceof DeliveryFault)
-        counters.add('EventDrainSuccessCount', events.length - error.undelivered.length)
-      throw error
-    }
-    counters.add('KafkaEventSendTimer', Math.round(clock.monotonic() - begin))
-    counters.add('EventDrainSuccessCount', events.length)
+  open(signal: AbortSignal): SinkSession {
+    return new KafkaSinkSession(this.#producer!.open(), {
+      signal,
+      maker: this.#maker,
+      batchSize: this.batchSize,
+      context: this.#context,
+    })
   }
 
   async #divert(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
@@ -338,26 +319,69 @@ class KafkaSink implements Sink {
     return this.#letterTopic.keep(event, { content, target: this.#maker.targetOf(event) }, reason, signal)
   }
 
-  #convert(events: readonly Event[]): ProducerRecord[] {
-    const records: ProducerRecord[] = []
-    for (const event of events)
-      try {
-        records.push(this.#maker.make(event) as ProducerRecord)
-      } catch (error) {
-        if (!(error instanceof Fault)) throw error
-        // The runner learns of it a little later: what it hands over until then must not be written before.
-        this.#recent = error
-        this.#context.system.clock.soon(() => (this.#recent = null))
-        throw new DeliveryFault(error.code, error.message, { undelivered: events, event, cause: error.cause })
-      }
-    return records
-  }
-
   async stop(): Promise<void> {
     const producer = this.#producer
     this.#producer = null
     await Promise.all([producer?.close(), this.#letterTopic?.close()])
     this.#letterTopic = null
+  }
+}
+
+interface SessionParts {
+  readonly signal: AbortSignal
+  readonly maker: RecordMaker
+  readonly batchSize: number
+  readonly context: CountedContext
+}
+
+class KafkaSinkSession implements SinkSession {
+  readonly #sends: ProducerSession
+  readonly #parts: SessionParts
+  /** Why an event could not become a record: the producer knows nothing of it. */
+  #fault: Fault | null = null
+
+  constructor(sends: ProducerSession, parts: SessionParts) {
+    this.#sends = sends
+    this.#parts = parts
+  }
+
+  async deliver(events: readonly Event[]): Promise<void> {
+    const { batchSize, signal, context } = this.#parts
+    const { counters, system } = context
+    const begin = system.clock.monotonic()
+    counters.add('EventDrainAttemptCount', events.length)
+    if (events.length < batchSize) counters.add('BatchUnderflowCount')
+    try {
+      const records = this.#convert(events)
+      await this.#sends.send(records, signal).catch((error: unknown) => {
+        throw asDeliveryFault(error, events, records)
+      })
+    } catch (error) {
+      counters.add('RollbackCount')
+      if (error instanceof DeliveryFault)
+        counters.add('EventDrainSuccessCount', events.length - error.undelivered.length)
+      throw error
+    }
+    counters.add('KafkaEventSendTimer', Math.round(system.clock.monotonic() - begin))
+    counters.add('EventDrainSuccessCount', events.length)
+  }
+
+  #convert(events: readonly Event[]): ProducerRecord[] {
+    if (this.#fault !== null)
+      throw new DeliveryFault('KAFKA', `held back, because an earlier batch failed: ${this.#fault.message}`, {
+        undelivered: events,
+        cause: this.#fault,
+      })
+    const records: ProducerRecord[] = []
+    for (const event of events)
+      try {
+        records.push(this.#parts.maker.make(event) as ProducerRecord)
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        this.#fault = error
+        throw new DeliveryFault(error.code, error.message, { undelivered: events, event, cause: error.cause })
+      }
+    return records
   }
 }
 
@@ -376,9 +400,3 @@ function asDeliveryFault(
     cause: error.cause,
   })
 }
-
-const heldBack = (fault: Fault, events: readonly Event[]): DeliveryFault =>
-  new DeliveryFault('KAFKA', `held back, because an earlier batch failed: ${fault.message}`, {
-    undelivered: events,
-    cause: fault,
-  })

@@ -7,7 +7,6 @@ import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
 import { shutdownMetricLines } from '../observe/shutdown-metrics.ts'
 import { SourceChannelProcessor } from './channel-processor.ts'
-import { SinkGroupRunner } from './sink-group-runner.ts'
 import { SinkRunner } from './sink-runner.ts'
 import { SourceRunner } from './source-runner.ts'
 import type { ChannelPart, SinkGroupPart, SinkPart, SourcePart } from './topology.ts'
@@ -119,22 +118,26 @@ export function makeSinkGroup(
   )
   const { log, condition } = context
   let isStarted = false
-  const [only] = members
-  const runner =
-    only !== undefined && members.length === 1
-      ? new SinkRunner({ ...only, clock, random, log: log.child(only.name), condition })
-      : new SinkGroupRunner({
-          name: group.name,
-          members,
-          processor: group.processor!.definition.create(group.processor!.options, {
-            ...context,
-            sinks: members.map(member => member.name),
-          }),
-          clock,
-          random,
-          log,
-          condition,
-        })
+  const processor = members.length === 1 ? undefined : group.processor
+  const route = processor?.definition.create(processor.options, {
+    ...context,
+    sinks: members.map(member => member.name),
+  })
+  const name = route === undefined ? `sink ${members[0]!.name}` : `sink group ${group.name}`
+  // Sinks that read different channels have nothing in common but the processor.
+  const runners = [...Map.groupBy(members, member => member.channel)].map(
+    ([channel, some]) =>
+      new SinkRunner({
+        name: some.length === members.length ? name : `${name} (${some.map(one => one.name).join(', ')})`,
+        members: some,
+        ...(route === undefined ? {} : { processor: route }),
+        channel,
+        clock,
+        random,
+        log: route === undefined ? log.child(members[0]!.name) : log,
+        condition,
+      }),
+  )
   return {
     counters: members.flatMap(member => member.shown ?? []),
     get running() {
@@ -146,12 +149,12 @@ export function makeSinkGroup(
         counters.startTime = clock.now()
         log.info(`Component type: SINK, name: ${name} started`)
       }
-      runner.start()
+      for (const runner of runners) runner.start()
       isStarted = true
     },
     async stop(patienceMs) {
       isStarted = false
-      await runner.stop(patienceMs)
+      await Promise.all(runners.map(runner => runner.stop(patienceMs)))
       for (const { sink, shown } of members) {
         await sink.stop()
         closeCounters(shown, surrounds)

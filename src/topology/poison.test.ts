@@ -5,14 +5,13 @@ import { test } from 'node:test'
 import { conditionsOn, contextFor, KeptLog, optionsFor } from '../../test/context.ts'
 import { SeededRandom } from '../simulation/seeded-random.ts'
 import { memoryChannel } from '../channels/memory.ts'
-import type { Channel, Sink } from '../component.ts'
+import type { Channel, SessionSink, Sink, SinkSession } from '../component.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
 import { Event } from '../event.ts'
 import { looseConditions } from '../observe/conditions.ts'
 import { realClock, type Clock } from '../system/clock.ts'
 import { realRandom } from '../system/random.ts'
-import { SinkGroupRunner } from './sink-group-runner.ts'
 import { SinkRunner } from './sink-runner.ts'
 
 const partitions = 3
@@ -62,7 +61,7 @@ interface Send {
 }
 
 /** Writes to partitions as the producer does: in order for each, and when a send fails, all later ones do. */
-class PartitionedSink implements Sink {
+class PartitionedSink implements SessionSink {
   readonly batchSize = 10
   readonly window = 8
   readonly written: number[][] = Array.from({ length: partitions }, () => [])
@@ -72,7 +71,8 @@ class PartitionedSink implements Sink {
   readonly #outages: number
   #sends: Send[] = []
   #isRunning = false
-  #held = false
+  /** The session whose sends these are; null when one of them has failed. */
+  #session: SinkSession | null = null
 
   constructor(seed: number, { outages = 0, divert }: { outages?: number; divert?: Sink['divert'] } = {}) {
     this.#random = new SeededRandom(seed)
@@ -87,20 +87,26 @@ class PartitionedSink implements Sink {
     return this.written.reduce((sum, one) => sum + one.length, 0)
   }
 
-  deliver(batch: readonly Event[], signal: AbortSignal): Promise<void> {
-    // The runner may not know yet of a failure of this turn.
-    if (this.#held)
-      return Promise.reject(new DeliveryFault('KAFKA', 'held back', { undelivered: batch, event: null }))
-    return new Promise((resolve, reject) => {
-      const send = { left: [...batch], resolve, reject }
-      this.#sends.push(send)
-      const abort = () => {
-        const at = this.#sends.indexOf(send)
-        if (at !== -1) this.#fail(at, new Fault('STOPPED', 'given up'), null)
-      }
-      signal.addEventListener('abort', abort)
-      this.#step()
-    })
+  open(signal: AbortSignal): SinkSession {
+    assert.equal(this.#sends.length, 0, 'nothing of the session before is under way')
+    const session: SinkSession = {
+      deliver: batch => {
+        if (this.#session !== session)
+          return Promise.reject(new DeliveryFault('KAFKA', 'held back', { undelivered: batch, event: null }))
+        return new Promise((resolve, reject) => {
+          const send = { left: [...batch], resolve, reject }
+          this.#sends.push(send)
+          const abort = () => {
+            const at = this.#sends.indexOf(send)
+            if (at !== -1) this.#fail(at, new Fault('STOPPED', 'given up'), null)
+          }
+          signal.addEventListener('abort', abort)
+          this.#step()
+        })
+      },
+    }
+    this.#session = session
+    return session
   }
 
   #step(): void {
@@ -132,8 +138,7 @@ class PartitionedSink implements Sink {
   }
 
   #fail(at: number, fault: Fault, event: Event | null): void {
-    this.#held = true
-    realClock.soon(() => (this.#held = false))
+    this.#session = null
     for (const [index, send] of this.#sends.splice(at).entries())
       send.reject(
         new DeliveryFault(index === 0 ? fault.code : 'KAFKA', fault.message, {
@@ -147,7 +152,16 @@ class PartitionedSink implements Sink {
 function run(channel: Channel, sink: Sink, clock: Clock = quickClock()) {
   const log = new KeptLog()
   const { condition, health } = conditionsOn(clock, log)
-  const runner = new SinkRunner({ name: 'k1', sink, channel, clock, random: realRandom, log, condition })
+  const members = [{ name: 'k1', sink }]
+  const runner = new SinkRunner({
+    name: 'sink k1',
+    members,
+    channel,
+    clock,
+    random: realRandom,
+    log,
+    condition,
+  })
   runner.start()
   return { runner, log, health }
 }
@@ -372,9 +386,10 @@ test('a sink that names events it was not given costs repeats, not events', asyn
 function runGroup(channel: Channel, sinks: Record<string, Sink>) {
   const log = new KeptLog()
   const failed: string[] = []
-  const runner = new SinkGroupRunner({
-    name: 'g1',
-    members: Object.entries(sinks).map(([name, sink]) => ({ name, sink, channel })),
+  const runner = new SinkRunner({
+    name: 'sink group g1',
+    members: Object.entries(sinks).map(([name, sink]) => ({ name, sink })),
+    channel,
     processor: {
       order: () => Object.keys(sinks),
       delivered: () => {},

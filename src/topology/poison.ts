@@ -74,11 +74,6 @@ export class Poison {
     if (this.#known.has(events[0]!)) this.#forget([events[0]!])
   }
 
-  /** Whether the failure is that of an event which can never be delivered. */
-  isOf(error: unknown, sent: readonly Event[]): boolean {
-    return poisonOf(error, sent) !== null
-  }
-
   /** Remembers what the failure tells; true where it is an event's own and no outage. */
   notice(error: unknown, sent: readonly Event[]): boolean {
     const event = poisonOf(error, sent)
@@ -129,7 +124,7 @@ function isHopeless(error: unknown): boolean {
 }
 
 /** The event that can never be delivered, where it is known which one of those sent it is. */
-function poisonOf(error: unknown, sent: readonly Event[]): Event | null {
+export function poisonOf(error: unknown, sent: readonly Event[]): Event | null {
   if (!isHopeless(error)) return null
   const named = error instanceof DeliveryFault ? error.event : null
   return named ?? (sent.length === 1 ? sent[0]! : null)

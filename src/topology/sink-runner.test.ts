@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { conditionsOn, contextFor, KeptLog, optionsFor } from '../../test/context.ts'
 import { memoryChannel } from '../channels/memory.ts'
-import type { Channel, Sink } from '../component.ts'
+import type { Channel, SessionSink, Sink } from '../component.ts'
 import { Fault } from '../errors.ts'
 import { Event } from '../event.ts'
 import { realClock } from '../system/clock.ts'
@@ -24,7 +24,7 @@ async function openChannel(): Promise<Channel> {
 }
 
 /** A sink whose deliveries end when the test says so. */
-class ScriptedSink implements Sink {
+class ScriptedSink implements SessionSink {
   readonly batchSize: number
   readonly window: number
   readonly calls: { bodies: string[]; succeed: () => void; fail: (error: Error) => void }[] = []
@@ -38,12 +38,15 @@ class ScriptedSink implements Sink {
   async start() {}
   async stop() {}
 
-  deliver(batch: readonly Event[], signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(new Fault('STOPPED', 'given up')))
-      this.calls.push({ bodies: bodies(batch), succeed: resolve, fail: reject })
-      this.#called()
-    })
+  open(signal: AbortSignal) {
+    return {
+      deliver: (batch: readonly Event[]) =>
+        new Promise<void>((resolve, reject) => {
+          signal.addEventListener('abort', () => reject(new Fault('STOPPED', 'given up')))
+          this.calls.push({ bodies: bodies(batch), succeed: resolve, fail: reject })
+          this.#called()
+        }),
+    }
   }
 
   /** Resolves when `count` deliveries have begun in all. */
@@ -56,8 +59,8 @@ function runnerOf(channel: Channel, sink: Sink) {
   const log = new KeptLog()
   const { condition, health } = conditionsOn(realClock, log)
   const runner = new SinkRunner({
-    name: 'k1',
-    sink,
+    name: 'sink k1',
+    members: [{ name: 'k1', sink }],
     channel,
     clock: realClock,
     random: realRandom,
@@ -156,26 +159,35 @@ test('a batch taken in the moment in which an earlier one fails does not overtak
     const waiting = new Promise<() => void>(resolve => (held = resolve))
     let done = () => {}
     const both = new Promise<void>(resolve => (done = resolve))
-    const sink: Sink = {
+    const sink: SessionSink = {
       batchSize: 1,
       window: 2,
       start: async () => {},
       stop: async () => {},
-      // As a sink on a connection: the first delivery waits; later ones leave in a later turn, unless given up.
-      deliver: (batch, signal) =>
-        new Promise((resolve, reject) => {
-          const [body] = bodies(batch) as [string]
-          if (body === '0' && firstTry) {
-            firstTry = false
-            return held(() => reject(new Fault('PEER_CLOSED', 'closed')))
-          }
-          realClock.soon(() => {
-            if (signal.aborted) return reject(new Fault('STOPPED', 'given up'))
-            delivered.push(body)
-            resolve()
-            if (delivered.includes('0') && delivered.includes('1')) done()
-          })
-        }),
+      // As a sink on a connection: the first delivery waits; later ones leave in a later turn, where it stands.
+      open() {
+        let hasFailed = false
+        return {
+          deliver: batch =>
+            new Promise((resolve, reject) => {
+              const [body] = bodies(batch) as [string]
+              const fail = () => {
+                hasFailed = true
+                reject(new Fault('PEER_CLOSED', 'closed'))
+              }
+              if (body === '0' && firstTry) {
+                firstTry = false
+                return held(fail)
+              }
+              realClock.soon(() => {
+                if (hasFailed) return fail()
+                delivered.push(body)
+                resolve()
+                if (delivered.includes('0') && delivered.includes('1')) done()
+              })
+            }),
+        }
+      },
     }
     const { runner } = runnerOf(channel, sink)
     await channel.put(events(0, 1))

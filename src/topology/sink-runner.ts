@@ -1,31 +1,30 @@
-// SinkRunner: takes batches from a channel, has a sink deliver them, commits what was delivered and
-// returns the rest. The ritual of transactions lives here and nowhere else. A sink may have several
-// batches under way (its window). When one fails, all of them are brought to an end; what is known to be
-// delivered is committed, event by event, and only the rest comes again, in its order.
+// SinkRunner: takes batches from a channel, has a sink deliver them, commits what was delivered and returns
+// the rest. The ritual of transactions lives here and nowhere else. A sink may have several batches under
+// way, in a session. When one fails, all of them are brought to an end; what is known to be delivered is
+// committed, event by event, and the rest comes again, in its order and in another session: nothing that was
+// handed to the one that failed can still come between. In a group another sink may be next (sink-route.ts).
 //
 // An event that can never be delivered is met alone: what stands before it is delivered first, then it
-// is set aside where the sink can do that, or tried again until it passes, while what is behind it waits.
+// is set aside where a sink can do that, or tried again until it passes, while what is behind it waits.
 import { backoffMs, runnerBackoff } from '../backoff.ts'
-import type { Batch, Channel, Sink } from '../component.ts'
+import type { Batch, Channel, Sink, SinkSession } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import type { Condition, ConditionMaker } from '../observe/conditions.ts'
-import type { Logger } from '../observe/log.ts'
-import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { Blockade } from './blockade.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
+import { SinkRoute, type Failure, type Member, type SinkRouteParts } from './sink-route.ts'
 
 /** Most encoded bytes of one take: bounds memory where events are large. */
-export const takeBytes = 16 * 1024 * 1024
+const takeBytes = 16 * 1024 * 1024
+/** Most commits that may be under way behind the deliveries; they share the channel's syncs. */
+const commitsUnderWay = 256
 
-export interface SinkRunnerParts {
-  readonly name: string
-  readonly sink: Sink
+export interface SinkRunnerParts extends SinkRouteParts {
+  /** Of all members. */
   readonly channel: Channel
-  readonly clock: Clock
   readonly random: Random
-  readonly log: Logger
   readonly condition: ConditionMaker
 }
 
@@ -33,29 +32,28 @@ interface Flight {
   readonly batch: Batch
   /** The events of the batch that are handed to the sink: all, or the first of them. */
   readonly sent: readonly Event[]
-  /** Aborted when an earlier flight fails: what has not left yet must not overtake it. */
-  readonly giveUp: AbortController
-  /** Whether the sink delivered; never rejects. */
+  /** Who delivers; null where the event is set aside. */
+  readonly member: Member | null
+  /** Whether it was delivered; never rejects. */
   readonly outcome: Promise<{ error?: unknown }>
 }
 
-/** Most commits that may be under way behind the deliveries; they share the channel's syncs. */
-const commitsUnderWay = 256
-/** Tries that may follow one another at once because the sink asks for it. */
-const mostAtOnce = 30
-
 export class SinkRunner {
   readonly #parts: SinkRunnerParts
+  readonly #route: SinkRoute
   readonly #outage: Condition
   readonly #notTaking: Condition
   readonly #poison: Poison
+  readonly #divert: Sink['divert']
   /** Takes nothing more; what is under way may end. */
   readonly #closing = new AbortController()
-  #abandoned = false
+  readonly #abandoning = new AbortController()
+  readonly #sessions = new Map<Member, SinkSession>()
   #flights: Flight[] = []
+  /** Resolves when every flight so far has ended, in order: true while none has failed. */
+  #landed: Promise<boolean> = Promise.resolve(true)
   #commits = 0
   #failed = false
-  #atOnce = 0
   /** Ends a take that waits; replaced after use. */
   #interrupt = new AbortController()
   #wake: () => void = () => {}
@@ -63,10 +61,13 @@ export class SinkRunner {
 
   constructor(parts: SinkRunnerParts) {
     this.#parts = parts
-    const { name, clock, log, condition } = parts
+    const { name, members, clock, log, condition } = parts
+    this.#route = new SinkRoute(parts)
     this.#outage = condition('delivery')
     this.#notTaking = condition('taking')
-    this.#poison = new Poison(new Blockade({ name: `Sink ${name}`, clock, log, condition }))
+    const title = `${name[0]!.toUpperCase()}${name.slice(1)}`
+    this.#poison = new Poison(new Blockade({ name: title, clock, log, condition }))
+    this.#divert = members.find(({ sink }) => sink.divert !== undefined)?.sink.divert
   }
 
   start(): void {
@@ -77,84 +78,105 @@ export class SinkRunner {
   async stop(patienceMs: number): Promise<void> {
     this.#closing.abort()
     this.#interrupt.abort()
-    const timer = this.#parts.clock.after(patienceMs, () => {
-      this.#abandoned = true
-      for (const { giveUp } of this.#flights) giveUp.abort()
-    })
+    const timer = this.#parts.clock.after(patienceMs, () => this.#abandoning.abort())
     await this.#running
     timer.cancel()
   }
 
   async #run(): Promise<void> {
-    const { sink, clock } = this.#parts
     const closing = this.#closing.signal
-    // Resolves when every flight so far has ended, in order: true while none has failed.
-    let inOrder: Promise<boolean> = Promise.resolve(true)
     while (!closing.aborted) {
-      // Around an event that can never be delivered, one step after the other.
-      const window = this.#poison.isKnown ? 1 : (sink.window ?? 1)
-      if (this.#failed) {
-        await inOrder
-        const restMs = await this.#settle()
-        this.#failed = false
-        inOrder = Promise.resolve(true)
-        if (restMs > 0) await clock.sleep(restMs, closing)
-        // A sink holds back what it is given in the turn of a failure, for the sake of order.
-        else await new Promise<void>(resolve => clock.soon(resolve))
-        if (!closing.aborted) this.#interrupt = new AbortController()
-      } else if (this.#flights.length >= window || this.#commits >= commitsUnderWay) {
-        await new Promise<void>(resolve => (this.#wake = resolve))
-      } else {
-        const batch = await this.#take()
-        if (batch === null) continue
-        // An earlier flight may have failed while this batch was taken: it waits its turn again.
-        if (this.#failed) await batch.rollback()
-        else inOrder = this.#land(inOrder, this.#takeOff(batch))
-      }
+      const restMs = this.#failed ? await this.#settle() : await this.#step()
+      if (restMs > 0) await this.#parts.clock.sleep(restMs, closing)
     }
-    await inOrder
     await this.#settle()
-    while (this.#commits > 0) await new Promise<void>(resolve => (this.#wake = resolve))
+    await Promise.all([...this.#sessions.keys()].map(member => this.#close(member)))
+    while (this.#commits > 0) await this.#woken()
   }
 
-  async #take(): Promise<Batch | null> {
-    const { name, sink, channel, clock } = this.#parts
+  #woken(): Promise<void> {
+    return new Promise(resolve => (this.#wake = resolve))
+  }
+
+  /** Hands one batch over, or waits until that may be possible; gives the milliseconds to rest. */
+  async #step(): Promise<number> {
+    const likely = this.#route.next()
+    if (!this.#hasRoom(likely)) {
+      await this.#woken()
+      return 0
+    }
+    const batch = await this.#take((likely ?? this.#parts.members[0]!).sink.batchSize)
+    if (batch === null) return this.#notTaking.isRaised ? this.#backoffOf(this.#notTaking) : 0
+    // Meanwhile another sink may have become the next.
+    const member = this.#route.next()
+    if (member !== null && this.#hasRoom(member)) this.#takeOff(batch, member)
+    else await batch.rollback()
+    return this.#failed || member !== null ? 0 : this.#report(this.#route.exhausted())
+  }
+
+  /** Whether another batch may be handed to the member now. */
+  #hasRoom(member: Member | null): boolean {
+    if (this.#commits >= commitsUnderWay) return false
+    // Around an event that can never be delivered, one step after the other.
+    if (this.#flights.length === 0 || this.#poison.isKnown) return this.#flights.length === 0
+    const own = this.#flights.filter(flight => flight.member === member).length
+    if (own < this.#flights.length && !this.#route.spreads) return false
+    if (member === null || own === 0) return true
+    return 'open' in member.sink && own < member.sink.window && this.#sessions.get(member)?.isOver !== true
+  }
+
+  async #take(events: number): Promise<Batch | null> {
+    const { name, channel } = this.#parts
     try {
-      const batch = await channel.take({ events: sink.batchSize, bytes: takeBytes }, this.#interrupt.signal)
-      this.#notTaking.clear(`Taking events for sink ${name} succeeds again`)
+      const batch = await channel.take({ events, bytes: takeBytes }, this.#interrupt.signal)
+      this.#notTaking.clear(`Taking events for ${name} succeeds again`)
       return batch
     } catch (error) {
-      if (this.#closing.signal.aborted) return null
-      this.#notTaking.fail(`Taking events for sink ${name}`, error)
-      const restMs = backoffMs(this.#notTaking.tries, runnerBackoff, this.#parts.random)
-      await clock.sleep(restMs, this.#closing.signal)
+      if (!this.#closing.signal.aborted) this.#notTaking.fail(`Taking events for ${name}`, error)
       return null
     }
   }
 
-  #takeOff(batch: Batch): Flight {
-    const giveUp = new AbortController()
+  #takeOff(batch: Batch, member: Member): void {
     const sent = this.#poison.choose(batch.events)
-    const outcome = this.#hand(sent, giveUp.signal).then(
+    const divert = this.#poison.reasonToDivert(sent) === null ? undefined : this.#divert
+    const delivery =
+      divert === undefined
+        ? new Promise<void>(resolve => resolve(this.#sessionOf(member).deliver(sent)))
+        : this.#poison.divert(divert, sent[0]!, AbortSignal.any([this.#abandoning.signal]))
+    const outcome = delivery.then(
       () => ({}),
       (error: unknown) => {
         this.#failed = true
         this.#interrupt.abort()
-        for (const later of this.#flights.slice(this.#flights.indexOf(flight) + 1)) later.giveUp.abort()
         return { error: error ?? new Fault('PEER_REFUSED', 'no reason given') }
       },
     )
-    const flight: Flight = { batch, sent, giveUp, outcome }
+    const flight: Flight = { batch, sent, member: divert === undefined ? member : null, outcome }
     this.#flights.push(flight)
-    return flight
+    if (divert === undefined) this.#route.assigned(member)
+    this.#landed = this.#land(this.#landed, flight)
   }
 
-  /** Has the sink deliver the events, or set aside the one that can never be delivered. */
-  #hand(events: readonly Event[], signal: AbortSignal): Promise<void> {
-    const { sink } = this.#parts
-    if (sink.divert === undefined || this.#poison.reasonToDivert(events) === null)
-      return sink.deliver(events, signal)
-    return this.#poison.divert(sink.divert, events[0]!, signal)
+  /** The session under way, or the next one where it is over: nothing of it is under way then. */
+  #sessionOf(member: Member): SinkSession {
+    if (this.#sessions.get(member)?.isOver === true) void this.#close(member)
+    let session = this.#sessions.get(member)
+    if (session === undefined) {
+      session = openSession(member.sink, AbortSignal.any([this.#abandoning.signal]))
+      this.#sessions.set(member, session)
+    }
+    return session
+  }
+
+  async #close(member: Member): Promise<void> {
+    const session = this.#sessions.get(member)
+    this.#sessions.delete(member)
+    try {
+      await session?.close?.()
+    } catch (error) {
+      this.#parts.log.debug(`closing a session of sink ${member.name}: ${messageOf(error)}`)
+    }
   }
 
   /** Waits for the flights before this one and for its own end; commits it where all were delivered. */
@@ -164,7 +186,7 @@ export class SinkRunner {
     if (!goOn) return false
     if (error === undefined) {
       this.#flights.shift()
-      this.#atOnce = 0
+      if (flight.member !== null) this.#route.delivered(flight.member, flight.sent)
       this.#outage.clear(`${this.#doing} succeeds again`)
       this.#poison.passed(flight.sent)
       this.#end(flight.batch, flight.batch.events.slice(flight.sent.length))
@@ -173,40 +195,51 @@ export class SinkRunner {
     return error === undefined
   }
 
-  /**
-   * Ends everything under way after a failure, when all deliveries have ended. Gives the milliseconds to
-   * rest before the next try.
-   */
+  /** Brings everything under way to its end after a failure; gives the milliseconds to rest before the next try. */
   async #settle(): Promise<number> {
-    const flights = this.#flights
-    this.#flights = []
-    const errors = (await Promise.all(flights.map(flight => flight.outcome))).map(({ error }) => error)
-    const first = errors.findIndex(error => error !== undefined)
-    const isPoison = errors.map((error, index) => this.#poison.notice(error, flights[index]!.sent))
+    await this.#landed
+    const flights = this.#flights.splice(0)
+    const outcomes = await Promise.all(flights.map(flight => flight.outcome))
     // The latest goes back first. Those behind the failed one may have been delivered all the same.
-    for (let index = flights.length - 1; index >= 0; index--) {
-      const { batch, sent } = flights[index]!
-      const undelivered = errors[index] === undefined ? [] : undeliveredOf(errors[index], sent)
+    for (const [index, { batch, sent }] of [...flights.entries()].toReversed()) {
+      const { error } = outcomes[index]!
+      const undelivered = error === undefined ? [] : undeliveredOf(error, sent)
       this.#end(batch, [...undelivered, ...batch.events.slice(sent.length)])
     }
-    if (first === -1 || this.#abandoned) return 0
-    return this.#judge(errors[first], flights[first]!.sent, isPoison[first]!)
+    /** The first failure of each session: what is behind it failed with it. */
+    const failures = new Map<Member | null, Failure>()
+    for (const [index, { member, sent }] of flights.entries()) {
+      const { error } = outcomes[index]!
+      if (error !== undefined && !failures.has(member)) failures.set(member, { error, sent })
+    }
+    for (const member of failures.keys()) if (member !== null) void this.#close(member)
+    this.#failed = false
+    this.#landed = Promise.resolve(true)
+    if (!this.#closing.signal.aborted) this.#interrupt = new AbortController()
+    if (failures.size === 0 || this.#abandoning.signal.aborted) return 0
+    const aside = failures.get(null)
+    if (aside !== undefined) return this.#report(aside)
+    for (const [member, failure] of failures) this.#route.failed(member!, failure)
+    return this.#route.next() === null ? this.#report(this.#route.exhausted()) : 0
   }
 
-  /** Says what failed; gives the milliseconds to rest. */
-  #judge(error: unknown, sent: readonly Event[], isPoison: boolean): number {
-    if (error instanceof Fault && error.retry === 'at-once' && this.#atOnce++ < mostAtOnce) return 0
-    if (!isPoison) {
+  /** Says what no sink could deliver, and why; gives the milliseconds to rest. */
+  #report({ error, sent }: Failure): number {
+    if (!this.#poison.notice(error, sent)) {
       this.#outage.fail(this.#doing, error)
-      return backoffMs(this.#outage.tries, runnerBackoff, this.#parts.random)
+      return this.#backoffOf(this.#outage)
     }
     // The peer answers: it is no outage.
     this.#outage.clear(`${this.#doing} succeeds again`)
-    return this.#poison.judge(error, sent, this.#parts.sink.divert !== undefined)
+    return this.#poison.judge(error, sent, this.#divert !== undefined)
+  }
+
+  #backoffOf({ tries }: Condition): number {
+    return backoffMs(Math.max(1, tries), runnerBackoff, this.#parts.random)
   }
 
   get #doing(): string {
-    return `Delivering events by sink ${this.#parts.name}`
+    return `Delivering events by ${this.#parts.name}`
   }
 
   /** What is not left is gone. Commits start in order and are not waited for: the channel syncs many at once. */
@@ -226,3 +259,9 @@ export class SinkRunner {
       })
   }
 }
+
+/** A sink that is one function delivers by it, and a failure ends nothing but its own call. */
+export const openSession = (sink: Sink, signal: AbortSignal): SinkSession =>
+  'open' in sink
+    ? sink.open(signal)
+    : { deliver: async events => sink.deliver(events, AbortSignal.any([signal])) }

@@ -117,7 +117,7 @@ const channelLife = (channel: Channel): Made => ({
 
 const sinkLife = (sink: Sink): Made => ({
   async start() {
-    assert.ok(sink.batchSize > 0 && (sink.window ?? 1) > 0)
+    assert.ok(sink.batchSize > 0 && (!('open' in sink) || sink.window > 0))
     await sink.start()
   },
   stop: () => sink.stop(),

@@ -36,8 +36,8 @@ async function startSender(port: number, batchSize = 1000) {
   await sink.start()
   const { log, condition } = context
   const runner = new SinkRunner({
-    name: 'k1',
-    sink,
+    name: 'sink k1',
+    members: [{ name: 'k1', sink }],
     channel,
     clock: realClock,
     random: realRandom,

@@ -12,11 +12,11 @@ import { type AvroSink, avroSink } from '../../src/sinks/avro.ts'
 import { type AvroSource, avroSource } from '../../src/sources/avro.ts'
 import { createAuthority } from '../certificates.ts'
 import { contextFor, optionsFor } from '../context.ts'
+import { deliveriesOf } from '../sink-sessions.ts'
 import { freePort, skipWithoutPeers, startFlume } from './peers/peers.ts'
 
 const count = 5000
 const password = 'changeit'
-const never = new AbortController().signal
 
 /** A bounded look at something another process makes; there is nothing to wait on. */
 async function eventually(what: () => boolean): Promise<void> {
@@ -126,7 +126,8 @@ for (const version of ['1.8.0', '1.11.0'] as const)
       const batches = Array.from({ length: count / 100 }, (_, batch) =>
         expected.slice(batch * 100, batch * 100 + 100).map(text => Event.of({ topic: 'test3' }, text)),
       )
-      await Promise.all(batches.map(batch => ours.deliver(batch, never)))
+      const deliver = deliveriesOf(ours)
+      await Promise.all(batches.map(batch => deliver(batch)))
       const inFiles = () =>
         readdirSync(rolled(name))
           .map(file => readFileSync(join(rolled(name), file), 'utf8'))

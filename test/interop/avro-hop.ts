@@ -14,6 +14,7 @@ import { type AvroSource, avroSource } from '../../src/sources/avro.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { SinkRunner } from '../../src/topology/sink-runner.ts'
 import { contextFor, optionsFor } from '../context.ts'
+import { wrapSink } from '../sink-sessions.ts'
 import { FaultProxy } from './fault-proxy.ts'
 import { waitFor } from './peers/waiting.ts'
 
@@ -81,8 +82,8 @@ export class Hop {
     // The runner's back-off need not take real time here.
     const clock = { ...realSystem.clock, sleep: () => new Promise<void>(resolve => setImmediate(resolve)) }
     const runner = new SinkRunner({
-      name: 'k1',
-      sink: this.#watched(sink),
+      name: 'sink k1',
+      members: [{ name: 'k1', sink: this.#watched(sink) }],
       channel: this.#sending,
       clock,
       random: realSystem.random,
@@ -154,28 +155,22 @@ export class Hop {
   }
 
   #watched(sink: Sink): Sink {
-    return {
-      batchSize: sink.batchSize,
-      window: sink.window ?? 1,
-      start: () => sink.start(),
-      stop: () => sink.stop(),
-      deliver: async (events, signal) => {
-        this.feed()
-        for (const number of events.map(numberOf)) if (number < this.#answered) this.doubled.push(number)
-        try {
-          await sink.deliver(events, signal)
-          this.#answered = Math.max(this.#answered, numberOf(events.at(-1)!) + 1)
-        } catch (error) {
-          const code = error instanceof Fault ? error.code : String(error)
-          this.faults.set(code, (this.faults.get(code) ?? 0) + 1)
-          throw error
-        } finally {
-          const now = performance.now()
-          this.longestMs = Math.max(this.longestMs, now - this.#lastAt)
-          this.#lastAt = now
-        }
-      },
-    }
+    return wrapSink(sink, async (deliver, events) => {
+      this.feed()
+      for (const number of events.map(numberOf)) if (number < this.#answered) this.doubled.push(number)
+      try {
+        await deliver(events)
+        this.#answered = Math.max(this.#answered, numberOf(events.at(-1)!) + 1)
+      } catch (error) {
+        const code = error instanceof Fault ? error.code : String(error)
+        this.faults.set(code, (this.faults.get(code) ?? 0) + 1)
+        throw error
+      } finally {
+        const now = performance.now()
+        this.longestMs = Math.max(this.longestMs, now - this.#lastAt)
+        this.#lastAt = now
+      }
+    })
   }
 }
 

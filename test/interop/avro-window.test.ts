@@ -52,8 +52,8 @@ for (const deflate of [false, true])
     // Back-off after a refusal is the runner's; here it need not take real time.
     const clock = { ...realSystem.clock, sleep: () => new Promise<void>(resolve => setImmediate(resolve)) }
     const runner = new SinkRunner({
-      name: 'k1',
-      sink,
+      name: 'sink k1',
+      members: [{ name: 'k1', sink }],
       channel: sending,
       clock,
       random: realSystem.random,

@@ -12,6 +12,7 @@ import { kafkaSinkCounters, kafkaSourceCounters } from '../../src/observe/counte
 import { kafkaSink } from '../../src/sinks/kafka.ts'
 import { kafkaSource } from '../../src/sources/kafka.ts'
 import { contextFor, optionsFor, type TestContext } from '../context.ts'
+import { deliveriesOf } from '../sink-sessions.ts'
 import { skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from './peers/peers.ts'
 import { consumeAll, createTopic, produceAll, withAdmin } from './peers/topics.ts'
 
@@ -71,10 +72,11 @@ async function runSink(
   const options = optionsFor(kafkaSink, { 'kafka.bootstrap.servers': bootstrap, ...given })
   const sink = (kafkaSink as DefinitionOf<'sink'>).create(options, context)
   await sink.start()
+  const deliver = deliveriesOf(sink)
   return {
     sink,
     context,
-    deliver: (...events) => sink.deliver(events, new AbortController().signal),
+    deliver: (...events) => deliver(events),
     [Symbol.asyncDispose]: () => sink.stop(),
   }
 }

@@ -8,6 +8,7 @@ import { realSystem } from '../../src/system/system.ts'
 import { SinkRunner } from '../../src/topology/sink-runner.ts'
 import { SourceRunner } from '../../src/topology/source-runner.ts'
 import { contextFor, optionsFor } from '../context.ts'
+import { wrapSink } from '../sink-sessions.ts'
 import type { Direction, FaultProxy, ProxyFault } from './fault-proxy.ts'
 
 /** Kafka's API keys. */
@@ -172,18 +173,17 @@ export class KafkaHop implements AsyncDisposable {
     )
     await sink.start()
     const sinkRunner = new SinkRunner({
-      name: 'k',
-      sink: {
-        batchSize: sink.batchSize,
-        window: sink.window ?? 1,
-        start: () => sink.start(),
-        stop: () => sink.stop(),
-        deliver: async (events, signal) => {
-          await sink.deliver(events, signal)
-          this.delivered += events.length
-          this.#note()
+      name: 'sink k',
+      members: [
+        {
+          name: 'k',
+          sink: wrapSink(sink, async (deliver, events) => {
+            await deliver(events)
+            this.delivered += events.length
+            this.#note()
+          }),
         },
-      },
+      ],
       channel,
       clock,
       random,

@@ -2,7 +2,6 @@
 // and when a batch is larger than its transactions hold. A full channel makes it wait for its keep-alive
 // first; a batch that is too large is refused at once. So what is refused at once is sent again in halves,
 // down to a single event; the size that passes is kept, and a larger one tried again after a while.
-import type { Event } from '../../event.ts'
 import type { Logger } from '../../observe/log.ts'
 
 /** A refusal that took longer came after waiting for room. */
@@ -32,15 +31,6 @@ export class RequestSize {
   /** Most events of the next request. `now` is monotonic ms here and below. */
   most(now: number): number {
     return now >= this.#trialAt ? Math.min(this.#whole, this.#most * 2) : this.#most
-  }
-
-  /** The events in parts of that many. */
-  cut(events: readonly Event[], now: number): (readonly Event[])[] {
-    const most = this.most(now)
-    if (events.length <= most) return [events]
-    const parts: (readonly Event[])[] = []
-    for (let at = 0; at < events.length; at += most) parts.push(events.slice(at, at + most))
-    return parts
   }
 
   passed(size: number, now: number): void {

@@ -1,0 +1,124 @@
+// SinkRoute: which sink the next batch goes to. A sink that is in no group is the only choice; in a group the
+// processor has the say. What one sink fails to deliver goes to the next in its order at once; only when none
+// is left has the delivery failed. An event that one sink can never deliver is that sink's failure where
+// another delivers it, and nobody's where none can.
+import type { Sink, SinkProcessor } from '../component.ts'
+import { Fault, messageOf } from '../errors.ts'
+import type { Event } from '../event.ts'
+import type { Logger } from '../observe/log.ts'
+import type { Clock } from '../system/clock.ts'
+import { poisonOf } from './poison.ts'
+
+export interface Member {
+  readonly name: string
+  readonly sink: Sink
+}
+
+export interface SinkRouteParts {
+  /** "sink k1", "sink group g1". */
+  readonly name: string
+  readonly members: readonly Member[]
+  /** Absent for a sink alone. */
+  readonly processor?: SinkProcessor
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What a sink could not deliver, and why. */
+export interface Failure {
+  readonly error: unknown
+  readonly sent: readonly Event[]
+}
+
+/** Tries that may follow one another at once because the sink asks for it. */
+const mostAtOnce = 30
+
+export class SinkRoute {
+  readonly #parts: SinkRouteParts
+  readonly #processor: SinkProcessor
+  readonly #members: ReadonlyMap<string, Member>
+  /** Those that failed since something was delivered. */
+  readonly #tried = new Map<Member, Failure>()
+  /** Has asked for another try at once. */
+  #again: Member | null = null
+  #atOnce = 0
+  /** The event that was refused last, and by whom. */
+  #refused: Event | null = null
+  #refusals: { readonly by: Member; readonly error: unknown }[] = []
+
+  constructor(parts: SinkRouteParts) {
+    this.#parts = parts
+    this.#members = new Map(parts.members.map(member => [member.name, member]))
+    const names = [...this.#members.keys()]
+    this.#processor = parts.processor ?? { order: () => names, delivered() {}, failed() {} }
+  }
+
+  /** Batches may be with several sinks at once. */
+  get spreads(): boolean {
+    return this.#processor.spreads === true
+  }
+
+  /** The sink for the next batch; null where all of them rest or have failed. */
+  next(): Member | null {
+    if (this.#again !== null) return this.#again
+    for (const name of this.#processor.order(this.#parts.clock.monotonic())) {
+      const member = this.#members.get(name)
+      if (member !== undefined && !this.#tried.has(member)) return member
+    }
+    return null
+  }
+
+  assigned({ name }: Member): void {
+    this.#processor.assigned?.(name)
+  }
+
+  delivered({ name }: Member, events: readonly Event[]): void {
+    const { clock, log } = this.#parts
+    this.#again = null
+    this.#atOnce = 0
+    this.#tried.clear()
+    if (this.#refused !== null && events.includes(this.#refused)) {
+      this.#refused = null
+      for (const { by, error } of this.#refusals.splice(0)) {
+        if (by.name === name) continue
+        this.#processor.failed(by.name, clock.monotonic())
+        log.warn(
+          `sink ${by.name} of ${this.#parts.name} cannot deliver what ${name} can: ${messageOf(error)}`,
+        )
+      }
+    }
+    this.#processor.delivered(name, clock.monotonic())
+  }
+
+  failed(member: Member, failure: Failure): void {
+    const { name, members, clock, log } = this.#parts
+    const { error, sent } = failure
+    this.#again = null
+    if (error instanceof Fault && error.retry === 'at-once' && this.#atOnce++ < mostAtOnce) {
+      this.#again = member
+      return
+    }
+    this.#tried.set(member, failure)
+    const event = poisonOf(error, sent)
+    if (event === null) {
+      this.#processor.failed(member.name, clock.monotonic())
+      if (members.length > 1) log.warn(`sink ${member.name} of ${name} failed: ${messageOf(error)}`)
+      return
+    }
+    if (event !== this.#refused) this.#refusals = []
+    this.#refused = event
+    this.#refusals.push({ by: member, error })
+  }
+
+  /** Why no sink is left to try: an event that can never be delivered where one said so, else the last reason. */
+  exhausted(): Failure {
+    const failures = [...this.#tried.values()]
+    this.#tried.clear()
+    this.#refused = null
+    const resting = new Fault('PEER_REFUSED', `every sink of ${this.#parts.name} rests after failures`)
+    return (
+      failures.findLast(({ error, sent }) => poisonOf(error, sent) !== null) ??
+      failures.at(-1) ?? { error: resting, sent: [] }
+    )
+  }
+}
