@@ -30,6 +30,11 @@ const table = {
   DISK: { retry: 'after-backoff', remedy: 'Look at the disk and the rights of the directory named.' },
   DISK_FULL: { retry: 'after-backoff', remedy: 'Free space on the file system named.' },
   CORRUPT: { retry: 'never', remedy: 'Keep the file named; it holds bytes that fail their checksum.' },
+  UNREADABLE: {
+    retry: 'after-backoff',
+    remedy:
+      'See whether another client can read it; to go on behind it, stop the agent and set the position of its group with kafka-consumer-groups.sh --reset-offsets --to-offset.',
+  },
   FOREIGN_FILES: {
     retry: 'never',
     remedy: "Do what is said of Flume's files there, or give the channel another directory.",

@@ -6,6 +6,8 @@ import { conditionsOn, KeptLog } from '../../test/context.ts'
 import { hurriedSystem, metadataOf, type Answer, type ScriptedBroker } from '../../test/scripted-broker.ts'
 import { ScriptedGroup } from '../../test/scripted-group.ts'
 import type { Api } from '../wire/kafka/api.ts'
+import { compressions } from '../wire/kafka/compression.ts'
+import { crc32c } from '../wire/kafka/crc32c.ts'
 import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { fetch } from '../wire/kafka/messages/fetch.ts'
 import { metadata } from '../wire/kafka/messages/metadata.ts'
@@ -260,21 +262,58 @@ const changed = (at: number, value: number) => {
   return bytes
 }
 
+/** A batch with a right checksum and these bytes for its records. */
+function packed(codec: number, bytes: Buffer): Buffer {
+  const batch = Buffer.concat([batchAt(0).subarray(0, 61), bytes])
+  batch.writeInt32BE(batch.length - 12, 8)
+  batch.writeInt16BE(codec, 21)
+  batch.writeUInt32BE(crc32c(batch, 21), 17)
+  return batch
+}
+
+const records = (bytes: Buffer): Tamper => {
+  const place = 'Fetch responses partitions records'
+  return (asked, answer) => (asked === 'Fetch' ? spoil(answer, place, bytes) : answer)
+}
+
 it('batches that cannot be read: damaged, of an unknown codec or format, cut off', () =>
   endureAll(
     [
+      ...compressions.map(
+        (codec, number) =>
+          [
+            `${codec} that is none`,
+            packed(number, Buffer.alloc(40, 'no records')),
+            new RegExp(`^t-0 cannot be read: offsets 0 to 0, .*${number === 0 ? 'not packed' : codec}: `),
+          ] as const,
+      ),
       ['damaged', changed(62, 1), /checksum|crc/i],
       ['of codec 7', changed(22, 7), /./],
       ['of format 9', changed(16, 2 ^ 9), /./],
       ['cut off', batchAt(0).subarray(0, 40), /no whole batch/],
       ['before what was asked for', batchAt(-5), /no whole batch/],
     ] as const,
-    ([what, records, says]) => {
-      const tamper: Tamper = (asked, answer) =>
-        asked === 'Fetch' ? spoil(answer, 'Fetch responses partitions records', records) : answer
-      return endure(what, tamper, { says, settings: { autoOffsetReset: 'earliest' } })
-    },
+    ([what, bytes, says]) =>
+      endure(what, records(bytes), { says, settings: { autoOffsetReset: 'earliest' } }),
   ))
+
+it('a batch that cannot be unpacked is said until it can be, and what can be done', async () => {
+  await using stand = await standing({ settings: { autoOffsetReset: 'earliest' } })
+  stand.broker.tamper = records(packed(4, Buffer.from('no frame')))
+  const isSaid = () => stand.health().some(problem => /packed with zstd: zstd data/.test(problem))
+  assert.ok(await comesTrue(isSaid, 60_000))
+  const asked = () => stand.broker.asked.filter(({ name }) => name === 'Fetch').length
+  const before = asked()
+  assert.ok(await comesTrue(() => asked() > before + 10, 60_000))
+  assert.ok(isSaid())
+  assert.deepEqual(
+    stand.log.lines.filter(line => /any more/.test(line)),
+    [],
+  )
+  assert.match(stand.log.lines.join('\n'), /another client .* --reset-offsets --to-offset/)
+  stand.broker.tamper = (_, answer) => answer
+  assert.ok(await comesTrue(() => stand.health().length === 0 && stand.reads() > 0, 60_000))
+})
 
 it('topics that are not there, one of several among them; a pattern that nothing matches', async () => {
   const unknown = /topic "missing" cannot be read: UNKNOWN_TOPIC_OR_PARTITION/

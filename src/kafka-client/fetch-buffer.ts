@@ -1,6 +1,7 @@
 // What has been fetched of one partition and not been polled yet. Batches are kept as they came and
 // decoded when somebody takes their records.
 import { Fault, messageOf } from '../errors.ts'
+import { compressions } from '../wire/kafka/compression.ts'
 import type { KafkaRecord, RecordBatch } from '../wire/kafka/record.ts'
 import { RecordSetReader } from '../wire/kafka/record-set.ts'
 import type { ConsumedRecord } from './contract.ts'
@@ -26,6 +27,8 @@ export class FetchBuffer {
   /** Monotonic ms: not fetched before, after a failure. */
   restsUntil = 0
   failures = 0
+  /** The batch at `position` is there and cannot be unpacked; false when it could be. */
+  isUnreadable = false
   /** Somebody finds out where to go on; not fetched meanwhile. */
   isResetting = false
   #batches: RecordBatch[] = []
@@ -50,7 +53,7 @@ export class FetchBuffer {
 
   /**
    * Takes in what was fetched from fetchOffset on. Gives whether anything whole was there. Throws Fault
-   * CORRUPT with the position, where nothing of the damaged batch and after it is kept.
+   * UNREADABLE with the position, where nothing of the damaged batch and after it is kept.
    */
   load(bytes: Buffer, checksums: boolean, aborted: readonly AbortedTransaction[] | null): boolean {
     if (bytes.length === 0) return false
@@ -68,13 +71,13 @@ export class FetchBuffer {
         this.bytes += batch.sizeBytes
       }
     } catch (error) {
-      throw this.#corrupt(error)
+      throw unreadable(`offset ${this.fetchOffset} and what follows`, error)
     }
     if (!found && reader.cutOffBytes > this.maxBytes) this.maxBytes = reader.cutOffBytes
     return found
   }
 
-  /** Appends up to `most` records to `out`. Throws Fault CORRUPT. */
+  /** Appends up to `most` records to `out`. Throws Fault UNREADABLE. */
   take(out: ConsumedRecord[], most: number): void {
     const { topic, partition } = this
     while (most > 0) {
@@ -109,7 +112,10 @@ export class FetchBuffer {
       records = batch.records()
     } catch (error) {
       this.moveTo(this.position)
-      throw this.#corrupt(error)
+      this.isUnreadable = true
+      const { baseOffset, lastOffset, codec } = batch
+      const packed = codec === 0 ? 'not packed' : `packed with ${compressions[codec] ?? `codec ${codec}`}`
+      throw unreadable(`offsets ${baseOffset} to ${lastOffset}, ${packed}`, error)
     }
     this.#batches.shift()
     this.bytes -= batch.sizeBytes
@@ -121,15 +127,10 @@ export class FetchBuffer {
     if (skip === records.length) this.position = Math.max(this.position, batch.lastOffset + 1)
     return true
   }
-
-  #corrupt(error: unknown): Fault {
-    return new Fault(
-      'CORRUPT',
-      `what the broker holds of ${this.name} at offset ${this.fetchOffset} cannot be read: ${messageOf(error)}`,
-      { cause: error },
-    )
-  }
 }
+
+const unreadable = (what: string, error: unknown): Fault =>
+  new Fault('UNREADABLE', `${what}: ${messageOf(error)}`, { cause: error })
 
 const emptied = (batch: RecordBatch): RecordBatch => ({ ...batch, records: () => [] })
 

@@ -135,6 +135,8 @@ export class Fetcher {
       if (buffer.isPaused || !buffer.hasRecords) continue
       try {
         buffer.take(out, maxRecords - out.length)
+        if (buffer.isUnreadable) this.#troubles.over(buffer.name)
+        buffer.isUnreadable = false
       } catch (error) {
         this.#damaged(buffer, error as Fault)
       }
@@ -300,7 +302,7 @@ export class Fetcher {
         this.#failed(buffer, `the broker sends no whole batch that holds offset ${fetchOffset}`)
       else {
         buffer.failures = 0
-        this.#troubles.over(buffer.name)
+        if (!buffer.isUnreadable) this.#troubles.over(buffer.name)
       }
       return isNew
     } catch (error) {
@@ -310,9 +312,13 @@ export class Fetcher {
   }
 
   /** It is asked for again after a rest; `problem` is reported where that lasts. */
-  #failed(buffer: FetchBuffer, problem: string, { isFinal: atOnce = false, atLeastMs = 0 } = {}): void {
+  #failed(
+    buffer: FetchBuffer,
+    problem: string,
+    { isFinal: atOnce = false, atLeastMs = 0, remedy = '' } = {},
+  ): void {
     this.#rest(buffer, this.#parts.doors.clock.monotonic(), atLeastMs)
-    if (this.#buffers.has(buffer.name)) this.#troubles.note(buffer.name, problem, { atOnce })
+    if (this.#buffers.has(buffer.name)) this.#troubles.note(buffer.name, problem, { atOnce, remedy })
   }
 
   /**
@@ -328,9 +334,9 @@ export class Fetcher {
   }
 
   /** Said, and tried again: it is never passed over. */
-  #damaged(buffer: FetchBuffer, fault: Fault): void {
-    this.#failed(buffer, fault.message, { isFinal: true, atLeastMs: 1_000 })
-    this.raise(fault)
+  #damaged(buffer: FetchBuffer, { code, message, remedy }: Fault): void {
+    this.#failed(buffer, message, { isFinal: true, atLeastMs: 1_000, remedy })
+    this.raise(new Fault(code, `${buffer.name} cannot be read: ${message}`))
   }
 
   #refused(buffer: FetchBuffer, { errorCode }: PartitionAnswer): void {

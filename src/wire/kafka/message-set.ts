@@ -168,7 +168,7 @@ export function readMessages(
 ): RecordBatch {
   const first = readEntry(bytes, start, firstEnd, limits)
   if (first.codec !== 0)
-    return batchOf(first.magic, unpackWrapper(first, limits), first.record.offset, start, firstEnd)
+    return batchOf(first, unpackWrapper(first, limits), first.record.offset, start, firstEnd)
   const records = [first.record]
   let at = firstEnd
   for (let end = entryEnd(bytes, at, limit); end !== -1; end = entryEnd(bytes, at, limit)) {
@@ -176,11 +176,11 @@ export function readMessages(
     records.push(readEntry(bytes, at, end, limits).record)
     at = end
   }
-  return batchOf(first.magic, records, records.at(-1)!.offset, start, at)
+  return batchOf(first, records, records.at(-1)!.offset, start, at)
 }
 
 function batchOf(
-  magic: number,
+  { magic, codec }: Entry,
   records: KafkaRecord[],
   lastOffset: number,
   start: number,
@@ -188,6 +188,7 @@ function batchOf(
 ): RecordBatch {
   return {
     magic,
+    codec,
     baseOffset: records[0]?.offset ?? lastOffset,
     lastOffset,
     position: start,

@@ -176,6 +176,7 @@ export function readRecordBatch(
   const attributes = bytes.readInt16BE(start + 21)
   return {
     magic: 2,
+    codec: attributes & 7,
     baseOffset,
     lastOffset: baseOffset + bytes.readInt32BE(start + 23),
     position: start,

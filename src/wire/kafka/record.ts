@@ -29,6 +29,8 @@ export const noHeaders: readonly RecordHeader[] = Object.freeze([])
 export interface RecordBatch {
   /** Message format: 2 is the record batch, 0 and 1 are the message sets before it. */
   readonly magic: number
+  /** Number of the codec its records are packed with; 0 is none. */
+  readonly codec: number
   readonly baseOffset: number
   /** The next offset to read is one above, also where compaction left no record there. */
   readonly lastOffset: number
