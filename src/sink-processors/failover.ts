@@ -39,7 +39,7 @@ not tried with live events while a better one works; the pause never disappears 
           `write one of: ${sinks.join(' ')}`,
         )
   },
-  create({ priority, maxpenalty }, { sinks, log }) {
+  create({ priority, maxpenalty }, { sinks }) {
     const members: Member[] = sinks
       .map((name, index) => {
         const written = priority[name]
@@ -58,7 +58,6 @@ not tried with live events while a better one works; the pause never disappears 
       delivered(sink) {
         const member = byName.get(sink)
         if (member === undefined || member.failures === 0) return
-        log.info(`sink ${sink} delivers again`)
         member.failures = 0
         member.restsUntil = -Infinity
       },

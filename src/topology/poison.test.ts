@@ -434,6 +434,22 @@ test('in a group what one sink has delivered does not go to the next', async () 
   assert.deepEqual(failed, ['k1'])
 })
 
+test('a sink of a group that fails with every batch is told once, and the group is not red', async () => {
+  const channel = await openChannel()
+  const base = { batchSize: 1, start: async () => {}, stop: async () => {} }
+  let delivered = 0
+  const sinks = {
+    k1: { ...base, deliver: () => Promise.reject(new Fault('PEER_CLOSED', 'cut')) },
+    k2: { ...base, deliver: async () => void delivered++ },
+  }
+  const { runner, log } = runGroup(channel, sinks)
+  await channel.put(events(50))
+  await until(() => channel.size === 0)
+  await runner.stop(1000)
+  assert.equal(delivered, 50)
+  assert.deepEqual(log.lines, ['WARN sink k1 of sink group g1 failed: cut.'])
+})
+
 test('in a group an event that no sink can deliver is no failure of a sink, and is set aside', async () => {
   const channel = await openChannel()
   const aside: number[] = []

@@ -5,7 +5,7 @@
 import type { Sink, SinkProcessor } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
-import type { Logger } from '../observe/log.ts'
+import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Clock } from '../system/clock.ts'
 import { poisonOf } from './poison.ts'
 
@@ -21,7 +21,7 @@ export interface SinkRouteParts {
   /** Absent for a sink alone. */
   readonly processor?: SinkProcessor
   readonly clock: Clock
-  readonly log: Logger
+  readonly condition: ConditionMaker
 }
 
 /** What a sink could not deliver, and why. */
@@ -37,6 +37,8 @@ export class SinkRoute {
   readonly #parts: SinkRouteParts
   readonly #processor: SinkProcessor
   readonly #members: ReadonlyMap<string, Member>
+  /** Of the sinks of a group: the others deliver meanwhile, so that they are not red. */
+  readonly #failures: ReadonlyMap<string, Condition>
   /** Those that failed since something was delivered. */
   readonly #tried = new Map<Member, Failure>()
   /** Has asked for another try at once. */
@@ -50,6 +52,10 @@ export class SinkRoute {
     this.#parts = parts
     this.#members = new Map(parts.members.map(member => [member.name, member]))
     const names = [...this.#members.keys()]
+    const among = names.length > 1 ? names : []
+    this.#failures = new Map(
+      among.map(name => [name, parts.condition(`sink ${name}`, { level: 'warn', isRed: false })]),
+    )
     this.#processor = parts.processor ?? { order: () => names, delivered() {}, failed() {} }
   }
 
@@ -73,7 +79,7 @@ export class SinkRoute {
   }
 
   delivered({ name }: Member, events: readonly Event[]): void {
-    const { clock, log } = this.#parts
+    const { clock } = this.#parts
     this.#again = null
     this.#atOnce = 0
     this.#tried.clear()
@@ -82,16 +88,19 @@ export class SinkRoute {
       for (const { by, error } of this.#refusals.splice(0)) {
         if (by.name === name) continue
         this.#processor.failed(by.name, clock.monotonic())
-        log.warn(
-          `sink ${by.name} of ${this.#parts.name} cannot deliver what ${name} can: ${messageOf(error)}`,
-        )
+        this.#fail(by, `cannot deliver what ${name} can: ${messageOf(error)}`)
       }
     }
     this.#processor.delivered(name, clock.monotonic())
+    this.#failures.get(name)?.clear(`sink ${name} of ${this.#parts.name} delivers again`)
+  }
+
+  #fail({ name }: Member, how: string): void {
+    this.#failures.get(name)?.raise(`sink ${name} of ${this.#parts.name} ${how}`)
   }
 
   failed(member: Member, failure: Failure): void {
-    const { name, members, clock, log } = this.#parts
+    const { clock } = this.#parts
     const { error, sent } = failure
     this.#again = null
     if (error instanceof Fault && error.retry === 'at-once' && this.#atOnce++ < mostAtOnce) {
@@ -102,7 +111,7 @@ export class SinkRoute {
     const event = poisonOf(error, sent)
     if (event === null) {
       this.#processor.failed(member.name, clock.monotonic())
-      if (members.length > 1) log.warn(`sink ${member.name} of ${name} failed: ${messageOf(error)}`)
+      this.#fail(member, `failed: ${messageOf(error)}`)
       return
     }
     if (event !== this.#refused) this.#refusals = []

@@ -10,7 +10,9 @@ import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Batch, Channel, Sink, SinkSession } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
-import type { Condition, ConditionMaker } from '../observe/conditions.ts'
+import type { Condition } from '../observe/conditions.ts'
+import type { Logger } from '../observe/log.ts'
+import { sparing } from '../observe/sparing-log.ts'
 import type { Random } from '../system/random.ts'
 import { Blockade } from './blockade.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
@@ -25,7 +27,7 @@ export interface SinkRunnerParts extends SinkRouteParts {
   /** Of all members. */
   readonly channel: Channel
   readonly random: Random
-  readonly condition: ConditionMaker
+  readonly log: Logger
 }
 
 interface Flight {
@@ -44,6 +46,8 @@ export class SinkRunner {
   readonly #outage: Condition
   readonly #notTaking: Condition
   readonly #poison: Poison
+  /** A channel that fails may fail with every commit. */
+  readonly #spared: Logger
   readonly #divert: Sink['divert']
   /** Takes nothing more; what is under way may end. */
   readonly #closing = new AbortController()
@@ -63,6 +67,7 @@ export class SinkRunner {
     this.#parts = parts
     const { name, members, clock, log, condition } = parts
     this.#route = new SinkRoute(parts)
+    this.#spared = sparing(log, clock)
     this.#outage = condition('delivery')
     this.#notTaking = condition('taking')
     const title = `${name[0]!.toUpperCase()}${name.slice(1)}`
@@ -249,7 +254,7 @@ export class SinkRunner {
     this.#commits++
     endBatch(batch, left)
       .catch((error: unknown) => {
-        this.#parts.log.error(
+        this.#spared.error(
           `${count} events were delivered but not marked so; they will be delivered again: ${messageOf(error)}`,
         )
       })
