@@ -14,22 +14,21 @@ const stopLimitMs = 11_000
 export type Launch = (args: readonly string[], onLine: (line: string) => void) => Program
 
 export class AgentProcess {
-  readonly file: AgentFile
-  readonly configuration: string
   readonly logFile: string
   readonly ended: Promise<ProgramEnd>
   /** Resolves when every component has been started; never where it ends before. */
   readonly started: Promise<void>
   /** The port of its monitoring page; 0 until it is known. */
-  monitoringPort = 0
+  monitoringPort: number
   hasEnded = false
   readonly #program: Program
   readonly #last: string[] = []
   #trouble: string | null = null
 
-  constructor(launch: Launch, file: AgentFile, directory: string) {
-    this.file = file
-    this.configuration = join(directory, file.file)
+  /** `monitoringPort` 0: a free one. */
+  constructor(launch: Launch, file: AgentFile, directory: string, monitoringPort: number) {
+    this.monitoringPort = monitoringPort
+    const configuration = join(directory, file.file)
     const log = `agent-${file.letter.toLowerCase()}.log`
     this.logFile = join(directory, 'logs', log)
     let start!: () => void
@@ -40,14 +39,14 @@ export class AgentProcess {
         '--name',
         file.agent,
         '-f',
-        this.configuration,
+        configuration,
         '--no-reload-conf',
         '-Dflume.root.logger=INFO,console,LOGFILE',
         `-Dflume.log.dir=${join(directory, 'logs')}`,
         `-Dflume.log.file=${log}`,
         '-Dflume.monitoring.type=http',
         '-Dflume.monitoring.host=127.0.0.1',
-        '-Dflume.monitoring.port=0',
+        `-Dflume.monitoring.port=${monitoringPort}`,
         '-Dmillrace.stop.with.stdin=true',
         // What the file leaves to the default lies below the user's home.
         `-Duser.home=${join(directory, `agent-${file.letter.toLowerCase()}`)}`,

@@ -20,6 +20,9 @@ const view = (more: Partial<View> = {}): View => ({
   channelA: { size: 250_000, capacity: 1_000_000 },
   channelB: { size: 1, capacity: 1_000_000 },
   latency: { p50: 3.14, p99: 41.2 },
+  agentA: { restarts: 0, isRunning: true },
+  agentB: { restarts: 0, isRunning: true },
+  survived: null,
   faults: [],
   trouble: null,
   places: [{ label: 'Kafka', text: '127.0.0.1:9092' }],
@@ -38,7 +41,7 @@ describe('the board', () => {
       '  sent            7200     100/s',
       '  lag                2            in test3, not yet in A',
       '  channel A     250000    25.0 %  █████░░░░░░░░░░░░░░░',
-      '  channel B          1     0.0 %  █░░░░░░░░░░░░░░░░░░░',
+      '  channel B          1   < 0.1 %  ░░░░░░░░░░░░░░░░░░░░',
       '  arrived         7195     100/s',
       '  latency      p50 3.1 ms  p99 41 ms',
       '',
@@ -70,10 +73,38 @@ describe('the board', () => {
       'as fast as it goes',
       'of 9000',
       'test3 -> agent A',
-      '#...',
+      '< 0.1 %  ....',
     ])
       assert.ok(text.includes(one), `${one} in\n${text}`)
     assert.match(text, /^[\x20-\x7E\n]*$/)
+  })
+
+  test('figure and bar of a channel say the same', () => {
+    const rowOf = (size: number, capacity: number, unicode = true) =>
+      boardLines(view({ channelA: { size, capacity } }), { ...looks, unicode })[6]!.replace(
+        /^ +channel A +\d+ +/,
+        '',
+      )
+    assert.equal(rowOf(0, 1000), `0.0 %  ${'░'.repeat(20)}`)
+    assert.equal(rowOf(1, 1_000_000), `< 0.1 %  ${'░'.repeat(20)}`)
+    assert.equal(rowOf(10, 1000), `1.0 %  ▎${'░'.repeat(19)}`)
+    assert.equal(rowOf(500, 1000), `50.0 %  ${'█'.repeat(10)}${'░'.repeat(10)}`)
+    assert.equal(rowOf(999_999, 1_000_000), `> 99.9 %  ${'█'.repeat(20)}`)
+    assert.equal(rowOf(1000, 1000), `100.0 %  ${'█'.repeat(20)}`)
+    assert.equal(rowOf(520, 1000, false), `52.0 %  ${'#'.repeat(10)}${'.'.repeat(10)}`)
+  })
+
+  test('agents that were started again, and that nothing was lost by it', () => {
+    const lines = boardLines(
+      view({
+        agentA: { restarts: 2, isRunning: true },
+        agentB: { restarts: 1, isRunning: false },
+        survived: { text: '1 to 7195 arrived in order, none twice', isWhole: true },
+      }),
+      looks,
+    )
+    assert.equal(lines[2], '  test3 → agent A (started again 2 times) → agent B (is started again) → test2')
+    assert.equal(lines[11], '  in 7200 = out 7195 + in flight 5   1 to 7195 arrived in order, none twice')
   })
 
   test('has colours only where asked for, and they change no place', () => {

@@ -1,7 +1,7 @@
 // The live board as lines of text: a pure function of the state, the terminal's width and whether it has
 // colours. The same state gives the same lines; every figure has its place and stays there.
 import type { ChannelFill } from './agent-figures.ts'
-import { formatCount, formatLatency, formatRate, type View } from './view.ts'
+import { agentText, formatCount, formatLatency, formatRate, type Survived, type View } from './view.ts'
 
 export interface BoardLooks {
   readonly columns: number
@@ -32,7 +32,7 @@ export function boardLines(view: View, looks: BoardLooks): string[] {
   const lines = [
     `${bold('millrace demo')}  ${clock(view.elapsedMs)}  ${view.state}  ${dim(`${asked}  Ctrl-C ends it`)}`,
     '',
-    `  ${['test3', 'agent A', 'agent B', 'test2'].join(arrow)}`,
+    `  ${['test3', agentText('A', view.agentA), agentText('B', view.agentB), 'test2'].join(arrow)}`,
     '',
     row('sent', formatCount(view.sent), formatRate(view.sentRate), goal.trim()),
     row('lag', formatCount(view.lag), '', dim('in test3, not yet in A')),
@@ -42,7 +42,7 @@ export function boardLines(view: View, looks: BoardLooks): string[] {
     `  ${dim('latency'.padEnd(labelWidth))}  ${formatLatency(view.latency)}`,
     '',
     `  in ${view.sent} = out ${view.arrived} + in flight ${view.inFlight}   ${
-      view.faults.length === 0 ? good('in order, none twice') : bad(view.faults.join('; '))
+      view.faults.length === 0 ? verdict(view.survived, good) : bad(view.faults.join('; '))
     }`,
     // Its line is there without it too: nothing jumps.
     view.trouble === null ? '' : `  ${bad(view.trouble)}`,
@@ -52,16 +52,32 @@ export function boardLines(view: View, looks: BoardLooks): string[] {
   return lines.slice(0, Math.max(looks.rows - 1, 1)).map(line => cut(line, width, unicode))
 }
 
+const verdict = (survived: Survived | null, good: (text: string) => string): string =>
+  survived?.isWhole === false ? survived.text : good(survived?.text ?? 'in order, none twice')
+
 function fill(channel: ChannelFill | null, unicode: boolean): [count: string, rate: string, bar: string] {
   if (channel === null) return ['?', '', '']
-  const share = channel.capacity === 0 ? 0 : channel.size / channel.capacity
-  const full = Math.min(Math.ceil(share * barCells), barCells)
-  const [on, off] = unicode ? ['█', '░'] : ['#', '.']
-  return [
-    String(channel.size),
-    `${(share * 100).toFixed(1)} %`,
-    on.repeat(full) + off.repeat(barCells - full),
-  ]
+  const share = channel.capacity === 0 ? 0 : Math.min(channel.size / channel.capacity, 1)
+  return [String(channel.size), percent(share), bar(share, unicode)]
+}
+
+/** Neither empty nor full is said of what is only nearly so. */
+const percent = (share: number): string =>
+  share > 0 && share < 0.001
+    ? '< 0.1 %'
+    : share < 1 && share > 0.999
+      ? '> 99.9 %'
+      : `${(share * 100).toFixed(1)} %`
+
+const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
+
+/** As long as the share, to an eighth of a cell where the terminal has such signs. */
+function bar(share: number, unicode: boolean): string {
+  const parts = Math.round(share * barCells * 8)
+  const text = unicode
+    ? '█'.repeat(parts >> 3) + eighths[parts & 7]!
+    : '#'.repeat(Math.round(share * barCells))
+  return text.padEnd(barCells, unicode ? '░' : '.')
 }
 
 /** h:mm:ss */

@@ -9,7 +9,8 @@ import { Conditions } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
 import { writeAgentFiles } from './agent-files.ts'
-import { AgentProcess, type Launch } from './agent-process.ts'
+import { AgentKeeper } from './agent-keeper.ts'
+import type { Launch } from './agent-process.ts'
 import { readArrivals, type Arrivals } from './arrivals.ts'
 import { agentA, agentB, channelDirectory, topics, type AgentFile } from './configuration-copy.ts'
 import { DemoProblem } from './demo-problem.ts'
@@ -31,6 +32,8 @@ const startLimitMs = 60_000
 const positionPollMs = 25
 /** What is in flight when the stream ends has so long to arrive. */
 const drainLimitMs = 10_000
+/** An agent that was started again begins where its predecessor's session in the group has run out, 10 s later. */
+const restartLimitMs = 20_000
 /** Where everything stands still for so long, what has not arrived will not. */
 const settledMs = 2000
 const stalledMs = 60_000
@@ -66,8 +69,8 @@ export class Demo {
   readonly #conditions: Conditions
   #group = ''
   #avroPort = 0
-  #a: AgentProcess | null = null
-  #b: AgentProcess | null = null
+  #a: AgentKeeper | null = null
+  #b: AgentKeeper | null = null
   #producer: Producer | null = null
   #arrivals: Arrivals | null = null
   #stream: Promise<void> = Promise.resolve()
@@ -178,12 +181,12 @@ export class Demo {
       await this.#patiently(`agent ${letter} of the last run to stop`, free, () => why)
     }
     const start = (file: AgentFile) => {
-      const agent = new AgentProcess(launch, file, directory)
-      void agent.ended.then(end => {
-        if (this.#isStopping) return
-        const said = `agent ${file.letter} (${file.agent}) ${AgentProcess.wayOut(end)}; its log is ${agent.logFile}, and it said last:`
-        this.#broken.reject(new DemoProblem(said, agent.lastLines))
-      })
+      const tell = (sentence: string) => {
+        this.#log.warn(sentence)
+        output.say(sentence)
+      }
+      const agent = new AgentKeeper({ launch, file, directory, clock: system.clock, tell })
+      agent.broken.catch((error: unknown) => this.#broken.reject(error))
       return agent
     }
     this.#b = start(agentB)
@@ -231,9 +234,9 @@ export class Demo {
       trouble: () => this.#conditions.red[0]?.problem ?? null,
       rate,
       events,
-      places: this.#places(),
+      places: () => this.#places(),
     })
-    this.#observer.start()
+    await this.#observer.start()
     this.#stream = streamEvents(
       { producer, clock, ledger, run: this.#run, topic: topics.from, rate, events },
       this.#stopStream.signal,
@@ -274,7 +277,8 @@ export class Demo {
   #places(): Place[] {
     const { directory, isTemporary } = this.#ground!
     const { bootstrap } = this.#kafka!
-    const page = (agent: AgentProcess) => `http://${host}:${agent.monitoringPort}/metrics`
+    const page = (agent: AgentKeeper) =>
+      `http://${host}:${agent.monitoringPort}/metrics, process ${agent.pid}`
     return [
       { label: 'Kafka', text: bootstrap.join(',') },
       { label: 'look', text: `kcat -b ${bootstrap[0]} -t ${topics.to} -C -o -5` },
@@ -316,9 +320,10 @@ export class Demo {
       if (!this.#kafka.isEmbedded) await this.#forgetGroup(this.#kafka)
       await this.#patientlyToTheEnd('the broker to stop', this.#kafka.stop())
     }
-    const hasFiles = this.#ground?.isTemporary === false && this.#b !== null
+    // What a sentence about an agent names must be there to be read.
+    const keep = failure !== undefined && this.#b !== null ? ['logs', agentA.file, agentB.file] : []
     if (this.#ground !== null)
-      await this.#patientlyToTheEnd('the files to be removed', this.#ground.release())
+      await this.#patientlyToTheEnd('the files to be removed', this.#ground.release(keep))
     let code = demoExitCodes.good
     if (failure !== undefined) {
       code = demoExitCodes.failed
@@ -327,7 +332,12 @@ export class Demo {
       else if (!(failure instanceof Fault)) throw failure
     }
     if (observer !== null) {
-      const { lines, faults } = reportOf(this.#ledger, this.#parts.begunMs, isWhole)
+      const { lines, faults } = reportOf(
+        this.#ledger,
+        this.#parts.begunMs,
+        isWhole,
+        (this.#a?.restarts ?? 0) + (this.#b?.restarts ?? 0),
+      )
       for (const line of lines) output.say(line)
       for (const fault of faults) output.complain(fault)
       if (faults.length > 0 || this.#ledger.inFlight > 0) code = demoExitCodes.failed
@@ -339,14 +349,19 @@ export class Demo {
       if (events !== null) code = demoExitCodes.failed
       output.say('stopped before the first event was sent')
     }
-    if (hasFiles) output.say(`files are kept in ${this.#ground!.directory}`)
+    if (this.#b !== null && (keep.length > 0 || this.#ground?.isTemporary === false))
+      output.say(`files are kept in ${this.#ground!.directory}`)
     return code
   }
 
   /** What was sent is acknowledged and arrives; false when the time is over first. */
   async #drain(): Promise<boolean> {
     const { clock } = this.#parts.system
-    const until = clock.monotonic() + drainLimitMs
+    const begunMs = clock.monotonic()
+    const isOver = () => {
+      const restarts = [this.#a!, this.#b!].map(one => (one.lastRestartMs ?? -Infinity) + restartLimitMs)
+      return clock.monotonic() > Math.max(begunMs + drainLimitMs, ...restarts)
+    }
     let isSent = false
     void this.#stream.then(
       () => (isSent = true),
@@ -356,15 +371,14 @@ export class Demo {
     await this.#guarded(
       this.#until(() => {
         isSettled = isSent && this.#isSettled()
-        return isSettled || clock.monotonic() > until
+        return isSettled || isOver()
       }),
     )
     return isSettled
   }
 
-  async #stopAgent(agent: AgentProcess | null): Promise<void> {
-    if (agent === null || agent.hasEnded) return
-    await this.#patientlyToTheEnd(`agent ${agent.file.letter} to stop`, agent.stop(this.#parts.system.clock))
+  async #stopAgent(agent: AgentKeeper | null): Promise<void> {
+    if (agent !== null) await this.#patientlyToTheEnd(`agent ${agent.file.letter} to stop`, agent.stop())
   }
 
   /** What agent B wrote last may still be unread: what comes twice often comes late. */

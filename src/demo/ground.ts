@@ -3,7 +3,14 @@
 import { join } from 'node:path'
 import { Fault, messageOf } from '../errors.ts'
 import { lockFileName } from '../system/directory-lock.ts'
-import { emptyDirectory, makeOwnDirectory, removeTree, temporaryPath } from '../system/own-directory.ts'
+import type { Disk } from '../system/disk.ts'
+import {
+  emptyDirectory,
+  makeOwnDirectory,
+  makeTemporaryDirectory,
+  removeTree,
+  temporaryDirectories,
+} from '../system/own-directory.ts'
 import type { System } from '../system/system.ts'
 import { DemoProblem } from './demo-problem.ts'
 import type { DemoOptions } from './options.ts'
@@ -16,26 +23,29 @@ export interface Ground {
   readonly directory: string
   /** Whether it goes with the demonstration. */
   readonly isTemporary: boolean
-  release(): Promise<void>
+  /** `keep`: names inside that stay, to look into; a temporary directory without any is removed. */
+  release(keep: readonly string[]): Promise<void>
 }
 
+const temporaryName = 'millrace-demo'
+const holder = 'a Millrace demonstration'
+
 /** Rejects with a DemoProblem; nothing is left then. */
-export async function takeGround(options: DemoOptions, { disk, random }: System): Promise<Ground> {
+export async function takeGround(options: DemoOptions, { disk }: System): Promise<Ground> {
   const isTemporary = options.directory === null
-  // One name for one port: who is killed leaves it behind, and the next one begins with clearing it.
-  const mark = options.avroPort === 0 ? random.uuid() : String(options.avroPort)
-  const directory = options.directory ?? join(temporaryPath('millrace-demo'), mark)
   try {
-    if (isTemporary) await makeOwnDirectory(temporaryPath('millrace-demo'))
-    await makeOwnDirectory(directory, !isTemporary)
-    const lock = await disk.lockDirectory(directory, 'a Millrace demonstration')
-    if (isTemporary) await emptyDirectory(directory, [lockFileName])
+    const directory = options.directory ?? (await makeTemporaryDirectory(temporaryName))
+    if (!isTemporary) await makeOwnDirectory(directory)
+    const lock = await disk.lockDirectory(directory, holder)
+    if (isTemporary) await clearLeftBehind(directory, disk)
     return {
       directory,
       isTemporary,
-      async release() {
+      async release(keep) {
         await lock.release()
-        if (isTemporary) await removeTree(directory)
+        if (!isTemporary) return
+        if (keep.length > 0) await emptyDirectory(directory, keep)
+        else await removeTree(directory)
       },
     }
   } catch (error) {
@@ -45,6 +55,19 @@ export async function takeGround(options: DemoOptions, { disk, random }: System)
       )
     const remedy = isTemporary ? 'name another one with --data-dir' : 'choose another --data-dir'
     throw new DemoProblem(`${messageOf(error)}: ${remedy}`)
+  }
+}
+
+/** Removes the directories of demonstrations that were killed: with a lock that nobody has. */
+async function clearLeftBehind(own: string, disk: Disk): Promise<void> {
+  for (const directory of await temporaryDirectories(temporaryName)) {
+    if (directory === own || !(await disk.exists(join(directory, lockFileName)))) continue
+    try {
+      await (await disk.lockDirectory(directory, holder)).release()
+      await removeTree(directory)
+    } catch {
+      // Somebody is at work there.
+    }
   }
 }
 
@@ -73,7 +96,7 @@ export async function whenUnused(
 ): Promise<void> {
   while (!signal.aborted && (await disk.exists(directory))) {
     try {
-      const lock = await disk.lockDirectory(directory, 'a Millrace demonstration')
+      const lock = await disk.lockDirectory(directory, holder)
       return await lock.release()
     } catch (error) {
       // Whatever else is wrong with it the agent will say.

@@ -66,6 +66,30 @@ describe('the ledger', () => {
     assert.deepEqual(ledger.faults(), ['2 missing (events 5 to 6)'])
   })
 
+  test('after a restart what comes twice is told and is no fault; what is missing is', () => {
+    const ledger = sending(8)
+    arriving(ledger, [1, 2, 3, 2, 3, 4])
+    assert.deepEqual(ledger.survived(), { text: '1 to 4 arrived in order, 2 twice', isWhole: true })
+    assert.deepEqual(ledger.faultsSoFar(true), [])
+    arriving(ledger, [7])
+    assert.deepEqual(ledger.survived(), { text: '2 before event 7 are missing', isWhole: false })
+    arriving(ledger, [8])
+    assert.deepEqual(reportOf(ledger, 0, true, 2), {
+      lines: [
+        '8 events sent, 6 arrived',
+        'agents were started again 2 times',
+        '56 events/s; latency p50 101 ms, p99 101 ms',
+        'first event 101 ms after the start',
+      ],
+      faults: ['events are wrong: 2 missing (events 5 to 6)'],
+    })
+    arriving(ledger, [5, 6], 1)
+    assert.deepEqual(reportOf(ledger, 0, true, 1).lines.slice(0, 2), [
+      '8 events sent, 8 arrived, all in order, 2 twice',
+      'agents were started again once, and nothing was lost',
+    ])
+  })
+
   test('every event twice: somebody else is at work', () => {
     const ledger = sending(4)
     arriving(ledger, [1, 1, 2, 2, 3, 3, 4])

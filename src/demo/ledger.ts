@@ -2,6 +2,7 @@
 // every event arrived, once, in order.
 import { Latencies, RecentLatencies } from './latencies.ts'
 import { numberOf } from './message.ts'
+import type { Survived } from './view.ts'
 
 /** Sending times are kept of so many events under way; of more the latency is not known. */
 const timesKept = 1 << 20
@@ -91,15 +92,28 @@ export class Ledger {
   }
 
   /** What is wrong, a clause each; none when every event arrived, once, in order. */
-  faults(): string[] {
+  faults(mayDouble = false): string[] {
     const missing = this.inFlight > 0 ? [`${this.inFlight} missing (${this.#missing()})`] : []
-    return [...missing, ...this.faultsSoFar()]
+    return [...missing, ...this.faultsSoFar(mayDouble)]
   }
 
-  /** Without what may still arrive. */
-  faultsSoFar(): string[] {
+  /**
+   * Where agents were started again: what they had passed on without having heard so comes twice, and is no fault. How
+   * far everything has arrived, and how much came twice.
+   */
+  survived(): Survived {
+    const highest = Math.max(0, ...this.#highest.values())
+    const gaps = highest - this.arrived
+    const twice = this.doubled === 0 ? 'none twice' : `${this.doubled} twice`
+    return gaps === 0
+      ? { text: `1 to ${highest} arrived in order, ${twice}`, isWhole: true }
+      : { text: `${gaps} before event ${highest} are missing`, isWhole: false }
+  }
+
+  /** Without what may still arrive. `mayDouble` where agents were started again. */
+  faultsSoFar(mayDouble = false): string[] {
     const faults: string[] = []
-    if (this.doubled > 0)
+    if (this.doubled > 0 && !mayDouble)
       faults.push(`${this.doubled} arrived more than once (the first is event ${this.firstDoubled})`)
     if (this.outOfOrder > 0)
       faults.push(`${this.outOfOrder} out of order (the first is event ${this.firstOutOfOrder})`)

@@ -1,9 +1,10 @@
 // Looks at everything now and then and shows it: what was sent and has arrived, how far agent A is behind in
 // test3, how full the channels are.
 import type { Admin } from '../kafka-client/kafka-client.ts'
+import { consumerDefaults } from '../kafka-client/settings.ts'
 import type { System } from '../system/system.ts'
-import type { AgentProcess } from './agent-process.ts'
-import { agentFigures, type AgentFigures } from './agent-figures.ts'
+import type { AgentKeeper } from './agent-keeper.ts'
+import { agentFigures, type AgentFigures, type ChannelFill } from './agent-figures.ts'
 import { topics } from './configuration-copy.ts'
 import type { Ledger } from './ledger.ts'
 import type { Output } from './output.ts'
@@ -16,19 +17,24 @@ export interface ObserverParts {
   readonly ledger: Ledger
   readonly admin: Admin
   readonly group: string
-  readonly agents: { readonly a: AgentProcess; readonly b: AgentProcess }
+  readonly agents: { readonly a: AgentKeeper; readonly b: AgentKeeper }
   readonly trouble: () => string | null
   readonly rate: number | null
   readonly events: number | null
-  readonly places: readonly Place[]
+  readonly places: () => readonly Place[]
 }
 
-/** Agents that do not answer are not waited for longer when it ends. */
-const lastLookMs = 500
+/** Agents that do not answer are not waited for longer at the start and at the end. */
+const lookLimitMs = 500
+
+/** Agent A's file leaves it to the default. */
+const { sessionTimeoutMs } = consumerDefaults
 
 /** What takes part in a state was asked for at one time. */
 interface Look {
   readonly at: number
+  /** Since the start there was more in test3 and the channels than this demonstration has sent. */
+  readonly hasOthers: boolean
   readonly lag: number | null
   readonly a: AgentFigures
   readonly b: AgentFigures
@@ -42,7 +48,7 @@ export class Observer {
   readonly #stop = new AbortController()
   readonly #sent = new Rate()
   readonly #arrived = new Rate()
-  #look: Look = { at: -Infinity, lag: null, a: notAsked, b: notAsked }
+  #look: Look = { at: -Infinity, hasOthers: true, lag: null, a: notAsked, b: notAsked }
   #first: string | null = null
   #done: Promise<void> = Promise.resolve()
 
@@ -50,7 +56,9 @@ export class Observer {
     this.#parts = parts
   }
 
-  start(): void {
+  /** Resolves when it has looked once, before anything is sent. */
+  async start(): Promise<void> {
+    await this.#lookOnce()
     this.#done = this.#watch()
   }
 
@@ -63,8 +71,21 @@ export class Observer {
   /** Why nothing moves: what Kafka's clients say, or one of the agents; null while all is well. */
   get trouble(): string | null {
     const { a, b } = this.#look
-    const said = [this.#parts.trouble(), sayOf('A', a), sayOf('B', b)].filter(one => one !== null)
-    return said[0] ?? null
+    const said = [this.#parts.trouble(), sayOf('A', a), sayOf('B', b), this.#waitingForGroup]
+    return said.find(one => one !== null) ?? null
+  }
+
+  /** A consumer that was killed keeps its partitions until its session runs out, on every Kafka. */
+  get #waitingForGroup(): string | null {
+    const { system, agents, ledger } = this.#parts
+    const now = system.clock.monotonic()
+    const isWaiting =
+      now - (agents.a.lastRestartMs ?? -Infinity) < sessionTimeoutMs + 2000 &&
+      ledger.inFlight > 0 &&
+      now - (ledger.lastArrivedMs ?? 0) > 1000
+    return isWaiting
+      ? `agent A gets test3 when Kafka has given up the one before it (session.timeout.ms, ${sessionTimeoutMs / 1000} s)`
+      : null
   }
 
   /** Whether at a look begun after `sinceMs` nothing was left anywhere between test3 and test2. */
@@ -75,13 +96,17 @@ export class Observer {
 
   /** Looks once more, shows that and ends. */
   async stop(): Promise<void> {
-    const { clock } = this.#parts.system
     this.#stop.abort()
     await this.#done
-    const last = await Promise.race([this.#takeLook(clock.monotonic()), clock.sleep(lastLookMs)])
-    if (last !== undefined) this.#look = last
+    await this.#lookOnce()
     this.state = 'ended'
     this.#parts.output.show(this.#view())
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { clock } = this.#parts.system
+    const look = await Promise.race([this.#takeLook(clock.monotonic()), clock.sleep(lookLimitMs)])
+    if (look !== undefined) this.#look = look
   }
 
   async #watch(): Promise<void> {
@@ -103,42 +128,67 @@ export class Observer {
   }
 
   async #takeLook(at: number): Promise<Look> {
-    const { admin, group, agents } = this.#parts
+    const { admin, group, agents, ledger } = this.#parts
+    const { arrived } = ledger
     const [lag, a, b] = await Promise.all([
       lagOf(admin, group).catch(() => null),
       agentFigures(agents.a.monitoringPort),
       agentFigures(agents.b.monitoringPort),
     ])
-    return { at, lag, a, b }
+    const held = (lag ?? 0) + (a.channel?.size ?? 0) + (b.channel?.size ?? 0)
+    return { at, hasOthers: this.#look.hasOthers && held > ledger.sent - arrived, lag, a, b }
   }
 
   #view(): View {
-    const { system, ledger, rate, events, places } = this.#parts
+    const { system, ledger, rate, events, places, agents } = this.#parts
     const now = system.clock.monotonic()
     this.#sent.sample(ledger.sent, now)
     this.#arrived.sample(ledger.arrived, now)
-    const { lag, a, b } = this.#look
+    const { a, b } = agents
+    const hasRestarted = a.restarts + b.restarts > 0
     return {
       state: this.state === 'running' && ledger.arrived === events ? 'all have arrived' : this.state,
       elapsedMs: now - (ledger.firstSentMs ?? now),
-      sent: ledger.sent,
-      arrived: ledger.arrived,
-      inFlight: ledger.inFlight,
       sentRate: this.#sent.perSecond,
       arrivedRate: this.#arrived.perSecond,
       rate,
       events,
-      lag,
-      channelA: a.channel,
-      channelB: b.channel,
+      ...this.#figures(),
+      agentA: a,
+      agentB: b,
       latency: ledger.recentLatencies(now),
-      faults: ledger.faultsSoFar(),
+      faults: ledger.faultsSoFar(hasRestarted),
+      survived: hasRestarted ? ledger.survived() : null,
       trouble: this.trouble,
       places:
         this.#first === null
-          ? places
-          : [{ label: 'first event', text: `${this.#first} after the start` }, ...places],
+          ? places()
+          : [{ label: 'first event', text: `${this.#first} after the start` }, ...places()],
     }
+  }
+
+  /**
+   * The counts, and where the events are that are in flight. What is asked for takes its time, and an event is in two
+   * places at once while it is handed over: each is shown in the one that is farthest on, so that the places never hold
+   * more than there is. Not where records of others are among them.
+   */
+  #figures(): Pick<View, 'sent' | 'arrived' | 'inFlight' | 'lag' | 'channelA' | 'channelB'> {
+    const { ledger } = this.#parts
+    const { sent, arrived, inFlight } = ledger
+    const { lag, a, b, hasOthers } = this.#look
+    if (hasOthers || ledger.foreign > 0)
+      return { sent, arrived, inFlight, lag, channelA: a.channel, channelB: b.channel }
+    let left = inFlight
+    const share = <T extends number | null>(count: T): T => {
+      const shown = count === null ? 0 : Math.min(count, left)
+      left -= shown
+      return (count === null ? null : shown) as T
+    }
+    const fill = (channel: ChannelFill | null) =>
+      channel === null ? null : { ...channel, size: share(channel.size) }
+    const channelB = fill(b.channel)
+    const channelA = fill(a.channel)
+    return { sent, arrived, inFlight, lag: share(lag), channelA, channelB }
   }
 }
 

@@ -7,13 +7,20 @@ export function reportOf(
   ledger: Ledger,
   begunMs: number,
   isWhole: boolean,
+  /** How often agents were started again. */
+  restarts = 0,
 ): { lines: string[]; faults: string[] } {
   const { sent, arrived, inFlight, firstArrivedMs, foreign } = ledger
-  const faults = isWhole ? ledger.faults() : ledger.faultsSoFar()
+  const faults = isWhole ? ledger.faults(restarts > 0) : ledger.faultsSoFar(restarts > 0)
   const rate = ledger.eventsPerSecond()
-  const order = faults.length === 0 && arrived > 0 ? ', all in order, none twice' : ''
+  const twice = ledger.doubled === 0 ? 'none twice' : `${ledger.doubled} twice`
+  const order = faults.length === 0 && arrived > 0 ? `, all in order, ${twice}` : ''
   const verdict = isWhole || inFlight === 0 ? order : `, ${inFlight} were still in flight`
   const lines = [`${sent} events sent, ${arrived} arrived${verdict}`]
+  if (restarts > 0)
+    lines.push(
+      `agents were started again ${restarts === 1 ? 'once' : `${restarts} times`}${faults.length === 0 && isWhole ? ', and nothing was lost' : ''}`,
+    )
   if (rate !== null)
     lines.push(
       `${Math.round(rate)} events/s; latency ${formatLatency(ledger.latencies.percentiles()).replace('  ', ', ')}`,

@@ -21,12 +21,35 @@ export interface View {
   readonly lag: number | null
   readonly channelA: ChannelFill | null
   readonly channelB: ChannelFill | null
+  readonly agentA: AgentView
+  readonly agentB: AgentView
   /** Of the last ten seconds. */
   readonly latency: Percentiles | null
   readonly faults: readonly string[]
+  /** How far everything has arrived, and what came twice, where agents were started again; else null. */
+  readonly survived: Survived | null
   /** Why nothing moves; null while all is well. */
   readonly trouble: string | null
   readonly places: readonly Place[]
+}
+
+export interface Survived {
+  readonly text: string
+  /** Nothing is missing up to the last that arrived. */
+  readonly isWhole: boolean
+}
+
+export interface AgentView {
+  /** How often it was started again. */
+  readonly restarts: number
+  readonly isRunning: boolean
+}
+
+/** `agent A`, and what has become of it. */
+export function agentText(letter: string, { restarts, isRunning }: AgentView): string {
+  if (restarts === 0) return `agent ${letter}`
+  const times = restarts === 1 ? 'once' : `${restarts} times`
+  return `agent ${letter} (${isRunning ? `started again ${times}` : 'is started again'})`
 }
 
 export interface Place {
@@ -53,7 +76,11 @@ export function lineOfView(view: View): string {
   const rest = [
     `rate ${formatRate(sentRate)} in, ${formatRate(arrivedRate)} out`,
     `latency ${formatLatency(latency)}`,
+    ...[view.agentA, view.agentB].flatMap((agent, at) =>
+      agent.restarts > 0 ? [agentText('AB'[at]!, agent)] : [],
+    ),
     ...view.faults,
+    ...(view.survived === null ? [] : [view.survived.text]),
     ...(view.trouble === null ? [] : [view.trouble]),
   ]
   return `in ${sent} = out ${arrived} + in flight ${inFlight} (${where}); ${rest.join('; ')}`

@@ -1,48 +1,99 @@
-// A directory of one user's own: made for nobody else, never one that somebody else has laid out, and
-// removed as a whole.
-import { lstat, mkdir, readdir, rm, stat as statOf, writeFile } from 'node:fs/promises'
+// A directory of one user's own: made for nobody else, never one that somebody else has laid out or can change,
+// and removed as a whole. Root is no exception: what root reads there it would run for whoever wrote it.
+import { lstat, mkdir, mkdtemp, open, readdir, realpath, rm, stat as statOf } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { Fault } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 
 const uid = process.getuid?.() ?? 0
+const othersWrite = 0o022
+const anybodyWrites = 0o002
+/** In such a directory only the owner of an entry renames or removes it, as in /tmp. */
+const sticky = 0o1000
 
-/** Where files of no lasting worth go: a name of the user's own below the system's directory for them. */
-export const temporaryPath = (name: string): string => join(tmpdir(), `${name}-${uid}`)
+const refusal = (path: string, why: string, cause?: unknown) =>
+  new Fault('DISK', `cannot use the directory ${path}: ${why}`, { cause })
+
+/** Makes a directory of a random name, for its user alone, where temporary files go. Rejects with DISK. */
+export async function makeTemporaryDirectory(name: string): Promise<string> {
+  const parent = tmpdir()
+  try {
+    await refuseReplaceable(join(await realpath(parent), name))
+    return await mkdtemp(join(parent, `${name}-`))
+  } catch (error) {
+    throw error instanceof Fault ? error : refusal(parent, messageOf(error), error)
+  }
+}
+
+/** Directories of that name which this user's processes have made and left behind, whatever they are now. */
+export async function temporaryDirectories(name: string): Promise<string[]> {
+  const parent = tmpdir()
+  const names = await readdir(parent).catch(() => [])
+  const found = await Promise.all(
+    names
+      .filter(one => one.startsWith(`${name}-`))
+      .map(async one => {
+        const path = join(parent, one)
+        const stat = await lstat(path).catch(() => null)
+        const isOwn = stat?.isDirectory() === true && stat.uid === uid && (stat.mode & othersWrite) === 0
+        return isOwn ? [path] : []
+      }),
+  )
+  return found.flat()
+}
 
 /**
- * Makes the directory, with its parents, readable for its user alone; one that exists must be this user's,
- * unless `mayBeShared`. Rejects with DISK naming the directory.
+ * Makes the directory, with its parents, for its user alone; one that exists must be this user's, and nobody else may
+ * write into it or put another one in its place. Rejects with DISK naming the directory.
  */
-export async function makeOwnDirectory(path: string, mayBeShared = false): Promise<void> {
-  const refuse = (why: string, cause?: unknown) =>
-    new Fault('DISK', `cannot use the directory ${path}: ${why}`, { cause })
+export async function makeOwnDirectory(path: string): Promise<void> {
   try {
     await makeParents(dirname(path))
     await mkdir(path, { mode: 0o700 })
-    return
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code !== 'EEXIST') throw refuse(message, error)
+    if (code !== 'EEXIST') throw refusal(path, message, error)
   }
-  const stat = await (mayBeShared ? statOf : lstat)(path).catch((error: Error) => {
-    throw refuse(error.message, error)
+  // Looked at also where it is new: between the two somebody may have been quicker.
+  const link = await lstat(path).catch((error: Error) => {
+    throw refusal(path, error.message, error)
   })
-  if (stat.isSymbolicLink() && stat.uid !== uid) throw refuse('it is a link that belongs to another user')
-  if (!stat.isDirectory() && !stat.isSymbolicLink()) throw refuse('it is not a directory')
-  if (!mayBeShared && stat.uid !== uid && uid !== 0) throw refuse('it belongs to another user')
+  if (link.isSymbolicLink() && link.uid !== uid)
+    throw refusal(path, 'it is a link that belongs to another user')
+  const stat = await statOf(path).catch((error: Error) => {
+    throw refusal(path, error.message, error)
+  })
+  if (!stat.isDirectory()) throw refusal(path, 'it is not a directory')
+  if (stat.uid !== uid) throw refusal(path, `it belongs to another user (number ${stat.uid})`)
+  if ((stat.mode & othersWrite) !== 0)
+    throw refusal(
+      path,
+      `other users may write into it (mode ${(stat.mode & 0o7777).toString(8)}); chmod go-w makes it yours alone`,
+    )
+  await refuseReplaceable(await realpath(path))
+}
+
+/** Whoever may write into a directory above it can put another one in its place. */
+async function refuseReplaceable(path: string): Promise<void> {
+  for (let above = dirname(path); ; above = dirname(above)) {
+    const { mode } = await statOf(above)
+    if ((mode & anybodyWrites) !== 0 && (mode & sticky) === 0)
+      throw refusal(path, `everybody may put another one in its place, because ${above} is open to all`)
+    if (dirname(above) === above) return
+  }
 }
 
 /** Node's own `recursive` never returns where a parent can be neither found nor made (/proc/x/y). */
 async function makeParents(path: string): Promise<void> {
+  const mode = 0o755
   try {
-    await mkdir(path)
+    await mkdir(path, { mode })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') return
     if (code !== 'ENOENT' || dirname(path) === path) throw error
     await makeParents(dirname(path))
-    await mkdir(path).catch((again: NodeJS.ErrnoException) => {
+    await mkdir(path, { mode }).catch((again: NodeJS.ErrnoException) => {
       if (again.code !== 'EEXIST') throw again
     })
   }
@@ -56,9 +107,17 @@ export async function emptyDirectory(path: string, but: readonly string[]): Prom
   for (const name of await readdir(path)) if (!but.includes(name)) await removeTree(join(path, name))
 }
 
-/** Writes the whole file, over what it held. Rejects with DISK. */
+/** Writes a new file for its user alone, in place of what has the name: never through a link. Rejects with DISK. */
 export async function writeText(path: string, text: string): Promise<void> {
-  await writeFile(path, text).catch((cause: Error) => {
-    throw new Fault('DISK', `cannot write ${path}: ${cause.message}`, { cause })
-  })
+  try {
+    await rm(path, { force: true })
+    const file = await open(path, 'wx', 0o600)
+    try {
+      await file.writeFile(text)
+    } finally {
+      await file.close()
+    }
+  } catch (cause) {
+    throw new Fault('DISK', `cannot write ${path}: ${messageOf(cause)}`, { cause })
+  }
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -26,6 +28,20 @@ import { TerminalScreen } from './terminal-screen.ts'
 const timeout = 120_000
 const streaming = /^in [1-9]\d* = out [1-9]\d* \+ in flight \d+ \(lag \d+, channel A \d+, channel B \d+\)/
 const npmStart = ['npm', '--prefix', root, 'start', '--']
+/** The figures of one frame agree: what is in flight is somewhere, and nowhere is more. */
+function assertFrames(output: string): void {
+  const frames = [
+    ...output.matchAll(
+      /^in (\d+) = out (\d+) \+ in flight (\d+) \(lag (\S+), channel A (\S+), channel B (\S+)\)/gm,
+    ),
+  ]
+  assert.ok(frames.length > 0, output)
+  for (const [line, ...figures] of frames) {
+    const [sent, arrived, inFlight, ...places] = figures.map(one => (one === '?' ? 0 : Number(one)))
+    assert.equal(sent, arrived! + inFlight!, line)
+    assert.ok(places.reduce((sum, one) => sum + one, 0) <= inFlight!, line)
+  }
+}
 const lastLine = (output: string) => output.trimEnd().split('\n').at(-1)!
 const agentOf = (letter: string, directory: string) =>
   processesNaming(directory).find(one =>
@@ -42,6 +58,7 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
       const seconds = (performance.now() - begun) / 1000
       assert.equal(code, 0, output)
       assert.match(output, /^10000 events sent, 10000 arrived, all in order, none twice$/m)
+      assertFrames(output)
       assert.match(output, /^\d+ events\/s; latency p50 \S+ m?s, p99 \S+ m?s$/m)
       const first = Number(/^first event (\d+) ms after the start$/m.exec(output)?.[1])
       assert.ok(first > 0, output)
@@ -176,8 +193,10 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
         })
         assert.equal(await head.ended, 0)
         await nobodyLeft(directory)
-        const own = readdirSync(directory).find(name => name.startsWith('millrace-demo-'))!
-        assert.deepEqual(readdirSync(join(directory, own)), [])
+        assert.deepEqual(
+          readdirSync(directory).filter(name => name.startsWith('millrace-demo-')),
+          [],
+        )
       }
     }))
 
@@ -216,17 +235,104 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
       assert.match(kept.output, /(\d+) events sent, \1 arrived, all in order, none twice/)
     }))
 
-  test('an agent that ends in the middle is told with its last lines, and ends all', () =>
+  test('agents that are killed, again and again and both at once, are started again, and nothing is lost', () =>
     inDirectory(async directory => {
-      const demo = await startDemo(directory)
+      const demo = await startDemo(directory, ['--events', '4000', '--rate', '400', '--exit'])
       await demo.line(streaming)
-      process.kill(agentOf('B', directory).pid, 'SIGKILL')
-      assert.equal(await demo.ended, 1, demo.output)
+      const count = (pattern: RegExp) => demo.output.match(pattern)?.length ?? 0
+      const kill = async (...letters: ('A' | 'B')[]) => {
+        const runs = letters.map(letter => new RegExp(`^agent ${letter} runs again after [\\d.]+ s$`, 'gm'))
+        const before = runs.map(count)
+        for (const letter of letters) process.kill(agentOf(letter, directory).pid, 'SIGKILL')
+        await waitFor(() => runs.every((run, at) => count(run) > before[at]!), `${letters.join()} run again`)
+      }
+      await kill('B')
+      await kill('B')
+      await kill('A', 'B')
+      await demo.line(
+        / {1}agent A \(started again once\); agent B \(started again 3 times\); 1 to \d+ arrived in order, /,
+      )
+      assert.equal(await demo.ended, 0, demo.output)
+      assertFrames(demo.output)
       assert.match(
         demo.output,
-        /^millrace demo: agent B \(avro-memory-kafka\) was ended by SIGKILL; its log is \S+agent-b\.log, and it said last:\n(  \d{4}-.*\n)+/m,
+        /^agent B \(avro-memory-kafka\) was ended by SIGKILL and is started again; what it had not passed on is in Kafka or in its channel$/m,
+      )
+      assert.match(
+        demo.output,
+        /^4000 events sent, 4000 arrived, all in order, (none|\d+) twice\nagents were started again 4 times, and nothing was lost$/m,
       )
       await nobodyLeft(directory)
+    }))
+
+  test('an agent that cannot be started again ends all, and the log that is named is there to be read', () =>
+    inDirectory(async directory => {
+      const demo = await startDemo(directory, null, {
+        command: [join(root, 'bin/millrace'), 'demo', '--port', '0', '--avro-port', '0'],
+        environment: { TMPDIR: directory },
+      })
+      await demo.line(streaming)
+      const { pid, command } = agentOf('B', directory)
+      writeFileSync(/ -f (\S+)/.exec(command)![1]!, 'avro-memory-kafka.sources = none\n')
+      process.kill(pid, 'SIGKILL')
+      assert.equal(await demo.ended, 1, demo.output)
+      const [, log] =
+        /^millrace demo: agent B \(avro-memory-kafka\) ended with code 2, 4 times in a row; its log is (\S+agent-b\.log), and it said last:\n( {2}.*\n)+/m.exec(
+          demo.output,
+        )!
+      assert.match(readFileSync(log!, 'utf8'), /Agent avro-memory-kafka started/)
+      assert.equal(lastLine(demo.output), `files are kept in ${join(log!, '../..')}`)
+      await nobodyLeft(directory)
+    }))
+
+  test('a directory that others may write into is refused; what they have laid out where temporary files go is not used', () =>
+    inDirectory(async directory => {
+      const open = join(directory, 'open')
+      mkdirSync(open)
+      chmodSync(open, 0o777)
+      const refused = await endedDemo(directory, ['--data-dir', open])
+      assert.equal(refused.code, 1)
+      assert.match(
+        refused.output,
+        /^millrace demo: cannot use the directory \S+\/open: other users may write into it \(mode 777\); chmod go-w makes it yours alone: choose another --data-dir\n$/,
+      )
+      const planted = `millrace-demo-${process.getuid!()}`
+      for (const name of [planted, `${planted}/44444`]) {
+        mkdirSync(join(directory, name), { recursive: true })
+        chmodSync(join(directory, name), 0o777)
+      }
+      const demo = await startDemo(directory, null, {
+        command: [join(root, 'bin/millrace'), 'demo', '--port', '0', '--avro-port', '0'],
+        environment: { TMPDIR: directory },
+      })
+      await demo.line(streaming)
+      const own = / -f (\S+)\/avro-memory-kafka\.conf/.exec(agentOf('B', directory).command)![1]!
+      assert.match(own, /\/millrace-demo-\w{6}$/)
+      assert.equal(statSync(own).mode & 0o777, 0o700)
+      demo.kill('SIGKILL')
+      await demo.ended
+      await nobodyLeft(directory)
+      assert.ok(existsSync(own))
+      // The next one clears what was left behind, and nothing else.
+      const next = await startDemo(directory, null, {
+        command: [
+          join(root, 'bin/millrace'),
+          'demo',
+          '--port',
+          '0',
+          '--avro-port',
+          '0',
+          '--events',
+          '5',
+          '--exit',
+        ],
+        environment: { TMPDIR: directory },
+      })
+      assert.equal(await next.ended, 0, next.output)
+      assert.deepEqual(
+        readdirSync(directory).filter(name => name.startsWith('millrace-demo-')),
+        [planted],
+      )
     }))
 
   test('an agent that does not stop: Ctrl-C waits, a second one ends everything at once', () =>
