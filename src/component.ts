@@ -126,22 +126,17 @@ export interface SimpleSink extends AnySink {
 export interface SessionSink extends AnySink {
   /** Batches that may be under way at once. */
   readonly window: number
-  /**
-   * Called after the start, and again when nothing of the session before is under way. The signal gives up
-   * what is under way: it rejects soon, and what is known to be delivered resolves or is not named.
-   */
+  /** Called when nothing of the session before is under way. The signal gives up what is under way: it settles untried. */
   open(signal: AbortSignal): SinkSession
 }
 
 export type Sink = SimpleSink | SessionSink
 
 /**
- * Deliveries in their order. The first that fails ends the session: nothing that was handed over behind it
- * is delivered, and nothing that comes later, however late: it rejects. What was handed over before it goes
- * on. The runner delivers again, in a session that follows, what was not delivered.
- *
- * A sink whose deliveries take effect together, in a transaction, would begin it with the first delivery and
- * be asked to end it by the runner: between deliveries that have resolved and the commits of their batches.
+ * Deliveries in their order. The first that fails ends the session: what has not left the sink by then, and
+ * what is handed over later, however late, is not delivered but rejects. Those before it go on. What was not
+ * delivered comes again, in a session that follows. A transaction over several batches would be begun by the
+ * first delivery, and ended by the runner between deliveries that have resolved and the commits of their batches.
  */
 export interface SinkSession {
   /** As SimpleSink.deliver, but called before earlier deliveries have resolved, up to the sink's window. */

@@ -17,6 +17,7 @@ class FakeProducer implements Pick<Producer, 'open'> {
         this.calls.push(records)
         return this.answer(signal)
       },
+      refuse() {},
       end() {},
     }
   }

@@ -1,6 +1,7 @@
 // What the client promises its users: the terms of records and positions, and the interfaces of consumer,
 // producer and admin. The factories are in kafka-client.ts.
 import type { ConditionMaker } from '../observe/conditions.ts'
+import type { Fault } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { RecordHeader } from '../wire/kafka/record.ts'
 import type { Doors } from './connection.ts'
@@ -115,6 +116,8 @@ export interface ProducerSession {
    * PEER_TIMEOUT (delivery.timeout.ms is over) or STOPPED (the signal, which ends the session, or close).
    */
   send(records: readonly ProducerRecord[], signal?: AbortSignal): Promise<void>
+  /** Something failed outside of the producer: what is sent from now on rejects. */
+  refuse(fault: Fault): void
   /** Gives up the sends that have not settled; they reject with STOPPED. */
   end(why: string): void
 }

@@ -62,6 +62,7 @@ export class OrderedProducer implements Producer {
     const session: Session = { fault: null }
     return {
       send: (records, signal) => this.#send(records, session, signal),
+      refuse: fault => void (session.fault ??= fault),
       end: why => this.#end(session, new Fault('STOPPED', why)),
     }
   }

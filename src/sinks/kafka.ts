@@ -283,12 +283,41 @@ class KafkaSink implements SessionSink {
   }
 
   open(signal: AbortSignal): SinkSession {
-    return new KafkaSinkSession(this.#producer!.open(), {
-      signal,
-      maker: this.#maker,
-      batchSize: this.batchSize,
-      context: this.#context,
-    })
+    const sends = this.#producer!.open()
+    return { deliver: events => this.#deliver(events, sends, signal) }
+  }
+
+  async #deliver(events: readonly Event[], sends: ProducerSession, signal: AbortSignal): Promise<void> {
+    const { counters, system } = this.#context
+    const begin = system.clock.monotonic()
+    counters.add('EventDrainAttemptCount', events.length)
+    if (events.length < this.batchSize) counters.add('BatchUnderflowCount')
+    try {
+      const records = this.#convert(events, sends)
+      await sends.send(records, signal).catch((error: unknown) => {
+        throw asDeliveryFault(error, events, records)
+      })
+    } catch (error) {
+      counters.add('RollbackCount')
+      if (error instanceof DeliveryFault)
+        counters.add('EventDrainSuccessCount', events.length - error.undelivered.length)
+      throw error
+    }
+    counters.add('KafkaEventSendTimer', Math.round(system.clock.monotonic() - begin))
+    counters.add('EventDrainSuccessCount', events.length)
+  }
+
+  #convert(events: readonly Event[], sends: ProducerSession): ProducerRecord[] {
+    const records: ProducerRecord[] = []
+    for (const event of events)
+      try {
+        records.push(this.#maker.make(event) as ProducerRecord)
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        sends.refuse(error)
+        throw new DeliveryFault(error.code, error.message, { undelivered: events, event, cause: error.cause })
+      }
+    return records
   }
 
   async #divert(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
@@ -324,64 +353,6 @@ class KafkaSink implements SessionSink {
     this.#producer = null
     await Promise.all([producer?.close(), this.#letterTopic?.close()])
     this.#letterTopic = null
-  }
-}
-
-interface SessionParts {
-  readonly signal: AbortSignal
-  readonly maker: RecordMaker
-  readonly batchSize: number
-  readonly context: CountedContext
-}
-
-class KafkaSinkSession implements SinkSession {
-  readonly #sends: ProducerSession
-  readonly #parts: SessionParts
-  /** Why an event could not become a record: the producer knows nothing of it. */
-  #fault: Fault | null = null
-
-  constructor(sends: ProducerSession, parts: SessionParts) {
-    this.#sends = sends
-    this.#parts = parts
-  }
-
-  async deliver(events: readonly Event[]): Promise<void> {
-    const { batchSize, signal, context } = this.#parts
-    const { counters, system } = context
-    const begin = system.clock.monotonic()
-    counters.add('EventDrainAttemptCount', events.length)
-    if (events.length < batchSize) counters.add('BatchUnderflowCount')
-    try {
-      const records = this.#convert(events)
-      await this.#sends.send(records, signal).catch((error: unknown) => {
-        throw asDeliveryFault(error, events, records)
-      })
-    } catch (error) {
-      counters.add('RollbackCount')
-      if (error instanceof DeliveryFault)
-        counters.add('EventDrainSuccessCount', events.length - error.undelivered.length)
-      throw error
-    }
-    counters.add('KafkaEventSendTimer', Math.round(system.clock.monotonic() - begin))
-    counters.add('EventDrainSuccessCount', events.length)
-  }
-
-  #convert(events: readonly Event[]): ProducerRecord[] {
-    if (this.#fault !== null)
-      throw new DeliveryFault('KAFKA', `held back, because an earlier batch failed: ${this.#fault.message}`, {
-        undelivered: events,
-        cause: this.#fault,
-      })
-    const records: ProducerRecord[] = []
-    for (const event of events)
-      try {
-        records.push(this.#parts.maker.make(event) as ProducerRecord)
-      } catch (error) {
-        if (!(error instanceof Fault)) throw error
-        this.#fault = error
-        throw new DeliveryFault(error.code, error.message, { undelivered: events, event, cause: error.cause })
-      }
-    return records
   }
 }
 

@@ -17,6 +17,7 @@ import { exceptions } from '../observe/health.ts'
 import { Event } from '../event.ts'
 import { int, text } from '../fields.ts'
 import type { Clock } from '../system/clock.ts'
+import { failoverProcessor } from '../sink-processors/failover.ts'
 import { realSystem } from '../system/system.ts'
 import { Agent, StartFailure } from './agent.ts'
 import { buildTopology } from './build-topology.ts'
@@ -123,6 +124,7 @@ function stage(): Stage {
     entry('channel', 'locked', locked),
     entry('channel', 'kept', kept),
     entry('selector', 'replicating', all),
+    entry('sink-processor', 'failover', failoverProcessor),
   ]
   const made: Stage = {
     did,
@@ -149,9 +151,15 @@ interface Plan {
   sources?: Record<string, { channels?: string[]; given?: Record<string, string> }>
   channels?: Record<string, { type?: string; given?: Record<string, string> }>
   sinks?: Record<string, { channel?: string; given?: Record<string, string> }>
+  groups?: Record<string, { sinks: string[]; type: string }>
 }
 
-function configOf({ sources = { r1: {} }, channels = { c1: {} }, sinks = { k1: {} } }: Plan): AgentConfig {
+function configOf({
+  sources = { r1: {} },
+  channels = { c1: {} },
+  sinks = { k1: {} },
+  groups = {},
+}: Plan): AgentConfig {
   return {
     name: 'a1',
     sources: Object.entries(sources).map(([name, { channels: to = ['c1'], given }]) => ({
@@ -167,7 +175,12 @@ function configOf({ sources = { r1: {} }, channels = { c1: {} }, sinks = { k1: {
       ...component(name, 'keep', given),
       channel,
     })),
-    sinkGroups: [],
+    sinkGroups: Object.entries(groups).map(([name, { sinks: members, type }]) => ({
+      name,
+      place: { file: 'test.conf', line: 1 },
+      sinks: members,
+      processor: component(`${name}.processor`, type),
+    })),
   }
 }
 
@@ -419,4 +432,19 @@ test('two components that claim the same place, and a batch larger than a transa
   const text = problems.map(one => `${one.problem}. ${one.fix}`).join('\n')
   assert.match(text, /source r1 moves up to 20 events at once, but a transaction of channel c1 holds 10/)
   assert.match(text, /channel c3 and channel c2 both use directory \/a/)
+})
+
+test('sinks of a group that read different channels empty all of them', async () => {
+  const on = stage()
+  const plan: Plan = {
+    sources: { r1: { channels: ['c1', 'c2'] } },
+    channels: { c1: {}, c2: {} },
+    sinks: { k1: {}, k2: { channel: 'c2' }, k3: { channel: 'c2' } },
+    groups: { g1: { sinks: ['k1', 'k2', 'k3'], type: 'failover' } },
+  }
+  const { agent } = agentOf(await topologyOf(on, plan))
+  await agent.start()
+  await on.sources.get('r1')!.processor.process([Event.of({}, 'a')])
+  await agent.stop()
+  assert.deepEqual(on.delivered, ['a', 'a'])
 })

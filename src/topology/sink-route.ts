@@ -44,9 +44,6 @@ export class SinkRoute {
   /** Has asked for another try at once. */
   #again: Member | null = null
   #atOnce = 0
-  /** The event that was refused last, and by whom. */
-  #refused: Event | null = null
-  #refusals: { readonly by: Member; readonly error: unknown }[] = []
 
   constructor(parts: SinkRouteParts) {
     this.#parts = parts
@@ -79,19 +76,17 @@ export class SinkRoute {
   }
 
   delivered({ name }: Member, events: readonly Event[]): void {
-    const { clock } = this.#parts
+    const now = this.#parts.clock.monotonic()
+    for (const [by, { error, sent }] of this.#tried) {
+      const event = poisonOf(error, sent)
+      if (event === null || !events.includes(event)) continue
+      this.#processor.failed(by.name, now)
+      this.#fail(by, `cannot deliver what ${name} can: ${messageOf(error)}`)
+    }
     this.#again = null
     this.#atOnce = 0
     this.#tried.clear()
-    if (this.#refused !== null && events.includes(this.#refused)) {
-      this.#refused = null
-      for (const { by, error } of this.#refusals.splice(0)) {
-        if (by.name === name) continue
-        this.#processor.failed(by.name, clock.monotonic())
-        this.#fail(by, `cannot deliver what ${name} can: ${messageOf(error)}`)
-      }
-    }
-    this.#processor.delivered(name, clock.monotonic())
+    this.#processor.delivered(name, now)
     this.#failures.get(name)?.clear(`sink ${name} of ${this.#parts.name} delivers again`)
   }
 
@@ -100,30 +95,20 @@ export class SinkRoute {
   }
 
   failed(member: Member, failure: Failure): void {
-    const { clock } = this.#parts
     const { error, sent } = failure
-    this.#again = null
-    if (error instanceof Fault && error.retry === 'at-once' && this.#atOnce++ < mostAtOnce) {
-      this.#again = member
-      return
-    }
+    const isAtOnce = error instanceof Fault && error.retry === 'at-once' && this.#atOnce++ < mostAtOnce
+    this.#again = isAtOnce ? member : null
+    if (isAtOnce) return
     this.#tried.set(member, failure)
-    const event = poisonOf(error, sent)
-    if (event === null) {
-      this.#processor.failed(member.name, clock.monotonic())
-      this.#fail(member, `failed: ${messageOf(error)}`)
-      return
-    }
-    if (event !== this.#refused) this.#refusals = []
-    this.#refused = event
-    this.#refusals.push({ by: member, error })
+    if (poisonOf(error, sent) !== null) return
+    this.#processor.failed(member.name, this.#parts.clock.monotonic())
+    this.#fail(member, `failed: ${messageOf(error)}`)
   }
 
   /** Why no sink is left to try: an event that can never be delivered where one said so, else the last reason. */
   exhausted(): Failure {
     const failures = [...this.#tried.values()]
     this.#tried.clear()
-    this.#refused = null
     const resting = new Fault('PEER_REFUSED', `every sink of ${this.#parts.name} rests after failures`)
     return (
       failures.findLast(({ error, sent }) => poisonOf(error, sent) !== null) ??

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { conditionsOn, contextFor, KeptLog, optionsFor } from '../../test/context.ts'
 import { memoryChannel } from '../channels/memory.ts'
-import type { Channel, SessionSink, Sink } from '../component.ts'
+import type { Channel, SessionSink, Sink, SinkProcessorDefinition } from '../component.ts'
 import { Fault } from '../errors.ts'
 import { Event } from '../event.ts'
-import { realClock } from '../system/clock.ts'
+import { failoverProcessor } from '../sink-processors/failover.ts'
+import { loadBalanceProcessor } from '../sink-processors/load-balance.ts'
+import { realClock, type Clock } from '../system/clock.ts'
 import { realRandom } from '../system/random.ts'
 import { SinkRunner } from './sink-runner.ts'
 
@@ -199,4 +201,232 @@ test('a batch taken in the moment in which an earlier one fails does not overtak
     await runner.stop(1000)
     assert.deepEqual(delivered.slice(0, 2), ['0', '1'], `after ${delay} microtasks`)
   }
+})
+
+// ------------------------------------------------------------------------------------------- groups
+
+/** Time that passes when the test says so; sleeps that are over end at once. */
+function handClock() {
+  let now = 0
+  const waiting = new Set<() => void>()
+  const clock: Clock = {
+    ...realClock,
+    monotonic: () => now,
+    sleep: (delayMs, signal) =>
+      new Promise(resolve => {
+        const end = now + delayMs
+        const look = () => {
+          if (now < end && signal?.aborted !== true) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        signal?.addEventListener('abort', look)
+        look()
+      }),
+  }
+  const pass = (ms: number) => {
+    now += ms
+    for (const look of waiting) look()
+  }
+  return { clock, pass }
+}
+
+function groupOf(
+  channel: Channel,
+  sinks: Record<string, Sink>,
+  definition: SinkProcessorDefinition,
+  options: Record<string, unknown> = {},
+) {
+  const log = new KeptLog()
+  const { clock, pass } = handClock()
+  const names = Object.keys(sinks)
+  const processor = definition.create(optionsFor(definition, options), {
+    ...contextFor('SINK', 'g1'),
+    sinks: names,
+  })
+  const { condition, health } = conditionsOn(clock, log)
+  const runner = new SinkRunner({
+    name: 'sink group g1',
+    members: Object.entries(sinks).map(([name, sink]) => ({ name, sink })),
+    processor,
+    channel,
+    clock,
+    random: realRandom,
+    log,
+    condition,
+  })
+  runner.start()
+  return { runner, log, health, pass }
+}
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn++) await new Promise<void>(resolve => realClock.soon(resolve))
+}
+
+test('failover: the next sink serves when nothing is under way any more, and order holds', async () => {
+  const channel = await openChannel()
+  const [k1, k2] = [new ScriptedSink(1, 3), new ScriptedSink(1, 3)]
+  const { runner, log, pass, health } = groupOf(channel, { k1, k2 }, failoverProcessor, {
+    priority: { k1: '2', k2: '1' },
+  })
+  await channel.put(events(0, 12))
+  await k1.begun(3)
+  k1.calls[1]!.fail(new Fault('PEER_CLOSED', 'b:44444 closed the connection'))
+  k1.calls[2]!.fail(new Fault('PEER_CLOSED', 'b:44444 closed the connection'))
+  await turns(5)
+  assert.equal(k2.calls.length, 0, 'the first is still under way')
+  k1.calls[0]!.succeed()
+  await k2.begun(3)
+  assert.deepEqual(
+    k2.calls.map(call => call.bodies[0]),
+    ['1', '2', '3'],
+  )
+  assert.match(
+    log.lines.join('\n'),
+    /^WARN sink k1 of sink group g1 failed: b:44444 closed the connection\.$/m,
+  )
+  // Its rest of 2 s is over: it takes its place again, but not before what is under way has ended.
+  pass(2000)
+  k2.calls[0]!.succeed()
+  k2.calls[1]!.succeed()
+  await turns(5)
+  assert.equal(k1.calls.length, 3)
+  k2.calls[2]!.succeed()
+  await k1.begun(6)
+  assert.deepEqual(
+    k1.calls.slice(3).map(call => call.bodies[0]),
+    ['4', '5', '6'],
+  )
+  for (const call of k1.calls) call.succeed()
+  await k1.begun(9)
+  for (const call of k1.calls) call.succeed()
+  await k1.begun(11)
+  for (const call of k1.calls) call.succeed()
+  await runner.stop(1000)
+  assert.equal(channel.size, 0)
+  assert.deepEqual(health(), [], 'another sink served: no outage')
+})
+
+test('failover: while all rest nothing is lost, and the best serves when its rest is over', async () => {
+  const channel = await openChannel()
+  const [k1, k2] = [new ScriptedSink(2, 2), new ScriptedSink(2, 2)]
+  const { runner, log, pass, health } = groupOf(channel, { k1, k2 }, failoverProcessor)
+  await channel.put(events(0, 2))
+  for (const sink of [k1, k2]) {
+    await sink.begun(1)
+    sink.calls[0]!.fail(new Fault('PEER_UNREACHABLE', 'nobody listens'))
+  }
+  await log.line(
+    /Delivering events by sink group g1 failed and is tried again until it succeeds: nobody listens/,
+  )
+  await turns(1)
+  pass(1300)
+  await turns(5)
+  assert.deepEqual([k1.calls.length, k2.calls.length], [1, 1])
+  assert.match(health()[0]!, /every sink of sink group g1 rests after failures/)
+  pass(1300)
+  await k1.begun(2)
+  assert.deepEqual(k1.calls[1]!.bodies, ['0', '1'])
+  k1.calls[1]!.succeed()
+  await log.line(/Delivering events by sink group g1 succeeds again/)
+  await runner.stop(1000)
+  assert.equal(channel.size, 0)
+})
+
+test('load_balance: batches are dealt in turn, each sink has its window', async () => {
+  const channel = await openChannel()
+  const [k1, k2] = [new ScriptedSink(1, 2), new ScriptedSink(1, 2)]
+  const { runner } = groupOf(channel, { k1, k2 }, loadBalanceProcessor)
+  await channel.put(events(0, 8))
+  await k1.begun(2)
+  await k2.begun(2)
+  const bodiesOf = (sink: ScriptedSink) => sink.calls.flatMap(call => call.bodies)
+  assert.deepEqual(
+    [bodiesOf(k1), bodiesOf(k2)],
+    [
+      ['0', '2'],
+      ['1', '3'],
+    ],
+  )
+  for (let round = 0; round < 20; round++) {
+    for (const { calls } of [k1, k2]) for (const call of calls) call.succeed()
+    await turns(1)
+  }
+  assert.deepEqual(
+    [bodiesOf(k1), bodiesOf(k2)],
+    [
+      ['0', '2', '4', '6'],
+      ['1', '3', '5', '7'],
+    ],
+  )
+  await runner.stop(1000)
+  assert.equal(channel.size, 0)
+})
+
+test('load_balance: what one sink does not deliver goes to the other at once, and what that has stays delivered', async () => {
+  const channel = await openChannel()
+  const [k1, k2] = [new ScriptedSink(1, 2), new ScriptedSink(1, 2)]
+  const { runner, health } = groupOf(channel, { k1, k2 }, loadBalanceProcessor, { backoff: true })
+  await channel.put(events(0, 4))
+  await k2.begun(2)
+  for (const call of k1.calls) call.fail(new Fault('PEER_CLOSED', 'closed'))
+  for (const call of k2.calls) call.succeed()
+  await k2.begun(4)
+  assert.deepEqual(
+    k2.calls.flatMap(call => call.bodies),
+    ['1', '3', '0', '2'],
+  )
+  for (const call of k2.calls) call.succeed()
+  await runner.stop(1000)
+  assert.equal(channel.size, 0)
+  assert.deepEqual(health(), [])
+})
+
+test('in a group a sink that asks for another try at once gets it', async () => {
+  const channel = await openChannel()
+  const [k1, k2] = [new ScriptedSink(4, 2), new ScriptedSink(4, 2)]
+  const { runner, log } = groupOf(channel, { k1, k2 }, loadBalanceProcessor)
+  await channel.put(events(0, 4))
+  await k1.begun(1)
+  k1.calls[0]!.fail(new Fault('BATCH_REFUSED', 'too many'))
+  await k1.begun(2)
+  assert.deepEqual([k1.calls[1]!.bodies.length, k2.calls.length], [4, 0])
+  k1.calls[1]!.succeed()
+  await runner.stop(1000)
+  assert.deepEqual(log.lines, [])
+  assert.equal(channel.size, 0)
+})
+
+test('a session that is over is replaced when nothing of it is under way', async () => {
+  const channel = await openChannel()
+  const did: string[] = []
+  let sessions = 0
+  const sink: SessionSink = {
+    batchSize: 1,
+    window: 4,
+    start: async () => {},
+    stop: async () => {},
+    open() {
+      const number = ++sessions
+      let count = 0
+      return {
+        get isOver() {
+          return count === 2
+        },
+        async deliver(batch) {
+          count++
+          await turns(3)
+          did.push(`${number}: ${bodies(batch)[0]}`)
+        },
+        close: async () => void did.push(`${number} closed`),
+      }
+    },
+  }
+  const { runner, log } = runnerOf(channel, sink)
+  await channel.put(events(0, 5))
+  while (channel.size > 0) await turns(1)
+  await runner.stop(1000)
+  assert.deepEqual(did, ['1: 0', '1: 1', '1 closed', '2: 2', '2: 3', '2 closed', '3: 4', '3 closed'])
+  assert.deepEqual(log.lines, [])
 })

@@ -177,11 +177,9 @@ export class SinkRunner {
   async #close(member: Member): Promise<void> {
     const session = this.#sessions.get(member)
     this.#sessions.delete(member)
-    try {
-      await session?.close?.()
-    } catch (error) {
+    await session?.close?.().catch((error: unknown) => {
       this.#parts.log.debug(`closing a session of sink ${member.name}: ${messageOf(error)}`)
-    }
+    })
   }
 
   /** Waits for the flights before this one and for its own end; commits it where all were delivered. */
@@ -205,17 +203,15 @@ export class SinkRunner {
     await this.#landed
     const flights = this.#flights.splice(0)
     const outcomes = await Promise.all(flights.map(flight => flight.outcome))
+    const failures = new Map<Member | null, Failure>()
     // The latest goes back first. Those behind the failed one may have been delivered all the same.
-    for (const [index, { batch, sent }] of [...flights.entries()].toReversed()) {
+    for (let index = flights.length - 1; index >= 0; index--) {
+      const { batch, sent, member } = flights[index]!
       const { error } = outcomes[index]!
+      // The first of a session counts: what is behind it failed with it.
+      if (error !== undefined) failures.set(member, { error, sent })
       const undelivered = error === undefined ? [] : undeliveredOf(error, sent)
       this.#end(batch, [...undelivered, ...batch.events.slice(sent.length)])
-    }
-    /** The first failure of each session: what is behind it failed with it. */
-    const failures = new Map<Member | null, Failure>()
-    for (const [index, { member, sent }] of flights.entries()) {
-      const { error } = outcomes[index]!
-      if (error !== undefined && !failures.has(member)) failures.set(member, { error, sent })
     }
     for (const member of failures.keys()) if (member !== null) void this.#close(member)
     this.#failed = false
