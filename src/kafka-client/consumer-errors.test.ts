@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { conditionsOn, KeptLog } from '../../test/context.ts'
 import { hurriedSystem, metadataOf, type Answer, type ScriptedBroker } from '../../test/scripted-broker.ts'
+import { realSystem } from '../system/system.ts'
 import { ScriptedGroup } from '../../test/scripted-group.ts'
 import type { Api } from '../wire/kafka/api.ts'
 import { compressions } from '../wire/kafka/compression.ts'
@@ -154,11 +155,11 @@ async function standing(
   }
 }
 
-/** Looks until it holds, for `limitMs` of the hurried clock; whether it did. */
-async function comesTrue(holds: () => boolean, limitMs: number): Promise<boolean> {
-  const end = system.clock.monotonic() + limitMs
+/** Looks until it holds; whether it did. Real time: a machine with much else to do takes long for a hurried minute. */
+async function comesTrue(holds: () => boolean, limitMs = 30_000): Promise<boolean> {
+  const end = realSystem.clock.monotonic() + limitMs
   while (!holds()) {
-    if (system.clock.monotonic() > end) return false
+    if (realSystem.clock.monotonic() > end) return false
     await system.clock.sleep(200)
   }
   return true
@@ -166,7 +167,7 @@ async function comesTrue(holds: () => boolean, limitMs: number): Promise<boolean
 
 type Tamper = (api: string, answer: Answer<Api>) => Answer<Api>
 
-/** Two minutes of it, in which it must read on or say so; then the broker is well again. The problem, if any. */
+/** It must read on or say so; then the broker is well again. The problem, if any. */
 async function endure(
   what: string,
   tamper: Tamper,
@@ -181,11 +182,11 @@ async function endure(
   broker.tamper = tamper
   if (tamperBytes !== undefined) broker.tamperBytes = tamperBytes
   const saysIt = () => health().some(problem => says?.test(problem) !== false)
-  if (!(await comesTrue(() => saysIt() || reads() > 30, 120_000)))
+  if (!(await comesTrue(() => saysIt() || reads() > 30)))
     return `${what}: ${health().join(' | ') || 'silence'}`
   broker.tamper = (_, answer) => answer
   const before = reads()
-  if (!(await comesTrue(() => health().length === 0 && reads() > before + 3, 200_000)))
+  if (!(await comesTrue(() => health().length === 0 && reads() > before + 3)))
     return `${what}: not over: ${health().join(' | ')} (${reads() - before} read)`
   const lines = log.lines.filter(line => /^(WARN|ERROR)/.test(line))
   return lines.length > 6 ? `${what}: ${lines.length} lines: ${lines.slice(0, 8).join('\n')}` : null
@@ -301,10 +302,10 @@ it('a batch that cannot be unpacked is said until it can be, and what can be don
   await using stand = await standing({ settings: { autoOffsetReset: 'earliest' } })
   stand.broker.tamper = records(packed(4, Buffer.from('no frame')))
   const isSaid = () => stand.health().some(problem => /packed with zstd: zstd data/.test(problem))
-  assert.ok(await comesTrue(isSaid, 60_000))
+  assert.ok(await comesTrue(isSaid))
   const asked = () => stand.broker.asked.filter(({ name }) => name === 'Fetch').length
   const before = asked()
-  assert.ok(await comesTrue(() => asked() > before + 10, 60_000))
+  assert.ok(await comesTrue(() => asked() > before + 10))
   assert.ok(isSaid())
   assert.deepEqual(
     stand.log.lines.filter(line => /any more/.test(line)),
@@ -312,22 +313,20 @@ it('a batch that cannot be unpacked is said until it can be, and what can be don
   )
   assert.match(stand.log.lines.join('\n'), /another client .* --reset-offsets --to-offset/)
   stand.broker.tamper = (_, answer) => answer
-  assert.ok(await comesTrue(() => stand.health().length === 0 && stand.reads() > 0, 60_000))
+  assert.ok(await comesTrue(() => stand.health().length === 0 && stand.reads() > 0))
 })
 
 it('topics that are not there, one of several among them; a pattern that nothing matches', async () => {
   const unknown = /topic "missing" cannot be read: UNKNOWN_TOPIC_OR_PARTITION/
-  for (const [topics, says] of [
-    [['missing'], unknown],
-    [['t', 'missing'], unknown],
-    [/nothing-.*/, /no topic that this user may see matches the pattern nothing-\.\*/],
+  for (const [topics, says, isPartly] of [
+    [['missing'], unknown, false],
+    [['t', 'missing'], unknown, true],
+    [/nothing-.*/, /no topic that this user may see matches the pattern nothing-\.\*/, false],
   ] as const) {
     await using stand = await standing({ topics })
-    assert.ok(await comesTrue(() => stand.health().some(one => says.test(one)), 60_000), String(topics))
-    assert.ok(
-      (Array.isArray(topics) && topics.includes('t') === (await comesTrue(() => stand.reads() > 0, 5_000))) ||
-        !Array.isArray(topics),
-    )
+    assert.ok(await comesTrue(() => stand.health().some(one => says.test(one))), String(topics))
+    if (isPartly) assert.ok(await comesTrue(() => stand.reads() > 0))
+    else assert.equal(stand.reads(), 0)
     stand.broker.on(
       metadata,
       metadataOf([stand.broker.address], {
@@ -338,7 +337,7 @@ it('topics that are not there, one of several among them; a pattern that nothing
       [0, 13],
     )
     assert.ok(
-      await comesTrue(() => stand.health().length === 0, 400_000),
+      await comesTrue(() => stand.health().length === 0),
       `${String(topics)}: ${stand.health().join()}`,
     )
     assert.equal(stand.log.lines.filter(line => says.test(line) && !/ for \d+ s/.test(line)).length, 1)
