@@ -306,6 +306,11 @@ export interface SourceDefinition<F extends Fields = Fields> extends Declaration
 export interface ChannelDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {
   readonly kind: 'channel'
   readonly transactionCapacity?: (options: OptionsOf<F>) => number
+  /**
+   * Meets what `start` of the channel would meet in its directories. Rejects as that does, and changes nothing. For the
+   * check; nobody else uses the directories.
+   */
+  readonly rehearse?: (options: OptionsOf<F>, context: CountedContext) => Promise<void>
   readonly create: (options: OptionsOf<F>, context: CountedContext) => Channel
 }
 export interface SinkDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {

@@ -10,7 +10,7 @@ import { settingsByAgent } from './config/settings-by-agent.ts'
 import { readMonitoring } from './observe/metrics-settings.ts'
 import { buildTopology, type Built } from './topology/build-topology.ts'
 import { trySuggestions } from './topology/tried-suggestions.ts'
-import { examineTopology, findOccupied } from './topology/examine.ts'
+import { examineTopology, findOccupied, rehearseChannels } from './topology/examine.ts'
 import { firstLineOf } from './system/programs.ts'
 import { realSystem, type System } from './system/system.ts'
 import type { Topology } from './topology/topology.ts'
@@ -24,8 +24,8 @@ export interface LoadOptions {
   readonly examine?: {
     readonly system: System
     readonly running?: Topology
-    /** Also what others use at this moment. */
-    readonly occupied?: boolean
+    /** No start follows: what others use at this moment is told, and what channels would meet in their directories. */
+    readonly isCheck?: boolean
   }
   /** Components beside those of the catalogue. */
   readonly components?: readonly CatalogueEntry[]
@@ -69,8 +69,10 @@ export async function loadTopology(
   if (examine !== undefined) {
     const outside = { system: examine.system, ...surroundings }
     problems.push(...(await examineTopology(read.config, built.topology, outside, examine.running)))
-    if (examine.occupied === true)
+    if (examine.isCheck === true) {
       problems.push(...(await findOccupied(read.config, built.topology, outside)))
+      if (!hasErrors(problems)) problems.push(...(await rehearseChannels(built.topology, outside)))
+    }
   }
   return { ...(hasErrors(problems) ? {} : { topology: built.topology }), problems: inOrder(problems) }
 }

@@ -1,10 +1,11 @@
 // File channel: a definition; the channel itself is in file/.
 import { join, resolve } from 'node:path'
-import { defineChannel, sayFailure, type Surroundings } from '../component.ts'
+import { defineChannel, sayFailure, type CountedContext, type Surroundings } from '../component.ts'
 import { flag, int, list, prefix, text, type OptionsOf } from '../fields.ts'
 import { fileChannelCounters } from '../observe/counters.ts'
 import { checkEncryption, encryptionKeys } from './file/encryption-keys.ts'
-import { FileChannel } from './file/file-channel.ts'
+import { FileChannel, type FileChannelSettings } from './file/file-channel.ts'
+import { Opening } from './file/opening.ts'
 
 /** Flume's largest file; also what a larger value is clipped to there. */
 const flumeFileBytes = 1_623_195_647
@@ -156,25 +157,25 @@ export const fileChannel = defineChannel({
     const remedy = 'correct the key store, its password files or its keys'
     await sayFailure(keys.key(keys.activeAlias), say, 'encryption.keyProvider.keyStoreFile', remedy)
   },
-  create(given, context) {
-    const { checkpoint, backup, data } = directoriesOf(given, context.home)
-    return new FileChannel(
-      {
-        checkpointDirectory: checkpoint,
-        flumeBackupDirectory: backup,
-        dataDirectories: data,
-        capacity: given.capacity,
-        transactionCapacity: given.transactionCapacity,
-        keepAliveMs: given['keep-alive'] * 1000,
-        segmentBytes: Math.max(leastSegmentBytes, Math.min(given.maxFileSize, usualSegmentBytes)),
-        floorBytes: Math.max(1024 * 1024, given.minimumRequiredSpace),
-        syncEachGroup: given.fsyncPerTransaction,
-        syncIntervalMs: given.fsyncInterval * 1000,
-        checkpointIntervalMs: given.checkpointInterval,
-        checkpointOnClose: given.checkpointOnClose,
-        encryption: encryptionKeys(given.encryption, context.system.disk, text => context.log.warn(text)),
-      },
-      context,
-    )
-  },
+  create: (given, context) => new FileChannel(settingsOf(given, context), context),
+  rehearse: (given, context) => new Opening(settingsOf(given, context), context).rehearse(),
 })
+
+function settingsOf(given: Options, { home, system, log }: CountedContext): FileChannelSettings {
+  const { checkpoint, backup, data } = directoriesOf(given, home)
+  return {
+    checkpointDirectory: checkpoint,
+    flumeBackupDirectory: backup,
+    dataDirectories: data,
+    capacity: given.capacity,
+    transactionCapacity: given.transactionCapacity,
+    keepAliveMs: given['keep-alive'] * 1000,
+    segmentBytes: Math.max(leastSegmentBytes, Math.min(given.maxFileSize, usualSegmentBytes)),
+    floorBytes: Math.max(1024 * 1024, given.minimumRequiredSpace),
+    syncEachGroup: given.fsyncPerTransaction,
+    syncIntervalMs: given.fsyncInterval * 1000,
+    checkpointIntervalMs: given.checkpointInterval,
+    checkpointOnClose: given.checkpointOnClose,
+    encryption: encryptionKeys(given.encryption, system.disk, text => log.warn(text)),
+  }
+}

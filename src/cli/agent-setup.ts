@@ -31,8 +31,8 @@ export interface Prepared {
   readonly load: LoadOptions
 }
 
-/** `occupied`: it is also told what others use at this moment, which a start meets by itself. */
-export async function prepareAgent(setup: AgentSetup, { occupied = false } = {}): Promise<Prepared> {
+/** `isCheck`: no start follows, which would meet by itself what others use at this moment, and what is in channels. */
+export async function prepareAgent(setup: AgentSetup, { isCheck = false } = {}): Promise<Prepared> {
   const { name, launch, environment } = setup
   const { properties } = launch
   const load: LoadOptions = {
@@ -40,7 +40,7 @@ export async function prepareAgent(setup: AgentSetup, { occupied = false } = {})
     environment,
     systemProperties: properties,
     home: homeOf(properties),
-    examine: { system: realSystem, occupied },
+    examine: { system: realSystem, isCheck },
   }
   const log = readLogSettings(properties)
   const problems = [...launch.problems, ...log.problems]
@@ -52,7 +52,7 @@ export async function prepareAgent(setup: AgentSetup, { occupied = false } = {})
       fix: 'correct -Dflume.log.dir and -Dflume.log.file',
     })
   const monitoring = readMonitoring(properties)
-  if (occupied && monitoring.type === 'http') {
+  if (isCheck && monitoring.type === 'http') {
     const { host = '0.0.0.0', port } = monitoring
     const trouble = await troubleAtPort(realSystem.network, host, port)
     if (trouble !== null)

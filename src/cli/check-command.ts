@@ -14,7 +14,7 @@ export async function runCheck(given: Arguments): Promise<number> {
     return 0
   }
   const setup = await readAgentSetup(options, given)
-  const { topology, problems } = await prepareAgent(setup, { occupied: true })
+  const { topology, problems } = await prepareAgent(setup, { isCheck: true })
   for (const { line } of problemLines(problems)) process.stdout.write(`${line}\n`)
   const count = (severity: string) => problems.filter(one => one.severity === severity).length
   process.stdout.write(

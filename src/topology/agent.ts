@@ -287,7 +287,12 @@ function pick<V>(running: ReadonlyMap<string, V>, parts: readonly { name: string
   return found
 }
 
-function problemOf(kind: string, part: { name: string; place?: Problem['place'] }, error: unknown): Problem {
+/** What keeps a part from starting. */
+export function problemOf(
+  kind: string,
+  part: { name: string; place?: Problem['place'] },
+  error: unknown,
+): Problem {
   const fix = error instanceof Fault ? error.remedy.replace(/\.$/, '') : 'correct its settings'
   return {
     severity: 'error',

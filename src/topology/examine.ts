@@ -5,7 +5,13 @@ import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
 import type { Problem } from '../config/problem.ts'
 import { sayOf } from '../config/read-options.ts'
 import { messageOf } from '../errors.ts'
+import { Conditions } from '../observe/conditions.ts'
+import { silentLogger, type Logger } from '../observe/log.ts'
+import type { Disk } from '../system/disk.ts'
+import { lookingDisk } from '../system/looking-disk.ts'
 import type { Network } from '../system/network.ts'
+import { problemOf } from './agent.ts'
+import { rehearseChannel } from './instances.ts'
 import type { Topology } from './topology.ts'
 
 /** A component, with how it was written. */
@@ -43,10 +49,9 @@ export async function findOccupied(
     for (const claim of definition.claims?.(options, outside) ?? []) {
       const say = sayOf(written, problems)
       const [, host, port] = /^port (.+):(\d+)$/.exec(claim) ?? []
-      const [, directory] = /^directory (.+)$/.exec(claim) ?? []
       const trouble = host === undefined ? null : await troubleAtPort(network, host, Number(port))
       if (trouble !== null) say.warning('port', trouble, freePort)
-      const holder = directory === undefined ? null : ((await disk.directoryHolder?.(directory)) ?? null)
+      const holder = await holderOf(claim, disk)
       if (holder !== null)
         say.warning(
           'type',
@@ -54,6 +59,39 @@ export async function findOccupied(
           'end that program, unless it is this agent that runs already; a start is refused until then',
         )
     }
+  return problems
+}
+
+async function holderOf(claim: string, disk: Disk): Promise<string | null> {
+  const [, directory] = /^directory (.+)$/.exec(claim) ?? []
+  return directory === undefined ? null : ((await disk.directoryHolder?.(directory)) ?? null)
+}
+
+/** What the channels of an agent that does not run would meet in their directories. */
+export async function rehearseChannels(
+  topology: Topology,
+  { system, ...outside }: Outside,
+): Promise<Problem[]> {
+  const problems: Problem[] = []
+  const tell = (line: string): void =>
+    void problems.push({ severity: 'warning', problem: line, fix: 'the agent starts all the same' })
+  const log: Logger = { ...silentLogger, warn: tell, error: tell, child: () => log }
+  const surrounds = {
+    ...outside,
+    agent: topology.agent,
+    system: { ...system, disk: lookingDisk(system.disk) },
+    log,
+    logRawData: false,
+    conditions: new Conditions(system.clock),
+  }
+  for (const part of topology.channels) {
+    const claims = part.definition.claims?.(part.options, outside) ?? []
+    const holders = await Promise.all(claims.map(claim => holderOf(claim, system.disk)))
+    if (holders.some(holder => holder !== null)) continue
+    await rehearseChannel(part, surrounds).catch((error: unknown) =>
+      problems.push(problemOf('channel', part, error)),
+    )
+  }
   return problems
 }
 

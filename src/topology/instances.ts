@@ -68,6 +68,11 @@ export function makeChannel(
   return { channel: part.definition.create(part.options, context), counters: shown }
 }
 
+/** Rejects as the channel's start would. */
+export async function rehearseChannel(part: ChannelPart, surrounds: Surrounds): Promise<void> {
+  await part.definition.rehearse?.(part.options, countedContextOf('CHANNEL', part, surrounds).context)
+}
+
 export function makeSource(
   part: SourcePart,
   all: ReadonlyMap<string, Channel>,

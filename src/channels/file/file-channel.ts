@@ -6,7 +6,6 @@
 // - What a batch holds is neither gone nor in the backlog; a rollback returns it at its place.
 // - A segment is removed when all its events are gone and all segments before it are removed: the notes
 //   of takes in it speak only of events in it and in those before.
-import { resolve as absolute } from 'node:path'
 import type { Batch, Channel, CountedContext, PutOptions, TakeLimit } from '../../component.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
@@ -15,21 +14,22 @@ import { Counters, fileChannelCounters } from '../../observe/counters.ts'
 import { silentLogger } from '../../observe/log.ts'
 import { Backlog } from './backlog.ts'
 import type { Damage } from './entry-reader.ts'
-import { Checkpoint, Checkpointer, checkpointName, type ChannelState } from './checkpoint.ts'
+import { Checkpointer, type Checkpoint, type ChannelState } from './checkpoint.ts'
 import type { EncryptionKeys } from './encryption-keys.ts'
 import { encodePut, entryHeaderBytes, putEntryBytes } from './entry.ts'
 import { FreeSpace } from './free-space.ts'
-import { lookForFlume, type Takeover, type TakeoverParts } from './flume/takeover.ts'
+import type { Takeover } from './flume/takeover.ts'
 import { Log, type LoggedPut } from './log.ts'
 import { startLog } from './log-start.ts'
 import type { GoneNumbers, NumberRange } from './number-ranges.ts'
+import { Opening } from './opening.ts'
 import { OpenBatch } from '../open-batch.ts'
 import { PutGate } from '../put-gate.ts'
-import { recover, type Recovered } from './recovery.ts'
+import type { Recovered } from './recovery.ts'
 import { ReturnedEvents, type Run } from '../returned-events.ts'
 import type { Segment } from './segment.ts'
-import { Encryption, unlock } from './segment-cipher.ts'
-import { SegmentStore } from './segment-store.ts'
+import type { Encryption } from './segment-cipher.ts'
+import type { SegmentStore } from './segment-store.ts'
 import { TakeLine } from '../take-line.ts'
 
 export interface FileChannelSettings {
@@ -78,10 +78,10 @@ export class FileChannel implements Channel {
   readonly #failed: Condition
   /** Reading the log back failed; the next take tries again. */
   readonly #unreadable: Condition
-  readonly #isForTakeover: boolean
+  readonly #opening: Opening
 
   constructor(settings: FileChannelSettings, context: CountedContext, isForTakeover = false) {
-    this.#isForTakeover = isForTakeover
+    this.#opening = new Opening(settings, context, isForTakeover)
     this.#settings = settings
     this.#context = context
     this.#failed = context.condition('failed')
@@ -99,31 +99,22 @@ export class FileChannel implements Channel {
   }
 
   async start(): Promise<void> {
-    const { counters, system, log, name, agent } = this.#context
-    const { segmentBytes, floorBytes } = this.#settings
+    const { counters, system, log, name } = this.#context
     const begun = system.clock.monotonic()
-    const keys = this.#settings.encryption ?? null
-    const checkpointDirectory = absolute(this.#settings.checkpointDirectory)
-    const dataDirectories = this.#settings.dataDirectories.map(one => absolute(one))
-    const directories = { checkpointDirectory, dataDirectories }
-    const sizes = { segmentBytes, floorBytes }
-    const makeStore = () =>
-      new SegmentStore({ disk: system.disk, log, channel: name, agent, ...directories, ...sizes })
-    let store = makeStore()
+    const opening = this.#opening
+    let store = opening.makeStore()
     try {
       await store.open()
-      const encryption = keys === null ? null : await Encryption.with(keys, system.random)
-      const takeover = await this.#lookForFlume(directories, await store.list())
+      const encryption = await opening.makeEncryption()
+      const takeover = await opening.lookForFlume(await store.list())
       if (takeover !== null) {
         await store.close()
         await this.#takeOver(takeover)
-        store = makeStore()
+        store = opening.makeStore()
         await store.open()
       }
-      const checkpoint = new Checkpoint(system.disk, absolute(this.#settings.checkpointDirectory))
-      const found = await recover(system.disk, log, await store.list(), await checkpoint.read(), segment =>
-        unlock(keys, segment),
-      )
+      const checkpoint = opening.makeCheckpoint()
+      const found = await opening.recover(store, checkpoint)
       const plain = found.segments.find(one => one.encryption === null && one.first < found.nextNumber)
       if (encryption !== null && plain !== undefined && found.gone.low < found.nextNumber)
         log.warn(
@@ -134,8 +125,7 @@ export class FileChannel implements Channel {
       for (const segment of found.emptied) store.retire(segment)
     } catch (error) {
       await store.close()
-      if (error instanceof Fault) throw error
-      throw new Fault('DISK', `channel ${name} cannot open its log: ${messageOf(error)}`, { cause: error })
+      throw opening.faultOf(error)
     }
     await this.#open.space.refresh()
     this.#stopping = false
@@ -148,30 +138,6 @@ export class FileChannel implements Channel {
     log.info(
       `channel ${name} opened with ${this.#size} events after ${Math.round(system.clock.monotonic() - begun)} ms`,
     )
-  }
-
-  async #lookForFlume(
-    directories: Pick<TakeoverParts, 'checkpointDirectory' | 'dataDirectories'>,
-    segments: TakeoverParts['segments'],
-  ): Promise<Takeover | null> {
-    const { system, log, name: channel } = this.#context
-    const { capacity, transactionCapacity } = this
-    if (!this.#isForTakeover)
-      return await lookForFlume({
-        ...directories,
-        backupDirectory: this.#settings.flumeBackupDirectory ?? null,
-        system,
-        log,
-        channel,
-        capacity,
-        transactionCapacity,
-        segments,
-        ours: [checkpointName],
-        keys: this.#settings.encryption ?? null,
-      })
-    // Between the look and this nobody had the lock.
-    if (segments.length === 0) return null
-    throw new Fault('DIRECTORY_IN_USE', `another agent began to use ${segments[0]!.directory}; start again`)
   }
 
   /** By a channel of its own, so that nothing of it is counted as a put of a source or kept in memory. */

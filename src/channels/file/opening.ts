@@ -1,0 +1,94 @@
+// What stands before a file channel opens: its directories are locked, a Flume's channel in them is looked for, and what
+// is inside is found. The check rehearses it on a disk that is only looked at.
+import { resolve as absolute } from 'node:path'
+import type { CountedContext } from '../../component.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import { Checkpoint, checkpointName } from './checkpoint.ts'
+import type { FileChannelSettings } from './file-channel.ts'
+import { lookForFlume, type Takeover, type TakeoverParts } from './flume/takeover.ts'
+import { recover, type Recovered } from './recovery.ts'
+import { Encryption, unlock } from './segment-cipher.ts'
+import { SegmentStore } from './segment-store.ts'
+
+export class Opening {
+  readonly #settings: FileChannelSettings
+  readonly #context: CountedContext
+  readonly #directories: Pick<TakeoverParts, 'checkpointDirectory' | 'dataDirectories'>
+  readonly #isForTakeover: boolean
+
+  constructor(settings: FileChannelSettings, context: CountedContext, isForTakeover = false) {
+    this.#settings = settings
+    this.#context = context
+    this.#isForTakeover = isForTakeover
+    this.#directories = {
+      checkpointDirectory: absolute(settings.checkpointDirectory),
+      dataDirectories: settings.dataDirectories.map(one => absolute(one)),
+    }
+  }
+
+  /** Meets what the channel's start meets in the directories, on a disk that is only looked at. Rejects as that does. */
+  async rehearse(): Promise<void> {
+    const store = this.makeStore()
+    try {
+      await store.open()
+      await this.makeEncryption()
+      if ((await this.lookForFlume(await store.list())) === null)
+        await this.recover(store, this.makeCheckpoint())
+    } catch (error) {
+      throw this.faultOf(error)
+    } finally {
+      await store.close()
+    }
+  }
+
+  makeStore(): SegmentStore {
+    const { segmentBytes, floorBytes } = this.#settings
+    const { system, log, name: channel, agent } = this.#context
+    const { disk } = system
+    return new SegmentStore({ disk, log, channel, agent, ...this.#directories, segmentBytes, floorBytes })
+  }
+
+  async makeEncryption(): Promise<Encryption | null> {
+    const keys = this.#settings.encryption ?? null
+    return keys === null ? null : await Encryption.with(keys, this.#context.system.random)
+  }
+
+  makeCheckpoint(): Checkpoint {
+    return new Checkpoint(this.#context.system.disk, this.#directories.checkpointDirectory)
+  }
+
+  async lookForFlume(segments: TakeoverParts['segments']): Promise<Takeover | null> {
+    const { system, log, name: channel } = this.#context
+    const { capacity, transactionCapacity, flumeBackupDirectory, encryption } = this.#settings
+    if (!this.#isForTakeover)
+      return await lookForFlume({
+        ...this.#directories,
+        backupDirectory: flumeBackupDirectory ?? null,
+        system,
+        log,
+        channel,
+        capacity,
+        transactionCapacity,
+        segments,
+        ours: [checkpointName],
+        keys: encryption ?? null,
+      })
+    // Between the look and this nobody had the lock.
+    if (segments.length === 0) return null
+    throw new Fault('DIRECTORY_IN_USE', `another agent began to use ${segments[0]!.directory}; start again`)
+  }
+
+  async recover(store: SegmentStore, checkpoint: Checkpoint): Promise<Recovered> {
+    const { system, log } = this.#context
+    const keys = this.#settings.encryption ?? null
+    return await recover(system.disk, log, await store.list(), await checkpoint.read(), segment =>
+      unlock(keys, segment),
+    )
+  }
+
+  faultOf(error: unknown): Fault {
+    if (error instanceof Fault) return error
+    const { name } = this.#context
+    return new Fault('DISK', `channel ${name} cannot open its log: ${messageOf(error)}`, { cause: error })
+  }
+}
