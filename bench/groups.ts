@@ -6,8 +6,8 @@
 //
 // The embedded broker, file channels that sync every transaction, the sinks' own batch sizes, messages of 200
 // bytes in one partition. All messages are in the first topic before the agents start; counted is the time from
-// the tenth part to the last in the second topic. MILLRACE_BENCH_EVENTS sets their number, MILLRACE_BENCH_ROUNDS
-// how often each chain runs.
+// the tenth part to the last in the second topic, and the CPU of both agents from their start to the last.
+// MILLRACE_BENCH_EVENTS sets the number of messages, MILLRACE_BENCH_ROUNDS how often each chain runs.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,11 +18,17 @@ import { confOfA, confOfB } from '../test/interop/chain.ts'
 import { freePort, startMillrace } from '../test/interop/peers/peers.ts'
 import { startProcess } from '../test/interop/peers/process.ts'
 import { createTopic, produceAll } from '../test/interop/peers/topics.ts'
+import { usageOf } from './process-usage.ts'
 
 const root = new URL('..', import.meta.url).pathname
 const events = Number(process.env['MILLRACE_BENCH_EVENTS'] ?? 100_000)
 const rounds = Number(process.env['MILLRACE_BENCH_ROUNDS'] ?? 5)
 const kinds = ['plain', 'failover', 'load_balance'] as const
+
+interface Figures {
+  readonly eventsPerSecond: number
+  readonly cpuSeconds: number
+}
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
@@ -41,7 +47,7 @@ async function measure(
   directory: string,
   kind: (typeof kinds)[number],
   round: number,
-): Promise<number> {
+): Promise<Figures> {
   const id = `${kind}-${round}`
   const home = join(directory, id)
   const port = await freePort()
@@ -61,14 +67,15 @@ async function measure(
   try {
     await createTopic(bootstrap, to)
     await using agents = new AsyncDisposableStack()
-    agents.use(await startMillrace(home, { agent: 'B', conf: confOfB({ ...chain, moreB }) }))
-    agents.use(await startMillrace(home, { agent: 'A', conf: confOfA({ ...chain, moreA }) }))
+    const b = agents.use(await startMillrace(home, { agent: 'B', conf: confOfB({ ...chain, moreB }) }))
+    const a = agents.use(await startMillrace(home, { agent: 'A', conf: confOfA({ ...chain, moreA }) }))
     const arrived = async (count: number) => {
       while ((await admin.offsets.of(to))[0]!.next < count) await realSystem.clock.sleep(5)
       return performance.now()
     }
     const begun = await arrived(events / 10)
-    return (events * 0.9 * 1000) / ((await arrived(events)) - begun)
+    const eventsPerSecond = (events * 0.9 * 1000) / ((await arrived(events)) - begun)
+    return { eventsPerSecond, cpuSeconds: usageOf(a.pid).cpuSeconds + usageOf(b.pid).cpuSeconds }
   } finally {
     admin.close()
     rmSync(home, { recursive: true, force: true })
@@ -94,15 +101,18 @@ export async function runGroupsBench(): Promise<void> {
     }))
     await createTopic(bootstrap, 'in')
     await produceAll(bootstrap, 'in', messages, 2000)
-    const rates = new Map(kinds.map(kind => [kind, [] as number[]]))
+    const all = new Map(kinds.map(kind => [kind, [] as Figures[]]))
     for (let round = 0; round < rounds; round++)
-      for (const kind of kinds) rates.get(kind)!.push(await measure(bootstrap, directory, kind, round))
+      for (const kind of kinds) all.get(kind)!.push(await measure(bootstrap, directory, kind, round))
     console.log(`${events} events, median of ${rounds} rounds, and of the ratio to plain in the same round:`)
-    for (const [kind, values] of rates) {
-      const ratios = values.map((value, round) => value / rates.get('plain')![round]!)
+    const plain = all.get('plain')!
+    for (const [kind, figures] of all) {
+      const ratios = figures.map((one, round) => one.eventsPerSecond / plain[round]!.eventsPerSecond)
       const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
+      const rate = median(figures.map(one => one.eventsPerSecond))
+      const cpu = median(figures.map(one => one.cpuSeconds))
       console.log(
-        `  ${kind.padEnd(13)} ${median(values).toFixed(0).padStart(7)} events/s   ${median(ratios).toFixed(2)} (${spread})`,
+        `  ${kind.padEnd(13)} ${rate.toFixed(0).padStart(7)} events/s   ${median(ratios).toFixed(2)} (${spread})   CPU ${cpu.toFixed(2)} s`,
       )
     }
   } finally {

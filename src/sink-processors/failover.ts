@@ -16,7 +16,8 @@ export const failoverProcessor = defineSinkProcessor({
   aliases: ['org.apache.flume.sink.FailoverSinkProcessor'],
   summary: 'Uses the sink of the highest priority and falls back to the next while it fails.',
   description: `A batch that a sink fails to deliver goes to the next at once. The sink that failed rests 2 s, then 4 s, 8 s
-and so on up to \`maxpenalty\`; after its rest it takes its place again. When all rest, the events wait in the channel.
+and so on up to \`maxpenalty\`; after its rest it takes its place again. When all rest, the events wait in the channel. The sink that
+serves is given batches ahead, as one that is in no group; before another serves, all that it was given has ended.
 
 Differences from Flume: sinks of equal priority are all used, in the order written (Flume never uses the later one); sinks
 without a priority come after those that have one, in the order written (Flume: in hash order); a sink of lower priority is

@@ -16,7 +16,8 @@ export const loadBalanceProcessor = defineSinkProcessor({
   type: 'load_balance',
   aliases: ['org.apache.flume.sink.LoadBalancingSinkProcessor'],
   summary: 'Spreads batches over the sinks of its group.',
-  description: `A batch that a sink fails to deliver goes to the next at once. The order of events does not survive. When
+  description: `A batch that a sink fails to deliver goes to the next at once. Each sink is given batches ahead, as one that
+is in no group. The order of events does not survive. When
 every sink rests, the events wait in the channel (Flume's \`random\` throws an error instead). A selector class of one's
 own is not supported.`,
   options: {
