@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { contextFor, optionsFor } from '../../test/context.ts'
-import type { DefinitionOf } from '../component.ts'
+import { waitFor } from '../../test/interop/peers/waiting.ts'
+import { metadataOf, ScriptedBroker } from '../../test/scripted-broker.ts'
+import type { DefinitionOf, SessionSink } from '../component.ts'
+import { Event } from '../event.ts'
 import { kafkaSinkCounters } from '../observe/counters.ts'
+import { metadata } from '../wire/kafka/messages/metadata.ts'
+import { produce } from '../wire/kafka/messages/produce.ts'
 import { kafkaSink } from './kafka.ts'
 
 const definition = kafkaSink as DefinitionOf<'sink'>
@@ -85,4 +90,25 @@ describe('at start', () => {
   it('warns of acks = 0', async () => {
     assert.match((await linesFor('0')).join(), /WARN acks = 0/)
   })
+})
+
+it('gives deliveries under way up at once when nobody waits for them any longer', async () => {
+  await using broker = await new ScriptedBroker().start()
+  const topics = { 'default-flume-topic': { leaders: [0] } }
+  broker.on(metadata, metadataOf([broker.address], topics), [0, 1]).on(produce, () => 'silent', [0, 3])
+  const context = contextFor('SINK', 'k1', kafkaSinkCounters)
+  const options = given({ 'kafka.bootstrap.servers': broker.bootstrap })
+  const sink = definition.create(options, context) as SessionSink
+  await sink.start()
+  const giveUp = new AbortController()
+  const delivery = sink.open(giveUp.signal).deliver([Event.of({}, Buffer.from('x'))])
+  await waitFor(() => broker.asked.some(({ name }) => name === 'Produce'), 'the record is under way')
+  // Far below request.timeout.ms, 30 s.
+  const limit = AbortSignal.timeout(5_000)
+  giveUp.abort()
+  const late = new Promise((_, reject) =>
+    limit.addEventListener('abort', () => reject(limit.reason as Error)),
+  )
+  await assert.rejects(Promise.race([delivery, late]), /the Kafka producer was closed|given up|stopping/)
+  await sink.stop()
 })

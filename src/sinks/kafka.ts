@@ -283,7 +283,11 @@ class KafkaSink implements SessionSink {
   }
 
   open(signal: AbortSignal): SinkSession {
-    const sends = this.#producer!.open()
+    const producer = this.#producer!
+    const sends = producer.open()
+    // Nobody waits for an answer any longer. What is under way on a connection that has gone silent would else
+    // come back when another sink, after a reload, has delivered what is behind it.
+    signal.addEventListener('abort', () => void producer.close(), { once: true })
     return { deliver: events => this.#deliver(events, sends, signal) }
   }
 
