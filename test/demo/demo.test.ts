@@ -211,6 +211,28 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
       assert.equal(readFileSync(code, 'utf8'), '0\n')
     }))
 
+  test('signals without a meaning leave it alone, and Ctrl-\\ ends everything at once', () =>
+    inDirectory(async directory => {
+      const demo = await startDemo(directory)
+      await demo.line(streaming)
+      for (const signal of [
+        'SIGUSR2',
+        'SIGALRM',
+        'SIGVTALRM',
+        'SIGPROF',
+        'SIGIO',
+        'SIGSTKFLT',
+        'SIGPIPE',
+      ] as const)
+        demo.kill(signal)
+      const lines = () => demo.output.split('\n').length
+      const before = lines()
+      await waitFor(() => lines() > before + 1, 'it goes on')
+      demo.kill('SIGQUIT')
+      assert.equal(await demo.ended, 131)
+      await nobodyLeft(directory)
+    }))
+
   test('SIGTERM to npm ends it with 0; under nohup a closed terminal does not', () =>
     inDirectory(async directory => {
       const stopped = await startDemo(directory, [], { command: npmStart })
