@@ -37,6 +37,12 @@ export interface Batch {
   commitExcept(left: readonly Event[]): Promise<void>
 }
 
+/** What is used up in a channel that takes no more, in a clause, and what the operator can do. */
+export interface FullChannel {
+  readonly why: string
+  readonly remedy: string
+}
+
 export interface Channel {
   /** Events the channel can hold, and events one put or take may have. */
   readonly capacity: number
@@ -45,6 +51,8 @@ export interface Channel {
   readonly size: number
   /** True where events inside are gone when the agent ends. */
   readonly volatile?: boolean
+  /** Why the put that waits longest has no room; null where none waits. Its count of events where absent. */
+  readonly full?: FullChannel | null
   start(): Promise<void>
   /**
    * Takes changed options while running and keeps its events; false where these need a new channel.

@@ -1,6 +1,6 @@
 // DeliveryFault: what a sink says when a delivery failed and it knows how far it came. A plain fault
 // means that nothing is known: all events of the call are delivered again.
-import { Fault, type FaultCode } from './errors.ts'
+import { Fault, type FaultCode, type FaultOptions } from './errors.ts'
 import type { Event } from './event.ts'
 
 export class DeliveryFault extends Fault {
@@ -13,9 +13,9 @@ export class DeliveryFault extends Fault {
   constructor(
     code: FaultCode,
     message: string,
-    known: { undelivered: readonly Event[]; event?: Event | null; cause?: unknown },
+    known: { undelivered: readonly Event[]; event?: Event | null } & FaultOptions,
   ) {
-    super(code, message, { cause: known.cause })
+    super(code, message, known)
     this.undelivered = known.undelivered
     this.event = known.event ?? null
   }

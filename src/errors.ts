@@ -1,5 +1,6 @@
 // Faults: what can go wrong while an agent runs. One table, each entry with a code, whether trying
-// again can help, and what the operator can do. Problems of a configuration are not faults but values
+// again can help, and what the operator can do wherever that code comes from; a fault of which more is known
+// brings a remedy of its own. Problems of a configuration are not faults but values
 // (config/problem.ts); a failed assertion is a bug and stops the agent.
 
 import { printable } from './printable.ts'
@@ -9,7 +10,7 @@ export type Retry = 'at-once' | 'after-backoff' | 'never'
 
 interface FaultEntry {
   readonly retry: Retry
-  /** What the operator can do, one sentence. */
+  /** What the operator can do, one sentence that is true wherever the code is used. */
   readonly remedy: string
 }
 
@@ -29,7 +30,10 @@ const table = {
   },
   DISK: { retry: 'after-backoff', remedy: 'Look at the disk and the rights of the directory named.' },
   DISK_FULL: { retry: 'after-backoff', remedy: 'Free space on the file system named.' },
-  CORRUPT: { retry: 'never', remedy: 'Keep the file named; it holds bytes that fail their checksum.' },
+  CORRUPT: {
+    retry: 'never',
+    remedy: 'Do what the message says, and keep the files that it names until then.',
+  },
   UNREADABLE: {
     retry: 'after-backoff',
     remedy:
@@ -37,13 +41,16 @@ const table = {
   },
   FOREIGN_FILES: {
     retry: 'never',
-    remedy: "Do what is said of Flume's files there, or give the channel another directory.",
+    remedy: 'Do what the message says of the files there, or name a directory of its own.',
   },
   KEY_STORE: {
     retry: 'never',
     remedy: 'Correct what is said of the key store, its password files or its keys.',
   },
-  DIRECTORY_IN_USE: { retry: 'never', remedy: 'Give each channel directories of its own.' },
+  DIRECTORY_IN_USE: {
+    retry: 'never',
+    remedy: 'End the program that uses the directory, or name one of its own.',
+  },
   PEER_UNREACHABLE: { retry: 'after-backoff', remedy: 'Start the peer or correct host and port.' },
   PEER_CLOSED: { retry: 'after-backoff', remedy: 'See the log of the peer.' },
   PEER_TIMEOUT: { retry: 'after-backoff', remedy: 'See whether the peer is overloaded; raise the time-out.' },
@@ -55,20 +62,26 @@ const table = {
     remedy: 'Correct user, password and mechanism, here or at the peer.',
   },
   ADDRESS_IN_USE: { retry: 'after-backoff', remedy: 'End the program on this port or choose another port.' },
-  ADDRESS: { retry: 'after-backoff', remedy: 'Choose an address of this machine.' },
+  ADDRESS: { retry: 'after-backoff', remedy: 'Correct the address, or what else the message names.' },
   BATCH_REFUSED: { retry: 'at-once', remedy: 'It is sent again in smaller batches.' },
   UNDELIVERABLE: {
     retry: 'after-backoff',
     remedy:
       'Remedy what is named; or have such events set aside, where the component has deadLetter.file or deadLetter.topic.',
   },
-  KAFKA: { retry: 'after-backoff', remedy: "See Kafka's error named with it." },
-  KAFKA_FATAL: { retry: 'never', remedy: "See Kafka's error named with it." },
+  KAFKA: { retry: 'after-backoff', remedy: 'Where that does not say enough, see the log of the brokers.' },
+  KAFKA_FATAL: { retry: 'never', remedy: 'Correct what the message names, and start again.' },
   STOPPED: { retry: 'never', remedy: 'The agent is stopping.' },
 } as const satisfies Record<string, FaultEntry>
 
 export type FaultCode = keyof typeof table
 export const faultTable: Readonly<Record<FaultCode, FaultEntry>> = table
+
+export interface FaultOptions {
+  readonly cause?: unknown
+  /** What the operator can do, where that is not what the table says of the code. */
+  readonly remedy?: string | undefined
+}
 
 /**
  * A run-time fault with a code of the table. The message says what and where (host:port, file, position); control
@@ -77,18 +90,17 @@ export const faultTable: Readonly<Record<FaultCode, FaultEntry>> = table
 export class Fault extends Error {
   override name = 'Fault'
   readonly code: FaultCode
+  /** What the operator can do, in sentences. */
+  readonly remedy: string
 
-  constructor(code: FaultCode, message: string, options?: { cause?: unknown }) {
-    super(printable(message), options)
+  constructor(code: FaultCode, message: string, options: FaultOptions = {}) {
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
+    this.remedy = options.remedy ?? table[code].remedy
   }
 
   get retry(): Retry {
     return table[this.code].retry
-  }
-
-  get remedy(): string {
-    return table[this.code].remedy
   }
 }
 

@@ -40,7 +40,18 @@ it('holds no more bytes of bodies than byteCapacity less its buffer, in units of
   const of = (bytes: number) => Event.of({}, Buffer.alloc(bytes))
   await channel.put([of(101), of(0), of(700)]) // 2 + 1 + 7 of 10
   await rejectsWith('CHANNEL_FULL', channel.put([of(1)], { patienceMs: 0 }), /byteCapacity/)
-  await rejectsWith('TRANSACTION_TOO_LARGE', channel.put([of(1001)]), /byteCapacity/)
+  // Also where it has waited, and the remedy is for what is short.
+  const waiting = channel.put([of(1)], { patienceMs: 20 })
+  assert.match(channel.full!.why, /byteCapacity/)
+  await assert.rejects(waiting, { message: /byteCapacity/, remedy: /raise byteCapacity/ })
+  await assert.rejects(channel.put([of(1001)]), {
+    code: 'TRANSACTION_TOO_LARGE',
+    message: /byteCapacity/,
+    remedy: 'Raise byteCapacity of the channel.',
+  })
+  await assert.rejects(channel.put([of(600), of(600)]), {
+    remedy: /Raise byteCapacity .*lower the batch size/,
+  })
   const batch = await channel.take({ events: 1 }, never)
   await rejectsWith('CHANNEL_FULL', channel.put([of(1)], { patienceMs: 0 }))
   await batch!.commit()

@@ -4,6 +4,7 @@ import {
   type Batch,
   type Channel,
   type CountedContext,
+  type FullChannel,
   type PutOptions,
   type TakeLimit,
 } from '../component.ts'
@@ -122,6 +123,10 @@ export class MemoryChannel implements Channel {
     return true
   }
 
+  get full(): FullChannel | null {
+    return this.#gate.full
+  }
+
   put(events: readonly Event[], { patienceMs, signal }: PutOptions = {}): Promise<void> {
     if (this.#closed) return Promise.reject(this.#closedFault())
     if (events.length === 0) return Promise.resolve()
@@ -141,6 +146,9 @@ export class MemoryChannel implements Channel {
         new Fault(
           'TRANSACTION_TOO_LARGE',
           `${need.events} events in one put take ${need.slots * slotBytes} bytes, but channel ${this.#context.name} holds ${total.slots * slotBytes} in all (byteCapacity)`,
+          {
+            remedy: `Raise byteCapacity of the channel${need.events > 1 ? ', or lower the batch size of the source or sender' : ''}.`,
+          },
         ),
       )
     return new Promise((resolve, reject) => {

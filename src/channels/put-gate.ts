@@ -1,8 +1,8 @@
 // PutGate: lets puts into a channel in the order in which they came, as long as there is room. Room is
 // counted in events and, where the channel has them, in slots of bytes. A put that does not fit waits,
 // and every later one waits behind it.
-import type { PutOptions } from '../component.ts'
-import { Fault } from '../errors.ts'
+import type { FullChannel, PutOptions } from '../component.ts'
+import { Fault, faultTable } from '../errors.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 
 export interface Room {
@@ -37,6 +37,12 @@ export class PutGate {
 
   get usedEvents(): number {
     return this.#usedEvents
+  }
+
+  /** What the put that waits longest has no room for; null where none waits. */
+  get full(): FullChannel | null {
+    const [first] = this.#waiting
+    return first === undefined ? null : this.#lack(first.need, false)
   }
 
   /** Calls `enter` once there is room, at once when there is now; else `refuse` after the patience. */
@@ -128,17 +134,28 @@ export class PutGate {
     waiting.leave?.()
   }
 
-  #full({ events, slots }: Room, patienceMs: number): Fault {
-    const bytesOnly = this.#usedEvents + events <= this.#total.events && this.#waiting.size === 0
-    const why =
-      bytesOnly && slots > 0
-        ? `its bytes are used up (byteCapacity)`
-        : `it holds ${this.#usedEvents} of ${this.#total.events} events`
+  #full(need: Room, patienceMs: number): Fault {
+    const [first] = this.#waiting
+    const { why, remedy } = this.#lack(need, first !== undefined && first.need !== need)
     const waited = patienceMs > 0 ? ` within ${patienceMs / 1000} s` : ''
     return new Fault(
       'CHANNEL_FULL',
-      `channel ${this.#channel} had no room for ${events} events${waited}: ${why}`,
+      `channel ${this.#channel} had no room for ${need.events} events${waited}: ${why}`,
+      { remedy },
     )
+  }
+
+  #lack({ events, slots }: Room, isBehind: boolean): FullChannel {
+    const isOfBytes = this.#usedEvents + events <= this.#total.events && !isBehind && slots > 0
+    return isOfBytes
+      ? {
+          why: 'its bytes are used up (byteCapacity)',
+          remedy: 'The sink drains slower than the source fills: raise byteCapacity or look at the sink.',
+        }
+      : {
+          why: `it holds ${this.#usedEvents} of ${this.#total.events} events`,
+          remedy: faultTable.CHANNEL_FULL.remedy,
+        }
   }
 }
 

@@ -59,6 +59,8 @@ export function encodeSubscription({ topics, userData }: Subscription): Buffer {
   return writer.written
 }
 
+const strangerRemedy = 'See which other program uses this group, or use another group.id.'
+
 /** Throws Fault PROTOCOL. */
 export function decodeSubscription(from: Buffer): Subscription {
   try {
@@ -67,9 +69,7 @@ export function decodeSubscription(from: Buffer): Subscription {
     throw new Fault(
       'PROTOCOL',
       `a member of the group sent a subscription that cannot be read: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
+      { cause: error, remedy: strangerRemedy },
     )
   }
 }
@@ -89,9 +89,7 @@ export function decodeAssignment(from: Buffer): TopicPartition[] {
     throw new Fault(
       'PROTOCOL',
       `the leader of the group sent an assignment that cannot be read: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
+      { cause: error, remedy: strangerRemedy },
     )
   }
 }

@@ -331,6 +331,7 @@ export class Group {
       throw new Fault(
         'PROTOCOL',
         `the group agreed on the assignor "${joined.protocolName}", which was not offered here`,
+        { remedy: 'Let all members of the group offer the same assignors.' },
       )
     const assignment: Assignment = assign(members, counts)
     return [...assignment].map(([memberId, partitions]) => ({

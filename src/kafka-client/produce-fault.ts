@@ -1,5 +1,5 @@
 // A send that failed for good, with what an operator needs to know about it, and what was not written.
-import { Fault, type FaultCode } from '../errors.ts'
+import { Fault, type FaultCode, type FaultOptions } from '../errors.ts'
 import type { ProducerRecord } from './contract.ts'
 
 export class ProduceFault extends Fault {
@@ -12,9 +12,9 @@ export class ProduceFault extends Fault {
   constructor(
     code: FaultCode,
     message: string,
-    options: { record?: ProducerRecord | null; cause?: unknown } = {},
+    options: { record?: ProducerRecord | null } & FaultOptions = {},
   ) {
-    super(code, message, { cause: options.cause })
+    super(code, message, options)
     this.record = options.record ?? null
   }
 }

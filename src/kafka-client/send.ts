@@ -77,6 +77,7 @@ export class Send {
           ? fault.record
           : null,
       cause: fault.cause,
+      remedy: fault.remedy,
     })
     own.undelivered = this.records.filter(record => lost.has(record))
     this.#reject(own)

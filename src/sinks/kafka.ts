@@ -319,7 +319,12 @@ class KafkaSink implements SessionSink {
       } catch (error) {
         if (!(error instanceof Fault)) throw error
         sends.refuse(error)
-        throw new DeliveryFault(error.code, error.message, { undelivered: events, event, cause: error.cause })
+        throw new DeliveryFault(error.code, error.message, {
+          undelivered: events,
+          event,
+          cause: error.cause,
+          remedy: error.remedy,
+        })
       }
     return records
   }
@@ -373,5 +378,6 @@ function asDeliveryFault(
     undelivered: events.filter((_, index) => lost.has(records[index]!)),
     event: events[bad] ?? null,
     cause: error.cause,
+    remedy: error.remedy,
   })
 }

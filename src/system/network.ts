@@ -104,8 +104,22 @@ export const realNetwork: Network = {
             }),
           )
         else if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
-          reject(new Fault('ADDRESS', `${host} is not an address of this machine`, { cause: error }))
-        else reject(new Fault('ADDRESS', `cannot listen on ${where}: ${error.message}`, { cause: error }))
+          reject(
+            new Fault('ADDRESS', `${host} is not an address of this machine`, {
+              cause: error,
+              remedy: 'Choose an address of this machine, or 0.0.0.0 for all it has.',
+            }),
+          )
+        else
+          reject(
+            new Fault('ADDRESS', `cannot listen on ${where}: ${error.message}`, {
+              cause: error,
+              remedy:
+                error.code === 'EACCES'
+                  ? 'Choose a port from 1024 on, or give the process the right to use lower ones.'
+                  : undefined,
+            }),
+          )
       })
       server.listen({ host: withoutBrackets(host), port, backlog }, () => {
         const bound = server.address()

@@ -97,7 +97,8 @@ export class ChannelLane {
         entry.events = entry.events.slice(part.length)
       } catch (error) {
         if (!isTooLarge(error)) throw error
-        if (part.length === 1) throw new Fault(error.code, `${describe(part[0]!)}: ${error.message}`)
+        if (part.length === 1)
+          throw new Fault(error.code, `${describe(part[0]!)}: ${error.message}`, { remedy: error.remedy })
         entry.most = Math.ceil(part.length / 2)
       }
     }

@@ -109,7 +109,9 @@ export class SinkRoute {
   exhausted(): Failure {
     const failures = [...this.#tried.values()]
     this.#tried.clear()
-    const resting = new Fault('PEER_REFUSED', `every sink of ${this.#parts.name} rests after failures`)
+    const resting = new Fault('PEER_REFUSED', `every sink of ${this.#parts.name} rests after failures`, {
+      remedy: 'See what is said of each of them.',
+    })
     return (
       failures.findLast(({ error, sent }) => poisonOf(error, sent) !== null) ??
       failures.at(-1) ?? { error: resting, sent: [] }

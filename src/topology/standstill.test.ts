@@ -3,14 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { conditionsOn, KeptLog } from '../../test/context.ts'
 import { VirtualClock } from '../../test/virtual-clock.ts'
+import type { Channel, FullChannel } from '../component.ts'
 import { faultTable } from '../errors.ts'
 import { Standstill } from './standstill.ts'
 
-function setUp() {
+function setUp(full: FullChannel | null = null) {
   const clock = new VirtualClock()
   const log = new KeptLog()
   const { condition, health } = conditionsOn(clock, log)
-  const channel = { size: 2000, capacity: 2000 }
+  const channel: Pick<Channel, 'size' | 'capacity' | 'full'> = { size: 2000, capacity: 2000, full }
   const standstill = new Standstill({
     name: 'c1',
     channel,
@@ -40,6 +41,20 @@ test('two and a half minutes: begun, two reminders, over', async () => {
     `WARN ${full} This has lasted for 123 s. ${remedy}`,
     'INFO channel c1 takes events again, after 150.0 s',
   ])
+})
+
+test('what is used up is named, with the remedy for that', async () => {
+  const { clock, log, standstill } = setUp({
+    why: 'its bytes are used up (byteCapacity)',
+    remedy: 'Raise it.',
+  })
+  standstill.begin()
+  await clock.advance(3000)
+  standstill.end(true)
+  assert.equal(
+    log.lines[0],
+    'WARN channel c1 takes no events: its bytes are used up (byteCapacity), and the source waits for room. Raise it.',
+  )
 })
 
 test('a channel that is full but takes something now and then is nothing to tell', async () => {

@@ -11,7 +11,7 @@ export const standstillMs = 3000
 
 export interface StandstillParts {
   readonly name: string
-  readonly channel: Pick<Channel, 'size' | 'capacity'>
+  readonly channel: Pick<Channel, 'size' | 'capacity' | 'full'>
   readonly clock: Clock
   readonly condition: ConditionMaker
 }
@@ -57,10 +57,13 @@ export class Standstill {
     const stoodMs = this.#parts.clock.monotonic() - this.#movedAt
     if (stoodMs < standstillMs) return this.#lookIn(Math.ceil(standstillMs - stoodMs))
     const { name, channel } = this.#parts
-    const holds = `it holds ${channel.size} of ${channel.capacity} events`
-    this.#condition.raise(`channel ${name} takes no events: ${holds}, and the source waits for room`, {
-      since: this.#movedAt,
+    const { why, remedy } = channel.full ?? {
+      why: `it holds ${channel.size} of ${channel.capacity} events`,
       remedy: faultTable.CHANNEL_FULL.remedy,
+    }
+    this.#condition.raise(`channel ${name} takes no events: ${why}, and the source waits for room`, {
+      since: this.#movedAt,
+      remedy,
     })
     this.#lookIn(standstillMs)
   }

@@ -272,6 +272,7 @@ export class FileChannel implements Channel {
         new Fault(
           'TRANSACTION_TOO_LARGE',
           `one put of ${bytes} bytes; channel ${name} takes ${mostPutBytes} at once`,
+          { remedy: 'Lower the batch size of the source or sender, or the size of its events.' },
         ),
       )
     return new Promise((resolve, reject) => {

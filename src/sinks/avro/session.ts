@@ -102,6 +102,7 @@ export class AvroSession implements SinkSession {
     throw new DeliveryFault(isSmaller ? 'BATCH_REFUSED' : reason.code, reason.message, {
       undelivered: requests.filter(one => !passed.includes(one)).flatMap(one => one.events),
       cause: reason.cause,
+      ...(isSmaller ? {} : { remedy: reason.remedy }),
     })
   }
 }

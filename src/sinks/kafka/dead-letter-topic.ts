@@ -80,6 +80,7 @@ export class DeadLetterTopic {
         undelivered: [event],
         event,
         cause: error,
+        remedy: error.remedy,
       })
     }
   }
