@@ -1,5 +1,6 @@
 // `kafka-consumer-groups.sh` and `millrace groups`: lists, describes and deletes consumer groups and their
 // positions, with the options and the columns of Kafka's own tool. Moving positions is in group-reset.ts.
+import { whereOf } from '../address.ts'
 import type { Admin } from '../kafka-client/admin/admin.ts'
 import type { GroupDescription } from '../kafka-client/admin/groups.ts'
 import { messageOf } from '../errors.ts'
@@ -111,7 +112,7 @@ async function describeAll(admin: Admin, given: Given, groups: readonly string[]
 }
 
 function stateTable({ id, coordinator, assignor, state, members }: GroupDescription): string {
-  const where = `${coordinator.host}:${coordinator.port}  (${coordinator.nodeId})`
+  const where = `${whereOf(coordinator)}  (${coordinator.nodeId})`
   return table(
     [
       ['GROUP', 'COORDINATOR (ID)', 'ASSIGNMENT-STRATEGY', 'STATE', '#MEMBERS'],

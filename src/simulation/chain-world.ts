@@ -1,6 +1,7 @@
 // One life of a whole chain, determined by a seed: the embedded broker, Flume agents, a producer that writes into
 // the topics that they read and a reader of all topics, on machines with a simulated network, disk and clock,
 // and faults of every kind. When the faults are over everything must drain; ledger.ts says what must be true then.
+import { whereOf } from '../address.ts'
 import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings } from '../broker/broker-settings.ts'
 import { messageOf } from '../errors.ts'
@@ -89,12 +90,8 @@ class ChainWorld {
     const doors: ModelDoors = { ledger: this.#ledger, onDone: () => void this.#doorsLeft-- }
     this.#topologies = plan.agents.map(({ topology }) => topology(doors))
     this.#brokers = plan.brokers.map(broker =>
-      supervised(
-        machine(
-          broker.name,
-          broker.addresses.map(({ host, port }) => `${host}:${port}`),
-        ),
-        program => this.#makeBroker(program, broker),
+      supervised(machine(broker.name, broker.addresses.map(whereOf)), program =>
+        this.#makeBroker(program, broker),
       ),
     )
     this.#agents = plan.agents.map((agent, index) =>

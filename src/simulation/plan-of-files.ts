@@ -1,6 +1,7 @@
 // From agents as their users wrote them to a plan for a simulated chain: which of them send to which, which Kafka
 // clusters and topics there are, where events enter and leave. Kafka and Avro between the agents are simulated as
 // they are; a component with another outside world is replaced by a model (doors.ts), and named.
+import { addressesIn, parseAddress, whereOf } from '../address.ts'
 import type { Flow } from '../component.ts'
 import type { Topology } from '../topology/topology.ts'
 import {
@@ -104,7 +105,7 @@ export function planOfFiles(
       const receive = flowOf(source, 'receive')
       if (receive === undefined) return []
       return [...new Set(targets.filter(({ port }) => port === receive.port).map(({ host }) => host))].map(
-        host => `${host}:${receive.port}`,
+        host => whereOf({ host, port: receive.port }),
       )
     }),
     isMortal: true,
@@ -142,7 +143,11 @@ const isNative = (source: Part, isSentTo: (flow: { host: string; port: number })
   return receive === undefined ? flowOf(source, 'read-topics') !== undefined : isSentTo(receive)
 }
 
-const serversOf = (text: string): string[] => text.split(',').map(one => one.trim().replace(/^\w+:\/\//, ''))
+const serversOf = (text: string): string[] =>
+  addressesIn(text).map(one => {
+    const address = parseAddress(one)
+    return address === null ? one : whereOf(address)
+  })
 const firstOf = (text: string): string => serversOf(text)[0]!
 
 /** Servers that stand in one list belong to one cluster; it has one broker. */
@@ -163,8 +168,8 @@ function clustersOf(agents: readonly Topology[]): { servers: Set<string>; broker
     broker: {
       name: found.length === 1 ? 'kafka' : `kafka${index + 1}`,
       addresses: [...servers].map(server => {
-        const [, host = server, port] = /^(.*?)(?::(\d+))?$/.exec(server) ?? []
-        return { host, port: Number(port ?? kafkaPort) }
+        const { host, port } = parseAddress(server) ?? { host: server, port: kafkaPort }
+        return { host, port }
       }),
     },
   }))

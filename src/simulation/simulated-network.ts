@@ -2,6 +2,7 @@
 // cuts at any byte, resets, silence, partitions between machines, listeners that come and go. What TCP promises
 // holds: bytes arrive in order and unchanged, and a write that was taken may never arrive.
 import { Duplex } from 'node:stream'
+import { whereOf } from '../address.ts'
 import { Fault } from '../errors.ts'
 import { DeflatedStream } from '../system/compression.ts'
 import type { Connection, Listener, Network } from '../system/network.ts'
@@ -370,7 +371,7 @@ export class SimulatedNetwork {
 
   #connect(program: NetworkProgram, target: Parameters<Network['connect']>[0]): Promise<Connection> {
     const { host, port, timeoutMs, signal } = target
-    const where = `${host}:${port}`
+    const where = whereOf({ host, port })
     return new Promise((resolve, reject) => {
       let isSettled = false
       const settle = (run: () => void): void => {
@@ -437,7 +438,7 @@ export class SimulatedNetwork {
   }
 
   #find(from: NetworkMachine, host: string, port: number): NetworkMachine | undefined {
-    const exact = this.#machines.get(`${host}:${port}`)
+    const exact = this.#machines.get(whereOf({ host, port }))
     if (exact !== undefined) return exact
     if (/^(localhost|127\..*|\[?::1\]?)$/.test(host) && !this.#machines.has(host)) return from
     return this.#machines.get(host)

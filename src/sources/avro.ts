@@ -1,4 +1,5 @@
 // The Avro source: a port to which Flume and Millrace agents, and Flume's clients, send events by Avro RPC.
+import { whereOf, withoutBrackets } from '../address.ts'
 import {
   type CountedContext,
   defineSource,
@@ -136,7 +137,7 @@ Flume answers \`append\` with an Avro error when something other than the channe
   flow: ({ bind, port }) => [{ does: 'receive', host: bind, port }],
   claims({ bind, port, 'deadLetter.file': file }, { home }) {
     const letters = file === undefined ? [] : [`file ${deadLetterPath(file, home)}`]
-    return port === 0 ? letters : [`port ${bind}:${port}`, ...letters]
+    return port === 0 ? letters : [`port ${whereOf({ host: withoutBrackets(bind), port })}`, ...letters]
   },
   counters: sourceCounters,
   async examine(given, say, outside) {
@@ -202,7 +203,9 @@ export class AvroSource implements Source {
     })
     await server.start()
     this.#server = server
-    log.info(`Avro source ${this.#context.name} listens on ${bind}:${server.port}`)
+    log.info(
+      `Avro source ${this.#context.name} listens on ${whereOf({ host: withoutBrackets(bind), port: server.port })}`,
+    )
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,7 @@
 // The HTTP source: every POST is one batch of events, whatever its path. Node's own HTTP server sits
 // on the connections of the network door; there is nothing to route.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { whereOf, withoutBrackets } from '../address.ts'
 import { defineSource, sayFailure, type Source, type SourceContext } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
@@ -107,7 +108,7 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
         `write one of: ${handlerNames.join(', ')}`,
       )
   },
-  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${bind}:${port}`]),
+  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${whereOf({ host: withoutBrackets(bind), port })}`]),
   async examine(given, say, outside) {
     if (given.ssl)
       await sayFailure(loadServerTls(serverStore(given), sslDoorsOf(outside)), say, 'keystore', storeRemedy)

@@ -5,6 +5,7 @@
 //
 // Lines end at LF alone, a CR stays part of the line. What follows the last LF is not an event.
 import { isUtf8 } from 'node:buffer'
+import { whereOf, withoutBrackets } from '../address.ts'
 import { defineSource, type ChannelProcessor } from '../component.ts'
 import { messageOf } from '../errors.ts'
 import { Event } from '../event.ts'
@@ -59,7 +60,7 @@ Lines that arrive together are put together and answered in order (Flume: one af
         'write UTF-8 or a one-byte set',
       )
   },
-  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${bind}:${port}`]),
+  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${whereOf({ host: withoutBrackets(bind), port })}`]),
   create(options, { processor, log, system: { network, clock } }) {
     const { bind, port, encoding } = options
     const behaviour = {
@@ -77,7 +78,7 @@ Lines that arrive together are put together and answered in order (Flume: one af
           clients.add(client)
           void client.run().finally(() => clients.delete(client))
         })
-        log.info(`netcat source listens on ${bind}:${listener.port}`)
+        log.info(`netcat source listens on ${whereOf(listener)}`)
       },
       async stop() {
         const closed = listener?.close()

@@ -126,7 +126,7 @@ export const realNetwork: Network = {
         if (bound === null || typeof bound === 'string')
           return reject(new Fault('ADDRESS', `no port at ${where}`))
         resolve({
-          host,
+          host: withoutBrackets(host),
           port: bound.port,
           close: () => new Promise(done => void server.close(() => done())),
         })

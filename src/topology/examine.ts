@@ -1,5 +1,6 @@
 // What a start would meet outside of the configuration, found before anything is started and without changing
 // anything: each component looks at what its options name (`examine` of its definition).
+import { parseAddress } from '../address.ts'
 import type { Definition, Outside } from '../component.ts'
 import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
 import type { Problem } from '../config/problem.ts'
@@ -48,8 +49,8 @@ export async function findOccupied(
   for (const { definition, options, written } of newParts(config, topology))
     for (const claim of definition.claims?.(options, outside) ?? []) {
       const say = sayOf(written, problems)
-      const [, host, port] = /^port (.+):(\d+)$/.exec(claim) ?? []
-      const trouble = host === undefined ? null : await troubleAtPort(network, host, Number(port))
+      const at = claim.startsWith('port ') ? parseAddress(claim.slice('port '.length)) : null
+      const trouble = at === null ? null : await troubleAtPort(network, at.host, at.port)
       if (trouble !== null) say.warning('port', trouble, freePort)
       const holder = await holderOf(claim, disk)
       if (holder !== null)
