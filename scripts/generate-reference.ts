@@ -1,9 +1,9 @@
 // Writes docs/reference/ anew from the declarations: `npm run docs`.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { apiReferenceName, apiReferencePage } from '../src/broker/api-reference.ts'
-import { settingsReferenceName, settingsReferencePage } from '../src/broker/settings-reference.ts'
+import { apiReferenceName, apiReferencePage } from './reference/kafka-apis-page.ts'
+import { settingsReferenceName, settingsReferencePage } from './reference/broker-settings-page.ts'
 import { catalogue } from '../src/components.ts'
-import { referencePages } from '../src/config/reference.ts'
+import { referencePages } from './reference/component-pages.ts'
 
 const folder = new URL('../docs/reference/', import.meta.url)
 const pages = new Map([

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import test from 'node:test'
-import { apiReferenceName, apiReferencePage } from '../src/broker/api-reference.ts'
-import { settingsReferenceName, settingsReferencePage } from '../src/broker/settings-reference.ts'
+import { apiReferenceName, apiReferencePage } from '../scripts/reference/kafka-apis-page.ts'
+import { settingsReferenceName, settingsReferencePage } from '../scripts/reference/broker-settings-page.ts'
 import { runnerBackoff } from '../src/backoff.ts'
 import { catalogue } from '../src/components.ts'
-import { pageName, referencePages } from '../src/config/reference.ts'
+import { pageName, referencePages } from '../scripts/reference/component-pages.ts'
 import { filesBelow, read } from './source-text.ts'
 
 const folder = new URL('../docs/reference/', import.meta.url)

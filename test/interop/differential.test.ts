@@ -1,5 +1,5 @@
 // The same sessions with real Kafka 4.1.0, real Kafka 0.10.2.1 and the embedded broker: every answer, field by
-// field. What differs stands in src/broker/known-differences.ts, with the reason, or fails. Real answers are
+// field. What differs stands in scripts/reference/known-differences.ts, with the reason, or fails. Real answers are
 // recorded beside the sessions (MILLRACE_RECORD=1 does it anew), so that the comparison runs everywhere; where
 // the real brokers can be started they are asked again, and must still say what is recorded.
 import assert from 'node:assert/strict'
@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { apiTable } from '../../src/broker/api-table.ts'
-import { knownDifferences, notOffered } from '../../src/broker/known-differences.ts'
+import { knownDifferences, notOffered } from '../../scripts/reference/known-differences.ts'
 import { apiVersions } from '../../src/wire/kafka/messages/api-versions.ts'
 import { startBrokerProcess } from '../broker/broker-process.ts'
 import { WireClient } from '../broker/wire-client.ts'

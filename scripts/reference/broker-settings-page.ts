@@ -1,8 +1,8 @@
 // The page docs/reference/broker-settings.md, written from the tables of settings.
-import { brokerKeys, type BrokerKey } from './settings/broker-keys.ts'
-import { protections } from './settings/protections.ts'
-import { kafkaKeys } from './settings/kafka-keys.ts'
-import { topicSettings } from './topic-settings.ts'
+import { brokerKeys, type BrokerKey } from '../../src/broker/settings/broker-keys.ts'
+import { protections } from '../../src/broker/settings/protections.ts'
+import { kafkaKeys } from '../../src/broker/settings/kafka-keys.ts'
+import { topicSettings } from '../../src/broker/topic-settings.ts'
 
 export const settingsReferenceName = 'broker-settings.md'
 

@@ -1,9 +1,9 @@
 // The reference pages, made of the components' declarations and the table of faults: one page a
 // component, an index that says of everything Flume has whether it is here, and a page of faults.
-import { runnerBackoff } from '../backoff.ts'
-import type { CatalogueEntry, ComponentKind, Definition } from '../component.ts'
-import { faultTable } from '../errors.ts'
-import type { Field } from '../fields.ts'
+import { runnerBackoff } from '../../src/backoff.ts'
+import type { CatalogueEntry, ComponentKind, Definition } from '../../src/component.ts'
+import { faultTable } from '../../src/errors.ts'
+import type { Field } from '../../src/fields.ts'
 
 const kinds: readonly (readonly [kind: ComponentKind, title: string, one: string])[] = [
   ['source', 'Sources', 'source'],

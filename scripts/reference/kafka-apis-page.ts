@@ -1,5 +1,5 @@
 // The page docs/reference/kafka-apis.md, written from the API table.
-import { apiTable } from './api-table.ts'
+import { apiTable } from '../../src/broker/api-table.ts'
 import { knownDifferences, notOffered } from './known-differences.ts'
 
 export const apiReferenceName = 'kafka-apis.md'
