@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** Never part of the project: what is installed, built or of version control. */
-const outside = new Set(['node_modules', 'dist', '.git', 'coverage'])
+const outside = new Set(['node_modules', 'dist', '.git', '.peers', 'coverage'])
 
 /** Every file below `folder`, as paths from the root with slashes. */
 export function filesBelow(folder: string): string[] {

@@ -1,12 +1,19 @@
-// Fetches the real peers' jars with Maven, once, into .peers/ of the checkout (or MILLRACE_PEERS_DIR).
-// A set is complete or not there: it is built beside its place and renamed into it.
+// What real peers are made of, once, in .peers/ of the checkout (or MILLRACE_PEERS_DIR): the jars of Kafka,
+// ZooKeeper and Flume by Maven, and whatever else tests fetch or build. Each is complete or not there: it is
+// made beside its place and renamed into it.
 import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { waitFor } from './waiting.ts'
 
-export type PeerSet = 'zookeeper-3.4.10' | 'kafka-0.10.2.1' | 'kafka-4.1.0' | 'flume-1.8.0' | 'flume-1.11.0'
+export type PeerSet =
+  | 'zookeeper-3.4.10'
+  | 'kafka-0.10.2.1'
+  | 'kafka-4.1.0'
+  | 'kafka-applications-4.1.0'
+  | 'flume-1.8.0'
+  | 'flume-1.11.0'
 
 const root = new URL('../../..', import.meta.url).pathname
 const cache = process.env['MILLRACE_PEERS_DIR'] ?? join(root, '.peers')
@@ -21,8 +28,29 @@ export const skipWithoutPeers: false | string =
     ? false
     : 'real Kafka and Flume need Java and Maven, which this machine has not'
 
-/** The directory with the jars of the set; fetched when missing. */
-export async function fetchPeer(name: PeerSet): Promise<string> {
+/** The same for a peer that is there once `get` resolves. */
+export async function skipWithout(what: string, get: () => Promise<unknown>): Promise<false | string> {
+  try {
+    await get()
+    return false
+  } catch (error) {
+    if (process.env['REQUIRE_PEERS'] === '1') throw error
+    return `${what} cannot be had: ${error instanceof Error ? error.message.trim() : String(error)}`
+  }
+}
+
+/** Runs a program that fetches or builds; rejects with what it printed. */
+export async function runMaker(
+  program: string,
+  words: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
+  const limits = { timeout: 600_000, maxBuffer: 64 * 1024 * 1024 }
+  return (await promisify(execFile)(program, words, { ...limits, ...options })).stdout
+}
+
+/** The place of this name in the cache; `make` fills the directory it is given where there is none yet. */
+export async function cached(name: string, make: (directory: string) => Promise<unknown>): Promise<string> {
   const place = join(cache, name)
   if (existsSync(place)) return place
   mkdirSync(cache, { recursive: true })
@@ -30,25 +58,25 @@ export async function fetchPeer(name: PeerSet): Promise<string> {
   using _ = await lock(join(cache, '.lock'))
   if (existsSync(place)) return place
   const making = join(cache, `.${name}-${process.pid}`)
-  const pom = new URL(`poms/${name}.xml`, import.meta.url).pathname
   try {
-    await promisify(execFile)(
-      'mvn',
-      ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${making}`],
-      {
-        timeout: 600_000,
-        maxBuffer: 64 * 1024 * 1024,
-      },
-    )
+    mkdirSync(making)
+    await make(making)
     renameSync(making, place)
   } catch (error) {
-    throw new Error(`Maven cannot fetch ${name}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`${name} cannot be made: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     })
   } finally {
     rmSync(making, { recursive: true, force: true })
   }
   return place
+}
+
+/** The directory with the jars of the set; fetched when missing. */
+export function fetchPeer(name: PeerSet): Promise<string> {
+  const pom = new URL(`poms/${name}.xml`, import.meta.url).pathname
+  const copying = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies']
+  return cached(name, making => runMaker('mvn', [...copying, `-DoutputDirectory=${making}`]))
 }
 
 /** Waits for the processes before this one; a lock whose process is gone is taken over. */
