@@ -39,6 +39,10 @@ const table = {
     remedy:
       'See whether another client can read it; to go on behind it, stop the agent and set the position of its group with kafka-consumer-groups.sh --reset-offsets --to-offset.',
   },
+  STATE_MISSING: {
+    retry: 'never',
+    remedy: 'Put back what is missing, or accept its loss in the way that the message names.',
+  },
   FOREIGN_FILES: {
     retry: 'never',
     remedy: 'Do what the message says of the files there, or name a directory of its own.',

@@ -395,3 +395,72 @@ test('an encrypted channel: verified without its keys, exported, imported and re
     assert.match(wrong.err, pattern)
   }
 })
+
+test('an agent whose data directory is gone exits with 2, until the loss is accepted by the command that it names', async () => {
+  const path = copy()
+  const [data, other] = [join(path, 'data'), join(path, 'new disk')]
+  rmSync(data, { recursive: true })
+  const file = join(path, 'a.properties')
+  writeFileSync(
+    file,
+    `a1.channels = c1
+a1.sinks = k1
+a1.channels.c1.type = file
+a1.channels.c1.checkpointDir = ${join(path, 'checkpoint')}
+a1.channels.c1.dataDirs = ${other}
+a1.sinks.k1.type = null
+a1.sinks.k1.channel = c1
+`,
+  )
+  const before = fingerprint(path)
+  const agent = spawnSync(
+    process.execPath,
+    [join(root, 'src/cli/main.ts'), 'flume-ng', 'agent', '-n', 'a1', '-f', file],
+    { encoding: 'utf8', timeout: 30_000 },
+  )
+  assert.equal(agent.status, 2, agent.stderr)
+  assert.match(
+    agent.stderr,
+    /a\.properties:1: error: channel c1 cannot start: channel c1: 3920 undelivered events are missing: \S+\/data, which held 3920/,
+  )
+  assert.equal(fingerprint(path), before)
+  assert.equal(existsSync(other), false)
+  const [, command] = /without them: millrace (channel repair --accept-loss .*'.*')/.exec(agent.stderr)!
+  const shell = spawnSync(
+    'sh',
+    ['-c', `"$0" "$1" millrace ${command}`, process.execPath, join(root, 'src/cli/main.ts')],
+    {
+      encoding: 'utf8',
+    },
+  )
+  assert.equal(shell.status, 0, shell.stderr)
+  assert.match(shell.stderr, /3920 undelivered events are missing.*The loss is accepted/)
+  assert.equal(shell.stdout, 'the channel opens with 0 events; what was missing counts as lost\n')
+  assert.deepEqual(await contentOf(path, { dataDirs: [other] }), [])
+})
+
+test('a directory that is missing is told by inspect, verify, export and repair', async () => {
+  const path = directory()
+  const dataDirs = ['d1', 'd2'].map(name => join(path, name))
+  const channel = channelAt(path, { dataDirs })
+  await channel.start()
+  for (let at = 0; at < 9000; at += 100) await channel.put(eventsOf(at, 100))
+  await channel.stop()
+  assert.equal(run('channel', 'verify', ...dataDirs).code, 0)
+  // The newest segment is the one that nothing else speaks of.
+  const newest = readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .flatMap(name => /millrace-(\d+)\.wal$/.exec(name)?.[1] ?? [])
+    .reduce((most, id) => Math.max(most, Number(id)), 0)
+  const lost = dataDirs.find(one => existsSync(join(one, `millrace-${newest}.wal`)))!
+  const [kept] = dataDirs.filter(one => one !== lost)
+  rmSync(lost, { recursive: true })
+  const missing = new RegExp(`^${lost}: a data directory of this channel that is not there`, 'm')
+  for (const words of [['verify'], ['export', '--to', join(path, 'x')], ['inspect']]) {
+    const told = run('channel', ...words, kept!)
+    assert.match(told.err, missing)
+    assert.match(told.err, /events lost: .*to 8999/)
+    assert.equal(told.code, words[0] === 'inspect' ? 0 : 1)
+  }
+  rmSync(join(path, 'checkpoint'), { recursive: true })
+  assert.match(run('channel', 'repair', kept!, '--to', join(path, 'new')).err, missing)
+})

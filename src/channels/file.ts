@@ -18,12 +18,14 @@ const options = {
     doc: 'Directory that belongs to this channel alone. ~ is the home directory of the user in the password database. Made when missing.',
     default: '~/.flume/file-channel/checkpoint',
     differs:
-      'Holds millrace.checkpoint, a few kilobytes in two slots, from which a start reads the end of the log, however large the backlog is. Without it, or with one that does not fit, a start reads the newest segment: nothing is replayed.',
+      'Holds millrace.checkpoint, a few kilobytes in two slots, from which a start reads the end of the log, however large the backlog is, and which says what must be there. Without it a start reads the newest segment: nothing is replayed.',
   }),
   dataDirs: list({
     doc: 'Directories of the log, separated by commas. Made when missing. Segments take turns over them.',
     separator: ',',
     default: ['~/.flume/file-channel/data'],
+    differs:
+      'A start without a directory that may hold undelivered events is refused, with their number; Flume goes on without them where its checkpoint is gone as well. Their order and paths may change.',
   }),
   capacity: int({
     doc: 'Most events in the channel, those of open transactions included.',

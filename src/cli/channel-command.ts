@@ -1,5 +1,6 @@
 // `millrace channel inspect|verify|export|import|repair` and `flume-ng tool FCINTEGRITYTOOL`: what lies in the
-// directories of a file channel that no agent uses, ours or Flume's. Nothing is ever changed in place.
+// directories of a file channel that no agent uses, ours or Flume's. Nothing is changed in place, unless `repair
+// --accept-loss` is asked to give up what is missing.
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -8,7 +9,7 @@ import { Checkpoint } from '../channels/file/checkpoint.ts'
 import type { EncryptionKeys } from '../channels/file/encryption-keys.ts'
 import { flumeDecrypter, type FlumeDecrypter } from '../channels/file/flume/decrypter.ts'
 import { readFlumeChannel } from '../channels/file/flume/flume-channel.ts'
-import { putAll } from '../channels/file/tools/copy.ts'
+import { acceptLoss, putAll, type Place } from '../channels/file/tools/copy.ts'
 import {
   encryptedSegments,
   eventsInside,
@@ -41,6 +42,7 @@ interface Options extends KeyOptions {
   to?: string
   from?: string
   append?: boolean
+  acceptLoss?: boolean
 }
 
 /** What a tool knows of a channel, whoever wrote it. */
@@ -209,10 +211,7 @@ async function importEvents(words: readonly string[], properties: Properties): P
       .option('--append', 'also where the channel holds events')
       .option('--checkpoint <directory>'),
   )
-  const place = {
-    dataDirectories: operands.map(one => resolve(one)),
-    checkpointDirectory: resolve(options.checkpoint ?? join(operands[0]!, '..', 'checkpoint')),
-  }
+  const place = placeOf(operands, options)
   if (options.append !== true)
     for (const directory of [...place.dataDirectories, place.checkpointDirectory])
       if (!(await isEmpty(disk, directory)))
@@ -234,11 +233,30 @@ async function importEvents(words: readonly string[], properties: Properties): P
   return 0
 }
 
+/** The directories as the channel names them. */
+function placeOf(operands: readonly string[], { checkpoint }: Options): Place {
+  return {
+    dataDirectories: operands.map(one => resolve(one)),
+    checkpointDirectory: resolve(checkpoint ?? join(operands[0]!, '..', 'checkpoint')),
+  }
+}
+
 async function repair(words: readonly string[], properties: Properties): Promise<number> {
   const { operands, options } = parse('repair', words, command =>
-    command.requiredOption('--to <directory>', 'a new directory').option('--checkpoint <directory>'),
+    command
+      .option('--to <directory>', 'a new directory')
+      .option('--accept-loss', 'in place: go on without segments and directories that are missing')
+      .option('--checkpoint <directory>'),
   )
-  const target = resolve(options.to!)
+  if (options.acceptLoss === true) {
+    if (options.to !== undefined) throw new UsageError('--accept-loss works in place; leave --to out')
+    const place = placeOf(operands, options)
+    const inside = await acceptLoss(realSystem, place, await keysOf(options, properties))
+    print(`the channel opens with ${inside} events; what was missing counts as lost`)
+    return 0
+  }
+  if (options.to === undefined) throw new UsageError('repair: name a new directory with --to DIRECTORY')
+  const target = resolve(options.to)
   if (!(await isEmpty(disk, target))) throw new UsageError(`${target} is not empty; name a new directory`)
   return await onChannel(operands, options, properties, async content => {
     await requireReadable(content)

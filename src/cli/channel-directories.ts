@@ -1,5 +1,6 @@
 // The directories that a channel tool is given: ours or Flume's, locked while the tool works.
 import { basename, dirname, join, resolve } from 'node:path'
+import { markName } from '../channels/file/directory-mark.ts'
 import { listFlumeLogs } from '../channels/file/flume/flume-channel.ts'
 import { segmentIdOf } from '../channels/file/segment.ts'
 import { Fault } from '../errors.ts'
@@ -57,7 +58,7 @@ export async function findChannel(
 
 async function kindOf(disk: Disk, path: string): Promise<Kind | null> {
   const names = await disk.list(path)
-  if (names.some(name => segmentIdOf(name) !== null)) return 'millrace'
+  if (names.some(name => name === markName || segmentIdOf(name) !== null)) return 'millrace'
   return (await listFlumeLogs(disk, path)).length > 0 ? 'flume' : null
 }
 

@@ -61,6 +61,7 @@ export const millraceUsage = `Usage: millrace <command> [options]...
   channel export DIR… [--to FILE]   its events, one JSON line each
   channel import DIR… --from FILE   such lines into a new channel
   channel repair DIR… --to NEW      a new channel of what can be read of a damaged one
+  channel repair DIR… --accept-loss in place: go on without what is missing
   version
   help
 

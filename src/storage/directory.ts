@@ -4,14 +4,16 @@ import { dirname } from 'node:path'
 import { Fault, messageOf } from '../errors.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
 
-/** Makes the directory where it is missing, its name durable. Rejects with DISK naming it. */
-export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
+/** Makes the directory where it is missing, its name durable; says whether it was. Rejects with DISK naming it. */
+export async function ensureDirectory(disk: Disk, path: string): Promise<boolean> {
   try {
-    if (await disk.exists(path)) await disk.list(path)
+    const isThere = await disk.exists(path)
+    if (isThere) await disk.list(path)
     else await disk.makeDirectory(path)
     // Also where it is there: who made it may have been killed before it was durable.
     for (let at = path; dirname(at) !== at; at = dirname(at))
       await disk.syncDirectory(dirname(at)).catch(() => {}) // a parent that is not ours to open was there before
+    return !isThere
   } catch (cause) {
     throw new Fault('DISK', `cannot use directory ${path}: ${messageOf(cause)}`, { cause })
   }

@@ -21,6 +21,8 @@ export interface DiskFile {
    */
   writeDurably?(buffers: readonly Buffer[], position: number): Promise<void>
   truncate(size: number): Promise<void>
+  /** Whether the path leads to this file: it was not removed, renamed or replaced from outside. */
+  isAt?(path: string): Promise<boolean>
   /** Returns when the data written so far is on stable storage (fdatasync). Never call again after it rejected. */
   sync(): Promise<void>
   close(): Promise<void>
@@ -75,6 +77,7 @@ class RealFile implements DiskFile {
   readonly #fd: number
   /** The same file, opened once more so that its writes return when they are durable; null: cannot be had. */
   #durable: Promise<RealFile | null> | undefined
+  #identity: Promise<fs.Stats> | undefined
 
   constructor(path: string, fd: number) {
     this.path = path
@@ -173,6 +176,20 @@ class RealFile implements DiskFile {
   truncate(size: number): Promise<void> {
     return new Promise((resolve, reject) =>
       fs.ftruncate(this.#fd, size, error => (error === null ? resolve() : reject(error))),
+    )
+  }
+
+  async isAt(path: string): Promise<boolean> {
+    this.#identity ??= new Promise((resolve, reject) =>
+      fs.fstat(this.#fd, (error, stat) => (error === null ? resolve(stat) : reject(error))),
+    )
+    const { dev, ino } = await this.#identity
+    return await new Promise((resolve, reject) =>
+      fs.stat(path, (error, there) => {
+        if (error === null) resolve(there.dev === dev && there.ino === ino)
+        else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') resolve(false)
+        else reject(error)
+      }),
     )
   }
 

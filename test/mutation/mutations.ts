@@ -21,6 +21,7 @@ const failing = 'test/simulation/file-channel-failing.test.ts'
 const power = 'test/faults/power-cut.test.ts'
 const tools = 'test/channel-tools.test.ts'
 const encryption = 'src/channels/file/encryption.test.ts'
+const missing = 'src/channels/file/missing-state.test.ts'
 
 const cipher = 'src/channels/file/segment-cipher.ts'
 const log = 'src/channels/file/log.ts'
@@ -31,6 +32,8 @@ const entry = 'src/channels/file/entry.ts'
 const segment = 'src/channels/file/segment.ts'
 const channel = 'src/channels/file/file-channel.ts'
 const checkpoint = 'src/channels/file/checkpoint.ts'
+const inventory = 'src/channels/file/inventory.ts'
+const mark = 'src/channels/file/directory-mark.ts'
 const atomic = 'src/storage/atomic-file.ts'
 const directory = 'src/storage/directory.ts'
 const disk = 'src/system/disk.ts'
@@ -46,8 +49,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a group is acknowledged before its sync ends',
     file: log,
-    from: 'await this.#writeDurably(this.#packed(entries, end - this.#written))',
-    to: 'void this.#writeDurably(this.#packed(entries, end - this.#written)).catch(() => {})',
+    from: 'if (buffers !== null && syncEachGroup) await this.#writeDurably(buffers)',
+    to: 'if (buffers !== null && syncEachGroup) void this.#writeDurably(buffers).catch(() => {})',
     tests: [starts, simulation],
   },
   {
@@ -180,8 +183,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a segment ends where its bytes end, not where its successor says',
     file: recovery,
-    from: 'if (before !== undefined) before.end = header.previousEnd',
-    to: 'if (before !== undefined) before.end = Infinity',
+    from: 'if (before?.id === id - 1) before.end = header.previousEnd',
+    to: 'if (before?.id === id - 1) before.end = Infinity',
     tests: [simulation],
   },
   {
@@ -372,5 +375,47 @@ export const mutations: readonly Mutation[] = [
     from: 'return Buffer.concat([header.subarray(8, 16), header.subarray(20)])',
     to: 'return header.subarray(8, 8)',
     tests: [encryption],
+  },
+  {
+    name: 'a data directory that is not there keeps nothing from opening',
+    file: inventory,
+    from: 'if (isWhole && (absent.length === 0 || state?.isStopped === true)) return',
+    to: 'if (isWhole) return',
+    tests: [missing],
+  },
+  {
+    name: 'events of segments that are not there count as taken',
+    file: recovery,
+    from: 'if (events === 0) return false',
+    to: 'if (events >= 0) return false',
+    tests: [missing],
+  },
+  {
+    name: 'what may have been put into the newest segment after the checkpoint is not thought of',
+    file: recovery,
+    from: 'if (!isMissing && isLast && told?.isStopped !== true)',
+    to: 'if (!isMissing && isLast && told?.isStopped === undefined)',
+    tests: [missing],
+  },
+  {
+    name: 'the checkpoint of a clean stop stays while the channel runs again',
+    file: checkpoint,
+    from: 'await this.#parts.checkpoint.write(this.#stateAt(stand, false))',
+    to: 'await Promise.resolve(stand)',
+    tests: [missing],
+  },
+  {
+    name: 'a new segment is not in the checkpoint until the next interval',
+    file: channel,
+    from: '        void checkpointer.write()\n',
+    to: '',
+    tests: [missing],
+  },
+  {
+    name: 'the marks of data directories do not name the others',
+    file: mark,
+    from: 'const mark: DirectoryMark = { version: 1, channel, id, directories: there, givenUp }',
+    to: 'const mark: DirectoryMark = { version: 1, channel, id, directories: [{ id, path }], givenUp }',
+    tests: [missing],
   },
 ]

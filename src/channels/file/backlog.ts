@@ -163,9 +163,10 @@ export class Backlog {
   #settle(first: number, here: Damage): void {
     const damage = this.#damage
     this.#damage = null
-    if (this.#next < first) {
-      this.#parts.onLost({ first: this.#next, end: first }, this.#segment, damage ?? here)
-      this.#next = first
-    } else if (damage !== null) this.#parts.onLost(null, this.#segment, damage)
+    // Where nothing is damaged and none of them is inside, their loss was accepted.
+    const isMissing = this.#parts.gone.nextInside(this.#next) < first
+    if (isMissing) this.#parts.onLost({ first: this.#next, end: first }, this.#segment, damage ?? here)
+    else if (damage !== null) this.#parts.onLost(null, this.#segment, damage)
+    this.#next = Math.max(this.#next, first)
   }
 }

@@ -1,6 +1,8 @@
-// Checkpoint: a small file beside the log that says what the channel knew at one position of it, so that a
-// start reads the log from there only, and needs no header of an older segment. It is a help and nothing
-// more: without it, or with one that does not fit, the start reads all headers and the newest segment.
+// Checkpoint: a small file beside the log that says what the channel knew at one position of it. A start reads the
+// log from there only and needs no header of an older segment; without a checkpoint it reads all headers and the
+// newest segment. It also says which segments and data directories there were, so that a start notices what is
+// missing since (inventory.ts). For that it is written before a started channel takes its first put, whenever a
+// segment is begun, every interval, and at a clean stop.
 //
 // millrace.checkpoint holds two slots, written in turn, so that a write that never ended leaves the other:
 //
@@ -15,11 +17,16 @@
 // Numbers are little-endian. Where the text outgrows its slot the file is replaced by one with larger slots.
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { messageOf } from '../../errors.ts'
+import type { Condition } from '../../observe/conditions.ts'
 import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
 import type { Clock, Timer } from '../../system/clock.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import { readNumber, writeNumber } from './entry.ts'
+import type { DataDirectory } from './directory-mark.ts'
+import type { GoneNumbers } from './number-ranges.ts'
 import type { SegmentEncryption } from './segment-cipher.ts'
+import type { Segment } from './segment.ts'
 
 export const checkpointName = 'millrace.checkpoint'
 
@@ -33,6 +40,8 @@ export interface SegmentState {
   readonly end: number | null
   /** Absent where it is not encrypted. */
   readonly encryption?: SegmentEncryption
+  /** Where it lies, as an index into the state's `directories`. */
+  readonly directory?: number
 }
 
 /** True at `position` of segment `segment`, all of which was durable before this was written. */
@@ -47,6 +56,14 @@ export interface ChannelState {
   /** Runs of gone events above `low`: first, end (exclusive). */
   readonly gone: readonly (readonly [first: number, end: number])[]
   readonly segments: readonly SegmentState[]
+  /** What follows is absent where the first version of this format was written. */
+  readonly directories?: readonly DataDirectory[]
+  /** Ids of directories whose loss was accepted. */
+  readonly givenUp?: readonly string[]
+  /** When it was written, ms since 1970. */
+  readonly at?: number
+  /** Whether the channel had stopped: nothing was put or taken after it. */
+  readonly isStopped?: boolean
 }
 
 const magicNumber = Buffer.from('MRC1', 'latin1').readUInt32LE(0)
@@ -65,16 +82,24 @@ export class Checkpoint {
   #generation = 0
   #slotBytes = leastSlotBytes
   #file: DiskFile | null = null
+  #isThere = false
+  #isUnreadable = false
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk
     this.path = join(directory, checkpointName)
   }
 
+  /** Whether `read` found the file and no whole slot in it. */
+  get isUnreadable(): boolean {
+    return this.#isUnreadable
+  }
+
   /** What the newest whole slot says; null where there is none. */
   async read(): Promise<ChannelState | null> {
     const bytes = await readWhole(this.#disk, this.path)
     if (bytes === null) return null
+    this.#isUnreadable = true
     const slots = slotsIn(bytes)
     const newest = slots.reduce<Slot | null>(
       (best, slot) => (best === null || slot.generation > best.generation ? slot : best),
@@ -83,25 +108,36 @@ export class Checkpoint {
     if (newest === null) return null
     this.#generation = newest.generation
     this.#slotBytes = newest.slotBytes
-    return stateOf(newest.text)
+    this.#isThere = true
+    const state = stateOf(newest.text)
+    this.#isUnreadable = state === null
+    return state
   }
 
   /** Resolves when it is durable. After a rejection what was there before still counts. */
   async write(state: ChannelState): Promise<void> {
     const text = Buffer.from(JSON.stringify(state))
     const generation = this.#generation + 1
-    if (this.#file === null || headerBytes + text.length > this.#slotBytes) {
+    const isThere = this.#isThere && (await this.#isAtPlace())
+    if (!isThere || headerBytes + text.length > this.#slotBytes) {
       while (headerBytes + text.length > this.#slotBytes) this.#slotBytes *= 2
       await this.close()
       const whole = Buffer.alloc(2 * this.#slotBytes)
       this.#encode(text, generation).copy(whole, (generation % 2) * this.#slotBytes)
       await replaceFile(this.#disk, this.path, whole)
-      this.#file = await this.#disk.open(this.path, 'write')
+      this.#isThere = true
     } else {
+      // In place: there is room for it on a full disk, too.
+      this.#file ??= await this.#disk.open(this.path, 'write')
       await this.#file.write(this.#encode(text, generation), (generation % 2) * this.#slotBytes)
       await this.#file.sync()
     }
     this.#generation = generation
+  }
+
+  /** False where the file was removed or renamed from outside. */
+  async #isAtPlace(): Promise<boolean> {
+    return await (this.#file?.isAt?.(this.path) ?? this.#disk.exists(this.path))
   }
 
   async close(): Promise<void> {
@@ -156,17 +192,32 @@ function stateOf(text: string): ChannelState | null {
   return isWhole ? (state as ChannelState) : null
 }
 
+/** Where the log stands, durably. */
+export interface Stand {
+  readonly segment: Segment
+  readonly position: number
+  /** The last entry before the position: where it begins, and its bytes 4 to 8. */
+  readonly lastEntry: ChannelState['mark']
+  readonly nextNumber: number
+}
+
 export interface CheckpointerParts {
   readonly checkpoint: Checkpoint
   readonly clock: Clock
   readonly intervalMs: number
-  /** What is true now; null where it cannot be said at this moment. */
-  capture(): ChannelState | null
-  onFailed(error: unknown): void
-  onWritten(): void
+  /** As they are whenever a checkpoint is written. */
+  readonly gone: GoneNumbers
+  readonly segments: readonly Segment[]
+  readonly directories: readonly DataDirectory[]
+  readonly givenUp: readonly string[]
+  /** Null where it cannot be said at this moment. */
+  stand(): Stand | null
+  /** Raised while it cannot be written. */
+  readonly condition: Condition
+  onFailed(): void
 }
 
-/** Writes a checkpoint every interval, where something has changed. */
+/** Writes a checkpoint every interval and when it is asked to, where something has changed. */
 export class Checkpointer {
   readonly #parts: CheckpointerParts
   #timer: Timer | null = null
@@ -175,30 +226,70 @@ export class Checkpointer {
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts
+  }
+
+  /**
+   * Writes the first one of a channel that stands there, before anything is put: where it cannot be written, the one
+   * there is would go on to say that nothing was put after it. Rejects with whatever the disk says.
+   */
+  async start(stand: Stand): Promise<void> {
+    await this.#parts.checkpoint.write(this.#stateAt(stand, false))
     this.#later()
   }
 
   /** Never rejects: a checkpoint that cannot be written is no reason to stop anything. */
-  write(): Promise<void> {
-    const state = this.#parts.capture()
-    const stand = state === null ? this.#last : `${state.segment} ${state.position}`
-    if (state === null || stand === this.#last) return this.#writing
-    this.#writing = this.#writing
-      .then(() => this.#parts.checkpoint.write(state))
-      .then(
-        () => {
-          this.#last = stand
-          this.#parts.onWritten()
-        },
-        (error: unknown) => this.#parts.onFailed(error),
-      )
+  write({ isStopped = false } = {}): Promise<void> {
+    const stand = this.#parts.stand()
+    const text = stand === null ? this.#last : `${stand.segment.id} ${stand.position} ${isStopped}`
+    if (stand === null || text === this.#last) return this.#writing
+    const state = this.#stateAt(stand, isStopped)
+    this.#writing = this.#writing.then(() => this.#write(state, text))
     return this.#writing
+  }
+
+  async #write(state: ChannelState, text: string): Promise<void> {
+    const { checkpoint, condition, onFailed } = this.#parts
+    try {
+      await checkpoint.write(state)
+      this.#last = text
+      condition.clear(`${checkpoint.path} is written again`)
+    } catch (error) {
+      onFailed()
+      const remedy = 'Without it the next start takes longer, and may not notice that segments are missing.'
+      condition.raise(`${checkpoint.path} cannot be written: ${messageOf(error)}`, { remedy })
+    }
   }
 
   async close(): Promise<void> {
     this.#timer?.cancel()
     await this.#writing
     await this.#parts.checkpoint.close()
+  }
+
+  #stateAt({ segment, position, lastEntry, nextNumber }: Stand, isStopped: boolean): ChannelState {
+    const { gone, segments, directories, givenUp, clock } = this.#parts
+    return {
+      channelId: segment.channelId,
+      segment: segment.id,
+      position,
+      mark: lastEntry,
+      nextNumber,
+      low: gone.low,
+      gone: gone.ranges.map(({ first, end }) => [first, end]),
+      segments: segments.map(({ id, salt, first, start, end, encryption, directory }) => ({
+        id,
+        salt,
+        first,
+        start,
+        end: end === Infinity ? null : end,
+        ...(encryption !== null && { encryption }),
+        directory: directories.findIndex(({ path }) => path === directory),
+      })),
+      directories,
+      givenUp,
+      at: clock.now(),
+      isStopped,
+    }
   }
 
   #later(): void {

@@ -14,21 +14,23 @@ import { Counters, fileChannelCounters } from '../../observe/counters.ts'
 import { silentLogger } from '../../observe/log.ts'
 import { Backlog } from './backlog.ts'
 import type { Damage } from './entry-reader.ts'
-import { Checkpointer, type Checkpoint, type ChannelState } from './checkpoint.ts'
+import { Checkpointer, type Checkpoint } from './checkpoint.ts'
+import { writeMarks } from './directory-mark.ts'
 import type { EncryptionKeys } from './encryption-keys.ts'
 import { encodePut, entryHeaderBytes, putEntryBytes } from './entry.ts'
 import { FreeSpace } from './free-space.ts'
 import type { Takeover } from './flume/takeover.ts'
+import type { Inventory } from './inventory.ts'
 import { Log, type LoggedPut } from './log.ts'
 import { startLog } from './log-start.ts'
 import type { GoneNumbers, NumberRange } from './number-ranges.ts'
 import { Opening } from './opening.ts'
 import { OpenBatch } from '../open-batch.ts'
 import { PutGate } from '../put-gate.ts'
-import type { Recovered } from './recovery.ts'
 import { ReturnedEvents, type Run } from '../returned-events.ts'
 import type { Segment } from './segment.ts'
 import type { Encryption } from './segment-cipher.ts'
+import { SegmentWatch } from './segment-watch.ts'
 import type { SegmentStore } from './segment-store.ts'
 import { TakeLine } from '../take-line.ts'
 
@@ -48,6 +50,8 @@ export interface FileChannelSettings {
   readonly checkpointOnClose: boolean
   /** Null or absent: nothing is encrypted. */
   readonly encryption?: EncryptionKeys | null
+  /** Whether it opens without what is missing of it. */
+  readonly acceptLoss?: boolean
 }
 
 /** Most encoded bytes of one put: more could not be read back in one piece. */
@@ -61,6 +65,7 @@ interface Open {
   readonly segments: Segment[]
   readonly space: FreeSpace
   readonly checkpointer: Checkpointer
+  readonly watch: SegmentWatch
 }
 
 export class FileChannel implements Channel {
@@ -114,17 +119,18 @@ export class FileChannel implements Channel {
         await store.open()
       }
       const checkpoint = opening.makeCheckpoint()
-      const found = await opening.recover(store, checkpoint)
+      const inventory = await opening.takeInventory(store, checkpoint)
+      const { found } = inventory
       const plain = found.segments.find(one => one.encryption === null && one.first < found.nextNumber)
       if (encryption !== null && plain !== undefined && found.gone.low < found.nextNumber)
         log.warn(
           `channel ${name} is to be encrypted, and ${plain.path} is not: the events in it can be read there until they are delivered`,
         )
-      this.#open = await this.#begin(store, found, checkpoint, encryption)
+      this.#open = await this.#begin(store, inventory, checkpoint, encryption)
       for (const segment of found.segments) if (segment.damaged) store.quarantine(segment)
       for (const segment of found.emptied) store.retire(segment)
     } catch (error) {
-      await store.close()
+      await store.abandon()
       throw opening.faultOf(error)
     }
     await this.#open.space.refresh()
@@ -164,7 +170,7 @@ export class FileChannel implements Channel {
   /** Makes the new segment, with the rewritten tail in it, and all that works on it. */
   async #begin(
     store: SegmentStore,
-    found: Recovered,
+    { found, directories, givenUp }: Inventory,
     checkpoint: Checkpoint,
     encryption: Encryption | null,
   ): Promise<Open> {
@@ -173,6 +179,26 @@ export class FileChannel implements Channel {
     const { gone, nextNumber } = found
     const started = await startLog(system, store, found, { segmentBytes, encryption })
     const segments = [...found.segments, started.segment]
+    const abandon = async (error: unknown): Promise<never> => {
+      await checkpoint.close()
+      await started.file.close().catch(() => {})
+      throw error
+    }
+    const { channelId } = started.segment
+    const places = await writeMarks(system, channelId, directories, givenUp).catch(abandon)
+    const checkpointer = new Checkpointer({
+      checkpoint,
+      clock: system.clock,
+      intervalMs: this.#settings.checkpointIntervalMs,
+      gone,
+      segments,
+      directories: places,
+      givenUp,
+      stand: () => (writer.failed === null ? writer.stand : null),
+      condition: this.#context.condition('checkpoint', { level: 'warn', isRed: false }),
+      onFailed: () => this.#context.counters.add('CheckpointWriteErrorCount'),
+    })
+    await checkpointer.start(started).catch(abandon)
     this.#size = found.nextNumber - gone.low - gone.countAbove
     this.#gate.occupy({ events: this.#size, slots: 0 })
     const logParts = {
@@ -185,7 +211,10 @@ export class FileChannel implements Channel {
       syncEachGroup: this.#settings.syncEachGroup,
       syncIntervalMs: this.#settings.syncIntervalMs,
       onLogged: (puts: readonly LoggedPut[], takes: readonly NumberRange[]) => this.#logged(puts, takes),
-      onSegment: (segment: Segment) => void segments.push(segment),
+      onSegment: (segment: Segment) => {
+        segments.push(segment)
+        void checkpointer.write()
+      },
       goneNow: () => ({ low: gone.low, ranges: gone.ranges }),
       onFailed: (problem: string) =>
         this.#fail(this.#failed, problem, 'The channel stays failed until the agent is started again.'),
@@ -213,21 +242,14 @@ export class FileChannel implements Channel {
       nextNumber,
     )
     const space = new FreeSpace(store, system.clock, this.#settings, name, this.#context.condition)
-    const noCheckpoint = this.#context.condition('checkpoint', { level: 'warn', isRed: false })
-    const checkpointer = new Checkpointer({
-      checkpoint,
+    const watch = new SegmentWatch({
+      disk: system.disk,
       clock: system.clock,
-      intervalMs: this.#settings.checkpointIntervalMs,
-      capture: () => captured(writer, gone, segments),
-      onFailed: error => {
-        this.#context.counters.add('CheckpointWriteErrorCount')
-        noCheckpoint.raise(`channel ${name} cannot write ${checkpoint.path}: ${messageOf(error)}`, {
-          remedy: 'Without it the next start takes longer.',
-        })
-      },
-      onWritten: () => noCheckpoint.clear(`channel ${name} writes ${checkpoint.path} again`),
+      segments,
+      directories: directories.map(({ path }) => path),
+      onAway: problem => writer.fail(problem),
     })
-    return { store, log: writer, backlog, gone, segments, space, checkpointer }
+    return { store, log: writer, backlog, gone, segments, space, checkpointer, watch }
   }
 
   async stop(): Promise<void> {
@@ -237,9 +259,11 @@ export class FileChannel implements Channel {
     const open = this.#open
     if (open === null) return
     open.space.close()
+    open.watch.close()
     await open.log.close()
     await open.backlog.close()
-    if (this.#settings.checkpointOnClose && open.log.failed === null) await open.checkpointer.write()
+    if (this.#settings.checkpointOnClose && open.log.failed === null)
+      await open.checkpointer.write({ isStopped: true })
     await open.checkpointer.close()
     this.#open = null
     await open.store.close()
@@ -420,27 +444,5 @@ export class FileChannel implements Channel {
 
   #closedFault(): Fault {
     return new Fault('CHANNEL_CLOSED', `channel ${this.#context.name} is closed`)
-  }
-}
-
-/** What a checkpoint of this moment says. */
-function captured(log: Log, gone: GoneNumbers, segments: readonly Segment[]): ChannelState | null {
-  const { stand, segment, nextNumber } = log
-  if (stand === null || log.failed !== null) return null
-  return {
-    channelId: segment.channelId,
-    segment: segment.id,
-    ...stand,
-    nextNumber,
-    low: gone.low,
-    gone: gone.ranges.map(({ first, end }) => [first, end]),
-    segments: segments.map(({ id, salt, first, start, end, encryption }) => ({
-      id,
-      salt,
-      first,
-      start,
-      end: end === Infinity ? null : end,
-      ...(encryption !== null && { encryption }),
-    })),
   }
 }

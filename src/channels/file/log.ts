@@ -7,12 +7,15 @@
 // - A sync that failed is never tried again. Everything not covered by an earlier sync is refused, and
 //   the log goes on in a new segment whose header says where the old one ends: at the last good sync,
 //   kept in memory, not at what reads back. A second failure within a minute and it stays failed.
+// - A segment that is not at its place any more, because it was removed or renamed from outside, ends the log: what
+//   was written to it would be gone with the process.
 // - Part of every segment is kept for takes: a full disk must not keep the channel from being emptied.
 import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import { isDiskFull } from '../../storage/directory.ts'
 import type { DiskFile } from '../../system/disk.ts'
 import type { System } from '../../system/system.ts'
+import type { Stand } from './checkpoint.ts'
 import { encodeStop, encodeTake, entryHeaderBytes, placeEntry } from './entry.ts'
 import type { NumberRange } from './number-ranges.ts'
 import { startAfter, type Segment, type SegmentHeader } from './segment.ts'
@@ -60,13 +63,9 @@ export interface LogParts {
 }
 
 /** Where the log stands when it begins to write. */
-export interface LogStart {
-  readonly segment: Segment
+export interface LogStart extends Stand {
   readonly file: DiskFile
   readonly size: number
-  readonly position: number
-  readonly lastEntry: { at: number; crc: number } | null
-  readonly nextNumber: number
 }
 
 const groupBytes = 8 * 1024 * 1024
@@ -75,6 +74,8 @@ const coalesceBytes = 256 * 1024
 /** Turns of the promise queue that a group is waited for: more than lie between an answer and the next request. */
 const gatheringTurns = 16
 const secondFailureMs = 60_000
+/** At most so often it is looked whether the segment is at its place. */
+const lookMs = 100
 
 export class Log {
   readonly #parts: LogParts
@@ -93,6 +94,7 @@ export class Log {
   #running: Promise<void> | null = null
   #failed: Fault | null = null
   #failedAt = -Infinity
+  #lookedAt = -Infinity
   #closed = false
   readonly #staging: Buffer
 
@@ -125,10 +127,11 @@ export class Log {
     return this.#nextNumber
   }
 
-  /** Up to where what has taken effect is durable, and the last entry before it; null while some of it is not. */
-  get stand(): { position: number; mark: { at: number; crc: number } | null } | null {
+  /** Up to where what has taken effect is durable; null while some of it is not. */
+  get stand(): Stand | null {
     if (!this.#parts.syncEachGroup && this.#written > this.#durable) return null
-    return { position: this.#durable, mark: this.#lastEntry }
+    const { segment, nextNumber } = this
+    return { segment, position: this.#durable, lastEntry: this.#lastEntry, nextNumber }
   }
 
   get failed(): Fault | null {
@@ -145,6 +148,15 @@ export class Log {
     if (this.#failed !== null || this.#closed) return reject(this.#failed ?? this.#closedFault())
     this.#takes.push({ range, resolve, reject })
     this.#wake()
+  }
+
+  /** Refuses everything from now on. `problem` says what is wrong with the files. */
+  fail(problem: string): void {
+    if (this.#failed !== null || this.#closed) return
+    this.#failed = new Fault('CHANNEL_FAILED', `channel ${this.#parts.channel}: ${problem}`)
+    for (const put of this.#puts.splice(0)) put.reject(this.#failed)
+    for (const take of this.#takes.splice(0)) take.reject(this.#failed)
+    this.#parts.onFailed(this.#failed.message)
   }
 
   /** Ends what was begun and what still comes meanwhile, marks the log as stopped cleanly, and closes. */
@@ -225,17 +237,21 @@ export class Log {
     }
     if (used === this.#puts.length) this.#puts = []
     else this.#puts.splice(0, used)
-    if (syncEachGroup) {
-      if (entries.length > 0) await this.#writeDurably(this.#packed(entries, end - this.#written))
-      this.#written = this.#durable = end
-    } else {
-      if (entries.length > 0)
-        await this.#file.writeAll(this.#packed(entries, end - this.#written), this.#written)
-      this.#written = end
-      if (this.#syncDue) await this.#file.sync()
-      if (this.#syncDue) this.#durable = end
+    const now = this.#parts.system.clock.monotonic()
+    const looking = now - this.#lookedAt < lookMs ? null : this.#look()
+    const buffers = entries.length > 0 ? this.#packed(entries, end - this.#written) : null
+    const isSynced = syncEachGroup || this.#syncDue
+    if (buffers !== null && syncEachGroup) await this.#writeDurably(buffers)
+    else if (buffers !== null) await this.#file.writeAll(buffers, this.#written)
+    if (isSynced && !syncEachGroup) await this.#file.sync()
+    if (looking !== null) await looking
+    if (this.#failed !== null) return this.#refuse(this.#failed)
+    // From here to onLogged nothing waits: a checkpoint must not see one without the other.
+    this.#written = end
+    if (isSynced) {
+      this.#durable = end
+      this.#syncDue = false
     }
-    this.#syncDue = false
     this.#nextNumber = number
     const last = entries.at(-1)
     if (last !== undefined) this.#lastEntry = { at: end - last.length, crc: last.readUInt32LE(4) }
@@ -247,6 +263,15 @@ export class Log {
     for (const { put } of group.puts) put.resolve()
     for (const take of group.takes) take.resolve()
     if (end > this.#size / 2) this.#parts.store.prepare(this.#segment.id + 1)
+  }
+
+  /** Fails where the segment is not where it must be when the log is opened again. */
+  async #look(): Promise<void> {
+    this.#lookedAt = this.#parts.system.clock.monotonic()
+    const { path } = this.#segment
+    // Where that cannot be told, writing and reading will tell.
+    if ((await this.#file.isAt?.(path).catch(() => true)) !== false) return
+    this.fail(`${path} was removed or renamed while the channel runs; put it back`)
   }
 
   /** In one buffer where they are small: one write is cheaper than a list of small ones. */
@@ -280,6 +305,8 @@ export class Log {
     const putBytes = put === undefined ? 0 : this.#bytesOf(put)
     const putFits = put === undefined || left - this.#reserve >= putBytes + takeBytes
     if (takesFit && putFits) return true
+    await this.#look()
+    if (this.#failed !== null) return false
     try {
       await this.#roll(putBytes, { fresh: false, needed: !takesFit })
       return true
@@ -332,6 +359,7 @@ export class Log {
 
   /** Refuses all that is not covered by a good sync, then goes on in a new segment, once. */
   async #recover(error: unknown): Promise<void> {
+    if (this.#failed !== null) return this.#refuse(this.#failed)
     const { log, channel, system } = this.#parts
     const where = `${this.#segment.path} at ${this.#durable}`
     const fault = new Fault(

@@ -68,6 +68,17 @@ export class GoneNumbers {
     return number
   }
 
+  /** How many numbers of the range are inside. */
+  countInside({ first, end }: NumberRange): number {
+    let count = 0
+    for (let at = this.nextInside(first); at < end;) {
+      const until = Math.min(end, this.nextGone(at))
+      count += until - at
+      at = this.nextInside(until)
+    }
+    return count
+  }
+
   /** The first gone number above `number`, or Infinity. */
   nextGone(number: number): number {
     for (const { first } of this.#ranges) if (first > number) return first

@@ -1,12 +1,13 @@
 // What stands before a file channel opens: its directories are locked, a Flume's channel in them is looked for, and what
 // is inside is found. The check rehearses it on a disk that is only looked at.
-import { resolve as absolute } from 'node:path'
+import { join, resolve as absolute } from 'node:path'
 import type { CountedContext } from '../../component.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import { Checkpoint, checkpointName } from './checkpoint.ts'
+import { markName } from './directory-mark.ts'
 import type { FileChannelSettings } from './file-channel.ts'
 import { lookForFlume, type Takeover, type TakeoverParts } from './flume/takeover.ts'
-import { recover, type Recovered } from './recovery.ts'
+import { takeInventory, type Inventory } from './inventory.ts'
 import { Encryption, unlock } from './segment-cipher.ts'
 import { SegmentStore } from './segment-store.ts'
 
@@ -33,7 +34,7 @@ export class Opening {
       await store.open()
       await this.makeEncryption()
       if ((await this.lookForFlume(await store.list())) === null)
-        await this.recover(store, this.makeCheckpoint())
+        await this.takeInventory(store, this.makeCheckpoint())
     } catch (error) {
       throw this.faultOf(error)
     } finally {
@@ -60,6 +61,7 @@ export class Opening {
   async lookForFlume(segments: TakeoverParts['segments']): Promise<Takeover | null> {
     const { system, log, name: channel } = this.#context
     const { capacity, transactionCapacity, flumeBackupDirectory, encryption } = this.#settings
+    const { checkpointDirectory, dataDirectories } = this.#directories
     if (!this.#isForTakeover)
       return await lookForFlume({
         ...this.#directories,
@@ -70,7 +72,7 @@ export class Opening {
         capacity,
         transactionCapacity,
         segments,
-        ours: [checkpointName],
+        ours: [join(checkpointDirectory, checkpointName), ...dataDirectories.map(one => join(one, markName))],
         keys: encryption ?? null,
       })
     // Between the look and this nobody had the lock.
@@ -78,12 +80,19 @@ export class Opening {
     throw new Fault('DIRECTORY_IN_USE', `another agent began to use ${segments[0]!.directory}; start again`)
   }
 
-  async recover(store: SegmentStore, checkpoint: Checkpoint): Promise<Recovered> {
-    const { system, log } = this.#context
+  async takeInventory(store: SegmentStore, checkpoint: Checkpoint): Promise<Inventory> {
+    const { system, log, name: channel } = this.#context
     const keys = this.#settings.encryption ?? null
-    return await recover(system.disk, log, await store.list(), await checkpoint.read(), segment =>
-      unlock(keys, segment),
-    )
+    return await takeInventory({
+      ...this.#directories,
+      disk: system.disk,
+      log,
+      channel,
+      checkpoint,
+      files: await store.list(),
+      unlock: segment => unlock(keys, segment),
+      acceptLoss: this.#settings.acceptLoss === true,
+    })
   }
 
   faultOf(error: unknown): Fault {

@@ -10,19 +10,14 @@ import { EntryReader, type Damage } from './entry-reader.ts'
 import { entryHeaderBytes, entryKinds, entryOf, readTakePayload, type EntryHeader } from './entry.ts'
 import { GoneNumbers, type NumberRange } from './number-ranges.ts'
 import type { SegmentCipher, SegmentEncryption } from './segment-cipher.ts'
-import { readSegmentHeader, type FoundHeader, type Segment, type SegmentHeader } from './segment.ts'
-
-interface SegmentFile {
-  readonly id: number
-  readonly directory: string
-  readonly path: string
-}
+import { readSegmentHeader, type FoundHeader, type Segment, type SegmentFile } from './segment.ts'
 
 export interface Recovered {
   /** Those that still hold events, oldest first, each with its end. */
   readonly segments: Segment[]
   /** Emptied ones that a kill left behind. */
   readonly emptied: Segment[]
+  /** Null where the channel is new. */
   readonly channelId: string | null
   readonly lastId: number
   readonly gone: GoneNumbers
@@ -32,6 +27,25 @@ export interface Recovered {
   /** Entries to write again, whole and not encrypted. */
   readonly tail: readonly Buffer[]
 }
+
+/** Segments that were there and are not, or not as they were. */
+export interface MissingSegments {
+  /** First and last id; `from` is null where there may have been any number of them. */
+  readonly from: number | null
+  readonly to: number
+  /** How many undelivered events they held, as far as is known. */
+  readonly events: number
+  /** Whether it is there, as it was at an earlier time. */
+  readonly isEarlier: boolean
+  /** Where they lay, as an index into the checkpoint's `directories`; null where that is not known. */
+  readonly directory: number | null
+}
+
+/**
+ * Called before anything is read for which a key is needed: with the id of the channel by its segments, null where
+ * there are none, and what is missing. Throws where the channel must not open; else what is missing counts as gone.
+ */
+export type JudgeMissing = (channelId: string | null, missing: readonly MissingSegments[]) => void
 
 /** Gives what decrypts a segment; rejects where its key cannot be had. */
 export type Unlock = (segment: Segment & { readonly encryption: SegmentEncryption }) => Promise<SegmentCipher>
@@ -44,8 +58,8 @@ interface Bookkeeping {
 }
 
 /**
- * Rejects with CORRUPT where something is missing that must not be, and as `unlock` does for segments with events
- * inside. `state` is what the checkpoint says.
+ * Rejects with CORRUPT where a segment cannot be read, with FOREIGN_FILES where segments of two channels lie there,
+ * and as `judge` and `unlock` do. `state` is what the checkpoint says; one of another channel is passed over.
  */
 export async function recover(
   disk: Disk,
@@ -53,82 +67,155 @@ export async function recover(
   files: readonly SegmentFile[],
   state: ChannelState | null,
   unlock: Unlock,
+  judge: JudgeMissing = () => {},
 ): Promise<Recovered> {
-  if (files.length === 0)
-    return {
-      segments: [],
-      emptied: [],
-      channelId: null,
-      lastId: 0,
-      gone: new GoneNumbers(),
-      nextNumber: 0,
-      tailFirst: 0,
-      tail: [],
-    }
-  const found = await readHeader(disk, log, files.at(-1)!)
-  const { header } = found
-  if (state !== null && !(await fits(disk, state, files, header))) {
+  const last = files.at(-1)
+  const found = last === undefined ? null : await readHeader(disk, log, last)
+  const isOurs = state !== null && state.segments.at(-1)?.id === state.segment
+  const told = isOurs && (found === null || state.channelId === found.header.channelId) ? state : null
+  const isFitting = told !== null && found !== null && (await fits(disk, told, files, found))
+  if (state !== null && found !== null && !isFitting)
     log.warn('the checkpoint does not belong to the log beside it, and is passed over')
-    state = null
-  }
-  const segments = await describe(disk, log, files, found, state)
-  const newest = segments.at(-1)!
-  const known = state?.segment === newest.id ? state : null
+  const segments = found === null ? [] : await describe(disk, log, files, found, isFitting ? told : null)
+  const newest = segments.at(-1) ?? null
+  // The segments that were the newest are not there: nothing that is there says more than the checkpoint.
+  const isCut = told !== null && told.segment > (last?.id ?? 0)
+  const known = isCut || (isFitting && told.segment === last?.id) ? told : null
   const gone =
     known === null
-      ? new GoneNumbers(header.low, header.gone)
+      ? new GoneNumbers(found?.header.low, found?.header.gone)
       : new GoneNumbers(
           known.low,
           known.gone.map(([first, end]) => ({ first, end })),
         )
-  const { entries, durable, end, damages } = await scan(disk, newest, known?.position ?? newest.start)
-  for (const damage of damages) {
-    newest.damaged = true
-    log.error(`segment ${newest.path} is damaged at bytes ${damage.from} to ${damage.to}`)
-  }
-  let nextNumber = known?.nextNumber ?? header.first
+  let nextNumber = known?.nextNumber ?? found?.header.first ?? 0
   let tailFirst: number | null = null
-  for (const { header: entry, position, ranges } of entries) {
-    if (position >= end) break
-    if (position >= durable) tailFirst ??= entry.first
-    if (entry.kind === entryKinds.put) nextNumber = Math.max(nextNumber, entry.first + entry.count)
-    else nextNumber = Math.max(nextNumber, entry.first)
-    for (const range of ranges) gone.add(range)
+  let ends: readonly Bookkeeping[] = []
+  if (newest !== null && newest.end === Infinity) {
+    const { entries, durable, end, damages } = await scan(
+      disk,
+      newest,
+      known === null || isCut ? newest.start : known.position,
+    )
+    for (const damage of damages) {
+      newest.damaged = true
+      log.error(`segment ${newest.path} is damaged at bytes ${damage.from} to ${damage.to}`)
+    }
+    for (const entry of entries) {
+      const { header, position, ranges } = entry
+      if (position >= end) break
+      nextNumber = numberAfter(nextNumber, entry)
+      if (position >= durable) tailFirst ??= header.first
+      for (const range of ranges) gone.add(range)
+    }
+    newest.end = durable
+    ends = entries.filter(one => one.position >= durable && one.position < end)
   }
-  newest.end = durable
+
+  // In front of a gap, where nothing that is there says where it ends.
+  const ending = new Map<number, number>()
+  for (const segment of segments) {
+    if (segment.end !== Infinity) continue
+    const { entries, end } = await scan(disk, segment, segment.start)
+    segment.end = end
+    ending.set(segment.id, entries.reduce(numberAfter, segment.first))
+  }
+  const { missing, numbers } = missingFrom(segments, ending, told, gone, nextNumber)
+  judge(newest?.channelId ?? null, missing)
+  for (const range of numbers) gone.add(range)
+  nextNumber = Math.max(nextNumber, told?.nextNumber ?? 0)
 
   // What a kill left behind although its events were gone stands before the first needed one.
-  let needed = 0
-  segments.forEach((segment, index) => {
-    if (index > 0 && segment.first <= gone.low) needed = index
-  })
+  const needed = Math.max(
+    0,
+    segments.findLastIndex(({ first }) => first <= gone.low),
+  )
   const kept = segments.slice(needed)
-  kept.forEach((segment, index) => {
-    const before = kept[index - 1]
-    if (before !== undefined && before.id + 1 !== segment.id)
-      throw new Fault(
-        'CORRUPT',
-        `segments ${before.id + 1} to ${segment.id - 1} between ${before.path} and ${segment.path} are missing; was a directory taken out of dataDirs?`,
-      )
-  })
-  if (gone.low < kept[0]!.first) {
-    // The takes were noted, but the note did not reach the disk before the emptied segment went.
-    log.warn(`events ${gone.low} to ${kept[0]!.first - 1} are in no segment any more and count as taken`)
-    gone.add({ first: gone.low, end: kept[0]!.first })
-  }
-  const ends = entries.filter(one => one.position >= durable && one.position < end)
   const isNeeded = nextNumber > gone.low || ends.some(one => one.header.kind === entryKinds.put)
   for (const segment of isNeeded ? kept : []) if (isEncrypted(segment)) segment.cipher = await unlock(segment)
   return {
     segments: kept,
     emptied: segments.slice(0, needed),
-    channelId: newest.channelId,
-    lastId: newest.id,
+    channelId: newest?.channelId ?? told?.channelId ?? null,
+    lastId: Math.max(last?.id ?? 0, told?.segment ?? 0),
     gone,
     nextNumber,
     tailFirst: tailFirst ?? nextNumber,
-    tail: await readTail(disk, newest, ends),
+    tail: newest === null ? [] : await readTail(disk, newest, ends),
   }
+}
+
+/** The number that an event put after the entry has, or `next` where that is higher. */
+function numberAfter(next: number, { header: { kind, first, count } }: Bookkeeping): number {
+  return Math.max(next, kind === entryKinds.put ? first + count : first)
+}
+
+/** One that is there, or of which the checkpoint tells. */
+interface Link {
+  readonly id: number
+  /** Number of its first event. */
+  readonly first: number
+  readonly isHere: boolean
+  readonly isTold: boolean
+  readonly directory: number | null
+}
+
+/**
+ * What is not there although it held undelivered events, and the numbers of those. `ending`: of segments in front of
+ * a gap, the number after their last event.
+ */
+function missingFrom(
+  segments: readonly Segment[],
+  ending: ReadonlyMap<number, number>,
+  told: ChannelState | null,
+  gone: GoneNumbers,
+  nextNumber: number,
+): { missing: MissingSegments[]; numbers: NumberRange[] } {
+  const links = new Map<number, Link>()
+  for (const { id, first, directory = -1 } of told?.segments ?? [])
+    links.set(id, { id, first, isHere: false, isTold: true, directory: directory < 0 ? null : directory })
+  for (const { id, first } of segments)
+    links.set(id, { directory: null, isTold: false, ...links.get(id), id, first, isHere: true })
+  const chain = [...links.values()].sort((one, other) => one.id - other.id)
+  const missing: MissingSegments[] = []
+  const numbers: NumberRange[] = []
+  const miss = (
+    part: Pick<MissingSegments, 'from' | 'to' | 'directory'>,
+    first: number,
+    end: number,
+    isEarlier = false,
+  ): boolean => {
+    const events = gone.countInside({ first, end })
+    if (events === 0) return false
+    missing.push({ ...part, events, isEarlier })
+    numbers.push({ first, end })
+    return true
+  }
+  const needed = Math.max(
+    0,
+    chain.findLastIndex(({ first }) => first <= gone.low),
+  )
+  let before: Link | null = null
+  for (const [index, link] of chain.entries()) {
+    if (index < needed) continue
+    const { id, first, directory } = link
+    if (before === null) miss({ from: null, to: id - 1, directory: null }, gone.low, first)
+    // Where the checkpoint names both, the loss of what was between them was accepted.
+    else if (id > before.id + 1 && !(link.isTold && before.isTold))
+      miss({ from: before.id + 1, to: id - 1, directory: null }, ending.get(before.id) ?? first, first)
+    before = link
+    if (link.isHere) continue
+    const isLast = index === chain.length - 1
+    const isMissing = miss({ from: id, to: id, directory }, first, chain[index + 1]?.first ?? nextNumber)
+    // What was put into the newest after the checkpoint nobody knows.
+    if (!isMissing && isLast && told?.isStopped !== true)
+      missing.push({ from: id, to: id, events: 0, isEarlier: false, directory })
+  }
+  // The newest is an older copy of itself.
+  const newest = chain.at(-1)
+  if (newest?.isHere === true && told !== null && told.nextNumber > nextNumber)
+    miss({ from: newest.id, to: newest.id, directory: newest.directory }, nextNumber, told.nextNumber, true)
+  return { missing, numbers }
 }
 
 function isEncrypted(segment: Segment): segment is Segment & { encryption: SegmentEncryption } {
@@ -155,10 +242,9 @@ async function describe(
       const { header } = read
       damaged = read.damage !== null
       channelId ??= header.channelId
-      if (header.channelId !== channelId)
-        throw new Fault('CORRUPT', `${path} belongs to another channel than ${files[0]!.path}`)
+      if (header.channelId !== channelId) throw twoChannels(file, files.at(-1)!)
       const before = segments.at(-1)
-      if (before !== undefined) before.end = header.previousEnd
+      if (before?.id === id - 1) before.end = header.previousEnd
       const { salt, first, encryption } = header
       description = { salt, first, start: read.start, ...(encryption !== null && { encryption }) }
     }
@@ -170,16 +256,26 @@ async function describe(
   return segments
 }
 
-/** Whether the state speaks of these files: its segment is there and ends, up to the position, as it says. */
+/**
+ * Whether the state speaks of these files: its segment is there and ends, up to the position, as it says; or, where
+ * its segment is newer than all that are there, the newest of these is as it says.
+ */
 async function fits(
   disk: Disk,
   state: ChannelState,
   files: readonly SegmentFile[],
-  newest: SegmentHeader,
+  newest: FoundHeader,
 ): Promise<boolean> {
-  const told = state.segments.at(-1)
+  const told = state.segments.find(({ id }) => id === newest.header.id)
+  if (state.segment > newest.header.id)
+    return told !== undefined && newest.header.salt === told.salt && newest.start === told.start
+  return await endsAsTold(disk, state, files)
+}
+
+async function endsAsTold(disk: Disk, state: ChannelState, files: readonly SegmentFile[]): Promise<boolean> {
+  const told = state.segments.at(-1)!
   const found = files.find(({ id }) => id === state.segment)
-  if (state.channelId !== newest.channelId || told?.id !== state.segment || found === undefined) return false
+  if (found === undefined) return false
   const file = await disk.open(found.path, 'read')
   try {
     const read = await readSegmentHeader(file)
@@ -191,6 +287,13 @@ async function fits(
   } finally {
     await file.close()
   }
+}
+
+function twoChannels(one: SegmentFile, other: SegmentFile): Fault {
+  return new Fault(
+    'FOREIGN_FILES',
+    `${one.path} and ${other.path} are of two channels. Nothing was changed: name the directories of one channel in dataDirs. "millrace channel inspect ${one.directory}" says what is in a directory; "millrace channel export ${one.directory} --to FILE" gives its undelivered events as lines that "flume-ng avro-client --dead-letters" sends`,
+  )
 }
 
 /** Rejects with CORRUPT where it cannot be read. */

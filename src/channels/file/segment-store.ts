@@ -7,8 +7,8 @@ import type { Logger } from '../../observe/log.ts'
 import { copyFile, createZeroed, ensureDirectory, isDiskFull } from '../../storage/directory.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import type { DirectoryLock } from '../../system/directory-lock.ts'
-import { encodeSegmentHeader, segmentIdOf, segmentName, spareName } from './segment.ts'
-import type { Segment, SegmentHeader } from './segment.ts'
+import { encodeSegmentHeader, listSegments, segmentName, spareName } from './segment.ts'
+import type { Segment, SegmentFile, SegmentHeader } from './segment.ts'
 
 export interface StoreParts {
   readonly disk: Disk
@@ -38,6 +38,8 @@ export class NoRoom extends Fault {
 export class SegmentStore {
   readonly #parts: StoreParts
   readonly #locks: DirectoryLock[] = []
+  /** Directories that were not there. */
+  readonly #made: string[] = []
   #spare: { readonly path: string; readonly size: number } | null = null
   /** Work in the background: one thing at a time. */
   #busy: Promise<void> = Promise.resolve()
@@ -54,7 +56,7 @@ export class SegmentStore {
     const { disk, agent, channel, checkpointDirectory, dataDirectories } = this.#parts
     try {
       for (const directory of [checkpointDirectory, ...dataDirectories]) {
-        await ensureDirectory(disk, directory)
+        if (await ensureDirectory(disk, directory)) this.#made.push(directory)
         this.#locks.push(await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))
         // A kill may have come between a rename and this: a name that is seen must be one that stays.
         await disk.syncDirectory(directory)
@@ -64,25 +66,26 @@ export class SegmentStore {
         if (await disk.exists(path)) await this.#adoptSpare(path)
       }
     } catch (error) {
-      await this.close()
+      await this.abandon()
       throw error
     }
   }
 
-  /** Ids and paths of the segments there are, lowest first. */
-  async list(): Promise<{ id: number; directory: string; path: string }[]> {
-    const found: { id: number; directory: string; path: string }[] = []
-    for (const directory of this.#parts.dataDirectories)
-      for (const name of await this.#parts.disk.list(directory)) {
-        const id = segmentIdOf(name)
-        if (id !== null) found.push({ id, directory, path: join(directory, name) })
-      }
-    return found.sort((a, b) => a.id - b.id)
+  /** The segments there are, lowest id first. */
+  list(): Promise<SegmentFile[]> {
+    return listSegments(this.#parts.disk, this.#parts.dataDirectories)
   }
 
   async close(): Promise<void> {
     await this.#busy
     for (const lock of this.#locks.splice(0)) await lock.release()
+  }
+
+  /** Closes it where the channel does not open: directories made for it, in which nothing lies, go again. */
+  async abandon(): Promise<void> {
+    await this.close()
+    for (const directory of this.#made.splice(0).toReversed())
+      await this.#parts.disk.removeDirectory(directory).catch(() => {})
   }
 
   /**

@@ -31,8 +31,9 @@
 //
 // A segment is written under another name (millrace-spare.wal), header and all, synced, and only then
 // renamed: one that has its name has a whole header.
+import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import type { DiskFile } from '../../system/disk.ts'
+import type { Disk, DiskFile } from '../../system/disk.ts'
 import { readNumber, writeNumber } from './entry.ts'
 import type { NumberRange } from './number-ranges.ts'
 import { checkBytes, randomBytes, type SegmentCipher, type SegmentEncryption } from './segment-cipher.ts'
@@ -87,6 +88,23 @@ export const segmentName = (id: number): string => `millrace-${id}.wal`
 export function segmentIdOf(name: string): number | null {
   const found = /^millrace-(\d{1,15})\.wal$/.exec(name)
   return found === null ? null : Number(found[1])
+}
+
+export interface SegmentFile {
+  readonly id: number
+  readonly directory: string
+  readonly path: string
+}
+
+/** The segments that lie in the directories, lowest id first. */
+export async function listSegments(disk: Disk, directories: readonly string[]): Promise<SegmentFile[]> {
+  const found: SegmentFile[] = []
+  for (const directory of directories)
+    for (const name of await disk.list(directory)) {
+      const id = segmentIdOf(name)
+      if (id !== null) found.push({ id, directory, path: join(directory, name) })
+    }
+  return found.sort((one, other) => one.id - other.id)
 }
 
 /** Position of the first entry in a segment whose header names so many runs. */

@@ -38,7 +38,7 @@ export interface TakeoverParts extends Omit<FlumeDirectories, 'decrypter'> {
   readonly transactionCapacity: number
   /** Our segments. */
   readonly segments: readonly { readonly directory: string; readonly path: string }[]
-  /** Names in the checkpoint directory that belong to our log. */
+  /** The other files of our log. */
   readonly ours: readonly string[]
   /** For encrypted logs of Flume's. */
   readonly keys: EncryptionKeys | null
@@ -166,6 +166,7 @@ async function removeOurs({
   system,
   segments,
   checkpointDirectory,
+  dataDirectories,
   ours,
   log,
 }: TakeoverParts): Promise<void> {
@@ -174,12 +175,10 @@ async function removeOurs({
     log.info(
       `a takeover from Flume did not finish: ${segments.length} segments of it are removed, and it is done again`,
     )
+  // The segments last: without them what speaks of them would keep the channel from opening.
+  for (const path of ours) if (await disk.exists(path)) await disk.remove(path)
   for (const { path } of segments) await disk.remove(path)
-  for (const directory of new Set(segments.map(one => one.directory))) await disk.syncDirectory(directory)
-  for (const name of ours) {
-    const path = join(checkpointDirectory, name)
-    if (await disk.exists(path)) await disk.remove(path)
-  }
+  for (const directory of [checkpointDirectory, ...dataDirectories]) await disk.syncDirectory(directory)
 }
 
 async function refuseRunning({

@@ -1,4 +1,5 @@
-// Fills the log of a file channel with events that come from elsewhere: an export, or a log that is repaired.
+// Works on a file channel as an agent would: fills its log with events that come from elsewhere, an export or a log
+// that is repaired, or opens it without what is missing.
 import type { Event } from '../../../event.ts'
 import { Counters, fileChannelCounters } from '../../../observe/counters.ts'
 import { looseConditions } from '../../../observe/conditions.ts'
@@ -16,15 +17,14 @@ export interface Place {
 const mostEvents = 1000
 const mostBytes = 4 * 1024 * 1024
 
-/** Puts all events, in order, each synced; gives how many, and how many the channel held before. */
-export async function putAll(
+function channelAt(
   system: System,
   place: Place,
   encryption: EncryptionKeys | null,
-  batches: AsyncIterable<readonly Event[]>,
-): Promise<{ put: number; before: number }> {
+  acceptLoss: boolean,
+): FileChannel {
   const warn = (message: string): void => void process.stderr.write(`${printable(message)}\n`)
-  const channel = new FileChannel(
+  return new FileChannel(
     {
       ...place,
       capacity: Number.MAX_SAFE_INTEGER,
@@ -37,6 +37,7 @@ export async function putAll(
       checkpointIntervalMs: 30_000,
       checkpointOnClose: true,
       encryption,
+      acceptLoss,
     },
     {
       name: 'channel',
@@ -50,6 +51,29 @@ export async function putAll(
       counters: new Counters('CHANNEL', 'channel', fileChannelCounters),
     },
   )
+}
+
+/** Opens the channel without what is missing of it, so that it opens by itself from then on; gives what is inside. */
+export async function acceptLoss(
+  system: System,
+  place: Place,
+  encryption: EncryptionKeys | null,
+): Promise<number> {
+  const channel = channelAt(system, place, encryption, true)
+  await channel.start()
+  const inside = channel.size
+  await channel.stop()
+  return inside
+}
+
+/** Puts all events, in order, each synced; gives how many, and how many the channel held before. */
+export async function putAll(
+  system: System,
+  place: Place,
+  encryption: EncryptionKeys | null,
+  batches: AsyncIterable<readonly Event[]>,
+): Promise<{ put: number; before: number }> {
+  const channel = channelAt(system, place, encryption, false)
   await channel.start()
   const before = channel.size
   let put = 0

@@ -1,16 +1,17 @@
 // Reads a file channel's log from its first byte to its last without changing anything: what is in it, what is
 // damaged, which events that costs, and the events inside. Where a start reads the end of the log and
 // believes the rest, this believes nothing.
-import { join } from 'node:path'
 import { Event } from '../../../event.ts'
 import type { Disk } from '../../../system/disk.ts'
 import { EntryReader } from '../entry-reader.ts'
 import { entryHeaderBytes, entryKinds, entryMagic, paddedTo8, readNumber, readTakePayload } from '../entry.ts'
 import type { EncryptionKeys } from '../encryption-keys.ts'
 import type { ChannelState } from '../checkpoint.ts'
+import { readMarks } from '../directory-mark.ts'
+import { absentDirectories } from '../inventory.ts'
 import { GoneNumbers, type NumberRange } from '../number-ranges.ts'
 import { unlock, type SegmentEncryption } from '../segment-cipher.ts'
-import { readSegmentHeader, segmentIdOf, type SegmentHeader } from '../segment.ts'
+import { listSegments, readSegmentHeader, type SegmentFile, type SegmentHeader } from '../segment.ts'
 import { saltOf } from './salt.ts'
 
 export interface ExaminedSegment {
@@ -54,22 +55,6 @@ export interface Examined {
   readonly lost: number
   /** Bytes behind the last position known to be durable that are no entry: a write that never finished. */
   readonly unfinished: { readonly path: string; readonly from: number } | null
-}
-
-interface SegmentFile {
-  readonly id: number
-  readonly path: string
-}
-
-/** The segments that lie in the directories, lowest id first. */
-export async function listSegments(disk: Disk, directories: readonly string[]): Promise<SegmentFile[]> {
-  const found: SegmentFile[] = []
-  for (const directory of directories)
-    for (const name of await disk.list(directory)) {
-      const id = segmentIdOf(name)
-      if (id !== null) found.push({ id, path: join(directory, name) })
-    }
-  return found.sort((one, other) => one.id - other.id)
 }
 
 export interface Progress {
@@ -151,6 +136,15 @@ export async function examine(
       isStopped,
     })
   }
+  const told = described.every(({ channelId }) => channelId === state?.channelId) ? state : null
+  // What the checkpoint knows stood in segments that are not there.
+  if (told !== null) {
+    gone.add({ first: 0, end: told.low })
+    for (const [first, end] of told.gone) gone.add({ first, end })
+    nextNumber = Math.max(nextNumber, told.nextNumber)
+  }
+  for (const { path } of absentDirectories(files, told, await readMarks(disk, directories)))
+    problems.push(aside(path, 'a data directory of this channel that is not there, or not named'))
   const lost = holesIn(puts, gone, nextNumber)
   const lostEvents = lost.reduce((sum, { first, end }) => sum + end - first, 0)
   return {
@@ -394,13 +388,12 @@ async function isZero(
 
 function missing(before: SegmentFile, after: SegmentFile, header: SegmentHeader | null): Problem {
   const to = header === null ? '' : `, events up to ${header.first - 1}`
-  return {
-    path: after.path,
-    from: 0,
-    to: 0,
-    message: `segments ${before.id + 1} to ${after.id - 1} before it are missing${to}`,
-    lost: [],
-  }
+  return aside(after.path, `segments ${before.id + 1} to ${after.id - 1} before it are missing${to}`)
+}
+
+/** Of no bytes in particular. */
+function aside(path: string, message: string): Problem {
+  return { path, from: 0, to: 0, message, lost: [] }
 }
 
 /** Numbers below `next` that are in no put and not gone. */

@@ -1,0 +1,87 @@
+// The mark of a data directory: millrace.channel, JSON, in each directory of dataDirs. It says to which channel the
+// directory belongs, by an id of its own, and which others belong to it: one that is lost, or in whose place an
+// empty one appears because a file system is not mounted, is told from a new one.
+//
+//   { "version": 1, "channel": "<32 hex>", "id": "<16 hex>",
+//     "directories": [{ "id": "<16 hex>", "path": "/data/1" }, ...], "givenUp": ["<16 hex>", ...] }
+//
+// `path` is where a directory was at the last start; the id is what counts, since mount points move. `givenUp`:
+// directories whose loss was accepted, and which must not come back with their old events.
+import { join } from 'node:path'
+import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
+import type { Disk } from '../../system/disk.ts'
+import type { System } from '../../system/system.ts'
+
+export const markName = 'millrace.channel'
+
+export interface DataDirectory {
+  readonly id: string
+  readonly path: string
+}
+
+export interface DirectoryMark {
+  readonly version: 1
+  readonly channel: string
+  readonly id: string
+  readonly directories: readonly DataDirectory[]
+  readonly givenUp: readonly string[]
+}
+
+export interface MarkedDirectory {
+  readonly path: string
+  /** Null where there is none, or it cannot be read: the checkpoint says the same. */
+  readonly mark: DirectoryMark | null
+}
+
+export async function readMarks(disk: Disk, directories: readonly string[]): Promise<MarkedDirectory[]> {
+  const found: MarkedDirectory[] = []
+  for (const path of directories) found.push({ path, mark: await readMark(disk, path) })
+  return found
+}
+
+async function readMark(disk: Disk, directory: string): Promise<DirectoryMark | null> {
+  const bytes = await readWhole(disk, join(directory, markName))
+  if (bytes === null) return null
+  try {
+    const mark = JSON.parse(bytes.toString()) as DirectoryMark
+    const isWhole =
+      mark.version === 1 &&
+      [mark.channel, mark.id].every(one => typeof one === 'string') &&
+      [mark.directories, mark.givenUp].every(Array.isArray)
+    return isWhole ? mark : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Brings the marks of a channel's directories up to date; gives the directories with their ids. Whatever a kill
+ * leaves, each directory that a mark names has a mark of its own.
+ */
+export async function writeMarks(
+  { disk, random }: Pick<System, 'disk' | 'random'>,
+  channel: string,
+  found: readonly MarkedDirectory[],
+  givenUp: readonly string[],
+): Promise<readonly DataDirectory[]> {
+  const there: DataDirectory[] = []
+  const written = new Map<string, DirectoryMark | null>()
+  const write = async ({ id, path }: DataDirectory): Promise<void> => {
+    const mark: DirectoryMark = { version: 1, channel, id, directories: there, givenUp }
+    if (JSON.stringify(written.get(path)) === JSON.stringify(mark)) return
+    await replaceFile(disk, join(path, markName), Buffer.from(`${JSON.stringify(mark, null, 2)}\n`))
+    written.set(path, structuredClone(mark))
+  }
+  for (const { path, mark } of found) {
+    written.set(path, mark)
+    if (mark !== null && !there.some(({ id }) => id === mark.id)) there.push({ id: mark.id, path })
+  }
+  for (const { path } of found) {
+    if (there.some(one => one.path === path)) continue
+    const fresh = { id: random.bytes(8).toString('hex'), path }
+    there.push(fresh)
+    await write(fresh)
+  }
+  for (const one of there) await write(one)
+  return there
+}
