@@ -2,7 +2,7 @@
 // fields; from that one declaration come parsing and validation, the TypeScript types, the defaults
 // and the reference pages. Flume's options are flat keys with text values, plus prefixes under which
 // everything is passed on (kafka.consumer.*): this small vocabulary fits exactly that.
-import { compileJavaRegex } from './java-regex.ts'
+import { compileJavaRegex } from './java/java-regex.ts'
 
 /** What a field says of itself, for the reference page. */
 interface About {

@@ -21,10 +21,9 @@ const tests = ['src', 'test', 'examples', 'bench']
 const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['system', /^src\/system\//],
   ['errors', /^src\/(errors|backoff|address|printable|did-you-mean)\.ts$/],
-  [
-    'event',
-    /^src\/(event|fields|component|delivery-fault|dead-letter|java-regex|java-regex-class|java-charset|escapes)\.ts$/,
-  ],
+  ['event', /^src\/(event|fields|component|delivery-fault|dead-letter)\.ts$|^src\/java\//],
+  ['security', /^src\/security\//],
+  ['zookeeper', /^src\/zookeeper\//],
   ['avro', /^src\/wire\/avro\//],
   ['wire', /^src\/wire\//],
   ['config', /^src\/config\//],
@@ -59,6 +58,8 @@ const component = [
   'avro-rpc',
   'kafka-client',
   'serializers',
+  'security',
+  'zookeeper',
 ]
 
 /** What each row may import besides itself; after the bar: types alone. */
@@ -72,10 +73,12 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   avro: [[]],
   wire: [['avro']],
   config: [event, ['system', 'observe']],
+  security: [['system', 'errors']],
+  zookeeper: [['system', 'errors']],
   storage: [['system', 'errors']],
   observe: [['system', 'errors']],
   'avro-rpc': [['wire', 'avro', 'system', 'errors', 'observe']],
-  'kafka-client': [['wire', 'avro', 'system', 'errors', 'observe']],
+  'kafka-client': [['wire', 'avro', 'system', 'errors', 'observe', 'security']],
   serializers: [[...event, 'wire', 'avro', 'system']],
   sources: [component],
   sinks: [component],
@@ -84,7 +87,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   selectors: [component],
   'sink-processors': [component],
   topology: [[...event, 'config', 'system', 'observe']],
-  broker: [['wire', 'avro', 'storage', 'system', ...event, 'observe', 'config']],
+  broker: [['wire', 'avro', 'storage', 'system', ...event, 'observe', 'config', 'security']],
   console: [[...event, 'config', 'topology', 'observe', 'kafka-client', 'system']],
   demo: [[...event, 'config', 'wire', 'kafka-client', 'broker', 'observe', 'system']],
   simulation: [rows.map(([row]) => row)],

@@ -160,7 +160,12 @@ export const apiTable: readonly ApiRow[] = [
   row(describeGroups, [0, 6], answerDescribeGroups),
   row(listGroups, [0, 5], answerListGroups),
   row(saslHandshake, [0, 1], answerSaslHandshake),
-  row(apiVersions, [0, 4], answerApiVersions, 'No features.'),
+  row(
+    apiVersions,
+    [0, 4],
+    answerApiVersions(() => offeredVersions()),
+    'No features.',
+  ),
   row(createTopics, [0, 7], answerCreateTopics, 'One replica, on this broker.'),
   row(deleteTopics, [0, 6], answerDeleteTopics),
   row(deleteRecords, [0, 2], answerDeleteRecords),

@@ -3,11 +3,21 @@
 // (loopback) and for the sync before every acknowledgement.
 import { GivenSettings } from './given-settings.ts'
 import { readListeners, type ListenerSettings } from './listener-settings.ts'
-import type { LogSettings } from './log/partition-log.ts'
+import type { LogSettings } from './log/log-parts.ts'
 import type { SecurityTimes } from './security/security.ts'
-import type { TransactionSettings } from './transactions/transaction-coordinator.ts'
 import { brokerKeys, listOf } from './settings/broker-keys.ts'
 import { warnOfMissingProtections } from './settings/protections.ts'
+
+export interface TransactionSettings {
+  /** Longest time-out a producer may ask for, ms. */
+  readonly transactionMaxTimeoutMs: number
+  /** How often transactions are looked for that are open for too long, ms. */
+  readonly transactionAbortCheckMs: number
+  /** Ids without a transaction for so long are forgotten, ms. */
+  readonly transactionalIdExpiryMs: number
+  /** How often those are looked for, ms. */
+  readonly transactionalIdCheckMs: number
+}
 
 export interface BrokerSettings extends TransactionSettings, SecurityTimes {
   /** What was written, by key: the base of all that follows. */

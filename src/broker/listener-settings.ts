@@ -2,10 +2,12 @@
 // `listener.security.protocol.map`, or host.name and port as Kafka up to 0.10 had them.
 import { addressesIn, parseAddress, type Address } from '../address.ts'
 import type { GivenSettings } from './given-settings.ts'
-import { readListenerSecurity, type ListenerSecurity } from './security/listener-security.ts'
-
-export const protocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
-export type ListenerProtocol = (typeof protocols)[number]
+import {
+  protocols,
+  readListenerSecurity,
+  type ListenerProtocol,
+  type ListenerSecurity,
+} from './security/listener-security.ts'
 
 export interface ListenerSettings {
   /** In capitals. */

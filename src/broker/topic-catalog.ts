@@ -22,7 +22,8 @@ import type { System } from '../system/system.ts'
 import { readBrokerSettings, type BrokerSettings } from './broker-settings.ts'
 import { baseOfName } from './log/segment.ts'
 import { openPartitionLog } from './log/recovery.ts'
-import { PartitionLog, type LogParts, type LogSettings } from './log/partition-log.ts'
+import type { LogParts, LogSettings } from './log/log-parts.ts'
+import { PartitionLog } from './log/partition-log.ts'
 import { logSettingsOf, missingProtection, type TopicSettings } from './topic-settings.ts'
 
 export interface Topic {

@@ -1,7 +1,7 @@
 // Settings of a topic: which there are, how they are checked, and what they change. Each falls back to
 // a setting of the broker, whose type and bounds it has. Source: Kafka 4.1's TopicConfig.
 import type { BrokerSettings } from './broker-settings.ts'
-import type { LogSettings } from './log/partition-log.ts'
+import type { LogSettings } from './log/log-parts.ts'
 import { brokerKeys, listOf, ruleBroken, type BrokerKey, type BrokerKeyName } from './settings/broker-keys.ts'
 import { oneCopy } from './settings/protections.ts'
 

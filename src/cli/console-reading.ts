@@ -1,7 +1,7 @@
 // Where the console consumer gets its messages from: partitions without a group, or as a member of one. Both
 // warn of topics that do not exist, and wait for them.
 import { messageOf } from '../errors.ts'
-import { compileJavaRegex } from '../java-regex.ts'
+import { compileJavaRegex } from '../java/java-regex.ts'
 import type { Admin } from '../kafka-client/admin/admin.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
 import type { Doors } from '../kafka-client/connection.ts'

@@ -1,7 +1,7 @@
 // The search_replace interceptor: Java's replaceAll over the body.
 import { defineInterceptor } from '../component.ts'
 import { regex, text } from '../fields.ts'
-import { charset } from '../java-charset.ts'
+import { charset } from '../java/java-charset.ts'
 
 export const searchReplaceInterceptor = defineInterceptor({
   type: 'search_replace',

@@ -1,11 +1,11 @@
 // The options of a login module -> who the client says it is. The class named in the text decides
 // nothing: it is only compared with the mechanism, since the two together tell a slip.
 import { refusalOfUrl } from '../system/https-request.ts'
-import type { JaasEntry } from '../system/jaas.ts'
+import type { JaasEntry } from '../security/jaas.ts'
 import type { Extensions } from './sasl-oauthbearer.ts'
-import { Secret } from '../system/secret.ts'
+import { Secret } from '../security/secret.ts'
 import type { Login, MechanismName } from './security-settings.ts'
-import { readStores } from '../system/store-properties.ts'
+import { readStores } from '../security/store-properties.ts'
 
 /** What is wrong, and with which property where it is not the login text itself. */
 export class LoginError extends Error {

@@ -1,5 +1,5 @@
 // One exchange of SASL tokens as the client's side of a mechanism sees it, and the simplest mechanism.
-import type { Secret } from '../system/secret.ts'
+import type { Secret } from '../security/secret.ts'
 
 /** Serves one authentication. */
 export interface Conversation {

@@ -11,7 +11,7 @@ import { createAuthority, type TestAuthority } from '../../test/certificates.ts'
 import { realSystem } from '../system/system.ts'
 import { readProducerProperties } from './properties.ts'
 import { converseOAuth, makeUnsecuredToken, Tokens } from './sasl-oauthbearer.ts'
-import { Secret } from '../system/secret.ts'
+import { Secret } from '../security/secret.ts'
 import { Security } from './security.ts'
 
 const module = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule'

@@ -7,7 +7,7 @@
 import type { HttpAnswer, HttpRequest } from '../system/https-request.ts'
 import { Fault } from '../errors.ts'
 import type { Conversation } from './sasl-conversation.ts'
-import { Secret } from '../system/secret.ts'
+import { Secret } from '../security/secret.ts'
 
 export type Extensions = Readonly<Record<string, string>>
 

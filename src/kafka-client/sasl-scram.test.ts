@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SaslError } from './sasl-conversation.ts'
 import { converseScram, type ScramMechanism } from './sasl-scram.ts'
-import { Secret } from '../system/secret.ts'
+import { Secret } from '../security/secret.ts'
 
 const begin = (nonce: string, { username = 'user', mechanism = 'SCRAM-SHA-256', isToken = false } = {}) =>
   converseScram(mechanism as ScramMechanism, { username, password: new Secret('pencil'), isToken }, nonce)

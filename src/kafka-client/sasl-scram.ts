@@ -21,7 +21,7 @@ import {
   type ScramMechanism,
 } from '../wire/kafka/scram-keys.ts'
 import { SaslError, type Conversation } from './sasl-conversation.ts'
-import type { Secret } from '../system/secret.ts'
+import type { Secret } from '../security/secret.ts'
 
 export type { ScramMechanism }
 

@@ -1,11 +1,11 @@
 // security.protocol and what belongs to it, read into our settings. Here it is decided what cannot work
 // together; what is wrong with a file shows when it is opened. No message repeats a value that may be secret.
-import { globalOf } from '../system/ssl-settings.ts'
+import { globalOf } from '../security/ssl-settings.ts'
 import { checkTlsPolicy } from '../system/tls.ts'
 import { messageOf } from '../errors.ts'
-import { JaasError, parseJaas } from '../system/jaas.ts'
+import { JaasError, parseJaas } from '../security/jaas.ts'
 import { LoginError, moduleOf, readLogin } from './login.ts'
-import { Secret } from '../system/secret.ts'
+import { Secret } from '../security/secret.ts'
 import {
   mechanisms,
   plaintext,
@@ -14,7 +14,7 @@ import {
   type SaslSettings,
   type SecuritySettings,
 } from './security-settings.ts'
-import { checkStores, readStores } from '../system/store-properties.ts'
+import { checkStores, readStores } from '../security/store-properties.ts'
 
 type Properties = Readonly<Record<string, string>>
 type Complain = (key: string, problem: string, fix: string, severity?: 'error' | 'warning') => void

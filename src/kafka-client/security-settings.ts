@@ -1,8 +1,8 @@
 // How connections are secured, in our own terms. Read from the Java properties by security-properties.ts.
 import type { TokenEndpoint, UnsecuredToken } from './sasl-oauthbearer.ts'
 import type { ScramMechanism } from './sasl-scram.ts'
-import type { Secret } from '../system/secret.ts'
-import type { HiddenStores } from '../system/store-properties.ts'
+import type { Secret } from '../security/secret.ts'
+import type { HiddenStores } from '../security/store-properties.ts'
 
 export const mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
 export type MechanismName = (typeof mechanisms)[number]

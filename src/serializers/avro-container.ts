@@ -9,7 +9,7 @@
 import { deflateRawSync, zstdCompressSync } from 'node:zlib'
 import type { Event } from '../event.ts'
 import { longSize, writeLong } from '../wire/avro/binary.ts'
-import type { Serializer } from './serializer.ts'
+import type { Serializer } from './contract.ts'
 
 const schema = JSON.stringify({
   type: 'record',

@@ -1,18 +1,11 @@
 // Event serializers: how a sink that writes files lays events out in them. One serializer belongs to one
 // file, from its head to its last byte.
-import type { Event } from '../event.ts'
 import { Fault } from '../errors.ts'
 import type { Field } from '../fields.ts'
 import type { Random } from '../system/random.ts'
 import { avroContainer } from './avro-container.ts'
+import type { Serializer } from './contract.ts'
 import { headerAndText, plainText } from './text.ts'
-
-export interface Serializer {
-  /** Bytes at the head of the file. */
-  readonly head: Buffer
-  /** The events of one transaction, whole: after these bytes a reader of the file finds all of them. */
-  encode(events: readonly Event[]): Buffer
-}
 
 export interface SerializerOptions {
   readonly appendNewline: boolean

@@ -1,7 +1,7 @@
 // Text serializers: the body as it is, with or without a newline after it; and the same with the headers
 // before it, as Java prints a map: {k=v, k2=v2} body.
 import type { Event } from '../event.ts'
-import type { Serializer } from './serializer.ts'
+import type { Serializer } from './contract.ts'
 
 const nothing = Buffer.alloc(0)
 

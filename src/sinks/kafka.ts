@@ -3,7 +3,7 @@ import { defineSink, type CountedContext, type SessionSink, type SinkSession } f
 import { DeadLetterFile, deadLetterPath, examineDeadLetters } from '../dead-letter.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
-import { compileEscapes } from '../escapes.ts'
+import { compileEscapes } from '../java/escapes.ts'
 import type { Event } from '../event.ts'
 import { flag, int, prefix, text, type OptionsOf } from '../fields.ts'
 import {

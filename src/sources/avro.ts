@@ -15,7 +15,13 @@ import { admits, parseIpRules } from '../avro-rpc/ip-filter.ts'
 import { AvroServer } from '../avro-rpc/server.ts'
 import type { Condition } from '../observe/conditions.ts'
 import { sourceCounters } from '../observe/counters.ts'
-import { loadServerTls, serverStore, sslDoorsOf, storeRemedy, type SslDoors } from '../system/ssl-settings.ts'
+import {
+  loadServerTls,
+  serverStore,
+  sslDoorsOf,
+  storeRemedy,
+  type SslDoors,
+} from '../security/ssl-settings.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
 import { OversizedBatches } from './avro/oversized-batches.ts'
 

@@ -4,7 +4,7 @@
 //   BLOBHandler   the whole body is one event, query and form parameters are its headers
 //   BlobHandler   the same, cut at maxBlobLength
 import { Event, type Headers } from '../event.ts'
-import { findCharset, type Charset } from '../java-charset.ts'
+import { findCharset, type Charset } from '../java/java-charset.ts'
 
 export interface HttpRequest {
   /** The path with its query, as the request line has it. */

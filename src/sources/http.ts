@@ -10,7 +10,7 @@ import { sourceCounters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import type { Connection, Listener } from '../system/network.ts'
-import { loadServerTls, serverStore, sslDoorsOf, storeRemedy } from '../system/ssl-settings.ts'
+import { loadServerTls, serverStore, sslDoorsOf, storeRemedy } from '../security/ssl-settings.ts'
 import { secureServer, type TlsContext } from '../system/tls.ts'
 import { BadRequest, handlerNames, makeHandler, type Handler } from './http-handlers.ts'
 

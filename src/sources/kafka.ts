@@ -12,7 +12,7 @@ import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
 import { kafkaSourceCounters } from '../observe/counters.ts'
 import { EventMaker } from './kafka/event-of-record.ts'
 import { Intake } from './kafka/intake.ts'
-import { findBrokers, findPositions, readConnectString } from './kafka/zookeeper.ts'
+import { findBrokers, findPositions, readConnectString } from '../zookeeper/zookeeper.ts'
 
 const options = {
   'kafka.bootstrap.servers': text({

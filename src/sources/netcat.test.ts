@@ -5,7 +5,7 @@ import { contextFor, optionsFor, type TestContext } from '../../test/context.ts'
 import type { Source } from '../component.ts'
 import { Fault } from '../errors.ts'
 import type { Event } from '../event.ts'
-import { findCharset } from '../java-charset.ts'
+import { findCharset } from '../java/java-charset.ts'
 import { netcatSource } from './netcat.ts'
 
 interface Running {

@@ -40,3 +40,6 @@ export const realClock: Clock = {
   },
   soon: run => void setImmediate(run),
 }
+
+/** Lets waiting input and output go first, for computations that take long; it says nothing of time. */
+export const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { createAuthority } from '../../test/certificates.ts'
 import { messageOf } from '../errors.ts'
-import { readKeyStore } from './keystore.ts'
+import { readKeyStore } from '../security/keystore.ts'
 import { createTlsContext, secureClient, secureServer, type TlsPolicy } from './tls.ts'
 
 const authority = createAuthority()

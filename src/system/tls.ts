@@ -6,7 +6,6 @@ import * as tls from 'node:tls'
 import { whereOf } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { opensslName } from './cipher-suites.ts'
-import type { KeyEntry } from './keystore.ts'
 
 /** Which versions and suites may be used: what is included (all usual ones where empty) without what is excluded. */
 export interface TlsPolicy {
@@ -16,6 +15,15 @@ export interface TlsPolicy {
   readonly excludeCipherSuites: readonly string[]
   /** What the settings are called where they were written, for messages. */
   readonly names?: { readonly protocols: string; readonly cipherSuites: string }
+}
+
+/** A private key and its certificates. */
+export interface KeyEntry {
+  readonly alias: string
+  /** PKCS8 in PEM. */
+  readonly key: string
+  /** The certificate, then those that signed it, in PEM. */
+  readonly chain: readonly string[]
 }
 
 /** Keys, certificates and policy, checked and ready for many connections. */

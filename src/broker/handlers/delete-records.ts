@@ -2,7 +2,7 @@
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { deleteRecords } from '../../wire/kafka/messages/delete-records.ts'
 import type { Handler } from '../api-row.ts'
-import { OffsetOutOfRange } from '../log/partition-log.ts'
+import { OffsetOutOfRange } from '../log/log-parts.ts'
 
 /** Stands for the end of what may be read. */
 const highWatermark = -1

@@ -7,7 +7,8 @@ import type { fetch } from '../../wire/kafka/messages/fetch.ts'
 import type { Call } from '../api-row.ts'
 import { epochError } from '../leader-epoch.ts'
 import { batchesOf } from '../log/batch-header.ts'
-import { OffsetOutOfRange, type PartitionLog } from '../log/partition-log.ts'
+import { OffsetOutOfRange } from '../log/log-parts.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
 import { toMessageSet } from '../outgoing-records.ts'
 
 type FetchRequest = RequestOf<typeof fetch>

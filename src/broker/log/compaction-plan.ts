@@ -1,5 +1,5 @@
 // Whether a log is to be compacted now, and which of its segments that concerns.
-import type { LogSettings } from './partition-log.ts'
+import type { LogSettings } from './log-parts.ts'
 import type { Segment } from './segment.ts'
 
 export interface CompactionPlan {

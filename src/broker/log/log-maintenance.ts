@@ -4,11 +4,22 @@ import type { AbortedTransactions } from './aborted-transactions.ts'
 import { isDiskFull } from '../../storage/directory.ts'
 import { planCompaction } from './compaction-plan.ts'
 import { compactSegments, type Replacement } from './compaction.ts'
-import { OffsetOutOfRange, type LogParts, type PartitionLog } from './partition-log.ts'
+import { OffsetOutOfRange, type LogParts } from './log-parts.ts'
+import type { ProducerStates } from './producer-states.ts'
 import { Segment } from './segment.ts'
 
+/** What maintenance asks of the log itself. */
+interface MaintainedLog {
+  readonly producers: ProducerStates
+  readonly sizeBytes: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  rollOlderThan(oldest: number): Promise<void>
+  checkpoint(): Promise<void>
+}
+
 export interface MaintenanceParts {
-  readonly log: PartitionLog
+  readonly log: MaintainedLog
   /** Those of the log itself, which changes them too. */
   readonly segments: Segment[]
   readonly parts: LogParts

@@ -10,49 +10,18 @@
 import { join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
-import type { Logger } from '../../observe/log.ts'
 import { isDiskFull } from '../../storage/directory.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
-import type { System } from '../../system/system.ts'
 import { AbortedTransactions } from './aborted-transactions.ts'
 import { readBatchHeader, stampOffset } from './batch-header.ts'
 import { checkpointName, writeCheckpoint } from './checkpoint.ts'
 import { LogMaintenance } from './log-maintenance.ts'
 import { ProducerStates } from './producer-states.ts'
-import type { RecoveredLog } from './recovery.ts'
+import type { LogParts, LogSettings, RecoveredLog } from './log-parts.ts'
+import { OffsetOutOfRange } from './log-parts.ts'
 import { findOffsetOfTime, readBatches } from './segment-reader.ts'
 import { Segment, SegmentReplaced } from './segment.ts'
 import { encodeMarker, type TransactionMarker } from './transaction-marker.ts'
-
-export interface LogSettings {
-  readonly segmentBytes: number
-  /** A segment is full after this long, ms. */
-  readonly rollMs: number
-  /** Below 0: no limit. */
-  readonly retentionMs: number
-  readonly retentionBytes: number
-  /** Old segments are removed. */
-  readonly deletes: boolean
-  /** Of each key the newest record is kept. */
-  readonly compacts: boolean
-  readonly deleteRetentionMs: number
-  readonly minDirtyRatio: number
-  readonly minCompactionLagMs: number
-  readonly maxCompactionLagMs: number
-  /** Whether an append waits for the sync. */
-  readonly syncEachGroup: boolean
-  /** Producers that have written nothing for so long are forgotten. */
-  readonly producerExpiryMs: number
-}
-
-export interface LogParts {
-  readonly system: System
-  readonly log: Logger
-  /** `topic-partition`, for messages. */
-  readonly name: string
-  readonly directory: string
-  settings: LogSettings
-}
 
 interface Pending {
   readonly batch: Buffer
@@ -62,10 +31,6 @@ interface Pending {
   readonly marker: TransactionMarker | null
   /** No batch, but the wish for a new segment where all records of the newest are older than this, ms. */
   readonly rollsOlderThan?: number
-}
-
-export class OffsetOutOfRange extends Error {
-  override name = 'OffsetOutOfRange'
 }
 
 /** Kafka's leader epoch; one broker leads for ever. */

@@ -7,21 +7,13 @@ import { AbortedTransactions } from './aborted-transactions.ts'
 import type { BatchHeader } from './batch-header.ts'
 import { cleanedEnding } from './compaction.ts'
 import { checkpointName, readCheckpoint, type Checkpoint } from './checkpoint.ts'
-import { PartitionLog, type LogParts } from './partition-log.ts'
+import type { LogParts, RecoveredLog } from './log-parts.ts'
+import { PartitionLog } from './partition-log.ts'
 import { ProducerStates } from './producer-states.ts'
 import { baseOfName, cutEnding, Segment } from './segment.ts'
 import { SparseIndex } from './sparse-index.ts'
 import { decodeMarker } from './transaction-marker.ts'
 import { readWhole } from '../../storage/atomic-file.ts'
-
-export interface RecoveredLog {
-  readonly segments: readonly Segment[]
-  readonly startOffset: number
-  readonly nextOffset: number
-  readonly producers: ProducerStates
-  readonly aborted: AbortedTransactions
-  readonly cleanedTo: number
-}
 
 /** Makes the directory where it is missing. Rejects with CORRUPT where acknowledged records are damaged. */
 export async function openPartitionLog(parts: LogParts): Promise<PartitionLog> {

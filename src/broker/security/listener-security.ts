@@ -3,13 +3,15 @@
 //
 // Source: Kafka documentation, "Security"; KIP-103 for listeners by name.
 import { messageOf } from '../../errors.ts'
-import { JaasError, parseJaas, parseJaasSection, type JaasEntry } from '../../system/jaas.ts'
-import { Secret } from '../../system/secret.ts'
-import { checkStores, readStores, type HiddenStores } from '../../system/store-properties.ts'
+import { JaasError, parseJaas, parseJaasSection, type JaasEntry } from '../../security/jaas.ts'
+import { Secret } from '../../security/secret.ts'
+import { checkStores, readStores, type HiddenStores } from '../../security/store-properties.ts'
 import { scramMechanisms } from '../../wire/kafka/scram-keys.ts'
 import type { GivenSettings } from '../given-settings.ts'
-import type { ListenerProtocol } from '../listener-settings.ts'
 import { brokerKeys, listOf, ruleBroken } from '../settings/broker-keys.ts'
+
+export const protocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
+export type ListenerProtocol = (typeof protocols)[number]
 
 export const saslMechanisms = ['PLAIN', ...scramMechanisms.map(({ name }) => name)] as const
 export type SaslMechanism = (typeof saslMechanisms)[number]

@@ -6,7 +6,7 @@
 //                      client  c=biws,r=nonce+more,p=proof             server  v=signature
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Random } from '../../system/random.ts'
-import type { Secret } from '../../system/secret.ts'
+import type { Secret } from '../../security/secret.ts'
 import {
   decodeBase64,
   leastIterations,

@@ -1,6 +1,6 @@
 // A user of SCRAM as it is given with the start, in the form of Kafka's kafka-storage.sh --add-scram:
 //   SCRAM-SHA-512=[name=alice,password=secret]   also with iterations=8192 inside
-import { Secret } from '../../system/secret.ts'
+import { Secret } from '../../security/secret.ts'
 import { leastIterations, scramMechanisms, type ScramMechanism } from '../../wire/kafka/scram-keys.ts'
 
 export interface ScramUser {

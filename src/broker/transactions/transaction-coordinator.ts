@@ -11,21 +11,11 @@ import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Timer } from '../../system/clock.ts'
 import type { System } from '../../system/system.ts'
+import type { TransactionSettings } from '../broker-settings.ts'
 import type { ErrorName } from '../error-name.ts'
 import type { TopicCatalog } from '../topic-catalog.ts'
 import { TransactionJournal } from './transaction-journal.ts'
 import { includes, isPrepared, lastUsableEpoch, union, type TransactionState } from './transaction-state.ts'
-
-export interface TransactionSettings {
-  /** Longest time-out a producer may ask for, ms. */
-  readonly transactionMaxTimeoutMs: number
-  /** How often transactions are looked for that are open for too long, ms. */
-  readonly transactionAbortCheckMs: number
-  /** Ids without a transaction for so long are forgotten, ms. */
-  readonly transactionalIdExpiryMs: number
-  /** How often those are looked for, ms. */
-  readonly transactionalIdCheckMs: number
-}
 
 export interface TransactionParts {
   readonly system: System

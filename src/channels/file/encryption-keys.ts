@@ -6,8 +6,8 @@ import { suggest } from '../../did-you-mean.ts'
 import type { Say } from '../../component.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Disk } from '../../system/disk.ts'
-import { readSecretKeyStore, type SecretKeyStore } from '../../system/jceks.ts'
-import { Secret } from '../../system/secret.ts'
+import { readSecretKeyStore, type SecretKeyStore } from '../../security/jceks.ts'
+import { Secret } from '../../security/secret.ts'
 
 /** What stands behind `encryption.`, by the rest of the key. */
 export type EncryptionOptions = Readonly<Record<string, string>>

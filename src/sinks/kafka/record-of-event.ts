@@ -1,6 +1,6 @@
 // An event -> a record of a topic: topic, partition, key, time and headers as Flume's sink chooses them.
 import { Fault, messageOf } from '../../errors.ts'
-import { compileEscapes, hasEscapes } from '../../escapes.ts'
+import { compileEscapes, hasEscapes } from '../../java/escapes.ts'
 import type { Event } from '../../event.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { RecordHeader } from '../../wire/kafka/record.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { whereOf } from '../../address.ts'
+import { whereOf } from '../address.ts'
 import { readConnectString } from './zookeeper.ts'
 
 it('a connect string has hosts, ports where they are not 2181, and a path', () => {

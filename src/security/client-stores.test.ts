@@ -9,8 +9,8 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { createAuthority, type TestAuthority } from '../../test/certificates.ts'
 import { loadClientStores, type ClientStores } from './client-stores.ts'
 import { loadStore } from './ssl-settings.ts'
-import { realSystem } from './system.ts'
-import { secureClient } from './tls.ts'
+import { realSystem } from '../system/system.ts'
+import { secureClient } from '../system/tls.ts'
 
 const nothing: ClientStores = {
   trust: { path: undefined, password: undefined, pem: undefined },

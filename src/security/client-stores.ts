@@ -3,9 +3,10 @@
 // not written comes from the global places (ssl-settings.ts).
 import { X509Certificate } from 'node:crypto'
 import { Fault } from '../errors.ts'
-import { readKeyStore, type KeyStore } from './keystore.ts'
+import type { KeyStore } from './key-entries.ts'
+import { readKeyStore } from './keystore.ts'
 import { globalOf, loadStore, policyOf, type SslDoors } from './ssl-settings.ts'
-import { createTlsContext, type ClientTls } from './tls.ts'
+import { createTlsContext, type ClientTls } from '../system/tls.ts'
 
 export interface ClientStores {
   readonly trust: {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { createAuthority } from '../../test/certificates.ts'
-import { type KeyStore, pemOf, readKeyStore } from './keystore.ts'
+import type { KeyStore } from './key-entries.ts'
+import { pemOf, readKeyStore } from './keystore.ts'
 
 // Written by Java 17's keytool with the password "changeit": an elliptic-curve key in JKS and in PKCS12,
 // and two trusted certificates in each.

@@ -9,6 +9,7 @@
 // the key's password after it, `rounds` times MD5, the digest in place of the salt from the second round on; the two
 // digests in a row are 24 bytes of key and 8 of IV. Are the halves the same, the first is turned round.
 import { createDecipheriv, createHash, hash } from 'node:crypto'
+import { nextTurn } from '../system/clock.ts'
 import { ByteCursor } from './byte-cursor.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { isJavaObject, readJavaObject, type JavaObject, type JavaValue } from './java-serialization.ts'
@@ -161,7 +162,7 @@ export async function deriveKey(salt: Buffer, rounds: number, password: Buffer):
     let digest = hash('md5', Buffer.concat([half, password]), 'buffer')
     const next = Buffer.concat([digest, password])
     for (let round = 1; round < rounds; round++) {
-      if (round % roundsAtOnce === 0) await new Promise(resolve => setImmediate(resolve))
+      if (round % roundsAtOnce === 0) await nextTurn()
       next.set(digest)
       digest = hash('md5', next, 'buffer')
     }

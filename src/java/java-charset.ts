@@ -1,7 +1,7 @@
 // Java's character sets: bytes to text and back under the names Java knows (UTF-8, UTF8, ISO8859_1,
 // Cp1252 ...). What Java would make of malformed bytes and of characters a set lacks holds here too:
 // U+FFFD and "?".
-import type { Field } from './fields.ts'
+import type { Field } from '../fields.ts'
 
 export interface Charset {
   /** Java's canonical name. */

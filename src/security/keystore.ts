@@ -12,21 +12,8 @@ import type Forge from 'node-forge'
 import { ByteCursor } from './byte-cursor.ts'
 import { forge } from './forge.ts'
 import { Fault, messageOf } from '../errors.ts'
+import type { KeyEntry, KeyStore } from './key-entries.ts'
 import { readPkcs12 } from './pkcs12.ts'
-
-export interface KeyEntry {
-  readonly alias: string
-  /** PKCS8 in PEM. */
-  readonly key: string
-  /** The certificate, then those that signed it, in PEM. */
-  readonly chain: readonly string[]
-}
-
-export interface KeyStore {
-  readonly keys: readonly KeyEntry[]
-  /** Trusted certificates in PEM. */
-  readonly trusted: readonly string[]
-}
 
 const jksMagic = 0xfeedfeed
 const jceksMagic = 0xcececece

@@ -8,9 +8,9 @@
 //
 // Source: ZooKeeper 3.4's zookeeper.jute; Kafka's layout below /brokers and /consumers.
 import type { Duplex } from 'node:stream'
-import { addressesIn, parseAddress, whereOf, type Address } from '../../address.ts'
-import { Fault, messageOf } from '../../errors.ts'
-import type { System } from '../../system/system.ts'
+import { addressesIn, parseAddress, whereOf, type Address } from '../address.ts'
+import { Fault, messageOf } from '../errors.ts'
+import type { System } from '../system/system.ts'
 
 type Doors = Pick<System, 'network' | 'clock'>
 

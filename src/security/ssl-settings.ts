@@ -2,10 +2,11 @@
 // the FLUME_SSL_* environment variables. The global ones never switch TLS on. Lists are separated by
 // commas in the global places. SSLv3 is never spoken.
 import { createHash } from 'node:crypto'
-import type { Disk } from './disk.ts'
-import { environmentVariable } from './environment.ts'
-import { type KeyStore, readKeyStore } from './keystore.ts'
-import { type ClientTls, createTlsContext, type TlsContext, type TlsPolicy } from './tls.ts'
+import type { Disk } from '../system/disk.ts'
+import { environmentVariable } from '../system/environment.ts'
+import type { KeyStore } from './key-entries.ts'
+import { readKeyStore } from './keystore.ts'
+import { type ClientTls, createTlsContext, type TlsContext, type TlsPolicy } from '../system/tls.ts'
 import { Fault, messageOf } from '../errors.ts'
 
 /** A component's own keys; what is absent comes from the global places. */

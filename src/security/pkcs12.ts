@@ -4,7 +4,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type Forge from 'node-forge'
 import { forge } from './forge.ts'
-import type { KeyEntry, KeyStore } from './keystore.ts'
+import type { KeyEntry, KeyStore } from './key-entries.ts'
 
 interface Bag {
   readonly attributes?: Record<string, readonly unknown[]>

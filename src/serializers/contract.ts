@@ -1,0 +1,9 @@
+// What a serializer does: events in, the bytes of a file out.
+import type { Event } from '../event.ts'
+
+export interface Serializer {
+  /** Bytes at the head of the file. */
+  readonly head: Buffer
+  /** The events of one transaction, whole: after these bytes a reader of the file finds all of them. */
+  encode(events: readonly Event[]): Buffer
+}
