@@ -116,6 +116,25 @@ test('every file imports only what its row of the table allows', () => {
   assert.deepEqual(wrong, [])
 })
 
+test('no file imports itself by way of others, types included', () => {
+  const imports = new Map(
+    programs.map(path => {
+      const near = importsOf(read(path)).filter(({ from }) => from.startsWith('.'))
+      return [path, near.map(({ from }) => resolveImport(path, from))] as const
+    }),
+  )
+  const done = new Set<string>()
+  const circles: string[] = []
+  const walk = (path: string, above: readonly string[]): void => {
+    if (above.includes(path)) circles.push([...above.slice(above.indexOf(path)), path].join(' > '))
+    if (done.has(path) || above.includes(path)) return
+    for (const next of imports.get(path) ?? []) walk(next, [...above, path])
+    done.add(path)
+  }
+  for (const path of imports.keys()) walk(path, [])
+  assert.deepEqual(circles, [])
+})
+
 // ------------------------------------------------------------------------------------------ doors
 
 const doorModules =

@@ -4,7 +4,8 @@ import { defineChannel, sayFailure, type CountedContext, type Surroundings } fro
 import { flag, int, list, prefix, text, type OptionsOf } from '../fields.ts'
 import { fileChannelCounters } from '../observe/counters.ts'
 import { checkEncryption, encryptionKeys } from './file/encryption-keys.ts'
-import { FileChannel, type FileChannelSettings } from './file/file-channel.ts'
+import type { FileChannelSettings } from './file/file-channel-settings.ts'
+import { FileChannel } from './file/file-channel.ts'
 import { Opening } from './file/opening.ts'
 
 /** Flume's largest file; also what a larger value is clipped to there. */

@@ -2,7 +2,8 @@
 // power cut, and done again; every event is then there, once, in order, and Flume's files are as they were.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { FileChannel, type FileChannelSettings } from '../../src/channels/file/file-channel.ts'
+import type { FileChannelSettings } from '../../src/channels/file/file-channel-settings.ts'
+import { FileChannel } from '../../src/channels/file/file-channel.ts'
 import { fileChannel } from '../../src/channels/file.ts'
 import type { Disk } from '../../src/system/disk.ts'
 import { realSystem } from '../../src/system/system.ts'

@@ -24,6 +24,7 @@
 // it is rot, anything from it on may be a write that never ended.
 import { crc32 } from 'node:zlib'
 import type { Event } from '../../event.ts'
+import { readNumber, writeNumber } from './eight-bytes.ts'
 import type { NumberRange } from './number-ranges.ts'
 import type { SegmentCipher } from './segment-cipher.ts'
 
@@ -170,14 +171,4 @@ export function readTakePayload(payload: Buffer): NumberRange[] {
   for (let at = 0; at + 16 <= payload.length; at += 16)
     ranges.push({ first: readNumber(payload, at), end: readNumber(payload, at + 8) })
   return ranges
-}
-
-export function writeNumber(target: Buffer, value: number, at: number): void {
-  target.writeUInt32LE(value >>> 0, at)
-  target.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4)
-}
-
-/** A number of 8 bytes; one above 2^48 comes back as some other number no valid file has. */
-export function readNumber(source: Buffer, at: number): number {
-  return source.readUInt32LE(at) + source.readUInt32LE(at + 4) * 0x1_0000_0000
 }

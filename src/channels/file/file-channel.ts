@@ -16,7 +16,6 @@ import { Backlog } from './backlog.ts'
 import type { Damage } from './entry-reader.ts'
 import { Checkpointer, type Checkpoint } from './checkpoint.ts'
 import { writeMarks } from './directory-mark.ts'
-import type { EncryptionKeys } from './encryption-keys.ts'
 import { encodePut, entryHeaderBytes, putEntryBytes } from './entry.ts'
 import { FreeSpace } from './free-space.ts'
 import type { Takeover } from './flume/takeover.ts'
@@ -24,6 +23,7 @@ import type { Inventory } from './inventory.ts'
 import { Log, type LoggedPut } from './log.ts'
 import { startLog } from './log-start.ts'
 import type { GoneNumbers, NumberRange } from './number-ranges.ts'
+import type { FileChannelSettings } from './file-channel-settings.ts'
 import { Opening } from './opening.ts'
 import { OpenBatch } from '../open-batch.ts'
 import { PutGate } from '../put-gate.ts'
@@ -33,26 +33,6 @@ import type { Encryption } from './segment-cipher.ts'
 import { SegmentWatch } from './segment-watch.ts'
 import type { SegmentStore } from './segment-store.ts'
 import { TakeLine } from '../take-line.ts'
-
-export interface FileChannelSettings {
-  readonly checkpointDirectory: string
-  /** Where a Flume kept a copy of its checkpoint: read when its events are taken over. */
-  readonly flumeBackupDirectory?: string | null
-  readonly dataDirectories: readonly string[]
-  readonly capacity: number
-  readonly transactionCapacity: number
-  readonly keepAliveMs: number
-  readonly segmentBytes: number
-  readonly floorBytes: number
-  readonly syncEachGroup: boolean
-  readonly syncIntervalMs: number
-  readonly checkpointIntervalMs: number
-  readonly checkpointOnClose: boolean
-  /** Null or absent: nothing is encrypted. */
-  readonly encryption?: EncryptionKeys | null
-  /** Whether it opens without what is missing of it. */
-  readonly acceptLoss?: boolean
-}
 
 /** Most encoded bytes of one put: more could not be read back in one piece. */
 const mostPutBytes = 1024 * 1024 * 1024

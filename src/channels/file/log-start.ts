@@ -2,7 +2,8 @@
 // written again.
 import { Fault } from '../../errors.ts'
 import type { System } from '../../system/system.ts'
-import { placeEntry, readNumber } from './entry.ts'
+import { readNumber } from './eight-bytes.ts'
+import { placeEntry } from './entry.ts'
 import { sizeFor, type LogStart } from './log.ts'
 import type { Recovered } from './recovery.ts'
 import type { Encryption } from './segment-cipher.ts'

@@ -25,7 +25,7 @@ import {
 import { Fault } from '../../errors.ts'
 import type { Random } from '../../system/random.ts'
 import type { EncryptionKeys } from './encryption-keys.ts'
-import { writeNumber } from './entry.ts'
+import { writeNumber } from './eight-bytes.ts'
 
 export type CipherKind = EncryptionKeys['cipher']
 

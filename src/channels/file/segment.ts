@@ -34,7 +34,7 @@
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Disk, DiskFile } from '../../system/disk.ts'
-import { readNumber, writeNumber } from './entry.ts'
+import { readNumber, writeNumber } from './eight-bytes.ts'
 import type { NumberRange } from './number-ranges.ts'
 import { checkBytes, randomBytes, type SegmentCipher, type SegmentEncryption } from './segment-cipher.ts'
 
