@@ -312,6 +312,24 @@ test('aborting gives a delivery up at once', async t => {
   await assert.rejects(sending, (error: Fault) => error.code === 'STOPPED')
 })
 
+for (const opens of [false, true])
+  test(`a stop while it connects${opens ? ' for a batch' : ' ahead'} waits for nobody`, async t => {
+    const server = createServer(socket => socket.resume()).listen(0, '127.0.0.1')
+    await new Promise(resolve => server.once('listening', resolve))
+    t.after(() => server.close())
+    const { port } = server.address() as { port: number }
+    const sink = sinkFor({ port, ssl: true })
+    await sink.start()
+    const outcome = opens ? sink.open(never).deliver(eventsOf('a')) : null
+    outcome?.catch(() => {})
+    await new Promise(resolve => server.once('connection', resolve))
+    const begun = realSystem.clock.monotonic()
+    await sink.stop()
+    // connect-timeout is 20 s.
+    assert.ok(realSystem.clock.monotonic() - begun < 5000)
+    if (outcome !== null) await assert.rejects(outcome, { code: 'STOPPED' })
+  })
+
 test('reset-connection-interval: what is in flight is answered on the old connection, order holds', async t => {
   let release = () => {}
   const gate = new Promise<void>(resolve => (release = resolve))

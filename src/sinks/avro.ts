@@ -185,7 +185,6 @@ export class AvroSink implements SessionSink {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    if (this.#isAhead) this.#session?.giveUp()
     await this.#session?.close()
   }
 

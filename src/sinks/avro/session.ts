@@ -25,6 +25,7 @@ export class AvroSession implements SinkSession {
   readonly #giveUp = new AbortController()
   /** Every batch waits for it, also when it has long been resolved: that keeps them in order. */
   readonly connected: Promise<AvroClient>
+  #isConnected = false
   #isOver = false
   #refusal: Refusal | null = null
 
@@ -43,6 +44,7 @@ export class AvroSession implements SinkSession {
     const { connect, resetMs, size, counters, clock } = this.#parts
     const { signal } = this.#giveUp
     const client = await connect(signal)
+    this.#isConnected = true
     const reset = () => (this.#isOver = true)
     const timer = resetMs === 0 ? null : clock.after(resetMs, reset, { background: true })
     const stop = () => client.destroy(new Fault('STOPPED', 'the request was given up: the agent is stopping'))
@@ -62,8 +64,9 @@ export class AvroSession implements SinkSession {
     this.#giveUp.abort()
   }
 
-  /** What is under way is answered first. */
+  /** What is under way is answered first; nobody waits for a connection. */
   async close(): Promise<void> {
+    if (!this.#isConnected) this.giveUp()
     const client = await this.connected.catch(() => null)
     await client?.close()
   }
