@@ -47,6 +47,20 @@ test('every page gives the bounds of the back-off that the runners have', () => 
   assert.ok(found >= 3, `${found} pages`)
 })
 
+test('each decision has a number of its own, which its title gives', () => {
+  const numbers: number[] = []
+  for (const path of filesBelow('docs/decisions')) {
+    const number = /\/(\d{4})-[^/]+\.md$/.exec(path)?.[1]
+    if (number === undefined) continue
+    numbers.push(Number(number))
+    assert.match(read(path), new RegExp(`^# ${Number(number)}\\. `), path)
+  }
+  assert.deepEqual(
+    numbers.sort((a, b) => a - b),
+    Array.from({ length: numbers.length }, (_, index) => index + 1),
+  )
+})
+
 test('links between the pages of docs lead somewhere', () => {
   const wrong: string[] = []
   for (const path of [...filesBelow('docs'), 'README.md', 'CONTRIBUTING.md'])
