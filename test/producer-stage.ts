@@ -1,7 +1,7 @@
 // An ordered producer on a scripted broker that leads topic t with two partitions, and what the broker keeps.
 import { silentLogger, type Logger } from '../src/observe/log.ts'
 import type { ProducerRecord } from '../src/kafka-client/contract.ts'
-import { OrderedProducer } from '../src/kafka-client/producer.ts'
+import { OrderedProducer } from '../src/kafka-client/producer/producer.ts'
 import { producerDefaults, type ProducerSettings } from '../src/kafka-client/settings.ts'
 import type { RequestOf } from '../src/wire/kafka/api.ts'
 import { initProducerId } from '../src/wire/kafka/messages/init-producer-id.ts'

@@ -2,7 +2,7 @@
 // them there with --execute.
 import type { Admin } from '../kafka-client/admin/admin.ts'
 import { nameOf, type Position, type TopicPartition } from '../kafka-client/contract.ts'
-import { earliest, latest } from '../kafka-client/offsets.ts'
+import { earliest, latest } from '../kafka-client/consumer/offsets.ts'
 import { realSystem } from '../system/system.ts'
 import { table, type Given } from './kafka-tool.ts'
 import { UsageError } from './usage-error.ts'

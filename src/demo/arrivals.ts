@@ -1,6 +1,6 @@
 // Reads test2 from where it ended when the demonstration began, and enters what it reads into the ledger.
 import type { ConsumedRecord } from '../kafka-client/contract.ts'
-import { PartitionReader } from '../kafka-client/partition-reader.ts'
+import { PartitionReader } from '../kafka-client/consumer/partition-reader.ts'
 import type { ConditionMaker } from '../observe/conditions.ts'
 import { consumerDefaults } from '../kafka-client/settings.ts'
 import type { Logger } from '../observe/log.ts'

@@ -4,7 +4,7 @@ import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Fault } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { RecordHeader } from '../wire/kafka/record.ts'
-import type { Doors } from './connection.ts'
+import type { Doors } from './connection/connection.ts'
 import type { ConsumerSettings, ProducerSettings, TransactionalSettings } from './settings.ts'
 
 export interface ConsumedRecord {

@@ -1,7 +1,7 @@
 // The Kafka client's front: a consumer whose poll loop and positions are the caller's, and a producer that
 // keeps order. One client for brokers from 0.10.2 to 4.x. Components use this file alone.
 import { messageOf } from '../errors.ts'
-import { GroupConsumer } from './consumer.ts'
+import { GroupConsumer } from './consumer/consumer.ts'
 import type {
   Consumer,
   ConsumerOptions,
@@ -11,10 +11,10 @@ import type {
   TransactionalProducerOptions,
 } from './contract.ts'
 import type { PropertyProblem } from './properties.ts'
-import { OrderedProducer } from './producer.ts'
-import { Security, type SecurityDoors } from './security.ts'
-import type { SecuritySettings } from './security-settings.ts'
-import { TransactionalOrderedProducer } from './transactional-producer.ts'
+import { OrderedProducer } from './producer/producer.ts'
+import { Security, type SecurityDoors } from './security/security.ts'
+import type { SecuritySettings } from './security/security-settings.ts'
+import { TransactionalOrderedProducer } from './producer/transactional-producer.ts'
 
 export type {
   ConsumedRecord,
@@ -31,9 +31,9 @@ export type {
   GroupMember,
 } from './contract.ts'
 export { readAdminProperties, readConsumerProperties, readProducerProperties } from './properties.ts'
-export { ProduceFault } from './produce-fault.ts'
+export { ProduceFault } from './producer/produce-fault.ts'
 export type { PropertyProblem } from './properties.ts'
-export { TransactionFault } from './transaction-fault.ts'
+export { TransactionFault } from './producer/transaction-fault.ts'
 export type { ConsumerSettings, ProducerSettings, TransactionalSettings } from './settings.ts'
 
 export function createConsumer(options: ConsumerOptions): Consumer {

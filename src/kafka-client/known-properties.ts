@@ -1,7 +1,7 @@
 // The properties of the Java clients (2.7 to 3.9) by name, and what becomes of each: a setting, or the
 // reason why it has no effect here. Defaults are the Java clients'; where ours differ settings.ts says so.
 import { compressions } from '../wire/kafka/compression.ts'
-import type { SecurityKind } from './security-properties.ts'
+import type { SecurityKind } from './security/security-properties.ts'
 
 /** How the value is read, and which setting it becomes. */
 export type Rule =

@@ -3,7 +3,7 @@
 import { addressesIn, parseAddress } from '../address.ts'
 import { suggest } from '../did-you-mean.ts'
 import { adminRules, consumerRules, producerRules, type Rule, type Rules } from './known-properties.ts'
-import { readSecurity, type SecurityKind } from './security-properties.ts'
+import { readSecurity, type SecurityKind } from './security/security-properties.ts'
 import {
   connectionDefaults,
   consumerDefaults,

@@ -1,7 +1,7 @@
 // What the client can be told, in its own terms, with the defaults of the Java clients. The Java
 // property names are mapped to these in properties.ts.
 import type { Compression } from '../wire/kafka/compression.ts'
-import { plaintext, type SecuritySettings } from './security-settings.ts'
+import { plaintext, type SecuritySettings } from './security/security-settings.ts'
 
 /** Settings that producer, consumer and admin share. */
 export interface ConnectionSettings {

@@ -2,7 +2,7 @@
 // one who reads every topic from its first record on.
 import { messageOf } from '../errors.ts'
 import { createAdmin, createProducer } from '../kafka-client/kafka-client.ts'
-import { PartitionReader } from '../kafka-client/partition-reader.ts'
+import { PartitionReader } from '../kafka-client/consumer/partition-reader.ts'
 import { consumerDefaults, producerDefaults } from '../kafka-client/settings.ts'
 import { looseConditions } from '../observe/conditions.ts'
 import type { System } from '../system/system.ts'

@@ -12,7 +12,7 @@ import { after, before, describe, it } from 'node:test'
 import { conditionsOn } from '../context.ts'
 import { promisify } from 'node:util'
 import type { Fault } from '../../src/errors.ts'
-import { BrokerConnection } from '../../src/kafka-client/connection.ts'
+import { BrokerConnection } from '../../src/kafka-client/connection/connection.ts'
 import {
   createAdmin,
   createConsumer,
@@ -20,7 +20,7 @@ import {
   readConsumerProperties,
   readProducerProperties,
 } from '../../src/kafka-client/kafka-client.ts'
-import { Security } from '../../src/kafka-client/security.ts'
+import { Security } from '../../src/kafka-client/security/security.ts'
 import { silentLogger, type Logger } from '../../src/observe/log.ts'
 import { realSystem as system } from '../../src/system/system.ts'
 import { metadata } from '../../src/wire/kafka/messages/metadata.ts'

@@ -13,8 +13,8 @@ const partitionLog = 'src/broker/log/partition-log.ts'
 const offsets = 'src/broker/groups/offset-store.ts'
 const groupWriter = 'src/storage/group-writer.ts'
 const returned = 'src/channels/returned-events.ts'
-const queue = 'src/kafka-client/partition-queue.ts'
-const fetcher = 'src/kafka-client/fetcher.ts'
+const queue = 'src/kafka-client/producer/partition-queue.ts'
+const fetcher = 'src/kafka-client/consumer/fetcher.ts'
 const fileLog = 'src/channels/file/log.ts'
 
 const planted: readonly Omit<Mutation, 'tests'>[] = [

@@ -2,8 +2,8 @@
 // command line tools, the demonstration and tests use it.
 import { looseConditions } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
-import { Cluster } from '../cluster.ts'
-import type { Doors } from '../connection.ts'
+import { Cluster } from '../connection/cluster.ts'
+import type { Doors } from '../connection/connection.ts'
 import { connectionDefaults, type ConnectionSettings } from '../settings.ts'
 import { GroupAdmin } from './groups.ts'
 import { OffsetAdmin } from './offsets.ts'

@@ -1,7 +1,7 @@
 // Offsets: where partitions begin and end, and which record is the first of a time.
 import { Fault } from '../../errors.ts'
 import { nameOf, type TopicPartition } from '../contract.ts'
-import { askOffsets, earliest, latest } from '../offsets.ts'
+import { askOffsets, earliest, latest } from '../consumer/offsets.ts'
 import type { AdminParts } from './question.ts'
 
 export class OffsetAdmin {

@@ -3,8 +3,8 @@ import { Fault } from '../../errors.ts'
 import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
 import { kafkaError } from '../../wire/kafka/error-codes.ts'
-import type { Cluster } from '../cluster.ts'
-import type { BrokerConnection, Doors } from '../connection.ts'
+import type { Cluster } from '../connection/cluster.ts'
+import type { BrokerConnection, Doors } from '../connection/connection.ts'
 
 export interface AdminParts {
   readonly cluster: Cluster

@@ -1,0 +1,443 @@
+// What the client knows of a cluster: its brokers, its topics, who leads each partition and who
+// coordinates a group. Everything is asked for again when a broker says that it has changed.
+import { parseAddress, whereOf, type Address } from '../../address.ts'
+import { backoffMs } from '../../backoff.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
+import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
+import type { ResponseOf } from '../../wire/kafka/api.ts'
+import { zeroUuid } from '../../wire/kafka/fields.ts'
+import { findCoordinator } from '../../wire/kafka/messages/find-coordinator.ts'
+import { metadata } from '../../wire/kafka/messages/metadata.ts'
+import { Brokers, type Purpose } from './brokers.ts'
+import type { BrokerConnection, Doors } from './connection.ts'
+import { isFinalCode, refuse, wordsOf } from './refusal.ts'
+import type { ConnectionSettings } from '../settings.ts'
+
+export interface Partition {
+  readonly index: number
+  /** -1: none at the moment. */
+  readonly leader: number
+  /** -1 where the broker does not tell (before 2.1). */
+  readonly leaderEpoch: number
+  /** Why it has no leader; 0 where it has one. */
+  readonly errorCode: number
+}
+
+export interface Topic {
+  readonly name: string
+  /** In the order of their indexes, without gaps; empty while errorCode is not 0. */
+  readonly partitions: readonly Partition[]
+  readonly errorCode: number
+  readonly isInternal: boolean
+  /** Another where a topic of this name was made anew; '' where the broker does not tell (before 2.8). */
+  readonly id: string
+}
+
+/** `isFinal`: asking again does not help by itself. */
+export interface TopicProblem {
+  readonly why: string
+  readonly isFinal: boolean
+}
+
+type TopicAnswer = ResponseOf<typeof metadata>['topics'][number]
+
+/** A broker that is silent for so long is not waited for alone: the next one is asked as well. */
+const hedgeMs = 1_000
+/** Where metadata is asked for again so soon, the last answer was of no use: another broker is asked. */
+const againMs = 30_000
+/** What is over sooner is not reported: brokers that start, a leader that moves. */
+export const graceMs = 3_000
+/** For so long an answer that takes away what was known is not believed: a broker that starts knows little. */
+const doubtMs = 5_000
+
+export type CoordinatorKind = 'group' | 'transactional id'
+
+export interface Broker extends Address {
+  readonly nodeId: number
+}
+
+export interface ClusterOptions {
+  readonly system: Doors
+  readonly settings: ConnectionSettings
+  readonly condition: ConditionMaker
+  /** Whether asking for a topic may create it, where the broker does that. */
+  readonly allowAutoTopicCreation: boolean
+}
+
+export class Cluster {
+  readonly brokers: Brokers
+  readonly #system: Doors
+  readonly #settings: ConnectionSettings
+  readonly #bootstrap: readonly Address[]
+  readonly #allowAutoTopicCreation: boolean
+  readonly #nodes = new Map<number, Address>()
+  readonly #topics = new Map<string, Topic>()
+  /** When first an answer lacked what is known of the topic, monotonic ms. */
+  readonly #doubts = new Map<string, number>()
+  /** Brokers that were silent when they were asked last. */
+  readonly #silent = new Set<string>()
+  #askedLast: { where: string; at: number } = { where: '', at: -Infinity }
+  readonly #watched = new Set<string>()
+  #watchesAll = false
+  #controllerId = -1
+  readonly #unanswered: Condition
+  readonly #throttled: Condition
+  /** Monotonic ms. */
+  #throttledUntil = -Infinity
+  #refreshing: Promise<void> | null = null
+  /** Whether the question under way names every topic watched by now. */
+  #askedAll = false
+  /** Monotonic ms of the last good refresh; -Infinity before the first. */
+  refreshedAt = -Infinity
+
+  constructor({ system, settings, condition, allowAutoTopicCreation }: ClusterOptions) {
+    this.brokers = new Brokers(system, settings, condition)
+    this.brokers.isNeeded = address => this.#leads(whereOf(address))
+    this.#unanswered = condition('questions', { level: 'warn', graceMs })
+    this.#throttled = condition('throttled', { level: 'warn', isRed: false, graceMs })
+    this.#system = system
+    this.#settings = settings
+    this.#allowAutoTopicCreation = allowAutoTopicCreation
+    this.#bootstrap = settings.bootstrapServers.map(text => {
+      const address = parseAddress(text)
+      if (address === null)
+        throw new Fault(
+          'ADDRESS',
+          `"${text}" is not a bootstrap server: write host:port, several separated by commas`,
+        )
+      // Java takes no host for this one.
+      return { host: address.host === '' ? 'localhost' : address.host, port: address.port }
+    })
+    if (this.#bootstrap.length === 0)
+      throw new Fault('ADDRESS', 'no bootstrap server is given: write host:port')
+  }
+
+  get stopped(): AbortSignal {
+    return this.brokers.stopped
+  }
+
+  /** From the next refresh on these topics are known. */
+  watch(topics: Iterable<string>): void {
+    for (const topic of topics)
+      if (!this.#watched.has(topic)) {
+        this.#watched.add(topic)
+        this.#askedAll = false
+      }
+  }
+
+  unwatch(topic: string): void {
+    this.#watched.delete(topic)
+    this.#topics.delete(topic)
+  }
+
+  /** From the next refresh on all topics of the cluster are known. */
+  watchAll(): void {
+    this.#watchesAll = true
+    this.#askedAll = false
+  }
+
+  /** As of the last refresh; undefined where the topic was not watched then. */
+  topic(name: string): Topic | undefined {
+    return this.#topics.get(name)
+  }
+
+  topics(): IterableIterator<Topic> {
+    return this.#topics.values()
+  }
+
+  /** As of the last refresh; empty before. */
+  get nodeIds(): readonly number[] {
+    return [...this.#nodes.keys()]
+  }
+
+  /** Why nothing can be read of the topic; null where it is there. */
+  problemOf(topic: string): TopicProblem | null {
+    const code = this.#topics.get(topic)?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    return code === 0 ? null : { why: wordsOf(code), isFinal: isFinalCode(code) }
+  }
+
+  /** Why the partition has no leader, as far as the last answer tells. */
+  whyNoLeader(topic: string, partition: number): TopicProblem {
+    const told =
+      this.#topics.get(topic)?.partitions[partition]?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    const code = told === 0 ? errorCodes.LEADER_NOT_AVAILABLE : told
+    return this.problemOf(topic) ?? { why: wordsOf(code), isFinal: isFinalCode(code) }
+  }
+
+  /** -1 where the partition has no leader, or is not known. */
+  leaderOf(topic: string, partition: number): number {
+    return this.#topics.get(topic)?.partitions[partition]?.leader ?? -1
+  }
+
+  /** Whether the broker at the address leads partitions of topics that are used. */
+  #leads(where: string): boolean {
+    for (const { partitions } of this.#topics.values())
+      for (const { leader } of partitions) {
+        const address = this.#nodes.get(leader)
+        if (address !== undefined && whereOf(address) === where) return true
+      }
+    return false
+  }
+
+  /** The broker asks to be left alone for a while (KIP-219). */
+  noteThrottle(where: string, ms: number): void {
+    const { clock } = this.#system
+    const until = clock.monotonic() + ms
+    this.#throttledUntil = Math.max(this.#throttledUntil, until)
+    this.#throttled.raise(`Kafka broker ${where} has this client wait for ${ms} ms, because of a quota`)
+    const over = () => {
+      if (this.#throttledUntil <= until) this.#throttled.clear('no Kafka broker has this client wait')
+    }
+    clock.after(ms, over, { background: true })
+  }
+
+  isStale(): boolean {
+    return this.#system.clock.monotonic() - this.refreshedAt > this.#settings.metadataMaxAgeMs
+  }
+
+  /** A connection to a broker by its id. Rejects with PEER_UNREACHABLE where the id is not known. */
+  connect(nodeId: number, purpose: Purpose): Promise<BrokerConnection> {
+    const address = this.#nodes.get(nodeId)
+    if (address === undefined)
+      return Promise.reject(
+        new Fault('PEER_UNREACHABLE', `broker ${nodeId} is not part of the cluster (any more)`),
+      )
+    return this.brokers.connect(address, purpose)
+  }
+
+  /**
+   * Asks any broker: the likeliest first, the next one where it fails, and the next one as well where it is
+   * silent. Gives the first answer. Rejects with PEER_UNREACHABLE, naming every broker that was tried.
+   */
+  ask<T>(ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+    const { clock } = this.#system
+    const candidates = this.#candidates()
+    return new Promise((resolve, reject) => {
+      const problems: string[] = []
+      let isOver = false
+      let underWay = 0
+      const next = (): void => {
+        if (isOver) return
+        const address = candidates.shift()
+        // One that rests is waited for only where all of them do.
+        if (address !== undefined && (problems.length === 0 || this.brokers.restMs(address) === 0))
+          return void attempt(address)
+        if (underWay > 0) return
+        isOver = true
+        reject(new Fault('PEER_UNREACHABLE', `no Kafka broker can be used: ${problems.join('; ')}`))
+      }
+      const attempt = async (address: Address) => {
+        const where = whereOf(address)
+        underWay++
+        const hedge = clock.after(this.brokers.restMs(address) + hedgeMs, () => {
+          if (isOver) return
+          this.#silent.add(where)
+          if (candidates.some(other => this.brokers.restMs(other) === 0)) next()
+        })
+        let isConnected = false
+        try {
+          const connection = await this.brokers.connect(address, 'metadata')
+          isConnected = true
+          const answer = await ask(connection)
+          this.#silent.delete(where)
+          this.#unanswered.clear('Kafka brokers answer questions about the cluster again')
+          if (isOver) return
+          isOver = true
+          this.#askedLast = { where, at: clock.monotonic() }
+          resolve(answer)
+        } catch (error) {
+          problems.push(messageOf(error))
+          underWay--
+          // That it cannot be connected to is a condition of its own.
+          if (isConnected && !this.stopped.aborted)
+            this.#unanswered.raise(`a question about the cluster is not answered: ${messageOf(error)}`)
+          if (this.stopped.aborted && !isOver) {
+            isOver = true
+            reject(error as Error)
+          }
+          next()
+        } finally {
+          hedge.cancel()
+        }
+      }
+      next()
+    })
+  }
+
+  /**
+   * All brokers and bootstrap servers, the likeliest to answer first: those that have a connection, then
+   * others; the one whose answer was of no use, the silent ones and those that rest come last.
+   */
+  #candidates(): Address[] {
+    const { clock, random } = this.#system
+    const known = new Map<string, Address>()
+    for (const address of [...this.#nodes.values(), ...this.#bootstrap]) known.set(whereOf(address), address)
+    const isAgain = clock.monotonic() - this.#askedLast.at < againMs
+    const rank = (where: string, address: Address) => {
+      const restMs = this.brokers.restMs(address)
+      if (restMs > 0) return 1_000 + restMs
+      if (this.#silent.has(where)) return 100
+      if (isAgain && this.#askedLast.where === where) return 10
+      return this.brokers.hasOpen(address, 'metadata') ? 0 : 1 + random.next()
+    }
+    return [...known]
+      .map(([where, address]) => ({ address, rank: rank(where, address) }))
+      .sort((one, other) => one.rank - other.rank)
+      .map(({ address }) => address)
+  }
+
+  /** Asks for the metadata of all watched topics; calls that come meanwhile share the answer. Rejects when no broker answers. */
+  refresh(): Promise<void> {
+    if (this.#refreshing !== null)
+      return this.#askedAll ? this.#refreshing : this.#refreshing.catch(() => {}).then(() => this.refresh())
+    this.#refreshing = this.#refresh().finally(() => (this.#refreshing = null))
+    return this.#refreshing
+  }
+
+  async #refresh(): Promise<void> {
+    let topics: { name: string }[] | null | undefined
+    const answer = await this.ask(async connection => {
+      if (topics === undefined) {
+        topics = this.#watchesAll ? null : [...this.#watched].map(name => ({ name }))
+        this.#askedAll = true
+      }
+      // Before version 4 brokers decide alone.
+      const allowed = this.#allowAutoTopicCreation || connection.versionOf(metadata) < 4
+      const given = await connection.request(metadata, { topics, allowAutoTopicCreation: allowed })
+      refuse(given.errorCode, `${connection.where} does not tell the topics`)
+      if (given.brokers.length === 0)
+        throw new Fault('KAFKA', `${connection.where} is starting: it does not know the cluster yet`)
+      return given
+    })
+    this.#take(answer)
+    this.brokers.judge()
+    this.refreshedAt = this.#system.clock.monotonic()
+  }
+
+  #take(answer: ResponseOf<typeof metadata>): void {
+    this.#nodes.clear()
+    for (const { nodeId, host, port } of answer.brokers) this.#nodes.set(nodeId, { host, port })
+    this.brokers.list([...this.#nodes.values(), ...this.#bootstrap])
+    this.#controllerId = answer.controllerId
+    const named = new Set<string>()
+    for (const topic of answer.topics)
+      if (topic.name !== null) {
+        named.add(topic.name)
+        this.#takeTopic(topic.name, topic)
+      }
+    if (!this.#watchesAll) return
+    for (const name of this.#topics.keys())
+      if (!named.has(name) && !this.#isDoubtful(name)) this.#topics.delete(name)
+  }
+
+  #takeTopic(name: string, answer: TopicAnswer): void {
+    const { errorCode, isInternal, topicId } = answer
+    const id = topicId === zeroUuid ? '' : topicId
+    const known = this.#topics.get(name)
+    const isSame = known !== undefined && known.errorCode === 0 && (id === '' || known.id === id)
+    const partitions = answer.partitions
+      .map(({ partitionIndex: index, leaderId: leader, leaderEpoch, errorCode: code }) => ({
+        index,
+        leader,
+        leaderEpoch,
+        errorCode: code,
+      }))
+      .sort((one, other) => one.index - other.index)
+    const isUnknown = errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    if (known?.errorCode === 0 && errorCode !== 0 && !isUnknown && kafkaError(errorCode).isRetriable) return
+    // A broker that is starting may know a part of the partitions, or none: their number must not shrink.
+    const isWhole = partitions.every((one, index) => one.index === index)
+    const isLess = isUnknown ? known?.errorCode === 0 : isSame && partitions.length < known.partitions.length
+    if ((isLess || (isSame && !isWhole)) && this.#isDoubtful(name)) return
+    if (!isLess) this.#doubts.delete(name)
+    this.#topics.set(name, {
+      name,
+      partitions: isWhole ? (isSame && id !== '' ? newest(partitions, known.partitions) : partitions) : [],
+      errorCode: isWhole ? errorCode : errorCodes.LEADER_NOT_AVAILABLE,
+      isInternal,
+      id,
+    })
+  }
+
+  /** Whether it is too soon to believe that a topic, or a part of it, is gone. */
+  #isDoubtful(name: string): boolean {
+    const now = this.#system.clock.monotonic()
+    const since = this.#doubts.get(name)
+    if (since === undefined) this.#doubts.set(name, now)
+    if (now - (since ?? now) < doubtMs) return true
+    this.#doubts.delete(name)
+    return false
+  }
+
+  /**
+   * The coordinator of a group or a transactional id: asked for until there is one; `onRefused` hears why there
+   * is none yet. Rejects with KAFKA_FATAL where the user may not use it, and with STOPPED, which says why
+   * there was none.
+   */
+  async findCoordinator(
+    key: string,
+    signal: AbortSignal,
+    kind: CoordinatorKind,
+    onRefused: (why: string) => void,
+  ): Promise<Broker> {
+    const keyType = kind === 'group' ? 0 : 1
+    for (let failures = 1; ; failures++) {
+      let why: string
+      try {
+        const question = { key, keyType, coordinatorKeys: [] }
+        const answer = await this.ask(async connection =>
+          connection.versionOf(findCoordinator) < keyType
+            ? null
+            : connection.request(findCoordinator, question),
+        )
+        if (answer === null)
+          throw new Fault('KAFKA_FATAL', 'the brokers know no transactions: these came with Kafka 0.11')
+        const { errorCode, host, port, nodeId } = answer
+        if (errorCode === 0) return { host, port, nodeId }
+        why = wordsOf(errorCode)
+        if (isFinalCode(errorCode)) refuse(errorCode, `the coordinator of ${kind} "${key}" cannot be had`)
+      } catch (error) {
+        if (error instanceof Fault && error.retry === 'never') throw error
+        why = messageOf(error)
+      }
+      onRefused(why)
+      await this.pause(failures, signal).catch(() => {
+        throw new Fault('STOPPED', why)
+      })
+    }
+  }
+
+  /** The broker that creates topics. */
+  async connectController(): Promise<BrokerConnection> {
+    await this.refresh()
+    const address = this.#nodes.get(this.#controllerId)
+    return address === undefined
+      ? this.ask(connection => Promise.resolve(connection))
+      : this.brokers.connect(address, 'data')
+  }
+
+  /** Waits after `failures` failures in a row. Rejects with STOPPED. */
+  async pause(failures: number, signal?: AbortSignal): Promise<void> {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#settings
+    const delayMs = backoffMs(
+      failures,
+      { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs },
+      this.#system.random,
+    )
+    const either = signal === undefined ? this.stopped : AbortSignal.any([signal, this.stopped])
+    if (!either.aborted) await this.#system.clock.sleep(delayMs, either)
+    if (either.aborted) throw new Fault('STOPPED', 'the Kafka client is stopping')
+  }
+
+  close(): void {
+    this.brokers.close()
+  }
+}
+
+/** A broker that lags behind tells of leaders that were: those of the later epoch count. */
+const newest = (told: readonly Partition[], known: readonly Partition[]): Partition[] =>
+  told.map((one, index) => {
+    const before = known[index]
+    return before !== undefined && before.leaderEpoch > one.leaderEpoch ? before : one
+  })

@@ -1,0 +1,394 @@
+// Fetches ahead of the polls: one request under way to each leader, for all of its partitions whose
+// buffers have room; the next one goes out before the answer is looked at by anybody. A partition is
+// fetched again as soon as it holds less than one answer's worth.
+import { backoffMs } from '../../backoff.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import type { ConditionMaker } from '../../observe/conditions.ts'
+import type { Logger } from '../../observe/log.ts'
+import type { ResponseOf } from '../../wire/kafka/api.ts'
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import { fetch } from '../../wire/kafka/messages/fetch.ts'
+import type { Cluster } from '../connection/cluster.ts'
+import type { Doors } from '../connection/connection.ts'
+import { FetchBuffer } from './fetch-buffer.ts'
+import { PartitionTroubles } from './partition-troubles.ts'
+import { isFinal, isFinalCode, refuse, wordsOf } from '../connection/refusal.ts'
+import { nameOf, type ConsumedRecord, type Position, type TopicPartition } from '../contract.ts'
+import type { ConsumerSettings } from '../settings.ts'
+import type { Timer } from '../../system/clock.ts'
+
+export interface FetcherParts {
+  readonly doors: Doors
+  readonly log: Logger
+  readonly cluster: Cluster
+  readonly settings: ConsumerSettings
+  readonly condition: ConditionMaker
+  /** Nothing is handed out for now, until wake. */
+  isHeld(): boolean
+  /** The broker does not hold what is asked for: gives where to go on. */
+  resolveOutOfRange(
+    partition: TopicPartition,
+    offset: number,
+    onRefused: (problem: string, isFinal: boolean) => void,
+  ): Promise<number>
+  /** Records that were handed out and are not in the log any more: reading goes on at `from`. */
+  onCut(cut: TopicPartition & { from: number; to: number }): void
+}
+
+type PartitionAnswer = ResponseOf<typeof fetch>['responses'][number]['partitions'][number]
+
+export class Fetcher {
+  readonly #parts: FetcherParts
+  readonly #buffers = new Map<string, FetchBuffer>()
+  readonly #busyLeaders = new Set<number>()
+  /** Leaders that asked not to be asked before, monotonic ms. */
+  readonly #throttled = new Map<number, number>()
+  readonly #stop = new AbortController()
+  /** Where the next poll starts, so that no partition starves. */
+  #turn = 0
+  #ring: FetchBuffer[] = []
+  #wake: () => void = () => {}
+  #fault: Fault | null = null
+  #isKicked = false
+  /** Ends the earliest rest of a partition or a leader. */
+  #alarm: { at: number; timer: Timer } | null = null
+  #isLearning = false
+  /** Why partitions are not read. */
+  readonly #troubles: PartitionTroubles
+
+  constructor(parts: FetcherParts) {
+    this.#parts = parts
+    this.#troubles = new PartitionTroubles(parts.condition, 'cannot be read')
+  }
+
+  add(positions: readonly Position[]): void {
+    for (const { topic, partition, offset } of positions)
+      this.#buffers.set(
+        nameOf({ topic, partition }),
+        new FetchBuffer(topic, partition, offset, this.#parts.settings.maxPartitionFetchBytes),
+      )
+    this.#ring = [...this.#buffers.values()]
+    this.kick()
+  }
+
+  remove(partitions: readonly TopicPartition[]): void {
+    for (const name of partitions.map(nameOf)) {
+      this.#buffers.delete(name)
+      this.#troubles.over(name)
+    }
+    this.#ring = [...this.#buffers.values()]
+  }
+
+  get partitions(): readonly TopicPartition[] {
+    return this.#ring
+  }
+
+  /** Looks again whether there is something to hand out, or to fetch. */
+  wake(): void {
+    this.#wake()
+    this.kick()
+  }
+
+  buffer(partition: TopicPartition): FetchBuffer | undefined {
+    return this.#buffers.get(nameOf(partition))
+  }
+
+  /** The next poll, or the one that waits, rejects with it. */
+  raise(fault: Fault): void {
+    this.#fault = fault
+    this.#wake()
+  }
+
+  close(): void {
+    this.#stop.abort()
+    this.#alarm?.timer.cancel()
+    this.#wake()
+  }
+
+  /** As soon as there is one record; empty when the signal is aborted first, or at the end. */
+  async poll(maxRecords: number, signal: AbortSignal): Promise<ConsumedRecord[]> {
+    for (;;) {
+      const out = this.#take(maxRecords)
+      if (out.length > 0 || signal.aborted || this.#stop.signal.aborted) return out
+      const fault = this.#fault
+      if (fault !== null) {
+        this.#fault = null
+        throw fault
+      }
+      await new Promise<void>(resolve => {
+        const done = () => {
+          signal.removeEventListener('abort', done)
+          resolve()
+        }
+        this.#wake = done
+        signal.addEventListener('abort', done, { once: true })
+      })
+    }
+  }
+
+  #take(maxRecords: number): ConsumedRecord[] {
+    const out: ConsumedRecord[] = []
+    if (this.#parts.isHeld()) return out
+    const ring = this.#ring
+    for (let count = 0; count < ring.length && out.length < maxRecords; count++) {
+      const buffer = ring[(this.#turn + count) % ring.length]!
+      if (buffer.isPaused || !buffer.hasRecords) continue
+      try {
+        buffer.take(out, maxRecords - out.length)
+        if (buffer.isUnreadable) this.#troubles.over(buffer.name)
+        buffer.isUnreadable = false
+      } catch (error) {
+        this.#damaged(buffer, error as Fault)
+      }
+    }
+    if (out.length > 0) {
+      this.#turn = (this.#turn + 1) % ring.length
+      this.kick()
+    }
+    return out
+  }
+
+  /** Sends requests to leaders that have none under way and something to give. */
+  kick(): void {
+    if (this.#isKicked || this.#stop.signal.aborted) return
+    this.#isKicked = true
+    void Promise.resolve().then(() => {
+      this.#isKicked = false
+      this.#fetchAll()
+    })
+  }
+
+  #fetchAll(): void {
+    const { cluster, settings, doors } = this.#parts
+    if (this.#stop.signal.aborted) return
+    const now = doors.clock.monotonic()
+    let held = 0
+    for (const buffer of this.#ring) held += buffer.bytes
+    const byLeader = new Map<number, { ready: FetchBuffer[]; isHeldBack: boolean }>()
+    for (const buffer of this.#ring) {
+      if (buffer.isPaused || buffer.isResetting) continue
+      if (buffer.restsUntil > now) {
+        this.#kickAt(buffer.restsUntil)
+        continue
+      }
+      const leader = cluster.leaderOf(buffer.topic, buffer.partition)
+      if (this.#busyLeaders.has(leader)) continue
+      const throttledUntil = this.#throttled.get(leader) ?? 0
+      if (throttledUntil > now) {
+        this.#kickAt(throttledUntil)
+        continue
+      }
+      let plan = byLeader.get(leader)
+      if (plan === undefined) byLeader.set(leader, (plan = { ready: [], isHeldBack: false }))
+      if (
+        buffer.bytes < settings.maxPartitionFetchBytes &&
+        (held < settings.readAheadBytes || buffer.bytes === 0)
+      )
+        plan.ready.push(buffer)
+      else plan.isHeldBack = true
+    }
+    for (const [leader, { ready, isHeldBack }] of byLeader)
+      if (ready.length === 0) continue
+      else if (leader === -1) this.#miss(ready)
+      else void this.#fetchFrom(leader, ready, isHeldBack)
+  }
+
+  #miss(buffers: readonly FetchBuffer[]): void {
+    for (const { name, topic, partition } of buffers) {
+      const { why, isFinal: atOnce } = this.#parts.cluster.whyNoLeader(topic, partition)
+      this.#troubles.note(name, why, { atOnce })
+    }
+    void this.#learnLeaders()
+  }
+
+  /** A timer may ring a little early: then this is called again. */
+  #kickAt(at: number): void {
+    if (this.#alarm !== null && this.#alarm.at <= at) return
+    this.#alarm?.timer.cancel()
+    const { clock } = this.#parts.doors
+    const ring = () => {
+      this.#alarm = null
+      this.kick()
+    }
+    const timer = clock.after(Math.max(1, at - clock.monotonic()), ring, { background: true })
+    this.#alarm = { at, timer }
+  }
+
+  async #fetchFrom(leader: number, ready: readonly FetchBuffer[], isHeldBack: boolean): Promise<void> {
+    const { cluster, settings, doors } = this.#parts
+    this.#busyLeaders.add(leader)
+    const asked = ready.map(buffer => ({ buffer, offset: buffer.fetchOffset }))
+    let isConnected = false
+    try {
+      const connection = await cluster.connect(leader, 'fetch')
+      isConnected = true
+      // Kafka 2.7 and later compare with their log.
+      const tellsCuts = connection.versionOf(fetch) >= 12
+      const byTopic = new Map<
+        string,
+        { partition: number; fetchOffset: number; lastFetchedEpoch: number; partitionMaxBytes: number }[]
+      >()
+      for (const { buffer, offset } of asked) {
+        const one = {
+          partition: buffer.partition,
+          fetchOffset: offset,
+          lastFetchedEpoch: tellsCuts ? buffer.leaderEpoch : -1,
+          partitionMaxBytes: buffer.maxBytes,
+        }
+        const list = byTopic.get(buffer.topic)
+        if (list === undefined) byTopic.set(buffer.topic, [one])
+        else list.push(one)
+      }
+      // Where a buffer is full, its partition must not wait for the silence of the others.
+      const maxWaitMs = isHeldBack ? Math.min(50, settings.fetchMaxWaitMs) : settings.fetchMaxWaitMs
+      const answer = await connection.request(
+        fetch,
+        {
+          maxWaitMs,
+          minBytes: settings.fetchMinBytes,
+          maxBytes: Math.min(settings.fetchMaxBytes, settings.readAheadBytes),
+          isolationLevel: settings.readCommitted ? 1 : 0,
+          topics: [...byTopic].map(([topic, partitions]) => ({ topic, partitions })),
+          forgottenTopicsData: [],
+        },
+        maxWaitMs,
+      )
+      this.#busyLeaders.delete(leader)
+      if (answer.throttleTimeMs > 0) {
+        this.#throttled.set(leader, doors.clock.monotonic() + answer.throttleTimeMs)
+        cluster.noteThrottle(connection.where, answer.throttleTimeMs)
+      }
+      refuse(answer.errorCode, `${connection.where} refuses to be read`)
+      this.#accept(asked, answer)
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      this.#parts.log.debug(`fetching from broker ${leader} failed: ${messageOf(error)}`)
+      // That a broker cannot be connected to is a condition of its own.
+      for (const { buffer } of asked)
+        if (isConnected) this.#failed(buffer, messageOf(error), { isFinal: isFinal(error) })
+        else this.#rest(buffer, doors.clock.monotonic())
+      void this.#learnLeaders()
+    } finally {
+      this.#busyLeaders.delete(leader)
+      this.kick()
+    }
+  }
+
+  #accept(asked: readonly { buffer: FetchBuffer; offset: number }[], answer: ResponseOf<typeof fetch>): void {
+    const open = new Map(asked.map(({ buffer, offset }) => [buffer, offset]))
+    let hasNew = false
+    for (const { topic, partitions } of answer.responses)
+      for (const one of partitions) {
+        const buffer = this.#buffers.get(nameOf({ topic, partition: one.partitionIndex }))
+        // Given away, or moved, since it was asked for.
+        if (buffer === undefined || open.get(buffer) !== buffer.fetchOffset) continue
+        open.delete(buffer)
+        if (one.errorCode !== 0) this.#refused(buffer, one)
+        else if (one.divergingEpoch.endOffset >= 0) this.#cut(buffer, one.divergingEpoch)
+        else if (this.#load(buffer, one)) hasNew = true
+      }
+    for (const [buffer, offset] of open)
+      if (buffer.fetchOffset === offset) this.#failed(buffer, 'the broker does not answer for it')
+    if (hasNew) this.#wake()
+  }
+
+  #load(buffer: FetchBuffer, { records, abortedTransactions }: PartitionAnswer): boolean {
+    const { checkCrcs, readCommitted } = this.#parts.settings
+    const { maxBytes, fetchOffset } = buffer
+    try {
+      const isNew =
+        records !== null && buffer.load(records, checkCrcs, readCommitted ? abortedTransactions : null)
+      if (!isNew && records !== null && records.length > 0 && buffer.maxBytes === maxBytes)
+        this.#failed(buffer, `the broker sends no whole batch that holds offset ${fetchOffset}`)
+      else {
+        buffer.failures = 0
+        if (!buffer.isUnreadable) this.#troubles.over(buffer.name)
+      }
+      return isNew
+    } catch (error) {
+      this.#damaged(buffer, error as Fault)
+      return buffer.hasRecords
+    }
+  }
+
+  /** It is asked for again after a rest; `problem` is reported where that lasts. */
+  #failed(
+    buffer: FetchBuffer,
+    problem: string,
+    { isFinal: atOnce = false, atLeastMs = 0, remedy = '' } = {},
+  ): void {
+    this.#rest(buffer, this.#parts.doors.clock.monotonic(), atLeastMs)
+    if (this.#buffers.has(buffer.name)) this.#troubles.note(buffer.name, problem, { atOnce, remedy })
+  }
+
+  /**
+   * The leader's log parts from what was read before at `endOffset` (KIP-595): a leader before it had more.
+   * What has taken its place since must not be passed over.
+   */
+  #cut(buffer: FetchBuffer, { epoch, endOffset }: PartitionAnswer['divergingEpoch']): void {
+    const { topic, partition, position } = buffer
+    buffer.moveTo(Math.min(position, endOffset))
+    if (endOffset <= position) buffer.leaderEpoch = epoch
+    this.#failed(buffer, `the log of its leader parts from what was read before, at offset ${endOffset}`)
+    if (endOffset < position) this.#parts.onCut({ topic, partition, from: endOffset, to: position - 1 })
+  }
+
+  /** Said, and tried again: it is never passed over. */
+  #damaged(buffer: FetchBuffer, { code, message, remedy }: Fault): void {
+    this.#failed(buffer, message, { isFinal: true, atLeastMs: 1_000, remedy })
+    this.raise(new Fault(code, `${buffer.name} cannot be read: ${message}`))
+  }
+
+  #refused(buffer: FetchBuffer, { errorCode }: PartitionAnswer): void {
+    const isHopeless = isFinalCode(errorCode)
+    const why = wordsOf(errorCode)
+    const isOutOfRange = errorCode === errorCodes.OFFSET_OUT_OF_RANGE
+    this.#failed(buffer, why, { isFinal: isHopeless && !isOutOfRange })
+    if (isOutOfRange) void this.#reset(buffer)
+    else if (isHopeless) this.raise(new Fault('KAFKA', `${buffer.name} cannot be read: ${why}`))
+    else void this.#learnLeaders()
+  }
+
+  async #reset(buffer: FetchBuffer): Promise<void> {
+    const offset = buffer.fetchOffset
+    buffer.isResetting = true
+    try {
+      // What was fetched before is handed out all the same, unless others have its offsets now.
+      const next = await this.#parts.resolveOutOfRange(buffer, offset, (why, atOnce) =>
+        this.#troubles.note(buffer.name, why, { atOnce }),
+      )
+      if (buffer.fetchOffset !== offset) return
+      if (buffer.hasRecords && next >= offset) buffer.fetchOffset = next
+      else buffer.moveTo(next)
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      this.#failed(buffer, messageOf(error), { isFinal: isFinal(error), atLeastMs: 1_000 })
+      if (error instanceof Fault && error.code === 'KAFKA_FATAL') this.raise(error)
+    } finally {
+      buffer.isResetting = false
+      this.kick()
+    }
+  }
+
+  #rest(buffer: FetchBuffer, now: number, atLeastMs = 0): void {
+    const { settings, doors } = this.#parts
+    buffer.failures++
+    const { retryBackoffMs, retryBackoffMaxMs } = settings
+    const restMs = Math.max(
+      atLeastMs,
+      backoffMs(buffer.failures, { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs }, doors.random),
+    )
+    buffer.restsUntil = now + restMs
+  }
+
+  /** Asks for the metadata until it comes, at most one asking at a time. */
+  async #learnLeaders(): Promise<void> {
+    if (this.#isLearning) return
+    this.#isLearning = true
+    const { cluster } = this.#parts
+    await cluster.pause(1, this.#stop.signal).catch(() => {})
+    if (!this.#stop.signal.aborted) await cluster.refresh().catch(() => {})
+    this.#isLearning = false
+    this.kick()
+  }
+}

@@ -1,0 +1,117 @@
+// What members of a consumer group tell each other inside JoinGroup and SyncGroup: bytes to the broker,
+// the same for all clients. Source: Kafka's protocol guide, "Group Membership API", embedded protocol
+// "consumer", and the user data of the Java client's sticky assignor.
+//
+//   subscription  version int16 | topics: array of text | user data: nullable bytes | version 1 and later:
+//                 owned partitions and more, of no use to the assignors here
+//   assignment    version int16 | topics: array of (text, partitions: array of int32) | user data
+//   sticky data   previous assignment: array of (text, partitions: array of int32) | generation int32
+//
+// Version 0 of subscription and assignment is written, which every client understands.
+import { Fault, messageOf } from '../../errors.ts'
+import { ByteReader } from '../../wire/kafka/byte-reader.ts'
+import { ByteWriter } from '../../wire/kafka/byte-writer.ts'
+import { array, bytes, int16, int32, list, string } from '../../wire/kafka/fields.ts'
+import { compileMessage } from '../../wire/kafka/message-codec.ts'
+import type { TopicPartition } from '../contract.ts'
+
+const topicPartitions = { topic: string(), partitions: array(int32()) }
+const subscriptionCodec = compileMessage(
+  { version: int16(), topics: array(string()), userData: bytes({ nullable: '0+' }) },
+  0,
+  false,
+)
+const assignmentCodec = compileMessage(
+  { version: int16(), topics: list(topicPartitions), userData: bytes({ nullable: '0+' }) },
+  0,
+  false,
+)
+const stickyCodec = compileMessage({ topics: list(topicPartitions), generation: int32() }, 0, false)
+/** As the Java client before 2.3 wrote it. */
+const oldStickyCodec = compileMessage({ topics: list(topicPartitions) }, 0, false)
+
+interface ByTopic {
+  readonly topic: string
+  readonly partitions: number[]
+}
+
+export interface Subscription {
+  readonly topics: readonly string[]
+  readonly userData: Buffer | null
+}
+
+function groupByTopic(partitions: readonly TopicPartition[]): ByTopic[] {
+  const byTopic = new Map<string, number[]>()
+  for (const { topic, partition } of partitions) {
+    const known = byTopic.get(topic)
+    if (known === undefined) byTopic.set(topic, [partition])
+    else known.push(partition)
+  }
+  return [...byTopic].map(([topic, list]) => ({ topic, partitions: list.sort((a, b) => a - b) }))
+}
+
+const ungroup = (topics: readonly ByTopic[]): TopicPartition[] =>
+  topics.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition })))
+
+export function encodeSubscription({ topics, userData }: Subscription): Buffer {
+  const writer = new ByteWriter('subscription')
+  subscriptionCodec.write(writer, { version: 0, topics, userData })
+  return writer.written
+}
+
+const strangerRemedy = 'See which other program uses this group, or use another group.id.'
+
+/** Throws Fault PROTOCOL. */
+export function decodeSubscription(from: Buffer): Subscription {
+  try {
+    return subscriptionCodec.read(new ByteReader(from, 'subscription')) as Subscription
+  } catch (error) {
+    throw new Fault(
+      'PROTOCOL',
+      `a member of the group sent a subscription that cannot be read: ${messageOf(error)}`,
+      { cause: error, remedy: strangerRemedy },
+    )
+  }
+}
+
+export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {
+  const writer = new ByteWriter('assignment')
+  assignmentCodec.write(writer, { version: 0, topics: groupByTopic(partitions), userData: null })
+  return writer.written
+}
+
+/** Throws Fault PROTOCOL. Empty bytes are an empty assignment. */
+export function decodeAssignment(from: Buffer): TopicPartition[] {
+  if (from.length === 0) return []
+  try {
+    return ungroup((assignmentCodec.read(new ByteReader(from, 'assignment')) as { topics: ByTopic[] }).topics)
+  } catch (error) {
+    throw new Fault(
+      'PROTOCOL',
+      `the leader of the group sent an assignment that cannot be read: ${messageOf(error)}`,
+      { cause: error, remedy: strangerRemedy },
+    )
+  }
+}
+
+export function encodeStickyData(partitions: readonly TopicPartition[], generation: number): Buffer {
+  const writer = new ByteWriter('sticky data')
+  stickyCodec.write(writer, { topics: groupByTopic(partitions), generation })
+  return writer.written
+}
+
+/** What a member says it had; nothing where that cannot be read. Generation -1: not known. */
+export function decodeStickyData(from: Buffer | null): { partitions: TopicPartition[]; generation: number } {
+  if (from === null || from.length === 0) return { partitions: [], generation: -1 }
+  for (const codec of [stickyCodec, oldStickyCodec])
+    try {
+      const { topics, generation = -1 } = codec.read(new ByteReader(from, 'sticky data')) as {
+        topics: ByTopic[]
+        generation?: number
+      }
+      return { partitions: ungroup(topics), generation }
+    } catch {
+      // The older form, or nothing that is understood: what a member had is only a wish.
+    }
+  return { partitions: [], generation: -1 }
+}

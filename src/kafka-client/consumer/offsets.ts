@@ -1,0 +1,187 @@
+// Offsets: what a group has committed, where a partition begins and ends, and committing.
+import { Fault, messageOf } from '../../errors.ts'
+import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import { listOffsets } from '../../wire/kafka/messages/list-offsets.ts'
+import { offsetCommit } from '../../wire/kafka/messages/offset-commit.ts'
+import { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
+import type { Cluster } from '../connection/cluster.ts'
+import type { Group } from './group.ts'
+import { isFinal, isFinalCode, refuse, wordsOf } from '../connection/refusal.ts'
+import { nameOf, type Position, type TopicPartition } from '../contract.ts'
+
+export function byTopic<T extends TopicPartition>(list: readonly T[]): [string, T[]][] {
+  const found = new Map<string, T[]>()
+  for (const one of list) {
+    const known = found.get(one.topic)
+    if (known === undefined) found.set(one.topic, [one])
+    else known.push(one)
+  }
+  return [...found]
+}
+
+export interface CommittedOffset {
+  readonly offset: number
+  /** As the member that committed it wrote it. */
+  readonly metadata: string
+}
+
+/** What is committed, by partition name; partitions without are missing. Rejects as `refuse` does, and with network faults. */
+export async function fetchCommitted(
+  group: Group,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<Map<string, CommittedOffset>> {
+  const answer = await group.request(offsetFetch, {
+    groupId,
+    topics: byTopic(partitions).map(([name, list]) => ({
+      name,
+      partitionIndexes: list.map(one => one.partition),
+    })),
+    groups: [],
+  })
+  group.noteAnswer(answer.errorCode)
+  refuse(answer.errorCode, `the committed offsets of group ${groupId}`)
+  const found = new Map<string, CommittedOffset>()
+  for (const { name, partitions: list } of answer.topics)
+    for (const { partitionIndex, committedOffset, metadata, errorCode } of list) {
+      // A group or topic without any offset is no error, but old brokers call it one.
+      if (errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION) continue
+      group.noteAnswer(errorCode)
+      refuse(errorCode, `the committed offset of ${name}-${partitionIndex}`)
+      if (committedOffset >= 0)
+        found.set(`${name}-${partitionIndex}`, { offset: committedOffset, metadata: metadata ?? '' })
+    }
+  return found
+}
+
+/** Rejects with KAFKA where the group has moved on, else as `refuse` does, and with network faults. */
+export async function commitOffsets(
+  group: Group,
+  parts: {
+    groupId: string
+    groupInstanceId: string | null
+    positions: readonly Position[]
+  },
+): Promise<void> {
+  const { groupId, groupInstanceId, positions } = parts
+  const answer = await group.request(offsetCommit, {
+    groupId,
+    generationIdOrMemberEpoch: group.generation,
+    memberId: group.memberId,
+    groupInstanceId,
+    topics: byTopic(positions).map(([name, list]) => ({
+      name,
+      partitions: list.map(({ partition, offset, metadata }) => ({
+        partitionIndex: partition,
+        committedOffset: offset,
+        committedMetadata: metadata ?? '',
+      })),
+    })),
+  })
+  for (const { name, partitions } of answer.topics)
+    for (const { partitionIndex, errorCode } of partitions) {
+      group.noteAnswer(errorCode)
+      refuse(errorCode, `committing the offset of ${name}-${partitionIndex} for group ${groupId}`)
+    }
+}
+
+export const earliest = -2
+export const latest = -1
+
+export interface OffsetAnswers {
+  /** By partition name; -1: there is no record of that time. */
+  readonly found: Map<string, number>
+  /** Why not, of all others; `isFinal`: asking again would not help. */
+  readonly refused: Map<string, { problem: string; isFinal: boolean }>
+}
+
+/** The version of ListOffsets that knows a time below 0 beside the ends, and the Kafka it came with. */
+const newerTimes: Readonly<Record<number, readonly [version: number, since: string]>> = {
+  [-3]: [7, '3.0'],
+  [-4]: [8, '3.4'],
+  [-5]: [9, '3.9'],
+}
+
+/** Asks each leader once for the offsets of a time: ms since 1970, or a number below 0 with a meaning of its own. */
+export async function askOffsets(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  time: number,
+  isolationLevel: 0 | 1,
+): Promise<OffsetAnswers> {
+  const found = new Map<string, number>()
+  const refused = new Map<string, { problem: string; isFinal: boolean }>()
+  const byLeader = new Map<number, TopicPartition[]>()
+  for (const one of partitions) {
+    const leader = cluster.leaderOf(one.topic, one.partition)
+    const known = byLeader.get(leader)
+    if (known === undefined) byLeader.set(leader, [one])
+    else known.push(one)
+  }
+  const ask = async (leader: number, list: readonly TopicPartition[]) => {
+    const connection = await cluster.connect(leader, 'data')
+    const [version, since] = newerTimes[time] ?? [0, '']
+    if (connection.versionOf(listOffsets) < version)
+      throw new Fault(
+        'KAFKA_FATAL',
+        `${connection.where} does not know the time ${time}, which came with Kafka ${since}`,
+      )
+    const answer = await connection.request(listOffsets, {
+      isolationLevel,
+      topics: byTopic(list).map(([name, ones]) => ({
+        name,
+        partitions: ones.map(({ partition }) => ({ partitionIndex: partition, timestamp: time })),
+      })),
+    })
+    for (const { name, partitions: ones } of answer.topics)
+      for (const { partitionIndex, errorCode, offset, oldStyleOffsets } of ones) {
+        const one = nameOf({ topic: name, partition: partitionIndex })
+        if (errorCode === 0) found.set(one, oldStyleOffsets[0] ?? offset)
+        else refused.set(one, { problem: wordsOf(errorCode), isFinal: isFinalCode(errorCode) })
+      }
+    for (const one of list.map(nameOf))
+      if (!found.has(one) && !refused.has(one))
+        refused.set(one, { problem: `${connection.where} does not answer for it`, isFinal: false })
+  }
+  await Promise.all(
+    [...byLeader].map(async ([leader, list]) => {
+      const refuseAll = (problem: string, isFinal: boolean) => {
+        for (const one of list) refused.set(nameOf(one), { problem, isFinal })
+      }
+      if (leader !== -1)
+        return ask(leader, list).catch((error: unknown) => refuseAll(messageOf(error), isFinal(error)))
+      for (const one of list) {
+        const { why, isFinal: isHopeless } = cluster.whyNoLeader(one.topic, one.partition)
+        refused.set(nameOf(one), { problem: why, isFinal: isHopeless })
+      }
+    }),
+  )
+  return { found, refused }
+}
+
+/** The offsets of an end, asked for until every partition has answered; `onRefused` hears why one has not. Rejects with STOPPED. */
+export async function listAllEnds(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  end: typeof earliest | typeof latest,
+  options: {
+    isolationLevel: 0 | 1
+    signal?: AbortSignal
+    onRefused(name: string, problem: string, isFinal: boolean): void
+  },
+): Promise<Map<string, number>> {
+  const found = new Map<string, number>()
+  for (let failures = 0; ;) {
+    const missing = partitions.filter(one => !found.has(nameOf(one)))
+    if (missing.length === 0) return found
+    if (failures > 0) {
+      await cluster.pause(failures, options.signal)
+      await cluster.refresh().catch(() => {})
+    }
+    failures++
+    const answer = await askOffsets(cluster, missing, end, options.isolationLevel)
+    for (const [name, offset] of answer.found) found.set(name, offset)
+    for (const [name, { problem, isFinal: isHopeless }] of answer.refused)
+      options.onRefused(name, problem, isHopeless)
+  }
+}
