@@ -55,7 +55,7 @@ class Applications {
   }
 
   static void questions(String broker) throws Exception {
-    var settings = properties(Map.of("bootstrap.servers", broker, "default.api.timeout.ms", "10000"));
+    var settings = properties(Map.of("bootstrap.servers", broker));
     try (var admin = Admin.create(settings)) {
       say("acls", admin.describeAcls(AclBindingFilter.ANY).values());
       say("quorum", admin.describeMetadataQuorum().quorumInfo().thenApply(quorum -> quorum.leaderId()));
