@@ -421,7 +421,7 @@ a1.sinks.k1.channel = c1
   assert.equal(agent.status, 2, agent.stderr)
   assert.match(
     agent.stderr,
-    /a\.properties:1: error: channel c1 cannot start: channel c1: 3920 undelivered events are missing: \S+\/data, which held 3920/,
+    /a\.properties:1: error: channel c1 cannot start: 3920 undelivered events are missing: \S+\/data, which held 3920/,
   )
   assert.equal(fingerprint(path), before)
   assert.equal(existsSync(other), false)

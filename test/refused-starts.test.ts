@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -226,6 +227,25 @@ const cases: Readonly<Record<string, Case>> = {
     },
     says: /error: channel c1 cannot start: .*DIR\/data\/millrace-1\.wal/,
   },
+  'a channel whose data directory is gone': {
+    lines: directory =>
+      channel({ checkpointDir: join(directory, 'checkpoint'), dataDirs: join(directory, 'data') }),
+    prepare: directory => {
+      importEvents(directory)
+      rmSync(join(directory, 'data'), { recursive: true })
+    },
+    says: /error: channel c1 cannot start: 3 undelivered events are missing: DIR\/data, which held 3 of them/,
+  },
+  'a channel with the checkpoint of another': {
+    lines: directory =>
+      channel({ checkpointDir: join(directory, 'other/checkpoint'), dataDirs: join(directory, 'data') }),
+    prepare: directory => {
+      importEvents(directory)
+      mkdirSync(join(directory, 'other'))
+      importEvents(join(directory, 'other'))
+    },
+    says: /error: channel c1 cannot start: DIR\/other\/checkpoint\/millrace\.checkpoint is of another channel/,
+  },
   'an encrypted channel whose lines are gone': {
     lines: directory => channel({ checkpointDir: join(directory, 'cp'), dataDirs: join(directory, 'data') }),
     prepare: directory => {
@@ -340,6 +360,19 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
       assert.deepEqual(errorsOf((await run(['agent', ...words])).output), errorsOf(checked.output))
     }),
   )
+
+  test('a channel that will refuse puts, for want of space, is a warning of the check', () =>
+    inDirectory(async directory => {
+      mkdirSync(join(directory, 'data'))
+      const lines = channel({
+        checkpointDir: join(directory, 'cp'),
+        dataDirs: join(directory, 'data'),
+        minimumRequiredSpace: '9000000000000000',
+      })
+      const { code, output } = await run(['check', '-n', 'a1', '-f', write(directory, lines)])
+      assert.equal(code, 0, output)
+      assert.match(output, /warning: channel c1 will refuse puts: \d+ bytes are free .* \(9000000000000000\)/)
+    }))
 
   test('what others use at this moment is a warning of the check', () =>
     inDirectory(async directory => {

@@ -294,10 +294,12 @@ export function problemOf(
   error: unknown,
 ): Problem {
   const fix = error instanceof Fault ? error.remedy.replace(/\.$/, '') : 'correct its settings'
+  // Many say themselves of what they are.
+  const reason = messageOf(error).replace(`${kind} ${part.name}: `, '')
   return {
     severity: 'error',
     ...(part.place === undefined ? {} : { place: part.place }),
-    problem: `${kind} ${part.name} cannot start: ${messageOf(error)}`,
+    problem: `${kind} ${part.name} cannot start: ${reason}`,
     fix,
   }
 }

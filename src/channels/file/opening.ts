@@ -35,6 +35,13 @@ export class Opening {
       await this.makeEncryption()
       if ((await this.lookForFlume(await store.list())) === null)
         await this.takeInventory(store, this.makeCheckpoint())
+      const { floorBytes } = this.#settings
+      // Of directories that are not there yet the file system is not known.
+      const free = await store.freeBytes().catch(() => Infinity)
+      if (free < floorBytes)
+        this.#context.log.warn(
+          `channel ${this.#context.name} will refuse puts: ${free} bytes are free where its data lies, fewer than minimumRequiredSpace (${floorBytes})`,
+        )
     } catch (error) {
       throw this.faultOf(error)
     } finally {
