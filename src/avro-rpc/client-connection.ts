@@ -21,6 +21,7 @@ import {
   protocolText,
   readProtocol,
 } from '../wire/avro-rpc/protocol.ts'
+import { answerOf } from './unknown-peer.ts'
 
 export interface ClientConnectionParts {
   /** host:port, for messages. */
@@ -29,6 +30,10 @@ export interface ClientConnectionParts {
   readonly window: number
   readonly flumeWindow: number
   readonly clock: Clock
+  /** Who answers there, in a clause; asked where the peer closes instead of answering. */
+  readonly whoIsThere: () => Promise<string | null>
+  /** What the connection has around it, which a source that closes it may not have. */
+  readonly layers: { readonly tls: boolean; readonly deflate: boolean }
 }
 
 interface Call {
@@ -52,6 +57,8 @@ export class Refusal extends Fault {
   }
 }
 
+/** Enough to tell by who answers. */
+const heardBytes = 256
 /** Replies are a few bytes, at most a protocol's text. */
 const maxReplyBytes = 1024 * 1024
 
@@ -75,18 +82,26 @@ export class ClientConnection {
   #lastAnswerAt = 0
   #whenDrained: (() => void)[] = []
   #whenClosed: (() => void)[] = []
+  #whenGreeted: (() => void)[] = []
+  /** The first bytes that came before the handshake was answered. */
+  #heard: Buffer = Buffer.alloc(0)
+  #isEnding = false
 
   constructor(stream: Duplex, parts: ClientConnectionParts) {
     this.#stream = stream
     this.#parts = parts
     const { peer } = parts
     stream.on('data', (chunk: Buffer) => this.#received(chunk))
-    stream.on('error', error =>
-      this.fail(new Fault('PEER_CLOSED', `the connection to ${peer} broke: ${messageOf(error)}`)),
-    )
-    const closed = () => this.fail(new Fault('PEER_CLOSED', `${peer} closed the connection`))
-    stream.on('end', closed)
-    stream.on('close', closed)
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('Z_') === true && !this.#greeted)
+        return this.fail(
+          this.#noSource('its answer is not compressed (compression-type = none, if it is a source)'),
+        )
+      if (this.#isUnanswered) return this.#closed()
+      this.fail(new Fault('PEER_CLOSED', `the connection to ${peer} broke: ${messageOf(error)}`))
+    })
+    stream.on('end', () => this.#closed())
+    stream.on('close', () => this.#closed())
   }
 
   get fault(): Fault | null {
@@ -104,6 +119,12 @@ export class ClientConnection {
   onClose(run: () => void): void {
     if (this.#fault !== null) run()
     else this.#whenClosed.push(run)
+  }
+
+  /** Calls it when the peer has answered the handshake; not where it never does. */
+  onGreeted(run: () => void): void {
+    if (this.#greeted) run()
+    else this.#whenGreeted.push(run)
   }
 
   /** One request. Calls keep their order; what does not fit into the window waits. */
@@ -150,6 +171,7 @@ export class ClientConnection {
   }
 
   #pump(): void {
+    if (this.#isEnding) return
     while (this.#waiting.length > 0 && this.#inFlight.length < Math.max(1, this.#window)) {
       const call = this.#waiting.shift()!
       this.#inFlight.push(call)
@@ -197,7 +219,15 @@ export class ClientConnection {
           this.fail(
             new Fault(
               'PEER_TIMEOUT',
-              `no answer from ${peer} within ${requestTimeoutMs} ms (request-timeout); the events are sent again and may arrive twice`,
+              this.#greeted
+                ? `no answer from ${peer} within ${requestTimeoutMs} ms (request-timeout); the events are sent again and may arrive twice`
+                : `no answer from ${peer} within ${requestTimeoutMs} ms (request-timeout), not even to the handshake`,
+              this.#greeted
+                ? {}
+                : {
+                    remedy:
+                      'See whether a Flume Avro source listens on this port, and whether it is overloaded.',
+                  },
             ),
           )
       },
@@ -206,6 +236,7 @@ export class ClientConnection {
   }
 
   #received(chunk: Buffer): void {
+    if (!this.#greeted && this.#heard.length < heardBytes) this.#heard = Buffer.concat([this.#heard, chunk])
     try {
       this.#parser.feed(chunk, frame => this.#answered(frame))
     } catch (error) {
@@ -215,8 +246,43 @@ export class ClientConnection {
         !(error instanceof ProtocolMismatch)
       )
         throw error
-      this.fail(new Fault('PROTOCOL', `${this.#parts.peer} is no Flume Avro source: ${error.message}`))
+      const what = this.#greeted ? null : answerOf(this.#heard)
+      this.fail(this.#noSource(what ?? error.message))
     }
+  }
+
+  #noSource(what: string): Fault {
+    return new Fault('PROTOCOL', `${this.#parts.peer} is no Flume Avro source: ${what}`, {
+      remedy: 'Correct hostname and port.',
+    })
+  }
+
+  /** The first request is out, and nobody has answered its handshake. */
+  get #isUnanswered(): boolean {
+    return !this.#greeted && this.#inFlight.length > 0
+  }
+
+  /** Who closes the connection instead of answering the first request is asked once more who it is. */
+  #closed(): void {
+    const { peer, whoIsThere, layers } = this.#parts
+    if (this.#fault !== null || this.#isEnding) return
+    if (!this.#isUnanswered) return this.fail(new Fault('PEER_CLOSED', `${peer} closed the connection`))
+    this.#isEnding = true
+    const what = answerOf(this.#heard)
+    if (what !== null) return this.fail(this.#noSource(what))
+    const expected = [
+      ...(layers.tls ? [] : ['TLS (ssl = true)']),
+      layers.deflate ? 'no compression' : 'compression (compression-type = deflate)',
+    ]
+    void whoIsThere().then(who =>
+      this.fail(
+        who !== null
+          ? this.#noSource(who)
+          : new Fault('PEER_CLOSED', `${peer} closed the connection instead of answering the handshake`, {
+              remedy: `See whether a Flume Avro source listens on this port, whether it expects ${expected.join(' or ')}, and its log.`,
+            }),
+      ),
+    )
   }
 
   #answered({ serial, message }: Frame): void {
@@ -252,6 +318,7 @@ export class ClientConnection {
       return false
     }
     this.#greeted = true
+    for (const run of this.#whenGreeted.splice(0)) run()
     const agreed = windowOf(answer.meta)
     this.#pipelined = agreed > 0
     this.#window = Math.max(1, agreed > 0 ? Math.min(agreed, this.#parts.window) : this.#parts.flumeWindow)

@@ -12,6 +12,7 @@ import type { ClientTls } from '../system/tls.ts'
 import type { Encoded } from '../wire/avro-rpc/call.ts'
 import { ClientConnection, Refusal } from './client-connection.ts'
 import { clientLayers, type Layering } from './layers.ts'
+import { UnknownPeer } from './unknown-peer.ts'
 
 export { Refusal }
 
@@ -35,6 +36,8 @@ export interface AvroClientOptions {
   readonly maxRequestBytes?: number
   readonly network: Network
   readonly clock: Clock
+  /** Asks who answers at the address where no handshake is answered; one for all connections to it. */
+  readonly unknownPeer?: UnknownPeer
   /** Gives connecting up. */
   readonly signal?: AbortSignal
 }
@@ -63,6 +66,8 @@ export async function connectAvro(options: AvroClientOptions): Promise<AvroClien
       window: options.window ?? 1,
       flumeWindow: options.flumeWindow ?? 1,
       clock,
+      whoIsThere: () => (options.unknownPeer ?? new UnknownPeer(to, { network, clock })).ask(),
+      layers: { tls: tls !== null, deflate: deflateLevel !== null },
     })
     return new AvroClient(connection, options.maxRequestBytes ?? defaultRequestBytes)
   } catch (error) {
@@ -95,6 +100,11 @@ export class AvroClient {
   /** True when the peer is a Millrace agent; known after the first answer. */
   get pipelined(): boolean {
     return this.#connection.pipelined
+  }
+
+  /** Called when the peer has answered the handshake, which goes along with the first request. */
+  onGreeted(run: () => void): void {
+    this.#connection.onGreeted(run)
   }
 
   /** Called once when the connection ends, whoever ended it. */
@@ -184,6 +194,16 @@ function tlsHint(error: unknown, peer: string): unknown {
         'trust-all-certs = true switches all checks off (ssl.disableHostnameVerification only that of the host name)',
       { cause: error },
     )
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(code))
+    return new Fault('TLS', `${peer} does not speak TLS (${messageOf(cause)})`, {
+      cause: error,
+      remedy: 'Correct hostname and port, or leave ssl out where the source has none.',
+    })
+  if (code === 'ECONNRESET' || /closed the connection/.test(messageOf(cause)))
+    return new Fault('TLS', `${peer} closed the connection instead of shaking hands by TLS`, {
+      cause: error,
+      remedy: 'See whether a Flume Avro source with ssl = true listens on this port, and its log.',
+    })
   return error
 }
 

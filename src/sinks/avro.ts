@@ -10,6 +10,7 @@ import {
 import { messageOf } from '../errors.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
 import { type AvroClient, connectAvro } from '../avro-rpc/client.ts'
+import { UnknownPeer } from '../avro-rpc/unknown-peer.ts'
 import { sinkCounters } from '../observe/counters.ts'
 import { loadClientTls, sslDoorsOf, storeRemedy, type SslDoors } from '../security/ssl-settings.ts'
 import type { ClientTls } from '../system/tls.ts'
@@ -153,6 +154,7 @@ export class AvroSink implements SessionSink {
   #session: AvroSession | null = null
   #isAhead = false
   #stopped = false
+  readonly #unknownPeer: UnknownPeer
   /** Later connections are told at DEBUG: while the peer refuses there is one every few seconds. */
   #connectedBefore = false
 
@@ -161,7 +163,9 @@ export class AvroSink implements SessionSink {
     this.#context = context
     this.batchSize = given['batch-size']
     this.window = Math.max(given.window, given['window-flume'])
-    const peer = whereOf({ host: given.hostname, port: given.port })
+    const address = { host: given.hostname, port: given.port }
+    const peer = whereOf(address)
+    this.#unknownPeer = new UnknownPeer(address, context.system)
     this.#size = new RequestSize(this.batchSize, { log: context.log, peer })
   }
 
@@ -218,13 +222,17 @@ export class AvroSink implements SessionSink {
         flumeWindow: given['window-flume'],
         network: system.network,
         clock: system.clock,
+        unknownPeer: this.#unknownPeer,
         signal,
       })
       counters.add('ConnectionCreatedCount')
-      const line = `connected to ${whereOf({ host: given.hostname, port: given.port })}`
-      if (this.#connectedBefore) log.debug(line)
-      else log.info(line)
-      this.#connectedBefore = true
+      // Whoever listens takes a connection; only an answer shows that it is a source.
+      client.onGreeted(() => {
+        const line = `connected to ${whereOf({ host: given.hostname, port: given.port })}`
+        if (this.#connectedBefore) log.debug(line)
+        else log.info(line)
+        this.#connectedBefore = true
+      })
       return client
     } catch (error) {
       counters.add('ConnectionFailedCount')
