@@ -1,18 +1,18 @@
 // Asks real Kafka what it makes of packed records: its broker for the answer to a Produce request, its consumer
 // for the records it reads of them, whoever has stored them.
 import { randomUUID } from 'node:crypto'
-import { errorCodes } from '../../../src/wire/kafka/error-codes.ts'
-import { createTopics } from '../../../src/wire/kafka/messages/create-topics.ts'
-import { fetch } from '../../../src/wire/kafka/messages/fetch.ts'
-import { listOffsets } from '../../../src/wire/kafka/messages/list-offsets.ts'
-import { metadata } from '../../../src/wire/kafka/messages/metadata.ts'
-import { produce } from '../../../src/wire/kafka/messages/produce.ts'
-import { kafkaError } from '../../../src/wire/kafka/error-codes.ts'
-import { WireClient } from '../../broker/wire-client.ts'
-import { metadataOf, ScriptedBroker } from '../../scripted-broker.ts'
-import { java, type Kafka } from '../peers/peers.ts'
-import { waitFor } from '../peers/waiting.ts'
-import type { FramingCase } from './cases.ts'
+import { errorCodes } from '../../src/wire/kafka/error-codes.ts'
+import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
+import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
+import { listOffsets } from '../../src/wire/kafka/messages/list-offsets.ts'
+import { metadata } from '../../src/wire/kafka/messages/metadata.ts'
+import { produce } from '../../src/wire/kafka/messages/produce.ts'
+import { kafkaError } from '../../src/wire/kafka/error-codes.ts'
+import { WireClient } from '../broker/wire-client.ts'
+import { metadataOf, ScriptedBroker } from '../scripted-broker.ts'
+import { java, type Kafka } from './peers/peers.ts'
+import { waitFor } from './peers/waiting.ts'
+import type { FramingCase } from '../framing/cases.ts'
 
 /** What a consumer makes of an entry. */
 export interface Reading {

@@ -1,9 +1,9 @@
 // Every way to frame packed records that a producer may come up with, per codec and message format, right and wrong.
 // Each case is one entry of three records (where it says nothing else) as a Produce request carries it.
 import { crc32, deflateSync } from 'node:zlib'
-import { compressions, type Compression } from '../../../src/wire/kafka/compression.ts'
-import { crc32c } from '../../../src/wire/kafka/crc32c.ts'
-import { recordsBuilder } from '../../../src/wire/kafka/record-set.ts'
+import { compressions, type Compression } from '../../src/wire/kafka/compression.ts'
+import { crc32c } from '../../src/wire/kafka/crc32c.ts'
+import { recordsBuilder } from '../../src/wire/kafka/record-set.ts'
 import * as f from './frames.ts'
 
 export interface FramingCase {

@@ -3,7 +3,7 @@
 // snappy-java's SnappyOutputStream and the Snappy format description.
 import { constants, crc32, deflateRawSync, zstdCompressSync } from 'node:zlib'
 import { snappyCompress } from '@platformatic/wasm-utils'
-import { xxHash32 } from '../../../src/wire/kafka/lz4.ts'
+import { xxHash32 } from '../../src/wire/kafka/lz4.ts'
 
 export const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 export const text = (words: string): Buffer => Buffer.from(words)
