@@ -7,7 +7,6 @@ import { Event } from '../event.ts'
 import { findCharset } from '../java/java-charset.ts'
 import { realSystem } from '../system/system.ts'
 import { hostInterceptor } from './host.ts'
-import { compileJodaPattern } from './joda-time.ts'
 import { regexExtractorInterceptor } from './regex-extractor.ts'
 import { regexFilterInterceptor } from './regex-filter.ts'
 import { removeHeaderInterceptor } from './remove-header.ts'
@@ -162,31 +161,35 @@ test('regex_extractor turns times into milliseconds, and leaves out what does no
   )
 })
 
+test('regex_extractor tells of times that do not fit, and that they fit again, without what they are', () => {
+  const context = contextFor('SOURCE', 'i1')
+  const options = optionsFor(regexExtractorInterceptor, {
+    regex: /^(\S+)/,
+    serializers: ['s1'],
+    'serializers.': { 's1.name': 'day', 's1.type': 'millis', 's1.pattern': 'yyyy-DDD' },
+  })
+  const interceptor = regexExtractorInterceptor.create(options as never, context)
+  const dayOf = (body: string) => (interceptor.intercept(Event.of({}, body)) as Event).headers.get('day')
+  assert.equal(dayOf('secret'), undefined)
+  assert.equal(dayOf('2023-366'), undefined)
+  assert.notEqual(dayOf('2023-365'), undefined)
+  assert.deepEqual(context.health(), [])
+  assert.equal(context.log.lines.length, 2)
+  assert.match(
+    context.log.lines[0]!,
+    /^WARN interceptor i1: .* does not fit serializers\.s1\.pattern, .* without the header day\. Correct/,
+  )
+  assert.match(context.log.lines[1]!, /^INFO interceptor i1: .* fits serializers\.s1\.pattern again/)
+  assert.ok(!context.log.lines.join().includes('secret'))
+})
+
 test('regex_extractor says what its serializers lack', () => {
   const said = (settings: Record<string, string>) =>
     complaints(regexExtractorInterceptor, { regex: /(a)/, serializers: ['s1'], 'serializers.': settings })
   assert.deepEqual(said({}), ['serializers.s1.name: is missing'])
   assert.match(said({ 's1.name': 'h', 's1.type': 'com.example.X' })[0]!, /there is no serializer/)
-  assert.match(said({ 's1.name': 'h', 's1.type': 'millis', 's1.pattern': 'yyyy Q' })[0]!, /letter Q/)
-})
-
-test('Joda patterns', () => {
-  const read = (pattern: string, text: string) => {
-    const compiled = compileJodaPattern(pattern)
-    assert.ok('read' in compiled, pattern)
-    return compiled.read(text)
-  }
-  assert.equal(
-    read("yyyy-MM-dd'T'HH:mm:ss.SSSZ", '2020-02-29T23:59:58.123+0130'),
-    Date.UTC(2020, 1, 29, 22, 29, 58, 123),
+  assert.match(
+    said({ 's1.name': 'h', 's1.type': 'millis', 's1.pattern': 'yyyy Q' })[0]!,
+    /Joda-Time does not take "yyyy Q": Illegal pattern component: Q/,
   )
-  assert.equal(
-    read('dd/MMM/yyyy:HH:mm:ss Z', '10/Oct/2000:13:55:36 -0700'),
-    Date.UTC(2000, 9, 10, 20, 55, 36),
-  )
-  assert.equal(read('yyyyMMddHHmmss', '20000102030405'), new Date(2000, 0, 2, 3, 4, 5).getTime())
-  assert.equal(read('h:mm a', '12:05 AM'), new Date(1970, 0, 1, 0, 5).getTime())
-  assert.equal(read('EEE, d MMMM yy', 'Mon, 3 January 05'), new Date(2005, 0, 3).getTime())
-  assert.equal(read('yyyy-MM-dd', '2021-02-29'), null)
-  assert.equal(read('yyyy-MM-dd', 'no'), null)
 })

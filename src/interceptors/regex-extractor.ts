@@ -11,10 +11,11 @@ const millis = ['millis', `${flume}RegexExtractorInterceptorMillisSerializer`.to
 /** The header's value made of a group's text; null where it cannot be. */
 type Serialize = (text: string) => string | null
 
-/** Puts one serializer together from `serializers.<name>.*`; reports what is wrong by `wrong`. */
+/** Puts one serializer together from `serializers.<name>.*` at `now` (ms); reports what is wrong by `wrong`. */
 function serializerOf(
   settings: Readonly<Record<string, string>>,
   name: string,
+  now: number,
   wrong: (key: string, problem: string, fix: string) => void,
 ): { header: string; serialize: Serialize } | undefined {
   const key = (part: string) => `serializers.${name}.${part}`
@@ -35,12 +36,16 @@ function serializerOf(
     wrong(key('pattern'), 'is missing', 'write how the time looks, e.g. yyyy-MM-dd HH:mm:ss')
     return undefined
   }
-  const compiled = compileJodaPattern(pattern)
+  const compiled = compileJodaPattern(pattern, now)
   if ('problem' in compiled) {
-    wrong(key('pattern'), compiled.problem, 'use the letters y M d H h K k m s S a E Z')
+    wrong(
+      key('pattern'),
+      `Joda-Time does not take "${pattern}": ${compiled.problem}`,
+      'use the letters G C x w e E y Y D M d a K h H k m s S z Z, and put other text in quotes',
+    )
     return undefined
   }
-  return { header, serialize: text => compiled.read(text)?.toString() ?? null }
+  return { header, serialize: compiled.read }
 }
 
 export const regexExtractorInterceptor = defineInterceptor({
@@ -52,10 +57,13 @@ the second to the second's. Groups beyond the serializers, and serializers beyon
 
 Each serializer has \`serializers.<s>.name\`, the header (required), and \`serializers.<s>.type\`: \`DEFAULT\` takes the text as
 it is; \`org.apache.flume.interceptor.RegexExtractorInterceptorMillisSerializer\` reads a time by
-\`serializers.<s>.pattern\` (Joda-Time: y M d H h K k m s S a E Z and quoted text) and gives milliseconds since 1970.
+\`serializers.<s>.pattern\`, as Joda-Time 2.9.9 does, and gives milliseconds since 1970. Where the text has no zone the time
+is one of the agent's time zone.
 
-Differences from Flume: a group that took no part in the match sets no header (Flume sets null); a time that does not fit
-its pattern sets no header, with one warning (Flume fails the whole batch).`,
+Differences from Flume: a group that took no part in the match sets no header (Flume sets null). A time that does not fit
+its pattern, or that clocks were put forward over, sets no header, which the log tells (Flume fails the whole batch, again
+and again). Names of months and days are English, whatever the locale. Time zones follow the rules that Node has, which are
+newer than those of Joda-Time 2.9.9 (2017): it does not know later changes of the law, and some old ones.`,
   options: {
     regex: regex({ doc: 'The pattern looked for in the body.', required: true }),
     serializers: list({ doc: 'Names of serializers, one a group, in order.', required: true }),
@@ -65,7 +73,7 @@ its pattern sets no header, with one warning (Flume fails the whole batch).`,
     if (serializers.length === 0)
       say.error('serializers', 'names no serializer', 'write one name a group of the pattern')
     for (const name of serializers)
-      serializerOf(settings, name, (key, problem, fix) => say.error(key, problem, fix))
+      serializerOf(settings, name, 0, (key, problem, fix) => say.error(key, problem, fix))
   },
   flow: ({ serializers, 'serializers.': settings }) =>
     serializers.map(name => ({
@@ -74,28 +82,30 @@ its pattern sets no header, with one warning (Flume fails the whole batch).`,
       value: null,
       overwrite: true,
     })),
-  create({ regex: pattern, serializers, 'serializers.': settings }, { log }) {
+  create({ regex: pattern, serializers, 'serializers.': settings }, { name: own, system, condition }) {
     const parts = serializers.map(name => ({
       name,
-      ...serializerOf(settings, name, (key, problem) => {
+      misfit: condition(`serializer ${name}`, { level: 'warn', isRed: false }),
+      ...serializerOf(settings, name, system.clock.now(), (key, problem) => {
         throw new Error(`${key} ${problem}`)
       })!,
     }))
-    let told = false
     return {
       intercept(event: Event) {
         const match = pattern.exec(event.body.toString('utf8'))
         if (match === null) return event
-        for (const [index, { name, header, serialize }] of parts.entries()) {
+        for (const [index, { name, header, misfit, serialize }] of parts.entries()) {
           const text = match[index + 1]
           if (text === undefined) continue
           const value = serialize(text)
-          if (value !== null) event.setHeader(header, value)
-          else if (!told) {
-            told = true
-            log.warn(
-              `what was found does not fit serializers.${name}.pattern: header ${header} is left out where it does not`,
+          if (value === null)
+            misfit.raise(
+              `interceptor ${own}: what the regex finds does not fit serializers.${name}.pattern, and such events go on without the header ${header}`,
+              { remedy: 'Correct the pattern, or the regex.' },
             )
+          else {
+            event.setHeader(header, value)
+            misfit.clear(`interceptor ${own}: what the regex finds fits serializers.${name}.pattern again`)
           }
         }
         return event

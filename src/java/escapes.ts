@@ -13,6 +13,7 @@
 //
 // Everything of one letter, %% too, needs the event's time: its header `timestamp` (milliseconds since
 // 1970), or now where that is asked for. Names are English, whatever the locale.
+import { zoneOffset } from './zone-offset.ts'
 
 export type RoundUnit = 'second' | 'minute' | 'hour'
 
@@ -149,7 +150,8 @@ function hostPart(text: string, place: string, { host }: EscapeOptions): string 
 }
 
 function timeMaker(text: string, options: EscapeOptions): (headers: Headers) => Time {
-  const offsetAt = zoneOffset(options.timeZone)
+  const zone = zoneOffset(options.timeZone)
+  const offsetAt = (ms: number) => Math.round(zone(ms) / 60_000)
   const { round } = options
   let last: Time | undefined
   let lastGiven = Number.NaN
@@ -184,31 +186,4 @@ function headerTime(text: string, headers: Headers): number {
       `"${text}" needs the time of the event, but its header "timestamp" is no time in milliseconds`,
     )
   return Number(header)
-}
-
-/** Minutes east of UTC at a time. */
-function zoneOffset(timeZone: string | undefined): (ms: number) => number {
-  if (timeZone === undefined) return ms => -new Date(ms).getTimezoneOffset()
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  })
-  return ms => {
-    const parts = Object.fromEntries(format.formatToParts(ms).map(part => [part.type, Number(part.value)]))
-    const local = Date.UTC(
-      parts['year']!,
-      parts['month']! - 1,
-      parts['day'],
-      parts['hour'],
-      parts['minute'],
-      parts['second'],
-    )
-    return Math.round((local - Math.floor(ms / 1000) * 1000) / 60_000)
-  }
 }
