@@ -98,7 +98,7 @@ async function targetOf(options: ClientOptions): Promise<Target> {
   const properties = await readProperties(file)
   const [alias] = (properties.get('hosts') ?? '').trim().split(/\s+/)
   const address = parseAddress(properties.get(`hosts.${alias}`) ?? '')
-  if (address === null || address.host === '')
+  if (address === null || address.host === '' || address.port === 0)
     throw new Error(`${file}: no host; write hosts = h1 and hosts.h1 = HOST:PORT`)
   const type = properties.get('client.type') ?? 'default'
   if (type.toLowerCase() !== 'default')
