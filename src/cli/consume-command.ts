@@ -49,13 +49,13 @@ export async function runConsume(words: readonly string[], program: string): Pro
   const timeoutMs = given.whole('timeout-ms', -1) ?? -1
   const print = formatter(given)
   refuseClasses(given, ['formatter', 'key-deserializer', 'value-deserializer'])
-  const properties = propertiesOf(given)
-  const isMember = properties.has('group.id') && !given.has('partition')
-  if (!isMember) properties.set('group.id', 'console-consumer')
-  const interval = Number(properties.get('auto.commit.interval.ms') ?? '5000')
-  const commitMs = properties.get('enable.auto.commit') === 'false' || !(interval > 0) ? null : interval
-  properties.delete('auto.commit.interval.ms')
-  const { settings, doors } = connectionOf(given, properties, readConsumerProperties)
+  const client = propertiesOf(given)
+  const isMember = client.has('group.id') && !given.has('partition')
+  if (!isMember) client.set('group.id', 'console-consumer')
+  const interval = Number(client.get('auto.commit.interval.ms') ?? '5000')
+  const commitMs = client.get('enable.auto.commit') === 'false' || !(interval > 0) ? null : interval
+  client.delete('auto.commit.interval.ms')
+  const { settings, doors } = connectionOf(given, client, readConsumerProperties)
   const stop = new AbortController()
   const signalled = onEnd(() => stop.abort())
   const log = toolLog(program)
@@ -92,22 +92,22 @@ function propertiesOf(given: Given): Map<string, string> {
   const offset = given.value('offset') ?? 'latest'
   if (!/^(earliest|latest|\d+)$/i.test(offset))
     throw new UsageError(`--offset ${offset}: write earliest, latest or a number`)
-  const properties = new Map([
+  const client = new Map([
     ['client.id', 'console-consumer'],
     ...fileOf(given.value('consumer.config') ?? given.value('command-config')),
     ...pairsOf(given, 'consumer-property', 'command-property'),
   ])
   const group = given.value('group')
-  const other = properties.get('group.id')
+  const other = client.get('group.id')
   if (group !== undefined && other !== undefined && other !== group)
     throw new UsageError(`--group says ${group}, and group.id in the properties says ${other}: leave one out`)
-  const reset = properties.get('auto.offset.reset')
+  const reset = client.get('auto.offset.reset')
   if (given.has('from-beginning') && reset !== undefined && reset !== 'earliest')
     throw new UsageError(`--from-beginning and auto.offset.reset=${reset} exclude each other`)
-  if (group !== undefined) properties.set('group.id', group)
-  if (given.has('from-beginning')) properties.set('auto.offset.reset', 'earliest')
-  if (given.has('isolation-level')) properties.set('isolation.level', given.value('isolation-level')!)
-  return properties
+  if (group !== undefined) client.set('group.id', group)
+  if (given.has('from-beginning')) client.set('auto.offset.reset', 'earliest')
+  if (given.has('isolation-level')) client.set('isolation.level', given.value('isolation-level')!)
+  return client
 }
 
 /** False where the reader of our output is gone. */

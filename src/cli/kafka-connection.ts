@@ -72,11 +72,11 @@ export interface Connected<S> {
 /** The settings of Java's properties and of --bootstrap-server, with its older names. Throws UsageError. */
 export function connectionOf<S>(
   given: Given,
-  properties: ReadonlyMap<string, string>,
+  client: ReadonlyMap<string, string>,
   read: (properties: Readonly<Record<string, string>>, places: Places) => Read<S>,
 ): Connected<S> {
   const servers =
-    given.value('bootstrap-server') ?? given.value('broker-list') ?? properties.get('bootstrap.servers')
+    given.value('bootstrap-server') ?? given.value('broker-list') ?? client.get('bootstrap.servers')
   if (servers === undefined)
     throw new UsageError(
       '--bootstrap-server is missing: write the address of a broker, such as localhost:9092',
@@ -85,7 +85,7 @@ export function connectionOf<S>(
     properties: new Map(),
     jvm: [],
   })
-  const all = { ...impatience, ...Object.fromEntries(properties), 'bootstrap.servers': servers }
+  const all = { ...impatience, ...Object.fromEntries(client), 'bootstrap.servers': servers }
   const { settings, problems } = read(all, { systemProperties })
   const text = ({ key, problem, fix }: (typeof problems)[number]) =>
     `${key === 'bootstrap.servers' ? '--bootstrap-server' : key}: ${problem}; ${fix}`
