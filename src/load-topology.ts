@@ -58,16 +58,22 @@ export async function loadTopology(
   const parts = { catalogue: [...components, ...catalogue], surroundings }
   const built = await buildTopology(read.config, parts)
   const others = await neighbours(read.settings, options)
+  const outside = examine && { system: examine.system, ...surroundings }
   const problems = await trySuggestions(
     [...around, ...read.problems, ...built.problems],
-    { agent, settings: read.settings, built, neighbours: others },
+    {
+      agent,
+      settings: read.settings,
+      built,
+      neighbours: others,
+      outside: examine?.isCheck === true ? outside : undefined,
+    },
     parts,
   )
   if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
   const topologies = [built, ...others.values()].flatMap(({ topology }) => topology ?? [])
   for (const problem of findLoops(topologies.map(flowAgentOf))) problems.push(problem)
-  if (examine !== undefined) {
-    const outside = { system: examine.system, ...surroundings }
+  if (examine !== undefined && outside !== undefined) {
     problems.push(...(await examineTopology(read.config, built.topology, outside, examine.running)))
     if (examine.isCheck === true) {
       problems.push(...(await findOccupied(read.config, built.topology, outside)))

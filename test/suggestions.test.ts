@@ -2,13 +2,15 @@
 // one come that the suggestion did not announce. Over every configuration of the repository, as it stands and
 // with slips of the pen by seed; then single cases of what people write, sentence by sentence.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { formatProblem, problemLines, type Problem } from '../src/config/problem.ts'
 import { edited } from '../src/topology/tried-suggestions.ts'
 import { loadTopology } from '../src/load-topology.ts'
 import { parseProperties } from '../src/config/properties.ts'
+import { realSystem } from '../src/system/system.ts'
 import { SeededRandom } from '../src/simulation/seeded-random.ts'
 import { filesBelow, root } from './source-text.ts'
 
@@ -436,6 +438,32 @@ describe('what is said of a line', () => {
       formatProblem(both!).replace(/^\S+ warning: /, ''),
       `${misspelt}But channel memory-channel of agent avro-memory-kafka uses directory /home/mywork/tmp/flume-file-checkpoint: where both run on one machine, the later one does not start. Give channel c1 one of its own.`,
     )
+  })
+
+  test('where another process has the directory, the check names it', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'suggestions-'))
+    const lock = await realSystem.disk.lockDirectory(directory, 'agent b, channel c9')
+    try {
+      const lines = [
+        ...sound.map(line => line.replace('= memory', '= file').replace(/.*capacity.*/, '')),
+        `a1.channels.c1.dataDirs = ${directory}-data`,
+        `a1.channels.c1.checkpontDir = ${directory}`,
+      ]
+      const { problems } = await loadTopology([{ file: 'f', bytes: Buffer.from(lines.join('\n')) }], {
+        agent: 'a1',
+        environment,
+        systemProperties: new Map(),
+        home: directory,
+        examine: { system: realSystem, isCheck: true },
+      })
+      assert.match(
+        formatProblem(problems.find(one => one.problem.includes('checkpontDir'))!),
+        /Did you mean checkpointDir\? But directory \S+ is in use by pid \d+, agent b, channel c9\. Give channel c1 one of its own\.$/,
+      )
+    } finally {
+      await lock.release()
+      rmSync(directory, { recursive: true })
+    }
   })
 
   test('a file of 300,000 mistakes is answered in a second or so, with lines that can be read', async () => {

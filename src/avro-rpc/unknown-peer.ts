@@ -23,7 +23,7 @@ export function answerOf(bytes: Buffer): string | null {
   const [line = ''] = /^[\x20-\x7e]{4,}/.exec(text) ?? []
   if (line === '') return null
   const said = printable(line)
-  return line.startsWith('HTTP/')
+  return /^(HTTP\/|<!DOCTYPE|<html)/i.test(line)
     ? `it answers as a web server (${said})`
     : `it answers with text ("${said}")`
 }

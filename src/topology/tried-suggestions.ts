@@ -1,10 +1,13 @@
 // A suggestion is tried before it is printed: where following it would lead to another refusal, or to a
 // directory that another component has, both are said.
-import type { Setting } from '../config/agent-config.ts'
+import type { Outside } from '../component.ts'
+import type { AgentConfig, Setting } from '../config/agent-config.ts'
 import { readAgent } from '../config/grammar.ts'
 import { sentence, type Edit, type Problem } from '../config/problem.ts'
 import { settingsByAgent } from '../config/settings-by-agent.ts'
 import { buildTopology, type BuildParts, type Built } from './build-topology.ts'
+import { examineTopology, findOccupied, rehearseChannels } from './examine.ts'
+import type { Topology } from './topology.ts'
 
 /** Trying one reads and builds everything once more: a few are enough, and large files are left out. */
 const mostTried = 20
@@ -17,6 +20,8 @@ export interface Tried {
   readonly built: Built
   /** The other agents of the same files, by name. */
   readonly neighbours: ReadonlyMap<string, Built>
+  /** Where it may be looked at who has a directory now. */
+  readonly outside?: Outside | undefined
 }
 
 /** The problems, their suggestions completed by what would come of them. */
@@ -44,7 +49,7 @@ export async function trySuggestions(
 async function comesOf(
   edit: Edit,
   known: ReadonlySet<string>,
-  { agent, settings, built, neighbours }: Tried,
+  { agent, settings, built, neighbours, outside }: Tried,
   parts: BuildParts,
 ): Promise<string> {
   const { config, problems } = readAgent(settingsByAgent(edited(settings, edit)), agent, '')
@@ -62,9 +67,30 @@ async function comesOf(
       if (other !== undefined)
         return `But ${other} of agent ${name} uses ${claim}: where both run on one machine, the later one does not start. Give ${owner} one of its own`
     }
+    const taken =
+      outside === undefined || config === undefined || then?.topology === undefined
+        ? undefined
+        : await troubleWith(claim, config, then.topology, outside)
+    if (taken !== undefined) return `But ${taken}. Give ${owner} one of its own`
     return `Then no other component on this machine may use ${claim}, in this agent or another`
   }
   return ''
+}
+
+/** What a start would meet there: somebody who has it, or what another one has left in it. */
+async function troubleWith(
+  claim: string,
+  config: AgentConfig,
+  topology: Topology,
+  outside: Outside,
+): Promise<string | undefined> {
+  const [, path = claim] = /^directory (.+)$/.exec(claim) ?? []
+  const found = [
+    ...(await examineTopology(config, topology, outside)),
+    ...(await findOccupied(config, topology, outside)),
+    ...(await rehearseChannels(topology, outside)),
+  ]
+  return found.find(({ problem }) => problem.includes(path))?.problem.replace(/^\S+: /, '')
 }
 
 /** The settings as the suggestion would have them. */
