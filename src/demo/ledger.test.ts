@@ -68,6 +68,7 @@ describe('the ledger', () => {
 
   test('after a restart what comes twice is told and is no fault; what is missing is', () => {
     const ledger = sending(8)
+    assert.deepEqual(ledger.survived(), { text: 'none has arrived yet', isWhole: false })
     arriving(ledger, [1, 2, 3, 2, 3, 4])
     assert.deepEqual(ledger.survived(), { text: '1 to 4 arrived in order, 2 twice', isWhole: true })
     assert.deepEqual(ledger.faultsSoFar(true), [])

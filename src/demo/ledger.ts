@@ -103,6 +103,7 @@ export class Ledger {
    */
   survived(): Survived {
     const highest = Math.max(0, ...this.#highest.values())
+    if (highest === 0) return { text: 'none has arrived yet', isWhole: false }
     const gaps = highest - this.arrived
     const twice = this.doubled === 0 ? 'none twice' : `${this.doubled} twice`
     return gaps === 0

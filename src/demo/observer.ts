@@ -29,6 +29,8 @@ const lookLimitMs = 500
 
 /** Agent A's file leaves it to the default. */
 const { sessionTimeoutMs } = consumerDefaults
+/** Several that were killed one after the other are given up one after the other. */
+const waitingMs = 4 * sessionTimeoutMs
 
 /** What takes part in a state was asked for at one time. */
 interface Look {
@@ -78,10 +80,13 @@ export class Observer {
   /** A consumer that was killed keeps its partitions until its session runs out, on every Kafka. */
   get #waitingForGroup(): string | null {
     const { system, agents, ledger } = this.#parts
+    const { lag, a, b } = this.#look
     const now = system.clock.monotonic()
     const isWaiting =
-      now - (agents.a.lastRestartMs ?? -Infinity) < sessionTimeoutMs + 2000 &&
-      ledger.inFlight > 0 &&
+      now - (agents.a.lastRestartMs ?? -Infinity) < waitingMs &&
+      lag !== 0 &&
+      a.channel?.size === 0 &&
+      b.channel?.size === 0 &&
       now - (ledger.lastArrivedMs ?? 0) > 1000
     return isWaiting
       ? `agent A gets test3 when Kafka has given up the one before it (session.timeout.ms, ${sessionTimeoutMs / 1000} s)`
