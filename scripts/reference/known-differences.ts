@@ -50,6 +50,14 @@ export const knownDifferences: readonly KnownDifference[] = [
     reason: 'For a batch that is there already Kafka tells its time as the time of append, this broker -1.',
   },
   {
+    api: 'Produce',
+    versions: [0, 2],
+    kafka: '0.10.2.1',
+    step: /a batch that is cut off|no batch/,
+    field: /errorCode$/,
+    reason: 'Records of which none is whole are refused; Kafka 0.10 acknowledges them and keeps nothing.',
+  },
+  {
     api: 'Fetch',
     step: /with room for one batch/,
     field: /isCutOff$/,

@@ -8,7 +8,6 @@ import type { KafkaRecord } from '../wire/kafka/record.ts'
 import { RecordSetReader, recordsBuilder } from '../wire/kafka/record-set.ts'
 import {
   batchHeaderBytes,
-  batchSize,
   isSound,
   readBatchHeader,
   stampAppendTime,
@@ -43,6 +42,22 @@ const refusal = (error: unknown, name: ErrorName): unknown =>
     ? new RefusedRecords(error instanceof PackingError ? 'UNKNOWN_SERVER_ERROR' : name, error.message)
     : error
 const oldestMagic = 16
+/** Version of Produce from which on there is one batch of format 2 a partition. */
+const firstOfBatches = 3
+
+/**
+ * Where the batch or message at `at` ends; null where it is not whole, which Kafka takes for the end of the
+ * records. Throws RefusedRecords.
+ */
+function endAt(records: Buffer, at: number): number | null {
+  const left = records.length - at
+  if (left < 12) return null
+  const size = records.readInt32BE(at + 8)
+  const magic = left > oldestMagic ? records[at + oldestMagic]! : 0
+  if (size < 14 || magic > 2)
+    throw new RefusedRecords('CORRUPT_MESSAGE', `byte ${at} of the records begins no batch`)
+  return left <= oldestMagic || size + 12 > left ? null : at + size + 12
+}
 
 /** The batch to append. Throws RefusedRecords. */
 export function takeIncoming(
@@ -51,8 +66,8 @@ export function takeIncoming(
 ): { batch: Buffer; header: BatchHeader } {
   if (records === null || records.length === 0)
     throw new RefusedRecords('INVALID_RECORD', 'the partition comes without records')
-  const magic = records[oldestMagic]
-  let batch = magic === 2 ? checkedBatch(records, rules) : convertedBatch(records, rules)
+  const isBatch = records[oldestMagic] === 2 || rules.version >= firstOfBatches
+  let batch = isBatch ? checkedBatch(records, rules) : convertedBatch(records, rules)
   batch = keptForm(batch, rules)
   if (batch.length > rules.maxMessageBytes)
     throw new RefusedRecords(
@@ -63,12 +78,16 @@ export function takeIncoming(
   return { batch, header: readBatchHeader(batch, 0) }
 }
 
-function checkedBatch(records: Buffer, { version }: IncomingRules): Buffer {
-  const size = batchSize(records, 0)
-  if (size < batchHeaderBytes || size > records.length || !isSound(records, 0, size))
-    throw new RefusedRecords('CORRUPT_MESSAGE', 'the batch is cut off or fails its checksum')
-  if (size !== records.length)
-    throw new RefusedRecords('INVALID_RECORD', 'a Produce request holds one batch a partition')
+function checkedBatch(given: Buffer, { version }: IncomingRules): Buffer {
+  const size = endAt(given, 0)
+  if (size === null || endAt(given, size) !== null || given[oldestMagic] !== 2)
+    throw new RefusedRecords(
+      'INVALID_RECORD',
+      'a Produce request holds one whole batch of format 2 a partition',
+    )
+  const records = given.subarray(0, size)
+  if (size < batchHeaderBytes || !isSound(records, 0, size))
+    throw new RefusedRecords('CORRUPT_MESSAGE', 'the batch fails its checksum')
   let header: BatchHeader
   try {
     header = readBatchHeader(records, 0)
@@ -174,8 +193,8 @@ function convertedBatch(records: Buffer, { maxMessageBytes }: IncomingRules): Bu
         builder.append(record)
       }
     }
-    if (builder.count === 0 || read !== records.length)
-      throw new RefusedRecords('CORRUPT_MESSAGE', 'the message set is empty or cut off')
+    if (builder.count === 0 || endAt(records, read) !== null)
+      throw new RefusedRecords('CORRUPT_MESSAGE', 'the message set is empty or damaged')
     return builder.finish()
   } catch (error) {
     throw refusal(error, 'CORRUPT_MESSAGE')

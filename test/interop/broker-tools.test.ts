@@ -24,6 +24,14 @@ const mains: Readonly<Record<string, string>> = {
   cluster: 'org.apache.kafka.tools.ClusterTool',
   'verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
   'verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
+  acls: 'org.apache.kafka.tools.AclCommand',
+  'metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
+  'leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
+  'reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
+  features: 'org.apache.kafka.tools.FeatureCommand',
+  'client-metrics': 'org.apache.kafka.tools.ClientMetricsCommand',
+  'any-groups': 'org.apache.kafka.tools.GroupsCommand',
+  'share-groups': 'org.apache.kafka.tools.consumer.group.ShareGroupCommand',
 }
 
 describe('the tools of Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, () => {
@@ -194,6 +202,47 @@ describe('the tools of Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 
     assert.doesNotMatch(await tool('configs', '--describe --entity-type users --entity-name alice'), /SCRAM/)
   })
 
+  test('what only a cluster, an authorizer or newer groups would do is told or refused as by a Kafka of one node', async () => {
+    await tool('topics', '--create --topic single --partitions 2')
+    assert.match(await tool('acls', '--list', { code: 1 }), /SecurityDisabledException/)
+    assert.match(await tool('metadata-quorum', 'describe --status'), /LeaderId: +0\n/)
+    assert.match(await tool('metadata-quorum', 'describe --replication'), /^0\s.*Leader/m)
+    assert.match(
+      await tool('leader-election', '--election-type preferred --topic single --partition 0'),
+      /Valid replica already elected for partitions single-0/,
+    )
+    assert.match(await tool('leader-election', '--election-type preferred --all-topic-partitions'), /^\s*$/)
+    assert.match(await tool('reassign-partitions', '--list'), /No partition reassignments found/)
+    const moves = (name: string, replicas: number[]) => {
+      const file = join(directory, `${name}.json`)
+      const partitions = [{ topic: 'single', partition: 0, replicas }]
+      writeFileSync(file, JSON.stringify({ version: 1, partitions }))
+      return `--execute --reassignment-json-file ${file}`
+    }
+    assert.match(
+      await tool('reassign-partitions', moves('stays', [0])),
+      /Successfully started partition reassignment/,
+    )
+    assert.match(await tool('reassign-partitions', moves('goes', [7]), { code: 1 }), /Unknown broker id 7/)
+    await tool('features', 'describe')
+    assert.match(await tool('features', 'upgrade --feature group.version=1', { code: 1 }), /has no features/)
+    assert.doesNotMatch(await tool('client-metrics', '--list'), /Error/)
+    assert.match(
+      await tool(
+        'configs',
+        '--alter --entity-type users --entity-name alice --add-config producer_byte_rate=1',
+        { code: 1 },
+      ),
+      /enforces no quotas/,
+    )
+    assert.match(
+      await tool('configs', '--describe --entity-type groups --entity-name g'),
+      /doesn't have dynamic config/,
+    )
+    assert.match(await tool('any-groups', '--list'), /GROUP/)
+    assert.doesNotMatch(await tool('share-groups', '--list'), /Error/)
+  })
+
   test('records are deleted, directories, versions, offsets and the cluster are told', async () => {
     await tool('topics', '--create --topic told')
     await tool('produce', '--topic told --sync --timeout 0', { input: `${texts(0, 10).join('\n')}\n` })
@@ -238,5 +287,13 @@ describe('the tools of Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 120_0
     const groups = `--new-consumer --bootstrap-server ${broker.bootstrap}`
     assert.match(await old('kafka.admin.ConsumerGroupCommand', `${groups} --list`), /^old$/m)
     assert.match(await old('kafka.admin.ConsumerGroupCommand', `${groups} --describe --group old`), /old/)
+    const offsets = `--broker-list ${broker.bootstrap} --topic old --time`
+    assert.match(await old('kafka.tools.GetOffsetShell', `${offsets} -1`), /^old:0:20$/m)
+    assert.match(await old('kafka.tools.GetOffsetShell', `${offsets} -2`), /^old:0:0$/m)
+    const versions = await old(
+      'kafka.admin.BrokerApiVersionsCommand',
+      `--bootstrap-server ${broker.bootstrap}`,
+    )
+    assert.match(versions, /Produce\(0\): 0 to 11 \[usable: 2\]/)
   })
 })

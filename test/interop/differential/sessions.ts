@@ -181,6 +181,20 @@ const records: Session = {
       const damaged = recordsOf(['x'], { magic })
       damaged[damaged.length - 1]! ^= 1
       await send('a wrong checksum', produceTo(topic, damaged))
+      const whole = recordsOf(['x'], { magic })
+      await send('bytes behind a batch', produceTo(topic, Buffer.concat([whole, Buffer.from([0, 1, 2])])))
+      await send('a batch that is cut off', produceTo(topic, whole.subarray(0, -3)))
+      await send('two batches', produceTo(topic, Buffer.concat([whole, whole])))
+      await send('no batch', produceTo(topic, Buffer.alloc(0)))
+      await send(
+        'a batch that begins with nothing',
+        produceTo(topic, Buffer.concat([Buffer.alloc(20), whole])),
+      )
+      await send(
+        'a batch, and bytes that begin none',
+        produceTo(topic, Buffer.concat([whole, Buffer.alloc(20)])),
+      )
+      if (version >= 3) await send('a message set', produceTo(topic, recordsOf(['x'], { magic: 1 })))
       await send('a topic that is not there', produceTo(missing, recordsOf(['x'], { magic })))
       await send('a partition that is not there', produceTo(topic, recordsOf(['x'], { magic }), { index: 9 }))
       await send('acks that are none', produceTo(topic, recordsOf(['x'], { magic }), { acks: 5 }))
