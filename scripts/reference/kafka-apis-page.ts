@@ -31,7 +31,7 @@ ${rows.join('\n')}
 
 Scripted sessions, right requests and wrong ones in every version, are played with real Kafka 4.1.0 (its groups set to
 classic) and 0.10.2.1 and with this broker, once more with tagged fields that nobody knows and bytes behind each request,
-and every field of every answer is compared (\`test/interop/differential.test.ts\`). What differs is this and
+and every field of every answer is compared (\`test/differential/differential.test.ts\`). What differs is this and
 nothing else:
 
 | API | versions | beside Kafka | difference |

@@ -1,7 +1,7 @@
 // Requests as clients of another age may send them: with a tagged field in the header and in every struct of
 // the body that no broker knows, and with bytes behind the body. Kafka reads over both.
-import { defineApi, type Api } from '../../../src/wire/kafka/api.ts'
-import { bytes, isIn, type Field, type FieldSet } from '../../../src/wire/kafka/fields.ts'
+import { defineApi, type Api } from '../../src/wire/kafka/api.ts'
+import { bytes, isIn, type Field, type FieldSet } from '../../src/wire/kafka/fields.ts'
 
 const foreign = Buffer.from('foreign')
 /** Tag 0x3039, as a varint. */

@@ -1,12 +1,12 @@
 // A scripted session with one broker: raw requests over one connection, each answer kept under the name of
 // its step for the comparison. The script is the same for every broker, and so are its names.
-import type { Api } from '../../../src/wire/kafka/api.ts'
-import { errorCodes, kafkaError } from '../../../src/wire/kafka/error-codes.ts'
-import type { BodyOf, FieldSet, InputOf } from '../../../src/wire/kafka/fields.ts'
-import { createTopics } from '../../../src/wire/kafka/messages/create-topics.ts'
-import { listOffsets } from '../../../src/wire/kafka/messages/list-offsets.ts'
-import { WireClient } from '../../broker/wire-client.ts'
-import { waitFor } from '../peers/waiting.ts'
+import type { Api } from '../../src/wire/kafka/api.ts'
+import { errorCodes, kafkaError } from '../../src/wire/kafka/error-codes.ts'
+import type { BodyOf, FieldSet, InputOf } from '../../src/wire/kafka/fields.ts'
+import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
+import { listOffsets } from '../../src/wire/kafka/messages/list-offsets.ts'
+import { WireClient } from '../broker/wire-client.ts'
+import { waitFor } from '../interop/peers/waiting.ts'
 import { foreignRequest } from './foreign-bytes.ts'
 import { Names, normalised, type NormalForm } from './normal-form.ts'
 

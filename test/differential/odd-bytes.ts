@@ -1,8 +1,8 @@
 // Requests whose bytes no codec would write, as hex behind a header: what Kafka reads over, and what ends the
 // connection.
-import { fetch } from '../../../src/wire/kafka/messages/fetch.ts'
-import { listOffsets } from '../../../src/wire/kafka/messages/list-offsets.ts'
-import { metadata } from '../../../src/wire/kafka/messages/metadata.ts'
+import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
+import { listOffsets } from '../../src/wire/kafka/messages/list-offsets.ts'
+import { metadata } from '../../src/wire/kafka/messages/metadata.ts'
 import type { Session } from './play.ts'
 
 const noTopics = '00000000'

@@ -1,5 +1,5 @@
 // Two runs of a session set side by side: every field in which they differ, and which of these are known.
-import type { KnownDifference } from '../../../scripts/reference/known-differences.ts'
+import type { KnownDifference } from '../../scripts/reference/known-differences.ts'
 import type { Step } from './play.ts'
 
 export type KafkaVersion = '0.10.2.1' | '4.1.0'

@@ -1,10 +1,10 @@
 // An answer as it is compared: everything that is rightly different between two brokers, or two runs of one,
 // is replaced, by the short list below and nothing else. Lists go by what names their entries, as Kafka's
 // come out of hash maps.
-import type { Field, FieldSet } from '../../../src/wire/kafka/fields.ts'
-import { zeroUuid } from '../../../src/wire/kafka/fields.ts'
-import { RecordSetReader } from '../../../src/wire/kafka/record-set.ts'
-import type { RecordBatch } from '../../../src/wire/kafka/record.ts'
+import type { Field, FieldSet } from '../../src/wire/kafka/fields.ts'
+import { zeroUuid } from '../../src/wire/kafka/fields.ts'
+import { RecordSetReader } from '../../src/wire/kafka/record-set.ts'
+import type { RecordBatch } from '../../src/wire/kafka/record.ts'
 
 /** Gives the same word for the same value, in the order in which values are first seen. */
 export class Names {
