@@ -73,6 +73,17 @@ describe('a start loads what it needs', () => {
     assert.ok(loaded.length < 240, `${loaded.length} files`)
   })
 
+  test("one of Kafka's tools: nothing of the agents and the broker, no library but that of its arguments", () => {
+    const loaded = filesLoadedBy(['kafka-topics.sh', 'topics', '--help'])
+    const others =
+      /^src\/(topology|sources|sinks|channels|interceptors|selectors|sink-processors|avro-rpc|demo|broker)\//
+    assert.deepEqual(
+      loaded.filter(file => others.test(file) || /^node_modules\/(pino|prom-client|node-forge)\//.test(file)),
+      [],
+    )
+    assert.ok(loaded.length < 130, `${loaded.length} files`)
+  })
+
   test('a version: next to nothing', () => {
     const loaded = filesLoadedBy(['millrace', '--version'])
     assert.ok(loaded.length < 16, loaded.join('\n'))

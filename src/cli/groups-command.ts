@@ -80,10 +80,11 @@ async function list(admin: Admin, given: Given): Promise<number> {
   if (given.has('state') && groups.some(({ state }) => state === ''))
     groups = await Promise.all(groups.map(({ id }) => admin.groups.describe(id)))
   const fitting = groups.filter(({ state }) => wanted?.includes(state.toLowerCase()) ?? true)
-  const rows = fitting.map(({ id, state }) => [id, state])
+  const rows = fitting.map(({ id, state }) => [id, state] as const)
+  const width = (column: 0 | 1, least: number) => Math.max(least, ...rows.map(row => row[column].length)) + 10
   print(
     given.has('state')
-      ? table([['GROUP', 'STATE'], ...rows], [25, 20], false)
+      ? table([['GROUP', 'STATE'], ...rows], [width(0, 15), width(1, 10)], false)
       : rows.map(([id]) => `${id}\n`).join(''),
   )
   return 0

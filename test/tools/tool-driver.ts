@@ -45,11 +45,20 @@ export function startDriver(): Driver {
   }
 }
 
-if (import.meta.main && process.send !== undefined)
+if (import.meta.main && process.send !== undefined) {
+  // Tools listen to signals until their process ends.
+  process.setMaxListeners(0)
   process.on('message', async ([name, words]: [ToolName, string[]]) => {
     const printed = { out: '', err: '' }
-    process.stdout.write = text => ((printed.out += String(text)), true)
-    process.stderr.write = text => ((printed.err += String(text)), true)
+    for (const [stream, name_] of [
+      [process.stdout, 'out'],
+      [process.stderr, 'err'],
+    ] as const)
+      stream.write = (text: Uint8Array | string, ...rest: unknown[]) => {
+        printed[name_] += String(text)
+        for (const done of rest) if (typeof done === 'function') done()
+        return true
+      }
     let code = 1
     try {
       code = await tools[name]!(words, name)
@@ -58,3 +67,4 @@ if (import.meta.main && process.send !== undefined)
     }
     process.send!({ code, ...printed })
   })
+}

@@ -93,6 +93,16 @@ describe('administration', () => {
     ]
     for (const [call, message] of tooOld) await assert.rejects(call, { code: 'KAFKA_FATAL', message })
     assert.equal(await admin.topics.settings(['t']), null)
+    // Asked by its name, such a broker would make a topic.
+    assert.deepEqual(await admin.topics.describe(['u']), [])
+    assert.deepEqual(
+      (await admin.topics.describe(['t', 'u'])).map(one => one.name),
+      ['t'],
+    )
+    assert.deepEqual(
+      (await admin.topics.describe(['u'], { create: true })).map(one => one.errorCode),
+      [3],
+    )
   })
 
   it('asks for one partition and one replica where a broker has no defaults to ask for', async () => {

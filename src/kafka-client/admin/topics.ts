@@ -56,13 +56,18 @@ export class TopicAdmin {
     this.#parts = parts
   }
 
-  /** All topics, or those named, also where they are not there; `create`: brokers may make them, where they do so. */
+  /** All topics, or those named; one that is not there has an error or is missing. `create`: brokers may make them. */
   async describe(names?: readonly string[], options: { create?: boolean } = {}): Promise<TopicDescription[]> {
-    const topics = names?.map(name => ({ name })) ?? null
-    const answer = await this.#parts.cluster.ask(connection =>
-      connection.request(metadata, { topics, allowAutoTopicCreation: options.create ?? false }),
-    )
-    const found = answer.topics.map(({ name, topicId, isInternal, errorCode, partitions }) => ({
+    const mayCreate = options.create ?? false
+    const answer = await this.#parts.cluster.ask(connection => {
+      // Brokers before 0.11 may make what is asked for by its name, and cannot be told not to.
+      const asksAll = names === undefined || (!mayCreate && connection.versionOf(metadata) < 4)
+      const topics = asksAll ? null : names.map(name => ({ name }))
+      const allowed = mayCreate || connection.versionOf(metadata) < 4
+      return connection.request(metadata, { topics, allowAutoTopicCreation: allowed })
+    })
+    const wanted = answer.topics.filter(({ name }) => names?.includes(name!) ?? true)
+    const found = wanted.map(({ name, topicId, isInternal, errorCode, partitions }) => ({
       name: name!,
       id: topicId === zeroUuid ? '' : topicId,
       isInternal,
