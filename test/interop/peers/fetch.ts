@@ -39,23 +39,29 @@ export async function skipWithout(what: string, get: () => Promise<unknown>): Pr
   }
 }
 
-/** Runs a program that fetches or builds; rejects with what it printed. */
-export async function runMaker(
+/** Runs a program to its end, which fetches or builds where no `timeout` (ms) is given; rejects with what it printed. */
+export async function runProgram(
   program: string,
   words: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
 ): Promise<string> {
   const limits = { timeout: 600_000, maxBuffer: 64 * 1024 * 1024 }
   return (await promisify(execFile)(program, words, { ...limits, ...options })).stdout
 }
 
-/** The place of this name in the cache; `make` fills the directory it is given where there is none yet. */
-export async function cached(name: string, make: (directory: string) => Promise<unknown>): Promise<string> {
+/**
+ * The place of this name in the cache; `make` fills the directory it is given where there is none yet. Test files
+ * run at the same time: one at a time makes what has the same `maker`.
+ */
+export async function cached(
+  name: string,
+  make: (directory: string) => Promise<unknown>,
+  maker = name,
+): Promise<string> {
   const place = join(cache, name)
   if (existsSync(place)) return place
   mkdirSync(cache, { recursive: true })
-  // Test files run at the same time, and Maven's own store bears one writer only.
-  using _ = await lock(join(cache, '.lock'))
+  using _ = await lock(join(cache, `.lock-${maker}`))
   if (existsSync(place)) return place
   const making = join(cache, `.${name}-${process.pid}`)
   try {
@@ -76,7 +82,8 @@ export async function cached(name: string, make: (directory: string) => Promise<
 export function fetchPeer(name: PeerSet): Promise<string> {
   const pom = new URL(`poms/${name}.xml`, import.meta.url).pathname
   const copying = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies']
-  return cached(name, making => runMaker('mvn', [...copying, `-DoutputDirectory=${making}`]))
+  // Maven's own store bears one writer only.
+  return cached(name, making => runProgram('mvn', [...copying, `-DoutputDirectory=${making}`]), 'maven')
 }
 
 /** Waits for the processes before this one; a lock whose process is gone is taken over. */

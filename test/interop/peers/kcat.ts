@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { cached, runMaker, skipWithout } from './fetch.ts'
+import { cached, runProgram, skipWithout } from './fetch.ts'
 
 // With the libraries a small machine may be without.
 const packages = ['kcat', 'librdkafka1', 'libyajl2', 'libsasl2-2', 'liblz4-1', 'libzstd1', 'libssl3']
@@ -12,8 +12,8 @@ const getKcat = (): Promise<string> =>
   cached('kcat', async making => {
     const fetched = join(making, 'packages')
     mkdirSync(fetched)
-    await runMaker('apt-get', ['download', ...packages], { cwd: fetched })
-    for (const name of readdirSync(fetched)) await runMaker('dpkg', ['-x', join(fetched, name), making])
+    await runProgram('apt-get', ['download', ...packages], { cwd: fetched })
+    for (const name of readdirSync(fetched)) await runProgram('dpkg', ['-x', join(fetched, name), making])
   })
 
 /** What to pass as `skip` to tests of kcat: false where it can be run, else the reason. */
