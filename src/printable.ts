@@ -12,3 +12,6 @@ export function printable(text: string): string {
     one => short[one] ?? `\\u${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`,
   )
 }
+
+/** `1 event`, `2 events`. */
+export const countOf = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`

@@ -290,7 +290,7 @@ describe('the command line', { concurrency: 2 }, () => {
     const letters = file('dead.jsonl', '{"headers":{"a":"1"},"body":"dGhyZWU="}\n{"headers":{"a"\n')
     const again = flumeNg(['avro-client', '-H', '127.0.0.1', '-p', port, '-F', letters, '--dead-letters'])
     assert.equal(await again.ended, 0, again.output)
-    assert.match(again.output, /dead\.jsonl:2: no dead letter, left out[^]*1 events sent/)
+    assert.match(again.output, /dead\.jsonl:2: no dead letter, left out[^]*1 event sent/)
     await agent.says(/Event: \{ headers:\{a=1\} body: 74 68 72 65 65/)
     assert.equal(await agent.stop(), 0)
   })

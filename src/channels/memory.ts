@@ -9,6 +9,7 @@ import {
   type TakeLimit,
 } from '../component.ts'
 import { Fault } from '../errors.ts'
+import { countOf } from '../printable.ts'
 import type { Event } from '../event.ts'
 import { int, type OptionsOf } from '../fields.ts'
 import { channelCounters } from '../observe/counters.ts'
@@ -138,14 +139,14 @@ export class MemoryChannel implements Channel {
       return Promise.reject(
         new Fault(
           'TRANSACTION_TOO_LARGE',
-          `${need.events} events in one put, but a transaction of channel ${this.#context.name} holds ${Math.min(this.transactionCapacity, total.events)}`,
+          `${countOf(need.events, 'event')} in one put, but a transaction of channel ${this.#context.name} holds ${Math.min(this.transactionCapacity, total.events)}`,
         ),
       )
     if (need.slots > total.slots)
       return Promise.reject(
         new Fault(
           'TRANSACTION_TOO_LARGE',
-          `${need.events} events in one put take ${need.slots * slotBytes} bytes, but channel ${this.#context.name} holds ${total.slots * slotBytes} in all (byteCapacity)`,
+          `${countOf(need.events, 'event')} in one put of ${need.slots * slotBytes} bytes, but channel ${this.#context.name} holds ${total.slots * slotBytes} in all (byteCapacity)`,
           {
             remedy: `Raise byteCapacity of the channel${need.events > 1 ? ', or lower the batch size of the source or sender' : ''}.`,
           },

@@ -3,6 +3,7 @@
 // and every later one waits behind it.
 import type { FullChannel, PutOptions } from '../component.ts'
 import { Fault, faultTable } from '../errors.ts'
+import { countOf } from '../printable.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 
 export interface Room {
@@ -140,7 +141,7 @@ export class PutGate {
     const waited = patienceMs > 0 ? ` within ${patienceMs / 1000} s` : ''
     return new Fault(
       'CHANNEL_FULL',
-      `channel ${this.#channel} had no room for ${need.events} events${waited}: ${why}`,
+      `channel ${this.#channel} had no room for ${countOf(need.events, 'event')}${waited}: ${why}`,
       { remedy },
     )
   }

@@ -1,9 +1,10 @@
 // `flume-ng agent`: reads the configuration, runs the agent, watches the configuration for changes, and
 // stops on a signal.
 import { writeFile } from 'node:fs/promises'
-import { countOf, mostLogged, problemLines, sentenceOf, type Problem } from '../config/problem.ts'
+import { mostLogged, problemLines, sentenceOf, type Problem } from '../config/problem.ts'
 import type { ConfigurationText } from '../config/configuration.ts'
 import { messageOf } from '../errors.ts'
+import { countOf } from '../printable.ts'
 import type { Logger } from '../observe/log.ts'
 import { exceptions } from '../observe/health.ts'
 import { metricsOf } from '../observe/metrics-json.ts'

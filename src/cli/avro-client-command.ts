@@ -12,6 +12,7 @@ import { readDeadLetter } from '../dead-letter.ts'
 import { Event } from '../event.ts'
 import { realSystem } from '../system/system.ts'
 import { flumeUsage } from './usage.ts'
+import { countOf } from '../printable.ts'
 
 interface ClientOptions {
   host?: string
@@ -65,7 +66,7 @@ export async function runAvroClient(rest: readonly string[]): Promise<number> {
         count += await sendLines(client, path, { headers, toEvent }, target.batch)
         await rename(path, `${path}.COMPLETED`)
       }
-    process.stderr.write(`${count} events sent to ${whereOf(target)}\n`)
+    process.stderr.write(`${countOf(count, 'event')} sent to ${whereOf(target)}\n`)
   } finally {
     await client.close()
   }

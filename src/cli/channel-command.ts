@@ -21,7 +21,7 @@ import {
 } from '../channels/file/tools/examine.ts'
 import { readDeadLetter } from '../dead-letter.ts'
 import type { Event } from '../event.ts'
-import { printable } from '../printable.ts'
+import { countOf, printable } from '../printable.ts'
 import type { Disk } from '../system/disk.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
@@ -171,7 +171,7 @@ async function verify(words: readonly string[], properties: Properties): Promise
     }
     const isGood = content.problems.length === 0
     const whole = content.locked === null ? 'every byte is as it was written' : 'every checksum fits'
-    print(`${read} events inside, ${content.lost} lost: ${isGood ? whole : 'damaged'}`)
+    print(`${countOf(read, 'event')} inside, ${content.lost} lost: ${isGood ? whole : 'damaged'}`)
     if (!isGood)
       print('nothing was changed; "millrace channel repair" makes a new channel of what can be read')
     return isGood ? 0 : damaged
@@ -198,7 +198,7 @@ async function exportEvents(words: readonly string[], properties: Properties): P
     await target?.close()
     tellProblems(content.problems)
     process.stderr.write(
-      `${count} events exported, ${content.lost} could not be read; the channel is as it was\n`,
+      `${countOf(count, 'event')} exported, ${content.lost} could not be read; the channel is as it was\n`,
     )
     return content.problems.length > 0 ? damaged : 0
   })
@@ -252,7 +252,7 @@ async function repair(words: readonly string[], properties: Properties): Promise
     if (options.to !== undefined) throw new UsageError('--accept-loss works in place; leave --to out')
     const place = placeOf(operands, options)
     const inside = await acceptLoss(realSystem, place, await keysOf(options, properties))
-    print(`the channel opens with ${inside} events; what was missing counts as lost`)
+    print(`the channel opens with ${countOf(inside, 'event')}; what was missing counts as lost`)
     return 0
   }
   if (options.to === undefined) throw new UsageError('repair: name a new directory with --to DIRECTORY')
@@ -264,7 +264,7 @@ async function repair(words: readonly string[], properties: Properties): Promise
     const { put } = await putAll(realSystem, place, content.keys, content.events())
     tellProblems(content.problems)
     print(
-      `${put} events are in the new channel, ${content.lost} could not be read; the old files are as they were`,
+      `${countOf(put, 'event')} ${put === 1 ? 'is' : 'are'} in the new channel, ${content.lost} could not be read; the old files are as they were`,
     )
     print(`dataDirs = ${place.dataDirectories.join(',')}`)
     print(`checkpointDir = ${place.checkpointDirectory}`)

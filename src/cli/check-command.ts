@@ -1,11 +1,12 @@
 // `millrace check`: everything there is to say about an agent's configuration, without starting anything. Takes what
 // `flume-ng agent` takes, and finds what that would refuse.
-import { countOf, problemLines } from '../config/problem.ts'
+import { problemLines } from '../config/problem.ts'
 import { readAgentOptions, readAgentSetup } from './agent-options.ts'
 import { prepareAgent } from './agent-setup.ts'
 import type { Arguments } from './arguments.ts'
 import { exitCodes } from './exit-codes.ts'
 import { checkUsage } from './usage.ts'
+import { countOf } from '../printable.ts'
 
 export async function runCheck(given: Arguments): Promise<number> {
   const options = readAgentOptions(given.rest)

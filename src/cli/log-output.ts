@@ -11,7 +11,7 @@ import { pino, type Logger as Pino } from 'pino'
 import type { Problem } from '../config/problem.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
-import { printable } from '../printable.ts'
+import { countOf, printable } from '../printable.ts'
 import { isUnread } from './output.ts'
 
 const levels: Record<string, string> = {
@@ -104,7 +104,9 @@ class ConsoleSink implements LogSink {
       return
     }
     const note =
-      this.#leftOut === 0 ? '' : `${this.#leftOut} lines of the log are left out here: nobody read them\n`
+      this.#leftOut === 0
+        ? ''
+        : `${countOf(this.#leftOut, 'line')} of the log ${this.#leftOut === 1 ? 'is' : 'are'} left out here: nobody read them\n`
     this.#leftOut = 0
     process.stderr.write(note + text)
   }

@@ -1,6 +1,6 @@
 // Problem: something wrong with a configuration, as a value. Problems are collected and printed
 // together, each with its place, what is wrong and what to write.
-import { printable } from '../printable.ts'
+import { countOf, printable } from '../printable.ts'
 
 export interface Place {
   readonly file: string
@@ -79,6 +79,3 @@ export function problemLines(
   }
   return lines
 }
-
-/** `1 error`, `2 errors`. */
-export const countOf = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`

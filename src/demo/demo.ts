@@ -33,7 +33,7 @@ const positionPollMs = 25
 /** What is in flight when the stream ends has so long to arrive. */
 const drainLimitMs = 10_000
 /** An agent that was started again begins where its predecessor's session in the group has run out, 10 s later. */
-const restartLimitMs = 20_000
+const restartLimitMs = 30_000
 /** Where everything stands still for so long, what has not arrived will not. */
 const settledMs = 2000
 const stalledMs = 60_000

@@ -1,6 +1,7 @@
 // The end of a demonstration in a few lines: counts, events a second, latency, and what is wrong.
 import type { Ledger } from './ledger.ts'
 import { formatLatency, formatMs } from './view.ts'
+import { countOf } from '../printable.ts'
 
 /** `isWhole`: it came to its end, and what has not arrived is missing; else it may still be on its way. */
 export function reportOf(
@@ -16,7 +17,7 @@ export function reportOf(
   const twice = ledger.doubled === 0 ? 'none twice' : `${ledger.doubled} twice`
   const order = faults.length === 0 && arrived > 0 ? `, all in order, ${twice}` : ''
   const verdict = isWhole || inFlight === 0 ? order : `, ${inFlight} were still in flight`
-  const lines = [`${sent} events sent, ${arrived} arrived${verdict}`]
+  const lines = [`${countOf(sent, 'event')} sent, ${arrived} arrived${verdict}`]
   if (restarts > 0)
     lines.push(
       `agents were started again ${restarts === 1 ? 'once' : `${restarts} times`}${faults.length === 0 && isWhole ? ', and nothing was lost' : ''}`,

@@ -4,6 +4,7 @@
 import type { Channel } from '../component.ts'
 import type { Problem } from '../config/problem.ts'
 import { Fault, messageOf } from '../errors.ts'
+import { countOf } from '../printable.ts'
 import { type ConditionMaker, Conditions } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Health } from '../observe/health.ts'
@@ -233,7 +234,9 @@ export class Agent {
     const channels = pick(this.#channels, topology.channels)
     for (const [name, { channel }] of channels)
       if (channel.volatile === true && channel.size > 0)
-        this.#surrounds.log.warn(`channel ${name} is in memory only: ${channel.size} events in it are lost`)
+        this.#surrounds.log.warn(
+          `channel ${name} is in memory only: ${countOf(channel.size, 'event')} in it ${channel.size === 1 ? 'is' : 'are'} lost`,
+        )
     await this.#within(
       stopMs.channels,
       'channels',

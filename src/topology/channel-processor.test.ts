@@ -124,7 +124,7 @@ test('an optional channel that is full costs a warning, not the put', async () =
   assert.deepEqual(await drain(needed), ['a+', 'b+', 'c+', 'd+', 'e+', 'f+', 'g+', 'h+'])
   assert.equal(log.lines.length, 1, log.lines.join('\n'))
   assert.deepEqual(await drain(spare), ['a+'])
-  assert.match(log.lines.join('\n'), /WARN optional channel spare did not take 1 events/)
+  assert.match(log.lines.join('\n'), /WARN optional channel spare did not take 1 event:/)
 })
 
 test('what can never succeed is not repeated', async () => {

@@ -3,6 +3,7 @@
 import type { Channel, ChannelProcessor, Interceptor, Selector } from '../component.ts'
 import type { Event } from '../event.ts'
 import { messageOf } from '../errors.ts'
+import { countOf } from '../printable.ts'
 import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
@@ -93,7 +94,9 @@ export class SourceChannelProcessor implements ChannelProcessor {
       try {
         await this.#parts.channels.get(name)!.put(share, { patienceMs: 0 })
       } catch (error) {
-        this.#log.warn(`optional channel ${name} did not take ${share.length} events: ${messageOf(error)}`)
+        this.#log.warn(
+          `optional channel ${name} did not take ${countOf(share.length, 'event')}: ${messageOf(error)}`,
+        )
       }
   }
 }

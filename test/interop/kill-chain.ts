@@ -117,7 +117,7 @@ export class Victim {
 
   /** Events in its channel when it was opened. */
   get reopened(): number {
-    return Number(/channel c opened with (\d+) events/.exec(this.running.output)?.[1] ?? 0)
+    return Number(/channel c opened with (\d+) events?/.exec(this.running.output)?.[1] ?? 0)
   }
 
   /** Whether events have passed through the present process. */

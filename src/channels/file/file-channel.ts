@@ -8,6 +8,7 @@
 //   of takes in it speak only of events in it and in those before.
 import type { Batch, Channel, CountedContext, PutOptions, TakeLimit } from '../../component.ts'
 import { Fault, messageOf } from '../../errors.ts'
+import { countOf } from '../../printable.ts'
 import type { Event } from '../../event.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
 import { Counters, fileChannelCounters } from '../../observe/counters.ts'
@@ -122,7 +123,7 @@ export class FileChannel implements Channel {
     counters.set('ChannelSize', this.#size)
     this.#retire()
     log.info(
-      `channel ${name} opened with ${this.#size} events after ${Math.round(system.clock.monotonic() - begun)} ms`,
+      `channel ${name} opened with ${countOf(this.#size, 'event')} after ${Math.round(system.clock.monotonic() - begun)} ms`,
     )
   }
 
@@ -262,7 +263,7 @@ export class FileChannel implements Channel {
       return Promise.reject(
         new Fault(
           'TRANSACTION_TOO_LARGE',
-          `${events.length} events in one put, but a transaction of channel ${name} holds ${most}`,
+          `${countOf(events.length, 'event')} in one put, but a transaction of channel ${name} holds ${most}`,
         ),
       )
     const failure = open.log.failed ?? open.space.problem
