@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -131,6 +131,29 @@ test('after a write that failed half way the next try leaves each event once', (
     await sink.stop()
     assert.deepEqual(contents(directory), ['first\nsecond\nthird\n'])
     assert.equal(context.counters.get('EventWriteFail'), 1)
+  }))
+
+test('a file that is removed or renamed while it is written costs no batch', () =>
+  inDirectory(async directory => {
+    const { sink, deliver } = sinkFor(directory)
+    await sink.start()
+    await deliver(texts('a'))
+    const [first] = readdirSync(directory)
+    renameSync(join(directory, first!), join(directory, 'moved-0'))
+    await deliver(texts('b'))
+    await deliver(texts('c'))
+    assert.deepEqual(contents(directory), ['a\nb\n', 'c\n'])
+    const [, second] = readdirSync(directory).sort((one, other) => (one < other ? 1 : -1))
+    rmSync(join(directory, second!))
+    await assert.rejects(deliver(texts('d')), /was removed while it was written/)
+    await deliver(texts('d'))
+    rmSync(directory, { recursive: true })
+    await assert.rejects(deliver(texts('e')), /was removed while it was written/)
+    await assert.rejects(deliver(texts('e')), /cannot create .*ENOENT/)
+    mkdirSync(directory)
+    await deliver(texts('e'))
+    assert.deepEqual(contents(directory), ['e\n'])
+    await sink.stop()
   }))
 
 test('a missing directory refuses the start in plain words', async () => {

@@ -11,6 +11,7 @@ import { sinkCounters } from '../observe/counters.ts'
 import { codecNames } from '../serializers/avro-container.ts'
 import type { Serializer } from '../serializers/contract.ts'
 import { makeSerializer, serializerField } from '../serializers/serializer.ts'
+import { isAway } from '../storage/file-place.ts'
 import type { Timer } from '../system/clock.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
 import { fileNames, pathManagerField } from './file-roll-names.ts'
@@ -27,7 +28,9 @@ events can come twice only when the process or the disk dies between a write and
 
 Differences from Flume: a file is created with its first event, so an idle sink leaves no empty files, and it is closed when
 its interval ends also where no event follows; a file that exists is never overwritten (Flume truncates it), the next number
-is taken; a directory that is missing refuses the start (Flume retries for ever).
+is taken; a file that is removed or renamed while it is written is followed by another one, and a batch that would be
+gone with it is written there (Flume goes on writing to it); a directory that is missing refuses the start (Flume retries
+for ever).
 
 Serializers (\`sink.serializer\`): \`text\` writes the body, \`header_and_text\` writes \`{k=v, k2=v2} \` and the body, \`avro_event\`
 an Avro container of records with headers and body. A serializer class of one's own is not supported.`,
@@ -225,6 +228,12 @@ class FileRollSink implements SessionSink {
       await file.truncate(position).catch(() => {})
       await this.#close()
       throw faultOf(error, `cannot sync ${file.path}`)
+    }
+    if (await isAway(file, file.path)) {
+      // The next batch goes to another one; so does this one, where it would be gone with the file.
+      const isRemoved = await file.isRemoved?.().catch(() => false)
+      await this.#close()
+      if (isRemoved === true) throw new Fault('DISK', `${file.path} was removed while it was written`)
     }
     open.position = position + bytes.length
   }

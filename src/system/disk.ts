@@ -23,6 +23,8 @@ export interface DiskFile {
   truncate(size: number): Promise<void>
   /** Whether the path leads to this file: it was not removed, renamed or replaced from outside. */
   isAt?(path: string): Promise<boolean>
+  /** Whether no name leads to it any more: it is gone when it is closed. */
+  isRemoved?(): Promise<boolean>
   /** Returns when the data written so far is on stable storage (fdatasync). Never call again after it rejected. */
   sync(): Promise<void>
   close(): Promise<void>
@@ -84,10 +86,8 @@ class RealFile implements DiskFile {
     this.#fd = fd
   }
 
-  size(): Promise<number> {
-    return new Promise((resolve, reject) =>
-      fs.fstat(this.#fd, (error, stat) => (error === null ? resolve(stat.size) : reject(error))),
-    )
+  async size(): Promise<number> {
+    return (await this.#stat()).size
   }
 
   async read(target: Buffer, position: number): Promise<number> {
@@ -179,11 +179,18 @@ class RealFile implements DiskFile {
     )
   }
 
-  async isAt(path: string): Promise<boolean> {
-    this.#identity ??= new Promise((resolve, reject) =>
+  #stat(): Promise<fs.Stats> {
+    return new Promise((resolve, reject) =>
       fs.fstat(this.#fd, (error, stat) => (error === null ? resolve(stat) : reject(error))),
     )
-    const { dev, ino } = await this.#identity
+  }
+
+  async isRemoved(): Promise<boolean> {
+    return (await this.#stat()).nlink === 0
+  }
+
+  async isAt(path: string): Promise<boolean> {
+    const { dev, ino } = await (this.#identity ??= this.#stat())
     return await new Promise((resolve, reject) =>
       fs.stat(path, (error, there) => {
         if (error === null) resolve(there.dev === dev && there.ino === ino)

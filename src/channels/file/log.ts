@@ -13,6 +13,7 @@
 import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import { isDiskFull } from '../../storage/directory.ts'
+import { FilePlace } from '../../storage/file-place.ts'
 import type { DiskFile } from '../../system/disk.ts'
 import type { System } from '../../system/system.ts'
 import type { Stand } from './checkpoint.ts'
@@ -74,8 +75,6 @@ const coalesceBytes = 256 * 1024
 /** Turns of the promise queue that a group is waited for: more than lie between an answer and the next request. */
 const gatheringTurns = 16
 const secondFailureMs = 60_000
-/** At most so often it is looked whether the segment is at its place. */
-const lookMs = 100
 
 export class Log {
   readonly #parts: LogParts
@@ -94,12 +93,13 @@ export class Log {
   #running: Promise<void> | null = null
   #failed: Fault | null = null
   #failedAt = -Infinity
-  #lookedAt = -Infinity
+  readonly #place: FilePlace
   #closed = false
   readonly #staging: Buffer
 
   constructor(parts: LogParts, start: LogStart) {
     this.#parts = parts
+    this.#place = new FilePlace(parts.system.clock)
     this.#segment = start.segment
     this.#file = start.file
     this.#size = start.size
@@ -237,14 +237,13 @@ export class Log {
     }
     if (used === this.#puts.length) this.#puts = []
     else this.#puts.splice(0, used)
-    const now = this.#parts.system.clock.monotonic()
-    const looking = now - this.#lookedAt < lookMs ? null : this.#look()
+    const looking = this.#place.isAway(this.#file, this.#segment.path)
     const buffers = entries.length > 0 ? this.#packed(entries, end - this.#written) : null
     const isSynced = syncEachGroup || this.#syncDue
     if (buffers !== null && syncEachGroup) await this.#writeDurably(buffers)
     else if (buffers !== null) await this.#file.writeAll(buffers, this.#written)
     if (isSynced && !syncEachGroup) await this.#file.sync()
-    if (looking !== null) await looking
+    if (looking !== null && (await looking)) this.#failAway()
     if (this.#failed !== null) return this.#refuse(this.#failed)
     // From here to onLogged nothing waits: a checkpoint must not see one without the other.
     this.#written = end
@@ -265,13 +264,9 @@ export class Log {
     if (end > this.#size / 2) this.#parts.store.prepare(this.#segment.id + 1)
   }
 
-  /** Fails where the segment is not where it must be when the log is opened again. */
-  async #look(): Promise<void> {
-    this.#lookedAt = this.#parts.system.clock.monotonic()
-    const { path } = this.#segment
-    // Where that cannot be told, writing and reading will tell.
-    if ((await this.#file.isAt?.(path).catch(() => true)) !== false) return
-    this.fail(`${path} was removed or renamed while the channel runs; put it back`)
+  /** The segment is not where it must be when the log is opened again. */
+  #failAway(): void {
+    this.fail(`${this.#segment.path} was removed or renamed while the channel runs; put it back`)
   }
 
   /** In one buffer where they are small: one write is cheaper than a list of small ones. */
@@ -305,7 +300,7 @@ export class Log {
     const putBytes = put === undefined ? 0 : this.#bytesOf(put)
     const putFits = put === undefined || left - this.#reserve >= putBytes + takeBytes
     if (takesFit && putFits) return true
-    await this.#look()
+    if (await this.#place.isAway(this.#file, this.#segment.path, true)) this.#failAway()
     if (this.#failed !== null) return false
     try {
       await this.#roll(putBytes, { fresh: false, needed: !takesFit })
