@@ -112,3 +112,9 @@ export class Fault extends Error {
 export function messageOf(error: unknown): string {
   return printable((error instanceof Error ? error.message : String(error)).trim())
 }
+
+/** The error's own text, and what can be done where the fault has a remedy of its own. */
+export function explanationOf(error: unknown): string {
+  const hasRemedy = error instanceof Fault && error.remedy !== table[error.code].remedy
+  return hasRemedy ? `${error.message}. ${error.remedy}` : messageOf(error)
+}

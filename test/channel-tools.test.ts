@@ -425,7 +425,7 @@ a1.sinks.k1.channel = c1
   )
   assert.equal(fingerprint(path), before)
   assert.equal(existsSync(other), false)
-  const [, command] = /without them: millrace (channel repair --accept-loss .*'.*')/.exec(agent.stderr)!
+  const [, command] = /"millrace (channel repair --accept-loss .*'.*')" gives/.exec(agent.stderr)!
   const shell = spawnSync(
     'sh',
     ['-c', `"$0" "$1" millrace ${command}`, process.execPath, join(root, 'src/cli/main.ts')],

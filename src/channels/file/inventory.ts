@@ -63,7 +63,8 @@ export async function takeInventory(parts: InventoryParts): Promise<Inventory> {
     const isWhole = missing.length === 0 && !isBare
     if (isWhole && (absent.length === 0 || state?.isStopped === true)) return
     const text = lossOf(parts, { state, absent, missing })
-    if (!parts.acceptLoss) throw new Fault('STATE_MISSING', `${text}. ${wayOn(parts)}`)
+    if (!parts.acceptLoss)
+      throw new Fault('STATE_MISSING', `${text}. Nothing was changed`, { remedy: wayOn(parts) })
     log.warn(`${text}. The loss is accepted`)
     givenUp.push(...absent.map(({ id }) => id))
   })
@@ -101,9 +102,9 @@ function refuseTwice({ files, channel }: InventoryParts): void {
   files.forEach((file, index) => {
     const before = files[index - 1]
     if (before?.id !== file.id) return
-    throw new Fault(
-      'FOREIGN_FILES',
-      `channel ${channel}: ${before.path} and ${file.path} are there both: one of them is a copy, of an earlier time, or of another channel. Nothing was changed: leave one of these directories out of dataDirs, or move its millrace* files away. "millrace channel inspect DIRECTORY" says what is in each`,
+    throw foreign(
+      `channel ${channel}: ${before.path} and ${file.path} are there both: one of them is a copy, of an earlier time, or of another channel`,
+      'Leave one of these directories out of dataDirs, or move its millrace* files away. "millrace channel inspect DIRECTORY" says what is in each.',
     )
   })
 }
@@ -118,24 +119,28 @@ function refuseStrangers(
   const marked = directories.find(({ mark }) => mark !== null)
   const other = directories.find(({ mark }) => mark !== null && mark.channel !== marked?.mark?.channel)
   if (marked !== undefined && other !== undefined)
-    throw new Fault(
-      'FOREIGN_FILES',
-      `channel ${channel}: ${marked.path} and ${other.path} are data directories of two channels. Nothing was changed: name the directories of one channel in dataDirs. "millrace channel inspect DIRECTORY" says what is in each`,
+    throw foreign(
+      `channel ${channel}: ${marked.path} and ${other.path} are data directories of two channels`,
+      'Name the directories of one channel in dataDirs. "millrace channel inspect DIRECTORY" says what is in each.',
     )
   const here = channelId ?? marked?.mark?.channel ?? state?.channelId
   if (state === null || state.channelId === here) return
   const places = state.directories?.map(({ path }) => path).join(', ') ?? 'other directories'
-  throw new Fault(
-    'FOREIGN_FILES',
-    `channel ${channel}: ${checkpoint.path} is of another channel, with ${insideOf(state)} undelivered events in ${places}. Nothing was changed: name checkpointDir and dataDirs of one channel. If the log in dataDirs is meant, name another checkpointDir, or move ${checkpointName} in ${checkpointDirectory} away: all undelivered events stand in the log itself`,
+  throw foreign(
+    `channel ${channel}: ${checkpoint.path} is of another channel, with ${insideOf(state)} undelivered events in ${places}`,
+    `Name checkpointDir and dataDirs of one channel. If the log in dataDirs is meant, name another checkpointDir, or move ${checkpointName} in ${checkpointDirectory} away: all undelivered events stand in the log itself.`,
   )
 }
 
 function cameBack({ channel }: InventoryParts, path: string): Fault {
-  return new Fault(
-    'FOREIGN_FILES',
-    `channel ${channel}: the loss of ${path} was accepted, and it is back with what it held then. Nothing was changed: leave it out of dataDirs, and "millrace channel export ${path} --to FILE" gives the events in it; or move its millrace* files away to use it as an empty one`,
+  return foreign(
+    `channel ${channel}: the loss of ${path} was accepted, and it is back with what it held then`,
+    `Leave it out of dataDirs, and "millrace channel export ${path} --to FILE" gives the events in it; or move its millrace* files away to use it as an empty one.`,
   )
+}
+
+function foreign(problem: string, remedy: string): Fault {
+  return new Fault('FOREIGN_FILES', `${problem}. Nothing was changed`, { remedy })
 }
 
 function insideOf({ low, gone, nextNumber }: ChannelState): number {
@@ -195,7 +200,7 @@ function namesOf(missing: readonly MissingSegments[]): string {
 
 function wayOn({ checkpointDirectory, dataDirectories }: InventoryParts): string {
   const words = ['--checkpoint', checkpointDirectory, ...dataDirectories].map(quoted).join(' ')
-  return `Nothing was changed. Mount or put back what is missing, or name its new place in dataDirs, and start again. To give those events up and go on without them: millrace channel repair --accept-loss ${words}`
+  return `Mount or put back what is missing, or name its new place in dataDirs, and start again; or "millrace channel repair --accept-loss ${words}" gives those events up, and the channel opens without them.`
 }
 
 /** As a shell reads it as one word. */

@@ -292,7 +292,10 @@ async function endsAsTold(disk: Disk, state: ChannelState, files: readonly Segme
 function twoChannels(one: SegmentFile, other: SegmentFile): Fault {
   return new Fault(
     'FOREIGN_FILES',
-    `${one.path} and ${other.path} are of two channels. Nothing was changed: name the directories of one channel in dataDirs. "millrace channel inspect ${one.directory}" says what is in a directory; "millrace channel export ${one.directory} --to FILE" gives its undelivered events as lines that "flume-ng avro-client --dead-letters" sends`,
+    `${one.path} and ${other.path} are of two channels. Nothing was changed`,
+    {
+      remedy: `Name the directories of one channel in dataDirs. "millrace channel inspect ${one.directory}" says what is in a directory; "millrace channel export ${one.directory} --to FILE" gives its undelivered events as lines that "flume-ng avro-client --dead-letters" sends.`,
+    },
   )
 }
 

@@ -245,3 +245,25 @@ it('takes over the rest when an event is damaged, and names it', async () => {
   )
   await channel.stop()
 })
+
+it('refuses a data directory of several in which no Flume has a log: it is lost, or not mounted', async () => {
+  const three = recordings.find(one => one.name === 'three-killed')!
+  const path = mkdtempSync(join(tmpdir(), 'millrace-takeover-'))
+  made.push(path)
+  await putOnDisk(three, realDisk, path)
+  const dataDirs = three.data.map(one => join(path, one))
+  renameSync(dataDirs[1]!, join(path, 'away'))
+  const refused =
+    /data1 holds no log of Flume's file channel, whose logs lie in \S+data0, \S+data2\. Nothing was changed/
+  await rejectsWith('STATE_MISSING', make(path, { dataDirs }).channel.start(), refused)
+  assert.ok(!readdirSync(path).includes('data1'))
+  renameSync(join(path, 'away'), dataDirs[1]!)
+  const { channel } = make(path, { dataDirs })
+  await channel.start()
+  assert.deepEqual(await drain(channel), deliveredOf(three))
+  await channel.stop()
+  // What is added afterwards is ours alone.
+  const more = make(path, { dataDirs: [...dataDirs, join(path, 'new')] }).channel
+  await more.start()
+  await more.stop()
+})

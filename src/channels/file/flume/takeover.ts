@@ -74,6 +74,7 @@ export async function lookForFlume(parts: TakeoverParts): Promise<Takeover | nul
     return null
   }
   await refuseRunning(parts)
+  if (marker?.state !== 'done') refuseBare(parts, logs)
   if (marker?.state === 'done') {
     const others = notAmong(logs, marker.logs)
     if (others.length > 0) throw foreign(parts, others, 'was taken over before, and Flume has run here since')
@@ -204,6 +205,19 @@ async function refuseAsCheckpoint({ system, channel, checkpointDirectory }: Take
   throw new Fault(
     'FOREIGN_FILES',
     `checkpointDir of channel ${channel}, ${checkpointDirectory}, holds logs of a Flume file channel (${log.name}): it is one of Flume's data directories. Name the directories as they were for Flume`,
+  )
+}
+
+/** Flume begins a log in each of its data directories at every start: where one has none, it is not Flume's, or lost. */
+function refuseBare({ channel, dataDirectories }: TakeoverParts, logs: readonly MarkedLog[]): void {
+  const bare = dataDirectories.filter(directory => !logs.some(log => log.directory === directory))
+  if (bare.length === 0) return
+  throw new Fault(
+    'STATE_MISSING',
+    `channel ${channel}: ${bare.join(', ')} ${bare.length === 1 ? 'holds' : 'hold'} no log of Flume's file channel, whose logs lie in ${dataDirectories.filter(one => !bare.includes(one)).join(', ')}. Nothing was changed`,
+    {
+      remedy: `Flume keeps logs in each of its data directories: mount or put back those of ${bare.join(', ')}; or, where that is not one of Flume's, leave it out of dataDirs until the events are taken over.`,
+    },
   )
 }
 
