@@ -38,11 +38,13 @@ export class Broker {
     systemProperties?: ReadonlyMap<string, string>
     /** Users of SCRAM to keep. */
     users?: readonly ScramUser[]
+    /** Whether it starts without what is missing in its directories. */
+    acceptsLoss?: boolean
   }) {
     this.#system = parts.system
     this.#log = parts.log
     this.#settings = parts.settings
-    this.#topics = new TopicCatalog(parts.system, parts.log, parts.settings)
+    this.#topics = new TopicCatalog(parts.system, parts.log, parts.settings, parts.acceptsLoss === true)
     this.#groups = new GroupCoordinator(parts.system, parts.log, parts.settings, this.#topics)
     // What clients can cause as often as they like.
     const spared = sparing(parts.log, parts.system.clock)
@@ -86,17 +88,17 @@ export class Broker {
     return this.#groups.offsets.of(group)
   }
 
-  /** Rejects with ADDRESS, ADDRESS_IN_USE, DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT; nothing stays open then. */
+  /** Rejects with ADDRESS, ADDRESS_IN_USE, DISK, DIRECTORY_IN_USE, FOREIGN_FILES, STATE_MISSING or CORRUPT; nothing stays open then. */
   async start(): Promise<void> {
     try {
       await this.#security.load(this.#settings.listeners, this.#systemProperties)
       // A wrong address must not leave directories behind. Who connects already waits.
       await this.#listeners.open(this.#settings.listeners, accepted => this.#connections.accept(accepted))
       await this.#topics.open()
-      await this.#security.credentials.open(this.#system.disk, this.#log, this.#topics.home)
+      await this.#security.credentials.open(this.#system.disk, this.#log, this.#topics)
       await this.#security.addUsers(this.#users)
       await this.#groups.open()
-      await this.#transactions.open(this.#topics.home)
+      await this.#transactions.open()
       this.#connections.begin()
     } catch (error) {
       await this.stop()

@@ -13,15 +13,22 @@
 // A topic is in the journal only when all its directories are there. Nothing else is ever removed: a
 // directory that belongs to no topic is told and left alone.
 import { join } from 'node:path'
-import { Fault, messageOf } from '../errors.ts'
+import { Fault, explanationOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { ensureDirectory } from '../storage/directory.ts'
-import { Journal } from '../storage/journal.ts'
+import { Journal, type MustHold } from '../storage/journal.ts'
 import type { DirectoryLock } from '../system/directory-lock.ts'
 import type { System } from '../system/system.ts'
 import { readBrokerSettings, type BrokerSettings } from './broker-settings.ts'
+import {
+  findDirectories,
+  journalName,
+  partitionOfName,
+  type FoundDirectories,
+  type JournalPlace,
+} from './log-directories.ts'
 import { baseOfName } from './log/segment.ts'
-import { openPartitionLog } from './log/recovery.ts'
+import { missingRemedy, openPartitionLog } from './log/recovery.ts'
 import type { LogParts, LogSettings } from './log/log-parts.ts'
 import { PartitionLog } from './log/partition-log.ts'
 import { logSettingsOf, missingProtection, type TopicSettings } from './topic-settings.ts'
@@ -51,15 +58,16 @@ interface KnownTopic {
   readonly settings: TopicSettings
 }
 
-const journalName = 'broker.journal'
 const producerIdBlock = 1000
 const openAtOnce = 16
 
-export class TopicCatalog {
+export class TopicCatalog implements JournalPlace {
   readonly #system: System
   readonly #log: Logger
   /** Changes where settings do while it runs. */
   readonly #settings: BrokerSettings
+  /** Whether it begins without what is missing. */
+  readonly #acceptsLoss: boolean
   readonly #dynamic: Record<DynamicLevel, Readonly<Record<string, string>>> = { broker: {}, default: {} }
   readonly #known = new Map<string, KnownTopic>()
   /** Deleted topics whose directories may still be there: partitions by name. */
@@ -74,13 +82,19 @@ export class TopicCatalog {
   /** Changes of topics go one after the other. */
   #changing: Promise<unknown> = Promise.resolve()
 
-  constructor(system: System, log: Logger, settings: BrokerSettings) {
+  constructor(system: System, log: Logger, settings: BrokerSettings, acceptsLoss: boolean) {
     this.#system = system
     this.#log = log
     this.#settings = settings
+    this.#acceptsLoss = acceptsLoss
   }
 
-  /** The directory of the journals: the one that has them already, whatever the order of log.dirs; else the first. */
+  /** A broker with topics has served clients: all of its journals were there. */
+  mustHold(what: string): MustHold | null {
+    return this.#acceptsLoss || this.#known.size === 0 ? null : { what, remedy: missingRemedy }
+  }
+
+  /** The directory of the journals. */
   get home(): string {
     return this.#home
   }
@@ -106,7 +120,7 @@ export class TopicCatalog {
     return this.#topics.get(topic)?.partitions[index]
   }
 
-  /** Locks and reads the directories. Rejects with DISK, DIRECTORY_IN_USE, FOREIGN_FILES or CORRUPT; a partition that is damaged keeps nothing else from being served. */
+  /** Locks and reads the directories. Rejects with DISK, DIRECTORY_IN_USE, FOREIGN_FILES, STATE_MISSING or CORRUPT; a partition that is damaged or missing keeps nothing else from being served. */
   async open(): Promise<void> {
     const { disk, random } = this.#system
     const directories = this.#settings.logDirectories
@@ -119,13 +133,13 @@ export class TopicCatalog {
           `directory ${directory} belongs to an Apache Kafka broker (meta.properties is there); give log.dirs a directory of its own`,
         )
     }
-    this.#home = directories[0]!
-    for (const directory of directories.toReversed())
-      if (await disk.exists(join(directory, journalName))) this.#home = directory
+    const { home, hasJournal, places } = await findDirectories(disk, directories, this.#acceptsLoss)
+    this.#home = home
     this.#journal = await Journal.open({
       disk,
       log: this.#log,
       path: join(this.#home, journalName),
+      mustHold: hasJournal && !this.#acceptsLoss ? { what: 'the topics', remedy: missingRemedy } : null,
       apply: payload => this.#apply(JSON.parse(payload.toString()) as Entry),
       snapshot: () => this.#snapshot(),
       onFailed: fault => this.#log.error(`topics can no longer be changed: ${fault.message}`),
@@ -134,7 +148,7 @@ export class TopicCatalog {
     this.#nextProducerId = this.#producerIdsTo
     this.#applyDynamic()
     for (const name of this.#remains.keys()) await this.#clear(name)
-    const places = await this.#findPartitions()
+    this.#tellStrays(places)
     const opening = [...this.#known].flatMap(([name, { partitions }]) =>
       Array.from({ length: partitions }, (_, index) => ({ name, index })),
     )
@@ -143,12 +157,7 @@ export class TopicCatalog {
       await Promise.all(
         opening.slice(from, from + openAtOnce).map(async ({ name, index }) => {
           const directory = `${name}-${index}`
-          const place = places.get(directory) ?? directories[0]!
-          if (!places.has(directory))
-            this.#log.warn(
-              `${directory} has no directory in ${directories.join(', ')} and is begun anew: records it held are not here`,
-            )
-          logs.set(directory, await this.#openKnown(name, index, place))
+          logs.set(directory, await this.#openKnown(name, index, places.get(directory) ?? []))
         }),
       )
     for (const [name, { id, partitions, settings }] of this.#known)
@@ -302,14 +311,30 @@ export class TopicCatalog {
   }
 
   /** A partition that cannot be opened stays offline, and the others are served. */
-  async #openKnown(name: string, index: number, place: string): Promise<PartitionLog> {
+  async #openKnown(name: string, index: number, places: readonly string[]): Promise<PartitionLog> {
+    const { logDirectories } = this.#settings
+    const [place = logDirectories[0]!, another] = places
+    const parts = this.#logParts(name, index, place)
     try {
-      return await this.#openLog(name, index, place)
+      if (another !== undefined)
+        throw new Fault(
+          'FOREIGN_FILES',
+          `${parts.directory} lies in ${another} as well: one of them is a copy`,
+          {
+            remedy: 'Move the one that is not wanted away, and start the broker again.',
+          },
+        )
+      const acceptsLoss = this.#acceptsLoss
+      if (places.length === 0 && !acceptsLoss)
+        throw new Fault('STATE_MISSING', `${parts.name} is not in ${logDirectories.join(', ')} any more`, {
+          remedy: missingRemedy,
+        })
+      return await openPartitionLog(parts, { isKnown: true, acceptsLoss })
     } catch (error) {
       this.#log.error(
-        `partition ${name}-${index} stays offline until the broker is started again: ${messageOf(error)}`,
+        `partition ${parts.name} stays offline until the broker is started again: ${explanationOf(error)}`,
       )
-      return PartitionLog.damaged(this.#logParts(name, index, place), error as Error)
+      return PartitionLog.damaged(parts, error as Error)
     }
   }
 
@@ -330,17 +355,13 @@ export class TopicCatalog {
     )
   }
 
-  /** The log directory each partition lies in, by the name of its own directory. */
-  async #findPartitions(): Promise<Map<string, string>> {
-    const places = new Map<string, string>()
-    for (const place of this.#settings.logDirectories)
-      for (const name of await this.#system.disk.list(place)) {
-        const match = /^([A-Za-z0-9._-]+)-(\d+)$/.exec(name)
-        if (match === null) continue
-        if (Number(match[2]) < (this.#known.get(match[1]!)?.partitions ?? 0)) places.set(name, place)
-        else this.#log.warn(`${join(place, name)} belongs to no topic of this broker and is left alone`)
-      }
-    return places
+  #tellStrays(places: FoundDirectories['places']): void {
+    for (const [name, where] of places) {
+      const { topic, index } = partitionOfName(name)!
+      if (index < (this.#known.get(topic)?.partitions ?? 0)) continue
+      for (const place of where)
+        this.#log.warn(`${join(place, name)} belongs to no topic of this broker and is left alone`)
+    }
   }
 
   /** Removes the directories of a deleted topic: the files a partition has, and no other. */

@@ -7,7 +7,7 @@ import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
 import { sentenceOf, type Problem } from '../config/problem.ts'
 import { decodeText } from '../config/properties.ts'
-import { messageOf } from '../errors.ts'
+import { explanationOf, messageOf } from '../errors.ts'
 import { printable } from '../printable.ts'
 import { keepYoungHeapSmall } from '../system/heap.ts'
 import { realSystem } from '../system/system.ts'
@@ -25,12 +25,13 @@ const kafkaVariables = ['HEAP', 'JVM_PERFORMANCE', 'GC_LOG', 'JMX', 'LOG4J']
 /** From the first signal to the end of the process, whatever happens. */
 const stopLimitMs = 9500
 
-const usage = `Usage: millrace broker [server.properties] [--override key=value]... [--add-scram user]...
+const usage = `Usage: millrace broker [server.properties] [--override key=value]... [--add-scram user]... [--accept-loss]
 
 Runs a Kafka broker of one node: for development, tests, demonstrations and small edges. Keys are those of
 Kafka's server.properties; it listens on 127.0.0.1:9092 unless told otherwise. Every acknowledgement waits
 for the disk; millrace.durability=relaxed lifts that. --add-scram 'SCRAM-SHA-512=[name=alice,password=…]'
-keeps a user for listeners with SASL.
+keeps a user for listeners with SASL. --accept-loss: once, where partitions or journals are missing in
+log.dirs; the broker goes on without them.
 `
 
 /** Resolves with the exit code. */
@@ -41,10 +42,16 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
     .helpOption(false)
     .option('-h, --help')
     .option('--override <pair>', '', (pair: string, before: string[]) => [...before, pair], [] as string[])
+    .option('--accept-loss')
     .option('--add-scram <user>', '', (user: string, before: string[]) => [...before, user], [] as string[])
     .argument('[file]')
     .parse([...given.rest], { from: 'user' })
-  const options = parser.opts<{ override: string[]; addScram: string[]; help?: boolean }>()
+  const options = parser.opts<{
+    override: string[]
+    addScram: string[]
+    acceptLoss?: boolean
+    help?: boolean
+  }>()
   if (options.help === true) {
     process.stdout.write(usage)
     return exitCodes.stopped
@@ -100,6 +107,7 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
     settings,
     systemProperties: properties,
     users: users.filter(user => user !== null),
+    acceptsLoss: options.acceptLoss === true,
   })
   const { stopping } = stopSignal(
     brokerLog,
@@ -121,7 +129,7 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   try {
     await broker.start()
   } catch (error) {
-    return refuse([messageOf(error)])
+    return refuse([explanationOf(error)])
   }
   brokerLog.info(
     `Kafka broker ${settings.nodeId} started on ${placesOf(settings, broker)}, ${topicsOf(broker)} in ${settings.logDirectories.join(', ')}`,

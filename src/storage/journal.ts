@@ -15,7 +15,14 @@ import { Fault, messageOf } from '../errors.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
 import { prepareFile, readWhole, replaceFile } from './atomic-file.ts'
 import { isDiskFull } from './directory.ts'
+import { isAway } from './file-place.ts'
 import { GroupWriter } from './group-writer.ts'
+
+export interface MustHold {
+  /** As the object of a sentence. */
+  readonly what: string
+  readonly remedy: string
+}
 
 export interface JournalParts {
   readonly disk: Disk
@@ -25,6 +32,8 @@ export interface JournalParts {
   apply(payload: Buffer): void
   /** The state as entries, as few as it can be. */
   snapshot(): readonly Buffer[]
+  /** What is lost with the file, where it was there before, and what to do; absent where it may be new. */
+  readonly mustHold?: MustHold | null
   /** Below this size the file is never written anew. */
   readonly smallBytes?: number
   /** Called once when a write has failed: nothing can be written any more. */
@@ -64,9 +73,12 @@ export class Journal {
     })
   }
 
-  /** Reads what is there, applying each entry. Rejects with CORRUPT where the file is no journal, or damaged. */
+  /**
+   * Reads what is there, applying each entry. Rejects with CORRUPT where the file is no journal, or damaged, and with
+   * STATE_MISSING where it must be there and is not.
+   */
   static async open(parts: JournalParts): Promise<Journal> {
-    const { disk, path, log } = parts
+    const { disk, path, log, mustHold = null } = parts
     let bytes = await readWhole(disk, path)
     if (bytes?.subarray(0, magic.length).equals(formerMagic) === true) {
       readEntries(parts, bytes, magic.length, sumBytes)
@@ -75,6 +87,11 @@ export class Journal {
       return new Journal(parts, await disk.open(path, 'write'), anew.length)
     }
     if (bytes === null || bytes.length < magic.length) {
+      if (mustHold !== null) {
+        const { what, remedy } = mustHold
+        const state = bytes === null ? 'missing' : 'empty'
+        throw new Fault('STATE_MISSING', `${path} is ${state}: it holds ${what}`, { remedy })
+      }
       bytes = journalOf([])
       await replaceFile(disk, path, bytes)
     }
@@ -114,6 +131,8 @@ export class Journal {
     await this.#file.write(bytes, this.#size)
     this.#isWriting = false
     await this.#file.sync()
+    if (await isAway(this.#file, this.#parts.path))
+      throw new Fault('STATE_MISSING', `${this.#parts.path} was removed or renamed`)
     this.#size += bytes.length
     for (const payload of group) if (payload.length > 0) this.#parts.apply(payload)
     this.#isUnmarked = group.at(-1)!.length > 0

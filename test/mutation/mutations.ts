@@ -22,6 +22,7 @@ const power = 'test/faults/power-cut.test.ts'
 const tools = 'test/channel-tools.test.ts'
 const encryption = 'src/channels/file/encryption.test.ts'
 const missing = 'src/channels/file/missing-state.test.ts'
+const broker = 'test/broker/missing-state.test.ts'
 
 const cipher = 'src/channels/file/segment-cipher.ts'
 const log = 'src/channels/file/log.ts'
@@ -32,6 +33,7 @@ const entry = 'src/channels/file/entry.ts'
 const segment = 'src/channels/file/segment.ts'
 const channel = 'src/channels/file/file-channel.ts'
 const checkpoint = 'src/channels/file/checkpoint.ts'
+const partition = 'src/broker/log/recovery.ts'
 const inventory = 'src/channels/file/inventory.ts'
 const mark = 'src/channels/file/directory-mark.ts'
 const atomic = 'src/storage/atomic-file.ts'
@@ -417,5 +419,26 @@ export const mutations: readonly Mutation[] = [
     from: 'const mark: DirectoryMark = { version: 1, channel, id, directories: there, givenUp }',
     to: 'const mark: DirectoryMark = { version: 1, channel, id, directories: [{ id, path }], givenUp }',
     tests: [missing],
+  },
+  {
+    name: 'a partition of which nothing is left begins empty',
+    file: partition,
+    from: '    if (isKnown)\n      miss(',
+    to: '    if (!isKnown)\n      miss(',
+    tests: [broker],
+  },
+  {
+    name: 'a segment that the checkpoint of a partition names is not missed',
+    file: partition,
+    from: 'const lost = gone.filter(base => base > bases[0]!)',
+    to: 'const lost = gone.filter(base => base < bases[0]!)',
+    tests: [broker],
+  },
+  {
+    name: 'offsets of records that are given up are given out again',
+    file: partition,
+    from: 'const end = Math.max(nextOffset, checkpoint?.tail.nextOffset ?? 0)',
+    to: 'const end = nextOffset',
+    tests: [broker],
   },
 ]

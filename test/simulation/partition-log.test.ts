@@ -41,6 +41,8 @@ class Run {
   /** The start that was acknowledged. */
   #start = 0
   #number = 0
+  /** It was opened: from then on nothing may be missing. */
+  #isKnown = false
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed)
@@ -80,14 +82,12 @@ class Run {
 
   async #live(isLast: boolean): Promise<void> {
     const system: System = { ...realSystem, disk: this.#disk.open() }
-    const log = await openPartitionLog({
-      system,
-      log: silentLogger,
-      name: 't-0',
-      directory: '/t-0',
-      settings: this.#settings,
-    }).catch(failed)
+    const log = await openPartitionLog(
+      { system, log: silentLogger, name: 't-0', directory: '/t-0', settings: this.#settings },
+      { isKnown: this.#isKnown },
+    ).catch(failed)
     if (typeof log === 'string') return assert.ok(!isLast, log)
+    this.#isKnown = true
     await this.#check(log)
     for (let step = 0, steps = isLast ? 3 : 40; step < steps && !log.offline; step++) await this.#step(log)
     if (isLast) await this.#check(log)

@@ -1,6 +1,7 @@
 // The groups of the broker, by id: members live in memory, positions in the offset store. After a start
 // members have to join again; their positions are where they were.
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
+import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Timer } from '../../system/clock.ts'
 import type { System } from '../../system/system.ts'
@@ -39,9 +40,16 @@ export class GroupCoordinator {
     this.#settings = settings
   }
 
-  /** After the topics: positions are records of one. */
+  /** After the topics: positions are records of one. Rejects with STATE_MISSING: without them groups would begin anew. */
   async open(): Promise<void> {
-    await this.offsets.open(this.#topics.partition(offsetsTopicName, 0))
+    const log = this.#topics.partition(offsetsTopicName, 0)
+    const why = log?.isDamaged === true ? log.failure : null
+    if (why !== null)
+      throw new Fault('STATE_MISSING', `the positions of all groups cannot be read: ${messageOf(why)}`, {
+        cause: why,
+        remedy: why instanceof Fault ? why.remedy : undefined,
+      })
+    await this.offsets.open(log)
     this.#watchAge()
   }
 

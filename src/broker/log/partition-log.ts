@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
 import { isDiskFull } from '../../storage/directory.ts'
+import { FilePlace } from '../../storage/file-place.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
 import { AbortedTransactions } from './aborted-transactions.ts'
 import { readBatchHeader, stampOffset } from './batch-header.ts'
@@ -57,6 +58,7 @@ export class PartitionLog {
   #closed = false
   #isDamaged = false
   readonly #maintenance: LogMaintenance
+  readonly #place: FilePlace
   /** Stays set when a sync fails: after that nothing is tried again. */
   #isSyncing = false
   /** The disk was full at the last write. */
@@ -71,6 +73,7 @@ export class PartitionLog {
     this.#nextOffset = this.#highWatermark = recovered.nextOffset
     this.#written = this.#synced = this.#tail.end
     this.#segmentBegan = parts.system.clock.monotonic()
+    this.#place = new FilePlace(parts.system.clock)
     this.#maintenance = new LogMaintenance({
       ...recovered,
       log: this,
@@ -152,7 +155,12 @@ export class PartitionLog {
   }
 
   get offline(): boolean {
-    return this.#writer.failed !== null
+    return this.failure !== null
+  }
+
+  /** Why it is offline. */
+  get failure(): Error | null {
+    return this.#writer.failed
   }
 
   get sizeBytes(): number {
@@ -341,6 +349,9 @@ export class PartitionLog {
           aborted: this.aborted.store(),
           cleanedTo: this.#maintenance.cleanedTo,
         } as const
+        // A start takes all of it for durable, and misses what is not there.
+        if (!this.#parts.settings.syncEachGroup) await this.flush()
+        if (this.#writer.failed !== null) throw this.#writer.failed
         await tail.storeIndex()
         await writeCheckpoint(system.disk, join(directory, checkpointName), checkpoint)
       })
@@ -389,7 +400,7 @@ export class PartitionLog {
 
   /** Writes up to `position`, durable where that is promised. */
   async #put(buffers: readonly Buffer[], position: number): Promise<void> {
-    const { file } = this.#tail
+    const { file, path } = this.#tail
     const { syncEachGroup } = this.#parts.settings
     // A write that syncs itself does so for its own bytes alone. Where it does not fit it is cut off again.
     const atOnce = syncEachGroup && this.#synced === this.#written && file.writeDurably !== undefined
@@ -399,6 +410,8 @@ export class PartitionLog {
     this.#written = position
     if (atOnce) this.#synced = position
     else if (syncEachGroup) await this.#sync()
+    if (await this.#place.isAway(file, path))
+      throw new Fault('STATE_MISSING', `${path} was removed or renamed while the broker runs; put it back`)
   }
 
   #ended(marker: TransactionMarker, lastOffset: number): void {

@@ -117,7 +117,7 @@ export class Segment {
     if (open !== null) {
       this.#reads++
       try {
-        return bytes.subarray(0, await open.read(bytes, position))
+        return this.#whole(bytes, await open.read(bytes, position), position)
       } finally {
         if (--this.#reads === 0) this.#readsEnded()
       }
@@ -128,10 +128,16 @@ export class Segment {
     try {
       const read = await file.read(bytes, position)
       if (this.isReplaced) throw new SegmentReplaced()
-      return bytes.subarray(0, read)
+      return this.#whole(bytes, read, position)
     } finally {
       await file.close()
     }
+  }
+
+  /** A segment never gets shorter: where it does, records would be passed over. */
+  #whole(bytes: Buffer, read: number, position: number): Buffer {
+    if (read === bytes.length) return bytes
+    throw new Error(`${this.path} ends at ${position + read}: it was cut off from outside`)
   }
 
   /**

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Logger } from '../../observe/log.ts'
 import { Journal } from '../../storage/journal.ts'
 import type { Disk } from '../../system/disk.ts'
+import type { JournalPlace } from '../log-directories.ts'
 import {
   saltPassword,
   scramDetails,
@@ -38,12 +39,13 @@ export class ScramCredentials {
   readonly #stored = new Map<string, StoredCredential>()
   #journal: Journal | null = null
 
-  /** Rejects with DISK or CORRUPT. */
-  async open(disk: Disk, log: Logger, directory: string): Promise<void> {
+  /** Rejects with DISK, CORRUPT or STATE_MISSING. */
+  async open(disk: Disk, log: Logger, place: JournalPlace): Promise<void> {
     this.#journal = await Journal.open({
       disk,
       log,
-      path: join(directory, 'scram.journal'),
+      path: join(place.home, 'scram.journal'),
+      mustHold: place.mustHold('the users of SCRAM'),
       apply: payload => {
         const entry = JSON.parse(payload.toString()) as Entry
         if ('removed' in entry) this.#stored.delete(keyOf(entry.removed, entry.mechanism))

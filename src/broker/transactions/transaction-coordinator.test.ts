@@ -21,9 +21,12 @@ class Topics {
   isWritable = true
   readonly markers: boolean[] = []
   readonly topics = new Map()
+  readonly home = '/logs'
   #producerId = 100
   /** Called with every marker that is written. */
   onMarker: () => void = () => {}
+
+  mustHold = (): null => null
 
   newProducerId(): Promise<number> {
     return Promise.resolve(this.#producerId++)
@@ -63,7 +66,7 @@ async function withCoordinator(
       topics: topics as unknown as TopicCatalog,
       endGroups: () => {},
     })
-    await coordinator.open('/logs')
+    await coordinator.open()
     return coordinator
   }
   try {
@@ -112,7 +115,7 @@ test('a commit that was decided is carried out by the next start', () =>
 test('the last epoch of an id is followed by another id', () =>
   withCoordinator(async (_, topics, reopen, disk) => {
     const journal = new TransactionJournal()
-    await journal.open(disk, silentLogger, '/logs')
+    await journal.open(disk, silentLogger, new Topics())
     await journal.put({
       transactionalId: 'id',
       producerId: 7,

@@ -54,9 +54,9 @@ export class TransactionCoordinator {
   }
 
   /** After the topics. Carries out what was decided and ends what nobody can end any more. */
-  async open(directory: string): Promise<void> {
-    const { system, log, settings } = this.#parts
-    await this.#journal.open(system.disk, log, directory)
+  async open(): Promise<void> {
+    const { system, log, settings, topics } = this.#parts
+    await this.#journal.open(system.disk, log, topics)
     for (const state of this.#journal.all().filter(isPrepared)) await this.#complete(state)
     await this.#endStrays()
     this.#every(settings.transactionAbortCheckMs, () => this.#checkOpen())

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Logger } from '../../observe/log.ts'
 import { Journal } from '../../storage/journal.ts'
 import type { Disk } from '../../system/disk.ts'
+import type { JournalPlace } from '../log-directories.ts'
 import type { TransactionState } from './transaction-state.ts'
 
 type Entry = TransactionState | { readonly expired: string }
@@ -15,12 +16,13 @@ export class TransactionJournal {
   readonly #states = new Map<string, TransactionState>()
   #journal: Journal | null = null
 
-  /** Rejects with DISK or CORRUPT. */
-  async open(disk: Disk, log: Logger, directory: string): Promise<void> {
+  /** Rejects with DISK, CORRUPT or STATE_MISSING. */
+  async open(disk: Disk, log: Logger, place: JournalPlace): Promise<void> {
     this.#journal = await Journal.open({
       disk,
       log,
-      path: join(directory, 'transactions.journal'),
+      path: join(place.home, 'transactions.journal'),
+      mustHold: place.mustHold('which transactions are open'),
       apply: payload => {
         const entry = JSON.parse(payload.toString()) as Entry
         if ('expired' in entry) this.#states.delete(entry.expired)
