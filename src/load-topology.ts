@@ -10,7 +10,7 @@ import { settingsByAgent } from './config/settings-by-agent.ts'
 import { readMonitoring } from './observe/metrics-settings.ts'
 import { buildTopology, type Built } from './topology/build-topology.ts'
 import { trySuggestions } from './topology/tried-suggestions.ts'
-import { examineTopology, findOccupied, rehearseChannels } from './topology/examine.ts'
+import { examineTopology, findBusyPorts, rehearseChannels } from './topology/examine.ts'
 import { firstLineOf } from './system/programs.ts'
 import { realSystem, type System } from './system/system.ts'
 import type { Topology } from './topology/topology.ts'
@@ -76,7 +76,7 @@ export async function loadTopology(
   if (examine !== undefined && outside !== undefined) {
     problems.push(...(await examineTopology(read.config, built.topology, outside, examine.running)))
     if (examine.isCheck === true) {
-      problems.push(...(await findOccupied(read.config, built.topology, outside)))
+      problems.push(...(await findBusyPorts(read.config, built.topology, outside)))
       if (!hasErrors(problems)) problems.push(...(await rehearseChannels(built.topology, outside)))
     }
   }

@@ -7,6 +7,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -374,7 +375,7 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
       assert.match(output, /warning: channel c1 will refuse puts: \d+ bytes are free .* \(9000000000000000\)/)
     }))
 
-  test('what others use at this moment is a warning of the check', () =>
+  test('what others use at this moment: a port is a warning, and so is this agent itself; a directory refuses', () =>
     inDirectory(async directory => {
       const lines = channel({ checkpointDir: join(directory, 'cp'), dataDirs: join(directory, 'data') })
       await using agent = await startProcess({
@@ -399,9 +400,23 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
             `a1\\.sources\\.r1\\.port: port ${port} on 127\\.0\\.0\\.1 is in use by another program`,
           ),
           new RegExp(`flume\\.monitoring\\.port: port ${port} on 127\\.0\\.0\\.1 is in use`),
-          new RegExp(`directory ${directory}/data is in use by pid ${agent.pid}, agent a1, channel c1`),
+          new RegExp(
+            `directory ${directory}/cp is in use by pid ${agent.pid}, agent a1, channel c1: agent a1 runs already`,
+          ),
         ])
           assert.match(checked.output, pattern)
+        const other = readFileSync(busy, 'utf8').replaceAll('a1.', 'b1.')
+        writeFileSync(busy, other)
+        const refused = await run(['check', '-n', 'b1', '-f', busy])
+        assert.equal(refused.code, 2, refused.output)
+        assert.match(
+          refused.output,
+          /error: channel c1 cannot start: directory \S+\/cp is in use by pid \d+, agent a1/,
+        )
+        assert.deepEqual(
+          errorsOf((await run(['agent', '-n', 'b1', '-f', busy])).output),
+          errorsOf(refused.output),
+        )
       } finally {
         server.close()
       }

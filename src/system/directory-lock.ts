@@ -46,7 +46,7 @@ export async function lockDirectory(directory: string, holder: string): Promise<
       const who = await ask(address)
       if (who || performance.now() > until) {
         for (const one of servers) one.close()
-        throw new Fault('DIRECTORY_IN_USE', `directory ${directory} is in use by ${who || 'another process'}`)
+        throw inUse(directory, who ?? '')
       }
       await pause(pauseMs)
     }
@@ -79,6 +79,9 @@ export async function directoryHolder(directory: string): Promise<string | null>
   }
   return null
 }
+
+export const inUse = (directory: string, holder: string): Fault =>
+  new Fault('DIRECTORY_IN_USE', `directory ${directory} is in use by ${holder || 'another process'}`)
 
 /** Listens and tells every caller `line`; null when somebody else does. */
 function listen(address: string, line: string): Promise<Server | null> {

@@ -1,5 +1,6 @@
 // A disk that is only looked at: what is read is there, what would change it does nothing. A directory that is missing
 // is an empty one. By it the check goes through what a start does first.
+import { inUse } from './directory-lock.ts'
 import type { Disk, DiskFile } from './disk.ts'
 
 const nothing = (): Promise<void> => Promise.resolve()
@@ -13,7 +14,11 @@ export const lookingDisk = (disk: Disk): Disk => ({
   remove: nothing,
   removeDirectory: nothing,
   syncDirectory: nothing,
-  lockDirectory: () => Promise.resolve({ release: nothing }),
+  async lockDirectory(directory) {
+    const holder = (await disk.directoryHolder?.(directory)) ?? null
+    if (holder !== null) throw inUse(directory, holder)
+    return { release: nothing }
+  },
 })
 
 const nowhere = (path: string): DiskFile => ({

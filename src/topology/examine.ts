@@ -8,7 +8,6 @@ import { sayOf } from '../config/read-options.ts'
 import { messageOf } from '../errors.ts'
 import { Conditions } from '../observe/conditions.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
-import type { Disk } from '../system/disk.ts'
 import { lookingDisk } from '../system/looking-disk.ts'
 import type { Network } from '../system/network.ts'
 import { problemOf } from './agent.ts'
@@ -35,63 +34,53 @@ export async function examineTopology(
   return problems
 }
 
-/**
- * What others use at this moment: ports are tried, and let go at once. Warnings: an agent that starts waits for a port,
- * and whoever has a directory may be this agent, running already.
- */
-export async function findOccupied(
+/** Ports that others have at this moment, as warnings: an agent that starts waits for them. Each is tried, and let go at once. */
+export async function findBusyPorts(
   config: AgentConfig,
   topology: Topology,
   outside: Outside,
 ): Promise<Problem[]> {
-  const { disk, network } = outside.system
   const problems: Problem[] = []
   for (const { definition, options, written } of newParts(config, topology))
     for (const claim of definition.claims?.(options, outside) ?? []) {
-      const say = sayOf(written, problems)
       const at = claim.startsWith('port ') ? parseAddress(claim.slice('port '.length)) : null
-      const trouble = at === null ? null : await troubleAtPort(network, at.host, at.port)
-      if (trouble !== null) say.warning('port', trouble, freePort)
-      const holder = await holderOf(claim, disk)
-      if (holder !== null)
-        say.warning(
-          'type',
-          `${claim} is in use by ${holder}`,
-          'end that program, unless it is this agent that runs already; a start is refused until then',
-        )
+      const trouble = at === null ? null : await troubleAtPort(outside.system.network, at.host, at.port)
+      if (trouble !== null) sayOf(written, problems).warning('port', trouble, freePort)
     }
   return problems
 }
 
-async function holderOf(claim: string, disk: Disk): Promise<string | null> {
-  const [, directory] = /^directory (.+)$/.exec(claim) ?? []
-  return directory === undefined ? null : ((await disk.directoryHolder?.(directory)) ?? null)
-}
-
-/** What the channels of an agent that does not run would meet in their directories. */
+/** What the channels would meet in their directories. Where the agent runs already, that is all that can be said of them. */
 export async function rehearseChannels(
   topology: Topology,
   { system, ...outside }: Outside,
 ): Promise<Problem[]> {
   const problems: Problem[] = []
-  const tell = (line: string): void =>
-    void problems.push({ severity: 'warning', problem: line, fix: 'the agent starts all the same' })
+  const warn = (problem: string, fix: string): void =>
+    void problems.push({ severity: 'warning', problem, fix })
+  const tell = (line: string): void => warn(line, 'the agent starts all the same')
   const log: Logger = { ...silentLogger, warn: tell, error: tell, child: () => log }
+  const { agent } = topology
   const surrounds = {
     ...outside,
-    agent: topology.agent,
+    agent,
     system: { ...system, disk: lookingDisk(system.disk) },
     log,
     logRawData: false,
     conditions: new Conditions(system.clock),
   }
   for (const part of topology.channels) {
-    const claims = part.definition.claims?.(part.options, outside) ?? []
-    const holders = await Promise.all(claims.map(claim => holderOf(claim, system.disk)))
-    if (holders.some(holder => holder !== null)) continue
-    await rehearseChannel(part, surrounds).catch((error: unknown) =>
-      problems.push(problemOf('channel', part, error)),
-    )
+    const [claim = ''] = part.definition.claims?.(part.options, outside) ?? []
+    const holder = await system.disk.directoryHolder?.(claim.replace(/^directory /, ''))
+    if (holder?.endsWith(`, agent ${agent}, channel ${part.name}`) === true)
+      warn(
+        `${claim} is in use by ${holder}: agent ${agent} runs already`,
+        'end it before it is started once more',
+      )
+    else
+      await rehearseChannel(part, surrounds).catch((error: unknown) =>
+        problems.push(problemOf('channel', part, error)),
+      )
   }
   return problems
 }

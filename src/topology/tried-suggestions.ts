@@ -6,7 +6,7 @@ import { readAgent } from '../config/grammar.ts'
 import { sentence, type Edit, type Problem } from '../config/problem.ts'
 import { settingsByAgent } from '../config/settings-by-agent.ts'
 import { buildTopology, type BuildParts, type Built } from './build-topology.ts'
-import { examineTopology, findOccupied, rehearseChannels } from './examine.ts'
+import { examineTopology, rehearseChannels } from './examine.ts'
 import type { Topology } from './topology.ts'
 
 /** Trying one reads and builds everything once more: a few are enough, and large files are left out. */
@@ -87,10 +87,11 @@ async function troubleWith(
   const [, path = claim] = /^directory (.+)$/.exec(claim) ?? []
   const found = [
     ...(await examineTopology(config, topology, outside)),
-    ...(await findOccupied(config, topology, outside)),
     ...(await rehearseChannels(topology, outside)),
   ]
-  return found.find(({ problem }) => problem.includes(path))?.problem.replace(/^\S+: /, '')
+  return found
+    .find(({ problem }) => problem.includes(path))
+    ?.problem.replace(/^(\S+|channel \S+ cannot start): /, '')
 }
 
 /** The settings as the suggestion would have them. */
