@@ -1,6 +1,7 @@
 // npm run bench -- NAME: one file a question.
 import { runBrokerBench } from './broker.ts'
 import { runChannelBench } from './channel.ts'
+import { runDoorBench } from './door.ts'
 import { runGroupsBench } from './groups.ts'
 import { runQuickstartBench } from './quickstart.ts'
 import { runSeedBench } from './seed.ts'
@@ -9,6 +10,7 @@ import { runWriteBackBench } from './writeback.ts'
 const benches: Record<string, () => Promise<void>> = {
   broker: runBrokerBench,
   channel: runChannelBench,
+  door: runDoorBench,
   groups: runGroupsBench,
   quickstart: runQuickstartBench,
   seed: runSeedBench,

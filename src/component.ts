@@ -49,6 +49,10 @@ export interface Channel {
   readonly transactionCapacity: number
   /** Events inside, those of open takes included. */
   readonly size: number
+  /** Of its files; absent or null where it has none, or they are not known. */
+  readonly diskBytes?: number | null
+  /** How long the event at the head has been inside, to 1 % of the longest wait; absent or null where that is not known. */
+  readonly oldestEventAgeMs?: number | null
   /** True where events inside are gone when the agent ends. */
   readonly volatile?: boolean
   /** Why the put that waits longest has no room; null where none waits. Its count of events where absent. */

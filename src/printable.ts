@@ -15,3 +15,9 @@ export function printable(text: string): string {
 
 /** `1 event`, `2 events`. */
 export const countOf = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
+
+/** What stands where a secret would. */
+export const hidden = '[hidden]'
+
+/** Without the user and password that stand before a host: http://user:password@host. */
+export const withoutCredentials = (text: string): string => text.replaceAll(/\/\/[^/@\s]*@/g, `//${hidden}@`)

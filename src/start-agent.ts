@@ -58,7 +58,7 @@ export async function monitor(
 ): Promise<void> {
   const { clock } = realSystem
   const condition = agent.conditionsOf('MONITORING')
-  const monitoring = await startMonitoring(systemProperties, { state: agent, clock, log, condition })
+  const monitoring = await startMonitoring(systemProperties, { agent, clock, log, condition })
   if (monitoring !== null) agent.closeAtStop(monitoring)
 }
 

@@ -84,6 +84,20 @@ describe('a start loads what it needs', () => {
     assert.ok(loaded.length < 130, `${loaded.length} files`)
   })
 
+  test('what an agent is made of has no HTTP door until monitoring is asked for', () => {
+    const configuration = join(directory, 'a.conf')
+    writeFileSync(
+      configuration,
+      'a.sources = s\na.channels = c\na.sources.s.type = seq\na.sources.s.channels = c\na.channels.c.type = memory\n',
+    )
+    const loaded = filesLoadedBy(['millrace', 'check', '-n', 'a', '-f', configuration])
+    assert.ok(loaded.includes('src/observe/monitoring.ts'))
+    assert.deepEqual(
+      loaded.filter(file => /http-door|metrics-prometheus/.test(file)),
+      [],
+    )
+  })
+
   test('a version: next to nothing', () => {
     const loaded = filesLoadedBy(['millrace', '--version'])
     assert.ok(loaded.length < 16, loaded.join('\n'))

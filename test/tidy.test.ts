@@ -153,7 +153,7 @@ const zlibAllowed = new Set(['constants', 'crc32'])
 /** Outside the doors by decision: HTTP servers, the log's destination, the command line. */
 const exceptions: readonly (readonly [place: RegExp, modules: RegExp])[] = [
   [/^src\/sources\/http\.ts$/, /^node:http$/],
-  [/^src\/observe\/metrics-http\.ts$/, /^node:http$/],
+  [/^src\/observe\/http-door\.ts$/, /^node:http$/],
   [/^src\/observe\/log-[\w-]+\.ts$/, /./],
   [/^src\/console\//, /./],
   [/^src\/cli\//, /./],

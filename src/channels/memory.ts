@@ -13,6 +13,8 @@ import { countOf } from '../printable.ts'
 import type { Event } from '../event.ts'
 import { int, type OptionsOf } from '../fields.ts'
 import { channelCounters } from '../observe/counters.ts'
+import { ArrivalTimes } from './arrival-times.ts'
+import { GoneNumbers } from './file/number-ranges.ts'
 import { OpenBatch } from './open-batch.ts'
 import { PutGate, type Room } from './put-gate.ts'
 import { ReturnedEvents, type Run } from './returned-events.ts'
@@ -86,12 +88,15 @@ export class MemoryChannel implements Channel {
   #head = 0
   #tail = 0
   #size = 0
+  readonly #gone = new GoneNumbers()
+  readonly #arrivals: ArrivalTimes
   #closed = true
 
   constructor(given: Options, context: CountedContext) {
     this.#options = given
     this.#context = context
     this.#gate = new PutGate(context.name, context.system.clock, totalOf(given))
+    this.#arrivals = new ArrivalTimes(context.system.clock)
   }
 
   get capacity(): number {
@@ -104,6 +109,10 @@ export class MemoryChannel implements Channel {
 
   get size(): number {
     return this.#size
+  }
+
+  get oldestEventAgeMs(): number | null {
+    return this.#size === 0 ? null : this.#arrivals.ageOf(this.#gone.low)
   }
 
   async start(): Promise<void> {
@@ -182,7 +191,7 @@ export class MemoryChannel implements Channel {
     const runs = this.#returned.take(most) ?? this.#fresh(most)
     if (runs === null) return null
     const batch = new OpenBatch(runs, {
-      remove: async ({ events }) => this.#remove(events),
+      remove: async run => this.#remove(run),
       giveBack: returned => {
         for (const run of returned) this.#returned.add(run)
         this.#takers.serve(one => this.#next(one))
@@ -211,8 +220,9 @@ export class MemoryChannel implements Channel {
     return [{ first, events }]
   }
 
-  #remove(events: readonly Event[]): void {
+  #remove({ first, events }: Run): void {
     const { counters } = this.#context
+    this.#gone.add({ first, end: first + events.length })
     this.#size -= events.length
     counters.add('EventTakeSuccessCount', events.length)
     counters.set('ChannelSize', this.#size)
@@ -221,6 +231,7 @@ export class MemoryChannel implements Channel {
 
   #append(events: readonly Event[]): void {
     while (this.#tail - this.#head + events.length > this.#ring.length) this.#grow()
+    this.#arrivals.arrived(this.#tail, this.#gone.low)
     const mask = this.#ring.length - 1
     for (const event of events) this.#ring[this.#tail++ & mask] = event
     this.#size += events.length

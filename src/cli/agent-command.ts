@@ -105,7 +105,7 @@ function refuse(name: string, problems: readonly Problem[]): number {
 function report(agent: Agent, log: Logger): void {
   const { problems } = agent.health()
   for (const { component, problem } of problems) log.warn(`${component}: ${problem}`)
-  for (const [component, values] of Object.entries(metricsOf(agent.counters())))
+  for (const [component, values] of Object.entries(metricsOf(agent.snapshot())))
     log.info(`${component} ${JSON.stringify(values)}`)
   const { rss, external } = process.memoryUsage()
   log.info(`SIGQUIT: ${problems.length} problems; ${rss} bytes of memory, ${external} of them in buffers`)

@@ -85,3 +85,13 @@ test('a value that came from outside is marked, also through another key', () =>
     ],
   )
 })
+
+test('what came from outside, or from a key that may hold a secret, is marked', () => {
+  const { settings } = look(
+    'a = ${env:HOST}\nb = ${sys:my.port}\nc = ${my.password}\nd = x${c}\nmy.password = p\ne = ${java:version}\nf = ${e}\ng = ${env:NONE:-d}',
+  )
+  assert.deepEqual(
+    settings.filter(({ looked }) => looked === true).map(({ key }) => key),
+    ['a', 'b', 'c', 'd'],
+  )
+})

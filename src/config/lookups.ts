@@ -58,7 +58,7 @@ export function resolveLookups(
     if (other !== undefined) referred.add(name)
     if (other !== undefined && !trail.includes(name)) {
       const { text, secret } = resolve(other.value, [...trail, name], other)
-      return { value: text, secret }
+      return { value: text, secret: secret || mayBeSecret(name) }
     }
     const value = sources.environmentByName ? variable(name) : undefined
     return value === undefined ? undefined : { value, secret: true }

@@ -1,6 +1,6 @@
 // Problem: something wrong with a configuration, as a value. Problems are collected and printed
 // together, each with its place, what is wrong and what to write.
-import { countOf, printable } from '../printable.ts'
+import { countOf, printable, withoutCredentials } from '../printable.ts'
 
 export interface Place {
   readonly file: string
@@ -38,6 +38,10 @@ export function sentenceOf({ place, problem, fix }: Problem): string {
 export function formatProblem({ severity, place, problem, fix }: Problem): string {
   return printable(`${placeText(place)}${severity}: ${problem}. ${sentence(fix)}`)
 }
+
+/** `flume.conf:12`, without the query that an address may have: keys of its server stand there. */
+export const placeOf = ({ file, line }: Place): string =>
+  `${withoutCredentials(file).replace(/^(\w+:\/\/[^?]*)\?.*$/s, '$1')}:${line}`
 
 const placeText = (place: Place | undefined) => (place === undefined ? '' : `${place.file}:${place.line}: `)
 

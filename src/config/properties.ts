@@ -107,7 +107,8 @@ const lookalike =
   /[\u00A0\u00AD\u2000-\u200F\u2010-\u2015\u2018-\u201F\u2028-\u202F\u2060-\u206F\u3000\uFEFF\uFF01-\uFF5E]/u
 
 /** No part of such a value is printed, whether an option of this name is known or not. */
-export const mayBeSecret = (key: string): boolean => /passw|secret|jaas|credential|token|\.key$/i.test(key)
+export const mayBeSecret = (key: string): boolean =>
+  /pass(w|phrase|code)|pwd|secret|jaas|credential|token|(api|private)[._-]?key|\.key$/i.test(key)
 
 /** What the format makes of the line, where that is hardly meant. */
 function* surprises(read: {

@@ -131,3 +131,35 @@ test('neither a secret nor what was looked up is shown', () => {
 test('keys of the framework are no mistakes', () => {
   assert.deepEqual(read({ host: 'x', config: 'y', 'runner.type': 'z' }).problems, [])
 })
+
+test('what is shown of the options: as the component reads them, with their lines, and no secret', () => {
+  const { shown } = read({
+    hostname: 'http://u:pw1@h',
+    mild: 'x',
+    pattern: String.raw`\d+`,
+    password: '12345',
+    'more.ssl.key.password': 'pw2',
+    'more.assertion.private.key.passphrase': 'pw3',
+    'more.ssl.keystore.key': 'pw4',
+    'more.url': 'https://u:pw5@b/c',
+    'more.acks': '1',
+    unknown: 'pw6',
+  })
+  const hidden = (line: number) => ({ value: '[hidden]', default: null, writtenAt: `f:${line}` })
+  assert.deepEqual(shown, {
+    host: { value: 'http://[hidden]@h', default: null, writtenAt: 'f:3' },
+    port: { value: 80, default: 80, writtenAt: null },
+    mild: { value: 7, default: 7, writtenAt: 'f:4' },
+    quick: { value: false, default: false, writtenAt: null },
+    password: hidden(6),
+    pattern: { value: String.raw`\d+`, default: null, writtenAt: 'f:5' },
+    directory: { value: '~/.flume/place', default: '~/.flume/place', writtenAt: null },
+    'more.ssl.key.password': hidden(7),
+    'more.assertion.private.key.passphrase': hidden(8),
+    'more.ssl.keystore.key': hidden(9),
+    'more.url': { value: 'https://[hidden]@b/c', default: null, writtenAt: 'f:10' },
+    'more.acks': { value: '1', default: null, writtenAt: 'f:11' },
+  })
+  for (const { value, writtenAt } of Object.values(read({ host: 'pw' }, true).shown))
+    assert.ok(writtenAt === null || value === '[hidden]')
+})

@@ -3,7 +3,11 @@
 import type { Definition, Say, Surroundings } from '../component.ts'
 import type { ComponentConfig, Setting } from './agent-config.ts'
 import { editDistance, suggest } from '../did-you-mean.ts'
-import type { Edit, Problem } from './problem.ts'
+import type { Field } from '../fields.ts'
+import type { OptionsSnapshot, OptionSnapshot, OptionValue } from '../observe/snapshot.ts'
+import { hidden, withoutCredentials } from '../printable.ts'
+import { placeOf, type Edit, type Problem } from './problem.ts'
+import { mayBeSecret } from './properties.ts'
 
 /** Keys the grammar reads, by kind of component. */
 const reserved: Record<
@@ -24,6 +28,8 @@ const reserved: Record<
 export interface ReadOptions {
   /** Absent when there is an error among the problems. */
   readonly options?: Record<string, unknown>
+  /** The same for readers outside, without what may be secret. */
+  readonly shown: OptionsSnapshot
   readonly problems: readonly Problem[]
 }
 
@@ -37,6 +43,7 @@ export function readOptions(
   const settings = component.settings
   const prefixKey = component.type.key.replace(/type$/, '')
   const options: Record<string, unknown> = {}
+  const shown: Record<string, OptionSnapshot> = {}
   const both = sayOf(component, problems)
 
   const given = new Map<string, Setting>()
@@ -52,6 +59,7 @@ export function readOptions(
       for (const [key, setting] of given)
         if (key.startsWith(start)) {
           values.push([key.slice(start.length), setting.value])
+          shown[key] = shownOption(key, field, setting, setting.value)
           seen.add(key)
         }
       options[name] = Object.fromEntries(values)
@@ -63,11 +71,13 @@ export function readOptions(
       if (field.required)
         both.error(name, 'is required and not written', `add ${prefixKey}${name} = ${field.example ?? '…'}`)
       options[name] = field.default
+      shown[name] = shownOption(name, field, setting, field.default)
       continue
     }
     const parsed = field.parse(setting.value)
     if ('value' in parsed) {
       options[name] = parsed.value
+      shown[name] = shownOption(name, field, setting, parsed.value)
       continue
     }
     const masked =
@@ -79,6 +89,7 @@ export function readOptions(
     // Flume replaces what it cannot read here by the default, and reads a flag that is no flag as false.
     const lenient = field.kind === 'flag' || field.badValueMeansDefault === true
     options[name] = field.kind === 'flag' ? false : field.default
+    shown[name] = shownOption(name, field, setting, options[name])
     problems.push({
       severity: lenient ? 'warning' : 'error',
       place,
@@ -105,7 +116,31 @@ export function readOptions(
     })
   if (!problems.some(one => one.severity === 'error'))
     definition.check?.(options as never, both, surroundings)
-  return problems.some(one => one.severity === 'error') ? { problems } : { options, problems }
+  return { ...(problems.some(one => one.severity === 'error') ? {} : { options }), shown, problems }
+}
+
+/** What may be told to anybody of an option; `setting` where it is written. */
+function shownOption(
+  key: string,
+  field: Field<unknown>,
+  setting: Setting | undefined,
+  value: unknown,
+): OptionSnapshot {
+  const isSecret =
+    setting !== undefined && (field.secret === true || setting.looked === true || mayBeSecret(key))
+  return {
+    value: isSecret ? hidden : shownValue(value, setting?.value),
+    default: field.kind === 'prefix' ? null : shownValue(field.default),
+    writtenAt: setting === undefined ? null : placeOf(setting.place),
+  }
+}
+
+/** Text, numbers and lists as they are; of anything else, such as a regular expression, what is `written`. */
+function shownValue(value: unknown, written?: string): OptionValue {
+  if (value === undefined || typeof value === 'number' || typeof value === 'boolean') return value ?? null
+  if (Array.isArray(value)) return value.map(one => withoutCredentials(String(one)))
+  if (typeof value === 'string') return withoutCredentials(value)
+  return withoutCredentials(written ?? (value instanceof RegExp ? value.source : String(value)))
 }
 
 /** Collects in `problems` what is said about the component's options, each where its key is written. */

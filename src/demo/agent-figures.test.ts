@@ -4,30 +4,34 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { agentFigures } from './agent-figures.ts'
 
-test('figures come from both pages; an agent that cannot be asked has none', async () => {
-  assert.deepEqual(await agentFigures(0), { channel: null, problem: null })
-  const pages: Record<string, [status: number, body: string]> = {
-    '/metrics': [
-      200,
-      '{"SOURCE.s1":{"Type":"SOURCE"},"CHANNEL.c1":{"ChannelSize":"7","ChannelCapacity":"1000000"}}',
-    ],
-    '/health': [503, '{"ok":false,"problems":[{"component":"k1","problem":"cannot connect"}]}'],
-  }
+test('figures come from the snapshot; an agent that cannot be asked has none', async () => {
+  const unknown = { channel: null, problem: null }
+  assert.deepEqual(await agentFigures(0), unknown)
+  let page = ''
   const server = createServer((request, response) => {
-    const [status, body] = pages[request.url!]!
-    response.writeHead(status).end(body)
+    assert.equal(request.url, '/snapshot')
+    response.end(page)
   })
   await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
+  const condition = { component: 'SINK.k1', problem: 'cannot connect', isRed: true }
+  const whole = {
+    sources: [],
+    sinks: [],
+    channels: [{ name: 'c1', size: 7, capacity: 1_000_000 }],
+    conditions: [condition, { ...condition, isRed: false }],
+  }
+  page = JSON.stringify(whole)
   assert.deepEqual(await agentFigures(port), {
     channel: { size: 7, capacity: 1_000_000 },
-    problem: 'k1: cannot connect',
+    problem: 'SINK.k1: cannot connect',
   })
-  pages['/metrics'] = [200, '{}']
-  pages['/health'] = [200, '{"ok":true,"problems":[]}']
-  assert.deepEqual(await agentFigures(port), { channel: null, problem: null })
-  pages['/metrics'] = [200, 'no JSON']
-  assert.deepEqual(await agentFigures(port), { channel: null, problem: null })
+  for (const channels of [[], [{ name: 'c1', size: null, capacity: null }]]) {
+    page = JSON.stringify({ ...whole, channels, conditions: [] })
+    assert.deepEqual(await agentFigures(port), unknown)
+  }
+  page = 'no JSON'
+  assert.deepEqual(await agentFigures(port), unknown)
   await new Promise(resolve => server.close(resolve))
-  assert.deepEqual(await agentFigures(port), { channel: null, problem: null })
+  assert.deepEqual(await agentFigures(port), unknown)
 })

@@ -3,7 +3,6 @@ import { describe, test } from 'node:test'
 import { Latencies, RecentLatencies } from './latencies.ts'
 import { Ledger } from './ledger.ts'
 import { lineOf, numberOf } from './message.ts'
-import { Rate } from './rates.ts'
 import { reportOf } from './report.ts'
 
 const run = 'abc12345'
@@ -135,12 +134,4 @@ describe('latencies', () => {
     assert.ok(recent.percentiles(10_000)!.p99 < 1.1)
     assert.equal(recent.percentiles(30_000), null)
   })
-})
-
-test('a rate is that of the last five seconds', () => {
-  const rate = new Rate()
-  assert.equal(rate.perSecond, 0)
-  for (let second = 0; second <= 20; second++)
-    rate.sample(second < 10 ? 0 : (second - 10) * 50, second * 1000)
-  assert.equal(rate.perSecond, 50)
 })

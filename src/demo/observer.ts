@@ -2,13 +2,13 @@
 // test3, how full the channels are.
 import type { Admin } from '../kafka-client/kafka-client.ts'
 import { consumerDefaults } from '../kafka-client/settings.ts'
+import { Rate } from '../observe/rate.ts'
 import type { System } from '../system/system.ts'
 import type { AgentKeeper } from './agent-keeper.ts'
 import { agentFigures, type AgentFigures, type ChannelFill } from './agent-figures.ts'
 import { topics } from './configuration-copy.ts'
 import type { Ledger } from './ledger.ts'
 import type { Output } from './output.ts'
-import { Rate } from './rates.ts'
 import type { Place, View } from './view.ts'
 
 export interface ObserverParts {
@@ -154,8 +154,8 @@ export class Observer {
     return {
       state: this.state === 'running' && ledger.arrived === events ? 'all have arrived' : this.state,
       elapsedMs: now - (ledger.firstSentMs ?? now),
-      sentRate: this.#sent.perSecond,
-      arrivedRate: this.#arrived.perSecond,
+      sentRate: this.#sent.perSecond ?? 0,
+      arrivedRate: this.#arrived.perSecond ?? 0,
       rate,
       events,
       ...this.#figures(),

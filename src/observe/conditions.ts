@@ -44,16 +44,25 @@ export interface RaisedCondition {
 /** All conditions of an agent that are raised. */
 export class Conditions {
   readonly #clock: Clock
+  readonly #onChange: (condition: RaisedCondition, isRaised: boolean) => void
   readonly #raised = new Set<Condition>()
   readonly #owners = new Set<ConditionOwner>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onChange: (condition: RaisedCondition, isRaised: boolean) => void = () => {}) {
     this.#clock = clock
+    this.#onChange = onChange
   }
 
   /** Makes the conditions of one component. */
   of(component: string, log: Logger): ConditionMaker {
-    const own: ConditionOwner = { component, clock: this.#clock, log, raised: this.#raised, isClosed: false }
+    const own: ConditionOwner = {
+      component,
+      clock: this.#clock,
+      log,
+      raised: this.#raised,
+      changed: this.#onChange,
+      isClosed: false,
+    }
     this.#owners.add(own)
     return (name, options) => new Condition(own, name, options)
   }
@@ -66,7 +75,10 @@ export class Conditions {
       own.isClosed = true
       this.#owners.delete(own)
     }
-    for (const one of [...this.#raised].filter(isIts)) this.#raised.delete(one)
+    for (const one of [...this.#raised].filter(isIts)) {
+      this.#raised.delete(one)
+      this.#onChange(one, false)
+    }
   }
 
   /** In the order in which they were raised. */
@@ -88,6 +100,7 @@ interface ConditionOwner {
   readonly clock: Clock
   readonly log: Logger
   readonly raised: Set<Condition>
+  readonly changed: (condition: RaisedCondition, isRaised: boolean) => void
   isClosed: boolean
 }
 
@@ -155,6 +168,7 @@ export class Condition implements RaisedCondition {
     this.#grace = null
     if (this.#own.isClosed) return
     this.#own.raised.add(this)
+    this.#own.changed(this, true)
     if (this.#isResting) this.#untold++
     else this.#tell('', cause)
   }
@@ -172,6 +186,7 @@ export class Condition implements RaisedCondition {
     this.#grace = null
     this.#tries = 0
     if (!this.#own.raised.delete(this)) return
+    this.#own.changed(this, false)
     this.#over = `${over}, after ${this.#secondsSince(1)} s`
     if (this.#untold === 0 && !this.#isFlapping) this.#tellEnd()
   }

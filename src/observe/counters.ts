@@ -76,6 +76,11 @@ export class Counters {
     for (const attribute of attributes) this.#values.set(attribute, attribute === 'Open' ? false : 0)
   }
 
+  /** The component as /metrics names it: SINK.k1. */
+  get component(): string {
+    return `${this.kind}.${this.name}`
+  }
+
   /** Adds to one of the group's attributes; naming another is a bug and throws. */
   add(attribute: string, delta = 1): void {
     const value = this.#values.get(attribute)

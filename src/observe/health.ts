@@ -1,13 +1,28 @@
 // Health: whether anything is wrong with an agent, what, and what of it runs; the page /health.
+import { componentsOf, type Snapshot } from './snapshot.ts'
 
 /** Components are named as /metrics names them: SOURCE.r1. */
 export interface Health {
   readonly ok: boolean
-  /** Every condition that is raised; a component may have several. */
+  /** Every red condition that is raised; a component may have several. */
   readonly problems: readonly { readonly component: string; readonly problem: string }[]
   readonly running: readonly string[]
   /** Could not be started yet. */
   readonly notRunning: readonly string[]
+}
+
+export function healthOf(snapshot: Snapshot): Health {
+  const red = snapshot.conditions.filter(({ isRed }) => isRed)
+  const names = (isRunning: boolean) =>
+    [...componentsOf(snapshot)].flatMap(([kind, { name, state }]) =>
+      (state === 'running') === isRunning ? [`${kind}.${name}`] : [],
+    )
+  return {
+    ok: red.length === 0,
+    problems: red.map(({ component, problem }) => ({ component, problem })),
+    running: names(true),
+    notRunning: names(false),
+  }
 }
 
 /** Completes "Agent a1 started": what does not run, where there is something. */

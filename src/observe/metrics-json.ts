@@ -1,30 +1,35 @@
 // The JSON of /metrics, key for key as Flume's HTTP reporter gives it: one object, keys KIND.name, values
 // objects of text to text, numbers included. Doubles look as Java prints them.
-import type { Counters } from './counters.ts'
+import { componentsOf, type ComponentSnapshot, type Snapshot } from './snapshot.ts'
 
 /** The object that stands under /metrics. */
-export function metricsOf(groups: Iterable<Counters>): Record<string, Record<string, string>> {
+export function metricsOf(snapshot: Snapshot): Record<string, Record<string, string>> {
   const metrics: Record<string, Record<string, string>> = {}
-  for (const group of groups) metrics[`${group.kind}.${group.name}`] = entryOf(group)
+  for (const [kind, component] of componentsOf(snapshot))
+    if (component.counters !== null) metrics[`${kind}.${component.name}`] = entryOf(kind, component)
   return metrics
 }
 
-function entryOf(group: Counters): Record<string, string> {
+function entryOf(
+  kind: string,
+  { counters, startedAt, stoppedAt }: ComponentSnapshot,
+): Record<string, string> {
   const entry: Record<string, string> = {}
-  for (const [attribute, value] of group.values) {
+  for (const [attribute, value] of Object.entries(counters!)) {
     entry[attribute] = String(value)
-    if (attribute === 'ChannelCapacity') entry['ChannelFillPercentage'] = javaDouble(fillPercentage(group))
+    if (attribute === 'ChannelCapacity')
+      entry['ChannelFillPercentage'] = javaDouble(fillPercentage(counters!))
   }
-  entry['Type'] = group.kind
-  entry['StartTime'] = String(group.startTime)
-  entry['StopTime'] = String(group.stopTime)
+  entry['Type'] = kind
+  entry['StartTime'] = String(startedAt ?? 0)
+  entry['StopTime'] = String(stoppedAt ?? 0)
   return entry
 }
 
 /** Percent of the channel in use; Java's Double.MAX_VALUE where there is no capacity, as in Flume. */
-export function fillPercentage(group: Counters): number {
-  const size = Number(group.get('ChannelSize') ?? 0)
-  const capacity = Number(group.get('ChannelCapacity') ?? 0)
+export function fillPercentage(counters: NonNullable<ComponentSnapshot['counters']>): number {
+  const size = Number(counters['ChannelSize'] ?? 0)
+  const capacity = Number(counters['ChannelCapacity'] ?? 0)
   return capacity === 0 ? Number.MAX_VALUE : (size / capacity) * 100
 }
 

@@ -7,9 +7,9 @@
 // EventPutSuccessCount of a channel is millrace_channel_event_put_success_total, ChannelSize is
 // millrace_channel_size, KafkaEventSendTimer is millrace_sink_kafka_event_send_milliseconds_total.
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
-import type { Counters } from './counters.ts'
-import type { Health } from './health.ts'
+import { healthOf } from './health.ts'
 import { fillPercentage } from './metrics-json.ts'
+import { componentsOf, type Snapshot } from './snapshot.ts'
 
 /** Attributes that go up and down. */
 const gauges = new Set([
@@ -31,13 +31,13 @@ export class PrometheusPage {
   readonly contentType: string = Registry.PROMETHEUS_CONTENT_TYPE
 
   /** The page's text. */
-  async render(groups: Iterable<Counters>, health: Health): Promise<string> {
-    const components = registryOf(groups, health)
+  async render(snapshot: Snapshot): Promise<string> {
+    const components = registryOf(snapshot)
     return `${await components.metrics()}\n${await this.#process.metrics()}`
   }
 }
 
-function registryOf(groups: Iterable<Counters>, health: Health): Registry {
+function registryOf(snapshot: Snapshot): Registry {
   const registry = new Registry()
   const registers = [registry]
   const known = new Map<string, Counter | Gauge>()
@@ -50,30 +50,32 @@ function registryOf(groups: Iterable<Counters>, health: Health): Registry {
     }
     metric.inc({ component }, value)
   }
-  for (const group of groups) {
-    const kind = group.kind.toLowerCase()
-    for (const [attribute, value] of group.values) {
+  for (const [label, { name: component, counters, ownCounters, startedAt }] of componentsOf(snapshot)) {
+    if (counters === null) continue
+    const kind = label.toLowerCase()
+    for (const [attribute, value] of Object.entries(counters)) {
       const grows = !gauges.has(attribute)
-      report(prometheusName(kind, attribute), `Flume's ${attribute}`, grows, group.name, Number(value))
+      report(prometheusName(kind, attribute), `Flume's ${attribute}`, grows, component, Number(value))
     }
-    for (const [name, value] of group.own)
-      report(`millrace_${kind}_${name}_total`, `${name.replaceAll('_', ' ')}`, true, group.name, value)
-    if (group.kind === 'CHANNEL' && Number(group.get('ChannelCapacity') ?? 0) > 0)
+    for (const [name, value] of Object.entries(ownCounters))
+      report(`millrace_${kind}_${name}_total`, name.replaceAll('_', ' '), true, component, value)
+    if (Number(counters['ChannelCapacity'] ?? 0) > 0)
       report(
         'millrace_channel_fill_ratio',
         'Share of the capacity in use, 0 to 1',
         false,
-        group.name,
-        fillPercentage(group) / 100,
+        component,
+        fillPercentage(counters) / 100,
       )
     report(
       `millrace_${kind}_start_time_seconds`,
       'When the component was started, since 1970; 0 while it is not',
       false,
-      group.name,
-      group.startTime / 1000,
+      component,
+      (startedAt ?? 0) / 1000,
     )
   }
+  const health = healthOf(snapshot)
   new Gauge({ name: 'millrace_healthy', help: '1 while nothing is wrong', registers }).set(health.ok ? 1 : 0)
   const problems = new Gauge({
     name: 'millrace_component_problem',

@@ -1,5 +1,7 @@
 // Which monitoring the command line asks for: the properties flume.monitoring.* given with -D.
-import { metricsPort } from './metrics-http.ts'
+
+/** Flume's default port. */
+const metricsPort = 41414
 
 export type Monitoring =
   | { readonly type: 'none' }

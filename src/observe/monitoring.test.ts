@@ -5,19 +5,29 @@ import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { conditionsOn, KeptLog } from '../../test/context.ts'
 import { hurriedSystem } from '../../test/scripted-broker.ts'
+import type { Observed } from './http-door.ts'
 import { startMonitoring } from './monitoring.ts'
 
 const { clock } = hurriedSystem(50)
-const state = {
-  counters: () => [],
-  health: () => ({ ok: true, problems: [], running: [], notRunning: [] }),
+const agent: Observed = {
+  watch: () => () => {},
+  snapshot: () => ({
+    agent: 'a1',
+    state: 'running',
+    takenAt: 1,
+    sources: [],
+    channels: [],
+    sinks: [],
+    sinkGroups: [],
+    conditions: [],
+  }),
 }
 
 async function monitoringOf(given: Record<string, string>) {
   const log = new KeptLog()
   const { condition, health } = conditionsOn(clock, log)
   const properties = new Map(Object.entries({ 'flume.monitoring.type': 'http', ...given }))
-  const monitoring = (await startMonitoring(properties, { state, clock, log, condition }))!
+  const monitoring = (await startMonitoring(properties, { agent, clock, log, condition }))!
   return { log, health, [Symbol.asyncDispose]: () => monitoring.close() }
 }
 
@@ -58,9 +68,12 @@ test('a port that stays taken is given up at the end', async () => {
 
 for (const [host, said] of [
   [undefined, /http:\/\/localhost:\d+\/metrics, .* on this and every other address of this machine/],
-  ['127.0.0.1', /http:\/\/127\.0\.0\.1:\d+\/metrics, \/metrics\/prometheus and \/health$/],
-  ['::1', /http:\/\/\[::1\]:\d+\/metrics, \/metrics\/prometheus and \/health$/],
-  ['[::1]', /http:\/\/\[::1\]:\d+\/metrics, \/metrics\/prometheus and \/health$/],
+  [
+    '127.0.0.1',
+    /http:\/\/127\.0\.0\.1:\d+\/metrics, \/metrics\/prometheus, \/health, \/snapshot and \/events$/,
+  ],
+  ['::1', /http:\/\/\[::1\]:\d+\/metrics, \/metrics\/prometheus, \/health, \/snapshot and \/events$/],
+  ['[::1]', /http:\/\/\[::1\]:\d+\/metrics, \/metrics\/prometheus, \/health, \/snapshot and \/events$/],
 ] as const)
   test(`the line names the address: flume.monitoring.host = ${host}`, async () => {
     await using made = await monitoringOf({

@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../system/clock.ts'
 import type { ConditionMaker } from './conditions.ts'
 import type { Logger } from './log.ts'
-import { startMetricsHttp, type MetricsHttp, type MetricsState } from './metrics-http.ts'
+import type { HttpDoor, Observed } from './http-door.ts'
 import { readMonitoring } from './metrics-settings.ts'
 
 /** As a source that cannot start. */
@@ -11,7 +11,7 @@ const restartMs = 3000
 const doing = 'Serving the monitoring pages'
 
 export interface MonitoringParts {
-  readonly state: MetricsState
+  readonly agent: Observed
   readonly clock: Clock
   readonly log: Logger
   readonly condition: ConditionMaker
@@ -20,19 +20,20 @@ export interface MonitoringParts {
 /** Resolves after the first try, with what ends it; null where no monitoring is asked for. */
 export async function startMonitoring(
   systemProperties: ReadonlyMap<string, string>,
-  { state, clock, log, condition }: MonitoringParts,
+  { agent, clock, log, condition }: MonitoringParts,
 ): Promise<{ close(): Promise<void> } | null> {
   const monitoring = readMonitoring(systemProperties)
   if (monitoring.type !== 'http') return null
   const { port, host } = monitoring
   const failing = condition('start')
-  let served: MetricsHttp | null = null
+  let served: HttpDoor | null = null
   let timer: Timer | null = null
   let trying: Promise<void> = Promise.resolve()
   let isClosed = false
   const serve = async () => {
     try {
-      served = await startMetricsHttp({ port, ...(host === undefined ? {} : { host }), state, log })
+      const { openHttpDoor } = await import('./http-door.ts')
+      served = await openHttpDoor({ port, ...(host === undefined ? {} : { host }), agent, clock, log })
       failing.clear(`${doing} succeeds`)
     } catch (error) {
       failing.fail(doing, error)

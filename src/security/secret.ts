@@ -1,7 +1,5 @@
 // A password, token or key: held so that no message, log line or dump of an object shows it by accident.
-
-/** What stands where a secret would. */
-const hidden = '[hidden]'
+import { hidden } from '../printable.ts'
 
 export class Secret {
   readonly #text: string

@@ -125,7 +125,7 @@ it('a group that may not be used: red until it may, one line and one a minute', 
     'kafka.topics': ['t'],
     'kafka.consumer': { 'request.timeout.ms': '600000', 'socket.connection.setup.timeout.ms': '600000' },
   })
-  const { counters, log, condition, health } = context
+  const { log, condition, health } = context
   const runner = new SourceRunner({
     name: 'r1',
     source: source.create(options, {
@@ -133,7 +133,7 @@ it('a group that may not be used: red until it may, one line and one a minute', 
       processor: { process: () => assert.fail(), processUntilAccepted: () => assert.fail() },
     }),
     interceptors: [],
-    counters,
+    onStarted() {},
     clock: system.clock,
     random: system.random,
     log,

@@ -414,6 +414,53 @@ test('a reload whose new part cannot start leaves the old topology running', asy
   assert.deepEqual(on.delivered, ['still here'])
 })
 
+test('a reader hears what starts and stops, which conditions are raised and cleared, and of reloads', async () => {
+  const on = stage()
+  const { agent, log } = agentOf(await topologyOf(on, {}))
+  const heard: string[] = []
+  agent.watch(() => assert.fail('a reader that fails disturbs nothing'))
+  const forget = agent.watch(({ at, ...change }) => {
+    assert.ok(at > 0)
+    heard.push(
+      [change.what, 'component' in change ? change.component : '', 'name' in change ? change.name : '']
+        .join(' ')
+        .trim(),
+    )
+  })
+  const since = () => heard.splice(0)
+  assert.equal(agent.snapshot().state, 'not started')
+  assert.equal(agent.snapshot().sinks[0]!.reason, 'the agent is not started')
+  await agent.start()
+  assert.deepEqual(since(), [
+    'component started CHANNEL.c1',
+    'component started SINK.k1',
+    'component started SOURCE.r1',
+  ])
+  await log.line(/a reader of what changes in the agent failed/)
+  const condition = on.sinks.get('k1')!.condition('peer', { isRed: false })
+  condition.raise('the peer is away')
+  condition.raise('the peer is away')
+  assert.equal(agent.health().ok, true)
+  assert.equal(agent.snapshot().conditions[0]!.problem, 'the peer is away')
+  condition.clear('the peer is back')
+  condition.clear('the peer is back')
+  assert.deepEqual(since(), ['condition raised SINK.k1 peer', 'condition cleared SINK.k1 peer'])
+  condition.raise('the peer is away')
+  await agent.reload(await topologyOf(on, { sinks: {} }))
+  assert.deepEqual(since(), [
+    'condition raised SINK.k1 peer',
+    'component stopped SINK.k1',
+    'condition cleared SINK.k1 peer',
+    'configuration changed',
+  ])
+  const channels = { c1: {}, c2: { type: 'locked', given: { directory: '/taken' } } }
+  await assert.rejects(agent.reload(await topologyOf(on, { sinks: {}, channels })))
+  assert.deepEqual(since(), ['configuration refused'])
+  forget()
+  await agent.stop()
+  assert.deepEqual(since(), [])
+})
+
 test('two components that claim the same place, and a batch larger than a transaction, are problems', async () => {
   const { catalogue } = stage()
   const config = configOf({

@@ -7,14 +7,17 @@ import { Fault, messageOf } from '../errors.ts'
 import { countOf } from '../printable.ts'
 import { type ConditionMaker, Conditions } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
-import type { Health } from '../observe/health.ts'
+import { healthOf, type Health } from '../observe/health.ts'
+import { type AgentState, type Change, Changes, type Snapshot } from '../observe/snapshot.ts'
+import { EventRates, snapshotOf } from './agent-snapshot.ts'
 import {
-  closeCounters,
   makeChannel,
   makeSinkGroup,
   makeSource,
-  type Surrounds,
   type Stoppable,
+  tellStart,
+  tellStop,
+  type WatchedSurrounds,
 } from './instances.ts'
 import { compareTopologies, type ChannelPart, type Topology } from './topology.ts'
 
@@ -38,33 +41,49 @@ export class StartFailure extends Error {
 interface RunningChannel {
   readonly part: ChannelPart
   readonly channel: Channel
-  readonly counters: Counters | undefined
+  readonly counters: Counters
 }
 
 export class Agent {
   #topology: Topology
-  readonly #surrounds: Surrounds
+  readonly #surrounds: WatchedSurrounds
   readonly #channels = new Map<string, RunningChannel>()
   readonly #sources = new Map<string, Stoppable>()
   readonly #sinkGroups = new Map<string, Stoppable>()
   readonly #conditions: Conditions
+  readonly #changes: Changes
+  readonly #rates: EventRates
+  #state: AgentState = 'not started'
   #busy: Promise<unknown> = Promise.resolve()
-  #stopped = false
   readonly #closedLast: { close(): Promise<void> }[] = []
 
-  constructor(topology: Topology, surrounds: Omit<Surrounds, 'conditions'>) {
+  constructor(topology: Topology, surrounds: Omit<WatchedSurrounds, 'conditions' | 'changes'>) {
+    const { clock } = surrounds.system
     this.#topology = topology
-    this.#conditions = new Conditions(surrounds.system.clock)
-    this.#surrounds = { ...surrounds, conditions: this.#conditions }
+    this.#changes = new Changes(
+      () => clock.now(),
+      error => surrounds.log.error('a reader of what changes in the agent failed', error),
+    )
+    this.#conditions = new Conditions(clock, ({ component, name, problem, remedy, isRed }, isRaised) => {
+      const what = isRaised ? 'condition raised' : 'condition cleared'
+      this.#changes.tell({ what, component, name, problem, remedy, isRed })
+    })
+    this.#surrounds = { ...surrounds, conditions: this.#conditions, changes: this.#changes }
+    this.#rates = new EventRates(clock, () => this.counters())
   }
 
   /** Rejects with StartFailure, every problem at once, when a channel cannot open or a part cannot be made. */
   start(): Promise<void> {
     return this.#alone(async () => {
+      this.#state = 'starting'
+      this.#rates.start()
       try {
         await this.#bringUp(this.#topology)
+        this.#state = 'running'
       } catch (error) {
+        this.#rates.stop()
         await this.#takeDown(this.#topology)
+        this.#state = 'not started'
         throw error
       }
     })
@@ -76,14 +95,19 @@ export class Agent {
    */
   reload(next: Topology): Promise<void> {
     return this.#alone(async () => {
-      if (this.#stopped) return
+      if (this.#state === 'stopped') return
       const before = this.#topology
+      this.#state = 'reloading'
       try {
         await this.#change(before, next)
         this.#topology = next
+        this.#changes.tell({ what: 'configuration changed' })
       } catch (error) {
         await this.#change(next, before)
+        this.#changes.tell({ what: 'configuration refused', problem: messageOf(error) })
         throw error
+      } finally {
+        this.#state = 'running'
       }
     })
   }
@@ -91,9 +115,11 @@ export class Agent {
   /** Resolves when all has stopped, within 10 s; a second call waits for the first. */
   stop(): Promise<void> {
     return this.#alone(async () => {
-      if (this.#stopped) return
-      this.#stopped = true
+      if (this.#state === 'stopped') return
+      this.#state = 'stopping'
+      this.#rates.stop()
       await this.#takeDown(this.#topology)
+      this.#state = 'stopped'
       for (const one of this.#closedLast) await one.close()
     })
   }
@@ -103,11 +129,30 @@ export class Agent {
     this.#closedLast.push(one)
   }
 
-  /** Counter groups of everything that runs. */
+  /** Counter groups of all that is made, empty ones too; a snapshot has their values. */
   *counters(): Iterable<Counters> {
-    for (const { counters } of this.#channels.values()) if (counters !== undefined) yield counters
+    for (const { counters } of this.#channels.values()) yield counters
     for (const { counters } of this.#sinkGroups.values()) yield* counters
     for (const { counters } of this.#sources.values()) yield* counters
+  }
+
+  /** All that can be seen of the agent at this moment. */
+  snapshot(): Snapshot {
+    return snapshotOf({
+      topology: this.#topology,
+      state: this.#state,
+      clock: this.#surrounds.system.clock,
+      channels: new Map([...this.#channels].map(([name, { channel }]) => [name, channel])),
+      counters: this.counters(),
+      running: [...this.#sinkGroups.values(), ...this.#sources.values()].flatMap(({ running }) => running),
+      conditions: this.#conditions.raised,
+      rates: this.#rates,
+    })
+  }
+
+  /** `read` is called with each change from now on, at once: it must be short. The answer ends that. */
+  watch(read: (change: Change) => void): () => void {
+    return this.#changes.watch(read)
   }
 
   /** Conditions of what belongs to the agent and is no component of its topology. */
@@ -117,12 +162,7 @@ export class Agent {
 
   /** What is wrong at the moment, and which components run; one that does not is started again until it does. */
   health(): Health {
-    const problems = this.#conditions.red.map(({ component, problem }) => ({ component, problem }))
-    const running = new Map([...this.#channels.keys()].map(name => [`CHANNEL.${name}`, true]))
-    for (const part of [...this.#sinkGroups.values(), ...this.#sources.values()])
-      for (const [component, isRunning] of part.running) running.set(component, isRunning)
-    const names = (runs: boolean) => [...running].filter(one => one[1] === runs).map(([name]) => name)
-    return { ok: problems.length === 0, problems, running: names(true), notRunning: names(false) }
+    return healthOf(this.snapshot())
   }
 
   /** Start, reload and stop follow one another. */
@@ -161,14 +201,12 @@ export class Agent {
 
   async #bringUp(topology: Topology): Promise<void> {
     const problems: Problem[] = []
-    const { log } = this.#surrounds
     for (const part of topology.channels)
       try {
         const made = makeChannel(part, this.#surrounds)
         await made.channel.start()
-        if (made.counters !== undefined) made.counters.startTime = this.#surrounds.system.clock.now()
         this.#channels.set(part.name, { part, ...made })
-        log.info(`Component type: CHANNEL, name: ${part.name} started`)
+        tellStart(made.counters, this.#surrounds)
       } catch (error) {
         problems.push(problemOf('channel', part, error))
       }
@@ -244,7 +282,7 @@ export class Agent {
     )
     for (const [name, { counters }] of channels) {
       this.#channels.delete(name)
-      closeCounters(counters, this.#surrounds)
+      tellStop(counters, this.#surrounds)
     }
     for (const { name } of topology.sources) this.#conditions.close(`SOURCE.${name}`)
     for (const { name } of topology.channels) this.#conditions.close(`CHANNEL.${name}`)

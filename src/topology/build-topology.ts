@@ -4,6 +4,7 @@ import type { CatalogueEntry, ComponentKind, Definition, DefinitionOf, Surroundi
 import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
 import type { Place, Problem } from '../config/problem.ts'
 import { readOptions, sayOf } from '../config/read-options.ts'
+import type { OptionsSnapshot } from '../observe/snapshot.ts'
 import { findComponent } from './find-component.ts'
 import type {
   ChannelPart,
@@ -34,6 +35,7 @@ interface BasicPart<K extends ComponentKind> {
   readonly place: Place
   readonly definition: DefinitionOf<K>
   readonly options: never
+  readonly shown: OptionsSnapshot
   readonly fingerprint: string
 }
 
@@ -54,7 +56,11 @@ export async function buildTopology(
       problems.push(found.problem)
       return undefined
     }
-    const { options, problems: more } = readOptions(found.definition as Definition, component, surroundings)
+    const {
+      options,
+      shown,
+      problems: more,
+    } = readOptions(found.definition as Definition, component, surroundings)
     for (const problem of more) problems.push(problem)
     if (options !== undefined)
       found.definition.checkNames?.(options as never, names, sayOf(component, problems))
@@ -66,6 +72,7 @@ export async function buildTopology(
           place,
           definition: found.definition,
           options: options as never,
+          shown,
           fingerprint: fingerprintOf(component),
         }
   }

@@ -6,6 +6,7 @@ import { Counters, type CounterKind } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
 import { shutdownMetricLines } from '../observe/shutdown-metrics.ts'
+import type { Changes } from '../observe/snapshot.ts'
 import { SourceChannelProcessor } from './channel-processor.ts'
 import { SinkRunner } from './sink-runner.ts'
 import { SourceRunner } from './source-runner.ts'
@@ -22,63 +23,73 @@ export interface Surrounds {
   readonly conditions: Conditions
 }
 
+/** The same of an agent that runs: its readers hear what has started and stopped. */
+export interface WatchedSurrounds extends Surrounds {
+  readonly changes: Changes
+}
+
 export interface Stoppable {
   readonly counters: readonly Counters[]
-  /** Whether each of its components runs, by the component's name as /metrics has it. */
-  readonly running: ReadonlyMap<string, boolean>
+  /** Those of its components that run, as /metrics names them. */
+  readonly running: readonly string[]
   start(): Promise<void>
   /** `patienceMs` is what work under way may still take. */
   stop(patienceMs: number): Promise<void>
 }
 
 /** `label` names the component in the health listing, as /metrics names it: SINK.k1. */
-function contextOf(name: string, label: string, { conditions, log, ...rest }: Surrounds): ComponentContext {
-  const own = log.child(name)
-  return { ...rest, name, log: own, condition: conditions.of(label, own) }
+function contextOf(name: string, label: string, surrounds: Surrounds): ComponentContext {
+  const { agent, system, home, logRawData, systemProperties, conditions } = surrounds
+  const log = surrounds.log.child(name)
+  const condition = conditions.of(label, log)
+  return { name, agent, system, home, logRawData, systemProperties, log, condition }
 }
 
-/** The context with a counter group; a component Flume does not count gets one that is not shown. */
+/** The context with a counter group, which is empty where Flume counts nothing. */
 function countedContextOf(
   kind: CounterKind,
-  part: { name: string; definition: { counters?: readonly string[] } },
+  { name, definition }: { name: string; definition: { counters?: readonly string[] } },
   surrounds: Surrounds,
-): { context: CountedContext; shown: Counters | undefined } {
-  const counters = new Counters(kind, part.name, part.definition.counters ?? [])
-  return {
-    context: { ...contextOf(part.name, `${kind}.${part.name}`, surrounds), counters },
-    shown: part.definition.counters === undefined ? undefined : counters,
-  }
+): CountedContext {
+  const counters = new Counters(kind, name, definition.counters ?? [])
+  return { ...contextOf(name, counters.component, surrounds), counters }
 }
 
-/** Marks the group as stopped and says its last counts, line by line as Flume does. */
-export function closeCounters(
-  counters: Counters | undefined,
-  { log, system }: Pick<Surrounds, 'log' | 'system'>,
-): void {
-  if (counters === undefined) return
+/** A component has been started: notes when, and tells it in the line that Flume writes. */
+export function tellStart(counters: Counters, { log, system, changes }: WatchedSurrounds): void {
+  const { kind, name, component } = counters
+  counters.startTime = system.clock.now()
+  log.info(`Component type: ${kind}, name: ${name} started`)
+  changes.tell({ what: 'component started', component })
+}
+
+/** A component has been stopped: notes when, and tells its last counts, line by line as Flume does. */
+export function tellStop(counters: Counters, { log, system, changes }: WatchedSurrounds): void {
+  const { component, startTime, values } = counters
   counters.stopTime = system.clock.now()
-  for (const line of shutdownMetricLines(counters)) log.info(line)
+  if (values.size > 0) for (const line of shutdownMetricLines(counters)) log.info(line)
+  if (startTime > 0) changes.tell({ what: 'component stopped', component })
 }
 
 export function makeChannel(
   part: ChannelPart,
   surrounds: Surrounds,
-): { channel: Channel; counters: Counters | undefined } {
-  const { context, shown } = countedContextOf('CHANNEL', part, surrounds)
-  return { channel: part.definition.create(part.options, context), counters: shown }
+): { channel: Channel; counters: Counters } {
+  const context = countedContextOf('CHANNEL', part, surrounds)
+  return { channel: part.definition.create(part.options, context), counters: context.counters }
 }
 
 /** Rejects as the channel's start would. */
 export async function rehearseChannel(part: ChannelPart, surrounds: Surrounds): Promise<void> {
-  await part.definition.rehearse?.(part.options, countedContextOf('CHANNEL', part, surrounds).context)
+  await part.definition.rehearse?.(part.options, countedContextOf('CHANNEL', part, surrounds))
 }
 
 export function makeSource(
   part: SourcePart,
   all: ReadonlyMap<string, Channel>,
-  surrounds: Surrounds,
+  surrounds: WatchedSurrounds,
 ): Stoppable {
-  const { context, shown } = countedContextOf('SOURCE', part, surrounds)
+  const context = countedContextOf('SOURCE', part, surrounds)
   const channels = new Map(part.channels.map(name => [name, all.get(name)!]))
   const interceptors = part.interceptors.map(one =>
     one.definition.create(
@@ -95,16 +106,17 @@ export function makeSource(
   const given = { interceptors, clock, random, log, condition }
   const processor = new SourceChannelProcessor({ ...given, selector, channels })
   const source = part.definition.create(part.options, { ...context, processor })
-  const runner = new SourceRunner({ ...given, name: part.name, source, counters })
+  const onStarted = () => tellStart(counters, { ...surrounds, log })
+  const runner = new SourceRunner({ ...given, name: part.name, source, onStarted })
   return {
-    counters: shown === undefined ? [] : [shown],
+    counters: [counters],
     get running() {
-      return new Map([[`SOURCE.${part.name}`, runner.isRunning]])
+      return runner.isRunning ? [counters.component] : []
     },
     start: () => runner.start(),
     async stop() {
       await runner.stop()
-      closeCounters(shown, surrounds)
+      tellStop(counters, surrounds)
     },
   }
 }
@@ -112,7 +124,7 @@ export function makeSource(
 export function makeSinkGroup(
   group: SinkGroupPart,
   all: ReadonlyMap<string, Channel>,
-  surrounds: Surrounds,
+  surrounds: WatchedSurrounds,
 ): Stoppable {
   const members = group.sinks.map(part => makeSink(part, all, surrounds))
   const { clock, random } = surrounds.system
@@ -144,15 +156,14 @@ export function makeSinkGroup(
       }),
   )
   return {
-    counters: members.flatMap(member => member.shown ?? []),
+    counters: members.map(({ counters }) => counters),
     get running() {
-      return new Map(members.map(({ name }) => [`SINK.${name}`, isStarted]))
+      return isStarted ? members.map(({ counters }) => counters.component) : []
     },
     async start() {
-      for (const { sink, name, counters } of members) {
+      for (const { sink, counters } of members) {
         await sink.start()
-        counters.startTime = clock.now()
-        log.info(`Component type: SINK, name: ${name} started`)
+        tellStart(counters, { ...surrounds, log })
       }
       for (const runner of runners) runner.start()
       isStarted = true
@@ -160,9 +171,9 @@ export function makeSinkGroup(
     async stop(patienceMs) {
       isStarted = false
       await Promise.all(runners.map(runner => runner.stop(patienceMs)))
-      for (const { sink, shown } of members) {
+      for (const { sink, counters } of members) {
         await sink.stop()
-        closeCounters(shown, surrounds)
+        tellStop(counters, surrounds)
       }
     },
   }
@@ -172,8 +183,8 @@ function makeSink(
   part: SinkPart,
   all: ReadonlyMap<string, Channel>,
   surrounds: Surrounds,
-): { name: string; sink: Sink; channel: Channel; counters: Counters; shown: Counters | undefined } {
-  const { context, shown } = countedContextOf('SINK', part, surrounds)
+): { name: string; sink: Sink; channel: Channel; counters: Counters } {
+  const context = countedContextOf('SINK', part, surrounds)
   const sink = part.definition.create(part.options, context)
-  return { name: part.name, sink, channel: all.get(part.channel)!, counters: context.counters, shown }
+  return { name: part.name, sink, channel: all.get(part.channel)!, counters: context.counters }
 }

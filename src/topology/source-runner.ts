@@ -2,7 +2,6 @@
 import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Interceptor, Source } from '../component.ts'
 import type { Condition, ConditionMaker } from '../observe/conditions.ts'
-import type { Counters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
@@ -15,7 +14,8 @@ export interface SourceRunnerParts {
   readonly name: string
   readonly source: Source
   readonly interceptors: readonly Interceptor[]
-  readonly counters: Counters
+  /** It runs from now on. */
+  readonly onStarted: () => void
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -56,7 +56,7 @@ export class SourceRunner {
   }
 
   async #tryStart(): Promise<void> {
-    const { source, name, counters, clock, log } = this.#parts
+    const { source, name, log, onStarted } = this.#parts
     try {
       await source.start()
     } catch (error) {
@@ -67,9 +67,8 @@ export class SourceRunner {
       return
     }
     this.#notStarted.clear(`Starting source ${name} succeeds`)
-    counters.startTime = clock.now()
     this.#isStarted = true
-    log.info(`Component type: SOURCE, name: ${name} started`)
+    onStarted()
   }
 
   async #run(): Promise<void> {

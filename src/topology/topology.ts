@@ -10,6 +10,7 @@ import type {
   SourceDefinition,
 } from '../component.ts'
 import type { Place } from '../config/problem.ts'
+import type { OptionsSnapshot } from '../observe/snapshot.ts'
 
 /** A component's definition with its options as read from the configuration. */
 interface Part<D> {
@@ -18,6 +19,8 @@ interface Part<D> {
   readonly definition: D
   /** Typed by the definition's fields; only the definition looks inside. */
   readonly options: never
+  /** What of the options may be shown to anybody. */
+  readonly shown: OptionsSnapshot
   /** Equal for two parts exactly when their configuration is equal. */
   readonly fingerprint: string
 }

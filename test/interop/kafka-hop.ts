@@ -123,7 +123,7 @@ export class KafkaHop implements AsyncDisposable {
       contextFor('CHANNEL', 'c', memoryChannel.counters ?? []),
     )
     await channel.start()
-    const { log, counters } = this.sourceContext
+    const { log } = this.sourceContext
     const source = kafkaSource.create(
       optionsFor(kafkaSource, {
         'kafka.bootstrap.servers': `127.0.0.1:${given.source.port}`,
@@ -155,7 +155,7 @@ export class KafkaHop implements AsyncDisposable {
       name: 's',
       source,
       interceptors: [],
-      counters,
+      onStarted() {},
       clock,
       random,
       log,

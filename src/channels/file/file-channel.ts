@@ -26,6 +26,7 @@ import { startLog } from './log-start.ts'
 import type { GoneNumbers, NumberRange } from './number-ranges.ts'
 import type { FileChannelSettings } from './file-channel-settings.ts'
 import { Opening } from './opening.ts'
+import { ArrivalTimes } from '../arrival-times.ts'
 import { OpenBatch } from '../open-batch.ts'
 import { PutGate } from '../put-gate.ts'
 import { ReturnedEvents, type Run } from '../returned-events.ts'
@@ -57,6 +58,8 @@ export class FileChannel implements Channel {
   readonly #gate: PutGate
   readonly #takers = new TakeLine()
   readonly #returned = new ReturnedEvents()
+  /** Of events put since the channel was opened. */
+  readonly #arrivals: ArrivalTimes
   #size = 0
   #open: Open | null = null
   #stopping = false
@@ -72,6 +75,7 @@ export class FileChannel implements Channel {
     this.#context = context
     this.#failed = context.condition('failed')
     this.#unreadable = context.condition('unreadable')
+    this.#arrivals = new ArrivalTimes(context.system.clock)
     this.capacity = settings.capacity
     this.transactionCapacity = settings.transactionCapacity
     this.#gate = new PutGate(context.name, context.system.clock, {
@@ -82,6 +86,14 @@ export class FileChannel implements Channel {
 
   get size(): number {
     return this.#size
+  }
+
+  get diskBytes(): number | null {
+    return this.#open === null ? null : this.#open.store.bytesWith(this.#open.segments)
+  }
+
+  get oldestEventAgeMs(): number | null {
+    return this.#open === null || this.#size === 0 ? null : this.#arrivals.ageOf(this.#open.gone.low)
   }
 
   async start(): Promise<void> {
@@ -352,6 +364,7 @@ export class FileChannel implements Channel {
     let putEvents = 0
     for (const logged of puts) {
       putEvents += logged.put.count
+      this.#arrivals.arrived(logged.first, gone.low)
       backlog.add(logged, logged.put.entry.subarray(entryHeaderBytes))
     }
     let takenEvents = 0

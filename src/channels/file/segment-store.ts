@@ -41,6 +41,8 @@ export class SegmentStore {
   /** Directories that were not there. */
   readonly #made: string[] = []
   #spare: { readonly path: string; readonly size: number } | null = null
+  /** Bytes of the segments made since, by path. */
+  readonly #sizes = new Map<string, number>()
   /** Work in the background: one thing at a time. */
   #busy: Promise<void> = Promise.resolve()
   #preparing = false
@@ -115,6 +117,7 @@ export class SegmentStore {
       const path = join(home, segmentName(header.id))
       await disk.rename(spare.path, path)
       await disk.syncDirectory(home)
+      this.#sizes.set(path, spare.size)
       const { id, salt, channelId, first, encryption } = header
       const segment: Segment = {
         id,
@@ -174,6 +177,12 @@ export class SegmentStore {
       )
   }
 
+  /** Bytes of these segments and the spare; of one that was there at the start, those that count. */
+  bytesWith(segments: readonly Segment[]): number {
+    const sizes = segments.map(({ path, end }) => this.#sizes.get(path) ?? end)
+    return sizes.reduce((sum, size) => sum + size, this.#spare?.size ?? 0)
+  }
+
   async freeBytes(): Promise<number> {
     const free = await Promise.all(this.#parts.dataDirectories.map(one => this.#parts.disk.freeBytes(one)))
     return Math.min(...free)
@@ -181,6 +190,7 @@ export class SegmentStore {
 
   async #retire(segment: Segment): Promise<void> {
     const { disk, segmentBytes } = this.#parts
+    this.#sizes.delete(segment.path)
     if (segment.damaged) {
       await disk.rename(segment.path, `${segment.path}${damagedSuffix}`)
       await disk.syncDirectory(segment.directory)

@@ -12,11 +12,11 @@ export class Rate {
     while (this.#samples.length > 2 && this.#samples[1]!.at <= nowMs - windowMs) this.#samples.shift()
   }
 
-  /** Events a second; 0 before there are two samples. */
-  get perSecond(): number {
+  /** Events a second; null before there are two samples. */
+  get perSecond(): number | null {
     const first = this.#samples[0]
     const last = this.#samples.at(-1)
-    if (first === undefined || last === undefined || last.at <= first.at) return 0
+    if (first === undefined || last === undefined || last.at <= first.at) return null
     return ((last.count - first.count) * 1000) / (last.at - first.at)
   }
 }

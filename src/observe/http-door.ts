@@ -1,0 +1,186 @@
+// The one HTTP door of an agent: Flume's /metrics, and beside it /metrics/prometheus, /health, /snapshot and
+// /events. Any method but TRACE and OPTIONS, paths in any case, as in Flume. Nobody logs in here: what holds more
+// than numbers and names of components is for this machine, unless the operator has named an address to serve.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { whereOf, withoutBrackets } from '../address.ts'
+import { Fault } from '../errors.ts'
+import type { Clock, Timer } from '../system/clock.ts'
+import { healthOf } from './health.ts'
+import type { Logger } from './log.ts'
+import { metricsOf } from './metrics-json.ts'
+import type { PrometheusPage } from './metrics-prometheus.ts'
+import type { Change, Snapshot } from './snapshot.ts'
+
+/** The agent whose door it is. */
+export interface Observed {
+  snapshot(): Snapshot
+  watch(read: (change: Change) => void): () => void
+}
+
+export interface HttpDoorParts {
+  /** 0: a free one. */
+  readonly port: number
+  /** All addresses where it is absent. */
+  readonly host?: string
+  readonly agent: Observed
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface HttpDoor {
+  readonly port: number
+  /** Resolves when the port is free again. */
+  close(): Promise<void>
+}
+
+const json = 'application/json;charset=utf-8'
+const plain = 'text/plain;charset=utf-8'
+/** Streams of /events at a time. */
+const mostStreams = 50
+/** A reader of /events that is so far behind is cut off; it begins with a new snapshot. */
+const mostUnreadBytes = 1024 * 1024
+/** A line without meaning goes to readers of /events, so that neither side takes the connection for dead. */
+const beatMs = 15_000
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+
+/** Rejects with ADDRESS_IN_USE or ADDRESS. */
+export async function openHttpDoor(parts: HttpDoorParts): Promise<HttpDoor> {
+  const { port, host, log } = parts
+  const pages = pagesOf(parts)
+  const server = createServer((request, response) => {
+    request.resume()
+    const answer = async () => {
+      if (request.method === 'TRACE' || request.method === 'OPTIONS')
+        return send(response, 403, plain, 'forbidden\n')
+      const path = (request.url ?? '/').split('?', 1)[0]!.toLowerCase()
+      const page = pages.get(path)
+      if (path === '/') send(response, 200, 'text/html;charset=utf-8', front(pages.keys()))
+      else if (page === undefined)
+        send(response, 404, plain, `not found; there is ${[...pages.keys()].join(', ')}\n`)
+      else await page(request, response)
+    }
+    answer().catch((error: unknown) => {
+      log.error('a monitoring page could not be made', error)
+      if (!response.headersSent) response.writeHead(500)
+      response.end()
+    })
+  })
+  await listen(server, port, host)
+  const bound = (server.address() as AddressInfo).port
+  const everywhere =
+    host === undefined
+      ? ', on this and every other address of this machine (flume.monitoring.host gives one)'
+      : ''
+  log.info(
+    `Monitoring on http://${whereOf({ host: withoutBrackets(host ?? 'localhost'), port: bound })}/metrics, /metrics/prometheus, /health, /snapshot and /events${everywhere}`,
+  )
+  return {
+    port: bound,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+const front = (paths: Iterable<string>): string =>
+  `<html><body><ul>${[...paths].map(path => `<li><a href="${path}">${path}</a></li>`).join('')}</ul></body></html>\n`
+
+function pagesOf(parts: HttpDoorParts): ReadonlyMap<string, Answer> {
+  const { agent, host } = parts
+  let made: Promise<PrometheusPage> | undefined
+  // Loaded when it is asked for: its library is larger than most agents.
+  const prometheus = () =>
+    (made ??= import('./metrics-prometheus.ts').then(module => new module.PrometheusPage()))
+  const near =
+    (answer: Answer): Answer =>
+    (request, response) => {
+      const problem = strangeness(request, host)
+      return problem === null ? answer(request, response) : send(response, 403, plain, `${problem}\n`)
+    }
+  return new Map<string, Answer>([
+    ['/metrics', (_, response) => send(response, 200, json, JSON.stringify(metricsOf(agent.snapshot())))],
+    [
+      '/metrics/prometheus',
+      async (_, response) => {
+        const page = await prometheus()
+        send(response, 200, page.contentType, await page.render(agent.snapshot()))
+      },
+    ],
+    [
+      '/health',
+      (_, response) => {
+        const health = healthOf(agent.snapshot())
+        send(response, health.ok ? 200 : 503, json, JSON.stringify(health))
+      },
+    ],
+    ['/snapshot', near((_, response) => send(response, 200, json, JSON.stringify(agent.snapshot())))],
+    ['/events', near(eventStreams(parts))],
+  ])
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
+  response.end(text)
+}
+
+/**
+ * Why a request may not see what is for this machine; null where it may. A name in Host that is not ours is a page of
+ * the Internet that has had its name resolved to us (DNS rebinding).
+ */
+function strangeness({ headers, socket }: IncomingMessage, host: string | undefined): string | null {
+  const from = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+  if (host === undefined && from !== '::1' && !from.startsWith('127.'))
+    return 'this page is for the machine itself; with flume.monitoring.host, all that reach that address may read it'
+  const named = withoutBrackets((headers.host ?? 'localhost').replace(/:\d*$/, '')).toLowerCase()
+  return /^[\d.]+$|:/.test(named) || named === 'localhost' || named === host?.toLowerCase()
+    ? null
+    : 'the host of the address is not known here; use localhost, the IP address or the name in flume.monitoring.host'
+}
+
+/** Server-sent events: a snapshot first, then each change. */
+function eventStreams({ agent, clock }: HttpDoorParts): Answer {
+  let open = 0
+  return (request, response) => {
+    if (open >= mostStreams) return send(response, 503, plain, `${mostStreams} readers are connected\n`)
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    if (request.method === 'HEAD') return void response.end()
+    const write = (text: string): void => {
+      if (response.writableLength > mostUnreadBytes) response.destroy()
+      else if (!response.destroyed) response.write(text)
+    }
+    const tell = (event: string, data: object): void =>
+      write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+    let beat: Timer
+    const beatLater = (): void => {
+      beat = clock.after(beatMs, () => (write(':\n\n'), beatLater()), { background: true })
+    }
+    open++
+    const forget = agent.watch(change => tell('change', change))
+    tell('snapshot', agent.snapshot())
+    beatLater()
+    response.once('close', () => {
+      open--
+      beat.cancel()
+      forget()
+    })
+  }
+}
+
+function listen(server: Server, port: number, host: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Fault('ADDRESS_IN_USE', `the monitoring port ${port} is in use by another program`)
+          : new Fault('ADDRESS', `cannot serve monitoring on port ${port}: ${error.message}`, {
+              cause: error,
+            }),
+      ),
+    )
+    server.listen({ port, ...(host === undefined ? {} : { host: withoutBrackets(host) }) }, () => resolve())
+  })
+}

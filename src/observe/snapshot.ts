@@ -1,0 +1,149 @@
+// Snapshot: all that can be seen of an agent at one moment, and the changes between two of them. Every page of
+// monitoring is made of it. docs/guides/snapshot.md describes the JSON, field by field.
+// Times are milliseconds since 1970; null stands for what is not known.
+
+export interface Snapshot {
+  readonly agent: string
+  readonly state: AgentState
+  /** When it was taken. */
+  readonly takenAt: number
+  readonly sources: readonly SourceSnapshot[]
+  readonly channels: readonly ChannelSnapshot[]
+  readonly sinks: readonly SinkSnapshot[]
+  readonly sinkGroups: readonly SinkGroupSnapshot[]
+  /** Those that are raised, in the order in which they were. */
+  readonly conditions: readonly ConditionSnapshot[]
+}
+
+export type AgentState = 'not started' | 'starting' | 'running' | 'reloading' | 'stopping' | 'stopped'
+
+/** An option's value as the component reads it. */
+export type OptionValue = string | number | boolean | readonly string[] | null
+
+export interface OptionSnapshot {
+  /** `[hidden]` where it may be a secret. */
+  readonly value: OptionValue
+  /** What counts where the key is not written. */
+  readonly default: OptionValue
+  /** File and line; null where it is not written. */
+  readonly writtenAt: string | null
+}
+
+/** By key, as the reference page names it. */
+export type OptionsSnapshot = Readonly<Record<string, OptionSnapshot>>
+
+/** What has options and is neither started nor counted by itself: interceptors, selectors, sink processors. */
+export interface PartSnapshot {
+  readonly name: string
+  readonly type: string
+  /** File and line of the list that names it. */
+  readonly writtenAt: string
+  readonly options: OptionsSnapshot
+}
+
+export interface ComponentSnapshot extends PartSnapshot {
+  readonly state: 'running' | 'starting' | 'not running'
+  /** Why it is not running; null while it is. */
+  readonly reason: string | null
+  readonly startedAt: number | null
+  readonly stoppedAt: number | null
+  /** Under Flume's names; null where Flume counts nothing, and while there is no such component. */
+  readonly counters: Readonly<Record<string, number | boolean>> | null
+  /** What Flume has no name for. */
+  readonly ownCounters: Readonly<Record<string, number>>
+  /** Events a second over the last 5 s; null where they are not counted, and in the first second. */
+  readonly inPerSecond: number | null
+  readonly outPerSecond: number | null
+}
+
+export interface SourceSnapshot extends ComponentSnapshot {
+  readonly channels: readonly string[]
+  readonly selector: PartSnapshot
+  readonly interceptors: readonly PartSnapshot[]
+}
+
+export interface ChannelSnapshot extends ComponentSnapshot {
+  /** Events inside, those of open transactions included. */
+  readonly size: number | null
+  readonly capacity: number | null
+  readonly diskBytes: number | null
+  /** How long the event at the head has been inside; null where none is, or it was there when the channel opened. */
+  readonly oldestEventAgeMs: number | null
+}
+
+export interface SinkSnapshot extends ComponentSnapshot {
+  readonly channel: string
+  /** The sink group it belongs to. */
+  readonly group: string | null
+}
+
+export interface SinkGroupSnapshot {
+  readonly name: string
+  readonly sinks: readonly string[]
+  readonly processor: PartSnapshot
+}
+
+export interface ConditionSnapshot {
+  /** As /metrics names it: SINK.k1. */
+  readonly component: string
+  readonly name: string
+  readonly problem: string
+  /** What the operator can do; empty where there is nothing to say. */
+  readonly remedy: string
+  readonly since: number
+  /** Whether health is red because of it. */
+  readonly isRed: boolean
+}
+
+/** What has happened to an agent, with the time. */
+export type Change = { readonly at: number } & (
+  | ({ readonly what: 'condition raised' | 'condition cleared' } & Pick<
+      ConditionSnapshot,
+      'component' | 'name' | 'problem' | 'remedy' | 'isRed'
+    >)
+  | { readonly what: 'component started' | 'component stopped'; readonly component: string }
+  | { readonly what: 'configuration changed' }
+  /** The agent runs on as before. */
+  | { readonly what: 'configuration refused'; readonly problem: string }
+)
+
+type Unstamped<C> = C extends Change ? Omit<C, 'at'> : never
+
+/** Tells readers of an agent what changes. */
+export class Changes {
+  readonly #readers = new Set<(change: Change) => void>()
+  readonly #now: () => number
+  readonly #onFailed: (error: unknown) => void
+
+  /** `onFailed` hears of a reader that throws: that must not disturb what has changed. */
+  constructor(now: () => number, onFailed: (error: unknown) => void) {
+    this.#now = now
+    this.#onFailed = onFailed
+  }
+
+  /** `read` is called at once with each change. The answer ends that. */
+  watch(read: (change: Change) => void): () => void {
+    const own = (change: Change) => read(change)
+    this.#readers.add(own)
+    return () => void this.#readers.delete(own)
+  }
+
+  tell(what: Unstamped<Change>): void {
+    const change = { at: this.#now(), ...what } as Change
+    for (const read of this.#readers)
+      try {
+        read(change)
+      } catch (error) {
+        this.#onFailed(error)
+      }
+  }
+}
+
+/** Components in the order of /metrics and /health, with their names there. */
+export function* componentsOf(
+  snapshot: Snapshot,
+): Iterable<readonly [kind: 'CHANNEL' | 'SINK' | 'SOURCE', component: ComponentSnapshot]> {
+  for (const one of snapshot.channels) yield ['CHANNEL', one]
+  for (const one of snapshot.sinks) yield ['SINK', one]
+  for (const one of snapshot.sources) yield ['SOURCE', one]
+}
