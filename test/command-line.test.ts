@@ -173,8 +173,19 @@ describe('the command line', { concurrency: 2 }, () => {
 
   test('a changed file is taken over, a broken one is not, and the next change is seen again', async () => {
     const path = file('reload.conf', configuration(1))
-    const run = flumeNg(['agent', '-n', 'a1', '-f', path, '-i', '0.1'])
+    const monitoring = ['type=http', 'host=127.0.0.1', 'port=0'].map(one => `-Dflume.monitoring.${one}`)
+    const run = flumeNg(['agent', '-n', 'a1', '-f', path, '-i', '0.1', ...monitoring])
     await run.says(/Agent a1 started/)
+    const [, url] = /Monitoring on (\S+)\/metrics,/.exec(run.output)!
+    const { body } = await fetch(`${url}/events`)
+    const heard = (async () => {
+      let text = ''
+      for await (const part of body!.pipeThrough(new TextDecoderStream())) {
+        text += part
+        if (text.split('"configuration changed"').length > 2) break
+      }
+      return text
+    })()
     writeFileSync(path, configuration(2, 'a1.sinks.k1.batchsize = 3\n').replace('= logger', '= loger'))
     await run.says(/\[ERROR - \S+\] \S*reload\.conf:8: a1\.sinks\.k1\.type = loger/)
     await run.says(/the change is refused and the agent runs on as before/)
@@ -185,6 +196,10 @@ describe('the command line', { concurrency: 2 }, () => {
     await run.says(/there is no such file.*the agent runs on as before/)
     writeFileSync(path, configuration(4))
     await run.says(/the agent runs with the changed configuration/, 2)
+    assert.match(
+      await heard,
+      /"configuration refused","problem":"\S*reload\.conf:8: a1\.sinks\.k1\.type = loger/,
+    )
     assert.equal(await run.stop(), 0)
   })
 

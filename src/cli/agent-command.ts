@@ -175,6 +175,7 @@ async function watchConfiguration(
       })
       logProblems(log, problems)
       if (topology === undefined) {
+        agent.refuse(problems)
         log.error('the change is refused and the agent runs on as before; the next change will be seen')
         continue
       }

@@ -103,7 +103,7 @@ export type Change = { readonly at: number } & (
     >)
   | { readonly what: 'component started' | 'component stopped'; readonly component: string }
   | { readonly what: 'configuration changed' }
-  /** The agent runs on as before. */
+  /** With its errors; the agent runs on as before. */
   | { readonly what: 'configuration refused'; readonly problem: string }
 )
 

@@ -426,6 +426,7 @@ test('a reader hears what starts and stops, which conditions are raised and clea
         .join(' ')
         .trim(),
     )
+    if (change.what === 'configuration refused') assert.match(change.problem, /\/taken is in use/)
   })
   const since = () => heard.splice(0)
   assert.equal(agent.snapshot().state, 'not started')

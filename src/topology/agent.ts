@@ -2,7 +2,7 @@
 // touches only what changed. Resolved start means every channel is open and every source and sink has
 // been started once; a source whose start fails is tried again while the agent runs.
 import type { Channel } from '../component.ts'
-import type { Problem } from '../config/problem.ts'
+import { sentenceOf, type Problem } from '../config/problem.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { countOf } from '../printable.ts'
 import { type ConditionMaker, Conditions } from '../observe/conditions.ts'
@@ -104,12 +104,18 @@ export class Agent {
         this.#changes.tell({ what: 'configuration changed' })
       } catch (error) {
         await this.#change(next, before)
-        this.#changes.tell({ what: 'configuration refused', problem: messageOf(error) })
+        this.refuse(error instanceof StartFailure ? error.problems : [])
         throw error
       } finally {
         this.#state = 'running'
       }
     })
+  }
+
+  /** A changed configuration cannot be used, and the agent runs on as before: its readers hear of that. */
+  refuse(problems: readonly Problem[]): void {
+    const errors = problems.filter(({ severity }) => severity === 'error')
+    this.#changes.tell({ what: 'configuration refused', problem: errors.map(sentenceOf).join(' ') })
   }
 
   /** Resolves when all has stopped, within 10 s; a second call waits for the first. */
