@@ -118,6 +118,21 @@ describe('the command line', { concurrency: 2 }, () => {
       assert.match(run.output, said)
     })
 
+  test('a properties file of a command: what its format swallows is said, and another encoding refuses it', async () => {
+    file('headers', 'a = \\d # one\n')
+    const warned = flumeNg('avro-client -H localhost -p 1 -R headers'.split(' '))
+    assert.equal(await warned.ended, 1)
+    assert.match(warned.output, /headers:1: warning: a: the backslash of \\d is dropped/)
+    assert.match(warned.output, /headers:1: warning: a: the text from # on is part of the value/)
+    writeFileSync(inside('wide'), Buffer.from('\uFEFFa = b', 'utf16le'))
+    const refused = flumeNg('avro-client -H localhost -p 1 -R wide'.split(' '))
+    assert.equal(await refused.ended, 1)
+    assert.match(
+      refused.output,
+      /^flume-ng: wide:1: error: the file is no text of UTF-8: it begins as UTF-16 does/,
+    )
+  })
+
   test('check tells everything also to a pipe that takes it slowly, and its help is no error', async () => {
     const keys = Array.from({ length: 5000 }, (_, index) => `a1.sources.r1.surplus${index} = 1\n`).join('')
     file('surplus.conf', configuration(1) + keys)

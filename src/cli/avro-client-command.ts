@@ -1,18 +1,18 @@
 // `flume-ng avro-client`: sends lines of a file, of a directory's files or of standard input to an Avro
 // source, one event a line.
 import { createReadStream } from 'node:fs'
-import { readFile, readdir, rename, stat } from 'node:fs/promises'
+import { readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { parseAddress, whereOf } from '../address.ts'
 import { connectAvro, type AvroClient } from '../avro-rpc/client.ts'
-import { parseProperties } from '../config/properties.ts'
 import { readDeadLetter } from '../dead-letter.ts'
 import { Event } from '../event.ts'
-import { realSystem } from '../system/system.ts'
-import { flumeUsage } from './usage.ts'
 import { countOf } from '../printable.ts'
+import { realSystem } from '../system/system.ts'
+import { readPropertiesFile } from './properties-file.ts'
+import { flumeUsage } from './usage.ts'
 
 interface ClientOptions {
   host?: string
@@ -52,7 +52,7 @@ export async function runAvroClient(rest: readonly string[]): Promise<number> {
     throw new Error('--filename and --dirname exclude each other')
   const target = await targetOf(options)
   const headers =
-    options.headerFile === undefined ? new Map<string, string>() : await readProperties(options.headerFile)
+    options.headerFile === undefined ? new Map<string, string>() : readProperties(options.headerFile)
   const toEvent = options.deadLetters === true ? readDeadLetter : (line: string) => Event.of({}, line)
   const client = await connectAvro({ ...realSystem, ...target })
   try {
@@ -73,12 +73,8 @@ export async function runAvroClient(rest: readonly string[]): Promise<number> {
   return 0
 }
 
-async function readProperties(path: string): Promise<Map<string, string>> {
-  const { settings, problems } = parseProperties(await readFile(path, 'utf8'), path)
-  const error = problems.find(one => one.severity === 'error')
-  if (error !== undefined) throw new Error(`${path}:${error.place?.line}: ${error.problem}`)
-  return new Map(settings.map(({ key, value }) => [key, value]))
-}
+const readProperties = (path: string): Map<string, string> =>
+  new Map(readPropertiesFile(path).map(({ key, value }) => [key, value]))
 
 interface Target {
   readonly host: string
@@ -96,7 +92,7 @@ async function targetOf(options: ClientOptions): Promise<Target> {
     return { host: options.host, port: portOf(options.port), batch: defaultBatch }
   }
   const file = options.rpcProps
-  const properties = await readProperties(file)
+  const properties = readProperties(file)
   const [alias] = (properties.get('hosts') ?? '').trim().split(/\s+/)
   const address = parseAddress(properties.get(`hosts.${alias}`) ?? '')
   if (address === null || address.host === '' || address.port === 0)

@@ -81,7 +81,8 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   const { settings, errors, warnings, withoutEffect } = readBrokerSettings(text, file ?? '', overrides)
   const isText = fileProblems.every(({ severity }) => severity === 'warning')
   if (!isText) return refuse(fileProblems.map(sentenceOf))
-  if (errors.length > 0) return refuse(errors)
+  // A warning may say why: a comment behind a value, a backslash that is lost.
+  if (errors.length > 0) return refuse([...warnings, ...errors])
   const java = gatherJavaOptions(
     kafkaVariables.flatMap(name => wordsOf(process.env[name])),
     given,

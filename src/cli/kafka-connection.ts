@@ -1,8 +1,6 @@
 // The connection of our forms of Kafka's tools: the properties of Java's clients from files and options, the
 // cluster's administration, and topics that may be on their way.
-import { readFileSync } from 'node:fs'
 import { suggest } from '../did-you-mean.ts'
-import { parseProperties } from '../config/properties.ts'
 import { messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/admin/admin.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
@@ -15,6 +13,7 @@ import { realSystem } from '../system/system.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { gatherJavaOptions, wordsOf } from './java-options.ts'
 import type { Given } from './kafka-tool.ts'
+import { readPropertiesFile } from './properties-file.ts'
 import { UsageError } from './usage-error.ts'
 
 /**
@@ -49,16 +48,7 @@ export function pairsOf(given: Given, ...names: readonly string[]): Map<string, 
 /** The settings of a properties file, by key; empty where none is named. Throws UsageError. */
 export function fileOf(path: string | undefined): Map<string, string> {
   if (path === undefined) return new Map()
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new UsageError(`cannot read ${path}: ${messageOf(error)}`)
-  }
-  const { settings, problems } = parseProperties(text, path)
-  const broken = problems.find(one => one.severity === 'error')
-  if (broken !== undefined) throw new UsageError(`${path}:${broken.place?.line}: ${broken.problem}`)
-  return new Map(settings.map(({ key, value }) => [key, value]))
+  return new Map(readPropertiesFile(path).map(({ key, value }) => [key, value]))
 }
 
 /** Waits are shorter than in agents: somebody sits there. */

@@ -1,9 +1,8 @@
 // flume.opts: options of `flume-ng agent` in a properties file, by their long names, as Flume 1.10 and
 // later read them (`name = a1`, `conf-file = flume.conf`). What the command line gives wins.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatProblem } from '../config/problem.ts'
-import { parseProperties } from '../config/properties.ts'
+import { readPropertiesFile } from './properties-file.ts'
 
 /** Command-line words for the options of the file that `known` names and `given` does not have. */
 export function wordsOfOptionsFile(
@@ -14,10 +13,7 @@ export function wordsOfOptionsFile(
   const places = [system, ...(confDirectory === undefined ? [] : [join(confDirectory, 'flume.opts')])]
   const path = places.find(place => existsSync(place))
   if (path === undefined) return []
-  const { settings, problems } = parseProperties(readFileSync(path, 'utf8'), path)
-  const error = problems.find(({ severity }) => severity === 'error')
-  if (error !== undefined) throw new Error(formatProblem(error))
-  return settings.flatMap(({ key, value, place }) => {
+  return readPropertiesFile(path).flatMap(({ key, value, place }) => {
     const option = known.get(key)
     if (option === undefined)
       throw new Error(

@@ -44,8 +44,10 @@ export async function readConfiguration(
     if (text === undefined) continue
     const parsed = parseProperties(text, file)
     for (const problem of parsed.problems) problems.push(problem)
-    for (const { key, value, place } of parsed.settings)
-      merged.set(key.trim(), { key: key.trim(), value: value.trim(), place })
+    for (const setting of parsed.settings) {
+      const key = setting.key.trim()
+      merged.set(key, { key, value: setting.value.trim(), place: setting.place })
+    }
   }
   // What is in a file that cannot be read is not known: nothing can be said of what is missing.
   if (!isWhole) return { problems, settings: [] }

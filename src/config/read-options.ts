@@ -40,14 +40,12 @@ export function readOptions(
   surroundings: Surroundings,
 ): ReadOptions {
   const problems: Problem[] = []
-  const settings = component.settings
   const prefixKey = component.type.key.replace(/type$/, '')
   const options: Record<string, unknown> = {}
   const shown: Record<string, OptionSnapshot> = {}
   const both = sayOf(component, problems)
 
-  const given = new Map<string, Setting>()
-  for (const [key, setting] of settings) given.set(key, setting)
+  const given = new Map(component.settings)
   takeDeprecated(definition, given, both)
 
   const seen = new Set<string>()
