@@ -52,11 +52,26 @@ test('a filter that is not set up refuses', async () => {
     ['a.configfilters = f\na.configfilters.f.type = external', /f has no command/],
     ['a.configfilters = f\na.configfilters.f.type = hadoop', /cannot read Hadoop credential stores/],
     ['a.configfilters = f\na.configfilters.f.type = vault', /there is no type vault/],
+    // A class of one's own does something else.
+    [
+      'a.configfilters = f\na.configfilters.f.type = com.example.EnvironmentVariableConfigFilter',
+      /there is no type com\.example\..*Java classes cannot be loaded/,
+    ],
   ] as const) {
     const { problems } = await apply(text)
     assert.equal(problems[0]!.severity, 'error')
     assert.match(problems[0]!.problem, said)
   }
+})
+
+test('a filter by its class; a misspelt name of one; a name that only JavaScript knows', async () => {
+  const byClass = env.replace('= env', '= org.apache.flume.configfilter.EnvironmentVariableConfigFilter')
+  assert.equal((await apply(`${byClass}a.sinks.k.x = \${f['PASSWORD']}`)).settings.at(-1)!.value, 'hunter2')
+  const misspelt = await apply(`${env}a.sinks.k.x = \${F['PASSWORD']} \${f['toString']}`)
+  assert.deepEqual(
+    misspelt.problems.map(({ fix }) => fix),
+    ["did you mean ${f['PASSWORD']}", 'set it where the filter looks'],
+  )
 })
 
 test('other agents are left alone', async () => {

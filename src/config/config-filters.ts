@@ -1,5 +1,6 @@
 // Config filters: `${filter['key']}` in values, answered by the environment or by a program. What they
 // answer may be a secret and is never printed.
+import { suggest } from '../did-you-mean.ts'
 import { messageOf } from '../errors.ts'
 import type { Setting } from './agent-config.ts'
 import type { Problem } from './problem.ts'
@@ -11,6 +12,8 @@ export interface FilterSources {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly run: RunCommand
 }
+
+const flume = 'org.apache.flume.configfilter.'
 
 type Filter = (key: string) => Promise<string | undefined>
 
@@ -46,9 +49,12 @@ export async function applyConfigFilters(
         })
       if (!setting.key.startsWith(`${agent}.`)) continue
       if (filter === undefined) {
+        const near = suggest(name, [...filters.keys()])
         warn(
           `there is no config filter named ${name}; ${whole} stays as typed`,
-          `add ${agent}.configfilters = ${name}`,
+          near === undefined
+            ? `add ${name} to ${agent}.configfilters, with ${agent}.configfilters.${name}.type = env or external`
+            : `did you mean ${whole.replace(name, near)}`,
         )
         continue
       }
@@ -87,13 +93,13 @@ function filtersOf(
     const type = byKey.get(`${prefix}.type`)
     const error = (place: Setting['place'], problem: string, fix: string) =>
       problems.push({ severity: 'error', place, problem, fix })
-    switch (type?.value.trim().split('.').at(-1)?.toLowerCase()) {
+    switch (type?.value.trim().toLowerCase()) {
       case 'env':
-      case 'environmentvariableconfigfilter':
-        filters.set(name, async key => environment[key])
+      case `${flume}environmentvariableconfigfilter`:
+        filters.set(name, async key => (Object.hasOwn(environment, key) ? environment[key] : undefined))
         break
       case 'external':
-      case 'externalprocessconfigfilter': {
+      case `${flume}externalprocessconfigfilter`: {
         const command = byKey.get(`${prefix}.command`)
         if (command === undefined)
           error(
@@ -108,7 +114,7 @@ function filtersOf(
         error(list.place, `config filter ${name} has no type`, `add ${prefix}.type = env or external`)
         break
       case 'hadoop':
-      case 'hadoopcredentialstoreconfigfilter':
+      case `${flume}hadoopcredentialstoreconfigfilter`:
         error(
           type!.place,
           `config filter ${name}: Millrace cannot read Hadoop credential stores`,
@@ -116,7 +122,11 @@ function filtersOf(
         )
         break
       default:
-        error(type!.place, `config filter ${name}: there is no type ${type!.value}`, 'use env or external')
+        error(
+          type!.place,
+          `config filter ${name}: there is no type ${type!.value}, and Java classes cannot be loaded`,
+          'use env or external',
+        )
     }
   }
   return filters
