@@ -89,7 +89,7 @@ export class Observer {
       b.channel?.size === 0 &&
       now - (ledger.lastArrivedMs ?? 0) > 1000
     return isWaiting
-      ? `agent A gets test3 when Kafka has given up the one before it (session.timeout.ms, ${sessionTimeoutMs / 1000} s)`
+      ? `agent A waits until Kafka gives up the one before it (${sessionTimeoutMs / 1000} s)`
       : null
   }
 

@@ -127,7 +127,7 @@ test('a temporary one has a random name and nothing in it; those of others are n
     }
   }))
 
-test('a file is written anew, never through a link, for its user alone', () =>
+test('a file is always a new one, never written through a link, for its user alone', () =>
   inDirectory(async directory => {
     const precious = join(directory, 'precious')
     await writeFile(precious, 'mine')
