@@ -21,6 +21,9 @@ import {
 } from '../differential/playing.ts'
 import { skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from './peers/peers.ts'
 
+/** Retention, first looked at after 30 s, would take the records of a session that have old times. */
+const withoutRetention = { 'log.initial.task.delay.ms': '3600000' }
+
 describe('real Kafka still answers as it was recorded', { skip: skipWithoutPeers, timeout: 240_000 }, () => {
   for (const kafka of kafkaVersions)
     it(kafka, async () => {
@@ -29,7 +32,7 @@ describe('real Kafka still answers as it was recorded', { skip: skipWithoutPeers
       stack.defer(() => rm(directory, { recursive: true, force: true }))
       const real =
         kafka === '4.1.0'
-          ? stack.use(await startKafka41(directory, { properties }))
+          ? stack.use(await startKafka41(directory, { properties: { ...properties, ...withoutRetention } }))
           : stack.use(
               await startKafka010(directory, stack.use(await startZooKeeper(directory)), { properties }),
             )
