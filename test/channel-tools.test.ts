@@ -425,7 +425,7 @@ a1.sinks.k1.channel = c1
   )
   assert.equal(fingerprint(path), before)
   assert.equal(existsSync(other), false)
-  const [, command] = /"millrace (channel repair --accept-loss .*'.*')" gives/.exec(agent.stderr)!
+  const [, command] = /"\S*millrace (channel repair --accept-loss .*'.*')" gives/.exec(agent.stderr)!
   const shell = spawnSync(
     'sh',
     ['-c', `"$0" "$1" millrace ${command}`, process.execPath, join(root, 'src/cli/main.ts')],
@@ -434,7 +434,7 @@ a1.sinks.k1.channel = c1
     },
   )
   assert.equal(shell.status, 0, shell.stderr)
-  assert.match(shell.stderr, /3920 undelivered events are missing.*The loss is accepted/)
+  assert.match(shell.stderr, /^channel \/.*: 3920 undelivered events are missing.*The loss is accepted/)
   assert.equal(shell.stdout, 'the channel opens with 0 events; what was missing counts as lost\n')
   assert.deepEqual(await contentOf(path, { dataDirs: [other] }), [])
 })

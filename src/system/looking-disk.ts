@@ -1,5 +1,7 @@
 // A disk that is only looked at: what is read is there, what would change it does nothing. A directory that is missing
-// is an empty one. By it the check goes through what a start does first.
+// is an empty one, and a file that does not fit into the free space fails as it would. By it the check goes through
+// what a start does first.
+import { dirname } from 'node:path'
 import { inUse } from './directory-lock.ts'
 import type { Disk, DiskFile } from './disk.ts'
 
@@ -7,7 +9,8 @@ const nothing = (): Promise<void> => Promise.resolve()
 
 export const lookingDisk = (disk: Disk): Disk => ({
   ...disk,
-  open: (path, mode) => (mode === 'read' ? disk.open(path, mode) : Promise.resolve(nowhere(path))),
+  open: async (path, mode) =>
+    mode === 'read' ? await disk.open(path, mode) : nowhere(path, await freeAt(disk, path)),
   list: async directory => ((await disk.exists(directory)) ? await disk.list(directory) : []),
   makeDirectory: nothing,
   rename: nothing,
@@ -21,11 +24,21 @@ export const lookingDisk = (disk: Disk): Disk => ({
   },
 })
 
-const nowhere = (path: string): DiskFile => ({
+/** Where the directory is not there yet: of the nearest one above it. */
+async function freeAt(disk: Disk, path: string): Promise<number> {
+  let directory = dirname(path)
+  while (!(await disk.exists(directory)) && dirname(directory) !== directory) directory = dirname(directory)
+  return await disk.freeBytes(directory).catch(() => Infinity)
+}
+
+const nowhere = (path: string, free: number): DiskFile => ({
   path,
   size: () => Promise.resolve(0),
   read: () => Promise.resolve(0),
-  write: nothing,
+  write(bytes, position) {
+    if (position + bytes.length <= free) return nothing()
+    return Promise.reject(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }))
+  },
   writeAll: nothing,
   truncate: nothing,
   sync: nothing,

@@ -8,6 +8,7 @@
 import { Fault } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Disk } from '../../system/disk.ts'
+import { millraceCommand } from '../../system/launcher.ts'
 import { checkpointName, type ChannelState, type Checkpoint } from './checkpoint.ts'
 import { markName, readMarks, type DataDirectory, type MarkedDirectory } from './directory-mark.ts'
 import { GoneNumbers } from './number-ranges.ts'
@@ -161,7 +162,8 @@ function lossOf(parts: InventoryParts, { state, absent, missing }: Loss): string
     directory === null ? null : (state?.directories?.[directory] ?? null)
   const said = absent.map(({ id, path }) => {
     const lay = missing.filter(one => placeOf(one)?.id === id)
-    const held = lay.length === 0 ? '' : `, which held ${sum(lay)} of them (${namesOf(lay)}),`
+    const events = isExact ? sum(lay) : sum(lay) === 0 ? 'an unknown number' : `at least ${sum(lay)}`
+    const held = lay.length === 0 ? '' : `, which held ${events} of them (${namesOf(lay)}),`
     return dataDirectories.includes(path)
       ? `${path}${held} holds no file of this channel: it is empty, new or not mounted`
       : `${path}${held} is a data directory of this channel and not among dataDirs`
@@ -200,7 +202,7 @@ function namesOf(missing: readonly MissingSegments[]): string {
 
 function wayOn({ checkpointDirectory, dataDirectories }: InventoryParts): string {
   const words = ['--checkpoint', checkpointDirectory, ...dataDirectories].map(quoted).join(' ')
-  return `Mount or put back what is missing, or name its new place in dataDirs, and start again; or "millrace channel repair --accept-loss ${words}" gives those events up, and the channel opens without them.`
+  return `Mount or put back what is missing, or name its new place in dataDirs, and start again; or "${quoted(millraceCommand())} channel repair --accept-loss ${words}" gives those events up, and the channel opens without them.`
 }
 
 /** As a shell reads it as one word. */

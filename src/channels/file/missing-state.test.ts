@@ -2,9 +2,10 @@
 // that are gone, empty, other ones or of another time, segments, the checkpoint.
 import assert from 'node:assert/strict'
 import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, it } from 'node:test'
 import { cleanUp, Home, put, range, take } from '../../../test/channel-home.ts'
+import { millraceCommand } from '../../system/launcher.ts'
 import { realSystem } from '../../system/system.ts'
 import { Checkpoint, type ChannelState } from './checkpoint.ts'
 
@@ -19,9 +20,9 @@ it('refuses to open where its only data directory is gone, and names it and its 
   await rename(home.at('d'), home.at('away'))
   const said = await home.refuses(one, /: 50 undelivered events are missing: .*\/d, which held 50 of them/)
   assert.match(said, /holds no file of this channel: it is empty, new or not mounted/)
-  assert.ok(
-    said.includes(`"millrace channel repair --accept-loss --checkpoint ${home.at('c')} ${home.at('d')}"`),
-  )
+  const [, launcher, words] = /"(\S*millrace) (channel repair .*?)"/.exec(said)!
+  assert.equal(words, `channel repair --accept-loss --checkpoint ${home.at('c')} ${home.at('d')}`)
+  assert.equal(launcher, millraceCommand())
   // A file system that is not mounted leaves its mount point.
   await mkdir(home.at('d'))
   await home.refuses(one, /: 50 undelivered events are missing/)
@@ -45,6 +46,20 @@ it('says how much a kill leaves unknown', async () => {
   assert.ok(newest > 2)
   await rm(later.at(`d/millrace-${newest}.wal`))
   await later.refuses(['d'], new RegExp(`millrace-${newest}\\.wal is not in .* any more`))
+})
+
+it('calls the number of events unknown where the checkpoint knows of none and was not written by a clean stop', async () => {
+  const home = await Home.make()
+  await home.open(one)
+  const killed = await home.killed()
+  await rm(killed.at('d'), { recursive: true })
+  await killed.refuses(one, /which held an unknown number of them \(millrace-1\.wal\)/)
+})
+
+it('names the launcher by its path where PATH does not have it', () => {
+  const launcher = millraceCommand('/nowhere')
+  assert.match(launcher, /^\/.*\/bin\/millrace$/)
+  assert.equal(millraceCommand(`/nowhere:${dirname(launcher)}`), 'millrace')
 })
 
 it('goes on empty once the loss is accepted', async () => {

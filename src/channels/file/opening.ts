@@ -8,6 +8,7 @@ import { markName } from './directory-mark.ts'
 import type { FileChannelSettings } from './file-channel-settings.ts'
 import { lookForFlume, type Takeover, type TakeoverParts } from './flume/takeover.ts'
 import { takeInventory, type Inventory } from './inventory.ts'
+import { startLog } from './log-start.ts'
 import { Encryption, unlock } from './segment-cipher.ts'
 import { SegmentStore } from './segment-store.ts'
 
@@ -32,10 +33,12 @@ export class Opening {
     const store = this.makeStore()
     try {
       await store.open()
-      await this.makeEncryption()
-      if ((await this.lookForFlume(await store.list())) === null)
-        await this.takeInventory(store, this.makeCheckpoint())
-      const { floorBytes } = this.#settings
+      const encryption = await this.makeEncryption()
+      const { floorBytes, segmentBytes } = this.#settings
+      if ((await this.lookForFlume(await store.list())) === null) {
+        const { found } = await this.takeInventory(store, this.makeCheckpoint())
+        await startLog(this.#context.system, store, found, { segmentBytes, encryption })
+      }
       // Of directories that are not there yet the file system is not known.
       const free = await store.freeBytes().catch(() => Infinity)
       if (free < floorBytes)

@@ -40,7 +40,7 @@ function channelAt(
       acceptLoss,
     },
     {
-      name: 'channel',
+      name: place.dataDirectories.join(','),
       agent: 'millrace channel',
       system,
       log: { ...silentLogger, warn, error: warn },
