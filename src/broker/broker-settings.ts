@@ -152,7 +152,7 @@ export function readBrokerSettings(
   return {
     settings,
     errors: errors.toSorted((one, other) => lineIn(one, file) - lineIn(other, file)),
-    warnings: [...warnings, ...given.unknown],
+    warnings: [...warnings, ...given.lookups, ...given.unknown],
     withoutEffect: given.unused,
   }
 }
@@ -165,9 +165,12 @@ const lineIn = (sentence: string, file: string): number =>
 const unlimited = (value: number): number => (value < 0 ? Infinity : value)
 
 function logDirectories(given: GivenSettings): string[] {
+  for (const key of ['log.dirs', 'log.dir'] as const)
+    if (given.isEmpty(key)) given.refuse(key, 'at least one directory, or leave the key out')
   const single = given.text('log.dir') ?? brokerKeys['log.dir'].default!
   const directories = [...new Set(listOf(given.text('log.dirs') ?? single))]
-  if (directories.length === 0) given.refuse('log.dirs', 'at least one directory')
+  if (directories.length === 0 && !given.isEmpty('log.dirs'))
+    given.refuse('log.dirs', 'at least one directory')
   return directories
 }
 

@@ -61,6 +61,22 @@ export class GivenSettings {
     return this.#values.get(key)?.where ?? ''
   }
 
+  isEmpty(key: string): boolean {
+    return this.#values.get(key)?.value === ''
+  }
+
+  /** One sentence for each path with a lookup in it, as the configuration of an agent may have. */
+  get lookups(): string[] {
+    return this.keys
+      .filter(key => /^log\.dirs?$|\.location$/.test(key))
+      .flatMap(key => {
+        const [lookup] = /\$\{[^}]*\}/.exec(this.#values.get(key)!.value) ?? []
+        return lookup === undefined
+          ? []
+          : `${this.placeOf(key)}${key}: ${lookup} stays as typed: a broker looks up no variables. Write the path itself.`
+      })
+  }
+
   /** Undefined where the key is absent or empty. */
   text(key: string): string | undefined {
     this.#used.add(key)

@@ -60,6 +60,13 @@ test('values that cannot be are refused together, each with its line', () => {
     'f:3: auto.create.topics.enable=perhaps: write true or false',
     'f:4: listeners=localhost: write addresses as PLAINTEXT://localhost:9092, separated by commas',
   ])
+  assert.deepEqual(readBrokerSettings('log.dirs=', 'f').errors, [
+    'f:1: log.dirs=: write at least one directory, or leave the key out',
+  ])
+  assert.equal(readBrokerSettings('log.dirs=/d', 'f', { 'log.dirs': '' }).errors.length, 1)
+  assert.deepEqual(readBrokerSettings('log.dirs=${env:X}/d', 'f').warnings, [
+    'f:1: log.dirs: ${env:X} stays as typed: a broker looks up no variables. Write the path itself.',
+  ])
   const six = readBrokerSettings('listeners=PLAINTEXT://::1:9093,SSL://[::1]:9094,', 'f').settings
   assert.deepEqual(
     six.listeners.map(({ host, port }) => [host, port]),
