@@ -2,7 +2,16 @@
 // every form, reload, backup, addresses, log files, and the codes they end with.
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { watch } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo } from 'node:net'
@@ -99,6 +108,7 @@ describe('the command line', { concurrency: 2 }, () => {
     ['agent', 1, /the agent to run is not named: add --name NAME/],
     ['agent -n a1', 1, /no configuration: add --conf-file FILE/],
     ['agent -n a1 -c', 1, /'-c, --conf <directory>' argument missing/],
+    ['agent -n a1 --nam a1', 1, /^flume-ng: unknown option '--nam'\. Did you mean --name\?\n$/],
     ['agent -n a1 --bogus', 1, /unknown option '--bogus'/],
     ['agent -n a1 -z zk:2181 -p /flume', 1, /does not read configurations from ZooKeeper yet/],
     ['agent -n a1 --conf-provider x.Y', 1, /--conf-provider names a Java class/],
@@ -181,9 +191,18 @@ describe('the command line', { concurrency: 2 }, () => {
     )
     const written = () => (existsSync(join(logs, 'a.log')) ? readFileSync(join(logs, 'a.log'), 'utf8') : '')
     for await (const change of changes) if (change && /Agent a1 started/.test(written())) break
-    assert.equal(await run.stop(), 0)
-    assert.match(written(), /Agent a1 started[^]*Agent a1 stopped/)
     assert.equal(run.output, '')
+    renameSync(logs, inside('moved'))
+    writeFileSync(logs, '')
+    run.child.kill('SIGHUP')
+    await run.says(
+      /^cannot write the log \S+\/logs\/a\.log: .*; see -Dflume\.log\.dir and -Dflume\.log\.file\n$/,
+    )
+    assert.equal(await run.stop(), 0)
+    assert.match(
+      readFileSync(inside('moved/a.log'), 'utf8'),
+      /Agent a1 started[^]*the log goes on in the file it had[^]*Agent a1 stopped/,
+    )
   })
 
   test('a changed file is taken over, a broken one is not, and the next change is seen again', async () => {

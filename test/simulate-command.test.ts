@@ -78,14 +78,18 @@ kafka-memory-avro.sources.s1.interceptors.i2.replaceString = x
 })
 
 test('wrong options and files are refused with a sentence', async () => {
+  const utf16 = join(directory, 'utf16.conf')
+  writeFileSync(utf16, Buffer.from('\ufeffa1.sources = r1\n', 'utf16le'))
   const cases: readonly (readonly [args: string[], code: number, errors: RegExp])[] = [
     [[], 1, /required option '-f/],
     [['-f', a, '--faults', 'kil'], 1, /there is no kind kil; write some of kill, power/],
     [['-f', a, '--runs', 'many'], 1, /--runs many: write a whole number from 1/],
-    [['-f', a, '-n', 'nobody'], 1, /no agent nobody in .*; there are kafka-memory-avro|there are none/],
+    [['-f', a, '-n', 'nobody'], 1, /no agent nobody in .*; what is described there: kafka-memory-avro\n/],
+    [['-f', a, '-n', 'kafka-memory-avr'], 1, /there: kafka-memory-avro\. Did you mean kafka-memory-avro\?\n/],
+    [['-f', utf16], 2, /utf16\.conf:1: error: .*UTF-16/],
+    [['-f', 'none.conf'], 2, /error: cannot read the configuration none\.conf: there is no such file/],
     [['-f', a, '-f', a], 1, /agent kafka-memory-avro is in more than one file/],
     [['-f', a, '--timeline'], 1, /--timeline needs --runs 1/],
-    [['-f', join(directory, 'absent.conf')], 1, /absent\.conf/],
     [['-f', changed(a, text => text.replace(/type *= *static/, 'type = stati'))], 2, /stati/],
   ]
   for (const [args, code, errors] of cases) {

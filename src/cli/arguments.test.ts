@@ -104,4 +104,5 @@ test('no flume-env.sh, no directory', async () => {
   rmSync(join(directory, 'flume-env.sh'))
   assert.deepEqual((await readFlumeEnv(directory)).exported, {})
   assert.match((await readFlumeEnv(join(directory, 'none'))).complaint!, /there is no such directory/)
+  assert.match((await readFlumeEnv(import.meta.filename)).complaint!, /: it is not a directory$/)
 })

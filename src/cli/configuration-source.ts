@@ -1,5 +1,5 @@
 // Where an agent's configuration comes from: files, or addresses. Knows when it changed.
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { ConfigurationText } from '../config/configuration.ts'
 import { messageOf } from '../errors.ts'
@@ -35,6 +35,9 @@ export async function readTexts({
 
 async function readPart(name: string, path: string): Promise<ConfigurationText> {
   try {
+    const found = await stat(path)
+    // A pipe may have no writer, and a device no end.
+    if (!found.isFile() && !found.isDirectory()) throw new Error('it is not a regular file')
     return { file: name, bytes: await readFile(path) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException

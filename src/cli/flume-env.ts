@@ -1,7 +1,7 @@
 // conf/flume-env.sh: a shell fragment that Flume's launcher reads. What it exports reaches the configuration and the
 // agent; JAVA_OPTS and FLUME_JAVA_OPTS, exported or not, are given back as the words that a JVM would get.
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { wordsOf } from './java-options.ts'
@@ -41,6 +41,8 @@ export async function readFlumeEnv(directory: string): Promise<FlumeEnv> {
   const path = join(directory, 'flume-env.sh')
   if (!existsSync(directory))
     return { ...withoutFragment(), complaint: `--conf ${directory}: there is no such directory` }
+  if (!statSync(directory).isDirectory())
+    return { ...withoutFragment(), complaint: `--conf ${directory}: it is not a directory` }
   if (!existsSync(path)) return withoutFragment()
   const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh'
   // A bash that is started with a socket as its input and without SHLVL, as under systemd, takes itself for

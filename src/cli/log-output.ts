@@ -5,8 +5,8 @@
 //
 // the pattern of Flume's own log, %d (%t) [%p - %l] %m%n: where a thread and a line of Java would stand,
 // the component stands.
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { pino, type Logger as Pino } from 'pino'
 import type { Problem } from '../config/problem.ts'
 import { messageOf } from '../errors.ts'
@@ -112,6 +112,13 @@ class ConsoleSink implements LogSink {
   }
 }
 
+/** Not by `recursive`: Node 24 never comes back where a parent is there and nothing can be made in it, as in /proc. */
+function makeDirectories(directory: string): void {
+  if (existsSync(directory)) return
+  makeDirectories(dirname(directory))
+  mkdirSync(directory)
+}
+
 /** Appends to the file. Written at once: what a process says last is what is wanted most. */
 class FileSink implements LogSink {
   readonly #directory: string
@@ -127,7 +134,7 @@ class FileSink implements LogSink {
 
   #open(): number {
     try {
-      mkdirSync(this.#directory, { recursive: true })
+      makeDirectories(resolve(this.#directory))
       return openSync(this.#path, 'a')
     } catch (error) {
       throw new Error(
@@ -148,7 +155,14 @@ class FileSink implements LogSink {
   }
 
   reopen(): void {
-    const fd = this.#open()
+    let fd
+    try {
+      fd = this.#open()
+    } catch (error) {
+      // The file it had may be one that nobody finds any more.
+      process.stderr.write(`${messageOf(error)}\n`)
+      throw error
+    }
     closeSync(this.#fd)
     this.#fd = fd
   }

@@ -1,7 +1,8 @@
 // The command line: `flume-ng …` and `millrace …`. The launchers in bin/ start this file, by way of
 // bin/start.mjs, with their own name as the first argument. A command's own files are loaded for it alone: a
 // broker needs nothing of an agent, and each file costs a start its time.
-import { explanationOf, messageOf } from '../errors.ts'
+import { explanationOf } from '../errors.ts'
+import { printable } from '../printable.ts'
 import { readArguments, type Arguments } from './arguments.ts'
 import { exitCodes } from './exit-codes.ts'
 import { flushLimitMs, flushOutput, surviveLostOutput } from './output.ts'
@@ -117,8 +118,11 @@ try {
 } catch (error) {
   // Help that was asked for has been printed.
   if (isOfCommander(error) && error.exitCode === 0) await exit(0)
-  if (isOfCommander(error)) process.stderr.write(`${program}: ${messageOf(error).replace(/^error: /, '')}\n`)
-  else
+  if (isOfCommander(error)) {
+    // Its suggestion stands in parentheses on a line of its own.
+    const text = error.message.replace(/^error: /, '').replace(/\n\((.*)\)$/, '. $1')
+    process.stderr.write(`${program}: ${printable(text)}\n`)
+  } else
     process.stderr.write(
       `${program}: ${error instanceof UsageError ? error.message : explanationOf(error)}\n`,
     )

@@ -1,9 +1,11 @@
 // `millrace simulate`: runs the user's own agents on simulated machines, many lives of them by seed, and prints what
 // would be lost, doubled, late or stuck. Nothing outside is touched.
 import { Command } from 'commander'
-import { settingsByAgent } from '../config/settings-by-agent.ts'
-import { formatProblem } from '../config/problem.ts'
-import { parseProperties } from '../config/properties.ts'
+import { namesIn, settingsByAgent } from '../config/settings-by-agent.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
+import { decodeText, parseProperties } from '../config/properties.ts'
+import { suggest } from '../did-you-mean.ts'
+import { messageOf } from '../errors.ts'
 import { loadTopology } from '../load-topology.ts'
 import type { ChainOutcome } from '../simulation/chain-plan.ts'
 import { runChain } from '../simulation/chain-world.ts'
@@ -111,11 +113,26 @@ async function load(
 ): Promise<Topology[] | null> {
   const found: Topology[] = []
   const names = new Set<string>()
+  const known: string[] = []
   let isWrong = false
+  const print = (problems: readonly Problem[]): void => {
+    for (const problem of problems)
+      if (problem.severity === 'error') process.stderr.write(`${formatProblem(problem)}\n`)
+  }
   for (const file of confFile) {
-    const texts = await readTexts({ files: [file], uris: [] })
-    const { settings } = parseProperties(Buffer.from(texts[0]!.bytes).toString(), file)
-    for (const agent of settingsByAgent(settings).agents) {
+    const problems: Problem[] = []
+    const texts = await readTexts({ files: [file], uris: [] }).catch((error: unknown) => {
+      problems.push({ severity: 'error', problem: messageOf(error), fix: 'correct the path, or the file' })
+      return []
+    })
+    const text = texts[0] && decodeText(texts[0].bytes, file, problems)
+    if (text === undefined) {
+      print(problems)
+      isWrong = true
+      continue
+    }
+    for (const agent of settingsByAgent(parseProperties(text, file).settings).agents) {
+      known.push(agent)
       if (wanted !== undefined && !wanted.includes(agent)) continue
       if (names.has(agent))
         throw new UsageError(`agent ${agent} is in more than one file: rename one, or simulate them apart`)
@@ -126,17 +143,20 @@ async function load(
         systemProperties,
         home: homeDirectory(),
       })
-      for (const problem of problems)
-        if (problem.severity === 'error') process.stderr.write(`${formatProblem(problem)}\n`)
+      print(problems)
       if (topology === undefined) isWrong = true
       else found.push(topology)
     }
   }
   const absent = wanted?.find(name => !names.has(name))
-  if (absent !== undefined)
+  // What is in a file that cannot be read is not known.
+  if (absent !== undefined && !isWrong) {
+    const near = suggest(absent, known)
+    const hint = near === undefined ? '' : `. Did you mean ${near}?`
     throw new UsageError(
-      `no agent ${absent} in ${confFile.join(', ')}; there are ${[...names].join(', ') || 'none'}`,
+      `no agent ${absent} in ${confFile.join(', ')}; what is described there: ${namesIn(known) || 'no agent'}${hint}`,
     )
+  }
   if (found.length === 0 && !isWrong) throw new UsageError(`no agent in ${confFile.join(', ')}`)
   return isWrong ? null : found
 }

@@ -1,6 +1,6 @@
 // What keeps this process from using a path of the disk: asked without changing anything.
 import { constants } from 'node:fs'
-import { access, lstat, stat } from 'node:fs/promises'
+import { access, lstat, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -20,6 +20,7 @@ export async function obstacleAt(path: string, use: PathUse): Promise<string | n
   }
   const isDirectory = use === 'directory' || use === 'new directory'
   if (found.isDirectory() !== isDirectory) return `${path} is ${isDirectory ? 'not ' : ''}a directory`
+  if (isDirectory && (await isOfKernel(path))) return `no file can be made in ${path}`
   const { R_OK, W_OK, X_OK } = constants
   const rights = isDirectory ? R_OK | W_OK | X_OK : use === 'read file' ? R_OK : W_OK
   return access(path, rights).then(
@@ -27,6 +28,13 @@ export async function obstacleAt(path: string, use: PathUse): Promise<string | n
     (error: NodeJS.ErrnoException) => reasonOf(error, path),
   )
 }
+
+/** Whether the path is in /proc or /sys, where root has all rights and can make nothing (Linux's magic numbers of both). */
+const isOfKernel = (path: string): Promise<boolean> =>
+  statfs(path).then(
+    ({ type }) => type === 0x9fa0 || type === 0x62656572,
+    () => false,
+  )
 
 const isLink = (path: string): Promise<boolean> =>
   lstat(path).then(
