@@ -374,10 +374,9 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
 
   test('a channel that will refuse puts, for want of space, is a warning of the check', () =>
     inDirectory(async directory => {
-      mkdirSync(join(directory, 'data'))
       const lines = channel({
-        checkpointDir: join(directory, 'cp'),
-        dataDirs: join(directory, 'data'),
+        checkpointDir: join(directory, 'not/there/yet/cp'),
+        dataDirs: join(directory, 'not/there/yet/data'),
         minimumRequiredSpace: '9000000000000000',
       })
       const { code, output } = await run(['check', '-n', 'a1', '-f', write(directory, lines)])

@@ -10,7 +10,8 @@ const nothing = (): Promise<void> => Promise.resolve()
 export const lookingDisk = (disk: Disk): Disk => ({
   ...disk,
   open: async (path, mode) =>
-    mode === 'read' ? await disk.open(path, mode) : nowhere(path, await freeAt(disk, path)),
+    mode === 'read' ? await disk.open(path, mode) : nowhere(path, await freeAt(disk, dirname(path))),
+  freeBytes: directory => freeAt(disk, directory),
   list: async directory => ((await disk.exists(directory)) ? await disk.list(directory) : []),
   makeDirectory: nothing,
   rename: nothing,
@@ -25,9 +26,9 @@ export const lookingDisk = (disk: Disk): Disk => ({
 })
 
 /** Where the directory is not there yet: of the nearest one above it. */
-async function freeAt(disk: Disk, path: string): Promise<number> {
-  let directory = dirname(path)
-  while (!(await disk.exists(directory)) && dirname(directory) !== directory) directory = dirname(directory)
+async function freeAt(disk: Disk, directory: string): Promise<number> {
+  const parent = dirname(directory)
+  if (parent !== directory && !(await disk.exists(directory))) return await freeAt(disk, parent)
   return await disk.freeBytes(directory).catch(() => Infinity)
 }
 

@@ -39,8 +39,7 @@ export class Opening {
         const { found } = await this.takeInventory(store, this.makeCheckpoint())
         await startLog(this.#context.system, store, found, { segmentBytes, encryption })
       }
-      // Of directories that are not there yet the file system is not known.
-      const free = await store.freeBytes().catch(() => Infinity)
+      const free = await store.freeBytes()
       if (free < floorBytes)
         this.#context.log.warn(
           `channel ${this.#context.name} will refuse puts: ${free} bytes are free where its data lies, fewer than minimumRequiredSpace (${floorBytes})`,
