@@ -15,6 +15,9 @@ import { Security } from './security/security.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
 
+/** How often it looks whether its directories are at their places. */
+const lookMs = 1000
+
 export class Broker {
   readonly #system: System
   readonly #log: Logger
@@ -27,7 +30,7 @@ export class Broker {
   readonly #users: readonly ScramUser[]
   readonly #listeners: Listeners
   readonly #connections: ClientConnections
-  #timers: Timer[] = []
+  readonly #timers = new Set<Timer>()
   #stopping = false
 
   /** `systemProperties` are those of Java, given as -Dname=value. */
@@ -105,14 +108,15 @@ export class Broker {
       throw error
     }
     const { retentionCheckMs, flushIntervalMs, log, cleanerEnabled, cleanerBackoffMs } = this.#settings
-    this.#every(retentionCheckMs, partition => partition.retain())
+    if (this.#topics.isWatchable) this.#every(lookMs, () => this.#topics.look())
+    this.#everyPartition(retentionCheckMs, partition => partition.retain())
     if (cleanerEnabled)
-      this.#every(cleanerBackoffMs, partition => partition.compact(this.#settings.cleanerKeyBytes))
+      this.#everyPartition(cleanerBackoffMs, partition => partition.compact(this.#settings.cleanerKeyBytes))
     if (log.syncEachGroup) return
     this.#log.warn(
       `relaxed durability (millrace.durability=relaxed): acknowledgements do not wait for the disk; a power failure can lose up to ${flushIntervalMs} ms of acknowledged records`,
     )
-    this.#every(flushIntervalMs, partition => partition.flush())
+    this.#everyPartition(flushIntervalMs, partition => partition.flush())
   }
 
   /** Accepts no more, answers what is under way, closes everything. */
@@ -130,16 +134,24 @@ export class Broker {
     await this.#topics.close()
   }
 
-  #every(delayMs: number, run: (partition: PartitionLog) => Promise<unknown>): void {
-    const again = async () => {
+  #everyPartition(delayMs: number, run: (partition: PartitionLog) => Promise<unknown>): void {
+    this.#every(delayMs, async () => {
       for (const { partitions } of this.#topics.topics.values())
         for (const partition of partitions)
           if (!this.#stopping)
             await run(partition).catch((error: unknown) =>
               this.#log.error(`partition ${partition.name}`, error),
             )
+    })
+  }
+
+  #every(delayMs: number, run: () => Promise<void>): void {
+    const again = async () => {
+      this.#timers.delete(timer)
+      await run()
       if (!this.#stopping) this.#every(delayMs, run)
     }
-    this.#timers.push(this.#system.clock.after(delayMs, () => void again(), { background: true }))
+    const timer = this.#system.clock.after(delayMs, () => void again(), { background: true })
+    this.#timers.add(timer)
   }
 }

@@ -60,6 +60,9 @@ interface KnownTopic {
 
 const producerIdBlock = 1000
 const openAtOnce = 16
+const wentAway = 'was removed, renamed or replaced while the broker runs'
+const awayRemedy =
+  'Stop the broker, put it back, and start the broker again; what was acknowledged last is lost otherwise.'
 
 export class TopicCatalog implements JournalPlace {
   readonly #system: System
@@ -73,7 +76,10 @@ export class TopicCatalog implements JournalPlace {
   /** Deleted topics whose directories may still be there: partitions by name. */
   readonly #remains = new Map<string, number>()
   readonly #topics = new Map<string, Topic>()
-  readonly #locks: DirectoryLock[] = []
+  /** By directory, in the order of log.dirs. */
+  readonly #locks = new Map<string, DirectoryLock>()
+  /** Directories that went while it ran. */
+  readonly #away = new Set<string>()
   #journal!: Journal
   #home = ''
   #clusterId = ''
@@ -126,7 +132,7 @@ export class TopicCatalog implements JournalPlace {
     const directories = this.#settings.logDirectories
     for (const directory of directories) {
       await ensureDirectory(disk, directory)
-      this.#locks.push(await disk.lockDirectory(directory, 'a Millrace broker'))
+      this.#locks.set(directory, await disk.lockDirectory(directory, 'a Millrace broker'))
       if (await disk.exists(join(directory, 'meta.properties')))
         throw new Fault(
           'FOREIGN_FILES',
@@ -238,7 +244,10 @@ export class TopicCatalog implements JournalPlace {
       if (topic === undefined) return
       await this.#append({ deleted: name, partitions: topic.partitions.length })
       this.#topics.delete(name)
-      for (const log of topic.partitions) await log.abandon()
+      for (const log of topic.partitions) {
+        await log.abandon()
+        this.#away.delete(log.directory)
+      }
       await this.#clear(name)
       this.#log.info(`topic ${name} deleted`)
     })
@@ -253,10 +262,69 @@ export class TopicCatalog implements JournalPlace {
 
   async close(): Promise<void> {
     await this.#changing.catch(() => {})
+    await this.look()
     for (const { partitions } of this.#topics.values())
       await Promise.all(partitions.map(log => log.close().catch(error => this.#log.error('closing', error))))
     await this.#journal?.close()
-    await Promise.all(this.#locks.splice(0).map(lock => lock.release()))
+    await Promise.all([...this.#locks.values()].map(lock => lock.release()))
+    this.#locks.clear()
+  }
+
+  /** Whether it can be seen that a directory is not at its place any more. */
+  get isWatchable(): boolean {
+    return [...this.#locks.values()].some(lock => lock.isAway !== undefined)
+  }
+
+  /** Log directories, and directories of single partitions, of which files were removed, renamed or replaced while it ran. */
+  get away(): ReadonlySet<string> {
+    return this.#away
+  }
+
+  /**
+   * Takes the partitions offline whose files are not at their places any more: open files go on being written after
+   * their names are gone, and what they take is gone with the process.
+   */
+  async look(): Promise<void> {
+    for (const directory of this.#locks.keys()) {
+      if (await this.#isAway(directory)) continue
+      for (const log of this.#logsIn(directory))
+        // It may have been deleted meanwhile.
+        if ((await log.isAway()) && this.#logsIn(directory).includes(log))
+          this.#takeAway(log.directory, `${log.directory}, or its newest segment,`, [log])
+    }
+  }
+
+  async #isAway(directory: string): Promise<boolean> {
+    if (!this.#away.has(directory) && (await this.#locks.get(directory)?.isAway?.()) === true)
+      this.#takeAway(directory, `log directory ${directory}`, this.#logsIn(directory))
+    return this.#away.has(directory)
+  }
+
+  #logsIn(directory: string): PartitionLog[] {
+    return [...this.#topics.values()]
+      .flatMap(({ partitions }) => partitions)
+      .filter(log => log.directory === join(directory, log.name))
+  }
+
+  #takeAway(path: string, what: string, logs: readonly PartitionLog[]): void {
+    if (this.#away.has(path)) return
+    this.#away.add(path)
+    const gone = `${what} ${wentAway}`
+    for (const log of logs) log.takeOffline(new Fault('STATE_MISSING', gone))
+    const names = logs.slice(0, 3).map(log => log.name)
+    if (logs.length > 3) names.push(`${logs.length - 3} more partitions`)
+    const stays =
+      logs.length === 0
+        ? 'no partition is created in it'
+        : `${names.join(', ')} ${logs.length === 1 ? 'stays' : 'stay'} offline`
+    this.#log.error(`${gone}: ${stays} until the broker is started again. ${awayRemedy}`)
+  }
+
+  /** New entries of the journal and new partitions would be lost: rejects with STATE_MISSING. */
+  async #requirePlaces(places: ReadonlySet<string>): Promise<void> {
+    for (const place of places)
+      if (await this.#isAway(place))
+        throw new Fault('STATE_MISSING', `log directory ${place} ${wentAway}`, { remedy: awayRemedy })
   }
 
   #serially<T>(run: () => Promise<T>): Promise<T> {
@@ -338,13 +406,19 @@ export class TopicCatalog implements JournalPlace {
     }
   }
 
-  /** New partitions in the directories in turn. Rejects with FOREIGN_FILES where one holds records already. */
+  /**
+   * New partitions in the directories in turn. Rejects with FOREIGN_FILES where one holds records already, and with
+   * STATE_MISSING where a directory went while the broker ran: it is not made anew.
+   */
   async #openNew(name: string, from: number, to: number, settings: TopicSettings): Promise<PartitionLog[]> {
     const directories = this.#settings.logDirectories
+    const places = Array.from(
+      { length: to - from },
+      (_, index) => directories[(from + index) % directories.length]!,
+    )
+    await this.#requirePlaces(new Set([this.#home, ...places]))
     const logs = await Promise.all(
-      Array.from({ length: to - from }, (_, index) =>
-        this.#openLog(name, from + index, directories[(from + index) % directories.length]!, settings),
-      ),
+      places.map((place, index) => this.#openLog(name, from + index, place, settings)),
     )
     const foreign = logs.find(log => log.nextOffset > 0)
     if (foreign === undefined) return logs

@@ -137,6 +137,13 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   )
   await stopping
   await broker.stop()
+  const away = [...broker.topics.away]
+  if (away.length > 0) {
+    brokerLog.error(
+      `Kafka broker stopped without ${away.join(', ')}, removed, renamed or replaced while it ran: put it back before the next start, or acknowledged records are lost`,
+    )
+    return exitCodes.refused
+  }
   brokerLog.info('Kafka broker stopped')
   return exitCodes.stopped
 }

@@ -15,6 +15,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Fault } from '../errors.ts'
 
 export interface DirectoryLock {
+  /** Whether the path leads to another directory than the one that is locked, or nowhere. */
+  isAway?(): Promise<boolean>
   release(): Promise<void>
 }
 
@@ -60,6 +62,15 @@ export async function lockDirectory(directory: string, holder: string): Promise<
     })
   }
   return {
+    async isAway() {
+      try {
+        const there = await stat(directory)
+        return there.dev !== dev || there.ino !== ino
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        return code === 'ENOENT' || code === 'ENOTDIR'
+      }
+    },
     async release() {
       // Closing removes the socket file.
       await Promise.all(servers.map(server => new Promise(done => server.close(done))))

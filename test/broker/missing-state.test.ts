@@ -9,11 +9,12 @@ import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { errorCodes } from '../../src/wire/kafka/error-codes.ts'
 import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
+import { describeLogDirs } from '../../src/wire/kafka/messages/describe-log-dirs.ts'
 import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { offsetCommit } from '../../src/wire/kafka/messages/offset-commit.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
 import { writeRecords } from '../../src/wire/kafka/record-set.ts'
-import { runLauncher } from './broker-process.ts'
+import { runLauncher, startBrokerProcess } from './broker-process.ts'
 import { inDirectory, recordingLog, startBroker, type RunningBroker } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
 
@@ -361,4 +362,109 @@ test('topics are not changed any more where their journal is deleted while the b
     await assert.rejects(running.broker.topics.create('t', 1), /broker\.journal was removed or renamed/)
     assert.match(running.lines.join('\n'), /ERROR topics can no longer be changed/)
     await running.stop()
+  }))
+
+/** Asks the broker something until the log says it. */
+async function logged(client: WireClient, lines: readonly string[], what: RegExp): Promise<string> {
+  for (;;) {
+    const line = lines.find(one => what.test(one))
+    if (line !== undefined) return line
+    await client.ask(describeLogDirs, 1, { topics: null })
+  }
+}
+
+for (const [what, harm] of [
+  ['is deleted', (logs: string) => rm(logs, { recursive: true })],
+  ['is renamed', (logs: string) => rename(logs, `${logs}.away`)],
+  [
+    'is replaced by an empty one',
+    async (logs: string) => {
+      await rename(logs, `${logs}.away`)
+      await mkdir(logs)
+    },
+  ],
+  [
+    'is replaced by a copy of itself',
+    async (logs: string) => {
+      await rename(logs, `${logs}.away`)
+      await cp(`${logs}.away`, logs, { recursive: true, filter: source => !source.endsWith('.lock') })
+    },
+  ],
+] as const)
+  test(
+    `its partitions go offline where a log directory ${what} while nothing is written`,
+    { timeout: 20_000 },
+    () =>
+      inDirectory(async directory => {
+        const [one, two] = [join(directory, 'one'), join(directory, 'two')]
+        await within(directory, { 'log.dirs': `${one},${two}` }, async (client, { broker, lines }) => {
+          await create(client, 't', 4)
+          for (const index of [0, 1, 2, 3]) assert.equal(await send(client, 't', index), 0)
+          await harm(two)
+          const before = await readdir(directory, { recursive: true })
+          assert.match(
+            await logged(client, lines, /^ERROR .* was removed/),
+            /^ERROR log directory \S+two was removed, renamed or replaced while the broker runs: t-1, t-3 .* put it back/,
+          )
+          for (const index of [1, 3])
+            assert.equal(await send(client, 't', index), errorCodes.KAFKA_STORAGE_ERROR)
+          for (const index of [0, 2]) assert.equal(await send(client, 't', index), 0)
+          await assert.rejects(
+            broker.topics.create('t9', 2),
+            /directory \S+two was removed, renamed or replaced/,
+          )
+          await broker.topics.create('t8', 1)
+          assert.deepEqual(
+            (await readdir(directory, { recursive: true })).filter(name => !before.includes(name)),
+            ['one/t8-0', 'one/t8-0/00000000000000000000.log'],
+          )
+          assert.equal(lines.filter(line => /^(ERROR|WARN)/.test(line)).length, 1, lines.join('\n'))
+        })
+      }),
+  )
+
+for (const name of ['t-0', 't-0/00000000000000000000.log'])
+  test(
+    `a partition goes offline where ${name} is deleted while nothing is written`,
+    { timeout: 20_000 },
+    () =>
+      inDirectory(directory =>
+        within(directory, {}, async (client, { broker, lines }) => {
+          await create(client, 't', 2)
+          assert.equal(await send(client, 't', 0), 0)
+          await rm(join(directory, 'logs', name), { recursive: true })
+          await logged(
+            client,
+            lines,
+            /^ERROR \S+t-0, or its newest segment, was removed.*: t-0 stays offline/,
+          )
+          assert.equal(await send(client, 't', 0), errorCodes.KAFKA_STORAGE_ERROR)
+          assert.equal(await send(client, 't', 1), 0)
+          assert.deepEqual([...broker.topics.away], [join(directory, 'logs', 't-0')])
+        }),
+      ),
+  )
+
+test('no topic is created in a log directory that is gone since a moment', () =>
+  inDirectory(async directory => {
+    const running = await startBroker(directory)
+    await rm(join(directory, 'logs'), { recursive: true })
+    await assert.rejects(running.broker.topics.create('t', 1), /directory \S+logs was removed/)
+    await running.stop()
+    assert.deepEqual(await readdir(directory), [])
+  }))
+
+test('a stop names the log directories that went while the broker ran, and its exit code is 1', () =>
+  inDirectory(async directory => {
+    const logs = join(directory, 'logs')
+    const file = join(directory, 'server.properties')
+    await writeFile(file, '')
+    const running = await startBrokerProcess(file, { 'log.dirs': logs })
+    const client = await WireClient.connect(running.port)
+    await create(client, 't', 1)
+    assert.equal(await send(client, 't', 0), 0)
+    client.close()
+    await rename(logs, `${logs}.away`)
+    assert.equal(await running.end('SIGTERM'), 1)
+    assert.match(running.lines.join('\n'), /ERROR .*Kafka broker stopped without \S+logs, .*put it back/)
   }))

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
 import { isDiskFull } from '../../storage/directory.ts'
-import { FilePlace } from '../../storage/file-place.ts'
+import { FilePlace, isAway } from '../../storage/file-place.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
 import { AbortedTransactions } from './aborted-transactions.ts'
 import { readBatchHeader, stampOffset } from './batch-header.ts'
@@ -161,6 +161,19 @@ export class PartitionLog {
   /** Why it is offline. */
   get failure(): Error | null {
     return this.#writer.failed
+  }
+
+  /** Refuses everything from now on, until a start; who calls it reports it. */
+  takeOffline(why: Error): void {
+    this.#writer.close(why)
+    this.#wakeAll()
+  }
+
+  /** Whether the newest segment is not at its place any more: records in it would be gone with the process. */
+  async isAway(): Promise<boolean> {
+    if (this.#isDamaged || this.#closed) return false
+    const tail = this.#tail
+    return (await isAway(tail.file, tail.path)) && tail === this.#tail
   }
 
   get sizeBytes(): number {
