@@ -200,7 +200,8 @@ export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
     // Each seed has some of the kinds: what is rare together would else never happen.
     faults: faultKinds.filter(() => random.chance(0.5)),
     faultCount: random.chance(0.1) ? 0 : random.below(12),
-    inFlight: Math.max(shape.avroBatch * shape.avroWindow, shape.kafkaBatch * 8, shape.sourceBatch * 4, 50),
+    // A source that catches up after an outage has all that came meanwhile under way.
+    inFlight: Math.max(shape.avroBatch * shape.avroWindow, shape.kafkaBatch * 8, shape.sourceBatch * 4, 120),
     keepsOrder: shape.receivers === 1 && shape.senders === 1 && shape.group === 'none',
     stormMs: 10_000,
     warmUpMs: 0,
