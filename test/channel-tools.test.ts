@@ -439,6 +439,16 @@ a1.sinks.k1.channel = c1
   assert.deepEqual(await contentOf(path, { dataDirs: [other] }), [])
 })
 
+test('no channel is made of a typing error in --accept-loss', () => {
+  const path = directory()
+  const told = run('channel', 'repair', '--accept-loss', '--checkpoint', join(path, 'c'), join(path, 'd'))
+  assert.equal(told.code, 1)
+  assert.match(told.err, /cannot read directory \S+\/d/)
+  mkdirSync(join(path, 'd'))
+  assert.match(run('channel', 'repair', '--accept-loss', join(path, 'd')).err, /there is no file channel in/)
+  assert.deepEqual(readdirSync(path, { recursive: true }), ['d'])
+})
+
 test('a directory that is missing is told by inspect, verify, export and repair', async () => {
   const path = directory()
   const dataDirs = ['d1', 'd2'].map(name => join(path, name))

@@ -5,7 +5,7 @@ import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
-import { Checkpoint } from '../channels/file/checkpoint.ts'
+import { Checkpoint, checkpointName } from '../channels/file/checkpoint.ts'
 import type { EncryptionKeys } from '../channels/file/encryption-keys.ts'
 import { flumeDecrypter, type FlumeDecrypter } from '../channels/file/flume/decrypter.ts'
 import { readFlumeChannel } from '../channels/file/flume/flume-channel.ts'
@@ -251,6 +251,12 @@ async function repair(words: readonly string[], properties: Properties): Promise
   if (options.acceptLoss === true) {
     if (options.to !== undefined) throw new UsageError('--accept-loss works in place; leave --to out')
     const place = placeOf(operands, options)
+    // A typing error must not make a channel.
+    if (!(await disk.exists(join(place.checkpointDirectory, checkpointName)))) {
+      const { kind } = await findChannel(disk, operands, options.checkpoint)
+      if (kind === 'flume')
+        throw new UsageError(`--accept-loss: ${operands.join(', ')} is a channel of Flume`)
+    }
     const inside = await acceptLoss(realSystem, place, await keysOf(options, properties))
     print(`the channel opens with ${countOf(inside, 'event')}; what was missing counts as lost`)
     return 0

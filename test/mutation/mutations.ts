@@ -381,7 +381,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a data directory that is not there keeps nothing from opening',
     file: inventory,
-    from: 'if (isWhole && (absent.length === 0 || state?.isStopped === true)) return',
+    from: 'if (isWhole && (absent.length === 0 || isLast)) return',
     to: 'if (isWhole) return',
     tests: [missing],
   },

@@ -54,7 +54,7 @@ export async function takeInventory(parts: InventoryParts): Promise<Inventory> {
   const directories = await readMarks(disk, dataDirectories)
   const marks = directories.flatMap(({ mark }) => mark ?? [])
   const givenUp = [...(state?.givenUp ?? marks.flatMap(mark => mark.givenUp))]
-  const absent = absentDirectories(files, state, directories)
+  const absent = absentDirectories(files, state, directories).filter(({ id }) => !givenUp.includes(id))
   const found = await recover(disk, log, files, state, parts.unlock, (channelId, missing) => {
     refuseStrangers(parts, state, directories, channelId)
     const back = directories.find(({ mark }) => mark !== null && givenUp.includes(mark.id))
@@ -62,7 +62,9 @@ export async function takeInventory(parts: InventoryParts): Promise<Inventory> {
     // A channel that has ever opened has at least one segment.
     const isBare = files.length === 0 && state === null && (marks.length > 0 || checkpoint.isUnreadable)
     const isWhole = missing.length === 0 && !isBare
-    if (isWhole && (absent.length === 0 || state?.isStopped === true)) return
+    // A later start may have put into a directory that is not there.
+    const isLast = state?.isStopped === true && (files.at(-1)?.id ?? 0) <= state.segment
+    if (isWhole && (absent.length === 0 || isLast)) return
     const text = lossOf(parts, { state, absent, missing })
     if (!parts.acceptLoss)
       throw new Fault('STATE_MISSING', `${text}. Nothing was changed`, { remedy: wayOn(parts) })
@@ -71,7 +73,7 @@ export async function takeInventory(parts: InventoryParts): Promise<Inventory> {
   })
   for (const { id, path } of absent)
     if (!givenUp.includes(id))
-      log.info(`channel ${channel}: ${path} is not among dataDirs any more; it held no undelivered event`)
+      log.info(`channel ${channel} goes on without its directory ${path}, which held no undelivered event`)
   if (state === null && found.channelId !== null)
     log.warn(
       `channel ${channel}: ${checkpoint.path} ${checkpoint.isUnreadable ? 'cannot be read' : 'is not there'}; what is inside was read from the segments in ${dataDirectories.join(', ')}`,
@@ -79,13 +81,13 @@ export async function takeInventory(parts: InventoryParts): Promise<Inventory> {
   return { found, directories, givenUp }
 }
 
-/** Those that belong to the channel, by its checkpoint or else its marks, and are not among `directories`. */
+/** Those that belong to the channel, by its checkpoint and its marks, and are not among `directories`. */
 export function absentDirectories(
   files: readonly SegmentFile[],
   state: ChannelState | null,
   directories: readonly MarkedDirectory[],
 ): DataDirectory[] {
-  const known = state?.directories ?? directories.flatMap(({ mark }) => mark?.directories ?? [])
+  const known = [...directories.flatMap(({ mark }) => mark?.directories ?? []), ...(state?.directories ?? [])]
   const isHere = ({ id, path }: DataDirectory): boolean => {
     const told =
       state?.segments.filter(({ directory = -1 }) => state.directories?.[directory]?.id === id) ?? []

@@ -123,7 +123,10 @@ it('opens after d1, then d1 and d2, then d2 only where nothing undelivered is le
   )
   assert.deepEqual(await home.drain(two), range(0, 60))
   await home.keep(['d2'], 60, 70)
-  assert.match(home.context.log.lines.join('\n'), /\/d1 is not among dataDirs any more/)
+  assert.match(
+    home.context.log.lines.join('\n'),
+    /goes on without its directory \S+\/d1, which held no undelivered event/,
+  )
   // And back again.
   await home.keep(two, 70, 80)
   await home.keep(['d2', 'd3', 'd1'], 80, 90)
@@ -253,6 +256,25 @@ it('notices a log of an earlier time', async () => {
     one,
     /: 20 undelivered events are missing: millrace-\d\.wal in .*\/d is of an earlier time/,
   )
+})
+
+it('is not deceived by a checkpoint of an earlier time', async () => {
+  const home = await Home.make()
+  await home.keep(['d1'], 0, 10)
+  assert.deepEqual(await home.drain(['d1']), range(0, 10))
+  const earlier = await home.killed()
+  await home.keep(two, 10, 40)
+  await rm(home.at('c'), { recursive: true })
+  await rename(earlier.at('c'), home.at('c'))
+  const whole = await home.killed()
+  await rm(home.at('d2'), { recursive: true })
+  for (const dataDirs of [two, ['d1']])
+    await home.refuses(dataDirs, /\/d2 (holds no file|is a data directory)/)
+  for (const name of two) {
+    await rm(home.at(name), { recursive: true, force: true })
+    await rename(whole.at(name), home.at(name))
+  }
+  assert.deepEqual(await home.drain(two), range(10, 40))
 })
 
 it('refuses the checkpoint of another channel, and a directory of another, truthfully', async () => {

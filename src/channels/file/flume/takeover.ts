@@ -82,7 +82,11 @@ export async function lookForFlume(parts: TakeoverParts): Promise<Takeover | nul
     return null
   }
   if (marker === null && segments.length > 0)
-    throw foreign(parts, logs, 'was used by Millrace, and Flume has run here since')
+    throw foreign(
+      parts,
+      logs,
+      `holds logs of Millrace and of Flume, and ${join(checkpointDirectory, markerName)} is not there, which says whether Flume's events were taken over: it was lost, or Flume has run here since`,
+    )
   if (marker !== null) {
     const gone = marker.logs.filter(({ name }) => !logs.some(log => log.name === name))
     if (gone.length > 0) throw incomplete(parts, gone)
@@ -262,6 +266,9 @@ function foreign(
   const more = logs.length > 3 ? ` and ${logs.length - 3} more` : ''
   return new Fault(
     'FOREIGN_FILES',
-    `channel ${channel}: directory ${dataDirectories.join(', ')} ${why}: ${names.join(', ')}${more} may have events that are not in Millrace's log. Drain them with Flume (${drain}); or copy the log-* files and the checkpoint to directories of a channel of their own, which takes them over, and move them away here`,
+    `channel ${channel}: directory ${dataDirectories.join(', ')} ${why}: ${names.join(', ')}${more} may have events that are not in Millrace's log. Nothing was changed`,
+    {
+      remedy: `Where they were taken over, move the log-* files away. Else drain them with Flume (${drain}); or copy the log-* files and the checkpoint to directories of a channel of their own, which takes them over, and move them away here.`,
+    },
   )
 }
