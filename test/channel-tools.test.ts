@@ -252,6 +252,16 @@ test('a channel that is open is left alone, and so is what is no channel', async
   assert.match(run('tool', 'FCINTEGRITYTOOL').err, /required option '-l, --dataDirs/)
 })
 
+test('what is exported can be imported, whatever its headers hold', async () => {
+  const path = directory()
+  const letters = join(path, 'events.jsonl')
+  writeFileSync(letters, `${JSON.stringify({ headers: { note: 'a\u2028b\u2029c' }, body: 'eA==' })}\n`)
+  const imported = run('channel', 'import', join(path, 'data'), '--from', letters)
+  assert.match(imported.out, /^1 of 1 events? imported/, imported.err)
+  const { out } = run('channel', 'export', join(path, 'data'))
+  assert.equal(out, readFileSync(letters, 'utf8'))
+})
+
 test('an import with a line that is no event puts nothing, and names the line', () => {
   const path = directory()
   const file = join(path, 'events.jsonl')

@@ -332,10 +332,13 @@ describe('the command line', { concurrency: 2 }, () => {
     const client = flumeNg(
       ['avro-client', '-H', '127.0.0.1', '-p', port, '-R', headers],
       directory,
-      'one\ntwo\n',
+      'one\ntwo\nli\u2028ne\n',
     )
     assert.equal(await client.ended, 0, client.output)
+    assert.match(client.output, /^3 events sent/m)
     await agent.says(/Event: \{ headers:\{from=test\} body: 74 77 6F/)
+    // U+2028 ends no line.
+    await agent.says(/Event: \{ headers:\{from=test\} body: 6C 69 E2 80 A8 6E 65/)
     const letters = file('dead.jsonl', '{"headers":{"a":"1"},"body":"dGhyZWU="}\n{"headers":{"a"\n')
     const again = flumeNg(['avro-client', '-H', '127.0.0.1', '-p', port, '-F', letters, '--dead-letters'])
     assert.equal(await again.ended, 0, again.output)

@@ -3,7 +3,6 @@
 import { createReadStream } from 'node:fs'
 import { readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { parseAddress, whereOf } from '../address.ts'
 import { connectAvro, type AvroClient } from '../avro-rpc/client.ts'
@@ -11,6 +10,7 @@ import { readDeadLetter } from '../dead-letter.ts'
 import { Event } from '../event.ts'
 import { countOf } from '../printable.ts'
 import { realSystem } from '../system/system.ts'
+import { linesOf } from './lines.ts'
 import { readPropertiesFile } from './properties-file.ts'
 import { flumeUsage } from './usage.ts'
 
@@ -53,7 +53,8 @@ export async function runAvroClient(rest: readonly string[]): Promise<number> {
   const target = await targetOf(options)
   const headers =
     options.headerFile === undefined ? new Map<string, string>() : readProperties(options.headerFile)
-  const toEvent = options.deadLetters === true ? readDeadLetter : (line: string) => Event.of({}, line)
+  const toEvent = (line: Buffer) =>
+    options.deadLetters === true ? readDeadLetter(line.toString()) : Event.of({}, line)
   const client = await connectAvro({ ...realSystem, ...target })
   try {
     let count = 0
@@ -131,7 +132,7 @@ function portOf(text: string): number {
 async function sendLines(
   client: AvroClient,
   path: string | undefined,
-  given: { headers: ReadonlyMap<string, string>; toEvent: (line: string) => Event | null },
+  given: { headers: ReadonlyMap<string, string>; toEvent: (line: Buffer) => Event | null },
   batch: number,
 ): Promise<number> {
   const input = path === undefined ? process.stdin : createReadStream(path)
@@ -143,20 +144,21 @@ async function sendLines(
   let waiting: Event[] = []
   let count = 0
   let number = 0
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-    number++
-    const event = given.toEvent(line)
-    if (event === null) {
-      process.stderr.write(`${path ?? 'standard input'}:${number}: no dead letter, left out\n`)
-      continue
+  for await (const lines of linesOf(input))
+    for (const line of lines) {
+      number++
+      const event = given.toEvent(line)
+      if (event === null) {
+        process.stderr.write(`${path ?? 'standard input'}:${number}: no dead letter, left out\n`)
+        continue
+      }
+      // Headers of the event itself win.
+      waiting.push(Event.of(new Map([...given.headers, ...event.headers]), event.body))
+      count++
+      if (waiting.length < batch) continue
+      await client.appendBatch(waiting)
+      waiting = []
     }
-    // Headers of the event itself win.
-    waiting.push(Event.of(new Map([...given.headers, ...event.headers]), event.body))
-    count++
-    if (waiting.length < batch) continue
-    await client.appendBatch(waiting)
-    waiting = []
-  }
   if (waiting.length > 0) await client.appendBatch(waiting)
   return count
 }

@@ -3,7 +3,6 @@
 // --accept-loss` is asked to give up what is missing.
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { Checkpoint, checkpointName } from '../channels/file/checkpoint.ts'
 import type { EncryptionKeys } from '../channels/file/encryption-keys.ts'
@@ -29,6 +28,7 @@ import { howToGiveKeys, keysOf, type KeyOptions } from './channel-keys.ts'
 import { findChannel, isEmpty, lockAll, type ChannelDirectories } from './channel-directories.ts'
 import { gatherJavaOptions, wordsOf } from './java-options.ts'
 import { writeOut } from './output.ts'
+import { linesOf } from './lines.ts'
 import { UsageError } from './usage-error.ts'
 
 const { disk } = realSystem
@@ -402,14 +402,16 @@ function lineOf(event: Event): string {
 
 async function* eventsOf(path: string): AsyncGenerator<readonly Event[]> {
   let number = 0
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-    number++
-    if (line.trim() === '') continue
-    const event = readDeadLetter(line)
-    if (event === null)
-      throw new UsageError(`${path}:${number}: no event: a line is {"headers": {...}, "body": "base64"}`)
-    yield [event]
-  }
+  for await (const lines of linesOf(createReadStream(path)))
+    for (const bytes of lines) {
+      number++
+      const line = bytes.toString()
+      if (line.trim() === '') continue
+      const event = readDeadLetter(line)
+      if (event === null)
+        throw new UsageError(`${path}:${number}: no event: a line is {"headers": {...}, "body": "base64"}`)
+      yield [event]
+    }
 }
 
 async function createFile(path: string) {

@@ -10,6 +10,7 @@ import {
 } from '../kafka-client/kafka-client.ts'
 import { connectionOf, fileOf, findTopic, formOf, pairsOf, toolLog, withAdmin } from './kafka-connection.ts'
 import { noZooKeeper, onEnd, readWords, refuseClasses, type Given } from './kafka-tool.ts'
+import { linesOf } from './lines.ts'
 import { UsageError } from './usage-error.ts'
 
 const usage = `Usage: kafka-console-producer.sh --bootstrap-server HOST:PORT --topic NAME [options]
@@ -95,18 +96,11 @@ export async function runProduce(words: readonly string[], program: string): Pro
 
 async function sendLines(
   producer: Producer,
-  toRecord: (line: Buffer, number: number) => ProducerRecord,
+  toRecord: (line: string, number: number) => ProducerRecord,
   isSync: boolean,
 ): Promise<number> {
   const prompts = process.stdin.isTTY && process.stdout.isTTY
   const signalled = onEnd(() => process.stdin.destroy())
-  // One character a byte, so that nothing is decoded. A \r at the end waits for what follows it.
-  let rest = ''
-  const cut = (text: string) => {
-    const lines = `${rest}${text}`.split(/\r\n|\n|\r(?=[^\n])/)
-    rest = lines.pop()!
-    return lines
-  }
   const numbers = new WeakMap<ProducerRecord, number>()
   let number = 0
   let isGood = true
@@ -125,11 +119,11 @@ async function sendLines(
         left = undelivered.filter(one => one !== record)
       }
   }
-  const take = async (lines: readonly string[]) => {
+  const take = async (lines: readonly Buffer[]) => {
     const records: ProducerRecord[] = []
     try {
       for (const line of lines) {
-        const record = toRecord(Buffer.from(line, 'latin1'), ++number)
+        const record = toRecord(line.toString('latin1'), ++number)
         numbers.set(record, number)
         if (isSync) await send([record])
         else records.push(record)
@@ -143,8 +137,8 @@ async function sendLines(
   }
   if (prompts) process.stdout.write('>')
   try {
-    for await (const chunk of process.stdin) {
-      await take(cut((chunk as Buffer).toString('latin1')))
+    for await (const lines of linesOf(process.stdin)) {
+      await take(lines)
       if (!prompts) continue
       await sending
       process.stdout.write('>')
@@ -155,13 +149,12 @@ async function sendLines(
       throw error
     }
   }
-  if (rest !== '') await take([rest.replace(/\r$/, '')])
   await sending
   return signalled() || (isGood ? 0 : 1)
 }
 
-/** Makes records of lines as the properties of Kafka's LineMessageReader say. Throws UsageError. */
-function lineReader(topic: string, given: Given): (line: Buffer, number: number) => ProducerRecord {
+/** Makes records of lines, one character a byte, as the properties of Kafka's LineMessageReader say. Throws UsageError. */
+function lineReader(topic: string, given: Given): (line: string, number: number) => ProducerRecord {
   const defaults = {
     'parse.key': 'false',
     'parse.headers': 'false',
@@ -175,7 +168,7 @@ function lineReader(topic: string, given: Given): (line: Buffer, number: number)
   const form = formOf(given, { file: 'reader-config', pairs: ['property', 'reader-property'], defaults })
   const isOn = (key: string) => form(key).trim().toLowerCase() === 'true'
   const separator = (key: string) => {
-    if (form(key) !== '') return Buffer.from(form(key))
+    if (form(key) !== '') return bytesAsText(form(key))
     throw new UsageError(`--property ${key}= is empty: write what stands between the two`)
   }
   const [hasKey, hasHeaders, ignores] = ['parse.key', 'parse.headers', 'ignore.error'].map(isOn)
@@ -183,53 +176,35 @@ function lineReader(topic: string, given: Given): (line: Buffer, number: number)
   const headersEnd = separator('headers.delimiter')
   const headerEnd = separator('headers.separator')
   const headerKeyEnd = separator('headers.key.separator')
-  const marker = form('null.marker')
-  const nullable = (bytes: Buffer) => (marker !== '' && bytes.toString() === marker ? null : bytes)
+  const marker = bytesAsText(form('null.marker'))
+  const bytesOf = (text: string) => (marker !== '' && text === marker ? null : Buffer.from(text, 'latin1'))
 
   return (line, number) => {
-    let at = 0
-    const field = (isThere: boolean | undefined, end: Buffer, what: string): Buffer | null => {
-      const found = isThere === true ? line.indexOf(end, at) : -1
-      if (found < 0) {
-        if (isThere === true && ignores !== true)
-          throw new Error(`line ${number}: no ${what} ${JSON.stringify(end.toString())} in it`)
-        return null
-      }
-      const bytes = line.subarray(at, found)
-      at = found + end.length
-      return nullable(bytes)
+    const broken = (what: string) => new Error(`line ${number}: ${what} in it`)
+    let rest = line
+    /** The text up to `end`; null where there is none, which a property may excuse. */
+    const field = (isThere: boolean | undefined, end: string, what: string): string | null => {
+      if (isThere !== true) return null
+      const at = rest.indexOf(end)
+      if (at < 0 && ignores !== true) throw broken(`no ${what} ${JSON.stringify(end)}`)
+      if (at < 0) return null
+      const text = rest.slice(0, at)
+      rest = rest.slice(at + end.length)
+      return text
     }
-    const headersText = field(hasHeaders, headersEnd, 'end of headers (headers.delimiter)')
+    const headersText = field(hasHeaders, headersEnd, 'end of headers (headers.delimiter)') ?? ''
     const key = field(hasKey, keyEnd, 'end of the key (key.separator)')
-    const headers =
-      headersText === null
-        ? []
-        : pieces(headersText, headerEnd).map(pair => {
-            const end = pair.indexOf(headerKeyEnd)
-            if (end < 0 && ignores !== true)
-              throw new Error(
-                `line ${number}: header without ${JSON.stringify(headerKeyEnd.toString())} (headers.key.separator)`,
-              )
-            return end < 0
-              ? { key: pair.toString(), value: null }
-              : {
-                  key: pair.toString('utf8', 0, end),
-                  value: nullable(pair.subarray(end + headerKeyEnd.length)),
-                }
-          })
-    return { topic, key, value: nullable(line.subarray(at)), headers }
+    const pairs = headersText === '' || headersText === marker ? [] : headersText.split(headerEnd)
+    const headers = pairs.map(pair => {
+      const end = pair.indexOf(headerKeyEnd)
+      if (end < 0 && ignores !== true)
+        throw broken(`header without ${JSON.stringify(headerKeyEnd)} (headers.key.separator)`)
+      const name = Buffer.from(end < 0 ? pair : pair.slice(0, end), 'latin1').toString()
+      return { key: name, value: end < 0 ? null : bytesOf(pair.slice(end + headerKeyEnd.length)) }
+    })
+    return { topic, key: key === null ? null : bytesOf(key), value: bytesOf(rest), headers }
   }
 }
 
-/** Without empty ones at the end, as Java's split. */
-function pieces(text: Buffer, separator: Buffer): Buffer[] {
-  const found: Buffer[] = []
-  for (let at = 0; at <= text.length;) {
-    const next = text.indexOf(separator, at)
-    const end = next < 0 ? text.length : next
-    found.push(text.subarray(at, end))
-    at = end + separator.length
-  }
-  while (found.at(-1)?.length === 0) found.pop()
-  return found
-}
+/** One character a byte, as lines are read. */
+const bytesAsText = (text: string) => Buffer.from(text).toString('latin1')
