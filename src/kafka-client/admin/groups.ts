@@ -1,9 +1,11 @@
 // Consumer groups: which there are, who is in them, what they have committed; moving and deleting their
 // positions, and deleting them.
+import { Fault } from '../../errors.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
 import { deleteGroups } from '../../wire/kafka/messages/delete-groups.ts'
 import { describeGroups } from '../../wire/kafka/messages/describe-groups.ts'
+import { consumerGroupDescribe } from '../../wire/kafka/messages/group-descriptions.ts'
 import { listGroups } from '../../wire/kafka/messages/list-groups.ts'
 import { offsetCommit } from '../../wire/kafka/messages/offset-commit.ts'
 import { offsetDelete } from '../../wire/kafka/messages/offset-delete.ts'
@@ -32,6 +34,8 @@ export interface GroupDescription {
   }[]
 }
 
+type Description = Pick<GroupDescription, 'state' | 'assignor' | 'members'>
+
 export class GroupAdmin {
   readonly #parts: AdminParts
   readonly #coordinators = new Map<string, Coordinator>()
@@ -59,25 +63,62 @@ export class GroupAdmin {
   }
 
   async describe(group: string): Promise<GroupDescription> {
+    const found = (await this.#describeClassic(group)) ?? (await this.#describeNew(group))
+    return {
+      id: group,
+      coordinator: this.#coordinatorOf(group).broker!,
+      ...(found ?? { state: 'Dead', assignor: '', members: [] }),
+    }
+  }
+
+  /** Null where there is no such group. */
+  async #describeClassic(group: string): Promise<Description | null> {
     const answer = await this.#ask(group, describeGroups, '0.9', {
       body: () => ({ groups: [group] }),
       codeOf: given => given.groups[0]?.errorCode ?? 0,
     })
     const [found] = answer.groups
-    const { errorCode = 0, groupState = 'Dead', members = [] } = found ?? {}
-    // Newer brokers call a group an error that nobody has ever heard of.
-    if (errorCode !== errorCodes.GROUP_ID_NOT_FOUND) refuse(errorCode, `group ${group}`)
+    // Newer brokers call a group an error that nobody has ever heard of, or whose protocol is the new one.
+    if (found === undefined || found.errorCode === errorCodes.GROUP_ID_NOT_FOUND) return null
+    refuse(found.errorCode, `group ${group}`)
+    if (found.groupState === 'Dead') return null
     return {
-      id: group,
-      state: errorCode === 0 ? groupState : 'Dead',
-      assignor: found?.protocolData ?? '',
-      coordinator: this.#coordinatorOf(group).broker!,
-      members: members.map(one => ({
+      state: found.groupState,
+      assignor: found.protocolData,
+      members: found.members.map(one => ({
         id: one.memberId,
         instanceId: one.groupInstanceId,
         clientId: one.clientId,
         host: one.clientHost,
-        partitions: found?.protocolType === 'consumer' ? decodeAssignment(one.memberAssignment) : [],
+        partitions: found.protocolType === 'consumer' ? decodeAssignment(one.memberAssignment) : [],
+      })),
+    }
+  }
+
+  /** Of the protocol "consumer", which came with Kafka 4; null where there is none, or a broker does not know it. */
+  async #describeNew(group: string): Promise<Description | null> {
+    const answer = await this.#ask(group, consumerGroupDescribe, '4.0', {
+      body: () => ({ groupIds: [group], includeAuthorizedOperations: false }),
+      codeOf: given => given.groups[0]?.errorCode ?? 0,
+    }).catch((error: unknown) => {
+      if (error instanceof Fault && error.code === 'KAFKA_FATAL') return null
+      throw error
+    })
+    const found = answer?.groups[0]
+    const none: readonly number[] = [errorCodes.GROUP_ID_NOT_FOUND, errorCodes.UNSUPPORTED_VERSION]
+    if (found === undefined || none.includes(found.errorCode)) return null
+    refuse(found.errorCode, `group ${group}`, found.errorMessage)
+    return {
+      state: found.groupState,
+      assignor: found.assignorName,
+      members: found.members.map(one => ({
+        id: one.memberId,
+        instanceId: one.instanceId,
+        clientId: one.clientId,
+        host: one.clientHost,
+        partitions: one.assignment.topicPartitions.flatMap(({ topicName, partitions }) =>
+          partitions.map(partition => ({ topic: topicName, partition })),
+        ),
       })),
     }
   }
