@@ -68,6 +68,10 @@ const table = {
   ADDRESS_IN_USE: { retry: 'after-backoff', remedy: 'End the program on this port or choose another port.' },
   ADDRESS: { retry: 'after-backoff', remedy: 'Correct the address, or what else the message names.' },
   BATCH_REFUSED: { retry: 'at-once', remedy: 'It is sent again in smaller batches.' },
+  OVER_BUDGET: {
+    retry: 'after-backoff',
+    remedy: 'Send less at once, or raise the memory budget that the message names.',
+  },
   UNDELIVERABLE: {
     retry: 'after-backoff',
     remedy:

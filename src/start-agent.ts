@@ -5,6 +5,7 @@ import { loadTopology, type LoadOptions } from './load-topology.ts'
 import { silentLogger, type Logger } from './observe/log.ts'
 import { startMonitoring } from './observe/monitoring.ts'
 import { homeDirectory, environment } from './system/environment.ts'
+import { memoryBudgetSetting, MemoryBudget, readMemoryBudget } from './system/memory-budget.ts'
 import { realSystem } from './system/system.ts'
 import { useTimeZone } from './system/time-zone.ts'
 import { Agent, StartFailure } from './topology/agent.ts'
@@ -21,7 +22,7 @@ export interface AgentOptions {
   /** Components beside those of Millrace. */
   readonly components?: readonly CatalogueEntry[]
   /**
-   * What -D would set. flume.monitoring.* serve the metrics until the agent stops; user.timezone is the time zone of
+   * What -D would set. millrace.memoryBudget bounds what is received and decoded, flume.monitoring.* serve the metrics until the agent stops; user.timezone is the time zone of
    * the whole process.
    */
   readonly properties?: Readonly<Record<string, string>>
@@ -72,9 +73,10 @@ export function agentOf(
   { agent, home, systemProperties }: LoadOptions,
   log: Logger,
 ): Agent {
+  const memory = new MemoryBudget(readMemoryBudget(systemProperties.get(memoryBudgetSetting)) ?? undefined)
   return new Agent(topology, {
     agent,
-    system: realSystem,
+    system: { ...realSystem, memory },
     log,
     home,
     logRawData: systemProperties.get('org.apache.flume.log.rawdata')?.toLowerCase() === 'true',

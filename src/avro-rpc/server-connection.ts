@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream'
 import { messageOf } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
+import type { MemoryBudget, MemoryShare } from '../system/memory-budget.ts'
 import { AvroFormatError, AvroReader } from '../wire/avro/binary.ts'
 import {
   cutBatch,
@@ -17,7 +18,6 @@ import {
 } from '../wire/avro-rpc/call.ts'
 import { type Frame, FrameError, FrameParser } from '../wire/avro-rpc/frame.ts'
 import type { KnownClients } from './known-clients.ts'
-import type { BudgetedReader, ReadBudget } from './read-budget.ts'
 
 /** What a server does with events: each is one encoded event; true where all are accepted. Never rejects. */
 export type Handle = (events: readonly Buffer[], message: 'append' | 'appendBatch') => Promise<boolean>
@@ -29,7 +29,7 @@ export interface ServerConnectionParts {
   /** Requests in flight offered to Millrace senders. */
   readonly window: number
   readonly clock: Clock
-  readonly budget: ReadBudget
+  readonly memory: MemoryBudget
   readonly clients: KnownClients
   readonly handle: Handle
   /** One sentence why the connection was closed, for the log. */
@@ -45,13 +45,13 @@ const reopenMs = 10_000
 /** How long the last answers may take to reach the sender when the server stops. */
 const lingerMs = 1000
 
-export class ServerConnection implements BudgetedReader {
+export class ServerConnection {
   readonly #stream: Duplex
   readonly #parts: ServerConnectionParts
   readonly #parser: FrameParser
   #queue: Frame[] = []
   #queuedBytes = 0
-  #chargedBytes = 0
+  readonly #share: MemoryShare
   #reading = true
   #readSince: number
   #greeted = false
@@ -72,20 +72,13 @@ export class ServerConnection implements BudgetedReader {
     this.#stream = stream
     this.#parts = parts
     this.#parser = new FrameParser(parts.maxRequestBytes)
+    this.#share = parts.memory.share(() => this.#adjustReading())
     this.#readSince = parts.clock.monotonic()
     stream.on('error', error => this.#broken(error))
     stream.on('close', () => this.#end())
     stream.on('end', () => this.#ended())
     stream.on('data', (chunk: Buffer) => this.#received(chunk))
     if (stream.destroyed) this.#end()
-  }
-
-  get midRequest(): boolean {
-    return this.#parser.midFrame
-  }
-
-  wake(): void {
-    this.#adjustReading()
   }
 
   /** Closes the connection when its sender has paused inside a request for too long. */
@@ -134,7 +127,7 @@ export class ServerConnection implements BudgetedReader {
     }
     this.#settleBudget()
     if (this.#queue.length > 0) {
-      this.#parts.budget.yield(this)
+      this.#share.finished()
       this.#working ??= this.#work()
     }
     this.#adjustReading()
@@ -200,7 +193,7 @@ export class ServerConnection implements BudgetedReader {
       !this.#stopping &&
       this.#queue.length < maxQueued &&
       this.#queuedBytes < maxQueuedBytes &&
-      this.#parts.budget.mayRead(this)
+      this.#share.mayRead(this.#parser.midFrame)
     if (reading === this.#reading) return
     this.#reading = reading
     if (reading) {
@@ -210,10 +203,7 @@ export class ServerConnection implements BudgetedReader {
   }
 
   #settleBudget(): void {
-    const held = this.#closed ? 0 : this.#parser.heldBytes + this.#queuedBytes
-    const delta = held - this.#chargedBytes
-    this.#chargedBytes = held
-    if (delta !== 0) this.#parts.budget.charge(delta)
+    if (!this.#closed) this.#share.add(this.#parser.heldBytes + this.#queuedBytes - this.#share.heldBytes)
   }
 
   /** Also resolves at the stop: a sender that does not read its answers must not hold that up. */
@@ -263,8 +253,7 @@ export class ServerConnection implements BudgetedReader {
     if (this.#closed) return
     this.#closed = true
     this.#queue = []
-    this.#settleBudget()
-    this.#parts.budget.yield(this)
+    this.#share.close()
     this.#parts.closed()
   }
 }

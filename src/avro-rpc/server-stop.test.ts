@@ -6,6 +6,7 @@ import { before, test, type TestContext } from 'node:test'
 import { createAuthority } from '../../test/certificates.ts'
 import { KeptLog } from '../../test/context.ts'
 import { Event } from '../event.ts'
+import { MemoryBudget } from '../system/memory-budget.ts'
 import { realSystem } from '../system/system.ts'
 import { createTlsContext, type ClientTls, type TlsContext } from '../system/tls.ts'
 import { encodeAppendBatch } from '../wire/avro-rpc/call.ts'
@@ -15,7 +16,6 @@ import { protocolHash } from '../wire/avro-rpc/protocol.ts'
 import { connectAvro } from '../index.ts'
 import { KnownClients } from './known-clients.ts'
 import { clientLayers, type Layering } from './layers.ts'
-import { ReadBudget } from './read-budget.ts'
 import { ServerConnection } from './server-connection.ts'
 import { AvroServer, type AvroServerOptions } from './server.ts'
 
@@ -64,7 +64,7 @@ async function serve(t: TestContext, given: Partial<AvroServerOptions> & { layer
     host: '127.0.0.1',
     port: 0,
     maxRequestBytes: 256 * 1024 * 1024,
-    maxBufferedBytes: 256 * 1024 * 1024,
+    memory: new MemoryBudget(),
     window: 64,
     stallMs: 10_000,
     deflate: layers.deflate ?? false,
@@ -220,7 +220,7 @@ test('a sender that neither reads nor closes holds the stop up for no longer tha
     stallMs: 1000,
     window: 64,
     clock,
-    budget: new ReadBudget(1_000_000),
+    memory: new MemoryBudget(1_000_000),
     clients: new KnownClients(),
     handle: store.handle,
     complain: reason => assert.fail(reason),

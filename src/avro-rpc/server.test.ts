@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { createDeflate, constants } from 'node:zlib'
 import { KeptLog } from '../../test/context.ts'
+import { MemoryBudget } from '../system/memory-budget.ts'
 import { realSystem } from '../system/system.ts'
 import { Event } from '../event.ts'
 import { AvroReader } from '../wire/avro/binary.ts'
@@ -29,7 +30,7 @@ async function serve(t: After, given: Partial<AvroServerOptions> = {}): Promise<
     host: '127.0.0.1',
     port: 0,
     maxRequestBytes: 256 * 1024 * 1024,
-    maxBufferedBytes: 256 * 1024 * 1024,
+    memory: new MemoryBudget(),
     window: 8,
     stallMs: 10_000,
     deflate: false,
@@ -339,7 +340,7 @@ test('a flood of garbage makes one line a minute', async t => {
 
 test('over the budget reading pauses, nobody is cut off, and everything arrives', async t => {
   // Each request is larger than the whole budget: only one can grow at a time.
-  const { open, bodies, log } = await serve(t, { maxBufferedBytes: 100_000 })
+  const { open, bodies, log } = await serve(t, { memory: new MemoryBudget(100_000) })
   const peers = await Promise.all(Array.from({ length: 10 }, open))
   const bytes = 1_000_000
   for (const [index, peer] of peers.entries()) peer.send(`${index}`.padEnd(bytes, '.'))
@@ -350,7 +351,7 @@ test('over the budget reading pauses, nobody is cut off, and everything arrives'
 })
 
 test('halves that use up the budget and stall are cut off; an honest sender gets through', async t => {
-  const { open, bodies } = await serve(t, { maxBufferedBytes: 100_000, stallMs: 200 })
+  const { open, bodies } = await serve(t, { memory: new MemoryBudget(100_000), stallMs: 200 })
   const stalling = await Promise.all(Array.from({ length: 5 }, open))
   const half = Buffer.concat(encodeAppendBatch(1, shakeOf({}), [Event.of({}, 'x'.repeat(90_000))])).subarray(
     0,

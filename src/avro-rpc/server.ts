@@ -1,14 +1,14 @@
-// The Avro RPC server: a listener, its connections, what they share (the budget of bytes, the clients
-// known by hash) and the check for senders that stall.
+// The Avro RPC server: a listener, its connections, what they share (the clients known by hash)
+// and the check for senders that stall.
 import { Fault, messageOf } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import type { Clock, Timer } from '../system/clock.ts'
+import type { MemoryBudget } from '../system/memory-budget.ts'
 import type { Connection, Listener, Network } from '../system/network.ts'
 import type { TlsContext } from '../system/tls.ts'
 import { KnownClients } from './known-clients.ts'
 import { serverLayers } from './layers.ts'
-import { ReadBudget } from './read-budget.ts'
 import { type Handle, ServerConnection } from './server-connection.ts'
 
 export interface AvroServerOptions {
@@ -17,8 +17,8 @@ export interface AvroServerOptions {
   readonly port: number
   /** Longest message taken; longer ones close the connection before anything is stored. */
   readonly maxRequestBytes: number
-  /** Bytes that all connections together may hold before reading pauses. */
-  readonly maxBufferedBytes: number
+  /** Where requests do not fit, reading pauses. */
+  readonly memory: MemoryBudget
   /** Requests a Millrace sender may have in flight; 0 agrees to none. */
   readonly window: number
   /** How long a sender may pause inside a request, or with the TLS handshake. */
@@ -38,7 +38,6 @@ export interface AvroServerOptions {
 
 export class AvroServer {
   readonly #options: AvroServerOptions
-  readonly #budget: ReadBudget
   readonly #clients = new KnownClients()
   /** Of senders that do not behave. */
   readonly #log: Logger
@@ -51,7 +50,6 @@ export class AvroServer {
 
   constructor(options: AvroServerOptions) {
     this.#options = options
-    this.#budget = new ReadBudget(options.maxBufferedBytes)
     this.#log = sparing(options.log, options.clock)
   }
 
@@ -112,14 +110,14 @@ export class AvroServer {
 
   #open(stream: Connection['stream'], remote: string): void {
     if (this.#stopping.signal.aborted) return void stream.destroy()
-    const { maxRequestBytes, stallMs, window, clock, handle } = this.#options
+    const { maxRequestBytes, stallMs, window, clock, handle, memory } = this.#options
     const connection: ServerConnection = new ServerConnection(stream, {
       maxRequestBytes,
       stallMs,
       window,
       clock,
       handle: (events, message) => handle(events, message, remote),
-      budget: this.#budget,
+      memory,
       clients: this.#clients,
       complain: reason => this.#complain(remote, reason),
       closed: () => void this.#connections.delete(connection),

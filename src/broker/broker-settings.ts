@@ -32,7 +32,7 @@ export interface BrokerSettings extends TransactionSettings, SecurityTimes {
   readonly maxMessageBytes: number
   readonly maxRequestBytes: number
   /** Bytes of requests that may be held for all connections together. */
-  readonly queuedBytes: number
+  readonly memoryBudgetBytes: number
   readonly maxFetchBytes: number
   readonly maxConnections: number
   readonly maxConnectionsPerIp: number
@@ -102,7 +102,10 @@ export function readBrokerSettings(
     deleteTopics: given.flag('delete.topic.enable'),
     maxMessageBytes: given.numberOr('message.max.bytes'),
     maxRequestBytes: given.numberOr('socket.request.max.bytes'),
-    queuedBytes: unlimited(given.numberOr('queued.max.request.bytes')),
+    memoryBudgetBytes: Math.min(
+      unlimited(given.numberOr('queued.max.request.bytes')),
+      given.numberOr('millrace.memoryBudget'),
+    ),
     maxFetchBytes: given.numberOr('fetch.max.bytes'),
     maxConnections: given.numberOr('max.connections'),
     maxConnectionsPerIp: given.numberOr('max.connections.per.ip'),

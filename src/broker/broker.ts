@@ -3,6 +3,7 @@
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import type { Timer } from '../system/clock.ts'
+import { MemoryBudget } from '../system/memory-budget.ts'
 import type { System } from '../system/system.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import { ClientConnections } from './client-connections.ts'
@@ -34,7 +35,7 @@ export class Broker {
   #stopping = false
 
   /** `systemProperties` are those of Java, given as -Dname=value. */
-  constructor(parts: {
+  constructor(given: {
     system: System
     log: Logger
     settings: BrokerSettings
@@ -44,6 +45,8 @@ export class Broker {
     /** Whether it starts without what is missing in its directories. */
     acceptsLoss?: boolean
   }) {
+    const memory = new MemoryBudget(given.settings.memoryBudgetBytes)
+    const parts = { ...given, system: { ...given.system, memory } }
     this.#system = parts.system
     this.#log = parts.log
     this.#settings = parts.settings

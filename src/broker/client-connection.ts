@@ -2,17 +2,17 @@
 // when the one before is answered, but for Produce: several in flight share one sync.
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../system/clock.ts'
+import type { MemoryBudget, MemoryShare } from '../system/memory-budget.ts'
 import { messageOf } from '../errors.ts'
 import { peekRequestHeader } from '../wire/kafka/api.ts'
 import { FormatError } from '../wire/kafka/format-error.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
-import type { BudgetUser, MemoryBudget } from './memory-budget.ts'
 import { FrameTooLarge, RequestFrames } from './request-frames.ts'
 
 export interface ConnectionParts {
   readonly clock: Clock
   readonly maxRequestBytes: number
-  readonly budget: MemoryBudget
+  readonly memory: MemoryBudget
   /**
    * The bytes of the answer, in parts; null for none. Rejects with FormatError where the request cannot be
    * understood. What it does before its first wait happens in the order of the calls.
@@ -32,7 +32,7 @@ export interface ConnectionParts {
 /** Reading pauses while this much waits to be begun. */
 const maxQueued = 64
 
-export class ClientConnection implements BudgetUser {
+export class ClientConnection {
   readonly #stream: Duplex
   readonly #parts: ConnectionParts
   readonly #frames: RequestFrames
@@ -43,7 +43,7 @@ export class ClientConnection implements BudgetUser {
   #onlyProduce = true
   /** Answers leave one after the other. */
   #sending: Promise<void> = Promise.resolve()
-  #charged = 0
+  readonly #share: MemoryShare
   #heldByRequests = 0
   #stopping = false
   #lastRead: number
@@ -53,6 +53,7 @@ export class ClientConnection implements BudgetUser {
     this.#parts = parts
     this.#lastRead = parts.clock.monotonic()
     this.#frames = new RequestFrames(parts.maxRequestBytes, parts.leastBytes)
+    this.#share = parts.memory.share(() => this.#adjustReading())
     stream.on('error', () => {}) // a close follows
     stream.on('close', () => this.#end())
     stream.on('data', (chunk: Buffer) => this.#received(chunk))
@@ -62,10 +63,6 @@ export class ClientConnection implements BudgetUser {
   /** When the last bytes came, ms of the monotonic clock; Infinity while a request is under way. */
   get idleSince(): number {
     return this.#underWay > 0 ? Infinity : this.#lastRead
-  }
-
-  wake(): void {
-    this.#adjustReading()
   }
 
   /** Ends waiting, lets what was begun be answered, and closes. */
@@ -164,7 +161,7 @@ export class ClientConnection implements BudgetUser {
     const reads =
       this.#queue.length < maxQueued &&
       this.#heldByRequests < this.#parts.maxRequestBytes &&
-      this.#parts.budget.allows(this, this.#frames.heldBytes > 0)
+      this.#share.mayRead(this.#frames.heldBytes > 0)
     if (reads === !this.#stream.isPaused()) return
     if (reads) this.#stream.resume()
     else this.#stream.pause()
@@ -172,10 +169,8 @@ export class ClientConnection implements BudgetUser {
 
   #charge(): void {
     const held = this.#stream.destroyed ? 0 : this.#frames.heldBytes + this.#heldByRequests
-    const change = held - this.#charged
-    this.#charged = held
-    if (change !== 0) this.#parts.budget.add(change)
-    if (this.#frames.heldBytes === 0) this.#parts.budget.release(this)
+    this.#share.add(held - this.#share.heldBytes)
+    if (this.#frames.heldBytes === 0) this.#share.finished()
   }
 
   #refuse(reason: string): void {
@@ -185,11 +180,9 @@ export class ClientConnection implements BudgetUser {
   }
 
   #end(): void {
-    if (this.#charged !== 0) this.#parts.budget.add(-this.#charged)
-    this.#charged = 0
     this.#gone.abort()
     this.#queue = []
-    this.#parts.budget.release(this)
+    this.#share.close()
     this.#parts.closed()
   }
 }

@@ -10,7 +10,6 @@ import type { BrokerSettings } from './broker-settings.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { Accepted } from './listeners.ts'
 import { readBuffers } from './log/read-buffers.ts'
-import { MemoryBudget } from './memory-budget.ts'
 import { answerRequest } from './request-answer.ts'
 
 /** How long connections may take to send their last answers when the broker stops. */
@@ -31,7 +30,6 @@ interface Admitted {
 
 export class ClientConnections {
   readonly #parts: ConnectionsParts
-  readonly #budget: MemoryBudget
   readonly #admitted = new Set<Admitted>()
   /** Accepted before the broker was ready, or beyond max.connections. */
   #waiting: Accepted[] = []
@@ -41,7 +39,6 @@ export class ClientConnections {
 
   constructor(parts: ConnectionsParts) {
     this.#parts = parts
-    this.#budget = new MemoryBudget(parts.settings.queuedBytes)
   }
 
   /** Takes it, or lets it wait. */
@@ -117,7 +114,7 @@ export class ClientConnections {
     admitted.connection = new ClientConnection(stream, {
       clock: this.#parts.system.clock,
       maxRequestBytes: settings.maxRequestBytes,
-      budget: this.#budget,
+      memory: this.#parts.system.memory,
       leastBytes: session === null ? undefined : 0,
       answer: async (request, signal) => {
         const answered = session === null ? undefined : await session.answer(request)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { MemoryBudget } from './memory-budget.ts'
 import { FrameTooLarge, RequestFrames } from './request-frames.ts'
 
 function framed(...payloads: readonly Buffer[]): Buffer {
@@ -36,23 +35,4 @@ test('a size that is not allowed is refused as soon as it is there; nothing is k
   head.writeInt32BE(99_999_999, 0)
   assert.deepEqual(frames.feed(head), [])
   assert.equal(frames.heldBytes, 1)
-})
-
-test('above the budget only one who stands in the middle of a request may go on, and all are woken below it', () => {
-  const woken: string[] = []
-  const user = (name: string) => ({ wake: () => void woken.push(name) })
-  const [a, b, c] = [user('a'), user('b'), user('c')]
-  const budget = new MemoryBudget(100)
-  assert.ok(budget.allows(a, false))
-  budget.add(120)
-  assert.ok(!budget.allows(a, false), 'it would begin a request')
-  assert.ok(budget.allows(b, true))
-  assert.ok(!budget.allows(c, true), 'one at a time')
-  budget.release(b)
-  assert.deepEqual(woken.splice(0).sort(), ['a', 'c'])
-  assert.ok(budget.allows(c, true))
-  assert.ok(!budget.allows(a, false))
-  budget.add(-50)
-  assert.deepEqual(woken, ['a'])
-  assert.ok(budget.allows(a, false))
 })

@@ -8,6 +8,7 @@ import { loadTopology, type LoadOptions } from '../load-topology.ts'
 import { homeOf } from '../start-agent.ts'
 import { readMonitoring } from '../observe/metrics-settings.ts'
 import { obstacleAt } from '../system/disk-access.ts'
+import { leastMemoryBudgetBytes, memoryBudgetSetting, readMemoryBudget } from '../system/memory-budget.ts'
 import { realSystem } from '../system/system.ts'
 import { freePort, troubleAtPort } from '../topology/examine.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -50,6 +51,13 @@ export async function prepareAgent(setup: AgentSetup, { isCheck = false } = {}):
       severity: 'error',
       problem: `cannot write the log ${log.file!.path}: ${obstacle}`,
       fix: 'correct -Dflume.log.dir and -Dflume.log.file',
+    })
+  const budget = properties.get(memoryBudgetSetting)
+  if (readMemoryBudget(budget) === null)
+    problems.push({
+      severity: 'error',
+      problem: `-D${memoryBudgetSetting}=${budget} is no number of bytes from ${leastMemoryBudgetBytes} on`,
+      fix: 'write a whole number, e.g. 134217728, or leave it out',
     })
   const monitoring = readMonitoring(properties)
   if (isCheck && monitoring.type === 'http') {

@@ -22,6 +22,7 @@ export const knownProperties: readonly string[] = [
   'javax.net.ssl.keyStorePassword',
   'javax.net.ssl.trustStore',
   'javax.net.ssl.trustStorePassword',
+  'millrace.memoryBudget',
   'millrace.stop.with.stdin',
   'org.apache.flume.log.rawdata',
   'propertiesImplementation',

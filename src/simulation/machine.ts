@@ -1,6 +1,7 @@
 // A simulated machine with its disk and its clock, and the programs that run on it. A program has one life: when
 // it is killed nothing that it waits for ever comes, and what it set going never ends.
 import type { Clock } from '../system/clock.ts'
+import { MemoryBudget } from '../system/memory-budget.ts'
 import type { System } from '../system/system.ts'
 import type { Schedule } from './schedule.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -85,6 +86,7 @@ export class Program {
         bytes: size => random.bytes(size),
         uuid: () => uuidOf(random.bytes(16)),
       },
+      memory: new MemoryBudget(),
     }
   }
 

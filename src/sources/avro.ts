@@ -80,13 +80,6 @@ const options = {
     max: 1024 * mebibyte,
     since: 'ours',
   }),
-  maxBufferedBytes: int({
-    doc: 'Bytes of requests that all connections together may hold. Above it reading pauses, except for one connection, until requests are done.',
-    unit: 'bytes',
-    default: 256 * mebibyte,
-    min: 1024,
-    since: 'ours',
-  }),
   window: int({
     doc: 'Requests a Millrace sender may have in flight on one connection; 0 allows one.',
     default: 32,
@@ -131,7 +124,10 @@ Bytes that are no Avro RPC close the connection with one line in the log (at mos
 
 Flume answers \`append\` with an Avro error when something other than the channel fails; Millrace answers \`FAILED\`.`,
   options,
-  withoutEffect: { threads: 'connections share one event loop; Flume ignores it too since 1.10' },
+  withoutEffect: {
+    maxBufferedBytes: '-Dmillrace.memoryBudget bounds what all sources hold together',
+    threads: 'connections share one event loop; Flume ignores it too since 1.10',
+  },
   check({ ipFilter, ipFilterRules }, say) {
     if (!ipFilter) return
     const fix = 'write ipFilterRules = <allow|deny>:<ip|name>:<pattern>, …'
@@ -192,7 +188,7 @@ export class AvroSource implements Source {
       host: bind,
       port,
       maxRequestBytes: this.#options.maxRequestBytes,
-      maxBufferedBytes: this.#options.maxBufferedBytes,
+      memory: this.#context.system.memory,
       window: this.#options.window,
       stallMs: this.#options['stall-timeout'],
       deflate: this.#options['compression-type'] === 'deflate',

@@ -1,5 +1,6 @@
-// The four doors together, as components receive them.
+// The doors together, as components receive them, and the memory that those behind them may take.
 import { realClock, type Clock } from './clock.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { realDisk, type Disk } from './disk.ts'
 import { realNetwork, type Network } from './network.ts'
 import { realRandom, type Random } from './random.ts'
@@ -9,6 +10,8 @@ export interface System {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
+  /** Of the whole process. */
+  readonly memory: MemoryBudget
 }
 
 export const realSystem: System = {
@@ -16,4 +19,5 @@ export const realSystem: System = {
   disk: realDisk,
   network: realNetwork,
   random: realRandom,
+  memory: new MemoryBudget(),
 }

@@ -6,6 +6,7 @@ import avsc from 'avsc'
 import { connectAvro } from '../../src/index.ts'
 import { AvroServer } from '../../src/avro-rpc/server.ts'
 import { Event } from '../../src/event.ts'
+import { MemoryBudget } from '../../src/system/memory-budget.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { protocolText } from '../../src/wire/avro-rpc/protocol.ts'
 import { KeptLog } from '../context.ts'
@@ -41,7 +42,7 @@ async function serve(t: { after(run: () => Promise<void>): void }, accept: (even
     host: '127.0.0.1',
     port: 0,
     maxRequestBytes: 1 << 28,
-    maxBufferedBytes: 1 << 28,
+    memory: new MemoryBudget(),
     window: 8,
     stallMs: 10_000,
     deflate: false,

@@ -3,6 +3,7 @@
 // are Kafka 4.1's but where the text says otherwise.
 //
 // Source: ConfigDef of Kafka 4.1.0 and 0.10.2.1; KIP-226 for what may change while the broker runs.
+import { defaultMemoryBudgetBytes, leastMemoryBudgetBytes } from '../../system/memory-budget.ts'
 
 export type SettingType = 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list' | 'password'
 
@@ -68,11 +69,10 @@ export const brokerKeys = {
   }),
   'compression.zstd.level': at(3, 'Level of zstd.', { least: -131_072, most: 22, dynamic }),
   'socket.request.max.bytes': at(104_857_600, 'Largest request, bytes.', { least: 1024 }),
-  'queued.max.request.bytes': at(
-    268_435_456,
-    'Bytes of requests held in memory for all connections together; -1 lifts the limit.',
-    { ...long, least: -1 },
-  ),
+  'queued.max.request.bytes': at(-1, 'Lowers millrace.memoryBudget where it is less; -1 does not.', {
+    ...long,
+    least: -1,
+  }),
   'fetch.max.bytes': at(57_671_680, 'Most bytes that one Fetch answers with.', { least: 1024 }),
   'max.connections': at(intMost, 'Connections that may stand at once; more wait until one is closed.', {
     dynamic,
@@ -259,6 +259,11 @@ export const brokerKeys = {
       ...text,
       words: ['synced', 'relaxed'],
     },
+  ),
+  'millrace.memoryBudget': at(
+    defaultMemoryBudgetBytes,
+    'Bytes that requests of all connections, and what they are unpacked to, may take together. Above it reading waits.',
+    { ...long, least: leastMemoryBudgetBytes },
   ),
 } satisfies Record<string, BrokerKey>
 

@@ -72,7 +72,7 @@ export const protections: readonly Protection[] = [
     ),
     asks: value => !(Number(value) >= most),
     missing:
-      'it is not enforced: one client may take all that the broker can do; its limits are max.connections, max.connections.per.ip and queued.max.request.bytes',
+      'it is not enforced: one client may take all that the broker can do; its limits are max.connections, max.connections.per.ip and millrace.memoryBudget',
   },
   {
     keys: /^(min\.insync\.replicas|(default|offsets\.topic|transaction\.state\.log)\.replication\.factor|transaction\.state\.log\.min\.isr)$/,
