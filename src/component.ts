@@ -3,11 +3,14 @@
 // defaults, reference pages and the lifecycle test are made from it. See docs/architecture.md.
 import { messageOf, type Fault } from './errors.ts'
 import type { Event } from './event.ts'
-import type { Fields, OptionsOf } from './fields.ts'
+import type { Fields, OptionsOf, Vocabulary } from './fields.ts'
 import type { ConditionMaker } from './observe/conditions.ts'
 import type { Counters } from './observe/counters.ts'
 import type { Logger } from './observe/log.ts'
+import type { Say } from './settings/read-settings.ts'
 import type { System } from './system/system.ts'
+
+export type { Say }
 
 // ---------------------------------------------------------------------------------------- channels
 
@@ -226,16 +229,6 @@ export interface SinkProcessorContext extends ComponentContext {
   readonly sinks: readonly string[]
 }
 
-/**
- * Says what is wrong with an option; the reader adds file and line. `key` is the option's key as written,
- * `problem` a clause of its own, or a predicate (`is …`, `names …`) of which the key is the subject. `newKey` is
- * the key that `fix` suggests instead.
- */
-export interface Say {
-  error(key: string, problem: string, fix: string, newKey?: string): void
-  warning(key: string, problem: string, fix: string, newKey?: string): void
-}
-
 /** For `examine`: says as an error of `key` why the work fails, where it does. */
 export async function sayFailure(work: Promise<unknown>, say: Say, key: string, fix: string): Promise<void> {
   await work.catch((error: unknown) => say.error(key, messageOf(error), fix))
@@ -273,7 +266,7 @@ export interface Outside extends Required<Surroundings> {
   readonly system: System
 }
 
-interface Declaration<F extends Fields> {
+interface Declaration<F extends Fields> extends Vocabulary<F> {
   /** As written in `type =`: the alias, or the class name where Flume has no alias. */
   readonly type: string
   /** Flume's class name and other spellings that mean the same. */
@@ -282,13 +275,6 @@ interface Declaration<F extends Fields> {
   readonly summary: string
   /** Longer text for the reference page, Markdown: semantics, headers, differences from Flume. */
   readonly description?: string
-  readonly options: F
-  /** Keys Flume calls deprecated: taken over by `to` where that is absent, with a warning. */
-  readonly deprecated?: Readonly<
-    Record<string, { readonly to: string; readonly value?: (text: string) => string }>
-  >
-  /** Keys Flume knows that have no effect here, each with the reason. */
-  readonly withoutEffect?: Readonly<Record<string, string>>
   /** Rules over several options. */
   readonly check?: (options: OptionsOf<F>, say: Say, surroundings?: Surroundings) => void
   /** Rules about the names around it: the channels of a selector's source, the sinks of a processor's group. */

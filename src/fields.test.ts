@@ -5,7 +5,7 @@ import { choice, flag, int, list, text, type Field } from './fields.ts'
 const doc = 'for the test'
 function parse<T>(field: Field<T>, raw: string): T | string {
   const result = field.parse(raw)
-  return 'value' in result ? result.value : `${result.problem}; ${result.fix}`
+  return result.problem === undefined ? result.value : `${result.problem}; ${result.fix}`
 }
 
 test('int reads what Java reads: blanks trimmed, a sign, decimal digits', () => {

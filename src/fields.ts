@@ -1,7 +1,7 @@
-// Fields: what an option of a component accepts. A component declares its options as a record of
-// fields; from that one declaration come parsing and validation, the TypeScript types, the defaults
-// and the reference pages. Flume's options are flat keys with text values, plus prefixes under which
-// everything is passed on (kafka.consumer.*): this small vocabulary fits exactly that.
+// Fields: what one setting accepts, whoever has it: an option of a component, a property of the Kafka client, a key
+// of the broker or of a topic. A vocabulary declares its settings as a record of fields; from that one declaration
+// come reading and validation (settings/read-settings.ts), the TypeScript types, the defaults and the reference pages.
+// Settings are flat keys with text values, plus prefixes under which everything is passed on (kafka.consumer.*).
 import { compileJavaRegex } from './java/java-regex.ts'
 
 /** What a field says of itself, for the reference page. */
@@ -14,13 +14,18 @@ interface About {
   readonly secret?: boolean
   /** 'ours' marks an option Flume does not have. Otherwise the Flume version that introduced it. */
   readonly since?: 'ours' | '1.8' | '1.9' | '1.10' | '1.11'
-  /** How our behaviour differs from Flume's, or why the option has no effect. */
+  /** How our behaviour differs from Flume's or Kafka's, or why the option has no effect. */
   readonly differs?: string
+  /** May be changed while the program runs. */
+  readonly dynamic?: true
 }
 
-export type Parsed<T> = { readonly value: T } | { readonly problem: string; readonly fix: string }
+/** A value; or what is wrong with the text; or both, where the value is used all the same, with a warning. */
+export type Parsed<T> =
+  | { readonly value: T; readonly problem?: never }
+  | { readonly value?: T; readonly problem: string; readonly fix: string }
 
-export interface Field<T, Present extends boolean = boolean> extends About {
+export interface Field<T, Present extends boolean = boolean, Name extends string = string> extends About {
   readonly kind: FieldKind
   /** Whether the key must be written. */
   readonly required: boolean
@@ -30,110 +35,180 @@ export interface Field<T, Present extends boolean = boolean> extends About {
   readonly accepts: string
   /** `prefix` collects every key that starts with the option's name and a dot. */
   readonly parse: (text: string) => Parsed<T>
-  /** Flume replaces a bad value by the default with a warning; so do we where this is set. */
-  readonly badValueMeansDefault?: boolean
+  /** What the setting is called in the program where that is not its key. */
+  readonly as?: Name
   /** Phantom: true where the value is never undefined. */
   readonly present?: Present
 }
 
-export type FieldKind = 'text' | 'int' | 'flag' | 'choice' | 'list' | 'regex' | 'prefix'
+export type FieldKind = 'text' | 'int' | 'long' | 'double' | 'flag' | 'choice' | 'list' | 'regex' | 'prefix'
 export type Fields = Readonly<Record<string, Field<unknown>>>
 
-/** The typed options that a record of fields describes. */
-export type OptionsOf<F extends Fields> = {
-  readonly [K in keyof F]: F[K] extends Field<infer T, infer Present>
-    ? Present extends true
-      ? T
-      : T | undefined
-    : never
+/** All keys of one reader: what it obeys, and what is said of the others that it knows. */
+export interface Vocabulary<F extends Fields = Fields> {
+  readonly options: F
+  /** Keys that are called deprecated: taken over by `to` where that is absent, with a warning. */
+  readonly deprecated?: Readonly<
+    Record<string, { readonly to: string; readonly value?: (text: string) => string }>
+  >
+  /** Keys that are known and have no effect here, each with the reason. */
+  readonly withoutEffect?: Readonly<Record<string, string>>
+  /** Keys that are known and must not be written, because leaving them out unsaid would be worse; each with the reason. */
+  readonly refused?: Readonly<Record<string, string>>
 }
 
-interface Common<T> extends About {
+type ValueOf<One> =
+  One extends Field<infer T, infer Present> ? (Present extends true ? T : T | undefined) : never
+
+/** The typed options that a record of fields describes. */
+export type OptionsOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> }
+
+/** The same by the fields' names in the program; those that have none are left out. */
+export type SettingsOf<F extends Fields> = {
+  readonly [K in keyof F as F[K] extends Field<unknown, boolean, infer Name> ? Name : never]: ValueOf<F[K]>
+}
+
+export interface Common<T> extends About {
   readonly required?: true
   readonly default?: T
+  readonly as?: string
+  /** Flume replaces a bad value by the default with a warning; so do we where this is set. */
   readonly badValueMeansDefault?: boolean
 }
 type PresentIf<C> = C extends { required: true } ? true : C extends { default: {} } ? true : false
+type NameIn<C> = C extends { as: infer Name extends string } ? Name : never
+export type Made<T, C> = Field<T, PresentIf<C>, NameIn<C>>
 
-function field<T, C extends Common<T>>(
+/** A field with a way of its own to read its value. */
+export function field<T, const C extends Common<T>>(
   kind: FieldKind,
   accepts: string,
-  about: C,
+  { badValueMeansDefault, ...about }: C,
   parse: (text: string) => Parsed<T>,
-): Field<T, PresentIf<C>> {
-  return { ...about, kind, accepts, parse, required: about.required === true, default: about.default }
+): Made<T, C> {
+  const parseMildly = (raw: string): Parsed<T> => {
+    const parsed = parse(raw)
+    return parsed.problem === undefined ? parsed : { ...parsed, value: about.default! }
+  }
+  return {
+    ...about,
+    kind,
+    accepts,
+    required: about.required === true,
+    default: about.default,
+    parse: badValueMeansDefault === true ? parseMildly : parse,
+  } as unknown as Made<T, C>
 }
 
 /** Any text. */
-export function text<const C extends Common<string>>(about: C): Field<string, PresentIf<C>> {
+export function text<const C extends Common<string>>(about: C): Made<string, C> {
   return field<string, C>('text', 'text', about, value => ({ value }))
 }
 
+interface Bounds {
+  readonly min?: number
+  readonly max?: number
+  /** -1 means that there is no limit; the value is Infinity. */
+  readonly unlimited?: true
+}
+
 /** A whole number as Java's parseInt and parseLong read it: blanks trimmed, a sign, decimal digits. */
-export function int<const C extends Common<number> & { min?: number; max?: number }>(
+export function int<const C extends Common<number> & Bounds>(
   about: C,
-): Field<number, PresentIf<C>> {
-  const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = about
-  const accepts =
+  kind: 'int' | 'long' = 'int',
+): Made<number, C> {
+  const { min = -Infinity, max = kind === 'long' ? 2 ** 63 : Infinity, unlimited } = about
+  const range =
     about.max !== undefined
-      ? `a whole number from ${about.min ?? 'any'} to ${max}`
+      ? ` from ${about.min ?? 'any'} to ${max}`
       : about.min !== undefined
-        ? `a whole number, at least ${min}`
-        : 'a whole number'
-  return field<number, C>('int', accepts, about, raw => {
+        ? `, at least ${min}`
+        : ''
+  const accepts = `a whole number${range}${unlimited === true ? ', or -1 for no limit' : ''}`
+  return field<number, C>(kind, accepts, about, raw => {
     const trimmed = raw.trim()
     const value = Number(trimmed)
     if (!/^[+-]?\d+$/.test(trimmed))
       return { problem: `"${raw}" is not a whole number`, fix: `write ${accepts}` }
-    // Java's Long.MAX_VALUE and its kin mean "no limit" in Flume files.
-    const clipped = Math.max(Math.min(value, Number.MAX_SAFE_INTEGER), Number.MIN_SAFE_INTEGER)
-    if (clipped < min || clipped > max)
+    if (unlimited === true && value === -1) return { value: Infinity }
+    if (value < min || value > max)
       return { problem: `${trimmed} is outside what is allowed`, fix: `write ${accepts}` }
-    return { value: clipped }
+    // Java's Long.MAX_VALUE and its kin mean "no limit" in Flume's and Kafka's files.
+    return { value: Math.max(Math.min(value, Number.MAX_SAFE_INTEGER), Number.MIN_SAFE_INTEGER) }
   })
 }
 
-/** true, in any case; everything else is false, as in Flume, with a problem when it is not "false". */
-export function flag<const C extends Common<boolean>>(about: C): Field<boolean, PresentIf<C>> {
+/**
+ * true, in any case; everything else is false, as in Flume, with a problem when it is not "false". `strict`: as in
+ * Kafka, it is refused.
+ */
+export function flag<const C extends Common<boolean> & { strict?: true }>(about: C): Made<boolean, C> {
   return field<boolean, C>('flag', 'true or false', about, raw => {
     const lower = raw.trim().toLowerCase()
-    if (lower === 'true') return { value: true }
-    if (lower === 'false') return { value: false }
-    return {
-      problem: `"${raw}" is neither true nor false (Flume reads it as false)`,
-      fix: 'write true or false',
-    }
+    if (lower === 'true' || lower === 'false') return { value: lower === 'true' }
+    const problem = `"${raw}" is neither true nor false`
+    const fix = 'write true or false'
+    return about.strict === true
+      ? { problem, fix }
+      : { problem: `${problem} (Flume reads it as false)`, fix, value: false }
   })
 }
 
-/** One of a few words, in any case; the value is the word as declared. */
-export function choice<const W extends string, const C extends Common<NoInfer<W>>>(
+interface Choosing {
+  /** Letters count in capitals or not. */
+  readonly exact?: true
+  /** Why there is no other choice. */
+  readonly because?: string
+}
+
+/** One of a few words, in any case; the value is the word as declared, or what it stands for. */
+export function choice<const W extends string, const C extends Common<NoInfer<W>> & Choosing>(
   words: readonly W[],
   about: C,
-): Field<W, PresentIf<C>> {
-  const accepts = words.join(', ')
-  return field<W, C>('choice', accepts, about, raw => {
-    const found = words.find(word => word.toLowerCase() === raw.trim().toLowerCase())
-    if (found !== undefined) return { value: found }
-    return { problem: `"${raw}" is not one of: ${accepts}`, fix: `write one of: ${accepts}` }
+): Made<W, C>
+export function choice<T, const C extends Common<NoInfer<T>> & Choosing>(
+  words: Readonly<Record<string, T>>,
+  about: C,
+): Made<T, C>
+export function choice(
+  words: readonly string[] | Readonly<Record<string, unknown>>,
+  about: Common<unknown> & Choosing,
+): Field<unknown> {
+  const values = Array.isArray(words) ? Object.fromEntries(words.map(word => [word, word])) : words
+  const all = Object.entries<unknown>(values)
+  const accepts = all.map(([word]) => word).join(', ')
+  const { exact, because } = about
+  return field('choice', accepts, about, raw => {
+    const written = raw.trim()
+    const found = all.find(([word]) =>
+      exact === true ? word === written : word.toLowerCase() === written.toLowerCase(),
+    )
+    if (found !== undefined) return { value: found[1] }
+    return because === undefined
+      ? { problem: `"${raw}" is not one of: ${accepts}`, fix: `write one of: ${accepts}` }
+      : { problem: `"${raw}" is not possible: ${because}`, fix: `write ${accepts}, or leave it out` }
   })
 }
 
 /** Words separated by blanks, or by commas where `separator` says so; empty words are left out. */
-export function list<const C extends Common<readonly string[]> & { separator?: ',' | ' ' }>(
-  about: C,
-): Field<readonly string[], PresentIf<C>> {
+export function list<
+  const C extends Common<readonly string[]> & { separator?: ',' | ' '; words?: readonly string[] },
+>(about: C): Made<readonly string[], C> {
   const pattern = about.separator === ',' ? /\s*,\s*/ : /\s+/
-  const accepts = about.separator === ',' ? 'words separated by commas' : 'words separated by blanks'
-  return field<readonly string[], C>('list', accepts, about, raw => ({
-    value: raw.trim().split(pattern).filter(Boolean),
-  }))
+  const separated = about.separator === ',' ? 'separated by commas' : 'separated by blanks'
+  const { words } = about
+  const accepts = `${words === undefined ? 'words' : words.join(', ')} ${separated}`
+  return field<readonly string[], C>('list', accepts, about, raw => {
+    const value = raw.trim().split(pattern).filter(Boolean)
+    const odd = words && value.find(word => !words.includes(word))
+    return odd === undefined
+      ? { value }
+      : { problem: `"${odd}" is not one of: ${words!.join(', ')}`, fix: `write ${accepts}` }
+  })
 }
 
 /** A regular expression in Java's syntax; the value is a RegExp of the same meaning. */
-export function regex<const C extends Common<RegExp> & { flags?: string }>(
-  about: C,
-): Field<RegExp, PresentIf<C>> {
+export function regex<const C extends Common<RegExp> & { flags?: string }>(about: C): Made<RegExp, C> {
   return field<RegExp, C>('regex', 'a Java regular expression', about, raw => {
     const compiled = compileJavaRegex(raw, about.flags ?? '')
     return 'problem' in compiled

@@ -21,7 +21,9 @@ const tests = ['src', 'test', 'examples', 'bench']
 const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['system', /^src\/system\//],
   ['errors', /^src\/(errors|backoff|address|printable|did-you-mean)\.ts$/],
-  ['event', /^src\/(event|fields|component|delivery-fault|dead-letter)\.ts$|^src\/java\//],
+  ['java', /^src\/java\//],
+  ['settings', /^src\/fields\.ts$|^src\/settings\//],
+  ['event', /^src\/(event|component|delivery-fault|dead-letter)\.ts$/],
   ['security', /^src\/security\//],
   ['zookeeper', /^src\/zookeeper\//],
   ['avro', /^src\/wire\/avro\//],
@@ -46,7 +48,7 @@ const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['everything', /^src\/(components|index|load-topology|start-agent)\.ts$|^src\/cli\//],
 ]
 
-const event = ['event', 'errors']
+const event = ['event', 'errors', 'settings', 'java']
 const component = [
   ...event,
   'config',
@@ -66,8 +68,10 @@ const component = [
 const table: Readonly<Record<string, readonly [values: readonly string[], types?: readonly string[]]>> = {
   system: [['errors']],
   errors: [[]],
+  java: [[], ['settings']],
+  settings: [['errors', 'java']],
   event: [
-    ['errors', 'avro'],
+    ['errors', 'avro', 'settings', 'java'],
     ['system', 'observe'],
   ],
   avro: [[]],
@@ -78,7 +82,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   storage: [['system', 'errors']],
   observe: [['system', 'errors']],
   'avro-rpc': [['wire', 'avro', 'system', 'errors', 'observe']],
-  'kafka-client': [['wire', 'avro', 'system', 'errors', 'observe', 'security']],
+  'kafka-client': [['wire', 'avro', 'system', 'errors', 'settings', 'observe', 'security']],
   serializers: [[...event, 'wire', 'avro', 'system']],
   sources: [component],
   sinks: [component],
