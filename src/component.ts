@@ -1,7 +1,7 @@
 // The contracts of sources, interceptors, selectors, channels, sinks and sink processors, and the one
 // value a component exports: its definition. A definition declares the options once; validation, types,
 // defaults, reference pages and the lifecycle test are made from it. See docs/architecture.md.
-import { messageOf, type Fault } from './errors.ts'
+import { Fault, messageOf, type FaultCode } from './errors.ts'
 import type { Event } from './event.ts'
 import type { Fields, OptionsOf, Vocabulary } from './fields.ts'
 import type { ConditionMaker } from './observe/conditions.ts'
@@ -70,8 +70,8 @@ export interface Channel {
   stop(): Promise<void>
   /**
    * All or none. Resolved means as durable as the channel promises. Puts are kept in the order in which
-   * put was called: one that waits for room holds back those after it. Rejects with CHANNEL_FULL,
-   * TRANSACTION_TOO_LARGE, CHANNEL_CLOSED, CHANNEL_FAILED or STOPPED.
+   * put was called: one that waits for room holds back those after it. Rejects with one of `putFaults`, or with
+   * STOPPED.
    */
   put(events: readonly Event[], options?: PutOptions): Promise<void>
   /**
@@ -80,6 +80,19 @@ export interface Channel {
    */
   take(limit: TakeLimit, signal: AbortSignal): Promise<Batch | null>
 }
+
+/** Why a channel takes no events: what its own options, its state or its disk ask for. */
+const putFaults: ReadonlySet<FaultCode> = new Set([
+  'CHANNEL_FULL',
+  'TRANSACTION_TOO_LARGE',
+  'CHANNEL_CLOSED',
+  'CHANNEL_FAILED',
+  'DISK_FULL',
+])
+
+/** Whether it is the channel that refused the events: what Flume calls a ChannelException. */
+export const isPutFault = (error: unknown): error is Fault =>
+  error instanceof Fault && putFaults.has(error.code)
 
 // ----------------------------------------------------------------------------------------- sources
 

@@ -12,7 +12,7 @@
 // time. A line that was cut off by a crash is followed by a line of its own; its event comes again.
 import { dirname, join, resolve } from 'node:path'
 import type { Outside, Say } from './component.ts'
-import { Fault, messageOf } from './errors.ts'
+import { diskFault, type Fault } from './errors.ts'
 import { Event } from './event.ts'
 import type { Clock } from './system/clock.ts'
 import type { Disk } from './system/disk.ts'
@@ -77,11 +77,9 @@ export class DeadLetterFile {
       }
       if (isNew) await disk.syncDirectory(dirname(path))
     } catch (error) {
-      const isFull = /ENOSPC|EDQUOT/.test((error as { code?: string }).code ?? '')
-      throw new Fault(
-        isFull ? 'DISK_FULL' : 'DISK',
-        `events that cannot be delivered could not be written to ${path} (deadLetter.file): ${messageOf(error)}`,
-        { cause: error },
+      throw diskFault(
+        `events that cannot be delivered could not be written to ${path} (deadLetter.file)`,
+        error,
       )
     }
   }

@@ -112,6 +112,17 @@ export class Fault extends Error {
   }
 }
 
+/** Whether the error says that the file system, or the user's share of it, is full. */
+export function isDiskFull(error: unknown): boolean {
+  if (error instanceof Fault && error.code === 'DISK_FULL') return true
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+/** What a disk refused, as DISK_FULL or DISK; `what` could not be done, in a clause. */
+export const diskFault = (what: string, error: unknown): Fault =>
+  new Fault(isDiskFull(error) ? 'DISK_FULL' : 'DISK', `${what}: ${messageOf(error)}`, { cause: error })
+
 /** The error's own text, for the middle of a sentence. */
 export function messageOf(error: unknown): string {
   return printable((error instanceof Error ? error.message : String(error)).trim())

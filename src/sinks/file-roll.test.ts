@@ -96,7 +96,7 @@ test('a file that is there is not overwritten', () =>
 
 test('after a write that failed half way the next try leaves each event once', () =>
   inDirectory(async directory => {
-    let failures = 1
+    const codes = ['EDQUOT', 'ENOSPC']
     const disk: Disk = {
       ...realSystem.disk,
       async open(path, mode) {
@@ -110,9 +110,10 @@ test('after a write that failed half way the next try leaves each event once', (
           sync: () => file.sync(),
           close: () => file.close(),
           async write(bytes, position) {
-            if (position === 0 || failures-- <= 0) return file.write(bytes, position)
+            const code = position === 0 ? undefined : codes.shift()
+            if (code === undefined) return file.write(bytes, position)
             await file.write(bytes.subarray(0, 3), position)
-            throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+            throw Object.assign(new Error('no space left on device'), { code })
           },
         }
         return wrapped
@@ -125,12 +126,13 @@ test('after a write that failed half way the next try leaves each event once', (
     const third = deliver(texts('third'))
     await assert.rejects(second, { code: 'DISK_FULL' })
     await assert.rejects(third, { code: 'DISK_FULL' }, 'so that order holds')
+    await assert.rejects(deliver(texts('second')), { code: 'DISK_FULL' })
     assert.deepEqual(contents(directory), ['first\n'])
     await deliver(texts('second'))
     await deliver(texts('third'))
     await sink.stop()
     assert.deepEqual(contents(directory), ['first\nsecond\nthird\n'])
-    assert.equal(context.counters.get('EventWriteFail'), 1)
+    assert.equal(context.counters.get('EventWriteFail'), 2)
   }))
 
 test('a file that is removed or renamed while it is written costs no batch', () =>

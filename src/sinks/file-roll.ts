@@ -4,7 +4,7 @@
 // delivered when its bytes are on stable storage and its file's name is.
 import { join, resolve } from 'node:path'
 import { defineSink, type CountedContext, type SessionSink, type SinkSession } from '../component.ts'
-import { Fault, messageOf } from '../errors.ts'
+import { Fault, messageOf, diskFault } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { choice, flag, int, text } from '../fields.ts'
 import { sinkCounters } from '../observe/counters.ts'
@@ -219,7 +219,7 @@ class FileRollSink implements SessionSink {
     } catch (error) {
       // The next try writes over what is left of this one; cut off, so that no reader sees half an event.
       await file.truncate(position).catch(() => {})
-      throw faultOf(error, `cannot write to ${file.path}`)
+      throw diskFault(`cannot write to ${file.path}`, error)
     }
     try {
       await file.sync()
@@ -227,7 +227,7 @@ class FileRollSink implements SessionSink {
       // After a failed sync nobody knows what the file holds beyond this point: go on in another.
       await file.truncate(position).catch(() => {})
       await this.#close()
-      throw faultOf(error, `cannot sync ${file.path}`)
+      throw diskFault(`cannot sync ${file.path}`, error)
     }
     if (await isAway(file, file.path)) {
       // The next batch goes to another one; so does this one, where it would be gone with the file.
@@ -257,7 +257,7 @@ class FileRollSink implements SessionSink {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue
         context.counters.add('ConnectionFailedCount')
-        throw faultOf(error, `cannot create ${path}`)
+        throw diskFault(`cannot create ${path}`, error)
       }
     }
   }
@@ -277,8 +277,3 @@ class FileRollSink implements SessionSink {
 /** Why files cannot be made there, as a clause; null where they can. */
 const obstacleIn = async (disk: Disk, directory: string): Promise<string | null> =>
   (await disk.obstacleAt?.(resolve(directory), 'directory')) ?? null
-
-function faultOf(error: unknown, what: string): Fault {
-  const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
-  return new Fault(full ? 'DISK_FULL' : 'DISK', `${what}: ${messageOf(error)}`, { cause: error })
-}

@@ -90,6 +90,25 @@ test('a channel that refuses: FAILED, counted, one warning, and a line when it a
   assert.deepEqual(more, [])
 })
 
+test('whatever a channel refuses with is a failed write to it; anything else is none', async t => {
+  let refusal: Error
+  const { client, context } = await run(t, {}, () => Promise.reject(refusal))
+  const codes = [
+    'CHANNEL_FULL',
+    'TRANSACTION_TOO_LARGE',
+    'CHANNEL_CLOSED',
+    'CHANNEL_FAILED',
+    'DISK_FULL',
+  ] as const
+  for (const refuse of [...codes.map(code => new Fault(code, 'no')), new Error('a bug')]) {
+    refusal = refuse
+    const sender = await client()
+    await assert.rejects(sender.append(Event.of({}, 'x')), /answered FAILED/)
+  }
+  assert.equal(context.counters.get('ChannelWriteFail'), codes.length)
+  assert.equal(context.counters.get('GenericProcessingFail'), 1)
+})
+
 test('100 events of 1 MiB in one request pass, as stock Flume sends them', async t => {
   const { client, received } = await run(t)
   const sender = await client({ maxRequestBytes: 1 << 30 })

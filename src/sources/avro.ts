@@ -1,12 +1,6 @@
 // The Avro source: a port to which Flume and Millrace agents, and Flume's clients, send events by Avro RPC.
 import { whereOf, withoutBrackets } from '../address.ts'
-import {
-  type CountedContext,
-  defineSource,
-  sayFailure,
-  type Source,
-  type SourceContext,
-} from '../component.ts'
+import { defineSource, isPutFault, sayFailure, type Source, type SourceContext } from '../component.ts'
 import { DeadLetterFile, deadLetterPath, examineDeadLetters } from '../dead-letter.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { Event } from '../event.ts'
@@ -237,7 +231,7 @@ export class AvroSource implements Source {
     try {
       await processor.process(encoded.map(Event.fromEncoded))
     } catch (error) {
-      countFailure(counters, error)
+      counters.add(isPutFault(error) ? 'ChannelWriteFail' : 'GenericProcessingFail')
       if (!(error instanceof Fault) || error.code !== 'TRANSACTION_TOO_LARGE') {
         this.#refused(error)
         return false
@@ -289,10 +283,3 @@ export class AvroSource implements Source {
 
 const loadTls = (given: Options, doors: SslDoors) =>
   loadServerTls({ ...serverStore(given), usualProtocols }, doors)
-
-const channelFaults = new Set(['CHANNEL_FULL', 'TRANSACTION_TOO_LARGE', 'CHANNEL_CLOSED', 'CHANNEL_FAILED'])
-
-function countFailure(counters: CountedContext['counters'], error: unknown): void {
-  const byChannel = error instanceof Fault && channelFaults.has(error.code)
-  counters.add(byChannel ? 'ChannelWriteFail' : 'GenericProcessingFail')
-}

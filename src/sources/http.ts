@@ -2,8 +2,8 @@
 // on the connections of the network door; there is nothing to route.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { whereOf, withoutBrackets } from '../address.ts'
-import { defineSource, sayFailure, type Source, type SourceContext } from '../component.ts'
-import { Fault, messageOf } from '../errors.ts'
+import { defineSource, sayFailure, type Source, type SourceContext, isPutFault } from '../component.ts'
+import { messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { flag, int, list, prefix, text } from '../fields.ts'
 import { sourceCounters } from '../observe/counters.ts'
@@ -269,7 +269,7 @@ class HttpSource implements Source {
     try {
       await processor.process(events)
     } catch (error) {
-      const refused = error instanceof Fault
+      const refused = isPutFault(error)
       counters.add(refused ? 'ChannelWriteFail' : 'GenericProcessingFail')
       if (!refused) this.#log.error('a request could not be processed', error)
       const isTooLarge = refused && error.code === 'TRANSACTION_TOO_LARGE'

@@ -1,10 +1,10 @@
 // Directories and files of fixed size on the disk, with the sentences an operator needs when one cannot
 // be had.
 import { dirname } from 'node:path'
-import { Fault, messageOf } from '../errors.ts'
+import { diskFault } from '../errors.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
 
-/** Makes the directory where it is missing, its name durable; says whether it was. Rejects with DISK naming it. */
+/** Makes the directory where it is missing, its name durable; says whether it was. Rejects with DISK or DISK_FULL naming it. */
 export async function ensureDirectory(disk: Disk, path: string): Promise<boolean> {
   try {
     const isThere = await disk.exists(path)
@@ -15,7 +15,7 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<boolean
       await disk.syncDirectory(dirname(at)).catch(() => {}) // a parent that is not ours to open was there before
     return !isThere
   } catch (cause) {
-    throw new Fault('DISK', `cannot use directory ${path}: ${messageOf(cause)}`, { cause })
+    throw diskFault(`cannot use directory ${path}`, cause)
   }
 }
 
@@ -61,11 +61,4 @@ export async function copyFile(disk: Disk, from: string, to: string): Promise<vo
   } finally {
     await source.close()
   }
-}
-
-/** Whether the error says that the file system is full. */
-export function isDiskFull(error: unknown): boolean {
-  if (error instanceof Fault && error.code === 'DISK_FULL') return true
-  const code = (error as NodeJS.ErrnoException | null)?.code
-  return code === 'ENOSPC' || code === 'EDQUOT'
 }

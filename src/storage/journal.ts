@@ -11,10 +11,9 @@
 // the file; one before it is damage, and nothing is changed. Files that begin with "MRJRNL1\n" have neither
 // position: their first entry stands at 8, a payload behind the checksum.
 import { crc32 } from 'node:zlib'
-import { Fault, messageOf } from '../errors.ts'
+import { Fault, messageOf, isDiskFull, diskFault } from '../errors.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
 import { prepareFile, readWhole, replaceFile } from './atomic-file.ts'
-import { isDiskFull } from './directory.ts'
 import { isAway } from './file-place.ts'
 import { GroupWriter } from './group-writer.ts'
 
@@ -111,7 +110,7 @@ export class Journal {
     return new Journal(parts, file, at)
   }
 
-  /** Resolves when the entry is durable and applied. Rejects with DISK: ever after, but for a full disk. */
+  /** Resolves when the entry is durable and applied. Rejects with DISK or DISK_FULL: ever after, but for a full disk. */
   async append(payload: Buffer): Promise<void> {
     await this.#writer.add(payload).catch((error: unknown) => {
       throw this.#fault(error)
@@ -170,7 +169,7 @@ export class Journal {
   }
 
   #fault(error: unknown): Fault {
-    return new Fault('DISK', `cannot write ${this.#parts.path}: ${messageOf(error)}`, { cause: error })
+    return diskFault(`cannot write ${this.#parts.path}`, error)
   }
 }
 

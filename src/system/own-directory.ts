@@ -3,7 +3,7 @@
 import { lstat, mkdir, mkdtemp, open, readdir, realpath, rm, stat as statOf } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { Fault, messageOf } from '../errors.ts'
+import { Fault, messageOf, diskFault } from '../errors.ts'
 
 const uid = process.getuid?.() ?? 0
 const othersWrite = 0o022
@@ -107,7 +107,7 @@ export async function emptyDirectory(path: string, but: readonly string[]): Prom
   for (const name of await readdir(path)) if (!but.includes(name)) await removeTree(join(path, name))
 }
 
-/** Writes a new file for its user alone, in place of what has the name: never through a link. Rejects with DISK. */
+/** Writes a new file for its user alone, in place of what has the name: never through a link. Rejects with DISK or DISK_FULL. */
 export async function writeText(path: string, text: string): Promise<void> {
   try {
     await rm(path, { force: true })
@@ -118,6 +118,6 @@ export async function writeText(path: string, text: string): Promise<void> {
       await file.close()
     }
   } catch (cause) {
-    throw new Fault('DISK', `cannot write ${path}: ${messageOf(cause)}`, { cause })
+    throw diskFault(`cannot write ${path}`, cause)
   }
 }

@@ -1,7 +1,7 @@
 // What makes a log smaller: retention, deletion by clients, compaction. One at a time; the checkpoint says
 // what is gone before any file is.
+import { isDiskFull } from '../../errors.ts'
 import type { AbortedTransactions } from './aborted-transactions.ts'
-import { isDiskFull } from '../../storage/directory.ts'
 import { planCompaction } from './compaction-plan.ts'
 import { compactSegments, type Replacement } from './compaction.ts'
 import { OffsetOutOfRange, type LogParts } from './log-parts.ts'

@@ -8,9 +8,8 @@
 //   A write that did not fit on the disk is cut off and refused, and the partition goes on.
 // - A new segment is begun only when the one before is synced.
 import { join } from 'node:path'
-import { Fault, messageOf } from '../../errors.ts'
+import { Fault, isDiskFull, messageOf } from '../../errors.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
-import { isDiskFull } from '../../storage/directory.ts'
 import { FilePlace, isAway } from '../../storage/file-place.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
 import { AbortedTransactions } from './aborted-transactions.ts'

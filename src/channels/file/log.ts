@@ -10,9 +10,8 @@
 // - A segment that is not at its place any more, because it was removed or renamed from outside, ends the log: what
 //   was written to it would be gone with the process.
 // - Part of every segment is kept for takes: a full disk must not keep the channel from being emptied.
-import { Fault, messageOf } from '../../errors.ts'
+import { Fault, diskFault, isDiskFull, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
-import { isDiskFull } from '../../storage/directory.ts'
 import { FilePlace } from '../../storage/file-place.ts'
 import type { DiskFile } from '../../system/disk.ts'
 import type { System } from '../../system/system.ts'
@@ -307,9 +306,7 @@ export class Log {
       return true
     } catch (error) {
       if (!isDiskFull(error)) throw error
-      const fault = new Fault('DISK_FULL', `channel ${this.#parts.channel}: ${messageOf(error)}`, {
-        cause: error,
-      })
+      const fault = diskFault(`channel ${this.#parts.channel}`, error)
       for (const one of this.#puts.splice(0)) one.reject(fault)
       if (!takesFit) for (const one of this.#takes.splice(0)) one.reject(fault)
       return this.#takes.length > 0 || this.#syncDue

@@ -2,7 +2,7 @@
 // is inside is found. The check rehearses it on a disk that is only looked at.
 import { join, resolve as absolute } from 'node:path'
 import type { CountedContext } from '../../component.ts'
-import { Fault, messageOf } from '../../errors.ts'
+import { Fault, diskFault } from '../../errors.ts'
 import { Checkpoint, checkpointName } from './checkpoint.ts'
 import { markName } from './directory-mark.ts'
 import type { FileChannelSettings } from './file-channel-settings.ts'
@@ -107,6 +107,6 @@ export class Opening {
   faultOf(error: unknown): Fault {
     if (error instanceof Fault) return error
     const { name } = this.#context
-    return new Fault('DISK', `channel ${name} cannot open its log: ${messageOf(error)}`, { cause: error })
+    return diskFault(`channel ${name} cannot open its log`, error)
   }
 }

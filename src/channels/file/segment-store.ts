@@ -2,9 +2,9 @@
 // makes and removes segments. Segment n lies in data directory n modulo their number. One prepared
 // file waits as a spare, so that going over to a new segment is short; emptied segments become spares.
 import { dirname, join } from 'node:path'
-import { Fault, messageOf } from '../../errors.ts'
+import { Fault, isDiskFull, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
-import { copyFile, createZeroed, ensureDirectory, isDiskFull } from '../../storage/directory.ts'
+import { copyFile, createZeroed, ensureDirectory } from '../../storage/directory.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import type { DirectoryLock } from '../../system/directory-lock.ts'
 import { encodeSegmentHeader, listSegments, segmentName, spareName } from './segment.ts'
