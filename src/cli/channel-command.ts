@@ -415,7 +415,7 @@ async function* eventsOf(path: string): AsyncGenerator<readonly Event[]> {
 }
 
 async function createFile(path: string) {
-  return await disk.open(resolve(path), 'create').catch((error: NodeJS.ErrnoException) => {
+  return await disk.open(resolve(path), 'create', true).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EEXIST') throw new UsageError(`${path} is there already; name a new file`)
     throw error
   })

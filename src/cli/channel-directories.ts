@@ -4,7 +4,7 @@ import { markName } from '../channels/file/directory-mark.ts'
 import { listFlumeLogs } from '../channels/file/flume/flume-channel.ts'
 import { segmentIdOf } from '../channels/file/segment.ts'
 import { Fault } from '../errors.ts'
-import type { DirectoryLock } from '../system/directory-lock.ts'
+import { lockFiles, type DirectoryLock } from '../system/directory-lock.ts'
 import type { Disk } from '../system/disk.ts'
 import { lockHolder } from '../system/file-lock.ts'
 
@@ -89,5 +89,5 @@ export async function lockAll(disk: Disk, { kind, data }: ChannelDirectories): P
 /** Whether nothing lies there, or it does not exist. */
 export async function isEmpty(disk: Disk, path: string): Promise<boolean> {
   if (!(await disk.exists(path))) return true
-  return (await disk.list(path)).every(name => basename(name) === 'millrace.lock')
+  return (await disk.list(path)).every(name => lockFiles.includes(basename(name)))
 }

@@ -245,7 +245,7 @@ class FileRollSink implements SessionSink {
     for (;;) {
       const path = join(directory, nextName())
       try {
-        const file = await disk.open(path, 'create')
+        const file = await disk.open(path, 'create', true)
         await disk.syncDirectory(directory)
         context.counters.add('ConnectionCreatedCount')
         const roll = () => {

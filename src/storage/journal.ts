@@ -79,6 +79,7 @@ export class Journal {
   static async open(parts: JournalParts): Promise<Journal> {
     const { disk, path, log, mustHold = null } = parts
     let bytes = await readWhole(disk, path)
+    if (bytes !== null) await disk.makePrivate?.(path)
     if (bytes?.subarray(0, magic.length).equals(formerMagic) === true) {
       readEntries(parts, bytes, magic.length, sumBytes)
       const anew = journalOf(parts.snapshot())

@@ -33,13 +33,17 @@ export interface DiskFile {
 export interface Disk {
   /**
    * `create` makes a new file and refuses one that exists; `write` opens for reading and writing; `append`
-   * too, makes the file where there is none, and every write goes to the end, wherever it is meant for.
+   * too, makes the file where there is none, and every write goes to the end, wherever it is meant for. A file that is
+   * made is its owner's alone; only where `isShared` others may read it, as far as the umask of the process lets them.
    */
-  open(path: string, mode: 'read' | 'write' | 'create' | 'append'): Promise<DiskFile>
+  open(path: string, mode: 'read' | 'write' | 'create' | 'append', isShared?: boolean): Promise<DiskFile>
   exists(path: string): Promise<boolean>
   /** Names in the directory, sorted. */
   list(directory: string): Promise<string[]>
+  /** For its owner alone; parents that are missing are made as the umask says. */
   makeDirectory(path: string): Promise<void>
+  /** Takes from others what they may do with a file or directory that is this process's own. */
+  makePrivate?(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
   /** Removes a directory that is empty. */
@@ -222,24 +226,24 @@ const flagsOf = {
 }
 
 /** With its parents. Node's own `recursive` never returns where a parent can be neither found nor made (/proc/x/y). */
-async function makeDirectory(path: string): Promise<void> {
+async function makeDirectory(path: string, mode = 0o700): Promise<void> {
   try {
-    await promises.mkdir(path)
+    await promises.mkdir(path, { mode })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST' && (await promises.stat(path)).isDirectory()) return
     if (code !== 'ENOENT' || dirname(path) === path) throw error
-    await makeDirectory(dirname(path))
-    await promises.mkdir(path).catch((again: NodeJS.ErrnoException) => {
+    await makeDirectory(dirname(path), 0o777)
+    await promises.mkdir(path, { mode }).catch((again: NodeJS.ErrnoException) => {
       if (again.code !== 'EEXIST') throw again
     })
   }
 }
 
 export const realDisk: Disk = {
-  open: (path, mode) =>
+  open: (path, mode, isShared = false) =>
     new Promise((resolve, reject) =>
-      fs.open(path, flagsOf[mode], 0o644, (error, fd) =>
+      fs.open(path, flagsOf[mode], isShared ? 0o666 : 0o600, (error, fd) =>
         error === null ? resolve(new RealFile(path, fd)) : reject(error),
       ),
     ),
@@ -249,7 +253,12 @@ export const realDisk: Disk = {
       () => false,
     ),
   list: async directory => (await promises.readdir(directory)).sort(),
-  makeDirectory,
+  makeDirectory: path => makeDirectory(path),
+  async makePrivate(path) {
+    const { mode, uid } = await promises.stat(path)
+    const own = uid === process.getuid?.() && (mode & 0o077) !== 0
+    if (own) await promises.chmod(path, mode & 0o700)
+  },
   rename: (from, to) => promises.rename(from, to),
   remove: path => promises.rm(path),
   removeDirectory: path => promises.rmdir(path),

@@ -14,6 +14,7 @@ export const lookingDisk = (disk: Disk): Disk => ({
   freeBytes: directory => freeAt(disk, directory),
   list: async directory => ((await disk.exists(directory)) ? await disk.list(directory) : []),
   makeDirectory: nothing,
+  makePrivate: nothing,
   rename: nothing,
   remove: nothing,
   removeDirectory: nothing,

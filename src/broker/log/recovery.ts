@@ -41,6 +41,7 @@ export async function openPartitionLog(
     parts.log.warn(`partition ${parts.name}: ${what}. The loss is accepted`)
   }
   await ensureDirectory(disk, parts.directory)
+  await disk.makePrivate?.(parts.directory)
   const names = await disk.list(parts.directory)
   // What a compaction had begun and not put in place.
   for (const name of names.filter(one => one.endsWith(cleanedEnding)))

@@ -60,6 +60,8 @@ export class SegmentStore {
       for (const directory of [checkpointDirectory, ...dataDirectories]) {
         if (await ensureDirectory(disk, directory)) this.#made.push(directory)
         this.#locks.push(await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))
+        for (const name of await disk.list(directory))
+          if (name.startsWith('millrace')) await disk.makePrivate?.(join(directory, name))
         // A kill may have come between a rename and this: a name that is seen must be one that stays.
         await disk.syncDirectory(directory)
       }
