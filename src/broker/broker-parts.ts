@@ -2,7 +2,10 @@
 import type { Logger } from '../observe/log.ts'
 import type { System } from '../system/system.ts'
 import type { BrokerSettings } from './broker-settings.ts'
+import type { BrokerState } from './broker-state.ts'
 import type { GroupCoordinator } from './groups/group-coordinator.ts'
+import type { LiveSettings } from './live-settings.ts'
+import type { ProducerIds } from './producer-ids.ts'
 import type { Security } from './security/security.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 import type { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
@@ -10,7 +13,11 @@ import type { TransactionCoordinator } from './transactions/transaction-coordina
 export interface BrokerParts {
   readonly system: System
   readonly log: Logger
+  /** Those that count when the request comes. */
   readonly settings: BrokerSettings
+  readonly live: LiveSettings
+  readonly state: BrokerState
+  readonly producerIds: ProducerIds
   readonly topics: TopicCatalog
   readonly groups: GroupCoordinator
   readonly transactions: TransactionCoordinator

@@ -6,15 +6,20 @@ import type { Timer } from '../system/clock.ts'
 import { MemoryBudget } from '../system/memory-budget.ts'
 import type { System } from '../system/system.ts'
 import type { BrokerSettings } from './broker-settings.ts'
+import { BrokerState } from './broker-state.ts'
 import { ClientConnections } from './client-connections.ts'
 import type { CommittedOffset } from './groups/offset-store.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
 import { Listeners } from './listeners.ts'
+import { LiveSettings } from './live-settings.ts'
+import { findDirectories } from './log-directories.ts'
 import type { PartitionLog } from './log/partition-log.ts'
+import { ProducerIds } from './producer-ids.ts'
 import type { ScramUser } from './security/scram-user.ts'
 import { Security } from './security/security.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
+import { WatchedDirectories } from './watched-directories.ts'
 
 /** How often it looks whether its directories are at their places. */
 const lookMs = 1000
@@ -22,7 +27,9 @@ const lookMs = 1000
 export class Broker {
   readonly #system: System
   readonly #log: Logger
-  readonly #settings: BrokerSettings
+  readonly #settings: LiveSettings
+  readonly #state: BrokerState
+  readonly #directories: WatchedDirectories
   readonly #topics: TopicCatalog
   readonly #groups: GroupCoordinator
   readonly #transactions: TransactionCoordinator
@@ -49,8 +56,19 @@ export class Broker {
     const parts = { ...given, system: { ...given.system, memory } }
     this.#system = parts.system
     this.#log = parts.log
-    this.#settings = parts.settings
-    this.#topics = new TopicCatalog(parts.system, parts.log, parts.settings, parts.acceptsLoss === true)
+    const { system, log } = parts
+    this.#state = new BrokerState(parts.acceptsLoss === true)
+    const state = this.#state
+    this.#settings = new LiveSettings(parts.settings, state)
+    this.#directories = new WatchedDirectories(system.disk, log, () => this.#topics.logs)
+    this.#topics = new TopicCatalog({
+      system,
+      log,
+      settings: this.#settings,
+      state,
+      directories: this.#directories,
+    })
+    const producerIds = new ProducerIds(state)
     this.#groups = new GroupCoordinator(parts.system, parts.log, parts.settings, this.#topics)
     // What clients can cause as often as they like.
     const spared = sparing(parts.log, parts.system.clock)
@@ -58,6 +76,8 @@ export class Broker {
       ...parts,
       log: spared,
       topics: this.#topics,
+      producerIds,
+      journals: state,
       endGroups: (producerId, committed) => this.#groups.offsets.endTransaction(producerId, committed),
     })
     this.#security = new Security(parts.system, parts.log, parts.settings)
@@ -67,7 +87,9 @@ export class Broker {
     this.#connections = new ClientConnections({
       system: parts.system,
       log: spared,
-      settings: parts.settings,
+      live: this.#settings,
+      state,
+      producerIds,
       topics: this.#topics,
       groups: this.#groups,
       transactions: this.#transactions,
@@ -89,6 +111,11 @@ export class Broker {
     return this.#topics
   }
 
+  /** Log directories, and directories of single partitions, of which files went while it ran. */
+  get away(): ReadonlySet<string> {
+    return this.#directories.away
+  }
+
   /** The positions a group has committed. */
   offsets(group: string): CommittedOffset[] {
     return this.#groups.offsets.of(group)
@@ -96,12 +123,18 @@ export class Broker {
 
   /** Rejects with ADDRESS, ADDRESS_IN_USE, DISK, DIRECTORY_IN_USE, FOREIGN_FILES, STATE_MISSING or CORRUPT; nothing stays open then. */
   async start(): Promise<void> {
+    const { disk } = this.#system
     try {
-      await this.#security.load(this.#settings.listeners, this.#systemProperties)
+      const { listeners, logDirectories } = this.#settings.current
+      await this.#security.load(listeners, this.#systemProperties)
       // A wrong address must not leave directories behind. Who connects already waits.
-      await this.#listeners.open(this.#settings.listeners, accepted => this.#connections.accept(accepted))
-      await this.#topics.open()
-      await this.#security.credentials.open(this.#system.disk, this.#log, this.#topics)
+      await this.#listeners.open(listeners, accepted => this.#connections.accept(accepted))
+      await this.#directories.lock(logDirectories)
+      const found = await findDirectories(disk, logDirectories, this.#state.acceptsLoss)
+      await this.#state.open(this.#system, this.#log, found)
+      this.#settings.apply()
+      await this.#topics.open(found.places)
+      await this.#security.credentials.open(disk, this.#log, this.#state)
       await this.#security.addUsers(this.#users)
       await this.#groups.open()
       await this.#transactions.open()
@@ -110,16 +143,29 @@ export class Broker {
       await this.stop()
       throw error
     }
-    const { retentionCheckMs, flushIntervalMs, log, cleanerEnabled, cleanerBackoffMs } = this.#settings
-    if (this.#topics.isWatchable) this.#every(lookMs, () => this.#topics.look())
-    this.#everyPartition(retentionCheckMs, partition => partition.retain())
+    const { flushIntervalMs, log, cleanerEnabled } = this.#settings.current
+    if (this.#directories.isWatchable)
+      this.#every(
+        () => lookMs,
+        () => this.#directories.look(),
+      )
+    this.#everyPartition(
+      ({ retentionCheckMs }) => retentionCheckMs,
+      partition => partition.retain(),
+    )
     if (cleanerEnabled)
-      this.#everyPartition(cleanerBackoffMs, partition => partition.compact(this.#settings.cleanerKeyBytes))
+      this.#everyPartition(
+        ({ cleanerBackoffMs }) => cleanerBackoffMs,
+        partition => partition.compact(this.#settings.current.cleanerKeyBytes),
+      )
     if (log.syncEachGroup) return
     this.#log.warn(
       `relaxed durability (millrace.durability=relaxed): acknowledgements do not wait for the disk; a power failure can lose up to ${flushIntervalMs} ms of acknowledged records`,
     )
-    this.#everyPartition(flushIntervalMs, partition => partition.flush())
+    this.#everyPartition(
+      () => flushIntervalMs,
+      partition => partition.flush(),
+    )
   }
 
   /** Accepts no more, answers what is under way, closes everything. */
@@ -135,26 +181,32 @@ export class Broker {
     await this.#transactions.close()
     await this.#security.credentials.close()
     await this.#topics.close()
+    await this.#state.close()
+    await this.#directories.release()
   }
 
-  #everyPartition(delayMs: number, run: (partition: PartitionLog) => Promise<unknown>): void {
+  #everyPartition(
+    delayMs: (settings: BrokerSettings) => number,
+    run: (partition: PartitionLog) => Promise<unknown>,
+  ): void {
     this.#every(delayMs, async () => {
-      for (const { partitions } of this.#topics.topics.values())
-        for (const partition of partitions)
-          if (!this.#stopping)
-            await run(partition).catch((error: unknown) =>
-              this.#log.error(`partition ${partition.name}`, error),
-            )
+      for (const partition of this.#topics.logs)
+        if (!this.#stopping)
+          await run(partition).catch((error: unknown) =>
+            this.#log.error(`partition ${partition.name}`, error),
+          )
     })
   }
 
-  #every(delayMs: number, run: () => Promise<void>): void {
+  /** The delay is that of the settings at the time. */
+  #every(delayMs: (settings: BrokerSettings) => number, run: () => Promise<void>): void {
     const again = async () => {
       this.#timers.delete(timer)
       await run()
       if (!this.#stopping) this.#every(delayMs, run)
     }
-    const timer = this.#system.clock.after(delayMs, () => void again(), { background: true })
+    const delay = delayMs(this.#settings.current)
+    const timer = this.#system.clock.after(delay, () => void again(), { background: true })
     this.#timers.add(timer)
   }
 }

@@ -2,11 +2,8 @@
 // comes for too long. A client gone wrong is told in the log, but not a thousand times a second.
 import type { Duplex } from 'node:stream'
 import { messageOf } from '../errors.ts'
-import type { Logger } from '../observe/log.ts'
 import type { Timer } from '../system/clock.ts'
-import type { System } from '../system/system.ts'
 import type { BrokerParts } from './broker-parts.ts'
-import type { BrokerSettings } from './broker-settings.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { Accepted } from './listeners.ts'
 import { readBuffers } from './log/read-buffers.ts'
@@ -15,11 +12,7 @@ import { answerRequest } from './request-answer.ts'
 /** How long connections may take to send their last answers when the broker stops. */
 const lingerMs = 3000
 
-export interface ConnectionsParts extends Omit<BrokerParts, 'advertised'> {
-  readonly system: System
-  readonly log: Logger
-  readonly settings: BrokerSettings
-}
+export type ConnectionsParts = Omit<BrokerParts, 'advertised' | 'settings'>
 
 interface Admitted {
   readonly address: string
@@ -39,6 +32,8 @@ export class ClientConnections {
 
   constructor(parts: ConnectionsParts) {
     this.#parts = parts
+    // There may be room for more.
+    parts.live.onChange(() => this.#admit())
   }
 
   /** Takes it, or lets it wait. */
@@ -72,14 +67,14 @@ export class ClientConnections {
 
   #admit(): void {
     while (this.#isReady && this.#waiting.length > 0) {
-      if (this.#admitted.size >= this.#parts.settings.maxConnections) return
+      const { maxConnections, maxConnectionsPerIp, maxConnectionsOf } = this.#parts.live.current
+      if (this.#admitted.size >= maxConnections) return
       const accepted = this.#waiting.shift()!
       const { remoteAddress, remote, stream } = accepted
       if (stream.destroyed) continue
-      const { maxConnectionsPerIp, maxConnectionsOf } = this.#parts.settings
       const limit = maxConnectionsOf[remoteAddress] ?? maxConnectionsPerIp
       const here = [...this.#admitted].filter(({ address }) => address === remoteAddress).length
-      if (limit < this.#parts.settings.maxConnections && here >= limit) {
+      if (limit < maxConnections && here >= limit) {
         this.#parts.log.warn(
           `connection from ${remote} closed: there are ${here} from there, as many as allowed`,
         )
@@ -94,7 +89,7 @@ export class ClientConnections {
 
   async #open(accepted: Accepted, admitted: Admitted): Promise<void> {
     const { remote, remoteAddress, advertised, listener } = accepted
-    const { security, settings } = this.#parts
+    const { security, live } = this.#parts
     const leave = () => {
       this.#admitted.delete(admitted)
       this.#admit()
@@ -110,17 +105,16 @@ export class ClientConnections {
     if (this.#stopping) return void stream.destroy()
     const complain = (reason: string) => this.#parts.log.warn(`connection from ${remote} closed: ${reason}`)
     const session = security.session(listener, complain)
-    const parts: BrokerParts = { ...this.#parts, advertised }
     admitted.connection = new ClientConnection(stream, {
       clock: this.#parts.system.clock,
-      maxRequestBytes: settings.maxRequestBytes,
+      maxRequestBytes: live.current.maxRequestBytes,
       memory: this.#parts.system.memory,
       leastBytes: session === null ? undefined : 0,
       answer: async (request, signal) => {
         const answered = session === null ? undefined : await session.answer(request)
         if (answered !== undefined) return answered === null ? null : [answered]
         return await answerRequest(request, {
-          broker: parts,
+          broker: { ...this.#parts, settings: live.current, advertised },
           clientHost: remoteAddress,
           user: session?.user ?? null,
           signal,
@@ -135,7 +129,7 @@ export class ClientConnections {
 
   #watchIdle(): void {
     const { clock } = this.#parts.system
-    const { maxIdleMs } = this.#parts.settings
+    const { maxIdleMs } = this.#parts.live.current
     if (maxIdleMs === Infinity) return
     this.#idleTimer = clock.after(
       Math.max(10, Math.min(maxIdleMs / 10, 10_000)),

@@ -137,7 +137,7 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   )
   await stopping
   await broker.stop()
-  const away = [...broker.topics.away]
+  const away = [...broker.away]
   if (away.length > 0) {
     brokerLog.error(
       `Kafka broker stopped without ${away.join(', ')}, removed, renamed or replaced while it ran: put it back before the next start, or acknowledged records are lost`,

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
+import type { Clock } from '../../src/system/clock.ts'
+import { realSystem } from '../../src/system/system.ts'
 import { kafkaError } from '../../src/wire/kafka/error-codes.ts'
 import { alterConfigs } from '../../src/wire/kafka/messages/alter-configs.ts'
 import { createPartitions } from '../../src/wire/kafka/messages/create-partitions.ts'
@@ -308,6 +310,34 @@ test('settings of the broker change while it runs, for itself and for all, and s
     )
     assert.equal(await tool.send('t', large), 'NONE')
     tool.close()
+    await running.stop()
+  }))
+
+test('a changed interval of the cleaner, and more connections, count without a restart', () =>
+  inDirectory(async directory => {
+    const { promise: isObeyed, resolve } = Promise.withResolvers<void>()
+    const clock: Clock = {
+      ...realSystem.clock,
+      after(delayMs, run, options) {
+        if (delayMs === 54_321) resolve()
+        return realSystem.clock.after(delayMs, run, options)
+      },
+    }
+    const running = await startBroker(
+      directory,
+      { 'log.cleaner.backoff.ms': '5', 'max.connections': '1' },
+      { ...realSystem, clock },
+    )
+    const tool = await Tool.of(running)
+    const { set } = operations
+    assert.equal(await tool.change(types.broker, '0', [['log.cleaner.backoff.ms', set, '54321']]), 'NONE')
+    await isObeyed
+    const second = await Tool.of(running)
+    const answered = second.create('t')
+    assert.equal(await tool.change(types.broker, '0', [['max.connections', set, '2']]), 'NONE')
+    assert.equal(await answered, 'NONE')
+    tool.close()
+    second.close()
     await running.stop()
   }))
 

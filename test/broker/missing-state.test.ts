@@ -440,7 +440,7 @@ for (const name of ['t-0', 't-0/00000000000000000000.log'])
           )
           assert.equal(await send(client, 't', 0), errorCodes.KAFKA_STORAGE_ERROR)
           assert.equal(await send(client, 't', 1), 0)
-          assert.deepEqual([...broker.topics.away], [join(directory, 'logs', 't-0')])
+          assert.deepEqual([...broker.away], [join(directory, 'logs', 't-0')])
         }),
       ),
   )

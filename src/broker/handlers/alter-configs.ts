@@ -91,7 +91,7 @@ async function alter(
   { resourceType, resourceName }: Resource,
   changes: readonly Change[],
   { replaces, validateOnly }: { replaces: boolean; validateOnly: boolean },
-  { topics, settings }: BrokerParts,
+  { topics, settings, live }: BrokerParts,
 ): Promise<void> {
   if (resourceType === resourceTypes.topic) {
     const topic = topics.topics.get(resourceName)
@@ -123,8 +123,8 @@ async function alter(
       'INVALID_REQUEST',
       `Cannot update these configs dynamically: ${fixed.join(', ')}; write them into server.properties and start again`,
     )
-  const changed = changedBy(replaces ? {} : topics.dynamic[level], changes, keyOf)
-  if (!validateOnly) await topics.configureBroker(level, changed)
+  const changed = changedBy(replaces ? {} : live.dynamic[level], changes, keyOf)
+  if (!validateOnly) await live.change(level, changed)
 }
 
 /** The settings after the changes. Throws Refused. */

@@ -14,7 +14,7 @@ export const answerDescribeCluster: Handler<typeof describeCluster> = (
   { endpointType, includeClusterAuthorizedOperations },
   { broker },
 ) => {
-  const { settings, advertised, topics } = broker
+  const { settings, advertised, state } = broker
   if (endpointType !== endpointTypes.brokers)
     return {
       throttleTimeMs: 0,
@@ -29,7 +29,7 @@ export const answerDescribeCluster: Handler<typeof describeCluster> = (
   return {
     throttleTimeMs: 0,
     errorCode: 0,
-    clusterId: topics.clusterId,
+    clusterId: state.clusterId,
     controllerId: settings.nodeId,
     brokers: [{ brokerId: settings.nodeId, ...advertised }],
     ...(includeClusterAuthorizedOperations

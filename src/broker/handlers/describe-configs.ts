@@ -46,12 +46,12 @@ function timeOf(key: BrokerKeyName | null, { settings }: Pick<BrokerParts, 'sett
 }
 
 /** Every value that the broker's key has, the one that counts first. */
-function synonymsOf(key: BrokerKeyName, { topics, settings }: BrokerParts): Synonym[] {
+function synonymsOf(key: BrokerKeyName, { live, settings }: BrokerParts): Synonym[] {
   const found: Synonym[] = []
   const see = (value: string | undefined, source: number, name: string = key) =>
     value === undefined ? undefined : found.push({ name, value, source })
-  see(topics.dynamic.broker[key], sources.dynamicBroker)
-  see(topics.dynamic.default[key], sources.dynamicDefault)
+  see(live.dynamic.broker[key], sources.dynamicBroker)
+  see(live.dynamic.default[key], sources.dynamicDefault)
   see(settings.given[key], sources.staticBroker)
   const isInOtherUnit = otherUnits[key]?.some(name => settings.given[name] !== undefined) === true
   const fallback = timeOf(key, { settings }) ?? brokerKeys[key].default
@@ -107,8 +107,8 @@ function describeBroker(broker: BrokerParts): Config[] {
 }
 
 /** What was set for all brokers while they run. */
-function describeDefaults({ topics }: BrokerParts): Config[] {
-  return Object.entries(topics.dynamic.default).map(([name, value]) =>
+function describeDefaults({ live }: BrokerParts): Config[] {
+  return Object.entries(live.dynamic.default).map(([name, value]) =>
     configOf(name, brokerKeys[name as BrokerKeyName], {
       synonyms: [{ name, value, source: sources.dynamicDefault }],
     }),

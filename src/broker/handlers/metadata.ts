@@ -27,7 +27,7 @@ export const answerMetadata: Handler<typeof metadata> = async (request, call) =>
   const { topic: topicAuthorizedOperations, cluster } = authorizedOperations
   return {
     brokers: [{ nodeId: settings.nodeId, ...advertised, rack: null }],
-    clusterId: broker.topics.clusterId,
+    clusterId: broker.state.clusterId,
     controllerId: settings.nodeId,
     topics: request.includeTopicAuthorizedOperations
       ? answers.map(answer => ({ ...answer, topicAuthorizedOperations }))

@@ -22,7 +22,7 @@ export const answerInitProducerId: Handler<typeof initProducerId> = async (
       return {
         throttleTimeMs: 0,
         errorCode: 0,
-        producerId: await broker.topics.newProducerId(),
+        producerId: await broker.producerIds.next(),
         producerEpoch: 0,
       }
     const expected = producerId === -1 ? null : { producerId, producerEpoch }

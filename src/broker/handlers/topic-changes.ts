@@ -8,7 +8,7 @@ import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import type { Call, Handler } from '../api-row.ts'
 import { describeTopicSettings } from './describe-configs.ts'
-import { uuidText } from '../topic-catalog.ts'
+import { newUuid } from '../broker-state.ts'
 import { collidingTopic, isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
 import { problemOfSettings } from '../topic-settings.ts'
 import type { ErrorName } from '../error-name.ts'
@@ -99,7 +99,7 @@ export const answerCreateTopics: Handler<typeof createTopics> = async ({ topics,
     }
     try {
       const made = validateOnly ? null : await broker.topics.create(name, count, settings)
-      answers.push({ ...good, topicId: made?.id ?? uuidText(broker.system.random.bytes(16)) })
+      answers.push({ ...good, topicId: made?.id ?? newUuid(broker.system.random) })
     } catch (error) {
       answers.push({ name, ...refusal('KAFKA_STORAGE_ERROR', messageOf(error)), configs: [] })
     }

@@ -16,21 +16,15 @@ const settings = {
   transactionalIdCheckMs: 3_600_000,
 }
 
+const journals = { home: '/logs', mustHold: () => null }
+
 /** Topics whose one partition takes markers or not. */
 class Topics {
   isWritable = true
   readonly markers: boolean[] = []
   readonly topics = new Map()
-  readonly home = '/logs'
-  #producerId = 100
   /** Called with every marker that is written. */
   onMarker: () => void = () => {}
-
-  mustHold = (): null => null
-
-  newProducerId(): Promise<number> {
-    return Promise.resolve(this.#producerId++)
-  }
 
   partition() {
     return {
@@ -55,6 +49,7 @@ async function withCoordinator(
   const disk = new SimulatedDisk(new SeededRandom(1)).open()
   await disk.makeDirectory('/logs')
   const topics = new Topics()
+  let producerId = 100
   let coordinator: TransactionCoordinator | null = null
   const reopen = async () => {
     coordinator?.stop()
@@ -64,6 +59,8 @@ async function withCoordinator(
       log: silentLogger,
       settings,
       topics: topics as unknown as TopicCatalog,
+      producerIds: { next: () => Promise.resolve(producerId++) },
+      journals,
       endGroups: () => {},
     })
     await coordinator.open()
@@ -115,7 +112,7 @@ test('a commit that was decided is carried out by the next start', () =>
 test('the last epoch of an id is followed by another id', () =>
   withCoordinator(async (_, topics, reopen, disk) => {
     const journal = new TransactionJournal()
-    await journal.open(disk, silentLogger, new Topics())
+    await journal.open(disk, silentLogger, journals)
     await journal.put({
       transactionalId: 'id',
       producerId: 7,

@@ -13,6 +13,8 @@ import type { Timer } from '../../system/clock.ts'
 import type { System } from '../../system/system.ts'
 import type { TransactionSettings } from '../broker-settings.ts'
 import type { ErrorName } from '../error-name.ts'
+import type { JournalPlace } from '../log-directories.ts'
+import type { ProducerIds } from '../producer-ids.ts'
 import type { TopicCatalog } from '../topic-catalog.ts'
 import { TransactionJournal } from './transaction-journal.ts'
 import { includes, isPrepared, lastUsableEpoch, union, type TransactionState } from './transaction-state.ts'
@@ -21,7 +23,9 @@ export interface TransactionParts {
   readonly system: System
   readonly log: Logger
   readonly settings: TransactionSettings
-  readonly topics: TopicCatalog
+  readonly topics: Pick<TopicCatalog, 'topics' | 'partition'>
+  readonly producerIds: Pick<ProducerIds, 'next'>
+  readonly journals: JournalPlace
   /** Positions that were committed within the transaction of this producer count from now on, or are dropped. */
   endGroups(producerId: number, committed: boolean): void
 }
@@ -55,8 +59,8 @@ export class TransactionCoordinator {
 
   /** After the topics. Carries out what was decided and ends what nobody can end any more. */
   async open(): Promise<void> {
-    const { system, log, settings, topics } = this.#parts
-    await this.#journal.open(system.disk, log, topics)
+    const { system, log, settings, journals } = this.#parts
+    await this.#journal.open(system.disk, log, journals)
     for (const state of this.#journal.all().filter(isPrepared)) await this.#complete(state)
     await this.#endStrays()
     this.#every(settings.transactionAbortCheckMs, () => this.#checkOpen())
@@ -83,7 +87,7 @@ export class TransactionCoordinator {
     return this.#alone<Identity | ErrorName>(transactionalId, async () => {
       const known = this.#journal.get(transactionalId)
       if (known === undefined) {
-        const producerId = await this.#parts.topics.newProducerId()
+        const producerId = await this.#parts.producerIds.next()
         return await this.#begin(transactionalId, timeoutMs, { producerId, producerEpoch: 0 }, -1)
       }
       if (expected !== null && expected.producerId !== known.producerId) return 'PRODUCER_FENCED'
@@ -100,7 +104,7 @@ export class TransactionCoordinator {
       const { producerId, producerEpoch } = state
       const next =
         producerEpoch >= lastUsableEpoch
-          ? { producerId: await this.#parts.topics.newProducerId(), producerEpoch: 0 }
+          ? { producerId: await this.#parts.producerIds.next(), producerEpoch: 0 }
           : { producerId, producerEpoch: producerEpoch + 1 }
       return await this.#begin(transactionalId, timeoutMs, next, expected?.producerEpoch ?? -1)
     })
