@@ -6,8 +6,8 @@ import type { MemoryBudget, MemoryShare } from '../system/memory-budget.ts'
 import { messageOf } from '../errors.ts'
 import { peekRequestHeader } from '../wire/kafka/api.ts'
 import { FormatError } from '../wire/kafka/format-error.ts'
+import { FrameReader } from '../wire/kafka/frame-reader.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
-import { FrameTooLarge, RequestFrames } from './request-frames.ts'
 
 export interface ConnectionParts {
   readonly clock: Clock
@@ -29,13 +29,22 @@ export interface ConnectionParts {
   closed(): void
 }
 
+/** The smallest request header: key, version, correlation id. */
+const headerBytes = 8
 /** Reading pauses while this much waits to be begun. */
 const maxQueued = 64
 
 export class ClientConnection {
   readonly #stream: Duplex
   readonly #parts: ConnectionParts
-  readonly #frames: RequestFrames
+  readonly #frames = new FrameReader({
+    eagerBytes: 0,
+    accept: size => this.#accepts(size),
+    take: request => {
+      this.#queue.push(request)
+      this.#heldByRequests += request.length
+    },
+  })
   readonly #gone = new AbortController()
   #queue: Buffer[] = []
   /** Requests begun and not answered: how many, and whether all of them are Produce. */
@@ -52,7 +61,6 @@ export class ClientConnection {
     this.#stream = stream
     this.#parts = parts
     this.#lastRead = parts.clock.monotonic()
-    this.#frames = new RequestFrames(parts.maxRequestBytes, parts.leastBytes)
     this.#share = parts.memory.share(() => this.#adjustReading())
     stream.on('error', () => {}) // a close follows
     stream.on('close', () => this.#end())
@@ -84,18 +92,20 @@ export class ClientConnection {
   #received(chunk: Buffer): void {
     if (this.#stopping || this.#gone.signal.aborted) return
     this.#lastRead = this.#parts.clock.monotonic()
-    try {
-      for (const request of this.#frames.feed(chunk)) {
-        this.#queue.push(request)
-        this.#heldByRequests += request.length
-      }
-    } catch (error) {
-      if (!(error instanceof FrameTooLarge)) throw error
-      return this.#refuse(error.message)
-    }
+    this.#frames.read(chunk)
+    if (this.#stream.destroyed) return
     this.#charge()
     this.#begin()
     this.#adjustReading()
+  }
+
+  #accepts(size: number): boolean {
+    const { leastBytes = headerBytes, maxRequestBytes } = this.#parts
+    if (size >= leastBytes && size <= maxRequestBytes) return true
+    this.#refuse(
+      `a request claims ${size} bytes, and ${leastBytes} to ${maxRequestBytes} are allowed (socket.request.max.bytes); is this a Kafka client?`,
+    )
+    return false
   }
 
   #begin(): void {

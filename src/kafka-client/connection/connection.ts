@@ -15,9 +15,9 @@ import type { System } from '../../system/system.ts'
 import type { Timer } from '../../system/clock.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import { FrameReader } from '../../wire/kafka/frame-reader.ts'
 import { apiVersions } from '../../wire/kafka/messages/api-versions.ts'
 import { apiCeilings } from './api-ceilings.ts'
-import { FrameReader } from './frame-reader.ts'
 import { wordsOf } from './refusal.ts'
 import { askWhetherLoginIsWanted, authenticate, type SaslChannel } from '../security/sasl.ts'
 import type { Secured, Security } from '../security/security.ts'
@@ -82,6 +82,7 @@ export class BrokerConnection {
   #fault: Fault | null = null
   #answered = false
   readonly #reader = new FrameReader({
+    eagerBytes: 4 * 1024 * 1024,
     accept: (size, bytes) => this.#acceptsSize(size, bytes),
     take: frame => this.#take(frame),
   })

@@ -1,9 +1,12 @@
-// Cuts what a broker sends into its frames, however the bytes arrive: size int32, then that many bytes.
-
-/** Bytes up to which room for a frame is made at once, before its bytes are there. */
-const eagerBytes = 4_194_304
+// Cuts what comes from a connection into frames, however the bytes arrive: size int32, then that many bytes. Requests
+// and answers are framed alike.
 
 export interface FrameHandler {
+  /**
+   * Bytes up to which room for a frame is made at once, before its bytes are there. 0 where whoever sends is not
+   * trusted: memory grows with the bytes that have really come.
+   */
+  readonly eagerBytes: number
   /** Whether a frame of this size is accepted; `bytes` are the four that say it. Where not, nothing more is read. */
   accept(size: number, bytes: Buffer): boolean
   /** The bytes are a view of the chunk where a small frame is whole in it. */
@@ -23,6 +26,11 @@ export class FrameReader {
 
   constructor(handler: FrameHandler) {
     this.#handler = handler
+  }
+
+  /** Bytes kept of a frame that is not whole yet. */
+  get heldBytes(): number {
+    return this.#have
   }
 
   /** Reads no more, and forgets what is not whole. */
@@ -48,7 +56,7 @@ export class FrameReader {
       if (this.#have === 0 && count === this.#size && count < 16_384) {
         this.#finish(chunk.subarray(at, at + count))
       } else {
-        if (this.#size <= eagerBytes) {
+        if (this.#size <= this.#handler.eagerBytes) {
           this.#frame ??= Buffer.allocUnsafeSlow(this.#size)
           chunk.copy(this.#frame, this.#have, at, at + count)
         } else this.#chunks.push(chunk.subarray(at, at + count))
@@ -60,9 +68,9 @@ export class FrameReader {
   }
 
   #begin(size: number): void {
+    this.#have = 0
     if (!this.#handler.accept(size, this.#sizeBytes)) return this.end()
     this.#size = size
-    this.#have = 0
     // Nothing follows that would end it.
     if (size === 0) this.#finish(Buffer.alloc(0))
   }
