@@ -208,9 +208,8 @@ export interface Selector {
 
 // ------------------------------------------------------------------------------------- definitions
 
-/** What every component is given. */
-export interface ComponentContext {
-  readonly name: string
+/** What all components of an agent have in common. */
+export interface AgentContext {
   readonly agent: string
   readonly system: System
   readonly log: Logger
@@ -220,6 +219,11 @@ export interface ComponentContext {
   readonly logRawData: boolean
   /** -D properties, e.g. javax.net.ssl.trustStore. */
   readonly systemProperties: ReadonlyMap<string, string>
+}
+
+/** What every component is given; the log is its own. */
+export interface ComponentContext extends AgentContext {
+  readonly name: string
   /** Makes a named condition, to be raised and cleared: what is wrong with the component. Health is red meanwhile. */
   readonly condition: ConditionMaker
 }

@@ -49,10 +49,10 @@ export class UnknownPeer {
   #askedAt = -Infinity
   #answer: string | null = null
 
-  constructor(address: { host: string; port: number }, doors: { network: Network; clock: Clock }) {
+  constructor(address: { host: string; port: number }, system: { network: Network; clock: Clock }) {
     this.#address = { ...address, host: withoutBrackets(address.host) }
-    this.#network = doors.network
-    this.#clock = doors.clock
+    this.#network = system.network
+    this.#clock = system.clock
   }
 
   /** A clause about one that closes connections without a word; null where it does so with any. Never rejects. */

@@ -16,7 +16,7 @@ import {
   firstEncrypted,
   requireKeys,
   type Examined,
-  type Problem,
+  type Damage,
 } from '../channels/file/tools/examine.ts'
 import { readDeadLetter } from '../dead-letter.ts'
 import type { Event } from '../event.ts'
@@ -53,7 +53,7 @@ interface Content {
   readonly locked: string | null
   readonly keys: EncryptionKeys | null
   readonly lost: number
-  readonly problems: readonly Problem[]
+  readonly damage: readonly Damage[]
   readonly ours: Examined | null
   readonly flume: { readonly path: string; readonly bytes: number }[]
   events(): AsyncIterable<readonly Event[]>
@@ -99,7 +99,7 @@ export async function runIntegrityTool(words: readonly string[]): Promise<number
     async content => {
       // Reads every body, so that each checksum is looked at.
       if (content.locked === null) for await (const _ of content.events());
-      tellProblems(content.problems)
+      tellDamage(content.damage)
       if (content.locked !== null)
         print(`${content.locked}: its checksums were verified, nothing was decrypted`)
       const { lost } = content
@@ -107,10 +107,10 @@ export async function runIntegrityTool(words: readonly string[]): Promise<number
       print('---------- Summary --------------------')
       print(`Number of Events in the Channel = ${total}`)
       print(`Number of Valid Events = ${content.inside}`)
-      print(`Number of Corrupt Events = ${lost === 0 ? content.problems.length : lost}`)
-      if (content.problems.length > 0)
+      print(`Number of Corrupt Events = ${lost === 0 ? content.damage.length : lost}`)
+      if (content.damage.length > 0)
         print('Nothing was changed; "millrace channel repair" makes a new channel of what can be read')
-      return content.problems.length > 0 ? damaged : 0
+      return content.damage.length > 0 ? damaged : 0
     },
   )
 }
@@ -148,7 +148,7 @@ async function inspect(words: readonly string[], properties: Properties): Promis
     }
     if (content.locked !== null) print(content.locked)
     for (const { path, bytes } of content.flume) print(`${path}: ${bytes} bytes`)
-    tellProblems(content.problems)
+    tellDamage(content.damage)
     return 0
   })
 }
@@ -159,17 +159,17 @@ async function verify(words: readonly string[], properties: Properties): Promise
     let read = content.locked === null ? 0 : content.inside
     if (content.locked === null)
       await requireReadable(content).catch((error: unknown) => {
-        tellProblems(content.problems)
+        tellDamage(content.damage)
         throw error
       })
     if (content.locked === null) for await (const events of content.events()) read += events.length
     else print(`${content.locked}: its checksums were verified, and nothing was decrypted`)
-    tellProblems(content.problems)
+    tellDamage(content.damage)
     if (content.ours?.unfinished) {
       const { path, from } = content.ours.unfinished
       print(`${path}: an unfinished write at byte ${from}; it was never acknowledged and is no damage`)
     }
-    const isGood = content.problems.length === 0
+    const isGood = content.damage.length === 0
     const whole = content.locked === null ? 'every byte is as it was written' : 'every checksum fits'
     print(`${countOf(read, 'event')} inside, ${content.lost} lost: ${isGood ? whole : 'damaged'}`)
     if (!isGood)
@@ -196,11 +196,11 @@ async function exportEvents(words: readonly string[], properties: Properties): P
     }
     await target?.sync()
     await target?.close()
-    tellProblems(content.problems)
+    tellDamage(content.damage)
     process.stderr.write(
       `${countOf(count, 'event')} exported, ${content.lost} could not be read; the channel is as it was\n`,
     )
-    return content.problems.length > 0 ? damaged : 0
+    return content.damage.length > 0 ? damaged : 0
   })
 }
 
@@ -268,7 +268,7 @@ async function repair(words: readonly string[], properties: Properties): Promise
     await requireReadable(content)
     const place = { dataDirectories: [join(target, 'data')], checkpointDirectory: join(target, 'checkpoint') }
     const { put } = await putAll(realSystem, place, content.keys, content.events())
-    tellProblems(content.problems)
+    tellDamage(content.damage)
     print(
       `${countOf(put, 'event')} ${put === 1 ? 'is' : 'are'} in the new channel, ${content.lost} could not be read; the old files are as they were`,
     )
@@ -310,7 +310,7 @@ async function readOurs(
     told = performance.now()
     process.stderr.write(`reading ${path}, ${done + 1} of ${of}\n`)
   })
-  const changed: Problem[] = []
+  const changed: Damage[] = []
   let unreadable = 0
   async function* events(): AsyncGenerator<readonly Event[]> {
     let count = 0
@@ -328,8 +328,8 @@ async function readOurs(
     get lost() {
       return ours.lost + unreadable
     },
-    get problems() {
-      return [...ours.problems, ...changed]
+    get damage() {
+      return [...ours.damage, ...changed]
     },
     locked:
       encrypted === undefined
@@ -377,8 +377,8 @@ async function readFlume(
     get lost() {
       return unreadable
     },
-    get problems() {
-      return channel.problems.map(({ path, position, message }) => ({
+    get damage() {
+      return channel.damage.map(({ path, position, message }) => ({
         path,
         from: position ?? 0,
         to: position ?? 0,
@@ -421,8 +421,8 @@ async function createFile(path: string) {
   })
 }
 
-function tellProblems(problems: readonly Problem[]): void {
-  for (const { path, from, to, message, lost } of problems) {
+function tellDamage(damage: readonly Damage[]): void {
+  for (const { path, from, to, message, lost } of damage) {
     const where = to > from ? `${path}, bytes ${from} to ${to}` : from > 0 ? `${path}, byte ${from}` : path
     const numbers = lost.map(({ first, end }) => (end - first === 1 ? `${first}` : `${first} to ${end - 1}`))
     const cost = lost.length > 0 ? `; events lost: ${numbers.join(', ')}` : ''
@@ -452,7 +452,7 @@ function summary(content: Content, { kind, data }: ChannelDirectories): unknown 
             keyAlias: encryption?.keyAlias ?? null,
           })),
         }),
-    problems: content.problems,
+    problems: content.damage,
   }
 }
 

@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts'
 import { compileJavaRegex } from '../java/java-regex.ts'
 import type { Admin } from '../kafka-client/admin/admin.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
-import type { Doors } from '../kafka-client/connection/connection.ts'
+import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import { nameOf, type ConsumedRecord, type Position } from '../kafka-client/contract.ts'
 import { createConsumer } from '../kafka-client/kafka-client.ts'
 import { earliest, latest } from '../kafka-client/consumer/offsets.ts'
@@ -27,7 +27,7 @@ export interface ReadingParts {
   readonly given: Given
   readonly admin: Admin
   readonly settings: ConsumerSettings
-  readonly doors: Doors
+  readonly system: ClientSystem
   readonly log: Logger
   readonly stop: AbortSignal
   /** How often a group's positions are committed; null: never. */
@@ -78,11 +78,11 @@ const wholeOf = (pattern: RegExp) => new RegExp(`^(?:${pattern.source})$`, patte
 
 /** Rejects with UsageError where --partition names one that is not there. */
 export async function readPartitions(parts: ReadingParts): Promise<Reading> {
-  const { given, admin, settings, doors, log } = parts
+  const { given, admin, settings, system, log } = parts
   const ending = new AbortController()
   const stop = AbortSignal.any([parts.stop, ending.signal])
-  const condition = looseConditions(doors.clock, log)
-  const reader = new PartitionReader({ system: doors, log, condition, settings })
+  const condition = looseConditions(system.clock, log)
+  const reader = new PartitionReader({ system, log, condition, settings })
   const look = topicLooker(parts)
   const one = given.whole('partition', 0)
   const known = new Set<string>()
@@ -121,7 +121,7 @@ export async function readPartitions(parts: ReadingParts): Promise<Reading> {
   }
   const watch = async () => {
     while (!stop.aborted) {
-      await doors.clock.sleep(known.size === 0 ? missingMs : freshMs, stop)
+      await system.clock.sleep(known.size === 0 ? missingMs : freshMs, stop)
       // What keeps messages away, the reader says.
       if (!stop.aborted) await learn().catch(() => {})
     }
@@ -145,14 +145,14 @@ export async function readPartitions(parts: ReadingParts): Promise<Reading> {
 }
 
 export async function readAsGroup(parts: ReadingParts): Promise<Reading> {
-  const { given, settings, doors, log, commitMs } = parts
+  const { given, settings, system, log, commitMs } = parts
   await topicLooker(parts)()
   const wanted = subscriptionOf(given)
   const ending = new AbortController()
   const stop = AbortSignal.any([parts.stop, ending.signal])
   const done = new Map<string, Position>()
   const consumer = createConsumer({
-    system: doors,
+    system,
     log,
     settings,
     topics: 'name' in wanted ? [wanted.name] : wanted.pattern,
@@ -171,7 +171,7 @@ export async function readAsGroup(parts: ReadingParts): Promise<Reading> {
   consumer.start()
   const commitEvery = async (ms: number) => {
     while (!stop.aborted) {
-      await doors.clock.sleep(ms, stop)
+      await system.clock.sleep(ms, stop)
       if (!stop.aborted) await commit()
     }
   }

@@ -55,12 +55,12 @@ export async function runConsume(words: readonly string[], program: string): Pro
   const interval = Number(client.get('auto.commit.interval.ms') ?? '5000')
   const commitMs = client.get('enable.auto.commit') === 'false' || !(interval > 0) ? null : interval
   client.delete('auto.commit.interval.ms')
-  const { settings, doors } = connectionOf(given, client, readConsumerProperties)
+  const { settings, system } = connectionOf(given, client, readConsumerProperties)
   const stop = new AbortController()
   const signalled = onEnd(() => stop.abort())
   const log = toolLog(program)
-  return withAdmin(settings, doors, async admin => {
-    const parts = { given, admin, settings, doors, log, stop: stop.signal, commitMs }
+  return withAdmin(settings, system, async admin => {
+    const parts = { given, admin, settings, system, log, stop: stop.signal, commitMs }
     const reading = isMember ? await readAsGroup(parts) : await readPartitions(parts)
     let count = 0
     try {

@@ -4,7 +4,7 @@ import { suggest } from '../did-you-mean.ts'
 import { messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/admin/admin.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
-import type { Doors } from '../kafka-client/connection/connection.ts'
+import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import { readAdminProperties, type Places, type Read } from '../kafka-client/properties.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
@@ -56,7 +56,7 @@ const impatience = { 'request.timeout.ms': '15000', 'socket.connection.setup.tim
 
 export interface Connected<S> {
   readonly settings: S
-  readonly doors: Doors
+  readonly system: ClientSystem
 }
 
 /** The settings of Java's properties and of --bootstrap-server, with its older names. Throws UsageError. */
@@ -84,7 +84,7 @@ export function connectionOf<S>(
   // One file often serves all clients, and what only makes Java's quicker is nobody's trouble here.
   for (const one of problems)
     if (!one.problem.startsWith('it has no effect here')) process.stderr.write(`warning: ${text(one)}\n`)
-  return { settings, doors: { ...realSystem, systemProperties } }
+  return { settings, system: { ...realSystem, systemProperties } }
 }
 
 /** Asks as --bootstrap-server and --command-config say; closes what was opened. */
@@ -93,13 +93,13 @@ export async function administer(
   work: (admin: Admin) => Promise<number>,
   properties: ReadonlyMap<string, string> = fileOf(given.value('command-config')),
 ): Promise<number> {
-  const { settings, doors } = connectionOf(given, properties, readAdminProperties)
-  return withAdmin(settings, doors, work)
+  const { settings, system } = connectionOf(given, properties, readAdminProperties)
+  return withAdmin(settings, system, work)
 }
 
 export async function withAdmin<T>(
   settings: ConnectionSettings,
-  system: Doors,
+  system: ClientSystem,
   work: (admin: Admin) => Promise<T>,
 ): Promise<T> {
   const { bootstrapServers } = settings

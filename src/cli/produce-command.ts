@@ -71,8 +71,8 @@ export async function runProduce(words: readonly string[], program: string): Pro
   ])
   for (const [option, property] of Object.entries(shorthands))
     if (given.has(option)) properties.set(property, given.value(option) ?? 'gzip')
-  const { settings, doors } = connectionOf(given, properties, readProducerProperties)
-  const found = await withAdmin(settings, doors, admin =>
+  const { settings, system } = connectionOf(given, properties, readProducerProperties)
+  const found = await withAdmin(settings, system, admin =>
     findTopic(admin, topic, { create: true, patienceMs: settings.maxBlockMs }),
   )
   const where = settings.bootstrapServers.join(',')
@@ -81,7 +81,7 @@ export async function runProduce(words: readonly string[], program: string): Pro
       `topic ${topic} does not exist at ${where}, and the broker does not create it (auto.create.topics.enable): kafka-topics.sh --bootstrap-server ${where} --create --topic ${topic}`,
     )
   const producer = createProducer({
-    system: doors,
+    system,
     settings,
     log: toolLog(program),
     onHeadersDropped: () =>

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import type { Disk } from '../system/disk.ts'
 import { writeText } from '../system/own-directory.ts'
-import { agentA, agentB, copyOfA, copyOfB, groupOf, type Surroundings } from './configuration-copy.ts'
+import { agentA, agentB, copyOfA, copyOfB, groupOf, type CopyTarget } from './configuration-copy.ts'
 import { unifiedDiff } from './unified-diff.ts'
 
 export interface AgentFiles {
@@ -17,7 +17,7 @@ export interface AgentFiles {
 export async function writeAgentFiles(
   disk: Disk,
   confDirectory: string,
-  to: Surroundings,
+  to: CopyTarget,
 ): Promise<AgentFiles> {
   const differences: string[] = []
   const write = async (file: string, copyOf: typeof copyOfA): Promise<string> => {

@@ -11,12 +11,12 @@ import {
   copyOfA,
   copyOfB,
   groupOf,
-  type Surroundings,
+  type CopyTarget,
 } from './configuration-copy.ts'
 import { unifiedDiff } from './unified-diff.ts'
 
 const conf = (file: string) => readFileSync(new URL(`../../conf/${file}`, import.meta.url), 'utf8')
-const to: Surroundings = {
+const to: CopyTarget = {
   bootstrap: ['127.0.0.1:9092'],
   avroHost: '127.0.0.1',
   avroPort: 44_444,

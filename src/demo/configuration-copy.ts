@@ -23,7 +23,7 @@ export const agentB: AgentFile = {
   file: 'avro-memory-kafka.conf',
 }
 
-export interface Surroundings {
+export interface CopyTarget {
   readonly bootstrap: readonly string[]
   readonly avroHost: string
   readonly avroPort: number
@@ -40,7 +40,7 @@ export class ConfigurationCopyProblem extends Error {}
 export const channelDirectory = (directory: string, letter: 'A' | 'B'): string =>
   join(directory, `agent-${letter.toLowerCase()}`, 'data')
 
-export function copyOfA(text: string, to: Surroundings): string {
+export function copyOfA(text: string, to: CopyTarget): string {
   return replaceValues(text, agentA.agent, {
     'sources.s1.kafka.bootstrap.servers': to.bootstrap.join(','),
     ...(to.group === null ? {} : { 'sources.s1.kafka.consumer.group.id': to.group }),
@@ -52,7 +52,7 @@ export function copyOfA(text: string, to: Surroundings): string {
   })
 }
 
-export function copyOfB(text: string, to: Surroundings): string {
+export function copyOfB(text: string, to: CopyTarget): string {
   return replaceValues(text, agentB.agent, {
     'sources.avro-source.bind': to.avroHost,
     'sources.avro-source.port': String(to.avroPort),

@@ -4,7 +4,7 @@ import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Fault } from '../errors.ts'
 import type { Logger } from '../observe/log.ts'
 import type { RecordHeader } from '../wire/kafka/record.ts'
-import type { Doors } from './connection/connection.ts'
+import type { ClientSystem } from './connection/connection.ts'
 import type { ConsumerSettings, ProducerSettings, TransactionalSettings } from './settings.ts'
 
 export interface ConsumedRecord {
@@ -41,7 +41,7 @@ export interface ConsumerOptions {
   readonly settings: ConsumerSettings
   /** Names, or a pattern that topics must match as a whole. */
   readonly topics: readonly string[] | RegExp
-  readonly system: Doors
+  readonly system: ClientSystem
   readonly log: Logger
   /** For why there are no records at the moment; where absent, its lines in the log are all there is. */
   readonly condition?: ConditionMaker
@@ -88,7 +88,7 @@ export interface ProducerRecord {
 
 export interface ProducerOptions {
   readonly settings: ProducerSettings
-  readonly system: Doors
+  readonly system: ClientSystem
   readonly log: Logger
   /** For why nothing can be written at the moment; where absent, its lines in the log are all there is. */
   readonly condition?: ConditionMaker

@@ -12,7 +12,7 @@ import type {
 } from './contract.ts'
 import type { PropertyProblem } from './properties.ts'
 import { OrderedProducer } from './producer/producer.ts'
-import { Security, type SecurityDoors } from './security/security.ts'
+import { Security, type SecuritySystem } from './security/security.ts'
 import type { SecuritySettings } from './security/security-settings.ts'
 import { TransactionalOrderedProducer } from './producer/transactional-producer.ts'
 
@@ -61,10 +61,10 @@ export { createAdmin, type Admin } from './admin/admin.ts'
 export async function examineSecurity(
   properties: Readonly<Record<string, string>>,
   settings: SecuritySettings,
-  doors: SecurityDoors,
+  system: SecuritySystem,
 ): Promise<PropertyProblem | null> {
   try {
-    await new Security(settings, doors).examine()
+    await new Security(settings, system).examine()
     return null
   } catch (error) {
     const problem = messageOf(error)

@@ -57,8 +57,8 @@ describe('the stores of a client', () => {
   })
 
   async function connect(stores: ClientStores, systemProperties: Record<string, string> = {}) {
-    const doors = { disk, systemProperties: new Map(Object.entries(systemProperties)) }
-    const tls = await loadClientStores(stores, doors)
+    const system = { disk, systemProperties: new Map(Object.entries(systemProperties)) }
+    const tls = await loadClientStores(stores, system)
     const to = { host: '127.0.0.1', port: (server.address() as AddressInfo).port }
     const { stream } = await network.connect({ ...to, timeoutMs: 5_000 })
     const socket = await secureClient(stream, to, tls, new AbortController().signal)

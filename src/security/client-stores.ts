@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto'
 import { Fault } from '../errors.ts'
 import type { KeyStore } from './key-entries.ts'
 import { readKeyStore } from './keystore.ts'
-import { globalOf, loadStore, policyOf, type SslDoors } from './ssl-settings.ts'
+import { globalOf, loadStore, policyOf, type SslSystem } from './ssl-settings.ts'
 import { createTlsContext, type ClientTls } from '../system/tls.ts'
 
 export interface ClientStores {
@@ -37,8 +37,8 @@ export interface LoadedTls extends ClientTls {
 }
 
 /** Reads the stores. Without a trust store the usual authorities are trusted. Rejects with Fault TLS, naming the file. */
-export async function loadClientStores(stores: ClientStores, doors: SslDoors): Promise<LoadedTls> {
-  const global = globalOf(doors)
+export async function loadClientStores(stores: ClientStores, system: SslSystem): Promise<LoadedTls> {
+  const global = globalOf(system)
   const policy = policyOf(
     {
       includeProtocols: stores.protocols,
@@ -60,7 +60,7 @@ export async function loadClientStores(stores: ClientStores, doors: SslDoors): P
         : await loadStore(
             trustPath,
             trust.password ?? global('javax.net.ssl.trustStorePassword', 'TRUSTSTORE_PASSWORD'),
-            doors.disk,
+            system.disk,
           )
   const trustedFrom =
     trust.pem !== undefined ? 'ssl.truststore.certificates' : (trustPath ?? 'the usual authorities')
@@ -68,7 +68,7 @@ export async function loadClientStores(stores: ClientStores, doors: SslDoors): P
   const authorities =
     trusted === null ? null : [...trusted.trusted, ...trusted.keys.flatMap(key => key.chain.slice(0, 1))]
   if (authorities?.length === 0) throw new Fault('TLS', `the trust store ${trustedFrom} holds no certificate`)
-  const identity = await loadIdentity(stores.identity, doors)
+  const identity = await loadIdentity(stores.identity, system)
   const context = createTlsContext({
     policy,
     ...(identity === null ? {} : { identity }),
@@ -85,16 +85,16 @@ export async function loadClientStores(stores: ClientStores, doors: SslDoors): P
 
 async function loadIdentity(
   { path: own, password, pem, keyPassword }: ClientStores['identity'],
-  doors: SslDoors,
+  system: SslSystem,
 ): Promise<KeyStore['keys'][number] | null> {
-  const global = globalOf(doors)
+  const global = globalOf(system)
   const path = own ?? global('javax.net.ssl.keyStore', 'KEYSTORE_PATH')
   if (pem === undefined && path === undefined) return null
   const name = pem === undefined ? path! : 'ssl.keystore.key with ssl.keystore.certificate.chain'
   const storePassword = password ?? global('javax.net.ssl.keyStorePassword', 'KEYSTORE_PASSWORD')
   const { keys } =
     pem === undefined
-      ? await loadStore(path!, storePassword, doors.disk, keyPassword ?? storePassword)
+      ? await loadStore(path!, storePassword, system.disk, keyPassword ?? storePassword)
       : readText(pem, keyPassword, name)
   const [identity] = keys
   if (identity === undefined)

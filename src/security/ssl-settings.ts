@@ -43,16 +43,16 @@ export interface UsualVersions {
   readonly usualProtocols?: readonly string[]
 }
 
-export interface SslDoors {
+export interface SslSystem {
   readonly disk: Disk
   readonly systemProperties: ReadonlyMap<string, string>
 }
 
 /** Of what a component is given. */
-export const sslDoorsOf = (around: {
+export const sslSystemOf = (around: {
   readonly system: { readonly disk: Disk }
   readonly systemProperties: ReadonlyMap<string, string>
-}): SslDoors => ({ disk: around.system.disk, systemProperties: around.systemProperties })
+}): SslSystem => ({ disk: around.system.disk, systemProperties: around.systemProperties })
 
 /** What an operator can do where a store cannot be used. */
 export const storeRemedy = 'correct the store, its path or its password'
@@ -60,9 +60,9 @@ export const storeRemedy = 'correct the store, its path or its password'
 /** What a TLS server needs. Rejects with Fault TLS, naming the option to set or the file. */
 export async function loadServerTls(
   settings: StoreSettings & UsualVersions,
-  doors: SslDoors,
+  system: SslSystem,
 ): Promise<TlsContext> {
-  const global = globalOf(doors)
+  const global = globalOf(system)
   const path = settings.store ?? global('javax.net.ssl.keyStore', 'KEYSTORE_PATH')
   const password = settings.password ?? global('javax.net.ssl.keyStorePassword', 'KEYSTORE_PASSWORD')
   if (path === undefined || password === undefined)
@@ -70,7 +70,7 @@ export async function loadServerTls(
       'TLS',
       `ssl = true needs ${path === undefined ? 'keystore' : 'keystore-password'}, as an option or as -Djavax.net.ssl.keyStore${path === undefined ? '' : 'Password'}`,
     )
-  const { keys } = await loadStore(path, password, doors.disk)
+  const { keys } = await loadStore(path, password, system.disk)
   const [identity] = keys
   if (identity === undefined) throw new Fault('TLS', `the key store ${path} holds no private key`)
   const policy = policyOf(settings, global)
@@ -82,9 +82,9 @@ export async function loadServerTls(
 /** What a TLS client needs. Without a trust store the usual authorities are trusted. Rejects with Fault TLS. */
 export async function loadClientTls(
   settings: StoreSettings & { readonly trustsAll: boolean; readonly verifiesHost: boolean },
-  doors: SslDoors,
+  system: SslSystem,
 ): Promise<ClientTls> {
-  const global = globalOf(doors)
+  const global = globalOf(system)
   const policy = policyOf(settings, global)
   if (settings.trustsAll)
     return { context: createTlsContext({ policy }), verifiesCertificate: false, verifiesHost: false }
@@ -92,7 +92,7 @@ export async function loadClientTls(
   const password = settings.password ?? global('javax.net.ssl.trustStorePassword', 'TRUSTSTORE_PASSWORD')
   const verification = { verifiesCertificate: true, verifiesHost: settings.verifiesHost }
   if (path === undefined) return { context: createTlsContext({ policy }), ...verification }
-  const { trusted, keys } = await loadStore(path, password, doors.disk)
+  const { trusted, keys } = await loadStore(path, password, system.disk)
   // Java trusts the certificates of key entries in a trust store too.
   const all = [...trusted, ...keys.flatMap(key => key.chain.slice(0, 1))]
   if (all.length === 0) throw new Fault('TLS', `the trust store ${path} holds no certificate`)
@@ -134,7 +134,7 @@ export async function loadStore(
 export type Global = (property: string, variable: string) => string | undefined
 
 /** Looks a setting up in the global places: Java's system property, then FLUME_SSL_*. */
-export function globalOf({ systemProperties }: Pick<SslDoors, 'systemProperties'>): Global {
+export function globalOf({ systemProperties }: Pick<SslSystem, 'systemProperties'>): Global {
   return (property, variable) =>
     systemProperties.get(property) ?? environmentVariable(`FLUME_SSL_${variable}`)
 }

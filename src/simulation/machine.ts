@@ -13,7 +13,7 @@ const beginMs = 1_700_000_000_000
 /** Most that one call to the disk takes; a sync takes longer. */
 const diskMs = 0.5
 
-export interface Surroundings {
+export interface MachineParts {
   readonly schedule: Schedule
   readonly random: SeededRandom
   readonly network: SimulatedNetwork
@@ -22,7 +22,7 @@ export interface Surroundings {
 export class Machine {
   readonly name: string
   readonly disk: SimulatedDisk
-  readonly #around: Surroundings
+  readonly #around: MachineParts
   readonly #programs = new Set<Program>()
   isOn = true
   /** By how much its wall clock is wrong. */
@@ -30,7 +30,7 @@ export class Machine {
   /** Most that a call to the disk takes, ms. */
   diskMs = diskMs
 
-  constructor(name: string, around: Surroundings) {
+  constructor(name: string, around: MachineParts) {
     this.name = name
     this.#around = around
     this.disk = new SimulatedDisk(around.random)
@@ -72,7 +72,7 @@ export class Program {
   isAlive = true
   #stoppedUntil = 0
 
-  constructor(machine: Machine, { schedule, random, network }: Surroundings) {
+  constructor(machine: Machine, { schedule, random, network }: MachineParts) {
     this.machine = machine
     this.#schedule = schedule
     this.system = {

@@ -12,7 +12,7 @@ import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
 import { type AvroClient, connectAvro } from '../avro-rpc/client.ts'
 import { UnknownPeer } from '../avro-rpc/unknown-peer.ts'
 import { sinkCounters } from '../observe/counters.ts'
-import { loadClientTls, sslDoorsOf, storeRemedy, type SslDoors } from '../security/ssl-settings.ts'
+import { loadClientTls, sslSystemOf, storeRemedy, type SslSystem } from '../security/ssl-settings.ts'
 import type { ClientTls } from '../system/tls.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
 import { RequestSize } from './avro/request-size.ts'
@@ -138,7 +138,7 @@ another host, correct it or set \`ssl.disableHostnameVerification = true\`.`,
   batchSize: given => given['batch-size'],
   counters: sinkCounters,
   async examine(given, say, outside) {
-    if (given.ssl) await sayFailure(loadTls(given, sslDoorsOf(outside)), say, 'truststore', storeRemedy)
+    if (given.ssl) await sayFailure(loadTls(given, sslSystemOf(outside)), say, 'truststore', storeRemedy)
   },
   create: (given, context) => new AvroSink(given, context),
 })
@@ -209,7 +209,7 @@ export class AvroSink implements SessionSink {
     const given = this.#options
     try {
       if (this.#tls === undefined)
-        this.#tls = given.ssl ? await loadTls(given, sslDoorsOf(this.#context)) : null
+        this.#tls = given.ssl ? await loadTls(given, sslSystemOf(this.#context)) : null
       const client = await connectAvro({
         host: given.hostname,
         port: given.port,
@@ -241,7 +241,7 @@ export class AvroSink implements SessionSink {
   }
 }
 
-function loadTls(given: Options, doors: SslDoors): Promise<ClientTls> {
+function loadTls(given: Options, system: SslSystem): Promise<ClientTls> {
   return loadClientTls(
     {
       store: given.truststore,
@@ -253,6 +253,6 @@ function loadTls(given: Options, doors: SslDoors): Promise<ClientTls> {
       trustsAll: given['trust-all-certs'],
       verifiesHost: !given['ssl.disableHostnameVerification'],
     },
-    doors,
+    system,
   )
 }

@@ -12,9 +12,9 @@ import { sourceCounters } from '../observe/counters.ts'
 import {
   loadServerTls,
   serverStore,
-  sslDoorsOf,
+  sslSystemOf,
   storeRemedy,
-  type SslDoors,
+  type SslSystem,
 } from '../security/ssl-settings.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
 import { OversizedBatches } from './avro/oversized-batches.ts'
@@ -137,7 +137,7 @@ Flume answers \`append\` with an Avro error when something other than the channe
   },
   counters: sourceCounters,
   async examine(given, say, outside) {
-    if (given.ssl) await sayFailure(loadTls(given, sslDoorsOf(outside)), say, 'keystore', storeRemedy)
+    if (given.ssl) await sayFailure(loadTls(given, sslSystemOf(outside)), say, 'keystore', storeRemedy)
     await examineDeadLetters(given['deadLetter.file'], say, outside)
   },
   create: (given, context) => new AvroSource(given, context),
@@ -186,7 +186,7 @@ export class AvroSource implements Source {
       window: this.#options.window,
       stallMs: this.#options['stall-timeout'],
       deflate: this.#options['compression-type'] === 'deflate',
-      tls: this.#options.ssl ? await loadTls(this.#options, sslDoorsOf(this.#context)) : null,
+      tls: this.#options.ssl ? await loadTls(this.#options, sslSystemOf(this.#context)) : null,
       network: this.#context.system.network,
       clock: this.#context.system.clock,
       log,
@@ -281,5 +281,5 @@ export class AvroSource implements Source {
   }
 }
 
-const loadTls = (given: Options, doors: SslDoors) =>
-  loadServerTls({ ...serverStore(given), usualProtocols }, doors)
+const loadTls = (given: Options, system: SslSystem) =>
+  loadServerTls({ ...serverStore(given), usualProtocols }, system)

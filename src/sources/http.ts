@@ -10,7 +10,7 @@ import { sourceCounters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import type { Connection, Listener } from '../system/network.ts'
-import { loadServerTls, serverStore, sslDoorsOf, storeRemedy } from '../security/ssl-settings.ts'
+import { loadServerTls, serverStore, sslSystemOf, storeRemedy } from '../security/ssl-settings.ts'
 import { secureServer, type TlsContext } from '../system/tls.ts'
 import { BadRequest, handlerNames, makeHandler, type Handler } from './http-handlers.ts'
 
@@ -111,7 +111,7 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
   claims: ({ bind, port }) => (port === 0 ? [] : [`port ${whereOf({ host: withoutBrackets(bind), port })}`]),
   async examine(given, say, outside) {
     if (given.ssl)
-      await sayFailure(loadServerTls(serverStore(given), sslDoorsOf(outside)), say, 'keystore', storeRemedy)
+      await sayFailure(loadServerTls(serverStore(given), sslSystemOf(outside)), say, 'keystore', storeRemedy)
   },
   create(given, context) {
     const handler = makeHandler(given.handler.trim(), {
@@ -119,7 +119,7 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
       maxBlobLength: given['handler.maxBlobLength'],
       warn: message => context.log.warn(message),
     })!
-    const loadTls = async () => (given.ssl ? loadServerTls(serverStore(given), sslDoorsOf(context)) : null)
+    const loadTls = async () => (given.ssl ? loadServerTls(serverStore(given), sslSystemOf(context)) : null)
     return new HttpSource(given.bind, given.port, given.maxRequestBytes, handler, context, loadTls)
   },
 })

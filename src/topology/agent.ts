@@ -14,10 +14,10 @@ import {
   makeChannel,
   makeSinkGroup,
   makeSource,
-  type Stoppable,
+  type Instance,
   tellStart,
   tellStop,
-  type WatchedSurrounds,
+  type RunningContext,
 } from './instances.ts'
 import { compareTopologies, type ChannelPart, type Topology } from './topology.ts'
 
@@ -46,10 +46,10 @@ interface RunningChannel {
 
 export class Agent {
   #topology: Topology
-  readonly #surrounds: WatchedSurrounds
+  readonly #context: RunningContext
   readonly #channels = new Map<string, RunningChannel>()
-  readonly #sources = new Map<string, Stoppable>()
-  readonly #sinkGroups = new Map<string, Stoppable>()
+  readonly #sources = new Map<string, Instance>()
+  readonly #sinkGroups = new Map<string, Instance>()
   readonly #conditions: Conditions
   readonly #changes: Changes
   readonly #rates: EventRates
@@ -57,18 +57,18 @@ export class Agent {
   #busy: Promise<unknown> = Promise.resolve()
   readonly #closedLast: { close(): Promise<void> }[] = []
 
-  constructor(topology: Topology, surrounds: Omit<WatchedSurrounds, 'conditions' | 'changes'>) {
-    const { clock } = surrounds.system
+  constructor(topology: Topology, shared: Omit<RunningContext, 'conditions' | 'changes'>) {
+    const { clock } = shared.system
     this.#topology = topology
     this.#changes = new Changes(
       () => clock.now(),
-      error => surrounds.log.error('a reader of what changes in the agent failed', error),
+      error => shared.log.error('a reader of what changes in the agent failed', error),
     )
     this.#conditions = new Conditions(clock, ({ component, name, problem, remedy, isRed }, isRaised) => {
       const what = isRaised ? 'condition raised' : 'condition cleared'
       this.#changes.tell({ what, component, name, problem, remedy, isRed })
     })
-    this.#surrounds = { ...surrounds, conditions: this.#conditions, changes: this.#changes }
+    this.#context = { ...shared, conditions: this.#conditions, changes: this.#changes }
     this.#rates = new EventRates(clock, () => this.counters())
   }
 
@@ -147,7 +147,7 @@ export class Agent {
     return snapshotOf({
       topology: this.#topology,
       state: this.#state,
-      clock: this.#surrounds.system.clock,
+      clock: this.#context.system.clock,
       channels: new Map([...this.#channels].map(([name, { channel }]) => [name, channel])),
       counters: this.counters(),
       running: [...this.#sinkGroups.values(), ...this.#sources.values()].flatMap(({ running }) => running),
@@ -163,7 +163,7 @@ export class Agent {
 
   /** Conditions of what belongs to the agent and is no component of its topology. */
   conditionsOf(name: string): ConditionMaker {
-    return this.#conditions.of(name, this.#surrounds.log)
+    return this.#conditions.of(name, this.#context.log)
   }
 
   /** What is wrong at the moment, and which components run; one that does not is started again until it does. */
@@ -209,10 +209,10 @@ export class Agent {
     const problems: Problem[] = []
     for (const part of topology.channels)
       try {
-        const made = makeChannel(part, this.#surrounds)
+        const made = makeChannel(part, this.#context)
         await made.channel.start()
         this.#channels.set(part.name, { part, ...made })
-        tellStart(made.counters, this.#surrounds)
+        tellStart(made.counters, this.#context)
       } catch (error) {
         problems.push(problemOf('channel', part, error))
       }
@@ -223,8 +223,8 @@ export class Agent {
       kind: string,
       part: P,
       place: Problem['place'],
-      make: (part: P) => Stoppable,
-      into: Map<string, Stoppable>,
+      make: (part: P) => Instance,
+      into: Map<string, Instance>,
     ) => {
       try {
         const made = make(part)
@@ -243,12 +243,12 @@ export class Agent {
         'sink',
         part,
         part.sinks[0]?.place,
-        one => makeSinkGroup(one, channels, this.#surrounds),
+        one => makeSinkGroup(one, channels, this.#context),
         this.#sinkGroups,
       )
     const sinkStarts = starts.splice(0)
     for (const part of topology.sources)
-      attempt('source', part, part.place, one => makeSource(one, channels, this.#surrounds), this.#sources)
+      attempt('source', part, part.place, one => makeSource(one, channels, this.#context), this.#sources)
     if (problems.length > 0) throw new StartFailure(problems)
     for (const some of [sinkStarts, starts]) {
       await Promise.all(some.map(start => start()))
@@ -257,7 +257,7 @@ export class Agent {
   }
 
   async #takeDown(topology: Topology): Promise<void> {
-    const { clock } = this.#surrounds.system
+    const { clock } = this.#context.system
     const end = clock.monotonic() + stopMs.sources + stopMs.drain
     const sources = pick(this.#sources, topology.sources)
     await this.#within(
@@ -278,7 +278,7 @@ export class Agent {
     const channels = pick(this.#channels, topology.channels)
     for (const [name, { channel }] of channels)
       if (channel.volatile === true && channel.size > 0)
-        this.#surrounds.log.warn(
+        this.#context.log.warn(
           `channel ${name} is in memory only: ${countOf(channel.size, 'event')} in it ${channel.size === 1 ? 'is' : 'are'} lost`,
         )
     await this.#within(
@@ -288,7 +288,7 @@ export class Agent {
     )
     for (const [name, { counters }] of channels) {
       this.#channels.delete(name)
-      tellStop(counters, this.#surrounds)
+      tellStop(counters, this.#context)
     }
     for (const { name } of topology.sources) this.#conditions.close(`SOURCE.${name}`)
     for (const { name } of topology.channels) this.#conditions.close(`CHANNEL.${name}`)
@@ -299,7 +299,7 @@ export class Agent {
 
   /** Gives the sinks of channels that live in memory a moment to empty them. */
   async #drain(topology: Topology): Promise<void> {
-    const { clock } = this.#surrounds.system
+    const { clock } = this.#context.system
     const drained = new Set(topology.sinkGroups.flatMap(group => group.sinks.map(sink => sink.channel)))
     const volatile = [...pick(this.#channels, topology.channels)]
       .filter(([name, { channel }]) => channel.volatile === true && drained.has(name))
@@ -310,7 +310,7 @@ export class Agent {
 
   /** Waits for all, but not for ever: what does not end is named and left. */
   async #within(limitMs: number, what: string, stops: readonly Promise<void>[]): Promise<void> {
-    const { log, system } = this.#surrounds
+    const { log, system } = this.#context
     const settled = Promise.allSettled(stops).then(results => {
       for (const result of results)
         if (result.status === 'rejected') log.error(`stopping the ${what}: ${messageOf(result.reason)}`)

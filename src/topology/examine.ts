@@ -61,7 +61,7 @@ export async function rehearseChannels(
   const tell = (line: string): void => warn(line, 'the agent starts all the same')
   const log: Logger = { ...silentLogger, warn: tell, error: tell, child: () => log }
   const { agent } = topology
-  const surrounds = {
+  const shared = {
     ...outside,
     agent,
     system: { ...system, disk: lookingDisk(system.disk) },
@@ -78,7 +78,7 @@ export async function rehearseChannels(
         'end it before it is started once more',
       )
     else
-      await rehearseChannel(part, surrounds).catch((error: unknown) =>
+      await rehearseChannel(part, shared).catch((error: unknown) =>
         problems.push(problemOf('channel', part, error)),
       )
   }

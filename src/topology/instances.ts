@@ -1,10 +1,8 @@
 // Makes running things of a topology's parts: a channel, a source with its processor and runner, a
 // sink or sink group with its runner. Nothing here starts anything by itself.
-import type { Channel, ComponentContext, CountedContext, Sink } from '../component.ts'
+import type { AgentContext, Channel, ComponentContext, CountedContext, Sink } from '../component.ts'
 import type { Conditions } from '../observe/conditions.ts'
 import { Counters, type CounterKind } from '../observe/counters.ts'
-import type { Logger } from '../observe/log.ts'
-import type { System } from '../system/system.ts'
 import { shutdownMetricLines } from '../observe/shutdown-metrics.ts'
 import type { Changes } from '../observe/snapshot.ts'
 import { SourceChannelProcessor } from './channel-processor.ts'
@@ -12,23 +10,18 @@ import { SinkRunner } from './sink-runner.ts'
 import { SourceRunner } from './source-runner.ts'
 import type { ChannelPart, SinkGroupPart, SinkPart, SourcePart } from './topology.ts'
 
-/** What an agent's components have around them. */
-export interface Surrounds {
-  readonly agent: string
-  readonly system: System
-  readonly log: Logger
-  readonly home: string
-  readonly logRawData: boolean
-  readonly systemProperties: ReadonlyMap<string, string>
+/** What an agent's components are made from. */
+export interface SharedContext extends AgentContext {
   readonly conditions: Conditions
 }
 
 /** The same of an agent that runs: its readers hear what has started and stopped. */
-export interface WatchedSurrounds extends Surrounds {
+export interface RunningContext extends SharedContext {
   readonly changes: Changes
 }
 
-export interface Stoppable {
+/** A source, or the sinks of a group, at work. */
+export interface Instance {
   readonly counters: readonly Counters[]
   /** Those of its components that run, as /metrics names them. */
   readonly running: readonly string[]
@@ -38,9 +31,9 @@ export interface Stoppable {
 }
 
 /** `label` names the component in the health listing, as /metrics names it: SINK.k1. */
-function contextOf(name: string, label: string, surrounds: Surrounds): ComponentContext {
-  const { agent, system, home, logRawData, systemProperties, conditions } = surrounds
-  const log = surrounds.log.child(name)
+function contextOf(name: string, label: string, shared: SharedContext): ComponentContext {
+  const { agent, system, home, logRawData, systemProperties, conditions } = shared
+  const log = shared.log.child(name)
   const condition = conditions.of(label, log)
   return { name, agent, system, home, logRawData, systemProperties, log, condition }
 }
@@ -49,14 +42,14 @@ function contextOf(name: string, label: string, surrounds: Surrounds): Component
 function countedContextOf(
   kind: CounterKind,
   { name, definition }: { name: string; definition: { counters?: readonly string[] } },
-  surrounds: Surrounds,
+  shared: SharedContext,
 ): CountedContext {
   const counters = new Counters(kind, name, definition.counters ?? [])
-  return { ...contextOf(name, counters.component, surrounds), counters }
+  return { ...contextOf(name, counters.component, shared), counters }
 }
 
 /** A component has been started: notes when, and tells it in the line that Flume writes. */
-export function tellStart(counters: Counters, { log, system, changes }: WatchedSurrounds): void {
+export function tellStart(counters: Counters, { log, system, changes }: RunningContext): void {
   const { kind, name, component } = counters
   counters.startTime = system.clock.now()
   log.info(`Component type: ${kind}, name: ${name} started`)
@@ -64,7 +57,7 @@ export function tellStart(counters: Counters, { log, system, changes }: WatchedS
 }
 
 /** A component has been stopped: notes when, and tells its last counts, line by line as Flume does. */
-export function tellStop(counters: Counters, { log, system, changes }: WatchedSurrounds): void {
+export function tellStop(counters: Counters, { log, system, changes }: RunningContext): void {
   const { component, startTime, values } = counters
   counters.stopTime = system.clock.now()
   if (values.size > 0) for (const line of shutdownMetricLines(counters)) log.info(line)
@@ -73,40 +66,40 @@ export function tellStop(counters: Counters, { log, system, changes }: WatchedSu
 
 export function makeChannel(
   part: ChannelPart,
-  surrounds: Surrounds,
+  shared: SharedContext,
 ): { channel: Channel; counters: Counters } {
-  const context = countedContextOf('CHANNEL', part, surrounds)
+  const context = countedContextOf('CHANNEL', part, shared)
   return { channel: part.definition.create(part.options, context), counters: context.counters }
 }
 
 /** Rejects as the channel's start would. */
-export async function rehearseChannel(part: ChannelPart, surrounds: Surrounds): Promise<void> {
-  await part.definition.rehearse?.(part.options, countedContextOf('CHANNEL', part, surrounds))
+export async function rehearseChannel(part: ChannelPart, shared: SharedContext): Promise<void> {
+  await part.definition.rehearse?.(part.options, countedContextOf('CHANNEL', part, shared))
 }
 
 export function makeSource(
   part: SourcePart,
   all: ReadonlyMap<string, Channel>,
-  surrounds: WatchedSurrounds,
-): Stoppable {
-  const context = countedContextOf('SOURCE', part, surrounds)
+  shared: RunningContext,
+): Instance {
+  const context = countedContextOf('SOURCE', part, shared)
   const channels = new Map(part.channels.map(name => [name, all.get(name)!]))
   const interceptors = part.interceptors.map(one =>
     one.definition.create(
       one.options,
-      contextOf(`${part.name}.${one.name}`, `SOURCE.${part.name}.${one.name}`, surrounds),
+      contextOf(`${part.name}.${one.name}`, `SOURCE.${part.name}.${one.name}`, shared),
     ),
   )
   const selector = part.selector.definition.create(part.selector.options, {
     ...context,
     channels: part.channels,
   })
-  const { clock, random } = surrounds.system
+  const { clock, random } = shared.system
   const { log, condition, counters } = context
   const given = { interceptors, clock, random, log, condition }
   const processor = new SourceChannelProcessor({ ...given, selector, channels })
   const source = part.definition.create(part.options, { ...context, processor })
-  const onStarted = () => tellStart(counters, { ...surrounds, log })
+  const onStarted = () => tellStart(counters, { ...shared, log })
   const runner = new SourceRunner({ ...given, name: part.name, source, onStarted })
   return {
     counters: [counters],
@@ -116,7 +109,7 @@ export function makeSource(
     start: () => runner.start(),
     async stop() {
       await runner.stop()
-      tellStop(counters, surrounds)
+      tellStop(counters, shared)
     },
   }
 }
@@ -124,14 +117,14 @@ export function makeSource(
 export function makeSinkGroup(
   group: SinkGroupPart,
   all: ReadonlyMap<string, Channel>,
-  surrounds: WatchedSurrounds,
-): Stoppable {
-  const members = group.sinks.map(part => makeSink(part, all, surrounds))
-  const { clock, random } = surrounds.system
+  shared: RunningContext,
+): Instance {
+  const members = group.sinks.map(part => makeSink(part, all, shared))
+  const { clock, random } = shared.system
   const context = contextOf(
     group.name,
     group.processor === undefined ? `SINK.${group.name}` : `SINKGROUP.${group.name}`,
-    surrounds,
+    shared,
   )
   const { log, condition } = context
   let isStarted = false
@@ -163,7 +156,7 @@ export function makeSinkGroup(
     async start() {
       for (const { sink, counters } of members) {
         await sink.start()
-        tellStart(counters, { ...surrounds, log })
+        tellStart(counters, { ...shared, log })
       }
       for (const runner of runners) runner.start()
       isStarted = true
@@ -173,7 +166,7 @@ export function makeSinkGroup(
       await Promise.all(runners.map(runner => runner.stop(patienceMs)))
       for (const { sink, counters } of members) {
         await sink.stop()
-        tellStop(counters, surrounds)
+        tellStop(counters, shared)
       }
     },
   }
@@ -182,9 +175,9 @@ export function makeSinkGroup(
 function makeSink(
   part: SinkPart,
   all: ReadonlyMap<string, Channel>,
-  surrounds: Surrounds,
+  shared: SharedContext,
 ): { name: string; sink: Sink; channel: Channel; counters: Counters } {
-  const context = countedContextOf('SINK', part, surrounds)
+  const context = countedContextOf('SINK', part, shared)
   const sink = part.definition.create(part.options, context)
   return { name: part.name, sink, channel: all.get(part.channel)!, counters: context.counters }
 }

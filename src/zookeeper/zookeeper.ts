@@ -12,15 +12,15 @@ import { addressesIn, parseAddress, whereOf, type Address } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { System } from '../system/system.ts'
 
-type Doors = Pick<System, 'network' | 'clock'>
+type ClientSystem = Pick<System, 'network' | 'clock'>
 
 const timeoutMs = 10_000
 const noNode = -101
 const largestPacketBytes = 4 * 1024 * 1024
 
 /** Bootstrap servers, `host:port,…`, of the brokers registered below the connect string `h:2181,…/chroot`. */
-export async function findBrokers(connect: string, doors: Doors): Promise<string> {
-  return withZooKeeper(connect, doors, async zookeeper => {
+export async function findBrokers(connect: string, system: ClientSystem): Promise<string> {
+  return withZooKeeper(connect, system, async zookeeper => {
     const servers: string[] = []
     for (const id of (await zookeeper.children('/brokers/ids')) ?? []) {
       const data = await zookeeper.data(`/brokers/ids/${id}`)
@@ -49,9 +49,9 @@ export async function findPositions(
   connect: string,
   group: string,
   topic: string,
-  doors: Doors,
+  system: ClientSystem,
 ): Promise<Map<string, number>> {
-  return withZooKeeper(connect, doors, async zookeeper => {
+  return withZooKeeper(connect, system, async zookeeper => {
     const path = `/consumers/${group}/offsets/${topic}`
     const found = new Map<string, number>()
     for (const partition of (await zookeeper.children(path)) ?? []) {
@@ -73,7 +73,7 @@ export function readConnectString(text: string): { servers: Address[]; chroot: s
 /** Runs `work` with the first server of the connect string that answers. */
 async function withZooKeeper<T>(
   connect: string,
-  doors: Doors,
+  system: ClientSystem,
   work: (zookeeper: Session) => Promise<T>,
 ): Promise<T> {
   const { servers, chroot } = readConnectString(connect)!
@@ -81,8 +81,8 @@ async function withZooKeeper<T>(
   for (const server of servers) {
     let session: Session
     try {
-      const { stream } = await doors.network.connect({ ...server, timeoutMs })
-      session = new Session(stream, whereOf(server), chroot, doors)
+      const { stream } = await system.network.connect({ ...server, timeoutMs })
+      session = new Session(stream, whereOf(server), chroot, system)
     } catch (error) {
       last = error
       continue
@@ -106,16 +106,16 @@ class Session {
   readonly #stream: Duplex
   readonly #where: string
   readonly #chroot: string
-  readonly #doors: Doors
+  readonly #system: ClientSystem
   #received: Buffer = Buffer.alloc(0)
   #xid = 0
   #waiting: { resolve(packet: Buffer): void; reject(fault: Fault): void } | null = null
 
-  constructor(stream: Duplex, where: string, chroot: string, doors: Doors) {
+  constructor(stream: Duplex, where: string, chroot: string, system: ClientSystem) {
     this.#stream = stream
     this.#where = where
     this.#chroot = chroot
-    this.#doors = doors
+    this.#system = system
     stream.on('data', (chunk: Buffer) => this.#read(chunk))
     stream.on('error', error =>
       this.#fail(new Fault('PEER_CLOSED', `the connection to ZooKeeper ${where} broke: ${error.message}`)),
@@ -174,7 +174,7 @@ class Session {
 
   #ask(body: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      const timer = this.#doors.clock.after(timeoutMs, () =>
+      const timer = this.#system.clock.after(timeoutMs, () =>
         this.#fail(
           new Fault('PEER_TIMEOUT', `ZooKeeper ${this.#where} did not answer within ${timeoutMs} ms`),
         ),

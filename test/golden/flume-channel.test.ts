@@ -41,7 +41,7 @@ async function read(directories: FlumeDirectories) {
     largest = Math.max(largest, batch.length)
     lines.push(...batch.map(flumeLine))
   }
-  return { lines, largest, channel, problems: channel.problems.map(one => one.message) }
+  return { lines, largest, channel, problems: channel.damage.map(one => one.message) }
 }
 
 function change(path: string, edit: (bytes: Buffer) => Buffer | void): void {
@@ -184,8 +184,8 @@ it('tells each damaged body and gives the others', async () => {
     wanted.filter(line => !damaged.includes(line)),
   )
   assert.equal(channel.events, wanted.length)
-  assert.equal(channel.problems.length, 3)
-  for (const { path, position, message } of channel.problems) {
+  assert.equal(channel.damage.length, 3)
+  for (const { path, position, message } of channel.damage) {
     assert.match(message, /the event at \d+ is damaged and is lost: the checksum of the body \(\d+ bytes\)/)
     assert.equal(readFileSync(path)[position!], 0x7f)
   }

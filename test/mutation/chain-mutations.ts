@@ -129,7 +129,7 @@ const planted: readonly Omit<Mutation, 'tests'>[] = [
   {
     name: 'a partition whose fetch failed is not asked for again',
     file: fetcher,
-    from: '        else this.#rest(buffer, doors.clock.monotonic())\n',
+    from: '        else this.#rest(buffer, system.clock.monotonic())\n',
     to: '        else buffer.isPaused = true\n',
   },
   {

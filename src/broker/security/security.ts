@@ -52,10 +52,10 @@ export class Security {
       const { tls, sasl } = security
       let context: TlsContext | null = null
       if (tls !== null) {
-        const doors = { disk: this.#system.disk, systemProperties: new Map<string, string>() }
+        const system = { disk: this.#system.disk, systemProperties: new Map<string, string>() }
         // Reading stores takes much code, and most brokers have none.
         const { loadClientStores } = await import('../../security/client-stores.ts')
-        const loaded = await loadClientStores(revealStores(tls.stores), doors)
+        const loaded = await loadClientStores(revealStores(tls.stores), system)
         context = loaded.context
         if (loaded.identityEndsAt !== null && loaded.identityEndsAt < this.#system.clock.now())
           this.#log.warn(

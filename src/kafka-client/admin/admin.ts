@@ -3,14 +3,14 @@
 import { looseConditions } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
 import { Cluster } from '../connection/cluster.ts'
-import type { Doors } from '../connection/connection.ts'
+import type { ClientSystem } from '../connection/connection.ts'
 import { connectionDefaults, type ConnectionSettings } from '../settings.ts'
 import { GroupAdmin } from './groups.ts'
 import { OffsetAdmin } from './offsets.ts'
 import { TopicAdmin } from './topics.ts'
 
 export interface AdminOptions {
-  readonly system: Doors
+  readonly system: ClientSystem
   readonly bootstrapServers: readonly string[]
   readonly log: Logger
   /** requestTimeoutMs is also how long a question is asked again that brokers may answer later. */

@@ -4,11 +4,11 @@ import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
 import { kafkaError } from '../../wire/kafka/error-codes.ts'
 import type { Cluster } from '../connection/cluster.ts'
-import type { BrokerConnection, Doors } from '../connection/connection.ts'
+import type { BrokerConnection, ClientSystem } from '../connection/connection.ts'
 
 export interface AdminParts {
   readonly cluster: Cluster
-  readonly system: Doors
+  readonly system: ClientSystem
   readonly condition: ConditionMaker
   /** How long what brokers may answer later is asked again. */
   readonly patienceMs: number

@@ -9,7 +9,7 @@ import { apiVersions } from '../../wire/kafka/messages/api-versions.ts'
 import { joinGroup } from '../../wire/kafka/messages/join-group.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
 import { Brokers } from './brokers.ts'
-import type { Doors } from './connection.ts'
+import type { ClientSystem } from './connection.ts'
 import { connectionDefaults } from '../settings.ts'
 
 const hurried = hurriedSystem(50)
@@ -35,7 +35,7 @@ class Lines extends EventEmitter {
   }
 }
 
-function brokersOn(system: Doors = hurried, requestTimeoutMs = connectionDefaults.requestTimeoutMs) {
+function brokersOn(system: ClientSystem = hurried, requestTimeoutMs = connectionDefaults.requestTimeoutMs) {
   const lines = new Lines()
   const settings = { ...connectionDefaults, bootstrapServers: [], requestTimeoutMs }
   const { condition, health } = conditionsOn(system.clock, lines.log)

@@ -8,7 +8,7 @@ import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
 import { apiVersions } from '../../wire/kafka/messages/api-versions.ts'
-import { BrokerConnection, type Doors } from './connection.ts'
+import { BrokerConnection, type ClientSystem } from './connection.ts'
 import { Security } from '../security/security.ts'
 import type { ConnectionSettings } from '../settings.ts'
 
@@ -32,7 +32,7 @@ const probeBody = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.
 const unlistedMs = 600_000
 
 export class Brokers {
-  readonly #system: Doors
+  readonly #system: ClientSystem
   readonly #settings: ConnectionSettings
   readonly #security: Security
   readonly #stop = new AbortController()
@@ -46,7 +46,7 @@ export class Brokers {
   isNeeded: (address: Address) => boolean = () => false
   #listed: ReadonlySet<string> = new Set()
 
-  constructor(system: Doors, settings: ConnectionSettings, condition: ConditionMaker) {
+  constructor(system: ClientSystem, settings: ConnectionSettings, condition: ConditionMaker) {
     this.#condition = condition
     this.#system = system
     this.#settings = settings

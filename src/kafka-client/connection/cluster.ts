@@ -10,7 +10,7 @@ import { zeroUuid } from '../../wire/kafka/fields.ts'
 import { findCoordinator } from '../../wire/kafka/messages/find-coordinator.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
 import { Brokers, type Purpose } from './brokers.ts'
-import type { BrokerConnection, Doors } from './connection.ts'
+import type { BrokerConnection, ClientSystem } from './connection.ts'
 import { isFinalCode, refuse, wordsOf } from './refusal.ts'
 import type { ConnectionSettings } from '../settings.ts'
 
@@ -58,7 +58,7 @@ export interface Broker extends Address {
 }
 
 export interface ClusterOptions {
-  readonly system: Doors
+  readonly system: ClientSystem
   readonly settings: ConnectionSettings
   readonly condition: ConditionMaker
   /** Whether asking for a topic may create it, where the broker does that. */
@@ -67,7 +67,7 @@ export interface ClusterOptions {
 
 export class Cluster {
   readonly brokers: Brokers
-  readonly #system: Doors
+  readonly #system: ClientSystem
   readonly #settings: ConnectionSettings
   readonly #bootstrap: readonly Address[]
   readonly #allowAutoTopicCreation: boolean

@@ -22,8 +22,8 @@ import { wordsOf } from './refusal.ts'
 import { askWhetherLoginIsWanted, authenticate, type SaslChannel } from '../security/sasl.ts'
 import type { Secured, Security } from '../security/security.ts'
 
-/** The doors a client needs; the disk and Java's system properties only for stores and login files. */
-export type Doors = Pick<System, 'clock' | 'network' | 'random'> & {
+/** What a client needs of the system; the disk and Java's system properties only for stores and login files. */
+export type ClientSystem = Pick<System, 'clock' | 'network' | 'random'> & {
   readonly disk?: System['disk']
   readonly systemProperties?: ReadonlyMap<string, string>
 }
@@ -72,7 +72,7 @@ export class BrokerConnection {
   readonly where: string
   /** When the last request was sent, monotonic ms. */
   usedAt: number
-  readonly #system: Doors
+  readonly #system: ClientSystem
   readonly #target: ConnectionTarget
   readonly #stream: Secured['stream']
   readonly #versions = new Map<number, { min: number; max: number }>()
@@ -97,7 +97,7 @@ export class BrokerConnection {
   #sent = 0
   #isServed = false
 
-  private constructor(system: Doors, target: ConnectionTarget, { stream, explain }: Secured) {
+  private constructor(system: ClientSystem, target: ConnectionTarget, { stream, explain }: Secured) {
     this.where = whereOf(target)
     this.#system = system
     this.#target = target
@@ -117,7 +117,7 @@ export class BrokerConnection {
    * Connects, asks for the versions and logs in. Rejects with PEER_UNREACHABLE, PEER_TIMEOUT, PEER_CLOSED,
    * PROTOCOL, TLS, AUTHENTICATION or STOPPED.
    */
-  static async open(system: Doors, target: ConnectionTarget): Promise<BrokerConnection> {
+  static async open(system: ClientSystem, target: ConnectionTarget): Promise<BrokerConnection> {
     const connection = await BrokerConnection.#openBare(system, target)
     try {
       if (target.security?.usesSasl === true) await connection.#logIn()
@@ -129,7 +129,7 @@ export class BrokerConnection {
     return connection
   }
 
-  static async #openBare(system: Doors, target: ConnectionTarget): Promise<BrokerConnection> {
+  static async #openBare(system: ClientSystem, target: ConnectionTarget): Promise<BrokerConnection> {
     const first = await BrokerConnection.#connect(system, target)
     try {
       await first.#negotiate(3)
@@ -155,7 +155,7 @@ export class BrokerConnection {
     }
   }
 
-  static async #connect(system: Doors, target: ConnectionTarget): Promise<BrokerConnection> {
+  static async #connect(system: ClientSystem, target: ConnectionTarget): Promise<BrokerConnection> {
     const { host, port, connectTimeoutMs: timeoutMs, signal } = target
     const connection = await system.network.connect(
       signal === undefined ? { host, port, timeoutMs } : { host, port, timeoutMs, signal },

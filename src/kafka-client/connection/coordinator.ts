@@ -5,11 +5,11 @@ import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
 import type { Broker, Cluster, CoordinatorKind } from './cluster.ts'
-import type { Doors } from './connection.ts'
+import type { ClientSystem } from './connection.ts'
 
 export interface CoordinatorParts {
   readonly cluster: Cluster
-  readonly system: Doors
+  readonly system: ClientSystem
   readonly condition: ConditionMaker
   readonly kind: CoordinatorKind
   readonly key: string

@@ -14,7 +14,7 @@ import { Fault, messageOf } from '../../errors.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
 import { sparing } from '../../observe/sparing-log.ts'
 import { Cluster, graceMs } from '../connection/cluster.ts'
-import type { Doors } from '../connection/connection.ts'
+import type { ClientSystem } from '../connection/connection.ts'
 import { Fetcher } from './fetcher.ts'
 import { Group } from './group.ts'
 import {
@@ -59,7 +59,7 @@ interface Committed extends Position {
 
 export class GroupConsumer implements Consumer {
   readonly #options: ConsumerOptions
-  readonly #doors: Doors
+  readonly #system: ClientSystem
   readonly #settings: ConsumerSettings
   readonly #cluster: Cluster
   readonly #subscription: Subscription
@@ -88,7 +88,7 @@ export class GroupConsumer implements Consumer {
     const { settings, system, log, condition = looseConditions(system.clock, log) } = options
     if (settings.groupId === null) throw new Fault('KAFKA_FATAL', 'a consumer needs group.id')
     this.#options = options
-    this.#doors = system
+    this.#system = system
     const spared = sparing(log, system.clock)
     const outOfRange = new OutOfRange({
       ...options,
@@ -110,7 +110,7 @@ export class GroupConsumer implements Consumer {
     this.#subscription.watchIn(this.#cluster)
     const cluster = this.#cluster
     this.#fetcher = new Fetcher({
-      doors: system,
+      system,
       log,
       cluster,
       settings,
@@ -126,7 +126,7 @@ export class GroupConsumer implements Consumer {
       },
     })
     this.#group = new Group({
-      doors: system,
+      system,
       log,
       condition,
       cluster,
@@ -191,7 +191,7 @@ export class GroupConsumer implements Consumer {
     for (const name of names) this.#chosen.delete(name)
     // An assignment since then has asked for the positions itself.
     if (epoch !== this.#epoch) return
-    const at = this.#doors.clock.monotonic()
+    const at = this.#system.clock.monotonic()
     for (const one of positions) this.#committed.set(nameOf(one), { ...one, at })
   }
 
@@ -227,7 +227,7 @@ export class GroupConsumer implements Consumer {
     this.#stop.abort()
     this.#fetcher.close()
     const patience = new AbortController()
-    await Promise.race([this.#group.close(), this.#doors.clock.sleep(closePatienceMs, patience.signal)])
+    await Promise.race([this.#group.close(), this.#system.clock.sleep(closePatienceMs, patience.signal)])
     patience.abort()
     this.#cluster.close()
     await this.#watching
@@ -257,7 +257,7 @@ export class GroupConsumer implements Consumer {
       else {
         const isMissing = this.#subscription.problemIn(this.#cluster) !== null
         const ageMs = this.#settings.metadataMaxAgeMs
-        await this.#doors.clock.sleep(isMissing ? Math.min(missingTopicMs, ageMs) : ageMs, signal)
+        await this.#system.clock.sleep(isMissing ? Math.min(missingTopicMs, ageMs) : ageMs, signal)
       }
     }
   }
@@ -275,7 +275,7 @@ export class GroupConsumer implements Consumer {
   /** Commits positions again that do not change; a commit that is under way already is not overtaken. */
   async #keepPositions(): Promise<void> {
     const { signal } = this.#stop
-    const { clock } = this.#doors
+    const { clock } = this.#system
     let waitMs = recommitMs
     for (let failures = 0; ;) {
       await clock.sleep(waitMs, signal)
@@ -325,7 +325,7 @@ export class GroupConsumer implements Consumer {
   async #findPositions(partitions: readonly TopicPartition[]): Promise<Position[]> {
     const committed = await fetchCommitted(this.#group, this.#settings.groupId!, partitions)
     // Nobody knows when these were committed: they are committed again at the next look.
-    const at = this.#doors.clock.monotonic() - recommitMs
+    const at = this.#system.clock.monotonic() - recommitMs
     const positions: Position[] = []
     const open: TopicPartition[] = []
     for (const one of partitions) {

@@ -86,7 +86,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
   await cluster.refresh()
   const cuts: { from: number; to: number }[] = []
   const fetcher = new Fetcher({
-    doors: system,
+    system,
     log: silentLogger,
     cluster,
     settings,

@@ -9,7 +9,7 @@ import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import { fetch } from '../../wire/kafka/messages/fetch.ts'
 import type { Cluster } from '../connection/cluster.ts'
-import type { Doors } from '../connection/connection.ts'
+import type { ClientSystem } from '../connection/connection.ts'
 import { FetchBuffer } from './fetch-buffer.ts'
 import { PartitionTroubles } from './partition-troubles.ts'
 import { isFinal, isFinalCode, refuse, wordsOf } from '../connection/refusal.ts'
@@ -18,7 +18,7 @@ import type { ConsumerSettings } from '../settings.ts'
 import type { Timer } from '../../system/clock.ts'
 
 export interface FetcherParts {
-  readonly doors: Doors
+  readonly system: ClientSystem
   readonly log: Logger
   readonly cluster: Cluster
   readonly settings: ConsumerSettings
@@ -159,9 +159,9 @@ export class Fetcher {
   }
 
   #fetchAll(): void {
-    const { cluster, settings, doors } = this.#parts
+    const { cluster, settings, system } = this.#parts
     if (this.#stop.signal.aborted) return
-    const now = doors.clock.monotonic()
+    const now = system.clock.monotonic()
     let held = 0
     for (const buffer of this.#ring) held += buffer.bytes
     const byLeader = new Map<number, { ready: FetchBuffer[]; isHeldBack: boolean }>()
@@ -205,7 +205,7 @@ export class Fetcher {
   #kickAt(at: number): void {
     if (this.#alarm !== null && this.#alarm.at <= at) return
     this.#alarm?.timer.cancel()
-    const { clock } = this.#parts.doors
+    const { clock } = this.#parts.system
     const ring = () => {
       this.#alarm = null
       this.kick()
@@ -215,7 +215,7 @@ export class Fetcher {
   }
 
   async #fetchFrom(leader: number, ready: readonly FetchBuffer[], isHeldBack: boolean): Promise<void> {
-    const { cluster, settings, doors } = this.#parts
+    const { cluster, settings, system } = this.#parts
     this.#busyLeaders.add(leader)
     const asked = ready.map(buffer => ({ buffer, offset: buffer.fetchOffset }))
     let isConnected = false
@@ -255,7 +255,7 @@ export class Fetcher {
       )
       this.#busyLeaders.delete(leader)
       if (answer.throttleTimeMs > 0) {
-        this.#throttled.set(leader, doors.clock.monotonic() + answer.throttleTimeMs)
+        this.#throttled.set(leader, system.clock.monotonic() + answer.throttleTimeMs)
         cluster.noteThrottle(connection.where, answer.throttleTimeMs)
       }
       refuse(answer.errorCode, `${connection.where} refuses to be read`)
@@ -266,7 +266,7 @@ export class Fetcher {
       // That a broker cannot be connected to is a condition of its own.
       for (const { buffer } of asked)
         if (isConnected) this.#failed(buffer, messageOf(error), { isFinal: isFinal(error) })
-        else this.#rest(buffer, doors.clock.monotonic())
+        else this.#rest(buffer, system.clock.monotonic())
       void this.#learnLeaders()
     } finally {
       this.#busyLeaders.delete(leader)
@@ -317,7 +317,7 @@ export class Fetcher {
     problem: string,
     { isFinal: atOnce = false, atLeastMs = 0, remedy = '' } = {},
   ): void {
-    this.#rest(buffer, this.#parts.doors.clock.monotonic(), atLeastMs)
+    this.#rest(buffer, this.#parts.system.clock.monotonic(), atLeastMs)
     if (this.#buffers.has(buffer.name)) this.#troubles.note(buffer.name, problem, { atOnce, remedy })
   }
 
@@ -371,12 +371,12 @@ export class Fetcher {
   }
 
   #rest(buffer: FetchBuffer, now: number, atLeastMs = 0): void {
-    const { settings, doors } = this.#parts
+    const { settings, system } = this.#parts
     buffer.failures++
     const { retryBackoffMs, retryBackoffMaxMs } = settings
     const restMs = Math.max(
       atLeastMs,
-      backoffMs(buffer.failures, { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs }, doors.random),
+      backoffMs(buffer.failures, { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs }, system.random),
     )
     buffer.restsUntil = now + restMs
   }

@@ -18,7 +18,7 @@ import { syncGroup } from '../../wire/kafka/messages/sync-group.ts'
 import { assignors, type Assignment, type PartitionCounts } from './assignors.ts'
 import type { Address } from '../../address.ts'
 import { graceMs, type Cluster } from '../connection/cluster.ts'
-import type { Doors } from '../connection/connection.ts'
+import type { ClientSystem } from '../connection/connection.ts'
 import {
   decodeAssignment,
   decodeSubscription,
@@ -31,7 +31,7 @@ import { isFinal, refuse, rejoinCodes, wordsOf } from '../connection/refusal.ts'
 import type { ConsumerSettings } from '../settings.ts'
 
 export interface GroupParts {
-  readonly doors: Doors
+  readonly system: ClientSystem
   readonly log: Logger
   readonly condition: ConditionMaker
   readonly cluster: Cluster
@@ -116,8 +116,8 @@ export class Group {
    * read now could not be committed, and would be read again.
    */
   get isDoubtful(): boolean {
-    const { doors, settings } = this.#parts
-    return this.#isStable && doors.clock.monotonic() - this.#heardAt > settings.sessionTimeoutMs
+    const { system, settings } = this.#parts
+    return this.#isStable && system.clock.monotonic() - this.#heardAt > settings.sessionTimeoutMs
   }
 
   /** Joins again at the next moment, because of `reason`. */
@@ -146,14 +146,14 @@ export class Group {
       this.#notJoined.raise(`group "${this.#groupId}" cannot be used: its coordinator cannot be had: ${why}`),
     )
     try {
-      const restMs = this.#restsUntil - this.#parts.doors.clock.monotonic()
-      if (restMs > 0) await this.#parts.doors.clock.sleep(restMs, signal)
+      const restMs = this.#restsUntil - this.#parts.system.clock.monotonic()
+      if (restMs > 0) await this.#parts.system.clock.sleep(restMs, signal)
       const connection = await cluster.brokers.connect(this.#coordinator, 'group')
       this.#checkInstanceId(connection.versionOf(joinGroup))
       const answer = await connection.request(api, body, extraTimeMs)
       const { throttleTimeMs = 0 } = answer as { throttleTimeMs?: number }
       if (throttleTimeMs > 0) {
-        this.#restsUntil = this.#parts.doors.clock.monotonic() + throttleTimeMs
+        this.#restsUntil = this.#parts.system.clock.monotonic() + throttleTimeMs
         cluster.noteThrottle(connection.where, throttleTimeMs)
       }
       return answer
@@ -194,7 +194,7 @@ export class Group {
       const connection = await this.#parts.cluster.brokers.connect(this.#coordinator, 'data')
       const leaving = connection.versionOf(leaveGroup) >= 3 ? { members: [{ memberId }] } : { memberId }
       const answer = connection.request(leaveGroup, { groupId: this.#groupId, ...leaving })
-      await Promise.race([answer, this.#parts.doors.clock.sleep(leavePatienceMs)])
+      await Promise.race([answer, this.#parts.system.clock.sleep(leavePatienceMs)])
     } catch (error) {
       this.#parts.log.debug(`group ${this.#groupId} was not left: ${messageOf(error)}`)
     }
@@ -342,9 +342,9 @@ export class Group {
 
   /** Heartbeats until the group changes; then gives the partitions back. */
   async #serve(): Promise<void> {
-    const { doors, settings } = this.#parts
+    const { system, settings } = this.#parts
     for (;;) {
-      await doors.clock.sleep(settings.heartbeatIntervalMs, this.#nudge.signal)
+      await system.clock.sleep(settings.heartbeatIntervalMs, this.#nudge.signal)
       if (this.#stop.signal.aborted) return
       if (this.#wantsRejoin !== null) return this.#revoke()
       if (this.#nudge.signal.aborted) this.#nudge = new AbortController()
@@ -356,13 +356,13 @@ export class Group {
 
   /** Gives the partitions back; heartbeats go on meanwhile. */
   async #revoke(): Promise<void> {
-    const { doors, settings, onRevoked, log } = this.#parts
+    const { system, settings, onRevoked, log } = this.#parts
     const revoked = this.partitions
     const finished = new AbortController()
     let lostCode = 0
     const beating = (async () => {
       while (!finished.signal.aborted) {
-        await doors.clock.sleep(settings.heartbeatIntervalMs, finished.signal)
+        await system.clock.sleep(settings.heartbeatIntervalMs, finished.signal)
         if (finished.signal.aborted || this.#stop.signal.aborted) continue
         const code = await this.#beat()
         if (code === 0 || code === errorCodes.REBALANCE_IN_PROGRESS) continue
@@ -371,7 +371,7 @@ export class Group {
       }
     })()
     // After this time the others go on without us.
-    const late = doors.clock.sleep(settings.maxPollIntervalMs, finished.signal)
+    const late = system.clock.sleep(settings.maxPollIntervalMs, finished.signal)
     await Promise.race([
       onRevoked(revoked).catch((error: unknown) => log.warn('giving partitions back failed', error)),
       late,
@@ -431,7 +431,7 @@ export class Group {
 
   /** The coordinator says so. */
   #isMember(): void {
-    this.#heardAt = this.#parts.doors.clock.monotonic()
+    this.#heardAt = this.#parts.system.clock.monotonic()
     this.#unheard.clear(`the coordinator of group "${this.#groupId}" confirms heartbeats again`)
     if (!this.#wasLost) this.#notJoined.clear(`group "${this.#groupId}" is joined`)
   }

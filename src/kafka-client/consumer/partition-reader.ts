@@ -4,14 +4,14 @@ import { Fault } from '../../errors.ts'
 import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
 import { Cluster } from '../connection/cluster.ts'
-import type { Doors } from '../connection/connection.ts'
+import type { ClientSystem } from '../connection/connection.ts'
 import { nameOf, type ConsumedRecord, type Position } from '../contract.ts'
 import { Fetcher } from './fetcher.ts'
 import { earliest, listAllEnds } from './offsets.ts'
 import type { ConsumerSettings } from '../settings.ts'
 
 export interface PartitionReaderOptions {
-  readonly system: Doors
+  readonly system: ClientSystem
   readonly log: Logger
   readonly condition: ConditionMaker
   /** Those of a group do not matter. */
@@ -26,7 +26,7 @@ export class PartitionReader {
   constructor({ system, log, condition, settings }: PartitionReaderOptions) {
     this.#cluster = new Cluster({ system, condition, settings, allowAutoTopicCreation: false })
     this.#fetcher = new Fetcher({
-      doors: system,
+      system,
       log,
       cluster: this.#cluster,
       settings,

@@ -9,7 +9,7 @@ import { produce } from '../../wire/kafka/messages/produce.ts'
 import type { ProducerIdentity } from '../../wire/kafka/record.ts'
 import { magicOfProduce, recordsBuilder } from '../../wire/kafka/record-set.ts'
 import type { Cluster } from '../connection/cluster.ts'
-import type { BrokerConnection, Doors } from '../connection/connection.ts'
+import type { BrokerConnection, ClientSystem } from '../connection/connection.ts'
 import type { MissingTopics } from '../connection/missing-topics.ts'
 import { isStamped, type Batch, type PartitionQueue } from './partition-queue.ts'
 import { PartitionTroubles } from '../consumer/partition-troubles.ts'
@@ -60,7 +60,7 @@ const unwrittenCodes = new Set<number>([
 const corruptTries = 3
 
 export class Dispatcher {
-  readonly #system: Doors
+  readonly #system: ClientSystem
   readonly #identities: Identities
   readonly #settings: ProducerSettings
   readonly #cluster: Cluster

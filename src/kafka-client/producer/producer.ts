@@ -13,7 +13,7 @@ import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
 import { topicNameRule } from '../../wire/kafka/topic-name.ts'
 import { recordBytes } from '../../wire/kafka/record-batch.ts'
 import { Cluster, type Topic } from '../connection/cluster.ts'
-import type { Doors } from '../connection/connection.ts'
+import type { ClientSystem } from '../connection/connection.ts'
 import { partitionOfKey } from './murmur2.ts'
 import type { Producer, ProducerOptions, ProducerRecord, ProducerSession } from '../contract.ts'
 import { MissingTopics } from '../connection/missing-topics.ts'
@@ -34,7 +34,7 @@ interface TopicState {
 
 export class OrderedProducer implements Producer {
   readonly cluster: Cluster
-  readonly #system: Doors
+  readonly #system: ClientSystem
   readonly #settings: ProducerSettings
   readonly #topics = new Map<string, TopicState>()
   /** Those that have not settled, in the order of the calls. */

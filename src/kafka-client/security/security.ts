@@ -10,7 +10,7 @@ import type { Disk } from '../../system/disk.ts'
 import { sendHttp } from '../../system/https-request.ts'
 import { JaasError, parseJaasFile } from '../../security/jaas.ts'
 import type { Random } from '../../system/random.ts'
-import type { SslDoors } from '../../security/ssl-settings.ts'
+import type { SslSystem } from '../../security/ssl-settings.ts'
 import { revealStores } from '../../security/store-properties.ts'
 import { secureClient } from '../../system/tls.ts'
 import { LoginError, readLogin } from './login.ts'
@@ -22,7 +22,7 @@ import { jaasFileProperty } from './security-properties.ts'
 import type { Login, SaslSettings, SecuritySettings, StoreSettings } from './security-settings.ts'
 import { explainTls } from './tls-explanation.ts'
 
-export interface SecurityDoors {
+export interface SecuritySystem {
   readonly clock: Clock
   readonly random: Random
   readonly disk?: Disk
@@ -41,16 +41,16 @@ const freshMs = 60_000
 export class Security {
   readonly protocol: string
   readonly #settings: SecuritySettings
-  readonly #doors: SecurityDoors
+  readonly #system: SecuritySystem
   readonly #stores = new Map<StoreSettings, { readAt: number; tls: Promise<LoadedTls> }>()
   #identity: { madeAt: number; identity: Promise<Identity> } | null = null
   /** Addresses that closed a connection at its first request. */
   readonly #suspects = new Set<string>()
 
-  constructor(settings: SecuritySettings, doors: SecurityDoors) {
+  constructor(settings: SecuritySettings, system: SecuritySystem) {
     this.protocol = settings.protocol
     this.#settings = settings
-    this.#doors = doors
+    this.#system = system
   }
 
   get usesTls(): boolean {
@@ -70,7 +70,7 @@ export class Security {
     const { tls: stores } = this.#settings
     if (stores === null) return { stream, explain: () => null }
     const late = new AbortController()
-    const timer = this.#doors.clock.after(limit.timeoutMs, () => late.abort(), { background: true })
+    const timer = this.#system.clock.after(limit.timeoutMs, () => late.abort(), { background: true })
     const signal = limit.signal === undefined ? late.signal : AbortSignal.any([late.signal, limit.signal])
     try {
       const tls = await this.#read(stores)
@@ -78,10 +78,10 @@ export class Security {
         const where = whereOf(to)
         const text = late.signal.aborted
           ? `TLS with ${where} was not ready within ${limit.timeoutMs} ms: is it a port for TLS? See security.protocol`
-          : explainTls(error, { ...to, ...tls, now: this.#doors.clock.now(), hasAnswered: hasRead(stream) })
+          : explainTls(error, { ...to, ...tls, now: this.#system.clock.now(), hasAnswered: hasRead(stream) })
         throw new Fault('TLS', text ?? messageOf(error), { cause: error })
       })
-      const { clock } = this.#doors
+      const { clock } = this.#system
       return {
         stream: secured,
         explain: error => explainTls(error, { ...to, ...tls, now: clock.now(), hasAnswered: true }),
@@ -97,7 +97,7 @@ export class Security {
 
   /** Who the client is. Rejects with AUTHENTICATION or TLS. */
   identify(): Promise<Identity> {
-    const now = this.#doors.clock.monotonic()
+    const now = this.#system.clock.monotonic()
     const { sasl } = this.#settings
     const known = this.#identity
     // A login in the settings does not change; one in a file may.
@@ -129,18 +129,18 @@ export class Security {
   }
 
   #read(stores: StoreSettings): Promise<LoadedTls> {
-    const now = this.#doors.clock.monotonic()
+    const now = this.#system.clock.monotonic()
     const known = this.#stores.get(stores)
     if (known !== undefined && now - known.readAt < freshMs) return known.tls
-    const tls = loadClientStores(revealStores(stores), this.#sslDoors())
+    const tls = loadClientStores(revealStores(stores), this.#sslSystem())
     this.#stores.set(stores, { readAt: now, tls })
     // A store that is mended is read at the next try.
     tls.catch(() => this.#stores.delete(stores))
     return tls
   }
 
-  #sslDoors(): SslDoors {
-    const { disk, systemProperties = new Map<string, string>() } = this.#doors
+  #sslSystem(): SslSystem {
+    const { disk, systemProperties = new Map<string, string>() } = this.#system
     if (disk === undefined) throw new Fault('TLS', 'this Kafka client was given no disk to read stores from')
     return { disk, systemProperties }
   }
@@ -148,7 +148,7 @@ export class Security {
   async #identify(sasl: SaslSettings): Promise<Identity> {
     const login = sasl.login ?? (await this.#readLoginFile(sasl))
     const { mechanism } = login
-    const { clock, random } = this.#doors
+    const { clock, random } = this.#system
     if (login.mechanism !== 'OAUTHBEARER') {
       const { username, password } = login
       return {
@@ -181,8 +181,8 @@ export class Security {
   }
 
   async #readLoginFile({ mechanism, properties }: SaslSettings): Promise<Login> {
-    const path = this.#doors.systemProperties?.get(jaasFileProperty)
-    const { disk } = this.#sslDoors()
+    const path = this.#system.systemProperties?.get(jaasFileProperty)
+    const { disk } = this.#sslSystem()
     const fault = (problem: string) =>
       new Fault('AUTHENTICATION', `the login file ${path} (-D${jaasFileProperty}) ${problem}`)
     if (path === undefined) throw fault('is not given')

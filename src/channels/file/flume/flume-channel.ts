@@ -23,7 +23,7 @@ export interface FlumeDirectories {
   readonly decrypter?: FlumeDecrypter | null
 }
 
-export interface FlumeProblem {
+export interface FlumeDamage {
   readonly path: string
   /** Bytes; null where the whole file is meant. */
   readonly position: number | null
@@ -40,11 +40,11 @@ export interface BatchLimits {
 }
 
 export interface FlumeChannel {
-  /** Undelivered events; those of them that turn out to be damaged are in `problems` once they were read. */
+  /** Undelivered events; those of them that turn out to be damaged are in `damage` once they were read. */
   readonly events: number
   readonly logs: readonly FlumeLog[]
   /** Grows while batches are read. */
-  readonly problems: readonly FlumeProblem[]
+  readonly damage: readonly FlumeDamage[]
   /** Undelivered events in order. May be called again. */
   batches(limits?: BatchLimits): AsyncIterable<Event[]>
 }
@@ -67,7 +67,7 @@ export async function listFlumeLogs(
 
 /** Rejects with FOREIGN_FILES where it cannot be read, with CORRUPT where a log is missing. */
 export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Promise<FlumeChannel> {
-  const problems: FlumeProblem[] = []
+  const damage: FlumeDamage[] = []
   const logs: { log: FlumeLog; decrypt: DecryptRecord | null }[] = []
   for (const directory of given.dataDirectories)
     for (const { id, name } of await listFlumeLogs(disk, directory))
@@ -75,7 +75,7 @@ export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Pro
   logs.sort((a, b) => a.log.id - b.log.id)
   const read = async (from: FlumeCheckpoint | null) => {
     const replay = new Replay(from)
-    const unreadable: FlumeProblem[] = []
+    const unreadable: FlumeDamage[] = []
     for (const { log, decrypt } of logs) {
       const reader = await LogReader.open(disk, log.path, pieceBytes, decrypt)
       try {
@@ -94,11 +94,11 @@ export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Pro
       given,
       logs.map(one => one.log),
       read,
-      problems,
+      damage,
     )) ?? (await read(null))
-  problems.push(...found.unreadable)
+  damage.push(...found.unreadable)
   if (found.doubtful > 0)
-    problems.push({
+    damage.push({
       path: given.dataDirectories.join(', '),
       position: null,
       message: `whether ${found.doubtful} events were ever committed stood in a damaged part; they are taken as committed`,
@@ -107,8 +107,8 @@ export async function readFlumeChannel(disk: Disk, given: FlumeDirectories): Pro
   return {
     events: survivors.positions.length,
     logs: logs.map(one => one.log),
-    problems,
-    batches: (limits = usualLimits) => readBatches(disk, logs, survivors, limits, problems),
+    damage,
+    batches: (limits = usualLimits) => readBatches(disk, logs, survivors, limits, damage),
   }
 }
 
@@ -121,7 +121,7 @@ async function fromCheckpoint<R extends { readonly missing: number }>(
   { checkpointDirectory, backupDirectory = null, dataDirectories }: FlumeDirectories,
   logs: readonly FlumeLog[],
   read: (from: FlumeCheckpoint) => Promise<R>,
-  problems: FlumeProblem[],
+  damage: FlumeDamage[],
 ): Promise<R | null> {
   const main = await readFlumeCheckpoint(disk, checkpointDirectory)
   const path = join(checkpointDirectory, 'checkpoint')
@@ -140,7 +140,7 @@ async function fromCheckpoint<R extends { readonly missing: number }>(
   const found = await by(main)
   if (typeof found !== 'string') return found
   const tell = (file: string, message: string): unknown =>
-    problems.push({ path: file, position: null, message })
+    damage.push({ path: file, position: null, message })
   const replayed =
     'all logs were replayed instead: with several data directories, events that were delivered long ago may come again'
   if (backupDirectory === null) {
@@ -243,7 +243,7 @@ async function* readBatches(
   logs: readonly { log: FlumeLog; decrypt: DecryptRecord | null }[],
   { logs: indexes, positions }: Survivors,
   limits: BatchLimits,
-  problems: FlumeProblem[],
+  damage: FlumeDamage[],
 ): AsyncGenerator<Event[]> {
   // Of each directory the log that is being read, since events of one follow each other.
   const open = new Map<string, { index: number; reader: LogReader }>()
@@ -269,7 +269,7 @@ async function* readBatches(
         bytes += event.encoded.length
       } catch (error) {
         if (!(error instanceof Malformed)) throw error
-        problems.push({
+        damage.push({
           path: reader.path,
           position,
           message: `the event at ${position} is damaged and is lost: ${error.message}`,

@@ -18,7 +18,7 @@ import {
   readFlumeChannel,
   type FlumeChannel,
   type FlumeDirectories,
-  type FlumeProblem,
+  type FlumeDamage,
 } from './flume-channel.ts'
 import {
   markerName,
@@ -142,7 +142,7 @@ async function run(
   } finally {
     await under
   }
-  tell(log, channel, flume.problems)
+  tell(log, channel, flume.damage)
   const now = await markLogs(system.disk, dataDirectories)
   if (now.length !== logs.length || notAmong(now, logs).length > 0)
     throw new Fault(
@@ -159,11 +159,11 @@ async function run(
   )
 }
 
-function tell(log: Logger, channel: string, problems: readonly FlumeProblem[]): void {
-  for (const { path, message } of problems.slice(0, mostTold))
+function tell(log: Logger, channel: string, damage: readonly FlumeDamage[]): void {
+  for (const { path, message } of damage.slice(0, mostTold))
     log.warn(`channel ${channel}, taking over from Flume: ${path}: ${message}`)
-  if (problems.length > mostTold)
-    log.warn(`channel ${channel}, taking over from Flume: ${problems.length - mostTold} more such places`)
+  if (damage.length > mostTold)
+    log.warn(`channel ${channel}, taking over from Flume: ${damage.length - mostTold} more such places`)
 }
 
 /** What an earlier attempt left. */

@@ -36,7 +36,7 @@ export interface ExaminedSegment {
   readonly isStopped: boolean
 }
 
-export interface Problem {
+export interface Damage {
   readonly path: string
   readonly from: number
   readonly to: number
@@ -47,7 +47,7 @@ export interface Problem {
 
 export interface Examined {
   readonly segments: readonly ExaminedSegment[]
-  readonly problems: readonly Problem[]
+  readonly damage: readonly Damage[]
   readonly gone: GoneNumbers
   /** The number the next event gets. */
   readonly nextNumber: number
@@ -73,20 +73,20 @@ export async function examine(
   onSegment: Progress = () => {},
 ): Promise<Examined> {
   const files = await listSegments(disk, directories)
-  const problems: Problem[] = []
+  const damage: Damage[] = []
   const segments: ExaminedSegment[] = []
   const gone = new GoneNumbers()
   const puts = new GoneNumbers() // here: numbers seen in some put
   let nextNumber = 0
   let unfinished: Examined['unfinished'] = null
   const described = []
-  for (const file of files) described.push(await describe(disk, file, state, problems))
+  for (const file of files) described.push(await describe(disk, file, state, damage))
   for (const [index, one] of described.entries()) {
     const { file, header, salt, start, size, channelId, encryption } = one
     onSegment(file.path, index, files.length)
     const before = described[index - 1]
     if (before !== undefined && before.file.id + 1 !== file.id)
-      problems.push(missing(before.file, file, header))
+      damage.push(missing(before.file, file, header))
     if (header !== null) {
       gone.add({ first: 0, end: header.low })
       for (const range of header.gone) gone.add(range)
@@ -119,7 +119,7 @@ export async function examine(
       puts.add({ first: entry.first, end: entry.first + entry.count })
     }
     for (const { from, to } of damages)
-      problems.push({ path: file.path, from, to, message: 'no valid entry', lost: [] })
+      damage.push({ path: file.path, from, to, message: 'no valid entry', lost: [] })
     segments.push({
       id: file.id,
       path: file.path,
@@ -145,12 +145,12 @@ export async function examine(
     nextNumber = Math.max(nextNumber, told.nextNumber)
   }
   for (const { path } of absentDirectories(files, told, await readMarks(disk, directories)))
-    problems.push(aside(path, 'a data directory of this channel that is not there, or not named'))
+    damage.push(aside(path, 'a data directory of this channel that is not there, or not named'))
   const lost = holesIn(puts, gone, nextNumber)
   const lostEvents = lost.reduce((sum, { first, end }) => sum + end - first, 0)
   return {
     segments,
-    problems: assign(problems, lost, segments),
+    damage: assign(damage, lost, segments),
     gone,
     nextNumber,
     inside: Math.max(0, nextNumber - gone.low - gone.countAbove - lostEvents),
@@ -208,7 +208,7 @@ export async function* eventsInside(
   disk: Disk,
   examined: Examined,
   keys: EncryptionKeys | null,
-  onUnreadable: (problem: Problem) => void,
+  onUnreadable: (damage: Damage) => void,
 ): AsyncGenerator<{ first: number; events: Event[] }> {
   const { segments, gone } = examined
   for (const segment of segments) {
@@ -221,7 +221,7 @@ export async function* eventsInside(
       for (let found = await reader.next(); found !== null; found = await reader.next()) {
         if ('damage' in found) {
           const { from, to } = found.damage
-          if (!examined.problems.some(one => one.path === path && one.from <= from && from < one.to))
+          if (!examined.damage.some(one => one.path === path && one.from <= from && from < one.to))
             onUnreadable({ path, from, to, message: 'changed after it was encrypted', lost: [] })
           continue
         }
@@ -279,7 +279,7 @@ async function describe(
   disk: Disk,
   file: SegmentFile,
   state: ChannelState | null,
-  problems: Problem[],
+  damage: Damage[],
 ): Promise<Described> {
   const { path, id } = file
   const door = await disk.open(path, 'read')
@@ -289,7 +289,7 @@ async function describe(
     const problem =
       'problem' in read ? read.problem : read.header.id === id ? read.damage : 'its name and its id differ'
     if (problem !== null)
-      problems.push({
+      damage.push({
         path,
         from: 0,
         to: 'problem' in read ? 0 : read.start,
@@ -387,13 +387,13 @@ async function isZero(
   return bytes.every(byte => byte === 0)
 }
 
-function missing(before: SegmentFile, after: SegmentFile, header: SegmentHeader | null): Problem {
+function missing(before: SegmentFile, after: SegmentFile, header: SegmentHeader | null): Damage {
   const to = header === null ? '' : `, events up to ${header.first - 1}`
   return aside(after.path, `segments ${before.id + 1} to ${after.id - 1} before it are missing${to}`)
 }
 
 /** Of no bytes in particular. */
-function aside(path: string, message: string): Problem {
+function aside(path: string, message: string): Damage {
   return { path, from: 0, to: 0, message, lost: [] }
 }
 
@@ -415,11 +415,11 @@ function holesIn(puts: GoneNumbers, gone: GoneNumbers, next: number): NumberRang
 
 /** Each hole goes to the damage in the segment whose numbers it lies among. */
 function assign(
-  problems: readonly Problem[],
+  damage: readonly Damage[],
   lost: readonly NumberRange[],
   segments: readonly ExaminedSegment[],
-): Problem[] {
-  const result = problems.map(one => ({ ...one, lost: [...one.lost] as NumberRange[] }))
+): Damage[] {
+  const result = damage.map(one => ({ ...one, lost: [...one.lost] as NumberRange[] }))
   for (const range of lost) {
     const home = segments.findLast(({ firstNumber }) => firstNumber !== null && firstNumber <= range.first)
     const where = result.filter(one => one.path === home?.path && one.to > one.from)
