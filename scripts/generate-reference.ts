@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { apiReferenceName, apiReferencePage } from './reference/kafka-apis-page.ts'
 import { settingsReferenceName, settingsReferencePage } from './reference/broker-settings-page.ts'
+import { clientReferenceName, clientReferencePage } from './reference/kafka-client-page.ts'
 import { catalogue } from '../src/components.ts'
 import { referencePages } from './reference/component-pages.ts'
 
@@ -9,6 +10,7 @@ const folder = new URL('../docs/reference/', import.meta.url)
 const pages = new Map([
   ...(await referencePages(catalogue)),
   [apiReferenceName, apiReferencePage()],
+  [clientReferenceName, clientReferencePage()],
   [settingsReferenceName, settingsReferencePage()],
 ])
 mkdirSync(folder, { recursive: true })

@@ -5,7 +5,7 @@
 import { compileJavaRegex } from './java/java-regex.ts'
 
 /** What a field says of itself, for the reference page. */
-interface About {
+export interface About {
   /** One or two sentences: what the option does. */
   readonly doc: string
   readonly unit?: 'ms' | 's' | 'bytes' | 'events' | 'percent'
@@ -35,7 +35,9 @@ export interface Field<T, Present extends boolean = boolean, Name extends string
   readonly accepts: string
   /** `prefix` collects every key that starts with the option's name and a dot. */
   readonly parse: (text: string) => Parsed<T>
-  /** What the setting is called in the program where that is not its key. */
+  /** Of a choice: what its words stand for. */
+  readonly words?: Readonly<Record<string, unknown>>
+  /** What the setting is called in the program where it is not its key; empty: it is not among the settings. */
   readonly as?: Name
   /** Phantom: true where the value is never undefined. */
   readonly present?: Present
@@ -63,9 +65,18 @@ type ValueOf<One> =
 /** The typed options that a record of fields describes. */
 export type OptionsOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> }
 
-/** The same by the fields' names in the program; those that have none are left out. */
+/** `request.timeout.ms` is requestTimeoutMs in the program. */
+type CamelCase<K> = K extends `${infer First}.${infer Rest}` ? `${First}${Capitalize<CamelCase<Rest>>}` : K
+
+/** The same by the names that the settings have in the program: `as`, or their key; the empty name is none. */
 export type SettingsOf<F extends Fields> = {
-  readonly [K in keyof F as F[K] extends Field<unknown, boolean, infer Name> ? Name : never]: ValueOf<F[K]>
+  readonly [
+    K in keyof F as F[K] extends Field<unknown, boolean, infer Name>
+      ? [Name] extends [never]
+        ? CamelCase<K>
+        : Exclude<Name, ''>
+      : never
+  ]: ValueOf<F[K]>
 }
 
 export interface Common<T> extends About {
@@ -75,7 +86,7 @@ export interface Common<T> extends About {
   /** Flume replaces a bad value by the default with a warning; so do we where this is set. */
   readonly badValueMeansDefault?: boolean
 }
-type PresentIf<C> = C extends { required: true } ? true : C extends { default: {} } ? true : false
+type PresentIf<C> = C extends { required: true } | { default: {} } ? true : false
 type NameIn<C> = C extends { as: infer Name extends string } ? Name : never
 export type Made<T, C> = Field<T, PresentIf<C>, NameIn<C>>
 
@@ -100,12 +111,25 @@ export function field<T, const C extends Common<T>>(
   } as unknown as Made<T, C>
 }
 
+/** The default as one would write it in a file; null where there is none. */
+export function defaultText({ kind, default: value, words }: Field<unknown>): string | null {
+  if (value === undefined || value === null || kind === 'prefix') return null
+  if (value === Infinity) return '-1'
+  if (kind === 'long' && value === Number.MAX_SAFE_INTEGER) return '9223372036854775807'
+  const [word] = Object.entries(words ?? {}).find(([, meant]) => meant === value) ?? []
+  if (word !== undefined) return word
+  if (value instanceof RegExp) return value.source
+  if (Array.isArray(value)) return value.join(' ')
+  if (typeof value === 'object') return 'name' in value ? String(value.name) : ''
+  return String(value)
+}
+
 /** Any text. */
 export function text<const C extends Common<string>>(about: C): Made<string, C> {
   return field<string, C>('text', 'text', about, value => ({ value }))
 }
 
-interface Bounds {
+export interface Bounds {
   readonly min?: number
   readonly max?: number
   /** -1 means that there is no limit; the value is Infinity. */
@@ -154,7 +178,7 @@ export function flag<const C extends Common<boolean> & { strict?: true }>(about:
   })
 }
 
-interface Choosing {
+export interface Choosing {
   /** Letters count in capitals or not. */
   readonly exact?: true
   /** Why there is no other choice. */
@@ -166,7 +190,7 @@ export function choice<const W extends string, const C extends Common<NoInfer<W>
   words: readonly W[],
   about: C,
 ): Made<W, C>
-export function choice<T, const C extends Common<NoInfer<T>> & Choosing>(
+export function choice<const T, const C extends Common<NoInfer<T>> & Choosing>(
   words: Readonly<Record<string, T>>,
   about: C,
 ): Made<T, C>
@@ -178,7 +202,7 @@ export function choice(
   const all = Object.entries<unknown>(values)
   const accepts = all.map(([word]) => word).join(', ')
   const { exact, because } = about
-  return field('choice', accepts, about, raw => {
+  return field('choice', accepts, { ...about, words: values }, raw => {
     const written = raw.trim()
     const found = all.find(([word]) =>
       exact === true ? word === written : word.toLowerCase() === written.toLowerCase(),

@@ -5,6 +5,7 @@ import test from 'node:test'
 import { apiReferenceName, apiReferencePage } from '../scripts/reference/kafka-apis-page.ts'
 import { settingsReferenceName, settingsReferencePage } from '../scripts/reference/broker-settings-page.ts'
 import { runnerBackoff } from '../src/backoff.ts'
+import { clientReferenceName, clientReferencePage } from '../scripts/reference/kafka-client-page.ts'
 import { catalogue } from '../src/components.ts'
 import { pageName, referencePages } from '../scripts/reference/component-pages.ts'
 import { filesBelow, read } from './source-text.ts'
@@ -15,6 +16,7 @@ test('docs/reference is fresh', async () => {
   const pages = new Map([
     ...(await referencePages(catalogue)),
     [apiReferenceName, apiReferencePage()],
+    [clientReferenceName, clientReferencePage()],
     [settingsReferenceName, settingsReferencePage()],
   ])
   assert.deepEqual(readdirSync(folder).sort(), [...pages.keys()].sort(), 'run npm run docs')

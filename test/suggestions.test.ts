@@ -407,8 +407,8 @@ const cases: Readonly<Record<string, Case>> = {
     ],
     says: [
       'f:11: warning: a1.sinks.k1.kafka.producr.acks is not a key of sink org.apache.flume.sink.kafka.KafkaSink and is ignored. Did you mean kafka.producer.acks?',
-      "f:12: warning: a1.sinks.k1.kafka.producer.compresion.type: Kafka's clients know no such property. Did you mean compression.type?",
-      "f:13: warning: a1.sinks.k1.kafka.producer.linger.mss: Kafka's clients know no such property. Leave it out: linger.ms, which is near, has no effect here.",
+      "f:12: warning: a1.sinks.k1.kafka.producer.compresion.type is not a key of Kafka's producers and is ignored. Did you mean compression.type?",
+      "f:13: warning: a1.sinks.k1.kafka.producer.linger.mss is not a key of Kafka's producers and is ignored. Remove it: linger.ms, which is near, has no effect here.",
     ],
   },
 }

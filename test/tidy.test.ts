@@ -77,7 +77,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   avro: [[]],
   wire: [['avro']],
   config: [event, ['system', 'observe']],
-  security: [['system', 'errors']],
+  security: [['system', 'errors', 'settings']],
   zookeeper: [['system', 'errors']],
   storage: [['system', 'errors']],
   observe: [['system', 'errors']],

@@ -3,7 +3,7 @@
 import { runnerBackoff } from '../../src/backoff.ts'
 import type { CatalogueEntry, ComponentKind, Definition } from '../../src/component.ts'
 import { faultTable } from '../../src/errors.ts'
-import type { Field } from '../../src/fields.ts'
+import { cell, generated, row, vocabularyTables } from './vocabulary-tables.ts'
 
 const kinds: readonly (readonly [kind: ComponentKind, title: string, one: string])[] = [
   ['source', 'Sources', 'source'],
@@ -13,8 +13,6 @@ const kinds: readonly (readonly [kind: ComponentKind, title: string, one: string
   ['selector', 'Channel selectors', 'channel selector'],
   ['sink-processor', 'Sink processors', 'sink processor'],
 ]
-
-const generated = '<!-- Made by `npm run docs` from the declarations in src/. Do not edit. -->\n'
 
 /** File name -> Markdown, for everything in the catalogue. */
 export async function referencePages(catalogue: readonly CatalogueEntry[]): Promise<Map<string, string>> {
@@ -45,9 +43,8 @@ function shortName(type: string): string {
 // ------------------------------------------------------------------------------------ one component
 
 function componentPage(definition: Definition): string {
-  const { kind, type, aliases, summary, description, options, deprecated, withoutEffect } = definition
+  const { kind, type, aliases, summary, description } = definition
   const [, , one] = kinds.find(([name]) => name === kind)!
-  const fields = Object.entries(options)
   const lines = [
     generated,
     `# ${type} (${one})`,
@@ -58,69 +55,13 @@ function componentPage(definition: Definition): string {
     '',
   ]
   if (description !== undefined) lines.push(description, '')
-  lines.push('## Options', '')
-  if (fields.length === 0) lines.push('None.', '')
-  else {
-    lines.push('| key | default | accepts | what it does |', '|---|---|---|---|')
-    for (const [key, field] of fields)
-      lines.push(
-        row([keyText(key, field), defaultText(field), cell(acceptsText(field)), cell(aboutText(field))]),
-      )
-    lines.push('', '**Bold** keys must be written.', '')
-  }
-  const old = Object.entries(deprecated ?? {})
-  if (old.length > 0) {
-    lines.push('## Deprecated keys', '', '| key | write instead |', '|---|---|')
-    for (const [key, { to }] of old) lines.push(row([`\`${key}\``, `\`${to}\``]))
-    lines.push('')
-  }
-  const idle = Object.entries(withoutEffect ?? {})
-  if (idle.length > 0) {
-    lines.push('## Keys without effect', '', '| key | why |', '|---|---|')
-    for (const [key, reason] of idle) lines.push(row([`\`${key}\``, cell(reason)]))
-    lines.push('')
-  }
+  lines.push(...vocabularyTables(definition, '##'))
   if ('counters' in definition && definition.counters !== undefined)
     lines.push('## Counters', '', definition.counters.map(name => `\`${name}\``).join(', '), '')
   else if (kind === 'source' || kind === 'sink')
     lines.push('## Counters', '', 'None, as in Flume: it does not appear in `/metrics`.', '')
   return lines.join('\n')
 }
-
-function keyText(key: string, field: Field<unknown>): string {
-  const name = field.kind === 'prefix' ? `${key.replace(/\.$/, '')}.*` : key
-  return field.required ? `**\`${name}\`**` : `\`${name}\``
-}
-
-function acceptsText({ accepts, unit }: Field<unknown>): string {
-  return unit === undefined ? accepts : `${accepts} (${unit})`
-}
-
-function defaultText({ kind, default: value, secret }: Field<unknown>): string {
-  if (value === undefined || kind === 'prefix' || secret === true) return ''
-  if (value === Number.MAX_SAFE_INTEGER) return 'no limit'
-  const text =
-    value instanceof RegExp
-      ? value.source
-      : Array.isArray(value)
-        ? value.join(' ')
-        : typeof value === 'object' && value !== null && 'name' in value
-          ? String(value.name)
-          : String(value)
-  return text === '' ? 'empty' : `\`${cell(text)}\``
-}
-
-function aboutText({ doc, example, since, differs }: Field<unknown>): string {
-  const parts = [/[.;:!?]$/.test(doc) ? doc : `${doc}.`]
-  if (example !== undefined) parts.push(`Example: \`${example}\`.`)
-  if (since === 'ours') parts.push('Not in Flume.')
-  else if (since !== undefined) parts.push(`Since Flume ${since}.`)
-  if (differs !== undefined) parts.push(`**Differs:** ${differs}`)
-  return parts.join(' ')
-}
-
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
 
 // ------------------------------------------------------------------------------------------- index
 
@@ -133,7 +74,8 @@ function indexPage(
     '# Reference',
     '',
     'Every component of Flume: whether it is here, and whether it behaves as in Flume. "differs" means that its page names',
-    'differences; they are deliberate. [What can go wrong while an agent runs](errors.md) has a page of its own.',
+    'differences; they are deliberate. Pages of their own have [what can go wrong while an agent runs](errors.md), the',
+    '[properties of the Kafka client](kafka-client.md) and the [settings of the embedded broker](broker-settings.md).',
     '',
   ]
   for (const [kind, title] of kinds) {

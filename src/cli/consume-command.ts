@@ -4,6 +4,7 @@ import type { Admin } from '../kafka-client/admin/admin.ts'
 import type { ConsumedRecord } from '../kafka-client/contract.ts'
 import { readConsumerProperties } from '../kafka-client/kafka-client.ts'
 import { readAsGroup, readPartitions } from './console-reading.ts'
+import type { Written } from '../settings/read-settings.ts'
 import { connectionOf, fileOf, formOf, pairsOf, toolLog, withAdmin } from './kafka-connection.ts'
 import { noZooKeeper, onEnd, readWords, refuseClasses, type Given } from './kafka-tool.ts'
 import { writeOut } from './output.ts'
@@ -51,11 +52,13 @@ export async function runConsume(words: readonly string[], program: string): Pro
   refuseClasses(given, ['formatter', 'key-deserializer', 'value-deserializer'])
   const client = propertiesOf(given)
   const isMember = client.has('group.id') && !given.has('partition')
-  if (!isMember) client.set('group.id', 'console-consumer')
-  const interval = Number(client.get('auto.commit.interval.ms') ?? '5000')
-  const commitMs = client.get('enable.auto.commit') === 'false' || !(interval > 0) ? null : interval
+  if (!isMember) client.set('group.id', { value: 'console-consumer' })
+  const interval = Number(client.get('auto.commit.interval.ms')?.value ?? '5000')
+  const commitMs = client.get('enable.auto.commit')?.value === 'false' || !(interval > 0) ? null : interval
   client.delete('auto.commit.interval.ms')
-  const { settings, system } = connectionOf(given, client, readConsumerProperties)
+  const { settings, system } = connectionOf(given, client, readConsumerProperties, {
+    'client.id': 'console-consumer',
+  })
   const stop = new AbortController()
   const signalled = onEnd(() => stop.abort())
   const log = toolLog(program)
@@ -83,7 +86,7 @@ export async function runConsume(words: readonly string[], program: string): Pro
   })
 }
 
-function propertiesOf(given: Given): Map<string, string> {
+function propertiesOf(given: Given): Map<string, Written> {
   if (given.has('include') || given.has('whitelist')) given.exclusive('topic', 'include', 'whitelist')
   else given.required('topic')
   given.exclusive('from-beginning', 'offset')
@@ -92,21 +95,20 @@ function propertiesOf(given: Given): Map<string, string> {
   const offset = given.value('offset') ?? 'latest'
   if (!/^(earliest|latest|\d+)$/i.test(offset))
     throw new UsageError(`--offset ${offset}: write earliest, latest or a number`)
-  const client = new Map([
-    ['client.id', 'console-consumer'],
+  const client = new Map<string, Written>([
     ...fileOf(given.value('consumer.config') ?? given.value('command-config')),
     ...pairsOf(given, 'consumer-property', 'command-property'),
   ])
   const group = given.value('group')
-  const other = client.get('group.id')
+  const other = client.get('group.id')?.value
   if (group !== undefined && other !== undefined && other !== group)
     throw new UsageError(`--group says ${group}, and group.id in the properties says ${other}: leave one out`)
-  const reset = client.get('auto.offset.reset')
+  const reset = client.get('auto.offset.reset')?.value
   if (given.has('from-beginning') && reset !== undefined && reset !== 'earliest')
     throw new UsageError(`--from-beginning and auto.offset.reset=${reset} exclude each other`)
-  if (group !== undefined) client.set('group.id', group)
-  if (given.has('from-beginning')) client.set('auto.offset.reset', 'earliest')
-  if (given.has('isolation-level')) client.set('isolation.level', given.value('isolation-level')!)
+  if (group !== undefined) client.set('group.id', { value: group })
+  if (given.has('from-beginning')) client.set('auto.offset.reset', { value: 'earliest' })
+  if (given.has('isolation-level')) client.set('isolation.level', { value: given.value('isolation-level')! })
   return client
 }
 

@@ -61,7 +61,7 @@ export async function runGroups(words: readonly string[]): Promise<number> {
     )
   const timeout = given.whole('timeout', 1)
   const properties = fileOf(given.value('command-config'))
-  if (timeout !== undefined) properties.set('request.timeout.ms', String(timeout))
+  if (timeout !== undefined) properties.set('request.timeout.ms', { value: String(timeout) })
   const work = async (admin: Admin) => {
     if (action === 'list') return list(admin, given)
     const all = given.has('all-groups') ? (await admin.groups.list()).map(({ id }) => id) : []

@@ -9,6 +9,7 @@ import { readAdminProperties, type Places, type Read } from '../kafka-client/pro
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
 import { printable } from '../printable.ts'
+import { clause, withoutEffect, type Written } from '../settings/read-settings.ts'
 import { realSystem } from '../system/system.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { gatherJavaOptions, wordsOf } from './java-options.ts'
@@ -28,7 +29,7 @@ export function formOf(
     defaults,
   }: { file: string; pairs: readonly string[]; defaults: Readonly<Record<string, string>> },
 ): (key: string) => string {
-  const written = new Map([...fileOf(given.value(file)), ...pairsOf(given, ...pairs)])
+  const written = new Map<string, Written>([...fileOf(given.value(file)), ...pairsOf(given, ...pairs)])
   for (const key of written.keys())
     if (!Object.hasOwn(defaults, key)) {
       const near = suggest(key, Object.keys(defaults))
@@ -36,19 +37,18 @@ export function formOf(
         near === undefined ? `there are ${Object.keys(defaults).join(', ')}` : `did you mean ${near}?`
       process.stderr.write(`warning: --${pairs[0]} ${key} has no effect; ${there}\n`)
     }
-  return key => written.get(key) ?? defaults[key]!
+  return key => written.get(key)?.value ?? defaults[key]!
 }
 
 /** key=value pairs of an option that is written several times; a lone key has an empty value, as in Kafka. */
-export function pairsOf(given: Given, ...names: readonly string[]): Map<string, string> {
+export function pairsOf(given: Given, ...names: readonly string[]): Map<string, Written> {
   const pairs = names.flatMap(name => given.list(name)).map(pair => pair.split('=') as [string, ...string[]])
-  return new Map(pairs.map(([key, ...value]) => [key.trim(), value.join('=')]))
+  return new Map(pairs.map(([key, ...value]) => [key.trim(), { value: value.join('=') }]))
 }
 
 /** The settings of a properties file, by key; empty where none is named. Throws UsageError. */
-export function fileOf(path: string | undefined): Map<string, string> {
-  if (path === undefined) return new Map()
-  return new Map(readPropertiesFile(path).map(({ key, value }) => [key, value]))
+export function fileOf(path: string | undefined): Map<string, Written> {
+  return new Map((path === undefined ? [] : readPropertiesFile(path)).map(one => [one.key, one]))
 }
 
 /** Waits are shorter than in agents: somebody sits there. */
@@ -62,11 +62,12 @@ export interface Connected<S> {
 /** The settings of Java's properties and of --bootstrap-server, with its older names. Throws UsageError. */
 export function connectionOf<S>(
   given: Given,
-  client: ReadonlyMap<string, string>,
+  client: ReadonlyMap<string, Written>,
   read: (properties: Readonly<Record<string, string>>, places: Places) => Read<S>,
+  usual: Readonly<Record<string, string>> = {},
 ): Connected<S> {
   const servers =
-    given.value('bootstrap-server') ?? given.value('broker-list') ?? client.get('bootstrap.servers')
+    given.value('bootstrap-server') ?? given.value('broker-list') ?? client.get('bootstrap.servers')?.value
   if (servers === undefined)
     throw new UsageError(
       '--bootstrap-server is missing: write the address of a broker, such as localhost:9092',
@@ -75,15 +76,19 @@ export function connectionOf<S>(
     properties: new Map(),
     jvm: [],
   })
-  const all = { ...impatience, ...Object.fromEntries(client), 'bootstrap.servers': servers }
-  const { settings, problems } = read(all, { systemProperties })
-  const text = ({ key, problem, fix }: (typeof problems)[number]) =>
-    `${key === 'bootstrap.servers' ? '--bootstrap-server' : key}: ${problem}; ${fix}`
+  const written = [...client].map(([key, { value }]) => [key, value] as const)
+  const all = { ...Object.fromEntries(written), 'bootstrap.servers': servers }
+  const { settings, problems } = read(all, { systemProperties, usual: { ...impatience, ...usual } })
+  const text = ({ key, problem, fix }: (typeof problems)[number]) => {
+    const place = client.get(key)?.place
+    const where = place === undefined || key === 'bootstrap.servers' ? '' : `${place.file}:${place.line}: `
+    return `${where}${clause(key === 'bootstrap.servers' ? '--bootstrap-server' : key, problem)}; ${fix}`
+  }
   const errors = problems.filter(one => one.severity === 'error')
   if (settings === undefined) throw new UsageError(errors.map(text).join('\n'))
   // One file often serves all clients, and what only makes Java's quicker is nobody's trouble here.
   for (const one of problems)
-    if (!one.problem.startsWith('it has no effect here')) process.stderr.write(`warning: ${text(one)}\n`)
+    if (!one.problem.startsWith(withoutEffect)) process.stderr.write(`warning: ${text(one)}\n`)
   return { settings, system: { ...realSystem, systemProperties } }
 }
 
@@ -91,7 +96,7 @@ export function connectionOf<S>(
 export async function administer(
   given: Given,
   work: (admin: Admin) => Promise<number>,
-  properties: ReadonlyMap<string, string> = fileOf(given.value('command-config')),
+  properties: ReadonlyMap<string, Written> = fileOf(given.value('command-config')),
 ): Promise<number> {
   const { settings, system } = connectionOf(given, properties, readAdminProperties)
   return withAdmin(settings, system, work)

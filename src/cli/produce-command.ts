@@ -8,6 +8,7 @@ import {
   type Producer,
   type ProducerRecord,
 } from '../kafka-client/kafka-client.ts'
+import type { Written } from '../settings/read-settings.ts'
 import { connectionOf, fileOf, findTopic, formOf, pairsOf, toolLog, withAdmin } from './kafka-connection.ts'
 import { noZooKeeper, onEnd, readWords, refuseClasses, type Given } from './kafka-tool.ts'
 import { linesOf } from './lines.ts'
@@ -61,17 +62,13 @@ export async function runProduce(words: readonly string[], program: string): Pro
   const topic = given.required('topic')
   refuseClasses(given, ['line-reader', 'key-serializer', 'value-serializer'])
   const toRecord = lineReader(topic, given)
-  const properties = new Map([
-    ['client.id', 'console-producer'],
-    ['acks', 'all'],
-    ['max.block.ms', '5000'],
-    ['delivery.timeout.ms', '30000'],
+  const properties = new Map<string, Written>([
     ...fileOf(given.value('producer.config') ?? given.value('command-config')),
     ...pairsOf(given, 'producer-property', 'command-property'),
   ])
   for (const [option, property] of Object.entries(shorthands))
-    if (given.has(option)) properties.set(property, given.value(option) ?? 'gzip')
-  const { settings, system } = connectionOf(given, properties, readProducerProperties)
+    if (given.has(option)) properties.set(property, { value: given.value(option) ?? 'gzip' })
+  const { settings, system } = connectionOf(given, properties, readProducerProperties, usual)
   const found = await withAdmin(settings, system, admin =>
     findTopic(admin, topic, { create: true, patienceMs: settings.maxBlockMs }),
   )
@@ -92,6 +89,14 @@ export async function runProduce(words: readonly string[], program: string): Pro
   } finally {
     await producer.close()
   }
+}
+
+/** Somebody sits there. */
+const usual = {
+  'client.id': 'console-producer',
+  acks: 'all',
+  'max.block.ms': '5000',
+  'delivery.timeout.ms': '30000',
 }
 
 async function sendLines(

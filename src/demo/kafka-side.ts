@@ -40,7 +40,7 @@ export async function startKafkaSide({
     system,
     log: log.child('admin'),
     bootstrapServers: bootstrap,
-    settings: { connectTimeoutMs: 5000, clientId: 'millrace-demo' },
+    settings: { socketConnectionSetupTimeoutMs: 5000, clientId: 'millrace-demo' },
   })
   return {
     bootstrap,

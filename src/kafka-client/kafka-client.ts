@@ -10,6 +10,7 @@ import type {
   TransactionalProducer,
   TransactionalProducerOptions,
 } from './contract.ts'
+import type { Say } from '../settings/read-settings.ts'
 import type { PropertyProblem } from './properties.ts'
 import { OrderedProducer } from './producer/producer.ts'
 import { Security, type SecuritySystem } from './security/security.ts'
@@ -54,22 +55,33 @@ export function createTransactionalProducer(options: TransactionalProducerOption
 
 export { createAdmin, type Admin } from './admin/admin.ts'
 
+/** Says again of a component's options what was said of the properties below `before`. */
+export function sayBelow(before: string, problems: readonly PropertyProblem[], say: Say): void {
+  for (const { key, severity, problem, fix, instead } of problems)
+    say[severity](
+      key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `${before}.${key}`,
+      problem,
+      fix,
+      instead && `${before}.${instead}`,
+    )
+}
+
 /**
- * Reads every file that security settings name, without connecting: null where all can be used. `properties` are those
+ * Reads every file that security settings name, without connecting: nothing where all can be used. `properties` are those
  * that the settings were read from.
  */
 export async function examineSecurity(
   properties: Readonly<Record<string, string>>,
   settings: SecuritySettings,
   system: SecuritySystem,
-): Promise<PropertyProblem | null> {
+): Promise<PropertyProblem[]> {
   try {
     await new Security(settings, system).examine()
-    return null
+    return []
   } catch (error) {
     const problem = messageOf(error)
     const stores = ['ssl.truststore.location', 'ssl.keystore.location']
     const key = stores.find(one => problem.includes(properties[one] ?? '\0')) ?? 'security.protocol'
-    return { key, severity: 'error', problem, fix: 'correct the file, its path or its password' }
+    return [{ key, severity: 'error', problem, fix: 'correct the file, its path or its password' }]
   }
 }

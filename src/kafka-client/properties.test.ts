@@ -71,8 +71,8 @@ describe('producer properties', () => {
     })
     assert.deepEqual(problems, [])
     assert.equal(settings!.acks, -1)
-    assert.equal(settings!.compression, 'zstd')
-    assert.equal(settings!.compressionLevel, 5)
+    assert.equal(settings!.compressionType, 'zstd')
+    assert.equal(settings!.compressionZstdLevel, 5)
   })
 
   it('without effect say why', () => {
@@ -94,7 +94,7 @@ describe('producer properties', () => {
       assert.deepEqual(problems, [
         {
           key: 'enable.idempotence',
-          problem: `it needs acks = all, and acks is ${acks}`,
+          problem: `needs acks = all, and acks is ${acks}`,
           fix: 'write acks = all, or leave enable.idempotence out',
           severity: 'error',
         },
@@ -102,8 +102,8 @@ describe('producer properties', () => {
       assert.deepEqual(producer({ acks, 'enable.idempotence': 'false' }).problems, [])
       assert.deepEqual(producer({ acks }).problems, [])
     }
-    assert.equal(producer({ acks: 'all' }).settings!.idempotence, true)
-    assert.equal(producer({ acks: 'all', 'enable.idempotence': 'false' }).settings!.idempotence, false)
+    assert.equal(producer({ acks: 'all' }).settings!.enableIdempotence, true)
+    assert.equal(producer({ acks: 'all', 'enable.idempotence': 'false' }).settings!.enableIdempotence, false)
     assert.equal(producer({ acks: 'all', 'enable.idempotence': 'maybe' }).settings, undefined)
   })
 })

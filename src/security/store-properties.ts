@@ -1,6 +1,24 @@
 // The ssl.* properties of Kafka, of its clients and of its brokers -> stores and policy.
+import { password, verbatim } from '../settings/kafka-fields.ts'
 import type { ClientStores } from './client-stores.ts'
 import { Secret } from './secret.ts'
+
+/** What clients and brokers have in common. */
+export const storeFields = {
+  'ssl.keystore.location': verbatim('The own key and certificate: JKS, PKCS12 or PEM.'),
+  'ssl.keystore.password': password('Of that store.'),
+  'ssl.keystore.type': verbatim('JKS, PKCS12 or PEM; it is seen from the file where absent.'),
+  'ssl.keystore.key': password('The key as PEM, in place of a store.'),
+  'ssl.keystore.certificate.chain': verbatim('Its certificate, and those that signed it, as PEM.'),
+  'ssl.key.password': password('Of the key, where it is not that of the store.'),
+  'ssl.truststore.location': verbatim('Whose certificates are trusted: JKS, PKCS12 or PEM.'),
+  'ssl.truststore.password': password('Of that store.'),
+  'ssl.truststore.type': verbatim('JKS, PKCS12 or PEM; it is seen from the file where absent.'),
+  'ssl.truststore.certificates': verbatim('The same as PEM, in place of a store.'),
+  'ssl.enabled.protocols': verbatim('Versions of TLS; TLSv1.2 and TLSv1.3 where absent.'),
+  'ssl.protocol': verbatim('Checked, and of no other effect: ssl.enabled.protocols counts.'),
+  'ssl.cipher.suites': verbatim("Cipher suites, by Java's names; the usual ones where absent."),
+}
 
 /** The stores with their passwords hidden; opened only to read them. */
 export interface HiddenStores extends Omit<ClientStores, 'trust' | 'identity'> {

@@ -18,6 +18,9 @@ export interface Say {
 export const clause = (key: string, said: string): string =>
   `${key}${/^(is|are|has|names|needs|holds|must|and) /.test(said) ? '' : ':'} ${said}`
 
+/** What is said of a key that is known and changes nothing. */
+export const withoutEffect = 'has no effect here'
+
 /** What stands in a message where the text may be a secret. */
 const unsaid = 'the value is not valid (it is not shown)'
 
@@ -30,7 +33,7 @@ export function problemWith(key: string, field: Field<unknown>, text: string): s
 
 export interface Written {
   readonly value: string
-  readonly place?: { readonly line: number }
+  readonly place?: { readonly file: string; readonly line: number }
   /** It came, in part, from elsewhere: it may be a secret and is not printed. */
   readonly looked?: boolean
 }
@@ -108,12 +111,15 @@ export function readSettings<F extends Fields, W extends Written>(
   return { values: values as OptionsOf<F>, given }
 }
 
+const nameOf = (key: string, { as }: Field<unknown>): string =>
+  as ?? key.replaceAll(/\.(.)/g, (_, letter: string) => letter.toUpperCase())
+
 /** Values by the names that the program has for them. */
 export const settingsOf = <F extends Fields>(fields: F, values: OptionsOf<F>): SettingsOf<F> =>
   Object.fromEntries(
-    Object.entries(fields).flatMap(([key, { as }]) =>
-      as === undefined ? [] : [[as, values[key as keyof F]] as const],
-    ),
+    Object.entries(fields)
+      .map(([key, field]) => [nameOf(key, field), values[key as keyof F]] as const)
+      .filter(([name]) => name !== ''),
   ) as SettingsOf<F>
 
 /** What counts where nothing is written. */
@@ -161,13 +167,13 @@ function complain(
   { vocabulary, given, values, reading }: Found,
   nearest: (key: string) => string | undefined,
 ): void {
-  const { say, whose, page, home = '~', idle } = reading
-  const { withoutEffect = {}, refused = {} } = vocabulary
+  const { say, whose, page, home = '~' } = reading
+  const { withoutEffect: idle = {}, refused = {} } = vocabulary
   if (Object.hasOwn(refused, key)) return say.error(key, refused[key]!, 'remove it')
-  if (Object.hasOwn(withoutEffect, key)) {
-    if (idle !== undefined) return idle(key)
-    return say.warning(key, `has no effect here: ${withoutEffect[key]}`, 'remove it when you like')
-  }
+  if (Object.hasOwn(idle, key))
+    return reading.idle === undefined
+      ? say.warning(key, `${withoutEffect}: ${idle[key]}`, 'remove it when you like')
+      : reading.idle(key)
   const what = `is not a key of ${whose} and is ignored`
   const near = nearest(key)
   if (near === undefined) return say.warning(key, what, `remove it, or see ${page} for the keys there are`)
@@ -178,8 +184,8 @@ function complain(
   }
   if (Object.hasOwn(refused, near))
     return say.warning(key, what, `remove it: ${near}, which is near, is refused`)
-  if (Object.hasOwn(withoutEffect, near))
-    return say.warning(key, what, `remove it: ${near}, which is near, has no effect here`)
+  if (Object.hasOwn(idle, near))
+    return say.warning(key, what, `remove it: ${near}, which is near, ${withoutEffect}`)
   const used = values[near]
   const text = Array.isArray(used) ? used.join(', ') : String(used ?? '')
   // What counts instead, where a path is at stake: data in a place nobody meant is the usual harm.
@@ -190,7 +196,7 @@ function complain(
 
 /** Finds the key that is written instead of the one nearest: the newer name, or a name below a prefix. */
 function nearestIn(
-  { options, deprecated = {}, withoutEffect = {}, refused = {} }: Vocabulary,
+  { options, deprecated = {}, withoutEffect: idle = {}, refused = {} }: Vocabulary,
   { others }: Reading,
 ): (key: string) => string | undefined {
   const names = Object.keys(options)
@@ -200,7 +206,7 @@ function nearestIn(
   ]
   const known = [
     ...names.filter(name => options[name]!.kind !== 'prefix'),
-    ...[deprecated, withoutEffect, refused].flatMap(one => Object.keys(one)),
+    ...[deprecated, idle, refused].flatMap(one => Object.keys(one)),
     ...(others?.keys ?? []),
   ]
   return key => {

@@ -11,6 +11,7 @@ import {
   examineSecurity,
   ProduceFault,
   readProducerProperties,
+  sayBelow,
   type Producer,
   type ProducerSession,
   type ProducerRecord,
@@ -146,16 +147,7 @@ again: docs/formats/dead-letters.md.`,
       say.error('deadLetter.topic', notAllowed(letters), topicNameRule)
     if (letters !== undefined && letters === given['kafka.topic'])
       say.error('deadLetter.topic', 'it is the topic of kafka.topic', 'give another topic')
-    for (const { key, severity, problem, fix, instead } of readProperties(
-      given,
-      surroundings?.systemProperties,
-    ).problems)
-      say[severity](
-        key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.producer.${key}`,
-        problem,
-        fix,
-        instead && `kafka.producer.${instead}`,
-      )
+    sayBelow('kafka.producer', readProperties(given, surroundings?.systemProperties).problems, say)
   },
   flow: given => [
     {
@@ -182,10 +174,10 @@ again: docs/formats/dead-letters.md.`,
   async examine(given, say, outside) {
     const { system, systemProperties } = outside
     const { settings } = readProperties(given, systemProperties)
-    const problem =
-      settings &&
-      (await examineSecurity(given['kafka.producer'], settings.security, { ...system, systemProperties }))
-    if (problem) say.error(`kafka.producer.${problem.key}`, problem.problem, problem.fix)
+    const doors = { ...system, systemProperties }
+    const properties = given['kafka.producer']
+    if (settings !== undefined)
+      sayBelow('kafka.producer', await examineSecurity(properties, settings.security, doors), say)
     await examineDeadLetters(given['deadLetter.file'], say, outside)
   },
   create: (given, context) => new KafkaSink(given, context),
@@ -200,7 +192,6 @@ function readProperties(
 ): ReturnType<typeof readProducerProperties> {
   return readProducerProperties(
     {
-      acks: '1',
       ...given['kafka.producer'],
       'bootstrap.servers': given['kafka.bootstrap.servers'],
     },

@@ -1,11 +1,12 @@
 // The Kafka source: records of topics become events, each with where it came from in its headers.
-import { defineSource, type Say, type Source, type SourceContext } from '../component.ts'
+import { defineSource, type Source, type SourceContext } from '../component.ts'
 import { messageOf } from '../errors.ts'
 import { flag, int, list, prefix, regex, text, type OptionsOf } from '../fields.ts'
 import {
   createConsumer,
   examineSecurity,
   readConsumerProperties,
+  sayBelow,
   type Consumer,
 } from '../kafka-client/kafka-client.ts'
 import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
@@ -137,7 +138,8 @@ example.`,
             `Kafka allows no topic named ${JSON.stringify(topic)}`,
             `${topicNameRule}; for all topics that match a pattern write kafka.topics.regex`,
           )
-    checkProperties(given, say, surroundings?.systemProperties)
+    const { problems } = readProperties(given, serversOf(given), surroundings?.systemProperties)
+    sayBelow('kafka.consumer', problems, say)
   },
   flow: given => [
     {
@@ -151,10 +153,10 @@ example.`,
   ],
   async examine(given, say, { system, systemProperties }) {
     const { settings } = readProperties(given, serversOf(given), systemProperties)
-    const problem =
-      settings &&
-      (await examineSecurity(given['kafka.consumer'], settings.security, { ...system, systemProperties }))
-    if (problem) say.error(`kafka.consumer.${problem.key}`, problem.problem, problem.fix)
+    const doors = { ...system, systemProperties }
+    const properties = given['kafka.consumer']
+    if (settings !== undefined)
+      sayBelow('kafka.consumer', await examineSecurity(properties, settings.security, doors), say)
   },
   create: (given, context) => new KafkaSource(given, context),
 })
@@ -177,20 +179,6 @@ function readProperties(
 
 /** Without servers only the other properties are judged; ZooKeeper is asked when the source starts. */
 const serversOf = (given: Options): string => given['kafka.bootstrap.servers'] ?? 'unknown:9092'
-
-function checkProperties(given: Options, say: Say, systemProperties?: ReadonlyMap<string, string>): void {
-  for (const { key, severity, problem, fix, instead } of readProperties(
-    given,
-    serversOf(given),
-    systemProperties,
-  ).problems)
-    say[severity](
-      key === 'bootstrap.servers' ? 'kafka.bootstrap.servers' : `kafka.consumer.${key}`,
-      problem,
-      fix,
-      instead && `kafka.consumer.${instead}`,
-    )
-}
 
 class KafkaSource implements Source {
   readonly #options: Options

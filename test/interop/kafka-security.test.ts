@@ -433,7 +433,7 @@ ${Object.entries(sink)
       /identification\.algorithm has no value and is ignored\. Write a\.sources\.s\.kafka\.consumer\.ssl\.disableTLSHostnameVerification = true/,
       /s\.kafka\.consumer\.ssl\.keystore\.location: a key store cannot be opened without its password/,
       /k\.kafka\.producer\.sasl\.mechanism: GSSAPI \(Kerberos\) is not spoken here/,
-      /k\.kafka\.producer\.ssl\.truststore\.password: it has no effect here/,
+      /k\.kafka\.producer\.ssl\.truststore\.password has no effect here/,
     ])
       assert.match(text, expected)
   })

@@ -47,6 +47,23 @@ describe('the connection', () => {
     assert.ok(performance.now() - begun < 15_000)
   })
 
+  test('what is wrong in the file of --command-config is told with its line, in the words of an agent', async () => {
+    const file = join(ground.directory, 'client.properties')
+    await writeFile(file, '# ours\nretries=3\nrequest.timeot.ms=5\nmetadata.max.age.ms=soon\n')
+    const words = wordsOf(`--bootstrap-server 127.0.0.1:1 --list --command-config ${file}`)
+    const { code, err } = await ground.driver.run('kafka-topics.sh', words)
+    assert.equal(code, 1)
+    assert.match(
+      err,
+      /client\.properties:4: metadata\.max\.age\.ms: "soon" is not a whole number; write a whole/,
+    )
+    await writeFile(file, 'retries=3\nrequest.timeot.ms=5\n')
+    assert.match(
+      (await ground.driver.run('kafka-topics.sh', words)).err,
+      /^warning: \S+client\.properties:2: request\.timeot\.ms is not a key of Kafka's administration clients and is ignored; did you mean request\.timeout\.ms\n/,
+    )
+  })
+
   test('TLS and a login come from the file of --command-config and its like', async context => {
     const secured = join(ground.directory, 'secured')
     await mkdir(secured)

@@ -108,15 +108,14 @@ export class Brokers {
     const restMs = this.restMs(address)
     if (restMs > 0) await this.#system.clock.sleep(restMs, this.#stop.signal)
     if (this.#stop.signal.aborted) throw new Fault('STOPPED', `connecting to ${where} was given up: stopping`)
-    const { clientId, connectTimeoutMs, requestTimeoutMs, maxResponseBytes } = this.#settings
+    const { clientId, socketConnectionSetupTimeoutMs, requestTimeoutMs } = this.#settings
     let connection: BrokerConnection
     try {
       connection = await BrokerConnection.open(this.#system, {
         ...address,
         clientId,
-        connectTimeoutMs,
+        socketConnectionSetupTimeoutMs,
         requestTimeoutMs,
-        maxResponseBytes,
         signal: this.#stop.signal,
         security: this.#security,
       })

@@ -27,12 +27,12 @@ async function withServer(
   }
 }
 
-const open = (port: number, requestTimeoutMs = 5_000, connectTimeoutMs = 5_000) =>
+const open = (port: number, requestTimeoutMs = 5_000, socketConnectionSetupTimeoutMs = 5_000) =>
   BrokerConnection.open(system, {
     host: '127.0.0.1',
     port,
     clientId: 'test',
-    connectTimeoutMs,
+    socketConnectionSetupTimeoutMs,
     requestTimeoutMs,
     maxResponseBytes: 1_000_000,
   })

@@ -32,9 +32,10 @@ export interface ConnectionTarget {
   readonly host: string
   readonly port: number
   readonly clientId: string
-  readonly connectTimeoutMs: number
+  readonly socketConnectionSetupTimeoutMs: number
   readonly requestTimeoutMs: number
-  readonly maxResponseBytes: number
+  /** Most bytes of one answer; 256 MiB where absent. */
+  readonly maxResponseBytes?: number
   readonly signal?: AbortSignal
   /** TLS and SASL; neither where absent. */
   readonly security?: Security
@@ -156,7 +157,7 @@ export class BrokerConnection {
   }
 
   static async #connect(system: ClientSystem, target: ConnectionTarget): Promise<BrokerConnection> {
-    const { host, port, connectTimeoutMs: timeoutMs, signal } = target
+    const { host, port, socketConnectionSetupTimeoutMs: timeoutMs, signal } = target
     const connection = await system.network.connect(
       signal === undefined ? { host, port, timeoutMs } : { host, port, timeoutMs, signal },
     )
@@ -221,8 +222,11 @@ export class BrokerConnection {
   async #negotiate(version: 0 | 3): Promise<void> {
     const body = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' }
     // A process that stands still takes connections: its answer belongs to setting one up.
-    const { connectTimeoutMs, requestTimeoutMs } = this.#target
-    const given = { extraTimeMs: Math.min(0, connectTimeoutMs - requestTimeoutMs), isUrgent: true }
+    const { socketConnectionSetupTimeoutMs, requestTimeoutMs } = this.#target
+    const given = {
+      extraTimeMs: Math.min(0, socketConnectionSetupTimeoutMs - requestTimeoutMs),
+      isUrgent: true,
+    }
     let answer = await this.#exchange(apiVersions, version, body, given)
     if (answer.errorCode === errorCodes.UNSUPPORTED_VERSION && version !== 0)
       answer = await this.#exchange(apiVersions, 0, body, given)
@@ -397,9 +401,13 @@ export class BrokerConnection {
     this.fail('PEER_CLOSED', `${this.where} closed the connection`)
   }
 
+  get #maxResponseBytes(): number {
+    return this.#target.maxResponseBytes ?? 268_435_456
+  }
+
   #acceptsSize(size: number, bytes: Buffer): boolean {
     const isBare = this.#waiting[this.#waitingFrom]?.api === null
-    if (size >= (isBare ? 0 : 4) && size <= this.#target.maxResponseBytes) return true
+    if (size >= (isBare ? 0 : 4) && size <= this.#maxResponseBytes) return true
     this.#refuseSize(size, bytes)
     return false
   }
@@ -409,7 +417,7 @@ export class BrokerConnection {
     const what = secure
       ? `${this.where} speaks TLS, and security.protocol says it does not: write SSL or SASL_SSL, or use the port of a listener without TLS`
       : this.#answered
-        ? `${this.where} announces an answer of ${size} bytes; at most ${this.#target.maxResponseBytes} are accepted`
+        ? `${this.where} announces an answer of ${size} bytes; at most ${this.#maxResponseBytes} are accepted`
         : `${this.where} is not a Kafka broker: its first bytes are ${JSON.stringify(first.toString('latin1'))}`
     this.fail('PROTOCOL', what)
   }

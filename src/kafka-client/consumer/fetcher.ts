@@ -17,6 +17,9 @@ import { nameOf, type ConsumedRecord, type Position, type TopicPartition } from 
 import type { ConsumerSettings } from '../settings.ts'
 import type { Timer } from '../../system/clock.ts'
 
+/** Records fetched but not yet polled, over all partitions, bytes. */
+const readAheadBytes = 16_777_216
+
 export interface FetcherParts {
   readonly system: ClientSystem
   readonly log: Logger
@@ -180,10 +183,7 @@ export class Fetcher {
       }
       let plan = byLeader.get(leader)
       if (plan === undefined) byLeader.set(leader, (plan = { ready: [], isHeldBack: false }))
-      if (
-        buffer.bytes < settings.maxPartitionFetchBytes &&
-        (held < settings.readAheadBytes || buffer.bytes === 0)
-      )
+      if (buffer.bytes < settings.maxPartitionFetchBytes && (held < readAheadBytes || buffer.bytes === 0))
         plan.ready.push(buffer)
       else plan.isHeldBack = true
     }
@@ -246,7 +246,7 @@ export class Fetcher {
         {
           maxWaitMs,
           minBytes: settings.fetchMinBytes,
-          maxBytes: Math.min(settings.fetchMaxBytes, settings.readAheadBytes),
+          maxBytes: Math.min(settings.fetchMaxBytes, readAheadBytes),
           isolationLevel: settings.readCommitted ? 1 : 0,
           topics: [...byTopic].map(([topic, partitions]) => ({ topic, partitions })),
           forgottenTopicsData: [],

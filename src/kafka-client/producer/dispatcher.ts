@@ -237,7 +237,7 @@ export class Dispatcher {
   #load(queues: readonly PartitionQueue[], version: number, where: string): Loaded[] {
     const magic = magicOfProduce(version)
     const loaded: Loaded[] = []
-    let room = this.#settings.maxRequestBytes
+    let room = this.#settings.maxRequestSize
     for (const queue of queues) {
       if (room <= 0) {
         this.#release(queue)
@@ -268,7 +268,7 @@ export class Dispatcher {
   #unfitFor(version: number, where: string): Fault | null {
     if (version === -1)
       return new Fault('PROTOCOL', `the broker at ${where} speaks no version of Produce that is known here`)
-    if (this.#settings.compression === 'zstd' && version < 7)
+    if (this.#settings.compressionType === 'zstd' && version < 7)
       return new Fault(
         'KAFKA_FATAL',
         `the broker at ${where} is too old for compression.type=zstd (Kafka 2.1): choose gzip, snappy or lz4`,
@@ -277,10 +277,11 @@ export class Dispatcher {
   }
 
   #encode(batch: Batch, magic: 0 | 1 | 2, identity: ProducerIdentity | null): Buffer {
-    const { compression, compressionLevel } = this.#settings
-    const builder = recordsBuilder(magic, compression, {
+    const { compressionType: type, compressionGzipLevel: gzip, compressionZstdLevel: zstd } = this.#settings
+    const level = type === 'gzip' ? gzip : type === 'zstd' ? zstd : undefined
+    const builder = recordsBuilder(magic, type, {
       expectedBytes: batch.bytes,
-      ...(compressionLevel === undefined ? {} : { level: compressionLevel }),
+      ...(level === undefined ? {} : { level }),
     })
     const now = this.#system.clock.now()
     let hasHeaders = false

@@ -44,7 +44,7 @@ describe('what is sent again', () => {
     })
 
   it('is there at most as often as it was sent, without idempotence', async () => {
-    for (const settings of [{ acks: 1 as const }, { idempotence: false }]) {
+    for (const settings of [{ acks: 1 as const }, { enableIdempotence: false }]) {
       await using stage = await stageOf(settings)
       const answers = [...Array(2).fill('close'), null]
       stage.after = answer => answers.shift() ?? answer
@@ -309,13 +309,13 @@ describe('whatever brokers answer', () => {
     ),
     bad: fc.option(fc.integer({ min: 1, max: 20 })),
     abortAfter: fc.option(fc.integer({ min: 0, max: 6 })),
-    idempotence: fc.boolean(),
+    enableIdempotence: fc.boolean(),
   })
 
   it('each record of a send is written, or named as undelivered; in order, and once where brokers know it again', async () => {
     await fc.assert(
-      fc.asyncProperty(script, async ({ faults, sends, bad, abortAfter, idempotence }) => {
-        await using stage = await stageOf({ idempotence, retryBackoffMs: 20, retryBackoffMaxMs: 40 })
+      fc.asyncProperty(script, async ({ faults, sends, bad, abortAfter, enableIdempotence }) => {
+        await using stage = await stageOf({ enableIdempotence, retryBackoffMs: 20, retryBackoffMaxMs: 40 })
         const queue = faults.map(([one, other, isAfter]) => ({ 't-0': one, 't-1': other, isAfter }))
         let now: (typeof queue)[number] | undefined
         stage.before = () => {
@@ -368,7 +368,7 @@ describe('whatever brokers answer', () => {
           )
           const isKnown = !stage.logs.batches.some(one => one.name === name && identityLost.has(one.code))
           const isSplit = stage.lines.some(line => line.includes('there twice'))
-          if (idempotence && isKnown && !isSplit) assert.deepEqual(written, firsts, stage.lines.join())
+          if (enableIdempotence && isKnown && !isSplit) assert.deepEqual(written, firsts, stage.lines.join())
         }
         for (const { records, undelivered } of settled)
           assert.deepEqual(

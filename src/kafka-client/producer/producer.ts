@@ -54,7 +54,8 @@ export class OrderedProducer implements Producer {
       missing: this.#missing,
       condition,
       identities:
-        identities ?? new IdempotentIdentities(options.log, settings.idempotence && settings.acks === -1),
+        identities ??
+        new IdempotentIdentities(options.log, settings.enableIdempotence && settings.acks === -1),
     })
   }
 
@@ -160,13 +161,13 @@ export class OrderedProducer implements Producer {
       const record = records[index]!
       const size = recordBytes(record as never)
       sizes.push(size)
-      if (size <= this.#settings.maxRequestBytes) continue
+      if (size <= this.#settings.maxRequestSize) continue
       const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
       send.lose(
         records,
         new ProduceFault(
           'UNDELIVERABLE',
-          `a record for topic ${record.topic} has ${bytes} bytes, about ${size} on the wire; max.request.size allows ${this.#settings.maxRequestBytes}. Raise max.request.size here, and max.message.bytes of the topic (message.max.bytes of the broker)`,
+          `a record for topic ${record.topic} has ${bytes} bytes, about ${size} on the wire; max.request.size allows ${this.#settings.maxRequestSize}. Raise max.request.size here, and max.message.bytes of the topic (message.max.bytes of the broker)`,
           { record },
         ),
       )
@@ -217,7 +218,7 @@ export class OrderedProducer implements Producer {
       if (next === state.sticky && among.length > 1)
         next = among[(among.findIndex(one => one.index === next) + 1) % among.length]!.index
       state.sticky = next
-      state.stickyLeft = this.#settings.stickyBytes
+      state.stickyLeft = this.#settings.batchSize
     }
     state.stickyLeft -= size
     return state.sticky

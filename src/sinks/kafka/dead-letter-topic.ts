@@ -16,7 +16,7 @@ import type { RecordHeader } from '../../wire/kafka/record.ts'
 import type { RecordContent, RecordTarget } from './record-of-event.ts'
 
 /** What is too large for its topic shall fit here, as far as the topic allows. */
-const maxRequestBytes = 256 * 1024 * 1024
+const maxRequestSize = 256 * 1024 * 1024
 
 export interface DeadLetterTopicParts {
   readonly topic: string
@@ -37,7 +37,7 @@ export class DeadLetterTopic {
     const { settings, system, log, condition, topic } = parts
     this.#parts = parts
     this.#producer = createProducer({
-      settings: { ...settings, acks: -1, maxRequestBytes, deliveryTimeoutMs: Infinity },
+      settings: { ...settings, acks: -1, maxRequestSize, deliveryTimeoutMs: Infinity },
       system,
       log,
       condition,
