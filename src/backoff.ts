@@ -14,10 +14,9 @@ export interface Backoff {
 export const runnerBackoff: Backoff = { firstMs: 100, mostMs: 1000 }
 
 /** Milliseconds to wait after `failures` failures in a row (1: the first). */
-export function backoffMs(
-  failures: number,
-  { firstMs, mostMs }: Backoff,
-  random: { next(): number },
-): number {
-  return Math.min(mostMs, firstMs * 2 ** Math.min(failures - 1, 30)) * (0.8 + 0.4 * random.next())
-}
+export const backoffMs = (failures: number, backoff: Backoff, random: { next(): number }): number =>
+  doubledMs(failures, backoff) * (0.8 + 0.4 * random.next())
+
+/** The same to the millisecond. */
+export const doubledMs = (failures: number, { firstMs, mostMs }: Backoff): number =>
+  Math.min(mostMs, firstMs * 2 ** Math.min(failures - 1, 30))

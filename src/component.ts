@@ -1,6 +1,7 @@
 // The contracts of sources, interceptors, selectors, channels, sinks and sink processors, and the one
 // value a component exports: its definition. A definition declares the options once; validation, types,
 // defaults, reference pages and the lifecycle test are made from it. See docs/architecture.md.
+import { join, resolve } from 'node:path'
 import { Fault, messageOf, type FaultCode } from './errors.ts'
 import type { Event } from './event.ts'
 import type { Fields, OptionsOf, Vocabulary } from './fields.ts'
@@ -276,6 +277,12 @@ export interface Surroundings {
   readonly home: string
   /** -D properties; a check may have to know what stands there. */
   readonly systemProperties?: ReadonlyMap<string, string>
+}
+
+/** The path of an option that holds one: without blanks around it, `~/` in front is the user's home directory. */
+export function pathOf(given: string, home: string): string {
+  const path = given.trim()
+  return resolve(path.startsWith('~/') ? join(home, path.slice(2)) : path)
 }
 
 /** What lies outside of the configuration, for a look at what its options name. */

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { DeadLetterFile, deadLetterPath, readDeadLetter } from './dead-letter.ts'
+import { pathOf } from './component.ts'
+import { DeadLetterFile, readDeadLetter } from './dead-letter.ts'
 import { Fault } from './errors.ts'
 import { Event } from './event.ts'
 import { realClock } from './system/clock.ts'
@@ -137,6 +138,6 @@ test('what it has written can be read back; a line that holds no event is known'
 })
 
 test('knows the home directory', () => {
-  assert.equal(deadLetterPath('~/dead.jsonl', '/home/u'), '/home/u/dead.jsonl')
-  assert.equal(deadLetterPath(' /var/dead.jsonl ', '/home/u'), '/var/dead.jsonl')
+  assert.equal(pathOf('~/dead.jsonl', '/home/u'), '/home/u/dead.jsonl')
+  assert.equal(pathOf(' /var/dead.jsonl ', '/home/u'), '/var/dead.jsonl')
 })

@@ -10,8 +10,8 @@
 //
 // Without the line breaks inside. The file is opened for each call, so that it may be moved away at any
 // time. A line that was cut off by a crash is followed by a line of its own; its event comes again.
-import { dirname, join, resolve } from 'node:path'
-import type { Outside, Say } from './component.ts'
+import { dirname } from 'node:path'
+import { pathOf, type Outside, type Say } from './component.ts'
 import { diskFault, type Fault } from './errors.ts'
 import { Event } from './event.ts'
 import type { Clock } from './system/clock.ts'
@@ -100,10 +100,6 @@ export function readDeadLetter(line: string): Event | null {
   return Event.of(new Map(pairs as [string, string][]), Buffer.from(body, 'base64'))
 }
 
-/** The path of deadLetter.file; ~ is the user's home directory. */
-export const deadLetterPath = (given: string, home: string): string =>
-  resolve(given.trim().startsWith('~/') ? join(home, given.trim().slice(2)) : given.trim())
-
 /** Says where letters could not be kept; `file` is the option deadLetter.file as written. */
 export async function examineDeadLetters(
   file: string | undefined,
@@ -111,7 +107,7 @@ export async function examineDeadLetters(
   { system, home }: Outside,
 ): Promise<void> {
   if (file === undefined) return
-  const obstacle = (await system.disk.obstacleAt?.(deadLetterPath(file, home), 'written file')) ?? null
+  const obstacle = (await system.disk.obstacleAt?.(pathOf(file, home), 'written file')) ?? null
   if (obstacle !== null)
     say.error('deadLetter.file', obstacle, 'name a file that the user of the agent may write')
 }

@@ -1,6 +1,5 @@
 // File channel: a definition; the channel itself is in file/.
-import { join, resolve } from 'node:path'
-import { defineChannel, sayFailure, type CountedContext, type Surroundings } from '../component.ts'
+import { defineChannel, sayFailure, type CountedContext, type Surroundings, pathOf } from '../component.ts'
 import { flag, int, list, prefix, text, type OptionsOf } from '../fields.ts'
 import { fileChannelCounters } from '../observe/counters.ts'
 import { checkEncryption, encryptionKeys } from './file/encryption-keys.ts'
@@ -105,13 +104,12 @@ type Options = OptionsOf<typeof options>
 const noReplay = 'a start reads the end of the log only: there is no replay to choose'
 
 function directoriesOf(given: Options, home: string) {
-  const place = (path: string) => resolve(path.startsWith('~/') ? join(home, path.slice(2)) : path)
   const { useDualCheckpoints, backupCheckpointDir = '' } = given
   return {
-    checkpoint: place(given.checkpointDir.trim()),
+    checkpoint: pathOf(given.checkpointDir, home),
     backup:
-      useDualCheckpoints && backupCheckpointDir.trim() !== '' ? place(backupCheckpointDir.trim()) : null,
-    data: given.dataDirs.map(place),
+      useDualCheckpoints && backupCheckpointDir.trim() !== '' ? pathOf(backupCheckpointDir, home) : null,
+    data: given.dataDirs.map(path => pathOf(path, home)),
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KeptLog } from '../../test/context.ts'
 import { VirtualClock } from '../../test/virtual-clock.ts'
-import { sparing } from './sparing-log.ts'
+import { sparing, sparingOne } from './sparing-log.ts'
 
 test('of lines that differ in numbers alone the first is written, and one a minute with their count', async () => {
   const clock = new VirtualClock()
@@ -38,4 +38,16 @@ test('kinds without end share one', async () => {
   assert.equal(kept.lines.length, 101)
   await clock.advance(120_000)
   assert.equal(kept.lines.length, 102, kept.lines.slice(100).join('\n'))
+})
+
+test('lines that are of one kind, whatever they say, are written once and then once a minute', async () => {
+  const clock = new VirtualClock()
+  const kept = new KeptLog()
+  const log = sparingOne(kept, clock)
+  for (const what of ['one', 'two', 'three']) log.warn(`${what} was set aside`)
+  await clock.advance(120_000)
+  assert.deepEqual(kept.lines, [
+    'WARN one was set aside',
+    'WARN three was set aside (the last of 2 such lines within a minute)',
+  ])
 })

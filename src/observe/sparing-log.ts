@@ -1,6 +1,5 @@
 // A log for lines that something outside can cause as often as it likes: a sender that does not behave, a request
-// that fails each time. Of lines that differ
-// in their larger numbers alone (ports, offsets) the first is written, then one a minute.
+// that fails each time. Of lines of a kind the first is written, then one a minute.
 import type { Clock } from '../system/clock.ts'
 import type { Logger } from './log.ts'
 
@@ -8,8 +7,11 @@ const minuteMs = 60_000
 /** Kinds that are told apart; what more there are share one. */
 const mostKinds = 100
 
+/** Lines are of a kind that differ in their larger numbers alone (ports, offsets). */
+const kindOfText = (line: string): string => line.slice(0, 300).replaceAll(/\d{2,}/g, '#')
+
 /** Spares warnings and errors; everything else goes on as it comes. */
-export function sparing(log: Logger, clock: Clock): Logger {
+export function sparing(log: Logger, clock: Clock, kindOf = kindOfText): Logger {
   /** Lines that were not written, by kind. */
   const kinds = new Map<string, { untold: number; last: string; cause?: unknown }>()
   const wait = (kind: string, level: 'warn' | 'error') =>
@@ -26,7 +28,7 @@ export function sparing(log: Logger, clock: Clock): Logger {
       { background: true },
     )
   const tell = (level: 'warn' | 'error') => (line: string, cause?: unknown) => {
-    const own = `${level} ${line.slice(0, 300).replaceAll(/\d{2,}/g, '#')}`
+    const own = `${level} ${kindOf(line)}`
     const kind = kinds.size < mostKinds || kinds.has(own) ? own : level
     const known = kinds.get(kind)
     if (known !== undefined) return void kinds.set(kind, { untold: known.untold + 1, last: line, cause })
@@ -40,9 +42,12 @@ export function sparing(log: Logger, clock: Clock): Logger {
     debug: line => log.debug(line),
     error: tell('error'),
     warn: tell('warn'),
-    child: name => sparing(log.child(name), clock),
+    child: name => sparing(log.child(name), clock, kindOf),
     get debugs() {
       return log.debugs
     },
   }
 }
+
+/** The same for lines that are of one kind, whatever they say. */
+export const sparingOne = (log: Logger, clock: Clock): Logger => sparing(log, clock, () => '')

@@ -1,5 +1,6 @@
 // The failover processor: the best sink that is not resting serves; a sink that fails rests longer each
 // time. Rest after n failures in a row: min(maxpenalty, 1000 * 2^n) milliseconds, as Flume's.
+import { doubledMs } from '../backoff.ts'
 import { defineSinkProcessor } from '../component.ts'
 import { int, prefix } from '../fields.ts'
 
@@ -66,7 +67,7 @@ not tried with live events while a better one works; the pause never disappears 
         const member = byName.get(sink)
         if (member === undefined) return
         member.failures++
-        member.restsUntil = now + Math.min(maxpenalty, 1000 * 2 ** Math.min(member.failures, 30))
+        member.restsUntil = now + doubledMs(member.failures, { firstMs: 2000, mostMs: maxpenalty })
       },
     }
   },

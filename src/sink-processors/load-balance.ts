@@ -1,5 +1,6 @@
 // The load_balance processor: batches go to the sinks of a group in turn or at random; with backoff a
 // sink that failed is passed over for min(maxTimeOut, 1000 * 2^n) milliseconds, as in Flume.
+import { doubledMs } from '../backoff.ts'
 import { defineSinkProcessor } from '../component.ts'
 import { choice, flag, int } from '../fields.ts'
 
@@ -43,7 +44,7 @@ own is not supported.`,
       failed(sink, now) {
         if (!backoff) return
         const before = rests.get(sink)
-        const pauseMs = (failures: number) => Math.min(maxTimeOutMs, 1000 * 2 ** failures)
+        const pauseMs = (failures: number) => doubledMs(failures, { firstMs: 2000, mostMs: maxTimeOutMs })
         const inSequence =
           before !== undefined && now - before.lastFailure < sequenceMs + pauseMs(before.failures)
         const failures = inSequence ? Math.min(before.failures + 1, 16) : 1

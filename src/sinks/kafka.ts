@@ -1,6 +1,6 @@
 // The Kafka sink: events become records; a batch is done when the brokers have acknowledged all of it.
-import { defineSink, type CountedContext, type SessionSink, type SinkSession } from '../component.ts'
-import { DeadLetterFile, deadLetterPath, examineDeadLetters } from '../dead-letter.ts'
+import { defineSink, type CountedContext, type SessionSink, type SinkSession, pathOf } from '../component.ts'
+import { DeadLetterFile, examineDeadLetters } from '../dead-letter.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
 import { compileEscapes } from '../java/escapes.ts'
@@ -169,7 +169,7 @@ again: docs/formats/dead-letters.md.`,
   ],
   claims(given, { home }) {
     const path = given['deadLetter.file']
-    return path === undefined ? [] : [`file ${deadLetterPath(path, home)}`]
+    return path === undefined ? [] : [`file ${pathOf(path, home)}`]
   },
   async examine(given, say, outside) {
     const { system, systemProperties } = outside
@@ -222,7 +222,7 @@ class KafkaSink implements SessionSink {
     this.#letters =
       path === undefined
         ? null
-        : new DeadLetterFile({ path: deadLetterPath(path, context.home), agent, component, disk, clock })
+        : new DeadLetterFile({ path: pathOf(path, context.home), agent, component, disk, clock })
     this.divert =
       path === undefined && given['deadLetter.topic'] === undefined
         ? undefined

@@ -1,7 +1,14 @@
 // The Avro source: a port to which Flume and Millrace agents, and Flume's clients, send events by Avro RPC.
 import { whereOf, withoutBrackets } from '../address.ts'
-import { defineSource, isPutFault, sayFailure, type Source, type SourceContext } from '../component.ts'
-import { DeadLetterFile, deadLetterPath, examineDeadLetters } from '../dead-letter.ts'
+import {
+  defineSource,
+  isPutFault,
+  sayFailure,
+  type Source,
+  type SourceContext,
+  pathOf,
+} from '../component.ts'
+import { DeadLetterFile, examineDeadLetters } from '../dead-letter.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { Event } from '../event.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
@@ -9,6 +16,8 @@ import { admits, parseIpRules } from '../avro-rpc/ip-filter.ts'
 import { AvroServer } from '../avro-rpc/server.ts'
 import type { Condition } from '../observe/conditions.ts'
 import { sourceCounters } from '../observe/counters.ts'
+import type { Logger } from '../observe/log.ts'
+import { sparingOne } from '../observe/sparing-log.ts'
 import {
   loadServerTls,
   serverStore,
@@ -132,7 +141,7 @@ Flume answers \`append\` with an Avro error when something other than the channe
   },
   flow: ({ bind, port }) => [{ does: 'receive', host: bind, port }],
   claims({ bind, port, 'deadLetter.file': file }, { home }) {
-    const letters = file === undefined ? [] : [`file ${deadLetterPath(file, home)}`]
+    const letters = file === undefined ? [] : [`file ${pathOf(file, home)}`]
     return port === 0 ? letters : [`port ${whereOf({ host: withoutBrackets(bind), port })}`, ...letters]
   },
   counters: sourceCounters,
@@ -143,17 +152,14 @@ Flume answers \`append\` with an Avro error when something other than the channe
   create: (given, context) => new AvroSource(given, context),
 })
 
-/** How often it is said that batches are set aside. */
-const reminderMs = 60_000
-
 export class AvroSource implements Source {
   readonly #options: Options
   readonly #context: SourceContext
   #server: AvroServer | null = null
   readonly #oversized: OversizedBatches
   readonly #letters: DeadLetterFile | null
-  #diverted = 0
-  #divertedLineAt = -Infinity
+  /** Of batches that are set aside. */
+  readonly #asideLog: Logger
   #open = 0
   /** Its senders have words of their own, and are red. */
   readonly #refusing: Condition
@@ -164,9 +170,10 @@ export class AvroSource implements Source {
     const { agent, name, system } = context
     const { disk, clock } = system
     this.#oversized = new OversizedBatches({ source: name, clock, condition: context.condition })
+    this.#asideLog = sparingOne(context.log, clock)
     this.#refusing = context.condition('refusals', { level: 'warn', isRed: false })
     const file = given['deadLetter.file']
-    const path = file === undefined ? null : deadLetterPath(file, context.home)
+    const path = file === undefined ? null : pathOf(file, context.home)
     this.#letters = path === null ? null : new DeadLetterFile({ path, agent, component: name, disk, clock })
   }
 
@@ -248,7 +255,7 @@ export class AvroSource implements Source {
 
   /** Sets the batch aside as it came, before interceptors. */
   async #divert(encoded: readonly Buffer[], sender: string, reason: Fault): Promise<boolean> {
-    const { counters, log, name, system } = this.#context
+    const { counters, name } = this.#context
     try {
       await this.#letters!.keep(encoded.map(Event.fromEncoded), reason)
     } catch (error) {
@@ -256,14 +263,9 @@ export class AvroSource implements Source {
       return false
     }
     counters.addOwn('events_diverted', encoded.length)
-    this.#diverted += encoded.length
-    const now = system.clock.monotonic()
-    if (now - this.#divertedLineAt >= reminderMs) {
-      this.#divertedLineAt = now
-      log.warn(
-        `Avro source ${name} set a batch of ${encoded.length} events of ${sender} aside (${this.#diverted} events so far): ${reason.message}. ${reason.remedy}`,
-      )
-    }
+    this.#asideLog.warn(
+      `Avro source ${name} set a batch of ${encoded.length} events of ${sender} aside: ${reason.message}. ${reason.remedy}`,
+    )
     this.#accepted(sender, encoded.length)
     return true
   }

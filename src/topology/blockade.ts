@@ -1,12 +1,12 @@
 // Blockade: how an event that can never be delivered is reported. Blocked: a condition that names the event.
-// Set aside: one line, then at most one a minute with the number.
+// Set aside: one line, then one a minute with their number.
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
+import { sparingOne } from '../observe/sparing-log.ts'
 import type { Clock } from '../system/clock.ts'
 
-const reminderMs = 60_000
 /** Longest value of a header in a line. */
 const longestValue = 100
 
@@ -21,12 +21,12 @@ export interface BlockadeParts {
 export class Blockade {
   readonly #parts: BlockadeParts
   readonly #condition: Condition
-  #setAside = 0
-  #lastAside = -Infinity
+  readonly #log: Logger
 
   constructor(parts: BlockadeParts) {
     this.#parts = parts
     this.#condition = parts.condition('blocked')
+    this.#log = sparingOne(parts.log, parts.clock)
   }
 
   /** Tries in a row since the blockade began. */
@@ -48,16 +48,8 @@ export class Blockade {
   }
 
   diverted(event: Event, fault: Fault): void {
-    const { name, clock, log } = this.#parts
-    const now = clock.monotonic()
-    this.#setAside++
-    if (now - this.#lastAside < reminderMs) return
-    this.#lastAside = now
-    const what = `${describe(event)}: ${fault.message}`
-    log.warn(
-      this.#setAside === 1
-        ? `${name} set an event aside that can never be delivered, ${what}`
-        : `${name} has set ${this.#setAside} events aside that can never be delivered; the last, ${what}`,
+    this.#log.warn(
+      `${this.#parts.name} set an event aside that can never be delivered, ${describe(event)}: ${fault.message}`,
     )
   }
 }

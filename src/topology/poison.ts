@@ -1,6 +1,7 @@
 // Poison: the events a runner knows that can never be delivered as they are, and how it meets them. What
 // stands before such an event is delivered first; then it goes alone: set aside where the sink can do
 // that, else tried again until it passes, while what is behind it waits. Nothing else is held up or repeated.
+import { doubledMs, type Backoff } from '../backoff.ts'
 import type { Batch, Sink } from '../component.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault, messageOf } from '../errors.ts'
@@ -8,7 +9,7 @@ import type { Event } from '../event.ts'
 import type { Blockade } from './blockade.ts'
 
 /** An event that blocks is tried again after 1 s, 2 s, … up to this. */
-const restMs = { first: 1000, most: 30_000 }
+const blockedRest: Backoff = { firstMs: 1000, mostMs: 30_000 }
 
 export class Poison {
   readonly #blockade: Blockade
@@ -88,7 +89,7 @@ export class Poison {
     const isAlone = sent.length === 1
     if (!(error instanceof RefusedTwice) && (!isAlone || canDivert)) return 0
     this.#blockade.blocked(event, error)
-    return Math.min(restMs.most, restMs.first * 2 ** Math.min(this.#blockade.tries - 1, 16))
+    return doubledMs(this.#blockade.tries, blockedRest)
   }
 }
 

@@ -10,6 +10,7 @@
 // position in a topic of which the group has positions already, but for those of a group that has only
 // just begun: its members choose at the same time. So what is committed in the generation in which a group
 // begins says so in its metadata.
+import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
 import { sparing } from '../../observe/sparing-log.ts'
@@ -275,7 +276,7 @@ export class GroupConsumer implements Consumer {
   /** Commits positions again that do not change; a commit that is under way already is not overtaken. */
   async #keepPositions(): Promise<void> {
     const { signal } = this.#stop
-    const { clock } = this.#system
+    const { clock, random } = this.#system
     let waitMs = recommitMs
     for (let failures = 0; ;) {
       await clock.sleep(waitMs, signal)
@@ -289,7 +290,7 @@ export class GroupConsumer implements Consumer {
         waitMs = recommitMs
       } catch (error) {
         this.#options.log.debug(`positions were not committed again: ${messageOf(error)}`)
-        waitMs = Math.min(60_000, 1000 * 2 ** failures++)
+        waitMs = backoffMs(++failures, { firstMs: 1000, mostMs: 60_000 }, random)
       }
     }
   }
