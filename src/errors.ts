@@ -112,10 +112,10 @@ export class Fault extends Error {
   }
 }
 
-/** Whether the error says that the file system, or the user's share of it, is full. */
+/** Whether the error, or what caused it, says that the file system, or the user's share of it, is full. */
 export function isDiskFull(error: unknown): boolean {
-  if (error instanceof Fault && error.code === 'DISK_FULL') return true
-  const code = (error as NodeJS.ErrnoException | null)?.code
+  if (error instanceof Fault) return error.code === 'DISK_FULL' || isDiskFull(error.cause)
+  const code = (error as NodeJS.ErrnoException | null | undefined)?.code
   return code === 'ENOSPC' || code === 'EDQUOT'
 }
 

@@ -384,30 +384,6 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
       assert.match(output, /warning: channel c1 will refuse puts: \d+ bytes are free .* \(9000000000000000\)/)
     }))
 
-  test(
-    'a disk without room for the first segment',
-    { skip: asRoot ? false : 'a file system is mounted' },
-    () =>
-      inDirectory(async directory => {
-        const mounted = join(directory, 'full')
-        mkdirSync(mounted)
-        const made = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'millrace', mounted])
-        assert.equal(made.status, 0, String(made.stderr))
-        try {
-          const lines = channel({ checkpointDir: join(directory, 'cp'), dataDirs: join(mounted, 'data') })
-          const words = ['-n', 'a1', '-f', write(directory, lines)]
-          const checked = await run(['check', ...words])
-          assert.equal(checked.code, 2, checked.output)
-          assert.match(checked.output, /no room for a segment of 131072 bytes in .*full\/data/)
-          const started = await run(['agent', ...words])
-          assert.equal(started.code, 2, started.output)
-          assert.deepEqual(errorsOf(started.output), errorsOf(checked.output))
-        } finally {
-          spawnSync('umount', [mounted])
-        }
-      }),
-  )
-
   test('what others use at this moment: a port is a warning, and so is this agent itself; a directory refuses', () =>
     inDirectory(async directory => {
       const lines = channel({ checkpointDir: join(directory, 'cp'), dataDirs: join(directory, 'data') })

@@ -61,7 +61,7 @@ const options = {
     default: 524_288_000,
     min: 0,
     differs:
-      'Takes, commits and rollbacks go on, so that the channel can be emptied; in Flume they fail as well.',
+      'Takes, commits and rollbacks go on, so that the channel can be emptied, also when the agent is started on a full disk; in Flume they fail as well. Puts go on by themselves when there is room, for a whole segment where one could not be made. A new channel without room for its files opens when there is some.',
   }),
   fsyncPerTransaction: flag({
     doc: 'Whether a commit returns only when it is on stable storage. false: synced every fsyncInterval; a power cut loses what came after the last sync.',

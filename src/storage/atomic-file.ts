@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import type { Disk } from '../system/disk.ts'
 
-/** Writes beside it, syncs, renames, syncs the directory. Not for two callers at once on one path. */
+/** Writes beside it, syncs, renames, syncs the directory; a failure leaves nothing beside it. Not for two callers at once on one path. */
 export async function replaceFile(disk: Disk, path: string, bytes: Buffer): Promise<void> {
   const putInPlace = await prepareFile(disk, path, bytes)
   await putInPlace()
@@ -16,6 +16,9 @@ export async function prepareFile(disk: Disk, path: string, bytes: Buffer): Prom
   try {
     await file.write(bytes, 0)
     await file.sync()
+  } catch (error) {
+    await disk.remove(fresh).catch(() => {})
+    throw error
   } finally {
     await file.close()
   }

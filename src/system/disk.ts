@@ -121,11 +121,17 @@ class RealFile implements DiskFile {
     }
   }
 
+  /** What was called with a descriptor does not know which file it is. */
+  #named(error: Error): Error {
+    error.message += ` '${this.path}'`
+    return error
+  }
+
   #write(bytes: Buffer, done: number, position: number): Promise<number> {
     const length = Math.min(bytes.length - done, callBytes)
     return new Promise((resolve, reject) =>
       fs.write(this.#fd, bytes, done, length, position, (error, count) =>
-        error === null ? resolve(count) : reject(error),
+        error === null ? resolve(count) : reject(this.#named(error)),
       ),
     )
   }
@@ -172,7 +178,7 @@ class RealFile implements DiskFile {
   #writeVector(buffers: readonly Buffer[], position: number): Promise<number> {
     return new Promise((resolve, reject) =>
       fs.writev(this.#fd, buffers, position, (error, count) =>
-        error === null ? resolve(count) : reject(error),
+        error === null ? resolve(count) : reject(this.#named(error)),
       ),
     )
   }
@@ -206,7 +212,7 @@ class RealFile implements DiskFile {
 
   sync(): Promise<void> {
     return new Promise((resolve, reject) =>
-      fs.fdatasync(this.#fd, error => (error === null ? resolve() : reject(error))),
+      fs.fdatasync(this.#fd, error => (error === null ? resolve() : reject(this.#named(error)))),
     )
   }
 

@@ -31,6 +31,7 @@ export const counted = {
   takenEvents: 0,
   starts: 0,
   failedStarts: 0,
+  fullStarts: 0,
   kills: 0,
   powerCuts: 0,
   stops: 0,
@@ -242,8 +243,12 @@ export class ChannelWorld {
     // The end may come inside the start as well, and so may a fault.
     disk.operationsLeft = this.#random.chance(0.2) ? 1 + this.#random.below(40) : Infinity
     if (this.#random.chance(0.3)) this.#inject()
+    const fullBefore = this.#disk.happened.full
     const started = await Promise.race([still, channel.start().then(nothing, asFault)])
-    this.#heal()
+    const isFull = this.#disk.happened.full > fullBefore
+    if (isFull && started !== 'still') counted.fullStarts++
+    if (isFull && this.#random.chance(0.5)) this.#heal({ staysFull: true })
+    else this.#heal()
     if (started === 'still') return this.#crash()
     disk.operationsLeft = Infinity
     if (started !== null) {
@@ -328,9 +333,9 @@ export class ChannelWorld {
     this.#disk.capacityBytes = this.#disk.usedBytes + this.#random.below(3 * this.#settings.segmentBytes)
   }
 
-  #heal(): void {
+  #heal({ staysFull = false } = {}): void {
     this.#disk.syncFailures = this.#disk.writeFailures = this.#disk.readFailures = 0
-    this.#disk.capacityBytes = Infinity
+    if (!staysFull) this.#disk.capacityBytes = Infinity
   }
 
   #crash({ isStopped = false } = {}): void {

@@ -223,6 +223,7 @@ export class Checkpointer {
   #timer: Timer | null = null
   #last = ''
   #writing: Promise<void> = Promise.resolve()
+  #isStarted = false
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts
@@ -230,10 +231,12 @@ export class Checkpointer {
 
   /**
    * Writes the first one of a channel that stands there, before anything is put: where it cannot be written, the one
-   * there is would go on to say that nothing was put after it. Rejects with whatever the disk says.
+   * there is would go on to say that nothing was put after it. Rejects with whatever the disk says; no other is
+   * written then, and it may be called again.
    */
   async start(stand: Stand): Promise<void> {
     await this.#parts.checkpoint.write(this.#stateAt(stand, false))
+    this.#isStarted = true
     this.#later()
   }
 
@@ -241,7 +244,7 @@ export class Checkpointer {
   write({ isStopped = false } = {}): Promise<void> {
     const stand = this.#parts.stand()
     const text = stand === null ? this.#last : `${stand.segment.id} ${stand.position} ${isStopped}`
-    if (stand === null || text === this.#last) return this.#writing
+    if (stand === null || text === this.#last || !this.#isStarted) return this.#writing
     const state = this.#stateAt(stand, isStopped)
     this.#writing = this.#writing.then(() => this.#write(state, text))
     return this.#writing

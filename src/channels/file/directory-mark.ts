@@ -55,15 +55,15 @@ async function readMark(disk: Disk, directory: string): Promise<DirectoryMark | 
 }
 
 /**
- * Brings the marks of a channel's directories up to date; gives the directories with their ids. Whatever a kill
- * leaves, each directory that a mark names has a mark of its own.
+ * The directories of a channel with their ids, and what brings their marks up to date; where that fails it may be
+ * called again. Whatever a kill leaves, each directory that a mark names has a mark of its own.
  */
-export async function writeMarks(
+export function planMarks(
   { disk, random }: Pick<System, 'disk' | 'random'>,
   channel: string,
   found: readonly MarkedDirectory[],
   givenUp: readonly string[],
-): Promise<readonly DataDirectory[]> {
+): { readonly directories: readonly DataDirectory[]; write(): Promise<void> } {
   const there: DataDirectory[] = []
   const written = new Map<string, DirectoryMark | null>()
   const write = async ({ id, path }: DataDirectory): Promise<void> => {
@@ -76,12 +76,17 @@ export async function writeMarks(
     written.set(path, mark)
     if (mark !== null && !there.some(({ id }) => id === mark.id)) there.push({ id: mark.id, path })
   }
-  for (const { path } of found) {
-    if (there.some(one => one.path === path)) continue
-    const fresh = { id: random.bytes(8).toString('hex'), path }
-    there.push(fresh)
-    await write(fresh)
+  const fresh = found
+    .filter(({ path }) => !there.some(one => one.path === path))
+    .map(({ path }) => ({ id: random.bytes(8).toString('hex'), path }))
+  return {
+    directories: [...there, ...fresh],
+    async write() {
+      for (const one of fresh) {
+        if (!there.includes(one)) there.push(one)
+        await write(one)
+      }
+      for (const one of there) await write(one)
+    },
   }
-  for (const one of there) await write(one)
-  return there
 }

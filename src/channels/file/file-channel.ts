@@ -7,7 +7,7 @@
 // - A segment is removed when all its events are gone and all segments before it are removed: the notes
 //   of takes in it speak only of events in it and in those before.
 import type { Batch, Channel, CountedContext, PutOptions, TakeLimit } from '../../component.ts'
-import { Fault, messageOf } from '../../errors.ts'
+import { Fault, isDiskFull, messageOf } from '../../errors.ts'
 import { countOf } from '../../printable.ts'
 import type { Event } from '../../event.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
@@ -15,8 +15,8 @@ import { Counters, fileChannelCounters } from '../../observe/counters.ts'
 import { silentLogger } from '../../observe/log.ts'
 import { Backlog } from './backlog.ts'
 import type { Damage } from './entry-reader.ts'
-import { Checkpointer, type Checkpoint } from './checkpoint.ts'
-import { writeMarks } from './directory-mark.ts'
+import { Checkpointer, type Checkpoint, type Stand } from './checkpoint.ts'
+import { planMarks } from './directory-mark.ts'
 import { encodePut, entryHeaderBytes, putEntryBytes } from './entry.ts'
 import { FreeSpace } from './free-space.ts'
 import type { Takeover } from './flume/takeover.ts'
@@ -45,9 +45,13 @@ interface Open {
   readonly backlog: Backlog
   readonly gone: GoneNumbers
   readonly segments: Segment[]
-  readonly space: FreeSpace
   readonly checkpointer: Checkpointer
   readonly watch: SegmentWatch
+  /**
+   * Writes marks and checkpoint, once: nothing is put before, or a start would not notice what is missing. False where it
+   * must be tried again. Rejects with whatever the disk says.
+   */
+  readonly establish: (stand: Stand | null) => Promise<boolean>
 }
 
 export class FileChannel implements Channel {
@@ -62,6 +66,8 @@ export class FileChannel implements Channel {
   readonly #arrivals: ArrivalTimes
   #size = 0
   #open: Open | null = null
+  /** Null while the channel is stopped. It is there and `#open` is not while a full disk keeps the log from opening. */
+  #space: FreeSpace | null = null
   #stopping = false
   /** Nothing can be written any more. */
   readonly #failed: Condition
@@ -96,11 +102,46 @@ export class FileChannel implements Channel {
     return this.#open === null || this.#size === 0 ? null : this.#arrivals.ageOf(this.#open.gone.low)
   }
 
+  /** On a full disk it refuses puts until there is room; where there is nothing to note takes in, they wait as well. */
   async start(): Promise<void> {
+    const { system, name: channel, condition } = this.#context
+    this.#stopping = false
+    const space = new FreeSpace({
+      clock: system.clock,
+      floorBytes: this.#settings.floorBytes,
+      channel,
+      condition,
+      freeBytes: () => this.#opening.freeBytes(),
+      makeUp: () => this.#makeUp(),
+    })
+    const lacking = await this.#tryToOpen()
+    this.#space = space
+    if (lacking === null) await space.refresh()
+    else space.tell(lacking)
+  }
+
+  /** Writes what could not be written for want of room. */
+  async #makeUp(): Promise<Fault | null> {
+    const open = this.#open
+    try {
+      if (open === null) return await this.#tryToOpen()
+      if (open.log.failed !== null) return null
+      if (!(await open.establish(open.log.stand))) return this.#space!.problem
+      await open.store.makeRoom(open.log.segment.id + 1)
+    } catch (error) {
+      if (open === null || isDiskFull(error)) return this.#opening.faultOf(error)
+    }
+    // Whatever else was wrong, writing will tell.
+    return null
+  }
+
+  /** Gives what there is no room for: the log, which is tried again then, or what stands beside it. */
+  async #tryToOpen(): Promise<Fault | null> {
     const { counters, system, log, name } = this.#context
     const begun = system.clock.monotonic()
     const opening = this.#opening
     let store = opening.makeStore()
+    let lacking: Fault | null = null
     try {
       await store.open()
       const encryption = await opening.makeEncryption()
@@ -119,24 +160,24 @@ export class FileChannel implements Channel {
         log.warn(
           `channel ${name} is to be encrypted, and ${plain.path} is not: the events in it can be read there until they are delivered`,
         )
-      this.#open = await this.#begin(store, inventory, checkpoint, encryption)
+      ;({ open: this.#open, lacking } = await this.#begin(store, inventory, checkpoint, encryption))
       for (const segment of found.segments) if (segment.damaged) store.quarantine(segment)
       for (const segment of found.emptied) store.retire(segment)
     } catch (error) {
       await store.abandon()
+      if (isDiskFull(error)) return opening.faultOf(error)
       throw opening.faultOf(error)
     }
-    await this.#open.space.refresh()
-    this.#stopping = false
     counters.set('Open', true)
     counters.set('Closed', 0)
     counters.set('Unhealthy', 0)
     counters.set('ChannelCapacity', this.capacity)
     counters.set('ChannelSize', this.#size)
-    this.#retire()
     log.info(
       `channel ${name} opened with ${countOf(this.#size, 'event')} after ${Math.round(system.clock.monotonic() - begun)} ms`,
     )
+    this.#serve()
+    return lacking
   }
 
   /** By a channel of its own, so that nothing of it is counted as a put of a source or kept in memory. */
@@ -166,32 +207,42 @@ export class FileChannel implements Channel {
     { found, directories, givenUp }: Inventory,
     checkpoint: Checkpoint,
     encryption: Encryption | null,
-  ): Promise<Open> {
+  ): Promise<{ open: Open; lacking: Fault | null }> {
     const { system, log, name } = this.#context
     const { segmentBytes } = this.#settings
     const { gone, nextNumber } = found
     const started = await startLog(system, store, found, { segmentBytes, encryption })
-    const segments = [...found.segments, started.segment]
+    const segments = [...found.segments.filter(one => one !== started.segment), started.segment]
     const abandon = async (error: unknown): Promise<never> => {
       await checkpoint.close()
       await started.file.close().catch(() => {})
       throw error
     }
     const { channelId } = started.segment
-    const places = await writeMarks(system, channelId, directories, givenUp).catch(abandon)
+    const marks = planMarks(system, channelId, directories, givenUp)
     const checkpointer = new Checkpointer({
       checkpoint,
       clock: system.clock,
       intervalMs: this.#settings.checkpointIntervalMs,
       gone,
       segments,
-      directories: places,
+      directories: marks.directories,
       givenUp,
       stand: () => (writer.failed === null ? writer.stand : null),
       condition: this.#context.condition('checkpoint', { level: 'warn', isRed: false }),
       onFailed: () => this.#context.counters.add('CheckpointWriteErrorCount'),
     })
-    await checkpointer.start(started).catch(abandon)
+    let isEstablished = false
+    const establish = async (stand: Stand | null): Promise<boolean> => {
+      if (isEstablished || stand === null) return isEstablished
+      await marks.write()
+      await checkpointer.start(stand)
+      return (isEstablished = true)
+    }
+    const lacking = await establish(started).then(
+      () => null,
+      (error: unknown) => (isDiskFull(error) ? this.#opening.faultOf(error) : abandon(error)),
+    )
     this.#size = found.nextNumber - gone.low - gone.countAbove
     this.#gate.occupy({ events: this.#size, slots: 0 })
     const logParts = {
@@ -234,7 +285,6 @@ export class FileChannel implements Channel {
       },
       nextNumber,
     )
-    const space = new FreeSpace(store, system.clock, this.#settings, name, this.#context.condition)
     const watch = new SegmentWatch({
       disk: system.disk,
       clock: system.clock,
@@ -242,16 +292,19 @@ export class FileChannel implements Channel {
       directories: directories.map(({ path }) => path),
       onAway: problem => writer.fail(problem),
     })
-    return { store, log: writer, backlog, gone, segments, space, checkpointer, watch }
+    const open = { store, log: writer, backlog, gone, segments, checkpointer, watch, establish }
+    return { open, lacking }
   }
 
   async stop(): Promise<void> {
     this.#stopping = true
     this.#gate.refuseAll(() => this.#closedFault())
     this.#takers.failAll(() => this.#closedFault())
+    // It may be opening at this moment.
+    await this.#space?.close()
+    this.#space = null
     const open = this.#open
     if (open === null) return
-    open.space.close()
     open.watch.close()
     await open.log.close()
     await open.backlog.close()
@@ -266,8 +319,9 @@ export class FileChannel implements Channel {
 
   put(events: readonly Event[], { patienceMs, signal }: PutOptions = {}): Promise<void> {
     const open = this.#open
+    const space = this.#space
     const { counters, name } = this.#context
-    if (open === null || this.#stopping) return Promise.reject(this.#closedFault())
+    if (space === null || this.#stopping) return Promise.reject(this.#closedFault())
     if (events.length === 0) return Promise.resolve()
     counters.add('EventPutAttemptCount', events.length)
     const most = Math.min(this.transactionCapacity, this.capacity)
@@ -278,10 +332,10 @@ export class FileChannel implements Channel {
           `${countOf(events.length, 'event')} in one put, but a transaction of channel ${name} holds ${most}`,
         ),
       )
-    const failure = open.log.failed ?? open.space.problem
-    if (failure !== null) {
+    const failure = open?.log.failed ?? space.problem
+    if (failure !== null || open === null) {
       counters.add('EventPutErrorCount')
-      return Promise.reject(failure)
+      return Promise.reject(failure ?? this.#closedFault())
     }
     const bytes = putEntryBytes(events)
     if (bytes > mostPutBytes)
@@ -301,7 +355,7 @@ export class FileChannel implements Channel {
           resolve,
           reject: fault => {
             counters.add('EventPutErrorCount')
-            if (fault.code === 'DISK_FULL') open.space.tell(fault)
+            if (fault.code === 'DISK_FULL') space.tell(fault)
             reject(fault)
             // What waits for room came later: it must not be kept before what was refused comes again.
             this.#gate.refuseAll(() => fault)
@@ -315,9 +369,10 @@ export class FileChannel implements Channel {
 
   async take(limit: TakeLimit, signal: AbortSignal): Promise<Batch | null> {
     const open = this.#open
-    if (open === null || this.#stopping) throw this.#closedFault()
-    if (open.log.failed !== null) throw open.log.failed
-    if (!signal.aborted && this.#takers.length === 0) {
+    if (this.#space === null || this.#stopping) throw this.#closedFault()
+    const failure = open?.log.failed ?? null
+    if (failure !== null) throw failure
+    if (open !== null && !signal.aborted && this.#takers.length === 0) {
       const batch = this.#next(open, limit)
       if (batch !== null) return batch
     }
@@ -359,7 +414,7 @@ export class FileChannel implements Channel {
 
   /** A group is durable. */
   #logged(puts: readonly LoggedPut[], takes: readonly NumberRange[]): void {
-    const { backlog, gone, space } = this.#open!
+    const { backlog, gone } = this.#open!
     const { counters } = this.#context
     let putEvents = 0
     for (const logged of puts) {
@@ -376,7 +431,7 @@ export class FileChannel implements Channel {
     if (putEvents > 0) counters.add('EventPutSuccessCount', putEvents)
     if (takenEvents > 0) counters.add('EventTakeSuccessCount', takenEvents)
     counters.set('ChannelSize', this.#size)
-    if (putEvents > 0) space.look()
+    if (putEvents > 0) this.#space?.look()
     // Also after a sync alone.
     this.#retire()
     if (takenEvents > 0) this.#gate.release({ events: takenEvents, slots: 0 })

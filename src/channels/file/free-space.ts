@@ -1,38 +1,39 @@
-// FreeSpace: whether the data directories have room for puts. Looked at on the way, at most once a
-// second; while there is too little puts are refused, and a timer looks until there is enough again.
+// FreeSpace: whether the data directories have room for puts. Looked at on the way, at most once a second; while there is
+// too little puts are refused, and a timer looks until there is enough again and what could not be written is.
 import { Fault } from '../../errors.ts'
 import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
 import type { Clock, Timer } from '../../system/clock.ts'
-import { NoRoom, type SegmentStore } from './segment-store.ts'
+import { canBeTaken, NoRoom } from './segment-store.ts'
 
 const lookMs = 1000
 const lookWhileLowMs = 100
 
+export interface FreeSpaceParts {
+  readonly clock: Clock
+  readonly floorBytes: number
+  readonly channel: string
+  readonly condition: ConditionMaker
+  /** Of the data directory that has least. */
+  freeBytes(): Promise<number>
+  /** Writes what could not be written before puts are taken again; gives why it cannot be written still. Never rejects. */
+  makeUp(): Promise<Fault | null>
+}
+
 export class FreeSpace {
-  readonly #store: SegmentStore
-  readonly #clock: Clock
-  readonly #floorBytes: number
-  readonly #channel: string
+  readonly #parts: FreeSpaceParts
   readonly #condition: Condition
   #problem: Fault | null = null
   /** Free bytes at which puts are taken again: what a segment needs as well, where there was no room for one. */
   #enoughBytes: number
   #lookedAt = -Infinity
-  #looking = false
+  #looking: Promise<void> | null = null
   #timer: Timer | null = null
+  #isClosed = false
 
-  constructor(
-    store: SegmentStore,
-    clock: Clock,
-    { floorBytes }: { readonly floorBytes: number },
-    channel: string,
-    condition: ConditionMaker,
-  ) {
-    this.#store = store
-    this.#clock = clock
-    this.#floorBytes = this.#enoughBytes = floorBytes
-    this.#channel = channel
-    this.#condition = condition('free space')
+  constructor(parts: FreeSpaceParts) {
+    this.#parts = parts
+    this.#enoughBytes = parts.floorBytes
+    this.#condition = parts.condition('free space')
   }
 
   /** Why puts are refused, or null. */
@@ -41,54 +42,55 @@ export class FreeSpace {
   }
 
   look(): void {
-    if (this.#looking || this.#clock.monotonic() - this.#lookedAt < lookMs) return
-    void this.refresh()
+    if (this.#parts.clock.monotonic() - this.#lookedAt >= lookMs) void this.refresh()
   }
 
-  async refresh(): Promise<void> {
-    this.#looking = true
-    try {
-      const free = await this.#store.freeBytes()
-      if (free >= this.#enoughBytes) {
-        this.#problem = null
-        this.#enoughBytes = this.#floorBytes
-        this.#condition.clear(`channel ${this.#channel} takes puts again: ${free} bytes are free`)
-      } else if (this.#problem === null)
-        this.tell(
-          new Fault(
-            'DISK_FULL',
-            `channel ${this.#channel} refuses puts: ${free} bytes are free where its data lies, fewer than minimumRequiredSpace (${this.#floorBytes})`,
-          ),
-        )
-    } catch {
-      // Not knowing is no reason to refuse: writing will tell.
-    } finally {
-      this.#lookedAt = this.#clock.monotonic()
-      this.#looking = false
+  refresh(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#lookedAt = this.#parts.clock.monotonic()
+      this.#looking = null
+    })
+    return this.#looking
+  }
+
+  async #look(): Promise<void> {
+    const { channel, floorBytes, freeBytes, makeUp } = this.#parts
+    // Not knowing is no reason to refuse: writing will tell.
+    const free = await freeBytes().catch(() => Infinity)
+    if (free < this.#enoughBytes) {
+      const low = `channel ${channel} refuses puts: ${free} bytes are free where its data lies, fewer than minimumRequiredSpace (${floorBytes})`
+      if (this.#problem === null) this.tell(new Fault('DISK_FULL', low, { remedy: canBeTaken }))
+      return this.#lookLater(lookWhileLowMs)
     }
-    if (this.#problem !== null) this.#lookLater()
+    const lacking = this.#problem === null || this.#isClosed ? null : await makeUp()
+    if (lacking !== null) return this.tell(lacking, lookMs)
+    this.#problem = null
+    this.#enoughBytes = floorBytes
+    this.#condition.clear(`channel ${channel} takes puts again: ${free} bytes are free`)
   }
 
   /** Puts are refused until there is room: for a segment, where one could not be made. */
-  tell(problem: Fault): void {
-    if (problem.cause instanceof NoRoom) this.#enoughBytes = this.#floorBytes + problem.cause.segmentBytes
+  tell(problem: Fault, againMs = lookWhileLowMs): void {
+    for (let cause: unknown = problem; cause instanceof Error; cause = cause.cause)
+      if (cause instanceof NoRoom) this.#enoughBytes = this.#parts.floorBytes + cause.segmentBytes
     this.#problem = problem
-    this.#condition.raise(problem.message, { remedy: `Events can still be taken. ${problem.remedy}` })
-    this.#lookLater()
+    this.#condition.raise(problem.message, { remedy: problem.remedy })
+    this.#lookLater(againMs)
   }
 
-  close(): void {
+  /** Resolves when nothing is looked at, or made up for, any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true
     this.#timer?.cancel()
-    this.#closed = true
+    await this.#looking
   }
-  #closed = false
 
-  #lookLater(): void {
-    if (this.#closed || this.#timer !== null) return
+  #lookLater(delayMs: number): void {
+    if (this.#isClosed || this.#timer !== null) return
     const again = (): void => {
       this.#timer = null
       void this.refresh()
     }
-    this.#timer = this.#clock.after(lookWhileLowMs, again, { background: true })
+    this.#timer = this.#parts.clock.after(delayMs, again, { background: true })
   }
 }

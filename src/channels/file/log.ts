@@ -10,7 +10,7 @@
 // - A segment that is not at its place any more, because it was removed or renamed from outside, ends the log: what
 //   was written to it would be gone with the process.
 // - Part of every segment is kept for takes: a full disk must not keep the channel from being emptied.
-import { Fault, diskFault, isDiskFull, messageOf } from '../../errors.ts'
+import { Fault, isDiskFull, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import { FilePlace } from '../../storage/file-place.ts'
 import type { DiskFile } from '../../system/disk.ts'
@@ -20,7 +20,7 @@ import { encodeStop, encodeTake, entryHeaderBytes, placeEntry } from './entry.ts
 import type { NumberRange } from './number-ranges.ts'
 import { startAfter, type Segment, type SegmentHeader } from './segment.ts'
 import type { Encryption } from './segment-cipher.ts'
-import type { SegmentStore } from './segment-store.ts'
+import { canBeTaken, type SegmentStore } from './segment-store.ts'
 
 export interface PendingPut {
   readonly entry: Buffer
@@ -66,7 +66,12 @@ export interface LogParts {
 export interface LogStart extends Stand {
   readonly file: DiskFile
   readonly size: number
+  /** Whether takes alone may be written in its segment: puts need another one. */
+  readonly isForTakes: boolean
 }
+
+/** A segment with fewer bytes left takes no more takes. */
+export const leastTakeBytes = entryHeaderBytes + 64 * 16
 
 const groupBytes = 8 * 1024 * 1024
 /** Groups below this are copied into one buffer. */
@@ -92,6 +97,7 @@ export class Log {
   #running: Promise<void> | null = null
   #failed: Fault | null = null
   #failedAt = -Infinity
+  #isForTakes: boolean
   readonly #place: FilePlace
   #closed = false
   readonly #staging: Buffer
@@ -105,6 +111,7 @@ export class Log {
     this.#written = this.#durable = start.position
     this.#nextNumber = start.nextNumber
     this.#lastEntry = start.lastEntry
+    this.#isForTakes = start.isForTakes
     this.#staging = Buffer.allocUnsafeSlow(Math.min(coalesceBytes, parts.segmentBytes))
     if (!parts.syncEachGroup) this.#syncLater()
   }
@@ -287,14 +294,14 @@ export class Log {
 
   /** Bytes at the end of the segment that only takes may use. */
   get #reserve(): number {
-    return Math.min(256 * 1024, this.#size / 8)
+    return this.#isForTakes ? this.#size : Math.min(256 * 1024, this.#size / 8)
   }
 
   /** Goes over to a new segment where the next entry does not fit; false when nothing is left to write. */
   async #makeRoom(): Promise<boolean> {
     const put = this.#puts[0]
     const left = this.#size - this.#written
-    const takesFit = this.#takes.length === 0 || left >= entryHeaderBytes + 64 * 16
+    const takesFit = this.#takes.length === 0 || left >= leastTakeBytes
     const takeBytes = this.#takes.length === 0 ? 0 : entryHeaderBytes + this.#takes.length * 16
     const putBytes = put === undefined ? 0 : this.#bytesOf(put)
     const putFits = put === undefined || left - this.#reserve >= putBytes + takeBytes
@@ -306,7 +313,12 @@ export class Log {
       return true
     } catch (error) {
       if (!isDiskFull(error)) throw error
-      const fault = diskFault(`channel ${this.#parts.channel}`, error)
+      const fault = new Fault('DISK_FULL', `channel ${this.#parts.channel}: ${messageOf(error)}`, {
+        cause: error,
+        remedy: takesFit
+          ? canBeTaken
+          : 'Free space on the file system named: until then what is delivered cannot be noted, and is delivered again.',
+      })
       for (const one of this.#puts.splice(0)) one.reject(fault)
       if (!takesFit) for (const one of this.#takes.splice(0)) one.reject(fault)
       return this.#takes.length > 0 || this.#syncDue
@@ -344,6 +356,7 @@ export class Log {
     this.#segment = made.segment
     this.#file = made.file
     this.#size = made.size
+    this.#isForTakes = false
     this.#written = this.#durable = made.segment.start
     this.#lastEntry = null
     this.#parts.onSegment(made.segment)

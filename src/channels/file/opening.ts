@@ -2,9 +2,9 @@
 // is inside is found. The check rehearses it on a disk that is only looked at.
 import { join, resolve as absolute } from 'node:path'
 import type { CountedContext } from '../../component.ts'
-import { Fault, diskFault } from '../../errors.ts'
-import { Checkpoint, checkpointName } from './checkpoint.ts'
-import { markName } from './directory-mark.ts'
+import { Fault, diskFault, isDiskFull, messageOf } from '../../errors.ts'
+import { Checkpoint, Checkpointer, checkpointName } from './checkpoint.ts'
+import { markName, planMarks } from './directory-mark.ts'
 import type { FileChannelSettings } from './file-channel-settings.ts'
 import { lookForFlume, type Takeover, type TakeoverParts } from './flume/takeover.ts'
 import { takeInventory, type Inventory } from './inventory.ts'
@@ -30,25 +30,56 @@ export class Opening {
 
   /** Meets what the channel's start meets in the directories, on a disk that is only looked at. Rejects as that does. */
   async rehearse(): Promise<void> {
+    const { log, name } = this.#context
     const store = this.makeStore()
     try {
       await store.open()
       const encryption = await this.makeEncryption()
-      const { floorBytes, segmentBytes } = this.#settings
-      if ((await this.lookForFlume(await store.list())) === null) {
-        const { found } = await this.takeInventory(store, this.makeCheckpoint())
-        await startLog(this.#context.system, store, found, { segmentBytes, encryption })
-      }
-      const free = await store.freeBytes()
+      if ((await this.lookForFlume(await store.list())) === null)
+        await this.#rehearseWriting(store, encryption)
+      const free = await this.freeBytes()
+      const { floorBytes } = this.#settings
       if (free < floorBytes)
-        this.#context.log.warn(
-          `channel ${this.#context.name} will refuse puts: ${free} bytes are free where its data lies, fewer than minimumRequiredSpace (${floorBytes})`,
+        log.warn(
+          `channel ${name} will refuse puts: ${free} bytes are free where its data lies, fewer than minimumRequiredSpace (${floorBytes})`,
         )
     } catch (error) {
-      throw this.faultOf(error)
+      const fault = this.faultOf(error)
+      if (!isDiskFull(error)) throw fault
+      log.warn(`${fault.message}. ${fault.remedy}`)
     } finally {
       await store.close()
     }
+  }
+
+  async #rehearseWriting(store: SegmentStore, encryption: Encryption | null): Promise<void> {
+    const { system, condition } = this.#context
+    const { segmentBytes } = this.#settings
+    const checkpoint = this.makeCheckpoint()
+    const { found, directories, givenUp } = await this.takeInventory(store, checkpoint)
+    const started = await startLog(system, store, found, { segmentBytes, encryption })
+    const marks = planMarks(system, started.segment.channelId, directories, givenUp)
+    await marks.write()
+    const checkpointer = new Checkpointer({
+      checkpoint,
+      clock: system.clock,
+      intervalMs: this.#settings.checkpointIntervalMs,
+      gone: found.gone,
+      segments: [...found.segments, started.segment],
+      directories: marks.directories,
+      givenUp,
+      stand: () => null,
+      condition: condition('checkpoint'),
+      onFailed: () => {},
+    })
+    await checkpointer.start(started)
+    await checkpointer.close()
+  }
+
+  /** Of the data directory that has least. */
+  async freeBytes(): Promise<number> {
+    const { disk } = this.#context.system
+    return Math.min(...(await Promise.all(this.#directories.dataDirectories.map(one => disk.freeBytes(one)))))
   }
 
   makeStore(): SegmentStore {
@@ -105,8 +136,13 @@ export class Opening {
   }
 
   faultOf(error: unknown): Fault {
-    if (error instanceof Fault) return error
     const { name } = this.#context
+    if (isDiskFull(error))
+      return new Fault('DISK_FULL', `channel ${name} refuses puts: ${messageOf(error)}`, {
+        cause: error,
+        remedy: 'Free space on the file system named: the channel goes on by itself.',
+      })
+    if (error instanceof Fault) return error
     return diskFault(`channel ${name} cannot open its log`, error)
   }
 }

@@ -26,6 +26,8 @@ export interface Recovered {
   readonly tailFirst: number
   /** Entries to write again, whole and not encrypted. */
   readonly tail: readonly Buffer[]
+  /** Where the newest segment, the last of `segments`, may be written on; null where it may not. */
+  readonly writeOn: { readonly position: number; readonly lastEntryAt: number | null } | null
 }
 
 /** Segments that were there and are not, or not as they were. */
@@ -91,6 +93,7 @@ export async function recover(
   let nextNumber = known?.nextNumber ?? found?.header.first ?? 0
   let tailFirst: number | null = null
   let ends: readonly Bookkeeping[] = []
+  let writeOn: Recovered['writeOn'] = null
   if (newest !== null && newest.end === Infinity) {
     const { entries, durable, end, damages } = await scan(
       disk,
@@ -110,6 +113,8 @@ export async function recover(
     }
     newest.end = durable
     ends = entries.filter(one => one.position >= durable && one.position < end)
+    const lastEntryAt = entries.findLast(one => one.position < end)?.position ?? known?.mark?.at ?? null
+    if (!isCut) writeOn = { position: end, lastEntryAt }
   }
 
   // In front of a gap, where nothing that is there says where it ends.
@@ -123,6 +128,8 @@ export async function recover(
   const { missing, numbers } = missingFrom(segments, ending, told, gone, nextNumber)
   judge(newest?.channelId ?? null, missing)
   for (const range of numbers) gone.add(range)
+  // Its header does not say that what is missing was given up.
+  if (numbers.length > 0) writeOn = null
   nextNumber = Math.max(nextNumber, told?.nextNumber ?? 0)
 
   // What a kill left behind although its events were gone stands before the first needed one.
@@ -142,6 +149,7 @@ export async function recover(
     nextNumber,
     tailFirst: tailFirst ?? nextNumber,
     tail: newest === null ? [] : await readTail(disk, newest, ends),
+    writeOn,
   }
 }
 

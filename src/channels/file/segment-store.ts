@@ -25,6 +25,9 @@ export interface StoreParts {
 
 const damagedSuffix = '.damaged'
 
+/** What can be done where only puts are refused. */
+export const canBeTaken = 'Events can still be taken. Free space on the file system named.'
+
 /** A segment could not be made. */
 export class NoRoom extends Fault {
   readonly segmentBytes: number
@@ -142,12 +145,27 @@ export class SegmentStore {
     }
   }
 
+  /** A segment that was there at the start, to be written on. */
+  async reopen(segment: Segment): Promise<{ file: DiskFile; size: number }> {
+    const file = await this.#parts.disk.open(segment.path, 'write')
+    const size = await file.size()
+    this.#sizes.set(segment.path, size)
+    return { file, size }
+  }
+
+  /** Makes the spare that the next segment needs, where there is none. Rejects as `create`. */
+  makeRoom(nextId: number): Promise<void> {
+    const { segmentBytes } = this.#parts
+    const making = this.#busy.then(() => this.#makeSpare(this.#directoryOf(nextId), segmentBytes, false))
+    this.#busy = making.catch(() => {})
+    return making
+  }
+
   /** Has a spare made in the background; its failure shows when the segment is needed. */
   prepare(nextId: number): void {
     if (this.#spare !== null || this.#preparing) return
     this.#preparing = true
-    this.#busy = this.#busy
-      .then(() => this.#makeSpare(this.#directoryOf(nextId), this.#parts.segmentBytes, false))
+    void this.makeRoom(nextId)
       .catch((error: unknown) => this.#parts.log.debug(`no spare segment: ${messageOf(error)}`))
       .finally(() => (this.#preparing = false))
   }
@@ -185,11 +203,6 @@ export class SegmentStore {
     return sizes.reduce((sum, size) => sum + size, this.#spare?.size ?? 0)
   }
 
-  async freeBytes(): Promise<number> {
-    const free = await Promise.all(this.#parts.dataDirectories.map(one => this.#parts.disk.freeBytes(one)))
-    return Math.min(...free)
-  }
-
   async #retire(segment: Segment): Promise<void> {
     const { disk, segmentBytes } = this.#parts
     this.#sizes.delete(segment.path)
@@ -211,8 +224,8 @@ export class SegmentStore {
     if (this.#spare !== null) return
     const { disk, floorBytes } = this.#parts
     const path = join(directory, spareName)
+    const free = await disk.freeBytes(directory)
     try {
-      const free = await disk.freeBytes(directory)
       if (!needed && free - size < floorBytes)
         throw new NoRoom(
           size,
@@ -222,7 +235,8 @@ export class SegmentStore {
       await file.close()
     } catch (error) {
       if (error instanceof Fault || !isDiskFull(error)) throw error
-      throw new NoRoom(size, `no room for a segment of ${size} bytes in ${directory}`, { cause: error })
+      const why = free < size ? '' : `, although ${free} are free: its inodes or a quota are used up`
+      throw new NoRoom(size, `no room for a segment of ${size} bytes in ${directory}${why}`, { cause: error })
     }
     this.#spare = { path, size }
   }
