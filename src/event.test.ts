@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import avro from 'avsc'
 import fc from 'fast-check'
-import { Event, skipEvent } from './event.ts'
+import { Event } from './event.ts'
+import { skipEvent } from './wire/avro/flume-event.ts'
 import { AvroFormatError, AvroReader } from './wire/avro/binary.ts'
 
 // The oracle: avsc with Flume's record, whose field order is headers, body.

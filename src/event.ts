@@ -7,11 +7,23 @@
 //
 // The same bytes stand in the file channel. An Event holds either side, decoded or encoded, and makes
 // the other when asked; changing a header or the body drops the encoded side.
+import { Fault } from './errors.ts'
 import { AvroReader, longSize, writeLong } from './wire/avro/binary.ts'
+import { maxHeaders } from './wire/avro/flume-event.ts'
 
 export type Headers = Map<string, string>
 
 const noBytes = Buffer.alloc(0)
+
+/** An event in a channel whose headers nobody can look at; it came there when there was no limit, or by other hands. */
+export class TooManyHeaders extends Fault {
+  readonly event: Event
+
+  constructor(event: Event) {
+    super('UNDELIVERABLE', `an event of ${event.size} bytes has more than the ${maxHeaders} headers allowed`)
+    this.event = event
+  }
+}
 
 export class Event {
   #headers: Headers | null
@@ -90,25 +102,18 @@ export class Event {
   #decode(): void {
     const reader = new AvroReader(this.#encoded!)
     const headers: Headers = new Map()
-    for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount())
+    let all = 0
+    for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount()) {
+      all += count
+      if (all > maxHeaders) throw new TooManyHeaders(this)
       for (let index = 0; index < count; index++) {
         const key = reader.readString()
         headers.set(key, reader.readString())
       }
+    }
     this.#headers = headers
     this.#body = reader.readBytes()
   }
-}
-
-/** The position after the event that starts at `reader`'s position, checked but not decoded. */
-export function skipEvent(reader: AvroReader): number {
-  for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount())
-    for (let index = 0; index < count; index++) {
-      reader.skipBytes()
-      reader.skipBytes()
-    }
-  reader.skipBytes()
-  return reader.at
 }
 
 function encode(headers: Headers, body: Buffer): Buffer {

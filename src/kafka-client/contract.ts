@@ -37,6 +37,13 @@ export interface Position extends TopicPartition {
   readonly metadata?: string
 }
 
+export interface RecordLimits {
+  /** Largest record, unpacked. */
+  readonly maxRecordBytes: number
+  /** Whether a larger one is left out; else it blocks its partition. */
+  readonly passesOverLarge: boolean
+}
+
 export interface ConsumerOptions {
   readonly settings: ConsumerSettings
   /** Names, or a pattern that topics must match as a whole. */
@@ -56,6 +63,10 @@ export interface ConsumerOptions {
   readonly onGone?: (gone: TopicPartition & { from: number; to: number }) => void
   /** Records that were read and are not in Kafka any more: a leader without them has cut them off. */
   readonly onCut?: (cut: TopicPartition & { from: number; to: number }) => void
+  /** 64 MiB, and blocking, where absent. */
+  readonly recordLimits?: RecordLimits
+  /** A record too large for `maxRecordBytes`, or headers beyond the number that is read, were left out. */
+  readonly onLeftOut?: () => void
 }
 
 export interface Consumer {

@@ -1,7 +1,7 @@
 // The Kafka source: records of topics become events, each with where it came from in its headers.
 import { defineSource, type Source, type SourceContext } from '../component.ts'
 import { messageOf } from '../errors.ts'
-import { flag, int, list, prefix, regex, text, type OptionsOf } from '../fields.ts'
+import { choice, flag, int, list, prefix, regex, text, type OptionsOf } from '../fields.ts'
 import {
   createConsumer,
   examineSecurity,
@@ -51,6 +51,19 @@ const options = {
   }),
   setTopicHeader: flag({ doc: 'Sets a header to the topic.', default: true, since: '1.8' }),
   topicHeader: text({ doc: 'Name of that header.', default: 'topic', since: '1.8' }),
+  maxRecordBytes: int({
+    doc: 'Largest record, unpacked. Batches are unpacked piece by piece, however large they are; a record is held as a whole.',
+    default: 67_108_864,
+    min: 1024,
+    max: 1_073_741_824,
+    unit: 'bytes',
+    since: 'ours',
+  }),
+  largeRecords: choice(['block', 'skip'], {
+    doc: 'What becomes of a record that is larger: its partition waits and health is red, or it is left out, with a warning and in the count `records_left_out`.',
+    default: 'block',
+    since: 'ours',
+  }),
   header: prefix({
     doc: '`header.<event header> = <record header>` copies a record header. The last of several with one name wins; a header of the event is overwritten.',
     since: '1.11',
@@ -89,6 +102,9 @@ What keeps records away turns health red and has one line at the start, one a mi
 error: a topic that does not exist or may not be read, a group that may not be used or has no coordinator, a partition without a
 leader, positions that cannot be found or committed, records that are damaged, a pattern that matches nothing. It is
 tried again until it passes; the other topics and partitions are read meanwhile.
+
+A record larger than \`maxRecordBytes\` blocks its partition, or is left out (see \`largeRecords\`). Of a record with more than
+10,000 headers the first 10,000 are looked at, with a warning (\`records_left_out\`).
 
 What text headers cannot carry is counted, and warned about once: keys that are not UTF-8 (\`records_binary_key\`), mapped
 record headers that are not (\`records_binary_header\`), record headers that are not mapped
@@ -212,6 +228,10 @@ class KafkaSource implements Source {
     })
     const consumer = createConsumer({
       settings,
+      recordLimits: {
+        maxRecordBytes: given.maxRecordBytes,
+        passesOverLarge: given.largeRecords === 'skip',
+      },
       topics,
       initialPositions: await this.#positionsInZooKeeper(topics),
       system: { ...system, systemProperties },
@@ -221,6 +241,7 @@ class KafkaSource implements Source {
       onLost: partitions => intake.forget(partitions),
       onGone: ({ from, to }) => counters.addOwn('records_gone', to - from + 1),
       onCut: ({ from, to }) => counters.addOwn('records_cut_off', to - from + 1),
+      onLeftOut: () => counters.addOwn('records_left_out'),
     })
     const intake = new Intake(
       {
@@ -229,6 +250,7 @@ class KafkaSource implements Source {
         processor,
         counters,
         clock,
+        memory: system.memory,
         log,
         makeEvent: record => maker.make(record),
         endBatch: () => maker.endBatch(),

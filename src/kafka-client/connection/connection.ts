@@ -23,7 +23,7 @@ import { askWhetherLoginIsWanted, authenticate, type SaslChannel } from '../secu
 import type { Secured, Security } from '../security/security.ts'
 
 /** What a client needs of the system; the disk and Java's system properties only for stores and login files. */
-export type ClientSystem = Pick<System, 'clock' | 'network' | 'random'> & {
+export type ClientSystem = Pick<System, 'clock' | 'network' | 'random' | 'memory'> & {
   readonly disk?: System['disk']
   readonly systemProperties?: ReadonlyMap<string, string>
 }

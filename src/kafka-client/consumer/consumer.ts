@@ -125,6 +125,8 @@ export class GroupConsumer implements Consumer {
         )
         options.onCut?.(cut)
       },
+      recordLimits: options.recordLimits,
+      onLeftOut: () => options.onLeftOut?.(),
     })
     this.#group = new Group({
       system,

@@ -2,13 +2,33 @@
 // decoded when somebody takes their records.
 import { Fault, messageOf } from '../../errors.ts'
 import { compressions } from '../../wire/kafka/compression.ts'
-import type { KafkaRecord, RecordBatch } from '../../wire/kafka/record.ts'
+import { itemBytes, type MemoryShare } from '../../system/memory-budget.ts'
+import { type RecordBatch, type RecordReader, RecordTooLarge } from '../../wire/kafka/record.ts'
 import { RecordSetReader } from '../../wire/kafka/record-set.ts'
-import type { ConsumedRecord } from '../contract.ts'
+import { maxHeaders } from '../../wire/avro/flume-event.ts'
+import type { ConsumedRecord, Position, RecordLimits } from '../contract.ts'
 
 export interface AbortedTransaction {
   readonly producerId: number
   readonly firstOffset: number
+}
+
+/** Records before the position that are passed over in one turn of the event loop. */
+const mostPassed = 50_000
+const largeRemedy =
+  'Raise maxRecordBytes of the source, or set largeRecords = skip there to leave such records out.'
+
+export interface BufferLimits extends RecordLimits {
+  /** Most bytes of one answer, to begin with. */
+  readonly maxBytes: number
+  /** Of the record at `offset` something was left out: said as a subject. */
+  onLeftOut(offset: number, what: string): void
+}
+
+/** What one poll may still take. */
+export interface Room {
+  records: number
+  bytes: number
 }
 
 export class FetchBuffer {
@@ -31,16 +51,21 @@ export class FetchBuffer {
   isUnreadable = false
   /** Somebody finds out where to go on; not fetched meanwhile. */
   isResetting = false
+  /** In the memory budget; counts `bytes`. */
+  readonly share: MemoryShare
+  readonly #limits: BufferLimits
   #batches: RecordBatch[] = []
-  #records: KafkaRecord[] = []
-  #at = 0
+  /** The batch before those, of which records are left. */
+  #open: { readonly batch: RecordBatch; readonly reader: RecordReader } | null = null
 
-  constructor(topic: string, partition: number, position: number, maxBytes: number) {
+  constructor({ topic, partition, offset }: Position, share: MemoryShare, limits: BufferLimits) {
     this.topic = topic
     this.partition = partition
-    this.position = position
-    this.fetchOffset = position
-    this.maxBytes = maxBytes
+    this.position = offset
+    this.fetchOffset = offset
+    this.maxBytes = limits.maxBytes
+    this.share = share
+    this.#limits = limits
   }
 
   get name(): string {
@@ -48,7 +73,7 @@ export class FetchBuffer {
   }
 
   get hasRecords(): boolean {
-    return this.#at < this.#records.length || this.#batches.length > 0
+    return this.#open !== null || this.#batches.length > 0
   }
 
   /**
@@ -68,7 +93,7 @@ export class FetchBuffer {
         if (batch.magic >= 2) this.leaderEpoch = batch.partitionLeaderEpoch
         const isHidden = marks?.hides(batch) === true || batch.isControl
         this.#batches.push(isHidden ? emptied(batch) : batch)
-        this.bytes += batch.sizeBytes
+        this.#hold(batch.sizeBytes)
       }
     } catch (error) {
       throw unreadable(`offset ${this.fetchOffset} and what follows`, error)
@@ -77,62 +102,101 @@ export class FetchBuffer {
     return found
   }
 
-  /** Appends up to `most` records to `out`. Throws Fault UNREADABLE. */
-  take(out: ConsumedRecord[], most: number): void {
+  /**
+   * Appends records to `out` as long as there is room, and no longer than a turn of the event loop may take: false where
+   * it should be called again in another one. Throws Fault UNREADABLE.
+   */
+  take(out: ConsumedRecord[], room: Room): boolean {
     const { topic, partition } = this
-    while (most > 0) {
-      if (this.#at === this.#records.length && !this.#decodeNext()) return
-      const end = Math.min(this.#records.length, this.#at + most)
-      most -= end - this.#at
-      for (; this.#at < end; this.#at++) {
-        const { offset, timestamp, key, value, headers } = this.#records[this.#at]!
-        out.push({ topic, partition, offset, timestamp, key, value, headers })
+    for (let passed = 0; room.records > 0 && room.bytes > 0;) {
+      const reader = this.#open?.reader ?? this.#openNext()
+      if (reader === null) return true
+      const record = this.#next(reader)
+      if (record === undefined) return false
+      if (record === null) continue
+      const { offset, timestamp, key, value, headers, headersLeftOut = 0 } = record
+      // A broker gives whole batches, which may begin before the position.
+      if (offset < this.position) {
+        if (++passed === mostPassed) return false
+        continue
       }
-      if (this.#at > 0) this.position = this.#records[this.#at - 1]!.offset + 1
+      if (headersLeftOut > 0) this.#limits.onLeftOut(offset, `${headersLeftOut} of its headers`)
+      out.push({ topic, partition, offset, timestamp, key, value, headers })
+      this.position = offset + 1
+      room.records--
+      room.bytes -= (key?.length ?? 0) + (value?.length ?? 0) + itemBytes * (1 + headers.length)
     }
+    return true
   }
 
   /** Drops everything; goes on at `offset`. */
   moveTo(offset: number): void {
     this.#batches = []
-    this.#records = []
-    this.#at = 0
-    this.bytes = 0
+    this.#open = null
+    this.#hold(-this.bytes)
     this.position = offset
     this.fetchOffset = offset
     this.leaderEpoch = -1
   }
 
-  /** Gives whether there was another batch. */
-  #decodeNext(): boolean {
-    const batch = this.#batches[0]
-    if (batch === undefined) return false
-    let records: KafkaRecord[]
+  #hold(bytes: number): void {
+    this.bytes += bytes
+    this.share.add(bytes)
+  }
+
+  #openNext(): RecordReader | null {
+    const batch = this.#batches.shift()
+    if (batch === undefined) return null
+    this.#hold(-batch.sizeBytes)
+    const { maxRecordBytes } = this.#limits
     try {
-      records = batch.records()
+      this.#open = { batch, reader: batch.reader({ maxRecordBytes, maxHeaders }) }
     } catch (error) {
-      this.moveTo(this.position)
-      this.isUnreadable = true
-      const { baseOffset, lastOffset, codec } = batch
-      const packed = codec === 0 ? 'not packed' : `packed with ${compressions[codec] ?? `codec ${codec}`}`
-      throw unreadable(`offsets ${baseOffset} to ${lastOffset}, ${packed}`, error)
+      throw this.#unreadable(batch, error)
     }
-    this.#batches.shift()
-    this.bytes -= batch.sizeBytes
-    let skip = 0
-    // A broker gives whole batches, which may begin before the position.
-    while (skip < records.length && records[skip]!.offset < this.position) skip++
-    this.#records = records
-    this.#at = skip
-    if (skip === records.length) this.position = Math.max(this.position, batch.lastOffset + 1)
-    return true
+    return this.#open.reader
+  }
+
+  /** Null where the batch is used up, or a record was passed over. */
+  #next(reader: RecordReader): ReturnType<RecordReader['next']> {
+    const { batch } = this.#open!
+    try {
+      const record = reader.next()
+      if (record !== null) return record
+    } catch (error) {
+      if (!(error instanceof RecordTooLarge) || !this.#limits.passesOverLarge)
+        throw this.#unreadable(batch, error)
+      this.#limits.onLeftOut(
+        error.offset,
+        `its ${error.bytes} bytes, which are more than the ${error.maxBytes} allowed,`,
+      )
+      return null
+    }
+    this.#open = null
+    this.position = Math.max(this.position, batch.lastOffset + 1)
+    return null
+  }
+
+  #unreadable({ baseOffset, lastOffset, codec }: RecordBatch, error: unknown): Fault {
+    this.moveTo(this.position)
+    this.isUnreadable = true
+    const packed = codec === 0 ? 'not packed' : `packed with ${compressions[codec] ?? `codec ${codec}`}`
+    return unreadable(`offsets ${baseOffset} to ${lastOffset}, ${packed}`, error)
   }
 }
 
 const unreadable = (what: string, error: unknown): Fault =>
-  new Fault('UNREADABLE', `${what}: ${messageOf(error)}`, { cause: error })
+  new Fault('UNREADABLE', `${what}: ${messageOf(error)}`, {
+    cause: error,
+    remedy: error instanceof RecordTooLarge ? largeRemedy : undefined,
+  })
 
-const emptied = (batch: RecordBatch): RecordBatch => ({ ...batch, records: () => [] })
+const noRecords: RecordReader = { next: () => null }
+const emptied = (batch: RecordBatch): RecordBatch => ({
+  ...batch,
+  records: () => [],
+  reader: () => noRecords,
+})
 
 /** Tells which batches belong to aborted transactions (KIP-98): from their first offset to the marker. */
 class AbortMarks {

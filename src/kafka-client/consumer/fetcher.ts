@@ -5,15 +5,22 @@ import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
+import { sparing } from '../../observe/sparing-log.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import { fetch } from '../../wire/kafka/messages/fetch.ts'
 import type { Cluster } from '../connection/cluster.ts'
 import type { ClientSystem } from '../connection/connection.ts'
-import { FetchBuffer } from './fetch-buffer.ts'
+import { FetchBuffer, type Room } from './fetch-buffer.ts'
 import { PartitionTroubles } from './partition-troubles.ts'
 import { isFinal, isFinalCode, refuse, wordsOf } from '../connection/refusal.ts'
-import { nameOf, type ConsumedRecord, type Position, type TopicPartition } from '../contract.ts'
+import {
+  nameOf,
+  type ConsumedRecord,
+  type Position,
+  type RecordLimits,
+  type TopicPartition,
+} from '../contract.ts'
 import type { ConsumerSettings } from '../settings.ts'
 import type { Timer } from '../../system/clock.ts'
 
@@ -36,7 +43,15 @@ export interface FetcherParts {
   ): Promise<number>
   /** Records that were handed out and are not in the log any more: reading goes on at `from`. */
   onCut(cut: TopicPartition & { from: number; to: number }): void
+  readonly recordLimits?: RecordLimits | undefined
+  /** Something of a record was left out, because it is too large. */
+  onLeftOut?(): void
 }
+
+const defaultRecordLimits: RecordLimits = { maxRecordBytes: 67_108_864, passesOverLarge: false }
+/** Most records and bytes of one poll, which is worked on in one turn of the event loop. */
+const pollRecords = 20_000
+const pollBytes = 8 * 1024 * 1024
 
 type PartitionAnswer = ResponseOf<typeof fetch>['responses'][number]['partitions'][number]
 
@@ -58,24 +73,42 @@ export class Fetcher {
   #isLearning = false
   /** Why partitions are not read. */
   readonly #troubles: PartitionTroubles
+  /** Of what records may bring as often as they like. */
+  readonly #log: Logger
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
     this.#troubles = new PartitionTroubles(parts.condition, 'cannot be read')
+    this.#log = sparing(parts.log, parts.system.clock)
   }
 
   add(positions: readonly Position[]): void {
-    for (const { topic, partition, offset } of positions)
-      this.#buffers.set(
-        nameOf({ topic, partition }),
-        new FetchBuffer(topic, partition, offset, this.#parts.settings.maxPartitionFetchBytes),
+    const { settings, system, onLeftOut, recordLimits = defaultRecordLimits } = this.#parts
+    const { maxPartitionFetchBytes: maxBytes } = settings
+    for (const position of positions) {
+      const name = nameOf(position)
+      this.#buffers.get(name)?.share.close()
+      const buffer = new FetchBuffer(
+        position,
+        system.memory.share(() => this.kick()),
+        {
+          maxBytes,
+          ...recordLimits,
+          onLeftOut: (offset, what) => {
+            onLeftOut?.()
+            this.#log.warn(`${what} of the record at ${name} offset ${offset} are left out`)
+          },
+        },
       )
+      this.#buffers.set(name, buffer)
+    }
     this.#ring = [...this.#buffers.values()]
     this.kick()
   }
 
   remove(partitions: readonly TopicPartition[]): void {
     for (const name of partitions.map(nameOf)) {
+      this.#buffers.get(name)?.share.close()
       this.#buffers.delete(name)
       this.#troubles.over(name)
     }
@@ -105,14 +138,20 @@ export class Fetcher {
   close(): void {
     this.#stop.abort()
     this.#alarm?.timer.cancel()
+    for (const { share } of this.#ring) share.close()
     this.#wake()
   }
 
-  /** As soon as there is one record; empty when the signal is aborted first, or at the end. */
+  /** As soon as there is one record, `maxRecords` at most and no more than a turn may take; empty when the signal is aborted first, or at the end. */
   async poll(maxRecords: number, signal: AbortSignal): Promise<ConsumedRecord[]> {
     for (;;) {
-      const out = this.#take(maxRecords)
+      const out: ConsumedRecord[] = []
+      const isThrough = this.#take(out, { records: Math.min(maxRecords, pollRecords), bytes: pollBytes })
       if (out.length > 0 || signal.aborted || this.#stop.signal.aborted) return out
+      if (!isThrough) {
+        await new Promise<void>(resolve => this.#parts.system.clock.soon(resolve))
+        continue
+      }
       const fault = this.#fault
       if (fault !== null) {
         this.#fault = null
@@ -129,15 +168,18 @@ export class Fetcher {
     }
   }
 
-  #take(maxRecords: number): ConsumedRecord[] {
-    const out: ConsumedRecord[] = []
-    if (this.#parts.isHeld()) return out
+  /** False where there is more to unpack before there are records: in another turn of the event loop. */
+  #take(out: ConsumedRecord[], room: Room): boolean {
+    if (this.#parts.isHeld()) return true
     const ring = this.#ring
-    for (let count = 0; count < ring.length && out.length < maxRecords; count++) {
+    let isThrough = true
+    for (let count = 0; count < ring.length && isThrough && room.records > 0 && room.bytes > 0; count++) {
       const buffer = ring[(this.#turn + count) % ring.length]!
       if (buffer.isPaused || !buffer.hasRecords) continue
+      const { position } = buffer
       try {
-        buffer.take(out, maxRecords - out.length)
+        isThrough = buffer.take(out, room)
+        if (buffer.position === position) continue
         if (buffer.isUnreadable) this.#troubles.over(buffer.name)
         buffer.isUnreadable = false
       } catch (error) {
@@ -148,7 +190,7 @@ export class Fetcher {
       this.#turn = (this.#turn + 1) % ring.length
       this.kick()
     }
-    return out
+    return isThrough
   }
 
   /** Sends requests to leaders that have none under way and something to give. */
@@ -183,7 +225,11 @@ export class Fetcher {
       }
       let plan = byLeader.get(leader)
       if (plan === undefined) byLeader.set(leader, (plan = { ready: [], isHeldBack: false }))
-      if (buffer.bytes < settings.maxPartitionFetchBytes && (held < readAheadBytes || buffer.bytes === 0))
+      if (
+        buffer.bytes < settings.maxPartitionFetchBytes &&
+        (held < readAheadBytes || buffer.bytes === 0) &&
+        buffer.share.mayRead(buffer.bytes === 0)
+      )
         plan.ready.push(buffer)
       else plan.isHeldBack = true
     }
@@ -270,6 +316,7 @@ export class Fetcher {
       void this.#learnLeaders()
     } finally {
       this.#busyLeaders.delete(leader)
+      for (const { share } of ready) share.finished()
       this.kick()
     }
   }

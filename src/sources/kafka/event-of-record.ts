@@ -1,7 +1,8 @@
 // A record of a topic -> an event: the headers Flume 1.11 sets, and what text headers cannot carry.
 import { isUtf8 } from 'node:buffer'
 import { messageOf } from '../../errors.ts'
-import { Event, skipEvent, type Headers } from '../../event.ts'
+import { Event, type Headers } from '../../event.ts'
+import { skipEvent } from '../../wire/avro/flume-event.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
 import { AvroReader } from '../../wire/avro/binary.ts'

@@ -6,6 +6,7 @@ import { Event } from '../../event.ts'
 import type { ConsumedRecord, Position } from '../../kafka-client/kafka-client.ts'
 import { kafkaSourceCounters } from '../../observe/counters.ts'
 import { Intake } from './intake.ts'
+import { MemoryBudget } from '../../system/memory-budget.ts'
 
 const recordsOf = (partition: number, first: number, count: number): ConsumedRecord[] =>
   Array.from({ length: count }, (_, index) => ({
@@ -37,6 +38,7 @@ function setUp({ emptyPollMs = 60_000 } = {}) {
   const intake = new Intake(
     {
       batchSize: 10,
+      memory: new MemoryBudget(),
       emptyPollMs,
       counters,
       clock: system.clock,

@@ -7,6 +7,7 @@ import type { Event } from '../../event.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Clock } from '../../system/clock.ts'
+import { itemBytes, type MemoryBudget, type MemoryShare } from '../../system/memory-budget.ts'
 import type { ConsumedRecord, Consumer, Position, TopicPartition } from '../../kafka-client/kafka-client.ts'
 
 /** What the intake needs of a consumer. */
@@ -19,6 +20,7 @@ export interface IntakeParts {
   readonly processor: ChannelProcessor
   readonly counters: Counters
   readonly clock: Clock
+  readonly memory: MemoryBudget
   readonly log: Logger
   /** Null skips the record. */
   makeEvent(record: ConsumedRecord): Event | null
@@ -50,6 +52,8 @@ export class Intake {
   readonly #parts: IntakeParts
   readonly #supply: RecordSupply
   #flights: Flight[] = []
+  /** In the memory budget: what is under way. */
+  readonly #share: MemoryShare
   /** Accepted by the channel and not yet committed. */
   #uncommitted = new Map<string, Position>()
   /** On their way to the group. */
@@ -65,6 +69,7 @@ export class Intake {
   constructor(parts: IntakeParts, supply: RecordSupply) {
     this.#parts = parts
     this.#supply = supply
+    this.#share = parts.memory.share()
   }
 
   /** One batch from the supply to the channel; does not wait for the channel while the window has room. */
@@ -84,12 +89,15 @@ export class Intake {
     counters.add('KafkaEventGetTimer', Math.round(clock.monotonic() - begin))
     const flight = this.#flightOf(records)
     this.#flights.push(flight)
+    this.#share.add(flight.bytes)
     void this.#put(flight, signal)
   }
 
   #isFull(): boolean {
-    const bytes = this.#flights.reduce((sum, flight) => sum + flight.bytes, 0)
-    return this.#flights.length >= windowBatches(this.#parts.batchSize) || bytes >= windowBytes
+    // The first batch always goes: when it has landed, so has what it holds.
+    if (this.#flights.length === 0) return false
+    const isLong = this.#flights.length >= windowBatches(this.#parts.batchSize)
+    return isLong || this.#share.heldBytes >= windowBytes || !this.#share.mayRead(false)
   }
 
   /** Empty when nothing came for long, when a batch was refused meanwhile, and at the end. */
@@ -155,6 +163,7 @@ export class Intake {
     const done = new AbortController()
     await Promise.race([this.#commitAll(), this.#parts.clock.sleep(closePatienceMs, done.signal)])
     done.abort()
+    this.#share.close()
   }
 
   #flightOf(records: readonly ConsumedRecord[]): Flight {
@@ -174,7 +183,7 @@ export class Intake {
         name = nameOf(record)
       }
       last = record
-      bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
+      bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0) + itemBytes
       const event = makeEvent(record)
       if (event !== null) events.push(event)
     }
@@ -202,7 +211,8 @@ export class Intake {
   #land(): void {
     const { counters } = this.#parts
     while (this.#flights[0]?.state === 'accepted') {
-      const { events, positions, tenures } = this.#flights.shift()!
+      const { events, positions, tenures, bytes } = this.#flights.shift()!
+      this.#share.add(-bytes)
       counters.add('EventAcceptedCount', events.length)
       for (const [name, position] of positions)
         if (tenures.get(name) === this.#tenureOf(name)) this.#uncommitted.set(name, position)

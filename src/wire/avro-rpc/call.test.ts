@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Event, skipEvent } from '../../event.ts'
+import { Event } from '../../event.ts'
+import { skipEvent } from '../avro/flume-event.ts'
 import { AvroFormatError, AvroReader } from '../avro/binary.ts'
 import {
   cutBatch,

@@ -8,6 +8,7 @@
 // An event is headers map<string> and body bytes (see event.ts). Here events stay encoded: a batch is
 // written from slices and cut into slices. Source: Apache Avro specification 1.11 and captures.
 import { type AvroReader, longSize, writeLong } from '../avro/binary.ts'
+import { skipEvent, skipMap } from '../avro/flume-event.ts'
 import { encodeFrame } from './frame.ts'
 
 /** Anything that holds one encoded event. */
@@ -99,20 +100,12 @@ function encodeRequest(
 
 /** Reads metadata (dropped) and the message's name, and leaves the reader at the parameters. */
 export function decodeCallName(reader: AvroReader): string {
-  skipMetadata(reader)
+  skipMap(reader)
   const length = reader.readLength()
   if (length > 256) throw reader.broken(`a message name of ${length} bytes`)
   const start = reader.at
   reader.at += length
   return reader.bytes.toString('latin1', start, reader.at)
-}
-
-function skipMetadata(reader: AvroReader): void {
-  for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount())
-    for (let index = 0; index < count; index++) {
-      reader.skipBytes()
-      reader.skipBytes()
-    }
 }
 
 /** The parameters of append as one slice. Throws AvroFormatError. */
@@ -134,11 +127,6 @@ export function cutBatch(reader: AvroReader): Buffer[] {
     }
   }
   return endOfMessage(reader, events)
-}
-
-function skipEvent(reader: AvroReader): void {
-  skipMetadata(reader) // headers have the same shape: two lengths and their bytes an entry
-  reader.skipBytes()
 }
 
 function endOfMessage<T>(reader: AvroReader, result: T): T {
@@ -171,7 +159,7 @@ export type Reply = { readonly status: number } | { readonly error: string }
 
 /** Reads a reply after its handshake. Throws AvroFormatError. */
 export function decodeReply(reader: AvroReader): Reply {
-  skipMetadata(reader)
+  skipMap(reader)
   const flag = reader.readFixed(1)[0]
   if (flag === 0) return { status: reader.at === reader.bytes.length ? 0 : reader.readLong() }
   reader.readLong() // the error union's branch: the implicit string is the only one

@@ -2,10 +2,10 @@
 // once, in the calling thread.
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import { PackingError } from './format-error.ts'
-import { decompressGzip } from './gzip.ts'
-import { compressLz4, decompressLz4 } from './lz4.ts'
-import { compressSnappy, decompressSnappy } from './snappy.ts'
-import { decompressZstd } from './zstd.ts'
+import { unpackGzip } from './gzip.ts'
+import { compressLz4, unpackLz4 } from './lz4.ts'
+import { compressSnappy, unpackSnappy } from './snappy.ts'
+import { unpackZstd } from './zstd.ts'
 
 /** In the order of their numbers, with the names that `compression.type` knows. */
 export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -34,23 +34,37 @@ export function compress(bytes: Buffer, codec: Compression, magic: number, level
 }
 
 /**
- * Takes what Kafka's Java client takes of the framings there are. Throws PackingError on damaged data, an unknown codec,
- * and above `maxBytes` of output. `magic` is the message format: LZ4's header checksum counts from format 1 on.
+ * Unpacks piece by piece, each made when it is asked for; none is empty where there is something. Takes what Kafka's Java client takes of the framings
+ * there are. Throws PackingError on damaged data, an unknown codec, and above `maxBytes` of output. `magic` is the message
+ * format: LZ4's header checksum counts from format 1 on.
  */
-export function decompress(bytes: Buffer, codecNumber: number, magic: number, maxBytes: number): Buffer {
+export function unpack(
+  bytes: Buffer,
+  codecNumber: number,
+  magic: number,
+  maxBytes: number,
+): Iterator<Buffer> {
   switch (compressions[codecNumber]) {
     case 'none':
-      return bytes
+      return [bytes].values()
     case 'gzip':
-      return decompressGzip(bytes, maxBytes)
+      return unpackGzip(bytes, maxBytes)
     case 'snappy':
-      return decompressSnappy(bytes, maxBytes)
+      return unpackSnappy(bytes, maxBytes)
     case 'lz4':
-      return decompressLz4(bytes, magic, maxBytes)
+      return unpackLz4(bytes, magic, maxBytes)
     case 'zstd':
-      if (magic >= 2) return decompressZstd(bytes, maxBytes)
+      if (magic >= 2) return unpackZstd(bytes, maxBytes)
   }
   throw new PackingError(
     `records are packed with codec ${codecNumber}, which message format ${magic} does not have`,
   )
+}
+
+/** The same in one go. */
+export function decompress(bytes: Buffer, codecNumber: number, magic: number, maxBytes: number): Buffer {
+  const unpacked = unpack(bytes, codecNumber, magic, maxBytes)
+  const pieces: Buffer[] = []
+  for (let one = unpacked.next(); one.done !== true; one = unpacked.next()) pieces.push(one.value)
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
 }

@@ -1,6 +1,6 @@
 // gzip (RFC 1952) as Java's GZIPInputStream reads it, by which Kafka unpacks: member after member up to the end, or up
 // to what does not begin as one and is ignored.
-import { crc32, inflateRawSync } from 'node:zlib'
+import { crc32 } from 'node:zlib'
 import { UnpackedFrames } from './unpacked-frames.ts'
 
 /** Checksum and size behind each member. */
@@ -9,23 +9,33 @@ const trailerBytes = 8
 const ignoredBytes = 18
 const flags = { headerChecksum: 2, extra: 4, name: 8, comment: 16 }
 
-/** Throws PackingError, also above `maxBytes` of output. */
-export function decompressGzip(bytes: Buffer, maxBytes: number): Buffer {
-  const output = new UnpackedFrames('gzip', inflateRawSync, maxBytes)
-  let begin = headerEnd(bytes, 0)
-  if (begin === -1) throw output.broken('do not begin with a header of gzip')
-  while (begin !== -1) {
-    const { frame, end } = output.take(bytes, begin)
-    if (
-      end + trailerBytes > bytes.length ||
-      bytes.readUInt32LE(end) !== crc32(frame) ||
-      bytes.readUInt32LE(end + 4) !== frame.length
-    )
-      throw output.broken('are damaged: a member is cut off or fails its checksum')
-    const next = end + trailerBytes
-    begin = bytes.length - next <= ignoredBytes ? -1 : headerEnd(bytes, next)
+/** Piece by piece. Throws PackingError, also above `maxBytes` of output. */
+export function* unpackGzip(bytes: Buffer, maxBytes: number): Generator<Buffer> {
+  const members = new UnpackedFrames('gzip', bytes, maxBytes)
+  try {
+    let begin = headerEnd(bytes, 0)
+    if (begin === -1) throw members.broken('do not begin with a header of gzip')
+    while (begin !== -1) {
+      let sum = 0
+      let size = 0
+      for (const piece of members.frame(begin)) {
+        sum = crc32(piece, sum)
+        size += piece.length
+        yield piece
+      }
+      const { end } = members
+      if (
+        end + trailerBytes > bytes.length ||
+        bytes.readUInt32LE(end) !== sum ||
+        bytes.readUInt32LE(end + 4) !== size % 2 ** 32
+      )
+        throw members.broken('are damaged: a member is cut off or fails its checksum')
+      const next = end + trailerBytes
+      begin = bytes.length - next <= ignoredBytes ? -1 : headerEnd(bytes, next)
+    }
+  } finally {
+    members.close()
   }
-  return output.bytes
 }
 
 /** Where the header that begins at `start` ends; -1 where it is none, is cut off or fails its checksum. */

@@ -58,20 +58,32 @@ export function compressLz4(bytes: Buffer, withBrokenChecksum = false): Buffer {
   return frame
 }
 
-/** Throws PackingError, also above `maxBytes` of output. `magic` is the message format. */
-export function decompressLz4(bytes: Buffer, magic: number, maxBytes: number): Buffer {
-  const output = new Output(Math.min(maxBytes, bytes.length * 4 + 65536), maxBytes)
-  readFrame(bytes, magic !== 0, output)
-  return output.bytes.subarray(0, output.at)
+/** From so many bytes on a piece is given away. */
+const pieceBytes = 262_144
+
+/** Piece by piece. Throws PackingError, also above `maxBytes` of output. `magic` is the message format. */
+export function* unpackLz4(bytes: Buffer, magic: number, maxBytes: number): Generator<Buffer> {
+  let left = maxBytes
+  let output = new Output(Math.min(left, bytes.length * 4 + 65536, pieceBytes), left, maxBytes)
+  for (const _ of blocksOf(bytes, magic !== 0, () => output)) {
+    if (output.at < pieceBytes) continue
+    left -= output.at
+    yield output.bytes.subarray(0, output.at)
+    output = new Output(Math.min(left, pieceBytes), left, maxBytes)
+  }
+  if (output.at > 0) yield output.bytes.subarray(0, output.at)
 }
 
 class Output {
   bytes: Buffer
   at = 0
+  readonly #left: number
   readonly #maxBytes: number
 
-  constructor(size: number, maxBytes: number) {
+  /** Takes `left` of `maxBytes` at most. */
+  constructor(size: number, left: number, maxBytes: number) {
     this.bytes = Buffer.allocUnsafeSlow(size)
+    this.#left = left
     this.#maxBytes = maxBytes
   }
 
@@ -79,15 +91,16 @@ class Output {
   reserve(size: number): void {
     const needed = this.at + size
     if (needed <= this.bytes.length) return
-    if (needed > this.#maxBytes)
+    if (needed > this.#left)
       throw new PackingError(`LZ4 data unpack to more than the ${this.#maxBytes} bytes allowed`)
-    const larger = Buffer.allocUnsafeSlow(Math.min(this.#maxBytes, Math.max(needed, this.bytes.length * 2)))
+    const larger = Buffer.allocUnsafeSlow(Math.min(this.#left, Math.max(needed, this.bytes.length * 2)))
     this.bytes.copy(larger, 0, 0, this.at)
     this.bytes = larger
   }
 }
 
-function readFrame(bytes: Buffer, checksHeader: boolean, output: Output): void {
+/** Unpacks block after block into the output of the moment. */
+function* blocksOf(bytes: Buffer, checksHeader: boolean, into: () => Output): Generator<void> {
   let at = 0
   const need = (size: number) => {
     if (size > bytes.length - at) throw new PackingError('the LZ4 frame is cut off')
@@ -113,6 +126,7 @@ function readFrame(bytes: Buffer, checksHeader: boolean, output: Output): void {
     if (length === 0) break
     if (length > blockSize) throw new PackingError('an LZ4 block is larger than its frame allows')
     const from = need(length)
+    const output = into()
     if (size >>> 31 === 1) {
       output.reserve(length)
       output.at += bytes.copy(output.bytes, output.at, from, from + length)
@@ -122,6 +136,7 @@ function readFrame(bytes: Buffer, checksHeader: boolean, output: Output): void {
       xxHash32(bytes.subarray(from, from + length)) !== bytes.readUInt32LE(need(4))
     )
       throw new PackingError('an LZ4 block fails its checksum')
+    yield
   }
   if ((flags & flag.contentChecksum) !== 0) need(4)
 }

@@ -9,16 +9,21 @@
 // A packed set is the value of one message, the wrapper. Its offset is that of its last message; the
 // messages inside count from 0 in format 1 and have their own offsets in format 0.
 import { crc32 } from 'node:zlib'
-import { compress, compressions, decompress, type Compression } from './compression.ts'
+import { compress, compressions, type Compression, unpack } from './compression.ts'
 import { FormatError, PackingError } from './format-error.ts'
 import { readInt64, readTime, writeInt64 } from './record-batch.ts'
 import {
   noHeaders,
+  readAll,
+  RecordTooLarge,
   type KafkaRecord,
   type NewRecord,
   type RecordBatch,
+  type RecordReader,
+  type RecordReaderOptions,
   type RecordsBuilder,
 } from './record.ts'
+import { turnBytes, UnpackedWindow } from './unpacked-window.ts'
 
 export const entryHeaderBytes = 12
 const overhead = [26, 34] as const
@@ -168,7 +173,13 @@ export function readMessages(
 ): RecordBatch {
   const first = readEntry(bytes, start, firstEnd, limits)
   if (first.codec !== 0)
-    return batchOf(first, unpackWrapper(first, limits), first.record.offset, start, firstEnd)
+    return batchOf(
+      first,
+      first.record.offset,
+      start,
+      firstEnd,
+      options => new WrapperReader(first, limits, options),
+    )
   const records = [first.record]
   let at = firstEnd
   for (let end = entryEnd(bytes, at, limit); end !== -1; end = entryEnd(bytes, at, limit)) {
@@ -176,20 +187,23 @@ export function readMessages(
     records.push(readEntry(bytes, at, end, limits).record)
     at = end
   }
-  return batchOf(first, records, records.at(-1)!.offset, start, at)
+  return batchOf(first, records.at(-1)!.offset, start, at, () => {
+    const rest = records.values()
+    return { next: () => rest.next().value ?? null }
+  })
 }
 
 function batchOf(
-  { magic, codec }: Entry,
-  records: KafkaRecord[],
+  { magic, codec, record }: Entry,
   lastOffset: number,
   start: number,
   end: number,
+  reader: RecordBatch['reader'],
 ): RecordBatch {
   return {
     magic,
     codec,
-    baseOffset: records[0]?.offset ?? lastOffset,
+    baseOffset: record.offset,
     lastOffset,
     position: start,
     sizeBytes: end - start,
@@ -199,35 +213,111 @@ function batchOf(
     producerEpoch: -1,
     baseSequence: -1,
     partitionLeaderEpoch: -1,
-    records: () => records,
+    records: () => readAll(reader()),
+    reader,
   }
 }
 
-function unpackWrapper({ magic, codec, isAppendTime, record }: Entry, limits: Limits): KafkaRecord[] {
-  const where = `the packed message at offset ${record.offset}`
-  if (record.value === null) throw new FormatError(`${where} is empty`)
-  const bytes = decompress(record.value, codec, magic, limits.maxUnpackedBytes)
-  const inner: Entry[] = []
-  for (let at = 0; at < bytes.length;) {
-    const end = entryEnd(bytes, at, bytes.length)
-    if (end === -1) {
-      if (limits.wholeOnly) throw new PackingError(`${where} holds a message that is cut off`)
-      break
-    }
-    const entry = readEntry(bytes, at, end, limits)
-    if (entry.codec !== 0) throw new FormatError(`${where} holds another packed one`)
-    inner.push(entry)
-    at = end
+/** The messages in a wrapper. */
+class WrapperReader implements RecordReader {
+  readonly #wrapper: Entry
+  readonly #limits: Limits
+  readonly #maxRecordBytes: number | undefined
+  readonly #where: string
+  #entries: UnpackedEntries
+  /** What is added to the offsets inside; null while it is not known, which takes a look at all of them. */
+  #shift: number | null
+  #last = -1
+
+  constructor(wrapper: Entry, limits: Limits, { maxRecordBytes }: RecordReaderOptions = {}) {
+    this.#wrapper = wrapper
+    this.#limits = limits
+    this.#maxRecordBytes = maxRecordBytes
+    this.#where = `the packed message at offset ${wrapper.record.offset}`
+    this.#shift = wrapper.magic === 0 ? 0 : null
+    this.#entries = this.#open()
   }
-  const last = inner.at(-1)?.record.offset
-  if (last === undefined) throw new PackingError(`${where} holds no message`)
-  if (magic === 0) return inner.map(entry => entry.record)
-  // Some producers leave it at 0.
-  const shift = record.offset === 0 ? 0 : record.offset - last
-  if (shift < 0) throw new PackingError(`${where} holds messages up to offset ${last}`)
-  return inner.map(entry => ({
-    ...entry.record,
-    offset: entry.record.offset + shift,
-    timestamp: isAppendTime ? record.timestamp : entry.record.timestamp,
-  }))
+
+  #open(): UnpackedEntries {
+    const { magic, codec, record } = this.#wrapper
+    if (record.value === null) throw new FormatError(`${this.#where} is empty`)
+    const most = this.#maxRecordBytes === undefined ? this.#limits.maxUnpackedBytes : Infinity
+    return new UnpackedEntries(unpack(record.value, codec, magic, most))
+  }
+
+  next(): KafkaRecord | null | undefined {
+    if (this.#shift === null && !this.#findShift()) return undefined
+    const entry = this.#nextEntry()
+    if (!entry) return entry
+    const { record, codec } = readEntry(entry, 0, entry.length, this.#limits)
+    if (codec !== 0) throw new FormatError(`${this.#where} holds another packed one`)
+    this.#last = record.offset
+    const { magic, isAppendTime } = this.#wrapper
+    if (magic === 0) return record
+    const { timestamp } = isAppendTime ? this.#wrapper.record : record
+    return { ...record, offset: record.offset + this.#shift!, timestamp }
+  }
+
+  #nextEntry(): Buffer | null | undefined {
+    const { offset } = this.#wrapper.record
+    const entry = this.#entries.next(offset, this.#maxRecordBytes ?? Infinity)
+    if (entry !== null) return entry
+    if (this.#limits.wholeOnly && this.#entries.left > 0)
+      throw new PackingError(`${this.#where} holds a message that is cut off`)
+    if (this.#last === -1) throw new PackingError(`${this.#where} holds no message`)
+    return null
+  }
+
+  /** For format 1; false where it takes another turn. */
+  #findShift(): boolean {
+    let looked = 0
+    for (let entry = this.#nextEntry(); entry !== null; entry = this.#nextEntry()) {
+      if (entry === undefined) return false
+      this.#last = readInt64(entry, 0)
+      looked += entry.length
+      if (looked > turnBytes) return false
+    }
+    const { offset } = this.#wrapper.record
+    // Some producers leave it at 0.
+    this.#shift = offset === 0 ? 0 : offset - this.#last
+    if (this.#shift < 0) throw new PackingError(`${this.#where} holds messages up to offset ${this.#last}`)
+    this.#entries = this.#open()
+    return true
+  }
+}
+
+class UnpackedEntries extends UnpackedWindow {
+  /** The entry that was due was too large, and has so many bytes. */
+  #isPassing = false
+  #unwanted = 0
+
+  /** Null at the end, also where the last one is cut off; undefined as RecordReader.next. */
+  next(offset: number, maxBytes: number): Buffer | null | undefined {
+    if (this.#isPassing) {
+      const unwanted = this.#unwanted
+      this.#unwanted = 0
+      if (!this.pass(unwanted, turnBytes)) return undefined
+      this.#isPassing = false
+    }
+    if (this.bytes.length - this.at < entryHeaderBytes && !this.gather(entryHeaderBytes, turnBytes))
+      return undefined
+    if (this.left < entryHeaderBytes) return null
+    const size = this.bytes.readInt32BE(this.at + 8)
+    if (size < 0) throw new FormatError(`the entry at byte ${this.passed + this.at} has the size ${size}`)
+    const whole = entryHeaderBytes + size
+    if (size > maxBytes) {
+      this.#isPassing = true
+      this.#unwanted = whole
+      throw new RecordTooLarge(offset, size, maxBytes)
+    }
+    if (this.left < whole && !this.gather(whole, turnBytes)) return undefined
+    if (this.left < whole) return null
+    this.at += whole
+    return this.bytes.subarray(this.at - whole, this.at)
+  }
+
+  /** Bytes in the window. */
+  get left(): number {
+    return this.bytes.length - this.at
+  }
 }

@@ -12,18 +12,23 @@
 //   record       length varint | attributes int8 = 0 | timestamp delta varlong | offset delta varint |
 //                key length varint, -1: null | key | value length | value | header count varint |
 //                headers: key length varint | key | value length varint, -1: null | value
-import { compress, compressions, decompress, type Compression } from './compression.ts'
+import { compress, compressions, unpack, type Compression } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
 import {
   noHeaders,
+  readAll,
+  RecordTooLarge,
   type KafkaRecord,
   type NewRecord,
   type ProducerIdentity,
   type RecordBatch,
   type RecordHeader,
+  type RecordReader,
+  type RecordReaderOptions,
   type RecordsBuilder,
 } from './record.ts'
+import { turnBytes, UnpackedWindow } from './unpacked-window.ts'
 import { varintSize, writeVarint } from './varint.ts'
 
 export const batchHeaderBytes = 61
@@ -174,6 +179,22 @@ export function readRecordBatch(
   if (options.checksums && crc32c(bytes, start + 21, end) !== bytes.readUInt32BE(start + 17))
     throw new FormatError(`${where} fails its checksum`)
   const attributes = bytes.readInt16BE(start + 21)
+  const readerOf = (limits: RecordReaderOptions = {}): RecordReader => {
+    const packed = bytes.subarray(start + batchHeaderBytes, end)
+    const pieces = unpack(
+      packed,
+      attributes & 7,
+      2,
+      limits.maxRecordBytes === undefined ? options.maxUnpackedBytes : Infinity,
+    )
+    return new BatchReader(new RecordCursor(pieces, where), {
+      count: bytes.readInt32BE(start + 57),
+      baseOffset,
+      baseTimestamp: readTime(bytes, start + 27),
+      appendTime: (attributes & 8) === 0 ? null : readTime(bytes, start + 35),
+      ...limits,
+    })
+  }
   return {
     magic: 2,
     codec: attributes & 7,
@@ -187,14 +208,8 @@ export function readRecordBatch(
     producerEpoch: bytes.readInt16BE(start + 51),
     baseSequence: bytes.readInt32BE(start + 53),
     partitionLeaderEpoch: bytes.readInt32BE(start + 12),
-    records() {
-      const packed = bytes.subarray(start + batchHeaderBytes, end)
-      const body = decompress(packed, attributes & 7, 2, options.maxUnpackedBytes)
-      const count = bytes.readInt32BE(start + 57)
-      const baseTimestamp = readTime(bytes, start + 27)
-      const appendTime = (attributes & 8) === 0 ? null : readTime(bytes, start + 35)
-      return new RecordCursor(body, where).readAll(count, baseOffset, baseTimestamp, appendTime)
-    },
+    records: () => readAll(readerOf({})),
+    reader: readerOf,
   }
 }
 
@@ -204,89 +219,156 @@ export function readRecordBatch(
  */
 export function checkRecords(bytes: Buffer, maxUnpackedBytes: number): void {
   const packed = bytes.subarray(batchHeaderBytes)
-  const body = decompress(packed, bytes.readInt16BE(21) & 7, 2, maxUnpackedBytes)
-  new RecordCursor(body, 'the record batch').checkAll(bytes.readInt32BE(57))
+  const pieces = unpack(packed, bytes.readInt16BE(21) & 7, 2, maxUnpackedBytes)
+  new RecordCursor(pieces, 'the record batch').checkAll(bytes.readInt32BE(57))
 }
 
-class RecordCursor {
-  readonly #bytes: Buffer
-  readonly #where: string
-  #at = 0
+interface BatchNumbers extends RecordReaderOptions {
+  readonly count: number
+  readonly baseOffset: number
+  readonly baseTimestamp: number
+  readonly appendTime: number | null
+}
 
-  constructor(bytes: Buffer, where: string) {
-    this.#bytes = bytes
+class BatchReader implements RecordReader {
+  readonly #cursor: RecordCursor
+  readonly #numbers: BatchNumbers
+  #index = 0
+  /** The record at `#index` was too large. */
+  #isPassing = false
+
+  constructor(cursor: RecordCursor, numbers: BatchNumbers) {
+    this.#cursor = cursor
+    this.#numbers = numbers
+    if (numbers.count < 0) throw cursor.broken(`it claims ${numbers.count} records`)
+  }
+
+  next(): KafkaRecord | null | undefined {
+    const { count, baseOffset, maxRecordBytes = Infinity } = this.#numbers
+    if (this.#isPassing) {
+      if (!this.#cursor.passOver()) return undefined
+      this.#isPassing = false
+      this.#index++
+    }
+    if (this.#index === count) {
+      this.#cursor.requireEnd()
+      return null
+    }
+    const size = this.#cursor.begin(this.#index)
+    if (size > maxRecordBytes) {
+      this.#isPassing = true
+      throw new RecordTooLarge(baseOffset + this.#index, size, maxRecordBytes)
+    }
+    if (!this.#cursor.complete(this.#index)) return undefined
+    return this.#cursor.record(this.#index++, this.#numbers)
+  }
+}
+
+/** Goes over records that are unpacked piece by piece. */
+class RecordCursor extends UnpackedWindow {
+  readonly #where: string
+  /** Bytes of the record that was begun and not read yet; -1 between records. */
+  #size = -1
+
+  constructor(pieces: Iterator<Buffer>, where: string) {
+    super(pieces)
     this.#where = where
   }
 
   checkAll(count: number): void {
-    this.#requireRoom(count)
+    if (count < 0) throw this.broken(`it claims ${count} records`)
     for (let index = 0; index < count; index++) {
-      const end = this.#begin(index)
+      this.begin(index)
+      while (!this.complete(index));
+      const end = this.#enter()
       this.#varint()
-      if (this.#varint() !== index) throw this.#broken(`record ${index} is numbered otherwise`)
+      if (this.#varint() !== index) throw this.broken(`record ${index} is numbered otherwise`)
       this.#skipNullable(end)
       this.#skipNullable(end)
       const headers = this.#varint()
-      if (headers < 0 || headers * 2 > end - this.#at)
-        throw this.#broken(`a record claims ${headers} headers`)
+      if (headers < 0 || headers * 2 > end - this.at) throw this.broken(`a record claims ${headers} headers`)
       for (let header = 0; header < headers; header++) {
-        if (this.#skipNullable(end) === 0) throw this.#broken('a header has no key')
+        if (this.#skipNullable(end) === 0) throw this.broken('a header has no key')
         this.#skipNullable(end)
       }
-      if (this.#at !== end) throw this.#broken(`record ${index} does not end where it says`)
+      if (this.at !== end) throw this.broken(`record ${index} does not end where it says`)
     }
-    this.#requireEnd()
+    this.requireEnd()
   }
 
-  readAll(
-    count: number,
-    baseOffset: number,
-    baseTimestamp: number,
-    appendTime: number | null,
-  ): KafkaRecord[] {
-    this.#requireRoom(count)
-    const records: KafkaRecord[] = []
-    for (let index = 0; index < count; index++) {
-      const end = this.#begin(index)
-      const delta = this.#varint()
-      const offset = baseOffset + this.#varint()
-      const key = this.#nullable(end)
-      const value = this.#nullable(end)
-      const headerCount = this.#varint()
-      const headers = headerCount === 0 ? noHeaders : this.#headers(headerCount, end)
-      if (this.#at !== end) throw this.#broken(`record ${index} does not end where it says`)
-      records.push({ offset, timestamp: appendTime ?? baseTimestamp + delta, key, value, headers })
+  /** Reads the length of the next record, once; gives how many bytes it takes. */
+  begin(index: number): number {
+    if (this.#size === -1) {
+      // A number of this size takes no more.
+      if (this.bytes.length - this.at < 10) this.gather(10)
+      this.#size = this.#varint()
+      if (this.#size < 1) throw this.broken(`record ${index} claims ${this.#size} bytes`)
     }
-    this.#requireEnd()
-    return records
+    return this.#size
   }
 
-  /** The smallest record takes seven bytes. */
-  #requireRoom(count: number): void {
-    if (count < 0 || count * 7 > this.#bytes.length)
-      throw this.#broken(`${count} records do not fit its ${this.#bytes.length} bytes`)
+  /** Unpacks until the record that was begun is whole; false where that takes more than a turn. */
+  complete(index: number): boolean {
+    const size = this.#size
+    if (this.bytes.length - this.at >= size) return true
+    if (!this.gather(size, turnBytes)) return false
+    if (this.bytes.length - this.at < size) throw this.broken(`record ${index} claims ${size} bytes`)
+    return true
   }
 
-  /** Reads the length and the attributes, of which none are defined; gives where the record ends. */
-  #begin(index: number): number {
-    const size = this.#varint()
-    const end = this.#at + size
-    if (size < 0 || end > this.#bytes.length) throw this.#broken(`record ${index} claims ${size} bytes`)
-    this.#at++
+  /** Goes behind the record that was begun; false where that takes another turn. */
+  passOver(): boolean {
+    const size = Math.max(0, this.#size)
+    this.#size = 0
+    if (!this.pass(size, turnBytes)) return false
+    this.#size = -1
+    return true
+  }
+
+  /** Gives where the record that was begun ends, and passes its attributes, of which none are defined. */
+  #enter(): number {
+    const end = this.at + this.#size
+    this.#size = -1
+    this.at++
     return end
   }
 
-  #requireEnd(): void {
-    const left = this.#bytes.length - this.#at
-    if (left !== 0) throw this.#broken(`${left} bytes are left over`)
+  /** The record that was begun and gathered. */
+  record(index: number, numbers: BatchNumbers): KafkaRecord {
+    const end = this.#enter()
+    const delta = this.#varint()
+    const offset = numbers.baseOffset + this.#varint()
+    const key = this.#nullable(end)
+    const value = this.#nullable(end)
+    const headerCount = this.#varint()
+    const timestamp = numbers.appendTime ?? numbers.baseTimestamp + delta
+    if (headerCount === 0) {
+      if (this.at !== end) throw this.broken(`record ${index} does not end where it says`)
+      return { offset, timestamp, key, value, headers: noHeaders }
+    }
+    if (headerCount < 0 || headerCount * 2 > end - this.at)
+      throw this.broken(`a record claims ${headerCount} headers`)
+    const { maxHeaders = Infinity } = numbers
+    const headers = this.#headers(Math.min(headerCount, maxHeaders), end)
+    if (headerCount > maxHeaders) {
+      this.at = end
+      return { offset, timestamp, key, value, headers, headersLeftOut: headerCount - maxHeaders }
+    }
+    if (this.at !== end) throw this.broken(`record ${index} does not end where it says`)
+    return { offset, timestamp, key, value, headers }
+  }
+
+  requireEnd(): void {
+    this.gather(this.bytes.length - this.at + 1)
+    const left = this.bytes.length - this.at
+    if (left !== 0) throw this.broken(`${left} bytes are left over`)
   }
 
   #headers(count: number, end: number): RecordHeader[] {
-    if (count < 0 || count * 2 > end - this.#at) throw this.#broken(`a record claims ${count} headers`)
     const headers: RecordHeader[] = []
     for (let index = 0; index < count; index++) {
       const key = this.#nullable(end)
-      if (key === null) throw this.#broken('a header has no key')
+      if (key === null) throw this.broken('a header has no key')
       headers.push({ key: key.toString(), value: this.#nullable(end) })
     }
     return headers
@@ -294,24 +376,24 @@ class RecordCursor {
 
   #nullable(end: number): Buffer | null {
     const start = this.#skipNullable(end)
-    return start === 0 ? null : this.#bytes.subarray(start, this.#at)
+    return start === 0 ? null : this.bytes.subarray(start, this.at)
   }
 
   /** Gives where its bytes begin, which is never 0; 0 for null. */
   #skipNullable(end: number): number {
     const size = this.#varint()
     if (size === -1) return 0
-    const start = this.#at
-    if (size < 0 || size > end - start) throw this.#broken(`a length of ${size} is beyond its record`)
-    this.#at = start + size
+    const start = this.at
+    if (size < 0 || size > end - start) throw this.broken(`a length of ${size} is beyond its record`)
+    this.at = start + size
     return start
   }
 
   #varint(): number {
-    const bytes = this.#bytes
-    const first = bytes[this.#at]
+    const bytes = this.bytes
+    const first = bytes[this.at]
     if (first !== undefined && first < 128) {
-      this.#at++
+      this.at++
       return first & 1 ? -(first >>> 1) - 1 : first >>> 1
     }
     // The sign is the lowest bit; beyond 2^53 the value loses its last digits, which no length survives
@@ -320,9 +402,9 @@ class RecordCursor {
     let scale = 0.5
     let sign = 0
     for (let count = 0; ; count++) {
-      const byte = bytes[this.#at]
-      if (byte === undefined || count === 10) throw this.#broken('a number is cut off or too long')
-      this.#at++
+      const byte = bytes[this.at]
+      if (byte === undefined || count === 10) throw this.broken('a number is cut off or too long')
+      this.at++
       if (count === 0) sign = byte & 1
       value += (count === 0 ? byte & 126 : byte & 127) * scale
       if (byte < 128) break
@@ -331,7 +413,9 @@ class RecordCursor {
     return sign === 1 ? -value - 1 : value
   }
 
-  #broken(problem: string): FormatError {
-    return new FormatError(`${this.#where} is damaged near byte ${this.#at} of its records: ${problem}`)
+  broken(problem: string): FormatError {
+    return new FormatError(
+      `${this.#where} is damaged near byte ${this.passed + this.at} of its records: ${problem}`,
+    )
   }
 }

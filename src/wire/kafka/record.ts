@@ -1,4 +1,5 @@
 // A record of a Kafka topic, as it is read and as it is written.
+import { FormatError } from './format-error.ts'
 
 /** Kafka allows the same key more than once and keeps the order. */
 export interface RecordHeader {
@@ -21,6 +22,8 @@ export interface KafkaRecord extends NewRecord {
   /** -1 where the message format has none (format 0). */
   readonly timestamp: number
   readonly headers: readonly RecordHeader[]
+  /** How many more it has than its reader was to read. */
+  readonly headersLeftOut?: number
 }
 
 export const noHeaders: readonly RecordHeader[] = Object.freeze([])
@@ -31,6 +34,7 @@ export interface RecordBatch {
   readonly magic: number
   /** Number of the codec its records are packed with; 0 is none. */
   readonly codec: number
+  /** Of a packed message set that of its last message: the others are inside. */
   readonly baseOffset: number
   /** The next offset to read is one above, also where compaction left no record there. */
   readonly lastOffset: number
@@ -45,8 +49,46 @@ export interface RecordBatch {
   readonly producerEpoch: number
   readonly baseSequence: number
   readonly partitionLeaderEpoch: number
-  /** Decodes them. Throws FormatError. */
+  /** Decodes all of them. Throws FormatError. */
   records(): KafkaRecord[]
+  /** Decodes them one by one, and unpacks no more than that takes. Throws FormatError. */
+  reader(options?: RecordReaderOptions): RecordReader
+}
+
+export interface RecordReaderOptions {
+  /** Largest record, unpacked, bytes. */
+  readonly maxRecordBytes?: number
+  /** Headers of a record that are read, the first ones; `headersLeftOut` where there are more. */
+  readonly maxHeaders?: number
+}
+
+export interface RecordReader {
+  /**
+   * The next record; null when there is none. `undefined`: some megabytes were unpacked, and more have to be; call again,
+   * in another turn of the event loop. Throws FormatError.
+   */
+  next(): KafkaRecord | null | undefined
+}
+
+/** A record beyond the limit that the reader was given. It is passed over where its reader is asked for another. */
+export class RecordTooLarge extends FormatError {
+  override name = 'RecordTooLarge'
+  readonly offset: number
+  readonly bytes: number
+  readonly maxBytes: number
+
+  constructor(offset: number, bytes: number, maxBytes: number) {
+    super(`the record at offset ${offset} has ${bytes} bytes, and ${maxBytes} are allowed`)
+    this.offset = offset
+    this.bytes = bytes
+    this.maxBytes = maxBytes
+  }
+}
+
+export function readAll(reader: RecordReader): KafkaRecord[] {
+  const records: KafkaRecord[] = []
+  for (let one = reader.next(); one !== null; one = reader.next()) if (one !== undefined) records.push(one)
+  return records
 }
 
 /** Collects records of one partition and gives the bytes to send. */

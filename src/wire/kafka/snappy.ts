@@ -24,11 +24,10 @@ export function compressSnappy(bytes: Buffer): Buffer {
   return Buffer.concat(parts)
 }
 
-/** Throws PackingError above `maxBytes` of output, before anything of that size is made. */
-export function decompressSnappy(bytes: Buffer, maxBytes: number): Buffer {
+/** Block by block. Throws PackingError above `maxBytes` of output, before anything of that size is made. */
+export function* unpackSnappy(bytes: Buffer, maxBytes: number): Generator<Buffer> {
   if (bytes.length < header.length || bytes.compare(header, 0, 8, 0, 8) !== 0)
-    return unpack(bytes, maxBytes, maxBytes)
-  const parts: Buffer[] = []
+    return yield unpack(bytes, maxBytes, maxBytes)
   let left = maxBytes
   // As in snappy-java, fewer bytes than a size takes are ignored at the end.
   for (let at = header.length; bytes.length - at >= 4;) {
@@ -42,10 +41,9 @@ export function decompressSnappy(bytes: Buffer, maxBytes: number): Buffer {
     if (size > bytes.length - at) throw new PackingError('the Snappy data are cut off')
     const part = unpack(bytes.subarray(at, at + size), left, maxBytes)
     left -= part.length
-    parts.push(part)
     at += size
+    yield part
   }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
 }
 
 function unpack(block: Buffer, left: number, maxBytes: number): Buffer {

@@ -1,59 +1,107 @@
-// What Node's zlib makes of packed data that are several frames (zstd) or members (gzip) after one another: it
-// unpacks one at a time and tells where it ends.
-import type { inflateRawSync, zstdDecompressSync } from 'node:zlib'
+// Packed data that are several frames (zstd) or members (gzip) after one another, unpacked piece by piece in the calling
+// thread: a piece is made when somebody asks for it, so that neither the size of the whole nor the time it takes matters.
+//
+// Node's streams unpack in the thread pool, and its one-shot functions all at once; between them lies the handle of a
+// stream, which takes input and room for output and says how much of both is left. It is the same in Node 22 and 24.
+import { constants, InflateRaw, ZstdDecompress } from 'node:zlib'
 import { PackingError } from './format-error.ts'
 
-/** Most frames in one batch: each costs a decoder of its own, and the smallest have nine bytes. */
+/** Most frames in one batch: the smallest have nine bytes, and none need be in them. */
 const mostFrames = 10_000
+/** Pieces grow from the size expected up to this, which takes about a millisecond. */
+const pieceBytes = { least: 4096, most: 262_144 }
+
+/** What a stream of zlib has inside. */
+interface Inside {
+  readonly _handle: {
+    writeSync(
+      flush: number,
+      input: Buffer,
+      inputAt: number,
+      inputLength: number,
+      output: Buffer,
+      outputAt: number,
+      outputLength: number,
+    ): void
+    reset(): void
+    close(): void
+  }
+  /** After a write: room left in the output, bytes left of the input. */
+  readonly _writeState: Uint32Array
+}
 
 export class UnpackedFrames {
-  readonly #codec: string
+  readonly #codec: 'gzip' | 'zstd'
+  readonly #bytes: Buffer
   readonly #maxBytes: number
-  readonly #unpack: typeof inflateRawSync | typeof zstdDecompressSync
-  readonly #frames: Buffer[] = []
+  readonly #engine: Inside
   #left: number
+  #size: number
+  #frames = 0
+  #failure: string | null = null
+  /** Where the frame that was unpacked last ends. */
+  end = 0
 
-  constructor(codec: string, unpack: typeof inflateRawSync | typeof zstdDecompressSync, maxBytes: number) {
+  constructor(codec: 'gzip' | 'zstd', bytes: Buffer, maxBytes: number) {
     this.#codec = codec
-    this.#unpack = unpack
+    this.#bytes = bytes
     this.#maxBytes = this.#left = maxBytes
+    this.#size = Math.min(pieceBytes.most, Math.max(pieceBytes.least, bytes.length * 4))
+    this.#engine = (codec === 'zstd' ? new ZstdDecompress() : new InflateRaw()) as unknown as Inside
+    const onerror = (message: string) => (this.#failure = message)
+    Object.assign(this.#engine._handle, { onerror })
   }
 
   /**
-   * Unpacks the frame that begins at `at`; gives what it holds and where it ends. `finishFlush` is zlib's, for a frame
-   * that may be cut off. Throws PackingError.
+   * Unpacks the frame that begins at `at`; `end` is known when there is no further piece. `mayBeCutOff`: a frame of
+   * zstd that is cut off ends there. Throws PackingError.
    */
-  take(bytes: Buffer, at: number, finishFlush?: number): { frame: Buffer; end: number } {
-    if (this.#frames.length === mostFrames) throw this.broken(`hold more than ${mostFrames} frames`)
-    try {
-      // Zero is no limit that zlib takes.
-      const maxOutputLength = Math.max(1, this.#left)
-      const { buffer, engine } = this.#unpack(bytes.subarray(at), {
-        info: true,
-        maxOutputLength,
-        ...(finishFlush === undefined ? {} : { finishFlush }),
-      }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
-      if (buffer.length > this.#left) throw this.#tooLarge()
-      this.#left -= buffer.length
-      this.#frames.push(buffer)
-      return { frame: buffer, end: at + engine.bytesWritten }
-    } catch (error) {
-      if (error instanceof PackingError) throw error
-      const { code, message } = error as NodeJS.ErrnoException
-      throw code === 'ERR_BUFFER_TOO_LARGE' ? this.#tooLarge() : this.broken(`are damaged: ${message}`, error)
+  *frame(at: number, mayBeCutOff = true): Generator<Buffer> {
+    if (this.#frames++ === mostFrames) throw this.broken(`hold more than ${mostFrames} frames`)
+    if (this.#codec === 'gzip' && at > 0) this.#engine._handle.reset()
+    this.end = at
+    for (let isOver = false; !isOver;) {
+      const output = Buffer.allocUnsafeSlow(this.#size)
+      const room = this.#step(output, mayBeCutOff)
+      isOver = room > 0
+      const piece = output.subarray(0, output.length - room)
+      this.#left -= piece.length
+      if (this.#left < 0) throw this.broken(`unpack to more than the ${this.#maxBytes} bytes allowed`)
+      this.#size = Math.min(pieceBytes.most, this.#size * 2)
+      if (piece.length > 0) yield piece.length * 2 < output.length ? copyOf(piece) : piece
     }
   }
 
-  /** Everything, in order. */
-  get bytes(): Buffer {
-    return this.#frames.length === 1 ? this.#frames[0]! : Buffer.concat(this.#frames)
+  /** Gives the room left. */
+  #step(output: Buffer, mayBeCutOff: boolean): number {
+    const { _handle: handle, _writeState: state } = this.#engine
+    const given = this.#bytes.length - this.end
+    // Without input the end of a frame would be taken for one that is cut off.
+    const flush =
+      this.#codec === 'gzip'
+        ? constants.Z_SYNC_FLUSH
+        : mayBeCutOff || given === 0
+          ? constants.ZSTD_e_flush
+          : constants.ZSTD_e_end
+    handle.writeSync(flush, this.#bytes, this.end, given, output, 0, output.length)
+    if (this.#failure !== null) throw this.broken(`are damaged: ${this.#failure}`)
+    this.end = this.#bytes.length - state[1]!
+    return state[0]!
   }
 
-  broken(problem: string, cause?: unknown): PackingError {
-    return new PackingError(`${this.#codec} data ${problem}`, { cause })
+  /** Gives the decoder's memory back. */
+  close(): void {
+    this.#engine._handle.close()
   }
 
-  #tooLarge(): PackingError {
-    return this.broken(`unpack to more than the ${this.#maxBytes} bytes allowed`)
+  broken(problem: string): PackingError {
+    return new PackingError(`${this.#codec} data ${problem}`)
   }
+}
+
+/** So that a few bytes do not keep the room for many. */
+function copyOf(piece: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(piece.length)
+  piece.copy(copy)
+  return copy
 }
