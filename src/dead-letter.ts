@@ -8,12 +8,13 @@
 //    "headers":{"topic":"t"},              of the event
 //    "body":"aGVsbG8="}                    of the event, base64
 //
+// An event with more headers than are allowed has, instead of the last two, "encoded": its Avro bytes, base64.
 // Without the line breaks inside. The file is opened for each call, so that it may be moved away at any
 // time. A line that was cut off by a crash is followed by a line of its own; its event comes again.
 import { dirname } from 'node:path'
 import { pathOf, type Outside, type Say } from './component.ts'
 import { diskFault, type Fault } from './errors.ts'
-import { Event } from './event.ts'
+import { Event, TooManyHeaders } from './event.ts'
 import type { Clock } from './system/clock.ts'
 import type { Disk } from './system/disk.ts'
 
@@ -42,7 +43,7 @@ export class DeadLetterFile {
     return kept
   }
 
-  #lineOf({ headers, body }: Event, { code, message }: Fault): string {
+  #lineOf(event: Event, { code, message }: Fault): string {
     const { agent, component, clock } = this.#parts
     const letter = {
       time: new Date(clock.now()).toISOString(),
@@ -50,8 +51,7 @@ export class DeadLetterFile {
       component,
       code,
       reason: message,
-      headers: Object.fromEntries(headers),
-      body: body.toString('base64'),
+      ...contentOf(event),
     }
     // Both are line breaks to some readers.
     const line = JSON.stringify(letter).replace(/[\u2028\u2029]/g, mark =>
@@ -85,6 +85,15 @@ export class DeadLetterFile {
   }
 }
 
+function contentOf(event: Event): { headers: object; body: string } | { encoded: string } {
+  try {
+    return { headers: Object.fromEntries(event.headers), body: event.body.toString('base64') }
+  } catch (error) {
+    if (!(error instanceof TooManyHeaders)) throw error
+    return { encoded: event.encoded.toString('base64') }
+  }
+}
+
 /** The event of a line; null where the line holds none (cut off by a crash, or another file). */
 export function readDeadLetter(line: string): Event | null {
   let letter: unknown
@@ -93,7 +102,8 @@ export function readDeadLetter(line: string): Event | null {
   } catch {
     return null
   }
-  const { headers, body } = (letter ?? {}) as { headers?: unknown; body?: unknown }
+  const { headers, body, encoded } = (letter ?? {}) as Record<string, unknown>
+  if (typeof encoded === 'string') return Event.fromEncoded(Buffer.from(encoded, 'base64'))
   if (typeof headers !== 'object' || headers === null || typeof body !== 'string') return null
   const pairs = Object.entries(headers as Record<string, unknown>)
   if (pairs.some(([, value]) => typeof value !== 'string')) return null

@@ -15,7 +15,7 @@ export type Headers = Map<string, string>
 
 const noBytes = Buffer.alloc(0)
 
-/** An event in a channel whose headers nobody can look at; it came there when there was no limit, or by other hands. */
+/** An event whose headers are not looked at: one in a channel that came there when there was no limit, or by other hands. */
 export class TooManyHeaders extends Fault {
   readonly event: Event
 
@@ -47,7 +47,7 @@ export class Event {
     return new Event(null, null, encoded)
   }
 
-  /** The live header map. Do not change it directly: use setHeader and removeHeader. */
+  /** The live header map. Do not change it directly: use setHeader and removeHeader. Throws TooManyHeaders, as `body` does. */
   get headers(): ReadonlyMap<string, string> {
     if (this.#headers === null) this.#decode()
     return this.#headers!
@@ -64,8 +64,10 @@ export class Event {
     this.#encoded = null
   }
 
+  /** Throws TooManyHeaders where there would be more than the limit. */
   setHeader(name: string, value: string): void {
     if (this.#headers === null) this.#decode()
+    if (this.#headers!.size >= maxHeaders && !this.#headers!.has(name)) throw new TooManyHeaders(this)
     this.#headers!.set(name, value)
     this.#encoded = null
   }

@@ -4,12 +4,12 @@
 // has several requests in flight. A sender that does not reopen by itself is cut off after a while, so
 // that it cannot be refused for ever.
 import type { Duplex } from 'node:stream'
-import { messageOf } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
-import type { MemoryBudget, MemoryShare } from '../system/memory-budget.ts'
+import { itemBytes, type MemoryBudget, type MemoryShare } from '../system/memory-budget.ts'
 import { AvroFormatError, AvroReader } from '../wire/avro/binary.ts'
 import {
-  cutBatch,
+  BatchCutter,
   cutEvent,
   decodeCallName,
   encodeError,
@@ -24,6 +24,7 @@ export type Handle = (events: readonly Buffer[], message: 'append' | 'appendBatc
 
 export interface ServerConnectionParts {
   readonly maxRequestBytes: number
+  readonly maxRequestEvents: number
   /** How long a sender may pause inside a request. */
   readonly stallMs: number
   /** Requests in flight offered to Millrace senders. */
@@ -39,6 +40,8 @@ export interface ServerConnectionParts {
 
 /** Reading pauses while this much waits to be handled. */
 const maxQueued = 64
+/** So many events are cut in one turn of the event loop. */
+const eventsInTurn = 20_000
 const maxQueuedBytes = 16 * 1024 * 1024
 /** How long a sender that was refused may go on without reopening. */
 const reopenMs = 10_000
@@ -52,6 +55,9 @@ export class ServerConnection {
   #queue: Frame[] = []
   #queuedBytes = 0
   readonly #share: MemoryShare
+  /** Of the request being handled. */
+  #events = 0
+  readonly #gone = new AbortController()
   #reading = true
   #readSince: number
   #greeted = false
@@ -93,6 +99,7 @@ export class ServerConnection {
   async stop(): Promise<void> {
     this.#stopping = true
     this.#stopWaiting()
+    this.#gone.abort()
     this.#adjustReading()
     await this.#working
     if (!this.#closed) await (this.#left ??= this.#leave())
@@ -138,6 +145,7 @@ export class ServerConnection {
       const frame = this.#queue.shift()!
       const reply = await this.#answer(frame)
       this.#queuedBytes -= frame.message.length
+      this.#events = 0
       this.#settleBudget()
       if (reply !== null && this.#stream.writable && !this.#stream.write(reply)) await this.#drained()
       if (this.#lastReply) break
@@ -169,17 +177,42 @@ export class ServerConnection {
       if (name !== 'append' && name !== 'appendBatch')
         return encodeError(serial, shake, `there is no message "${name}": append and appendBatch are`)
       if (this.#refusing) return encodeStatus(serial, shake, failed)
-      const events = name === 'append' ? [cutEvent(reader)] : cutBatch(reader)
+      const events = name === 'append' ? [cutEvent(reader)] : await this.#cut(reader)
       const accepted = await this.#parts.handle(events, name)
       if (!accepted) this.#startRefusing()
       return encodeStatus(serial, shake, accepted ? ok : failed)
     } catch (error) {
+      if (error instanceof Fault && error.code === 'STOPPED') return null
+      if (error instanceof Fault) {
+        this.#parts.complain(`${error.message}. ${error.remedy}`)
+        this.#lastReply = true
+        return encodeError(serial, shake, error.message)
+      }
       if (!(error instanceof AvroFormatError)) throw error
       this.#refuse(
         this.#greeted ? `its request is ${error.message}` : `no Avro handshake opens it: ${error.message}`,
       )
       return null
     }
+  }
+
+  /** Counts events before they are made, and makes so many in one turn of the event loop. */
+  async #cut(reader: AvroReader): Promise<Buffer[]> {
+    const { maxRequestEvents, clock } = this.#parts
+    const cutter = new BatchCutter(reader)
+    for (let count = cutter.next(); count > 0; count = cutter.next()) {
+      const events = cutter.events.length + count
+      if (events > maxRequestEvents)
+        throw new Fault(
+          'OVER_BUDGET',
+          `a request of ${events} events, and ${maxRequestEvents} are allowed (maxRequestEvents)`,
+          { remedy: 'Lower the batch size of the sender, or raise maxRequestEvents of the source.' },
+        )
+      await this.#share.reserve('the events of a request', 0, count, this.#gone.signal)
+      this.#events = events
+      while (cutter.cut(eventsInTurn)) await new Promise<void>(resolve => clock.soon(resolve))
+    }
+    return cutter.events
   }
 
   #startRefusing(): void {
@@ -203,7 +236,10 @@ export class ServerConnection {
   }
 
   #settleBudget(): void {
-    if (!this.#closed) this.#share.add(this.#parser.heldBytes + this.#queuedBytes - this.#share.heldBytes)
+    if (!this.#closed) {
+      const held = this.#parser.heldBytes + this.#queuedBytes + this.#events * itemBytes
+      this.#share.add(held - this.#share.heldBytes)
+    }
   }
 
   /** Also resolves at the stop: a sender that does not read its answers must not hold that up. */
@@ -253,6 +289,7 @@ export class ServerConnection {
     if (this.#closed) return
     this.#closed = true
     this.#queue = []
+    this.#gone.abort()
     this.#share.close()
     this.#parts.closed()
   }

@@ -64,6 +64,7 @@ async function serve(t: TestContext, given: Partial<AvroServerOptions> & { layer
     host: '127.0.0.1',
     port: 0,
     maxRequestBytes: 256 * 1024 * 1024,
+    maxRequestEvents: 100_000,
     memory: new MemoryBudget(),
     window: 64,
     stallMs: 10_000,
@@ -217,6 +218,7 @@ test('a sender that neither reads nor closes holds the stop up for no longer tha
   const stream = new Duplex({ read() {}, write() {}, writableHighWaterMark: 1 })
   const connection = new ServerConnection(stream, {
     maxRequestBytes: 1000,
+    maxRequestEvents: 100_000,
     stallMs: 1000,
     window: 64,
     clock,

@@ -30,6 +30,7 @@ async function serve(t: After, given: Partial<AvroServerOptions> = {}): Promise<
     host: '127.0.0.1',
     port: 0,
     maxRequestBytes: 256 * 1024 * 1024,
+    maxRequestEvents: 100_000,
     memory: new MemoryBudget(),
     window: 8,
     stallMs: 10_000,

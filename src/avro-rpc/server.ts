@@ -17,6 +17,8 @@ export interface AvroServerOptions {
   readonly port: number
   /** Longest message taken; longer ones close the connection before anything is stored. */
   readonly maxRequestBytes: number
+  /** Most events of one request; one with more is answered with an error, and its connection closed. */
+  readonly maxRequestEvents: number
   /** Where requests do not fit, reading pauses. */
   readonly memory: MemoryBudget
   /** Requests a Millrace sender may have in flight; 0 agrees to none. */
@@ -110,9 +112,10 @@ export class AvroServer {
 
   #open(stream: Connection['stream'], remote: string): void {
     if (this.#stopping.signal.aborted) return void stream.destroy()
-    const { maxRequestBytes, stallMs, window, clock, handle, memory } = this.#options
+    const { maxRequestBytes, maxRequestEvents, stallMs, window, clock, handle, memory } = this.#options
     const connection: ServerConnection = new ServerConnection(stream, {
       maxRequestBytes,
+      maxRequestEvents,
       stallMs,
       window,
       clock,

@@ -75,6 +75,19 @@ function registryOf(snapshot: Snapshot): Registry {
       (startedAt ?? 0) / 1000,
     )
   }
+  const { process } = snapshot
+  for (const [name, help, value] of [
+    ['millrace_memory_budget_bytes', 'Limit of what is received, unpacked and decoded', process.memoryBudget],
+    ['millrace_memory_used_bytes', 'What counts in that budget', process.memoryUsed],
+    ['millrace_memory_most_used_bytes', 'The most so far', process.memoryMostUsed],
+    ['millrace_memory_waiting', 'Connections and partitions that wait for room in it', process.memoryWaiting],
+    [
+      'millrace_event_loop_delay_seconds',
+      'How long the event loop was held up at most in the last 30 s',
+      process.loopDelayMs / 1000,
+    ],
+  ] as const)
+    new Gauge({ name, help, registers }).set(value)
   const health = healthOf(snapshot)
   new Gauge({ name: 'millrace_healthy', help: '1 while nothing is wrong', registers }).set(health.ok ? 1 : 0)
   const problems = new Gauge({

@@ -7,12 +7,25 @@ export interface Snapshot {
   readonly state: AgentState
   /** When it was taken. */
   readonly takenAt: number
+  readonly process: ProcessSnapshot
   readonly sources: readonly SourceSnapshot[]
   readonly channels: readonly ChannelSnapshot[]
   readonly sinks: readonly SinkSnapshot[]
   readonly sinkGroups: readonly SinkGroupSnapshot[]
   /** Those that are raised, in the order in which they were. */
   readonly conditions: readonly ConditionSnapshot[]
+}
+
+export interface ProcessSnapshot {
+  /** The budget for what is received, unpacked and decoded, bytes; what counts in it now, and at most so far. */
+  readonly memoryBudget: number
+  readonly memoryUsed: number
+  readonly memoryMostUsed: number
+  /** Connections and partitions that wait for room in it. */
+  readonly memoryWaiting: number
+  /** How long the event loop was held up at most, ms: in the last 30 s, and since the start. */
+  readonly loopDelayMs: number
+  readonly longestLoopDelayMs: number
 }
 
 export type AgentState = 'not started' | 'starting' | 'running' | 'reloading' | 'stopping' | 'stopped'

@@ -83,6 +83,13 @@ const options = {
     max: 1024 * mebibyte,
     since: 'ours',
   }),
+  maxRequestEvents: int({
+    doc: 'Most events of one request; one with more is answered with an error, and the connection is closed.',
+    unit: 'events',
+    default: 100_000,
+    min: 1,
+    since: 'ours',
+  }),
   window: int({
     doc: 'Requests a Millrace sender may have in flight on one connection; 0 allows one.',
     default: 32,
@@ -189,6 +196,7 @@ export class AvroSource implements Source {
       host: bind,
       port,
       maxRequestBytes: this.#options.maxRequestBytes,
+      maxRequestEvents: this.#options.maxRequestEvents,
       memory: this.#context.system.memory,
       window: this.#options.window,
       stallMs: this.#options['stall-timeout'],

@@ -9,13 +9,23 @@ import { flag, int, list, prefix, text } from '../fields.ts'
 import { sourceCounters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
+import { memoryBudgetSetting, type MemoryShare } from '../system/memory-budget.ts'
 import type { Connection, Listener } from '../system/network.ts'
 import { loadServerTls, serverStore, sslSystemOf, storeRemedy } from '../security/ssl-settings.ts'
 import { secureServer, type TlsContext } from '../system/tls.ts'
-import { BadRequest, handlerNames, makeHandler, type Handler } from './http-handlers.ts'
+import {
+  BadRequest,
+  handlerNames,
+  makeHandler,
+  TooMany,
+  type Handler,
+  type HandlerOptions,
+} from './http/handlers.ts'
 
 /** A connection on which nothing moves for so long is ended. */
 const idleMs = 120_000
+/** A sender that stops in the middle of a body for this long is cut off. */
+const stallMs = 10_000
 const handshakeMs = 30_000
 
 const jetty = {
@@ -48,6 +58,13 @@ const options = {
     default: 256 * 1024 * 1024,
     min: 1,
     unit: 'bytes',
+    since: 'ours',
+  }),
+  maxRequestEvents: int({
+    doc: 'Most events of a request; one with more is answered with 413.',
+    default: 100_000,
+    min: 1,
+    unit: 'events',
     since: 'ours',
   }),
   ssl: flag({ doc: 'Speaks HTTPS.', default: false }),
@@ -88,7 +105,7 @@ export const httpSource = defineSource({
 | 200 | accepted, an empty array included |
 | 400 | no JSON, or not an array of events |
 | 403, 405 | TRACE and OPTIONS; PUT, DELETE and others (GET is taken as POST) |
-| 413 | longer than \`maxRequestBytes\` |
+| 413 | longer than \`maxRequestBytes\`, or than \`-Dmillrace.memoryBudget\`; more events than \`maxRequestEvents\` |
 | 500 | empty body, unknown character set, missing mandatory parameter |
 | 503 | a channel refused, after its keep-alive |
 
@@ -114,13 +131,18 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
       await sayFailure(loadServerTls(serverStore(given), sslSystemOf(outside)), say, 'keystore', storeRemedy)
   },
   create(given, context) {
-    const handler = makeHandler(given.handler.trim(), {
-      mandatoryParameters: given['handler.mandatoryParameters'],
-      maxBlobLength: given['handler.maxBlobLength'],
-      warn: message => context.log.warn(message),
-    })!
+    const { clock } = context.system
+    const handlerFor = (made: HandlerOptions['made']) =>
+      makeHandler(given.handler.trim(), {
+        mandatoryParameters: given['handler.mandatoryParameters'],
+        maxBlobLength: given['handler.maxBlobLength'],
+        maxEvents: given.maxRequestEvents,
+        made,
+        nextTurn: () => new Promise(resolve => clock.soon(resolve)),
+        warn: message => context.log.warn(message),
+      })!
     const loadTls = async () => (given.ssl ? loadServerTls(serverStore(given), sslSystemOf(context)) : null)
-    return new HttpSource(given.bind, given.port, given.maxRequestBytes, handler, context, loadTls)
+    return new HttpSource(given.bind, given.port, given.maxRequestBytes, handlerFor, context, loadTls)
   },
 })
 
@@ -128,7 +150,7 @@ class HttpSource implements Source {
   readonly #bind: string
   readonly #port: number
   readonly #maxRequestBytes: number
-  readonly #handler: Handler
+  readonly #handlerFor: (made: HandlerOptions['made']) => Handler
   readonly #context: SourceContext
   readonly #loadTls: () => Promise<TlsContext | null>
   readonly #server: Server
@@ -144,14 +166,14 @@ class HttpSource implements Source {
     bind: string,
     port: number,
     maxRequestBytes: number,
-    handler: Handler,
+    handlerFor: (made: HandlerOptions['made']) => Handler,
     context: SourceContext,
     loadTls: () => Promise<TlsContext | null>,
   ) {
     this.#bind = bind
     this.#port = port
     this.#maxRequestBytes = maxRequestBytes
-    this.#handler = handler
+    this.#handlerFor = handlerFor
     this.#context = context
     this.#log = sparing(context.log, context.system.clock)
     this.#loadTls = loadTls
@@ -219,17 +241,28 @@ class HttpSource implements Source {
     if (method === 'TRACE' || method === 'OPTIONS') return this.#refuse(request, response, 403, 'Forbidden.')
     if (!['POST', 'GET', 'HEAD'].includes(method))
       return this.#refuse(request, response, 405, `${method} is not supported here, use POST.`)
-    const body = await this.#readBody(request)
-    if (body === null) {
+    const share = this.#context.system.memory.share()
+    try {
+      const { body, reason } = await this.#readBody(request, share)
+      if (body !== null) return await this.#takeWhole(request, response, body, share)
       this.#context.counters.add('EventReadFail')
-      const reason = `The request is longer than maxRequestBytes = ${this.#maxRequestBytes} bytes.`
-      return this.#refuse(request, response, 413, reason)
+      this.#refuse(request, response, 413, reason)
+    } finally {
+      share.close()
     }
+  }
+
+  async #takeWhole(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Buffer,
+    share: MemoryShare,
+  ): Promise<void> {
     const finished = new Promise<void>(resolve => response.once('close', () => resolve()))
     const work = { stream: request.socket, finished }
     this.#working.add(work)
     try {
-      const { status, reason } = await this.#take(request, body)
+      const { status, reason } = await this.#take(request, body, share)
       this.#answer(response, status, reason)
       await finished
     } finally {
@@ -237,28 +270,57 @@ class HttpSource implements Source {
     }
   }
 
-  /** The whole body, or null when it is too long. */
-  async #readBody(request: IncomingMessage): Promise<Buffer | null> {
-    if (Number(request.headers['content-length'] ?? 0) > this.#maxRequestBytes) return null
+  /** The whole body, read as the memory budget allows; null, with the reason, when it is too long. */
+  async #readBody(
+    request: IncomingMessage,
+    share: MemoryShare,
+  ): Promise<{ body: Buffer | null; reason: string }> {
+    const { limitBytes } = this.#context.system.memory
+    const most = Math.min(this.#maxRequestBytes, limitBytes)
+    const tooLong = {
+      body: null,
+      reason:
+        most < this.#maxRequestBytes
+          ? `The request is longer than ${memoryBudgetSetting} = ${most} bytes.`
+          : `The request is longer than maxRequestBytes = ${most} bytes.`,
+    }
+    if (Number(request.headers['content-length'] ?? 0) > most) return tooLong
+    const gone = new AbortController()
+    request.once('close', () => gone.abort())
+    // What a sender that stalls holds, others wait for.
+    const { clock } = this.#context.system
+    const patience = () => clock.after(stallMs, () => request.destroy(), { background: true })
+    let timer = patience()
+    request.once('close', () => timer.cancel())
     const chunks: Buffer[] = []
     let size = 0
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      timer.cancel()
       size += chunk.length
-      if (size > this.#maxRequestBytes) return null
+      if (size > most) return tooLong
+      await share.reserve('The request', chunk.length, 0, gone.signal)
       chunks.push(chunk)
+      timer = patience()
     }
-    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+    timer.cancel()
+    share.finished()
+    return { body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), reason: '' }
   }
 
-  async #take(request: IncomingMessage, body: Buffer): Promise<{ status: number; reason: string }> {
+  async #take(
+    request: IncomingMessage,
+    body: Buffer,
+    share: MemoryShare,
+  ): Promise<{ status: number; reason: string }> {
     const { counters, processor } = this.#context
     let events: Event[]
     try {
       const contentType = request.headers['content-type'] ?? ''
-      events = this.#handler({ target: request.url ?? '/', contentType, body })
+      const handler = this.#handlerFor(made => share.reserve('The request', 0, made))
+      events = await handler({ target: request.url ?? '/', contentType, body })
     } catch (error) {
       counters.add('EventReadFail')
-      const status = error instanceof BadRequest ? 400 : 500
+      const status = error instanceof BadRequest ? 400 : error instanceof TooMany ? 413 : 500
       this.#log.warn(
         `a request from ${request.socket.remoteAddress} cannot be read and was answered with ${status}`,
       )

@@ -6,7 +6,9 @@ import type { RaisedCondition } from '../observe/conditions.ts'
 import type { CounterKind, Counters } from '../observe/counters.ts'
 import { Rate } from '../observe/rate.ts'
 import type { AgentState, ComponentSnapshot, PartSnapshot, Snapshot } from '../observe/snapshot.ts'
+import type { LoopDelay } from '../observe/loop-delay.ts'
 import type { Clock, Timer } from '../system/clock.ts'
+import type { MemoryBudget } from '../system/memory-budget.ts'
 import type { ChannelPart, Topology } from './topology.ts'
 
 const sampleMs = 1000
@@ -66,6 +68,8 @@ export interface AgentParts {
   readonly topology: Topology
   readonly state: AgentState
   readonly clock: Clock
+  readonly memory: MemoryBudget
+  readonly loopDelay: LoopDelay
   /** Those that are open, by name. */
   readonly channels: ReadonlyMap<string, Channel>
   readonly counters: Iterable<Counters>
@@ -78,7 +82,7 @@ export interface AgentParts {
 type Part = Pick<ChannelPart, 'name' | 'place' | 'shown'> & { readonly definition: { readonly type: string } }
 
 export function snapshotOf(parts: AgentParts): Snapshot {
-  const { topology, state, clock, channels, conditions, rates } = parts
+  const { topology, state, clock, memory, loopDelay, channels, conditions, rates } = parts
   const groups = new Map([...parts.counters].map(group => [group.component, group]))
   const running = new Set([...parts.running, ...[...channels.keys()].map(name => `CHANNEL.${name}`)])
   const takenAt = clock.now()
@@ -112,6 +116,14 @@ export function snapshotOf(parts: AgentParts): Snapshot {
     agent: topology.agent,
     state,
     takenAt,
+    process: {
+      memoryBudget: memory.limitBytes,
+      memoryUsed: memory.usedBytes,
+      memoryMostUsed: memory.mostUsedBytes,
+      memoryWaiting: memory.waiting,
+      loopDelayMs: loopDelay.recentMs,
+      longestLoopDelayMs: loopDelay.longestMs,
+    },
     sources: topology.sources.map(part => ({
       ...componentOf('SOURCE', part),
       channels: part.channels,

@@ -8,6 +8,7 @@ import { countOf } from '../printable.ts'
 import { type ConditionMaker, Conditions } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
 import { healthOf, type Health } from '../observe/health.ts'
+import { LoopDelay } from '../observe/loop-delay.ts'
 import { type AgentState, type Change, Changes, type Snapshot } from '../observe/snapshot.ts'
 import { EventRates, snapshotOf } from './agent-snapshot.ts'
 import {
@@ -53,6 +54,7 @@ export class Agent {
   readonly #conditions: Conditions
   readonly #changes: Changes
   readonly #rates: EventRates
+  readonly #loopDelay: LoopDelay
   #state: AgentState = 'not started'
   #busy: Promise<unknown> = Promise.resolve()
   readonly #closedLast: { close(): Promise<void> }[] = []
@@ -70,6 +72,8 @@ export class Agent {
     })
     this.#context = { ...shared, conditions: this.#conditions, changes: this.#changes }
     this.#rates = new EventRates(clock, () => this.counters())
+    const isLong = this.#conditions.of('AGENT', shared.log)('event loop', { level: 'warn', isRed: false })
+    this.#loopDelay = new LoopDelay(clock, isLong)
   }
 
   /** Rejects with StartFailure, every problem at once, when a channel cannot open or a part cannot be made. */
@@ -77,11 +81,13 @@ export class Agent {
     return this.#alone(async () => {
       this.#state = 'starting'
       this.#rates.start()
+      this.#loopDelay.start()
       try {
         await this.#bringUp(this.#topology)
         this.#state = 'running'
       } catch (error) {
         this.#rates.stop()
+        this.#loopDelay.stop()
         await this.#takeDown(this.#topology)
         this.#state = 'not started'
         throw error
@@ -125,6 +131,7 @@ export class Agent {
       this.#state = 'stopping'
       this.#rates.stop()
       await this.#takeDown(this.#topology)
+      this.#loopDelay.stop()
       this.#state = 'stopped'
       for (const one of this.#closedLast) await one.close()
     })
@@ -153,6 +160,8 @@ export class Agent {
       running: [...this.#sinkGroups.values(), ...this.#sources.values()].flatMap(({ running }) => running),
       conditions: this.#conditions.raised,
       rates: this.#rates,
+      memory: this.#context.system.memory,
+      loopDelay: this.#loopDelay,
     })
   }
 

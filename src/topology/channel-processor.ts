@@ -22,10 +22,13 @@ export interface ProcessorParts {
   readonly condition: ConditionMaker
 }
 
+/** So many events go through the interceptors in one turn of the event loop, where their order to others does not matter. */
+const eventsInTurn = 5000
+
 /** The events of one call, by channel. */
 interface Shares {
-  readonly required: Map<string, readonly Event[]>
-  readonly optional: Map<string, readonly Event[]>
+  readonly required: Map<string, Event[]>
+  readonly optional: Map<string, Event[]>
 }
 
 export class SourceChannelProcessor implements ChannelProcessor {
@@ -47,13 +50,19 @@ export class SourceChannelProcessor implements ChannelProcessor {
   }
 
   async process(events: readonly Event[]): Promise<void> {
-    const shares = this.#share(this.#intercept(events))
+    const shares: Shares = { required: new Map(), optional: new Map() }
+    for (let at = 0; at < events.length; at += eventsInTurn) {
+      if (at > 0) await new Promise<void>(resolve => this.#parts.clock.soon(resolve))
+      const some = events.length <= eventsInTurn ? events : events.slice(at, at + eventsInTurn)
+      this.#shareOut(this.#intercept(some), shares)
+    }
     for (const [name, share] of shares.required) await this.#parts.channels.get(name)!.put(share)
     await this.#offer(shares.optional)
   }
 
   async processUntilAccepted(events: readonly Event[], signal: AbortSignal): Promise<void> {
-    const shares = this.#share(this.#intercept(events))
+    const shares: Shares = { required: new Map(), optional: new Map() }
+    this.#shareOut(this.#intercept(events), shares)
     if (shares.required.size === 1) {
       const [[name, share]] = shares.required as unknown as [[string, readonly Event[]]]
       await this.#lanes.get(name)!.put(share, signal)
@@ -77,15 +86,12 @@ export class SourceChannelProcessor implements ChannelProcessor {
     return kept
   }
 
-  #share(events: readonly Event[]): Shares {
-    const required = new Map<string, Event[]>()
-    const optional = new Map<string, Event[]>()
+  #shareOut(events: readonly Event[], { required, optional }: Shares): void {
     for (const event of events) {
       const selection = this.#parts.selector.select(event)
       for (const name of selection.required) add(required, name, event)
       for (const name of selection.optional) add(optional, name, event)
     }
-    return { required, optional }
   }
 
   /** Optional channels take what they can take at once; what they refuse is logged and forgotten. */

@@ -5,7 +5,7 @@ import { doubledMs, type Backoff } from '../backoff.ts'
 import type { Batch, Sink } from '../component.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault, messageOf } from '../errors.ts'
-import type { Event } from '../event.ts'
+import { type Event, TooManyHeaders } from '../event.ts'
 import type { Blockade } from './blockade.ts'
 
 /** An event that blocks is tried again after 1 s, 2 s, … up to this. */
@@ -127,6 +127,6 @@ function isHopeless(error: unknown): boolean {
 /** The event that can never be delivered, where it is known which one of those sent it is. */
 export function poisonOf(error: unknown, sent: readonly Event[]): Event | null {
   if (!isHopeless(error)) return null
-  const named = error instanceof DeliveryFault ? error.event : null
+  const named = error instanceof DeliveryFault || error instanceof TooManyHeaders ? error.event : null
   return named ?? (sent.length === 1 ? sent[0]! : null)
 }

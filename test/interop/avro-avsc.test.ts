@@ -42,6 +42,7 @@ async function serve(t: { after(run: () => Promise<void>): void }, accept: (even
     host: '127.0.0.1',
     port: 0,
     maxRequestBytes: 1 << 28,
+    maxRequestEvents: 100_000,
     memory: new MemoryBudget(),
     window: 8,
     stallMs: 10_000,

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { messageOf } from '../../errors.ts'
 import { Event, type Headers } from '../../event.ts'
-import { skipEvent } from '../../wire/avro/flume-event.ts'
+import { maxHeaders, skipEvent } from '../../wire/avro/flume-event.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
 import { AvroReader } from '../../wire/avro/binary.ts'
@@ -69,13 +69,19 @@ export class EventMaker {
       const end = skipEvent(new AvroReader(bytes))
       event = Event.fromEncoded(end === bytes.length ? bytes : bytes.subarray(0, end))
     } catch (error) {
-      this.#parts.counters.addOwn('records_not_flume_events')
-      this.#skipped ??= `${record.topic}-${record.partition} offset ${record.offset}: ${messageOf(error)}`
-      return null
+      return this.#skip(record, messageOf(error))
     }
     const headers: Headers = new Map(event.headers)
     this.#addHeaders(headers, record)
+    if (headers.size > maxHeaders)
+      return this.#skip(record, `with those of the source it has more than ${maxHeaders} headers`)
     return Event.of(headers, event.body)
+  }
+
+  #skip({ topic, partition, offset }: ConsumedRecord, why: string): null {
+    this.#parts.counters.addOwn('records_not_flume_events')
+    this.#skipped ??= `${topic}-${partition} offset ${offset}: ${why}`
+    return null
   }
 
   /** Each only where it is absent, but for the key and the mapped ones, which overwrite. */

@@ -121,7 +121,7 @@ test('what is left over, cut short or too much is refused', () => {
     assert.throws(() => cutBatch(new AvroReader(Buffer.from(bytes, 'hex'))), AvroFormatError, bytes)
   const claimed = Buffer.alloc(3_000_100)
   claimed.set([0x80, 0x92, 0xf4, 0x01]) // 2,000,000 events
-  assert.throws(() => cutBatch(new AvroReader(claimed)), /more than 1000000 events/)
+  assert.throws(() => cutBatch(new AvroReader(claimed)), /2000000 events do not fit the 3000096 bytes left/)
 })
 
 test('errors carry their text; a reply of only a handshake reads as OK', () => {

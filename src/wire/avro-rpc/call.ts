@@ -18,9 +18,6 @@ export interface Encoded {
 
 /** Slices from here on are handed to the socket as they are; smaller ones are cheaper to copy together. */
 const ownSlice = 16 * 1024
-/** Most events of one request: each costs an object here however few its bytes. */
-const maxEvents = 1_000_000
-
 const noBytes = Buffer.alloc(0)
 const arrayEnd = Buffer.from([0])
 
@@ -115,18 +112,48 @@ export function cutEvent(reader: AvroReader): Buffer {
   return endOfMessage(reader, reader.bytes.subarray(start, reader.at))
 }
 
-/** The parameters of appendBatch as slices of the message, one an event, skipped over and not decoded. Throws AvroFormatError. */
-export function cutBatch(reader: AvroReader): Buffer[] {
-  const events: Buffer[] = []
-  for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount()) {
-    if (events.length + count > maxEvents) throw reader.broken(`more than ${maxEvents} events in one request`)
-    for (let index = 0; index < count; index++) {
+/**
+ * Cuts the parameters of appendBatch into slices of the message, one an event, skipped over and not decoded. `next` tells how
+ * many events come before they are cut.
+ */
+export class BatchCutter {
+  readonly events: Buffer[] = []
+  readonly #reader: AvroReader
+  #left = 0
+
+  constructor(reader: AvroReader) {
+    this.#reader = reader
+  }
+
+  /** Events of the block that comes now; 0 at the end of the message. Throws AvroFormatError. */
+  next(): number {
+    const reader = this.#reader
+    this.#left = reader.readBlockCount()
+    if (this.#left === 0) endOfMessage(reader, null)
+    // The smallest event takes two bytes.
+    else if (this.#left * 2 > reader.bytes.length - reader.at)
+      throw reader.broken(`${this.#left} events do not fit the ${reader.bytes.length - reader.at} bytes left`)
+    return this.#left
+  }
+
+  /** Cuts `most` events of the block, or those left of it; false when there are none left. Throws AvroFormatError. */
+  cut(most: number): boolean {
+    const reader = this.#reader
+    const end = Math.max(0, this.#left - most)
+    for (; this.#left > end; this.#left--) {
       const start = reader.at
       skipEvent(reader)
-      events.push(reader.bytes.subarray(start, reader.at))
+      this.events.push(reader.bytes.subarray(start, reader.at))
     }
+    return this.#left > 0
   }
-  return endOfMessage(reader, events)
+}
+
+/** The same in one go. */
+export function cutBatch(reader: AvroReader): Buffer[] {
+  const cutter = new BatchCutter(reader)
+  while (cutter.next() > 0) cutter.cut(Infinity)
+  return cutter.events
 }
 
 function endOfMessage<T>(reader: AvroReader, result: T): T {

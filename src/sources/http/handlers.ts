@@ -3,8 +3,10 @@
 //   JSONHandler   a JSON array of {"headers": {"name": "value"}, "body": "text"}, both parts optional
 //   BLOBHandler   the whole body is one event, query and form parameters are its headers
 //   BlobHandler   the same, cut at maxBlobLength
-import { Event, type Headers } from '../event.ts'
-import { findCharset, type Charset } from '../java/java-charset.ts'
+import { Event, type Headers } from '../../event.ts'
+import { maxHeaders } from '../../wire/avro/flume-event.ts'
+import { elementsOf, NoArray } from './json-array.ts'
+import { findCharset, type Charset } from '../../java/java-charset.ts'
 
 export interface HttpRequest {
   /** The path with its query, as the request line has it. */
@@ -13,15 +15,24 @@ export interface HttpRequest {
   readonly body: Buffer
 }
 
-/** The events of a request. Throws BadRequest for status 400, anything else for 500. */
-export type Handler = (request: HttpRequest) => Event[]
+/** The events of a request. Rejects with BadRequest for status 400, TooMany for 413, anything else for 500. */
+export type Handler = (request: HttpRequest) => Promise<Event[]>
 
 /** The client sent what cannot be read. The message goes to the client only: it may quote the request. */
 export class BadRequest extends Error {
   override name = 'BadRequest'
 }
 
+/** More than is allowed. */
+export class TooMany extends Error {
+  override name = 'TooMany'
+}
+
 export interface HandlerOptions {
+  readonly maxEvents: number
+  /** Called behind each so many events, at most: resolves when they may be held. */
+  made(events: number): Promise<void>
+  nextTurn(): Promise<void>
   readonly mandatoryParameters: readonly string[]
   readonly maxBlobLength: number
   /** Told when a body is cut. */
@@ -29,10 +40,10 @@ export interface HandlerOptions {
 }
 
 const makers: Readonly<Record<string, (options: HandlerOptions) => Handler>> = {
-  'org.apache.flume.source.http.jsonhandler': () => readJson,
+  'org.apache.flume.source.http.jsonhandler': options => request => readJson(request, options),
   'org.apache.flume.source.http.blobhandler':
     ({ mandatoryParameters }) =>
-    request => {
+    async request => {
       const headers = parametersOf(request)
       for (const name of mandatoryParameters)
         if (!headers.has(name)) throw new Error(`Please specify ${name} parameter in the request.`)
@@ -40,7 +51,7 @@ const makers: Readonly<Record<string, (options: HandlerOptions) => Handler>> = {
     },
   'org.apache.flume.sink.solr.morphline.blobhandler':
     ({ maxBlobLength, warn }) =>
-    request => {
+    async request => {
       if (request.body.length > maxBlobLength)
         warn(
           `a request of ${request.body.length} bytes is cut to handler.maxBlobLength = ${maxBlobLength} bytes`,
@@ -76,29 +87,66 @@ function parametersOf({ target, contentType, body }: HttpRequest): Headers {
   )
     texts.push(body.toString('utf8'))
   for (const text of texts)
-    for (const [name, value] of new URLSearchParams(text)) if (!headers.has(name)) headers.set(name, value)
+    for (const [name, value] of new URLSearchParams(text))
+      if (!headers.has(name)) {
+        if (headers.size === maxHeaders)
+          throw new BadRequest(`There are more than the ${maxHeaders} parameters allowed.`)
+        headers.set(name, value)
+      }
   return headers
 }
 
 // ------------------------------------------------------------------------------------------ JSON
 
-function readJson({ contentType, body }: HttpRequest): Event[] {
+/** Event by event, so that neither the time it takes nor what is held beside the events depends on how many there are. */
+async function readJson(
+  { contentType, body }: HttpRequest,
+  { maxEvents, nextTurn, made }: HandlerOptions,
+): Promise<Event[]> {
   const charset = charsetOf(contentType)
-  const text = charset.decode(body).replace(/^\ufeff/, '')
-  if (text.trim() === '') throw new Error('The request has no body.')
+  const text = withoutMark(charset.name === 'UTF-8' ? body : Buffer.from(charset.decode(body)))
+  if (!text.some(byte => byte > 32)) throw new Error('The request has no body.')
+  const events: Event[] = []
+  try {
+    for (const element of elementsOf(text)) {
+      if (element !== null) {
+        if (events.length === maxEvents)
+          throw new TooMany(`The request has more than maxRequestEvents = ${maxEvents} events.`)
+        // The names of body and headers are no headers.
+        if (element.names > maxHeaders + 2)
+          throw new BadRequest(`An event has more than the ${maxHeaders} headers allowed.`)
+        events.push(parseEvent(element.text.toString(), charset))
+      }
+      if (element === null || events.length % eventsInTurn === 0) {
+        await made(eventsInTurn)
+        await nextTurn()
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof NoArray)) throw error
+    throw new BadRequest(`Request has invalid JSON Syntax. ${error.message}`)
+  }
+  return events
+}
+
+/** So many events are parsed in one turn of the event loop. */
+const eventsInTurn = 5000
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
+const withoutMark = (text: Buffer): Buffer =>
+  text.subarray(0, 3).equals(byteOrderMark) ? text.subarray(3) : text
+
+function parseEvent(text: string, charset: Charset): Event {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
     throw new BadRequest(`Request has invalid JSON Syntax. ${(error as Error).message}`)
   }
-  if (!Array.isArray(value)) throw new BadRequest('Request has invalid JSON Syntax. An array is expected.')
   try {
-    return value.map(one => eventOf(one, charset))
+    return eventOf(value, charset)
   } catch (error) {
     if (!(error instanceof NumberFound)) throw error
-    const again = JSON.parse(text, keepNumberText as never) as unknown[]
-    return again.map(one => eventOf(one, charset))
+    return eventOf(JSON.parse(text, keepNumberText as never), charset)
   }
 }
 
