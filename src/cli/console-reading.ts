@@ -1,5 +1,6 @@
 // Where the console consumer gets its messages from: partitions without a group, or as a member of one. Both
 // warn of topics that do not exist, and wait for them.
+import { commandLine } from '../system/launcher.ts'
 import { messageOf } from '../errors.ts'
 import { compileJavaRegex } from '../java/java-regex.ts'
 import type { Admin } from '../kafka-client/admin/admin.ts'
@@ -66,7 +67,7 @@ function topicLooker({ given, admin, settings, log }: ReadingParts): () => Promi
     if (topics.length === 0 && !isMissing)
       log.warn(
         'name' in wanted
-          ? `topic ${wanted.name} does not exist at ${where}; it is waited for. To make it: kafka-topics.sh --bootstrap-server ${where} --create --topic ${wanted.name}`
+          ? `topic ${wanted.name} does not exist at ${where}; it is waited for. To make it: ${commandLine('kafka-topics.sh', '--bootstrap-server', where, '--create', '--topic', wanted.name)}`
           : `no topic at ${where} fits ${wanted.source}; such topics are waited for`,
       )
     isMissing = topics.length === 0

@@ -1,5 +1,6 @@
 // `kafka-consumer-groups.sh --reset-offsets`: where the positions of groups without members shall be, and moving
 // them there with --execute.
+import { commandLine } from '../system/launcher.ts'
 import type { Admin } from '../kafka-client/admin/admin.ts'
 import { nameOf, type Position, type TopicPartition } from '../kafka-client/contract.ts'
 import { earliest, latest } from '../kafka-client/consumer/offsets.ts'
@@ -119,7 +120,9 @@ export async function partitionsOf(admin: Admin, scopes: readonly string[]): Pro
   return named.flatMap(({ topic, wanted }) => {
     const there = topics.find(({ name }) => name === topic)?.partitions.map(({ index }) => index) ?? []
     if (there.length === 0)
-      throw new Error(`topic ${topic} does not exist; kafka-topics.sh --list prints those that do`)
+      throw new Error(
+        `topic ${topic} does not exist; ${commandLine('kafka-topics.sh', '--list')} prints those that do`,
+      )
     const astray = wanted?.find(partition => !there.includes(partition))
     if (astray !== undefined)
       throw new Error(`topic ${topic} has no partition ${astray}, but 0 to ${there.length - 1}`)

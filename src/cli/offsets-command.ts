@@ -1,5 +1,6 @@
 // `kafka-get-offsets.sh` and `millrace offsets`: the offsets of partitions at their ends or at a time, as Kafka's
 // GetOffsetShell prints them: topic:partition:offset.
+import { commandLine } from '../system/launcher.ts'
 import { nameOf } from '../kafka-client/contract.ts'
 import { administer } from './kafka-connection.ts'
 import { noZooKeeper, readWords, topicFilter, type Given } from './kafka-tool.ts'
@@ -46,7 +47,9 @@ export async function runOffsets(words: readonly string[]): Promise<number> {
       .flatMap(topic => topic.partitions.map(({ index }) => ({ topic: topic.name, partition: index })))
       .filter(({ topic, partition }) => fits(topic, partition))
     if (partitions.length === 0)
-      throw new Error('no partition fits; kafka-topics.sh --describe prints those that there are')
+      throw new Error(
+        `no partition fits; ${commandLine('kafka-topics.sh', '--describe')} prints those that there are`,
+      )
     const offsets = await admin.offsets.at(partitions, time)
     for (const one of partitions) {
       const offset = offsets.get(nameOf(one))!

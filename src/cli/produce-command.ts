@@ -1,6 +1,7 @@
 // `kafka-console-producer.sh` and `millrace produce`: sends each line of standard input as a message, with the
 // options of Kafka's own tool. A line ends as Java's readLine has it: \n, \r or \r\n; its bytes are sent as they
 // are.
+import { commandLine } from '../system/launcher.ts'
 import {
   createProducer,
   ProduceFault,
@@ -75,7 +76,7 @@ export async function runProduce(words: readonly string[], program: string): Pro
   const where = settings.bootstrapServers.join(',')
   if (found === null)
     throw new Error(
-      `topic ${topic} does not exist at ${where}, and the broker does not create it (auto.create.topics.enable): kafka-topics.sh --bootstrap-server ${where} --create --topic ${topic}`,
+      `topic ${topic} does not exist at ${where}, and the broker does not create it (auto.create.topics.enable): ${commandLine('kafka-topics.sh', '--bootstrap-server', where, '--create', '--topic', topic)}`,
     )
   const producer = createProducer({
     system,

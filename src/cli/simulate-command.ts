@@ -1,5 +1,6 @@
 // `millrace simulate`: runs the user's own agents on simulated machines, many lives of them by seed, and prints what
 // would be lost, doubled, late or stuck. Nothing outside is touched.
+import { commandLine } from '../system/launcher.ts'
 import { Command } from 'commander'
 import { namesIn, settingsByAgent } from '../config/settings-by-agent.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
@@ -192,7 +193,7 @@ class Simulation {
     if (outcome.changed > 0)
       return `${outcome.changed} events arrive with another body. Events are followed by their bodies: leave out what changes them (search_replace, say) and simulate again.`
     if (arrived === 0)
-      return 'no event arrives. See millrace check, and the topics and addresses of the files.'
+      return `no event arrives. See ${commandLine('millrace', 'check')}, and the topics and addresses of the files.`
     const dropped = outcome.sent - arrived
     const copies = [...outcome.copies.values()].reduce((sum, one) => sum + one, 0)
     process.stdout.write(

@@ -8,7 +8,7 @@
 import { Fault } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Disk } from '../../system/disk.ts'
-import { millraceCommand } from '../../system/launcher.ts'
+import { commandLine } from '../../system/launcher.ts'
 import { checkpointName, type ChannelState, type Checkpoint } from './checkpoint.ts'
 import { markName, readMarks, type DataDirectory, type MarkedDirectory } from './directory-mark.ts'
 import { GoneNumbers } from './number-ranges.ts'
@@ -101,13 +101,15 @@ export function absentDirectories(
   return [...new Map(known.map(one => [one.id, one])).values()].filter(one => !isHere(one))
 }
 
+const inspecting = commandLine('millrace', 'channel', 'inspect', 'DIRECTORY')
+
 function refuseTwice({ files, channel }: InventoryParts): void {
   files.forEach((file, index) => {
     const before = files[index - 1]
     if (before?.id !== file.id) return
     throw foreign(
       `channel ${channel}: ${before.path} and ${file.path} are there both: one of them is a copy, of an earlier time, or of another channel`,
-      'Leave one of these directories out of dataDirs, or move its millrace* files away. "millrace channel inspect DIRECTORY" says what is in each.',
+      `Leave one of these directories out of dataDirs, or move its millrace* files away. "${inspecting}" says what is in each.`,
     )
   })
 }
@@ -124,7 +126,7 @@ function refuseStrangers(
   if (marked !== undefined && other !== undefined)
     throw foreign(
       `channel ${channel}: ${marked.path} and ${other.path} are data directories of two channels`,
-      'Name the directories of one channel in dataDirs. "millrace channel inspect DIRECTORY" says what is in each.',
+      `Name the directories of one channel in dataDirs. "${inspecting}" says what is in each.`,
     )
   const here = channelId ?? marked?.mark?.channel ?? state?.channelId
   if (state === null || state.channelId === here) return
@@ -138,7 +140,7 @@ function refuseStrangers(
 function cameBack({ channel }: InventoryParts, path: string): Fault {
   return foreign(
     `channel ${channel}: the loss of ${path} was accepted, and it is back with what it held then`,
-    `Leave it out of dataDirs, and "millrace channel export ${path} --to FILE" gives the events in it; or move its millrace* files away to use it as an empty one.`,
+    `Leave it out of dataDirs, and "${commandLine('millrace', 'channel', 'export', path, '--to', 'FILE')}" gives the events in it; or move its millrace* files away to use it as an empty one.`,
   )
 }
 
@@ -203,11 +205,6 @@ function namesOf(missing: readonly MissingSegments[]): string {
 }
 
 function wayOn({ checkpointDirectory, dataDirectories }: InventoryParts): string {
-  const words = ['--checkpoint', checkpointDirectory, ...dataDirectories].map(quoted).join(' ')
-  return `Mount or put back what is missing, or name its new place in dataDirs, and start again; or "${quoted(millraceCommand())} channel repair --accept-loss ${words}" gives those events up, and the channel opens without them.`
-}
-
-/** As a shell reads it as one word. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+  const words = ['repair', '--accept-loss', '--checkpoint', checkpointDirectory, ...dataDirectories]
+  return `Mount or put back what is missing, or name its new place in dataDirs, and start again; or "${commandLine('millrace', 'channel', ...words)}" gives those events up, and the channel opens without them.`
 }

@@ -5,7 +5,7 @@ import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterEach, it } from 'node:test'
 import { cleanUp, Home, put, range, take } from '../../../test/channel-home.ts'
-import { millraceCommand } from '../../system/launcher.ts'
+import { programName } from '../../system/launcher.ts'
 import { realSystem } from '../../system/system.ts'
 import { Checkpoint, type ChannelState } from './checkpoint.ts'
 
@@ -22,7 +22,7 @@ it('refuses to open where its only data directory is gone, and names it and its 
   assert.match(said, /holds no file of this channel: it is empty, new or not mounted/)
   const [, launcher, words] = /"(\S*millrace) (channel repair .*?)"/.exec(said)!
   assert.equal(words, `channel repair --accept-loss --checkpoint ${home.at('c')} ${home.at('d')}`)
-  assert.equal(launcher, millraceCommand())
+  assert.equal(launcher, programName('millrace'))
   // A file system that is not mounted leaves its mount point.
   await mkdir(home.at('d'))
   await home.refuses(one, /: 50 undelivered events are missing/)
@@ -56,10 +56,20 @@ it('calls the number of events unknown where the checkpoint knows of none and wa
   await killed.refuses(one, /which held an unknown number of them \(millrace-1\.wal\)/)
 })
 
-it('names the launcher by its path where PATH does not have it', () => {
-  const launcher = millraceCommand('/nowhere')
+it('names a command as a shell takes it: by its path where PATH does not have it, by npx where that started it', async () => {
+  const home = await Home.make()
+  await mkdir(home.at('node_modules/.bin'), { recursive: true })
+  await writeFile(home.at('node_modules/.bin/millrace'), '', { mode: 0o755 })
+  const launcher = programName('millrace', { PATH: '/nowhere' })
   assert.match(launcher, /^\/.*\/bin\/millrace$/)
-  assert.equal(millraceCommand(`/nowhere:${dirname(launcher)}`), 'millrace')
+  assert.equal(programName('millrace', { PATH: `/nowhere:${dirname(launcher)}` }), 'millrace')
+  assert.equal(programName('flume-ng', { PATH: '/nowhere' }), join(dirname(launcher), 'flume-ng'))
+  // What npm puts into PATH is in no shell.
+  const bin = 'node_modules/.bin'
+  const npm = { npm_execpath: '/npm-cli.js', PATH: join(home.at(bin)) }
+  assert.equal(programName('millrace', npm), launcher)
+  assert.equal(programName('millrace', { PATH: home.at(bin) }), 'millrace')
+  assert.equal(programName('millrace', { ...npm, npm_command: 'exec' }), 'npx millrace')
 })
 
 it('goes on empty once the loss is accepted', async () => {

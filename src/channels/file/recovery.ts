@@ -2,9 +2,11 @@
 // header, states what is gone; the entries after it add the rest. The tail that no later entry names as
 // durable is taken as far as it is valid, and written again into the new segment, since nobody knows
 // whether it ever reached the disk.
+import { dirname } from 'node:path'
 import { Fault } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Disk } from '../../system/disk.ts'
+import { commandLine } from '../../system/launcher.ts'
 import type { ChannelState, SegmentState } from './checkpoint.ts'
 import { EntryReader, type Damage } from './entry-reader.ts'
 import { entryHeaderBytes, entryKinds, entryOf, readTakePayload, type EntryHeader } from './entry.ts'
@@ -297,12 +299,15 @@ async function endsAsTold(disk: Disk, state: ChannelState, files: readonly Segme
   }
 }
 
+const repairing = (directory: string): string =>
+  `"${commandLine('millrace', 'channel', 'repair', directory, '--to', 'DIRECTORY')}" makes a log of what can be read`
+
 function twoChannels(one: SegmentFile, other: SegmentFile): Fault {
   return new Fault(
     'FOREIGN_FILES',
     `${one.path} and ${other.path} are of two channels. Nothing was changed`,
     {
-      remedy: `Name the directories of one channel in dataDirs. "millrace channel inspect ${one.directory}" says what is in a directory; "millrace channel export ${one.directory} --to FILE" gives its undelivered events as lines that "flume-ng avro-client --dead-letters" sends.`,
+      remedy: `Name the directories of one channel in dataDirs. "${commandLine('millrace', 'channel', 'inspect', one.directory)}" says what is in a directory; "${commandLine('millrace', 'channel', 'export', one.directory, '--to', 'FILE')}" gives its undelivered events as lines that "${commandLine('flume-ng', 'avro-client', '--dead-letters', 'FILE')}" sends.`,
     },
   )
 }
@@ -315,10 +320,7 @@ async function readHeader(disk: Disk, log: Logger, { id, path }: SegmentFile): P
     const problem =
       'problem' in read ? read.problem : read.header.id === id ? null : 'its name and its id differ'
     if ('problem' in read || problem !== null)
-      throw new Fault(
-        'CORRUPT',
-        `segment ${path} cannot be read: ${problem}; "millrace channel repair" makes a log of what can be read`,
-      )
+      throw new Fault('CORRUPT', `segment ${path} cannot be read: ${problem}; ${repairing(dirname(path))}`)
     if (read.damage !== null)
       log.error(`the header of segment ${path} is damaged (${read.damage}); its second copy is whole`)
     return read
@@ -390,6 +392,6 @@ function opened(
   if (payload !== null) return entryOf(payload, header)
   throw new Fault(
     'CORRUPT',
-    `${path}: the transaction at ${position} was changed after it was encrypted; "millrace channel repair" makes a log of what can be read`,
+    `${path}: the transaction at ${position} was changed after it was encrypted; ${repairing(dirname(path))}`,
   )
 }
