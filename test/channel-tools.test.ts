@@ -185,7 +185,7 @@ test('a damaged transaction is named by file, bytes and events; repair keeps all
   assert.equal(tool.code, 1)
   assert.match(
     tool.out,
-    /Channel = 3920\nNumber of Valid Events = 3870\nNumber of Corrupt Events = 50\nNothing was changed/,
+    /Channel = 3920\nNumber of Valid Events = 3870\nNumber of Corrupt Events = 50\nnothing was changed; "\S*millrace channel repair \S+ --to DIRECTORY"/,
   )
   const target = join(directory(), 'new')
   const repaired = run('channel', 'repair', path, '--to', target)

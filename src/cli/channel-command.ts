@@ -22,6 +22,7 @@ import { readDeadLetter } from '../dead-letter.ts'
 import type { Event } from '../event.ts'
 import { countOf, printable } from '../printable.ts'
 import type { Disk } from '../system/disk.ts'
+import { commandLine } from '../system/launcher.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
 import { howToGiveKeys, keysOf, type KeyOptions } from './channel-keys.ts'
@@ -96,7 +97,7 @@ export async function runIntegrityTool(words: readonly string[]): Promise<number
     dataDirs.split(',').map(one => one.trim()),
     {},
     new Map(),
-    async content => {
+    async (content, found) => {
       // Reads every body, so that each checksum is looked at.
       if (content.locked === null) for await (const _ of content.events());
       tellDamage(content.damage)
@@ -108,8 +109,7 @@ export async function runIntegrityTool(words: readonly string[]): Promise<number
       print(`Number of Events in the Channel = ${total}`)
       print(`Number of Valid Events = ${content.inside}`)
       print(`Number of Corrupt Events = ${lost === 0 ? content.damage.length : lost}`)
-      if (content.damage.length > 0)
-        print('Nothing was changed; "millrace channel repair" makes a new channel of what can be read')
+      if (content.damage.length > 0) print(howToRepair(found))
       return content.damage.length > 0 ? damaged : 0
     },
   )
@@ -155,7 +155,7 @@ async function inspect(words: readonly string[], properties: Properties): Promis
 
 async function verify(words: readonly string[], properties: Properties): Promise<number> {
   const { operands, options } = parse('verify', words, command => command.option('--checkpoint <directory>'))
-  return await onChannel(operands, options, properties, async content => {
+  return await onChannel(operands, options, properties, async (content, found) => {
     let read = content.locked === null ? 0 : content.inside
     if (content.locked === null)
       await requireReadable(content).catch((error: unknown) => {
@@ -172,8 +172,7 @@ async function verify(words: readonly string[], properties: Properties): Promise
     const isGood = content.damage.length === 0
     const whole = content.locked === null ? 'every byte is as it was written' : 'every checksum fits'
     print(`${countOf(read, 'event')} inside, ${content.lost} lost: ${isGood ? whole : 'damaged'}`)
-    if (!isGood)
-      print('nothing was changed; "millrace channel repair" makes a new channel of what can be read')
+    if (!isGood) print(howToRepair(found))
     return isGood ? 0 : damaged
   })
 }
@@ -278,6 +277,9 @@ async function repair(words: readonly string[], properties: Properties): Promise
   })
 }
 
+const howToRepair = ({ data }: ChannelDirectories): string =>
+  `nothing was changed; "${commandLine('millrace', 'channel', 'repair', ...data, '--to', 'DIRECTORY')}" makes a new channel of what can be read`
+
 /** Finds, locks and reads the channel, and lets it go again. */
 async function onChannel(
   named: readonly string[],
@@ -287,7 +289,7 @@ async function onChannel(
 ): Promise<number> {
   const keys = await keysOf(options, properties)
   const found = await findChannel(disk, named, options.checkpoint)
-  const lock = await lockAll(disk, found)
+  const lock = await lockAll(disk, found, line => void process.stderr.write(`${line}\n`))
   try {
     return await work(
       found.kind === 'flume' ? await readFlume(disk, found, keys) : await readOurs(disk, found, keys),

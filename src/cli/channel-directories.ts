@@ -4,7 +4,7 @@ import { markName } from '../channels/file/directory-mark.ts'
 import { listFlumeLogs } from '../channels/file/flume/flume-channel.ts'
 import { segmentIdOf } from '../channels/file/segment.ts'
 import { Fault } from '../errors.ts'
-import { lockFiles, type DirectoryLock } from '../system/directory-lock.ts'
+import { inUse, lockFiles, type DirectoryLock } from '../system/directory-lock.ts'
 import type { Disk } from '../system/disk.ts'
 import { lockHolder } from '../system/file-lock.ts'
 
@@ -62,15 +62,31 @@ async function kindOf(disk: Disk, path: string): Promise<Kind | null> {
   return (await listFlumeLogs(disk, path)).length > 0 ? 'flume' : null
 }
 
-/** Keeps agents out while the tool reads. Rejects with DIRECTORY_IN_USE naming the holder. */
-export async function lockAll(disk: Disk, { kind, data }: ChannelDirectories): Promise<DirectoryLock> {
+/**
+ * Keeps agents out while the tool reads; where nothing can be written it reads without, and tells. Rejects with
+ * DIRECTORY_IN_USE naming the holder.
+ */
+export async function lockAll(
+  disk: Disk,
+  { kind, data }: ChannelDirectories,
+  tell: (line: string) => void,
+): Promise<DirectoryLock> {
   const locks: DirectoryLock[] = []
   const release = async (): Promise<void> => {
     for (const lock of locks.splice(0)) await lock.release()
   }
   try {
     for (const directory of data) {
-      locks.push(await disk.lockDirectory(directory, 'a channel tool'))
+      try {
+        locks.push(await disk.lockDirectory(directory, 'a channel tool'))
+      } catch (error) {
+        if (!(error instanceof Fault) || error.code === 'DIRECTORY_IN_USE') throw error
+        const holder = (await disk.directoryHolder?.(directory)) ?? null
+        if (holder !== null) throw inUse(directory, holder)
+        tell(
+          `${error.message}: it is read without a lock, and what an agent changes there meanwhile may be called damaged`,
+        )
+      }
       if (kind !== 'flume') continue
       const holder = await lockHolder(join(directory, 'in_use.lock'))
       if (holder !== null)
