@@ -89,6 +89,8 @@ export interface FaultOptions {
   readonly cause?: unknown
   /** What the operator can do, where that is not what the table says of the code. */
   readonly remedy?: string | undefined
+  /** Trying again cannot help before the agent is started again. */
+  readonly needsRestart?: boolean
 }
 
 /**
@@ -100,11 +102,13 @@ export class Fault extends Error {
   readonly code: FaultCode
   /** What the operator can do, in sentences. */
   readonly remedy: string
+  readonly needsRestart: boolean
 
   constructor(code: FaultCode, message: string, options: FaultOptions = {}) {
     super(printable(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.remedy = options.remedy ?? table[code].remedy
+    this.needsRestart = options.needsRestart ?? false
   }
 
   get retry(): Retry {

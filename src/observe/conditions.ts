@@ -173,11 +173,12 @@ export class Condition implements RaisedCondition {
     else this.#tell('', cause)
   }
 
-  /** `doing` failed and is tried again: "Delivering events by sink k1". */
+  /** `doing` failed and is tried again, for nothing where the fault needs a restart: "Delivering events by sink k1". */
   fail(doing: string, error: unknown): void {
     // A fault says all in its message; of anything else the stack helps.
     const more = error instanceof Fault ? { remedy: error.remedy } : { cause: error }
-    this.raise(`${doing} failed and is tried again until it succeeds: ${messageOf(error)}`, more)
+    const again = error instanceof Fault && error.needsRestart ? '' : ' and is tried again until it succeeds'
+    this.raise(`${doing} failed${again}: ${messageOf(error)}`, more)
   }
 
   /** It is over, where it is raised: `over` is a sentence that "after 12.3 s" follows. */

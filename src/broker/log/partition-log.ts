@@ -423,7 +423,10 @@ export class PartitionLog {
     if (atOnce) this.#synced = position
     else if (syncEachGroup) await this.#sync()
     if (await this.#place.isAway(file, path))
-      throw new Fault('STATE_MISSING', `${path} was removed or renamed while the broker runs; put it back`)
+      throw new Fault(
+        'STATE_MISSING',
+        `${path} was removed or renamed while the broker runs; stop the broker, put it back, and start it again`,
+      )
   }
 
   #ended(marker: TransactionMarker, lastOffset: number): void {

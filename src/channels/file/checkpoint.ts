@@ -15,7 +15,7 @@
 //   24      text: JSON, see ChannelState
 //
 // Numbers are little-endian. Where the text outgrows its slot the file is replaced by one with larger slots.
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { messageOf } from '../../errors.ts'
 import type { Condition } from '../../observe/conditions.ts'
@@ -241,10 +241,10 @@ export class Checkpointer {
   }
 
   /** Never rejects: a checkpoint that cannot be written is no reason to stop anything. */
-  write({ isStopped = false } = {}): Promise<void> {
+  write({ isStopped = false, always = false } = {}): Promise<void> {
     const stand = this.#parts.stand()
     const text = stand === null ? this.#last : `${stand.segment.id} ${stand.position} ${isStopped}`
-    if (stand === null || text === this.#last || !this.#isStarted) return this.#writing
+    if (stand === null || !this.#isStarted || (text === this.#last && !always)) return this.#writing
     const state = this.#stateAt(stand, isStopped)
     this.#writing = this.#writing.then(() => this.#write(state, text))
     return this.#writing
@@ -258,8 +258,12 @@ export class Checkpointer {
       condition.clear(`${checkpoint.path} is written again`)
     } catch (error) {
       onFailed()
-      const remedy = 'Without it the next start takes longer, and may not notice that segments are missing.'
-      condition.raise(`${checkpoint.path} cannot be written: ${messageOf(error)}`, { remedy })
+      const isAway = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+      const problem = isAway
+        ? `directory ${dirname(checkpoint.path)} was removed or renamed while the channel runs, and no checkpoint can be written`
+        : `${checkpoint.path} cannot be written: ${messageOf(error)}`
+      const remedy = `${isAway ? 'Put it back, or make it again: it is tried until it is there. ' : ''}Without a checkpoint the next start takes longer, and may not notice that segments are missing.`
+      condition.raise(problem, { remedy })
     }
   }
 

@@ -57,6 +57,8 @@ interface Open {
 export class FileChannel implements Channel {
   readonly capacity: number
   readonly transactionCapacity: number
+  /** What the start could not write on a full disk: it is tried again. */
+  lacking: Fault | null = null
   readonly #settings: FileChannelSettings
   readonly #context: CountedContext
   readonly #gate: PutGate
@@ -104,17 +106,12 @@ export class FileChannel implements Channel {
 
   /** On a full disk it refuses puts until there is room; where there is nothing to note takes in, they wait as well. */
   async start(): Promise<void> {
-    const { system, name: channel, condition } = this.#context
     this.#stopping = false
-    const space = new FreeSpace({
-      clock: system.clock,
-      floorBytes: this.#settings.floorBytes,
-      channel,
-      condition,
+    const space = new FreeSpace(this.#context, this.#settings.floorBytes, {
       freeBytes: () => this.#opening.freeBytes(),
       makeUp: () => this.#makeUp(),
     })
-    const lacking = await this.#tryToOpen()
+    const lacking = (this.lacking = await this.#tryToOpen())
     this.#space = space
     if (lacking === null) await space.refresh()
     else space.tell(lacking)
@@ -260,8 +257,7 @@ export class FileChannel implements Channel {
         void checkpointer.write()
       },
       goneNow: () => ({ low: gone.low, ranges: gone.ranges }),
-      onFailed: (problem: string) =>
-        this.#fail(this.#failed, problem, 'The channel stays failed until the agent is started again.'),
+      onFailed: ({ message, remedy }: Fault) => this.#fail(this.#failed, message, remedy),
     }
     const writer = new Log(logParts, started)
     const backlog = new Backlog(
@@ -290,7 +286,11 @@ export class FileChannel implements Channel {
       clock: system.clock,
       segments,
       directories: directories.map(({ path }) => path),
+      isMarked: () => isEstablished,
+      isReplaced: directory => store.isReplaced(directory),
       onAway: problem => writer.fail(problem),
+      checkpoint,
+      onCheckpointAway: () => void checkpointer.write({ always: true }),
     })
     const open = { store, log: writer, backlog, gone, segments, checkpointer, watch, establish }
     return { open, lacking }

@@ -1,7 +1,8 @@
 // FreeSpace: whether the data directories have room for puts. Looked at on the way, at most once a second; while there is
 // too little puts are refused, and a timer looks until there is enough again and what could not be written is.
 import { Fault } from '../../errors.ts'
-import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
+import type { CountedContext } from '../../component.ts'
+import type { Condition } from '../../observe/conditions.ts'
 import type { Clock, Timer } from '../../system/clock.ts'
 import { canBeTaken, NoRoom } from './segment-store.ts'
 
@@ -9,10 +10,6 @@ const lookMs = 1000
 const lookWhileLowMs = 100
 
 export interface FreeSpaceParts {
-  readonly clock: Clock
-  readonly floorBytes: number
-  readonly channel: string
-  readonly condition: ConditionMaker
   /** Of the data directory that has least. */
   freeBytes(): Promise<number>
   /** Writes what could not be written before puts are taken again; gives why it cannot be written still. Never rejects. */
@@ -21,6 +18,9 @@ export interface FreeSpaceParts {
 
 export class FreeSpace {
   readonly #parts: FreeSpaceParts
+  readonly #channel: string
+  readonly #clock: Clock
+  readonly #floorBytes: number
   readonly #condition: Condition
   #problem: Fault | null = null
   /** Free bytes at which puts are taken again: what a segment needs as well, where there was no room for one. */
@@ -30,10 +30,12 @@ export class FreeSpace {
   #timer: Timer | null = null
   #isClosed = false
 
-  constructor(parts: FreeSpaceParts) {
+  constructor({ name, system, condition }: CountedContext, floorBytes: number, parts: FreeSpaceParts) {
     this.#parts = parts
-    this.#enoughBytes = parts.floorBytes
-    this.#condition = parts.condition('free space')
+    this.#channel = name
+    this.#clock = system.clock
+    this.#floorBytes = this.#enoughBytes = floorBytes
+    this.#condition = condition('free space')
   }
 
   /** Why puts are refused, or null. */
@@ -42,19 +44,21 @@ export class FreeSpace {
   }
 
   look(): void {
-    if (this.#parts.clock.monotonic() - this.#lookedAt >= lookMs) void this.refresh()
+    if (this.#clock.monotonic() - this.#lookedAt >= lookMs) void this.refresh()
   }
 
   refresh(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
-      this.#lookedAt = this.#parts.clock.monotonic()
+      this.#lookedAt = this.#clock.monotonic()
       this.#looking = null
     })
     return this.#looking
   }
 
   async #look(): Promise<void> {
-    const { channel, floorBytes, freeBytes, makeUp } = this.#parts
+    const { freeBytes, makeUp } = this.#parts
+    const channel = this.#channel
+    const floorBytes = this.#floorBytes
     // Not knowing is no reason to refuse: writing will tell.
     const free = await freeBytes().catch(() => Infinity)
     if (free < this.#enoughBytes) {
@@ -72,7 +76,7 @@ export class FreeSpace {
   /** Puts are refused until there is room: for a segment, where one could not be made. */
   tell(problem: Fault, againMs = lookWhileLowMs): void {
     for (let cause: unknown = problem; cause instanceof Error; cause = cause.cause)
-      if (cause instanceof NoRoom) this.#enoughBytes = this.#parts.floorBytes + cause.segmentBytes
+      if (cause instanceof NoRoom) this.#enoughBytes = this.#floorBytes + cause.segmentBytes
     this.#problem = problem
     this.#condition.raise(problem.message, { remedy: problem.remedy })
     this.#lookLater(againMs)
@@ -91,6 +95,6 @@ export class FreeSpace {
       this.#timer = null
       void this.refresh()
     }
-    this.#timer = this.#parts.clock.after(delayMs, again, { background: true })
+    this.#timer = this.#clock.after(delayMs, again, { background: true })
   }
 }

@@ -59,7 +59,7 @@ export interface LogParts {
   onSegment(segment: Segment): void
   /** What a new segment's header states. */
   goneNow(): { low: number; ranges: readonly NumberRange[] }
-  onFailed(problem: string): void
+  onFailed(fault: Fault): void
 }
 
 /** Where the log stands when it begins to write. */
@@ -72,6 +72,10 @@ export interface LogStart extends Stand {
 
 /** A segment with fewer bytes left takes no more takes. */
 export const leastTakeBytes = entryHeaderBytes + 64 * 16
+
+/** Of a directory or file of the channel. */
+export const wentAway = 'was removed or renamed while the channel runs'
+const putBack = 'Put it back and start the agent again: the channel stays failed until then.'
 
 const groupBytes = 8 * 1024 * 1024
 /** Groups below this are copied into one buffer. */
@@ -156,13 +160,16 @@ export class Log {
     this.#wake()
   }
 
-  /** Refuses everything from now on. `problem` says what is wrong with the files. */
+  /** Refuses everything from now on. `problem` says what is wrong with the files: it was removed. */
   fail(problem: string): void {
     if (this.#failed !== null || this.#closed) return
-    this.#failed = new Fault('CHANNEL_FAILED', `channel ${this.#parts.channel}: ${problem}`)
+    this.#failed = new Fault('CHANNEL_FAILED', `channel ${this.#parts.channel}: ${problem}`, {
+      remedy: putBack,
+      needsRestart: true,
+    })
     for (const put of this.#puts.splice(0)) put.reject(this.#failed)
     for (const take of this.#takes.splice(0)) take.reject(this.#failed)
-    this.#parts.onFailed(this.#failed.message)
+    this.#parts.onFailed(this.#failed)
   }
 
   /** Ends what was begun and what still comes meanwhile, marks the log as stopped cleanly, and closes. */
@@ -272,7 +279,7 @@ export class Log {
 
   /** The segment is not where it must be when the log is opened again. */
   #failAway(): void {
-    this.fail(`${this.#segment.path} was removed or renamed while the channel runs; put it back`)
+    this.fail(`${this.#segment.path} ${wentAway}`)
   }
 
   /** In one buffer where they are small: one write is cheaper than a list of small ones. */
@@ -388,9 +395,13 @@ export class Log {
       } catch (second) {
         log.error(`opening a new segment for channel ${channel} failed as well: ${messageOf(second)}`)
       }
-    this.#failed = fault
-    this.#refuse(fault)
-    this.#parts.onFailed(fault.message)
+    this.#failed = new Fault(fault.code, fault.message, {
+      cause: error,
+      remedy: 'The channel stays failed until the agent is started again; see to the disk first.',
+      needsRestart: true,
+    })
+    this.#refuse(this.#failed)
+    this.#parts.onFailed(this.#failed)
   }
 
   #refuse(fault: Fault): void {

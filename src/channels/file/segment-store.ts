@@ -40,7 +40,7 @@ export class NoRoom extends Fault {
 
 export class SegmentStore {
   readonly #parts: StoreParts
-  readonly #locks: DirectoryLock[] = []
+  readonly #locks = new Map<string, DirectoryLock>()
   /** Directories that were not there. */
   readonly #made: string[] = []
   #spare: { readonly path: string; readonly size: number } | null = null
@@ -62,7 +62,7 @@ export class SegmentStore {
     try {
       for (const directory of [checkpointDirectory, ...dataDirectories]) {
         if (await ensureDirectory(disk, directory)) this.#made.push(directory)
-        this.#locks.push(await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))
+        this.#locks.set(directory, await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))
         for (const name of await disk.list(directory))
           if (name.startsWith('millrace')) await disk.makePrivate?.(join(directory, name))
         // A kill may have come between a rename and this: a name that is seen must be one that stays.
@@ -83,9 +83,15 @@ export class SegmentStore {
     return listSegments(this.#parts.disk, this.#parts.dataDirectories)
   }
 
+  /** Whether another directory lies where one of the channel's did. */
+  async isReplaced(directory: string): Promise<boolean> {
+    return (await this.#locks.get(directory)?.isAway?.()) === true
+  }
+
   async close(): Promise<void> {
     await this.#busy
-    for (const lock of this.#locks.splice(0)) await lock.release()
+    for (const lock of this.#locks.values()) await lock.release()
+    this.#locks.clear()
   }
 
   /** Closes it where the channel does not open: directories made for it, in which nothing lies, go again. */

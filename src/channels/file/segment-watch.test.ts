@@ -1,8 +1,8 @@
 // What a file channel does when files of it are removed, renamed or replaced from outside while it runs.
 import assert from 'node:assert/strict'
-import { cp, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { afterEach, it } from 'node:test'
-import { cleanUp, eventOf, Home, put } from '../../../test/channel-home.ts'
+import { cleanUp, eventOf, Home, put, range } from '../../../test/channel-home.ts'
 import { rejectsWith } from '../../../test/contracts/channel.ts'
 
 afterEach(cleanUp)
@@ -68,4 +68,46 @@ it('writes its checkpoint again where that was deleted while it ran', async () =
   await channel.stop()
   await rm(home.at('d'), { recursive: true })
   await home.refuses(['d'], /: 10 undelivered events are missing/)
+})
+
+for (const [what, harm, says] of [
+  [
+    'all files in a data directory without a segment are deleted',
+    async (home: Home) => {
+      for (const name of await readdir(home.at('d1'))) await rm(home.at(`d1/${name}`))
+    },
+    /ERROR channel c1: the files in \S+\/d1 were removed while the channel runs\. Put it back and start the agent again/,
+  ],
+  [
+    'an empty directory takes the place of one without a segment',
+    async (home: Home) => {
+      await rename(home.at('d1'), home.at('x'))
+      await mkdir(home.at('d1'))
+    },
+    /ERROR channel c1: \S+\/d1 was removed or renamed while the channel runs, and another directory lies there\. Put it back and start the agent again/,
+  ],
+] as const)
+  it(`notices that ${what}, although nothing is put`, async () => {
+    const home = await Home.make()
+    await home.open(two)
+    assert.deepEqual(await home.segments('d1'), [])
+    await harm(home)
+    await home.context.log.line(says)
+  })
+
+it('raises a condition when its checkpoint directory is deleted, and writes it again when it is there', async () => {
+  const home = await Home.make()
+  const channel = await home.open(['d'])
+  await put(channel, 0, 10)
+  await rm(home.at('c'), { recursive: true })
+  await home.context.log.line(
+    /WARN directory \S+\/c was removed or renamed while the channel runs, and no checkpoint can be written\. Put it back, or make it again/,
+  )
+  await put(channel, 10, 20)
+  await mkdir(home.at('c'))
+  await home.context.log.line(/INFO \S+\/c\/millrace\.checkpoint is written again/)
+  await rm(home.at('c/millrace.checkpoint'))
+  for (;;) if ((await readdir(home.at('c'))).includes('millrace.checkpoint')) break
+  await channel.stop()
+  assert.deepEqual(await home.drain(['d']), range(0, 20))
 })

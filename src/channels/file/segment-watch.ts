@@ -1,9 +1,11 @@
-// SegmentWatch: notices, while the channel runs, that a data directory or a segment is not at its place any more. An
-// open file goes on being written after its name is gone, and a segment that is not open is missed only when
+// SegmentWatch: notices, while the channel runs, that a directory, a segment or the checkpoint is not at its place any
+// more. An open file goes on being written after its name is gone, and a segment that is not open is missed only when
 // it is read: until then nothing would say that the events in it are lost.
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Clock, Timer } from '../../system/clock.ts'
 import type { Disk } from '../../system/disk.ts'
+import { markName } from './directory-mark.ts'
+import { wentAway } from './log.ts'
 import type { Segment } from './segment.ts'
 
 const lookMs = 1000
@@ -14,8 +16,15 @@ export interface WatchParts {
   readonly directories: readonly string[]
   /** As they are whenever it looks. */
   readonly segments: readonly Segment[]
+  /** Whether the directories have their marks. */
+  isMarked(): boolean
+  /** Whether another directory lies at the path. */
+  isReplaced(directory: string): Promise<boolean>
   /** What is wrong, as the middle of a sentence; called once. */
   onAway(problem: string): void
+  readonly checkpoint: { readonly path: string }
+  /** Called whenever it is looked for and is not there. */
+  onCheckpointAway(): void
 }
 
 export class SegmentWatch {
@@ -38,22 +47,41 @@ export class SegmentWatch {
   }
 
   async #look(): Promise<void> {
-    const { disk, directories, segments, onAway } = this.#parts
+    const { directories, checkpoint, onAway, onCheckpointAway, isMarked } = this.#parts
     for (const directory of directories) {
-      const before = segments.filter(one => one.directory === directory)
-      const names = await disk.list(directory).catch(codeOf)
+      const problem = await this.#problemIn(directory)
       if (this.#timer === null) return
-      // An error other than that it is not there says nothing: reading and writing will tell.
-      if (typeof names === 'string' && names !== 'ENOENT' && names !== 'ENOTDIR') continue
-      const away =
-        typeof names === 'string'
-          ? directory
-          : before.find(one => segments.includes(one) && !names.includes(basename(one.path)))?.path
-      if (away === undefined) continue
+      if (problem === null) continue
       this.close()
-      return onAway(`${away} was removed or renamed while the channel runs; put it back`)
+      return onAway(problem)
     }
+    const names = await this.#namesIn(dirname(checkpoint.path))
+    if (this.#timer === null || !isMarked() || names === 'unknown') return
+    if (names?.includes(basename(checkpoint.path)) !== true) onCheckpointAway()
+  }
+
+  async #problemIn(directory: string): Promise<string | null> {
+    const { segments, isMarked, isReplaced } = this.#parts
+    const before = segments.filter(one => one.directory === directory)
+    const wasMarked = isMarked()
+    const names = await this.#namesIn(directory)
+    if (names === 'unknown') return null
+    if (names === null) return `${directory} ${wentAway}`
+    const gone = before.find(one => segments.includes(one) && !names.includes(basename(one.path)))
+    const lacksMark = wasMarked && !names.includes(markName)
+    if (gone === undefined && (!lacksMark || before.length > 0)) return null
+    if (await isReplaced(directory)) return `${directory} ${wentAway}, and another directory lies there`
+    // What its lock left may lie there still.
+    if (lacksMark) return `the files in ${directory} were removed while the channel runs`
+    return `${gone!.path} ${wentAway}`
+  }
+
+  /** Null where it is not there. Any other error says nothing: reading and writing will tell. */
+  async #namesIn(directory: string): Promise<readonly string[] | null | 'unknown'> {
+    return await this.#parts.disk
+      .list(directory)
+      .catch(({ code }: NodeJS.ErrnoException) =>
+        code === 'ENOENT' || code === 'ENOTDIR' ? null : 'unknown',
+      )
   }
 }
-
-const codeOf = (error: NodeJS.ErrnoException): string => error.code ?? ''

@@ -53,7 +53,7 @@ function channelAt(
   )
 }
 
-/** Opens the channel without what is missing of it, so that it opens by itself from then on; gives what is inside. */
+/** Opens the channel without what is missing of it, so that it opens by itself from then on; gives what is inside. Rejects as its start. */
 export async function acceptLoss(
   system: System,
   place: Place,
@@ -61,9 +61,10 @@ export async function acceptLoss(
 ): Promise<number> {
   const channel = channelAt(system, place, encryption, true)
   await channel.start()
-  const inside = channel.size
+  const { size, lacking } = channel
   await channel.stop()
-  return inside
+  if (lacking !== null) throw lacking
+  return size
 }
 
 /** Puts all events, in order, each synced; gives how many, and how many the channel held before. */
