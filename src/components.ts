@@ -1,242 +1,161 @@
-// The catalogue: every component there is, one line each, loaded only when a configuration names it.
-// Names are Flume's aliases and class names (compared without regard to case). Components of Flume's
-// that are not here yet stand here all the same, with a sentence saying so.
-import type { CatalogueEntry } from './component.ts'
+// The catalogue: every component there is, one line each, loaded only when a configuration names it. Classes are
+// Flume's, with Flume's alias where there is one; they are compared without regard to case. Components of Flume's that
+// are not here yet stand here all the same, with a sentence saying so.
+import type { CatalogueEntry, ComponentKind } from './component.ts'
 
-const flume = 'org.apache.flume.'
-const notYet = (what: string) => `Millrace has no ${what} yet`
+/** Class below org.apache.flume, alias, and how it is loaded or why it is not here. */
+type Row = readonly [className: string, alias: string | null, NonNullable<CatalogueEntry['load']> | string]
+
+const no = (what: string) => `Millrace has no ${what} yet`
+
+const ofKind = (kind: ComponentKind, rows: readonly Row[]): CatalogueEntry[] =>
+  rows.map(([className, alias, component]) => ({
+    kind,
+    names: [...(alias === null ? [] : [alias]), `org.apache.flume.${className}`],
+    ...(typeof component === 'string' ? { absent: component } : { load: component }),
+  }))
 
 export const catalogue: readonly CatalogueEntry[] = [
-  // sources
-  {
-    kind: 'source',
-    names: ['avro', `${flume}source.AvroSource`],
-    load: () => import('./sources/avro.ts').then(m => m.avroSource),
-  },
-  {
-    kind: 'source',
-    names: [`${flume}source.kafka.KafkaSource`],
-    load: () => import('./sources/kafka.ts').then(m => m.kafkaSource),
-  },
-  {
-    kind: 'source',
-    names: ['seq', `${flume}source.SequenceGeneratorSource`],
-    load: () => import('./sources/sequence.ts').then(module => module.sequenceSource),
-  },
-  {
-    kind: 'source',
-    names: ['netcat', `${flume}source.NetcatSource`],
-    load: () => import('./sources/netcat.ts').then(module => module.netcatSource),
-  },
-  {
-    kind: 'source',
-    names: ['http', `${flume}source.http.HTTPSource`],
-    load: () => import('./sources/http.ts').then(module => module.httpSource),
-  },
-  { kind: 'source', names: ['thrift', `${flume}source.ThriftSource`], absent: notYet('Thrift source') },
-  { kind: 'source', names: ['exec', `${flume}source.ExecSource`], absent: notYet('exec source') },
-  {
-    kind: 'source',
-    names: ['netcatudp', `${flume}source.NetcatUdpSource`],
-    absent: notYet('netcat UDP source'),
-  },
-  {
-    kind: 'source',
-    names: ['syslogtcp', `${flume}source.SyslogTcpSource`],
-    absent: notYet('syslog TCP source'),
-  },
-  {
-    kind: 'source',
-    names: ['syslogudp', `${flume}source.SyslogUDPSource`],
-    absent: notYet('syslog UDP source'),
-  },
-  {
-    kind: 'source',
-    names: ['multiport_syslogtcp', `${flume}source.MultiportSyslogTCPSource`],
-    absent: notYet('multiport syslog source'),
-  },
-  {
-    kind: 'source',
-    names: ['spooldir', `${flume}source.SpoolDirectorySource`],
-    absent: notYet('spooling directory source'),
-  },
-  {
-    kind: 'source',
-    names: ['taildir', `${flume}source.taildir.TaildirSource`],
-    absent: notYet('taildir source'),
-  },
-  { kind: 'source', names: ['jms', `${flume}source.jms.JMSSource`], absent: notYet('JMS source') },
-  { kind: 'source', names: [`${flume}source.StressSource`], absent: notYet('stress source') },
-  {
-    kind: 'source',
-    names: [`${flume}source.twitter.TwitterSource`],
-    absent: 'The API the Twitter source used no longer exists',
-  },
-  { kind: 'source', names: [`${flume}source.scribe.ScribeSource`], absent: notYet('Scribe source') },
-  {
-    kind: 'source',
-    names: [`${flume}source.avroLegacy.AvroLegacySource`],
-    absent: notYet('source for Flume 0.9 senders'),
-  },
-  {
-    kind: 'source',
-    names: [`${flume}source.thriftLegacy.ThriftLegacySource`],
-    absent: notYet('source for Flume 0.9 senders'),
-  },
-  // channels
-  {
-    kind: 'channel',
-    names: ['memory', `${flume}channel.MemoryChannel`],
-    load: () => import('./channels/memory.ts').then(m => m.memoryChannel),
-  },
-  {
-    kind: 'channel',
-    names: ['file', `${flume}channel.file.FileChannel`],
-    load: () => import('./channels/file.ts').then(m => m.fileChannel),
-  },
-  {
-    kind: 'channel',
-    names: ['spillablememory', `${flume}channel.SpillableMemoryChannel`],
-    absent: `${notYet('spillable memory channel')}; the file channel keeps recent events in memory as well`,
-  },
-  {
-    kind: 'channel',
-    names: ['jdbc', `${flume}channel.jdbc.JdbcChannel`],
-    absent: `${notYet('JDBC channel')} (Flume dropped it after 1.11); use the file channel`,
-  },
-  { kind: 'channel', names: [`${flume}channel.kafka.KafkaChannel`], absent: notYet('Kafka channel') },
-  {
-    kind: 'channel',
-    names: [`${flume}channel.PseudoTxnMemoryChannel`],
-    absent: `${notYet('pseudo-transaction channel')}; use memory`,
-  },
-  // sinks
-  {
-    kind: 'sink',
-    names: ['avro', `${flume}sink.AvroSink`],
-    load: () => import('./sinks/avro.ts').then(m => m.avroSink),
-  },
-  {
-    kind: 'sink',
-    names: [`${flume}sink.kafka.KafkaSink`],
-    load: () => import('./sinks/kafka.ts').then(m => m.kafkaSink),
-  },
-  {
-    kind: 'sink',
-    names: ['logger', `${flume}sink.LoggerSink`],
-    load: () => import('./sinks/logger.ts').then(module => module.loggerSink),
-  },
-  {
-    kind: 'sink',
-    names: ['null', `${flume}sink.NullSink`],
-    load: () => import('./sinks/null.ts').then(module => module.nullSink),
-  },
-  {
-    kind: 'sink',
-    names: ['file_roll', `${flume}sink.RollingFileSink`],
-    load: () => import('./sinks/file-roll.ts').then(module => module.fileRollSink),
-  },
-  { kind: 'sink', names: ['thrift', `${flume}sink.ThriftSink`], absent: notYet('Thrift sink') },
-  { kind: 'sink', names: ['http', `${flume}sink.http.HttpSink`], absent: notYet('HTTP sink') },
-  { kind: 'sink', names: ['hdfs', `${flume}sink.hdfs.HDFSEventSink`], absent: notYet('HDFS sink') },
-  { kind: 'sink', names: ['hive', `${flume}sink.hive.HiveSink`], absent: notYet('Hive sink') },
-  { kind: 'sink', names: ['hbase', `${flume}sink.hbase.HBaseSink`], absent: notYet('HBase sink') },
-  { kind: 'sink', names: ['asynchbase', `${flume}sink.hbase.AsyncHBaseSink`], absent: notYet('HBase sink') },
-  { kind: 'sink', names: ['hbase2', `${flume}sink.hbase2.HBase2Sink`], absent: notYet('HBase sink') },
-  { kind: 'sink', names: ['irc', `${flume}sink.irc.IRCSink`], absent: notYet('IRC sink') },
-  {
-    kind: 'sink',
-    names: ['morphline_solr', `${flume}sink.solr.morphline.MorphlineSolrSink`],
-    absent: notYet('morphline sink'),
-  },
-  { kind: 'sink', names: [`${flume}sink.solr.morphline.MorphlineSink`], absent: notYet('morphline sink') },
-  { kind: 'sink', names: [`${flume}sink.kudu.KuduSink`], absent: notYet('Kudu sink') },
-  {
-    kind: 'sink',
-    names: ['elasticsearch', `${flume}sink.elasticsearch.ElasticSearchSink`],
-    absent: `${notYet('Elasticsearch sink')} (Flume dropped it in 1.10)`,
-  },
-  {
-    kind: 'sink',
-    names: [`${flume}sink.kite.DatasetSink`],
-    absent: `${notYet('Kite sink')} (Flume dropped it in 1.10)`,
-  },
-  // sink processors
-  {
-    kind: 'sink-processor',
-    names: ['default', `${flume}sink.DefaultSinkProcessor`],
-    load: () => import('./sink-processors/default.ts').then(module => module.defaultProcessor),
-  },
-  {
-    kind: 'sink-processor',
-    names: ['failover', `${flume}sink.FailoverSinkProcessor`],
-    load: () => import('./sink-processors/failover.ts').then(module => module.failoverProcessor),
-  },
-  {
-    kind: 'sink-processor',
-    names: ['load_balance', `${flume}sink.LoadBalancingSinkProcessor`],
-    load: () => import('./sink-processors/load-balance.ts').then(module => module.loadBalanceProcessor),
-  },
-  // selectors
-  {
-    kind: 'selector',
-    names: ['replicating', `${flume}channel.ReplicatingChannelSelector`],
-    load: () => import('./selectors/replicating.ts').then(module => module.replicatingSelector),
-  },
-  {
-    kind: 'selector',
-    names: ['multiplexing', `${flume}channel.MultiplexingChannelSelector`],
-    load: () => import('./selectors/multiplexing.ts').then(module => module.multiplexingSelector),
-  },
-  {
-    kind: 'selector',
-    names: ['load_balancing', `${flume}channel.LoadBalancingChannelSelector`],
-    load: () => import('./selectors/load-balancing.ts').then(module => module.loadBalancingSelector),
-  },
-  // interceptors
-  {
-    kind: 'interceptor',
-    names: ['timestamp', `${flume}interceptor.TimestampInterceptor$Builder`],
-    load: () => import('./interceptors/timestamp.ts').then(module => module.timestampInterceptor),
-  },
-  {
-    kind: 'interceptor',
-    names: ['host', `${flume}interceptor.HostInterceptor$Builder`],
-    load: () => import('./interceptors/host.ts').then(module => module.hostInterceptor),
-  },
-  {
-    kind: 'interceptor',
-    names: ['static', `${flume}interceptor.StaticInterceptor$Builder`],
-    load: () => import('./interceptors/static.ts').then(module => module.staticInterceptor),
-  },
-  {
-    kind: 'interceptor',
-    names: ['remove_header', `${flume}interceptor.RemoveHeaderInterceptor$Builder`],
-    load: () => import('./interceptors/remove-header.ts').then(module => module.removeHeaderInterceptor),
-  },
-  {
-    kind: 'interceptor',
-    names: ['search_replace', `${flume}interceptor.SearchAndReplaceInterceptor$Builder`],
-    load: () => import('./interceptors/search-replace.ts').then(module => module.searchReplaceInterceptor),
-  },
-  {
-    kind: 'interceptor',
-    names: ['regex_filter', `${flume}interceptor.RegexFilteringInterceptor$Builder`],
-    load: () => import('./interceptors/regex-filter.ts').then(module => module.regexFilterInterceptor),
-  },
-  {
-    kind: 'interceptor',
-    names: ['regex_extractor', `${flume}interceptor.RegexExtractorInterceptor$Builder`],
-    load: () => import('./interceptors/regex-extractor.ts').then(module => module.regexExtractorInterceptor),
-  },
-  {
-    kind: 'interceptor',
-    names: [`${flume}sink.solr.morphline.UUIDInterceptor$Builder`, 'uuid'],
-    load: () => import('./interceptors/uuid.ts').then(module => module.uuidInterceptor),
-  },
-  {
-    kind: 'interceptor',
-    names: [`${flume}sink.solr.morphline.MorphlineInterceptor$Builder`],
-    absent: notYet('morphline interceptor'),
-  },
+  ...ofKind('source', [
+    ['source.AvroSource', 'avro', () => import('./sources/avro.ts').then(m => m.avroSource)],
+    ['source.kafka.KafkaSource', null, () => import('./sources/kafka.ts').then(m => m.kafkaSource)],
+    [
+      'source.SequenceGeneratorSource',
+      'seq',
+      () => import('./sources/sequence.ts').then(m => m.sequenceSource),
+    ],
+    ['source.NetcatSource', 'netcat', () => import('./sources/netcat.ts').then(m => m.netcatSource)],
+    ['source.http.HTTPSource', 'http', () => import('./sources/http.ts').then(m => m.httpSource)],
+    ['source.ThriftSource', 'thrift', no('Thrift source')],
+    ['source.ExecSource', 'exec', no('exec source')],
+    ['source.NetcatUdpSource', 'netcatudp', no('netcat UDP source')],
+    ['source.SyslogTcpSource', 'syslogtcp', no('syslog TCP source')],
+    ['source.SyslogUDPSource', 'syslogudp', no('syslog UDP source')],
+    ['source.MultiportSyslogTCPSource', 'multiport_syslogtcp', no('multiport syslog source')],
+    ['source.SpoolDirectorySource', 'spooldir', no('spooling directory source')],
+    ['source.taildir.TaildirSource', 'taildir', no('taildir source')],
+    ['source.jms.JMSSource', 'jms', no('JMS source')],
+    ['source.StressSource', null, no('stress source')],
+    ['source.twitter.TwitterSource', null, 'The API the Twitter source used no longer exists'],
+    ['source.scribe.ScribeSource', null, no('Scribe source')],
+    ['source.avroLegacy.AvroLegacySource', null, no('source for Flume 0.9 senders')],
+    ['source.thriftLegacy.ThriftLegacySource', null, no('source for Flume 0.9 senders')],
+  ]),
+  ...ofKind('channel', [
+    ['channel.MemoryChannel', 'memory', () => import('./channels/memory.ts').then(m => m.memoryChannel)],
+    ['channel.file.FileChannel', 'file', () => import('./channels/file.ts').then(m => m.fileChannel)],
+    [
+      'channel.SpillableMemoryChannel',
+      'spillablememory',
+      `${no('spillable memory channel')}; the file channel keeps recent events in memory as well`,
+    ],
+    [
+      'channel.jdbc.JdbcChannel',
+      'jdbc',
+      `${no('JDBC channel')} (Flume dropped it after 1.11); use the file channel`,
+    ],
+    ['channel.kafka.KafkaChannel', null, no('Kafka channel')],
+    ['channel.PseudoTxnMemoryChannel', null, `${no('pseudo-transaction channel')}; use memory`],
+  ]),
+  ...ofKind('sink', [
+    ['sink.AvroSink', 'avro', () => import('./sinks/avro.ts').then(m => m.avroSink)],
+    ['sink.kafka.KafkaSink', null, () => import('./sinks/kafka.ts').then(m => m.kafkaSink)],
+    ['sink.LoggerSink', 'logger', () => import('./sinks/logger.ts').then(m => m.loggerSink)],
+    ['sink.NullSink', 'null', () => import('./sinks/null.ts').then(m => m.nullSink)],
+    ['sink.RollingFileSink', 'file_roll', () => import('./sinks/file-roll.ts').then(m => m.fileRollSink)],
+    ['sink.ThriftSink', 'thrift', no('Thrift sink')],
+    ['sink.http.HttpSink', 'http', no('HTTP sink')],
+    ['sink.hdfs.HDFSEventSink', 'hdfs', no('HDFS sink')],
+    ['sink.hive.HiveSink', 'hive', no('Hive sink')],
+    ['sink.hbase.HBaseSink', 'hbase', no('HBase sink')],
+    ['sink.hbase.AsyncHBaseSink', 'asynchbase', no('HBase sink')],
+    ['sink.hbase2.HBase2Sink', 'hbase2', no('HBase sink')],
+    ['sink.irc.IRCSink', 'irc', no('IRC sink')],
+    ['sink.solr.morphline.MorphlineSolrSink', 'morphline_solr', no('morphline sink')],
+    ['sink.solr.morphline.MorphlineSink', null, no('morphline sink')],
+    ['sink.kudu.KuduSink', null, no('Kudu sink')],
+    [
+      'sink.elasticsearch.ElasticSearchSink',
+      'elasticsearch',
+      `${no('Elasticsearch sink')} (Flume dropped it in 1.10)`,
+    ],
+    ['sink.kite.DatasetSink', null, `${no('Kite sink')} (Flume dropped it in 1.10)`],
+  ]),
+  ...ofKind('sink-processor', [
+    [
+      'sink.DefaultSinkProcessor',
+      'default',
+      () => import('./sink-processors/default.ts').then(m => m.defaultProcessor),
+    ],
+    [
+      'sink.FailoverSinkProcessor',
+      'failover',
+      () => import('./sink-processors/failover.ts').then(m => m.failoverProcessor),
+    ],
+    [
+      'sink.LoadBalancingSinkProcessor',
+      'load_balance',
+      () => import('./sink-processors/load-balance.ts').then(m => m.loadBalanceProcessor),
+    ],
+  ]),
+  ...ofKind('selector', [
+    [
+      'channel.ReplicatingChannelSelector',
+      'replicating',
+      () => import('./selectors/replicating.ts').then(m => m.replicatingSelector),
+    ],
+    [
+      'channel.MultiplexingChannelSelector',
+      'multiplexing',
+      () => import('./selectors/multiplexing.ts').then(m => m.multiplexingSelector),
+    ],
+    [
+      'channel.LoadBalancingChannelSelector',
+      'load_balancing',
+      () => import('./selectors/load-balancing.ts').then(m => m.loadBalancingSelector),
+    ],
+  ]),
+  ...ofKind('interceptor', [
+    [
+      'interceptor.TimestampInterceptor$Builder',
+      'timestamp',
+      () => import('./interceptors/timestamp.ts').then(m => m.timestampInterceptor),
+    ],
+    [
+      'interceptor.HostInterceptor$Builder',
+      'host',
+      () => import('./interceptors/host.ts').then(m => m.hostInterceptor),
+    ],
+    [
+      'interceptor.StaticInterceptor$Builder',
+      'static',
+      () => import('./interceptors/static.ts').then(m => m.staticInterceptor),
+    ],
+    [
+      'interceptor.RemoveHeaderInterceptor$Builder',
+      'remove_header',
+      () => import('./interceptors/remove-header.ts').then(m => m.removeHeaderInterceptor),
+    ],
+    [
+      'interceptor.SearchAndReplaceInterceptor$Builder',
+      'search_replace',
+      () => import('./interceptors/search-replace.ts').then(m => m.searchReplaceInterceptor),
+    ],
+    [
+      'interceptor.RegexFilteringInterceptor$Builder',
+      'regex_filter',
+      () => import('./interceptors/regex-filter.ts').then(m => m.regexFilterInterceptor),
+    ],
+    [
+      'interceptor.RegexExtractorInterceptor$Builder',
+      'regex_extractor',
+      () => import('./interceptors/regex-extractor.ts').then(m => m.regexExtractorInterceptor),
+    ],
+    [
+      'sink.solr.morphline.UUIDInterceptor$Builder',
+      'uuid',
+      () => import('./interceptors/uuid.ts').then(m => m.uuidInterceptor),
+    ],
+    ['sink.solr.morphline.MorphlineInterceptor$Builder', null, no('morphline interceptor')],
+  ]),
 ]

@@ -31,6 +31,11 @@ export const byName = (one: TopicPartition, other: TopicPartition): number =>
 /** In messages, and as a key: test3-0. */
 export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
 
+/** As requests name them: with the partitions of each topic together. */
+export const byTopic = <T extends TopicPartition>(list: readonly T[]): [string, T[]][] => [
+  ...Map.groupBy(list, one => one.topic),
+]
+
 /** `offset` is the next to read. */
 export interface Position extends TopicPartition {
   readonly offset: number

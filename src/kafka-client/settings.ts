@@ -15,7 +15,6 @@ export type ConnectionSettings = SettingsOf<typeof adminProperties.options> & Se
 export type ProducerSettings = SettingsOf<typeof producerProperties.options> & Secured
 export type ConsumerSettings = SettingsOf<typeof consumerProperties.options> & Secured
 export type { AssignorName } from './known-properties.ts'
-export type OffsetReset = ConsumerSettings['autoOffsetReset']
 
 /** `acks` and `idempotence` count for nothing: a transaction needs both. */
 export interface TransactionalSettings extends ProducerSettings {

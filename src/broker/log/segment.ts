@@ -82,11 +82,6 @@ export class Segment {
     return index
   }
 
-  /** The index where it is in memory. */
-  get loadedIndex(): SparseIndex | null {
-    return this.#index
-  }
-
   /** Index entries found while the segment was scanned; those stored before stand first. */
   adoptIndex(index: SparseIndex): void {
     this.#index = index

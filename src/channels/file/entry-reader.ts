@@ -50,11 +50,6 @@ export class EntryReader {
     return this.#position
   }
 
-  /** Whether the next entry can be given without reading from the disk. */
-  get hasBuffered(): boolean {
-    return this.#position + entryHeaderBytes <= this.#bufferAt + this.#buffer.length
-  }
-
   /** Null at the end. */
   async next(): Promise<FoundEntry | { readonly damage: Damage } | null> {
     const position = this.#position

@@ -13,9 +13,8 @@ import { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
 import { whereOf } from '../../address.ts'
 import type { Broker } from '../connection/cluster.ts'
 import { Coordinator, type Question } from '../connection/coordinator.ts'
-import { byName, nameOf, type Position, type TopicPartition } from '../contract.ts'
+import { byName, byTopic, nameOf, type Position, type TopicPartition } from '../contract.ts'
 import { decodeAssignment } from '../consumer/group-protocol.ts'
-import { byTopic } from '../consumer/offsets.ts'
 import { refuse, tooOld, type AdminParts } from './question.ts'
 
 export interface GroupDescription {

@@ -126,11 +126,6 @@ export class Cluster {
       }
   }
 
-  unwatch(topic: string): void {
-    this.#watched.delete(topic)
-    this.#topics.delete(topic)
-  }
-
   /** From the next refresh on all topics of the cluster are known. */
   watchAll(): void {
     this.#watchesAll = true
@@ -190,10 +185,6 @@ export class Cluster {
       if (this.#throttledUntil <= until) this.#throttled.clear('no Kafka broker has this client wait')
     }
     clock.after(ms, over, { background: true })
-  }
-
-  isStale(): boolean {
-    return this.#system.clock.monotonic() - this.refreshedAt > this.#settings.metadataMaxAgeMs
   }
 
   /** A connection to a broker by its id. Rejects with PEER_UNREACHABLE where the id is not known. */
@@ -417,16 +408,16 @@ export class Cluster {
       : this.brokers.connect(address, 'data')
   }
 
-  /** Waits after `failures` failures in a row. Rejects with STOPPED. */
+  /** Milliseconds to rest after `failures` failures in a row (retry.backoff.ms, retry.backoff.max.ms). */
+  retryMs(failures: number): number {
+    const { retryBackoffMs: firstMs, retryBackoffMaxMs: mostMs } = this.#settings
+    return backoffMs(failures, { firstMs, mostMs }, this.#system.random)
+  }
+
+  /** Rests so long. Rejects with STOPPED. */
   async pause(failures: number, signal?: AbortSignal): Promise<void> {
-    const { retryBackoffMs, retryBackoffMaxMs } = this.#settings
-    const delayMs = backoffMs(
-      failures,
-      { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs },
-      this.#system.random,
-    )
     const either = signal === undefined ? this.stopped : AbortSignal.any([signal, this.stopped])
-    if (!either.aborted) await this.#system.clock.sleep(delayMs, either)
+    if (!either.aborted) await this.#system.clock.sleep(this.retryMs(failures), either)
     if (either.aborted) throw new Fault('STOPPED', 'the Kafka client is stopping')
   }
 

@@ -6,6 +6,7 @@ import type { ClientApi } from '../../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
 import type { Broker, Cluster, CoordinatorKind } from './cluster.ts'
 import type { ClientSystem } from './connection.ts'
+import { movedCodes } from './refusal.ts'
 
 export interface CoordinatorParts {
   readonly cluster: Cluster
@@ -27,7 +28,6 @@ export interface Question<Q, S> {
   readonly signal?: AbortSignal | undefined
 }
 
-const movedCodes = new Set<number>([errorCodes.NOT_COORDINATOR, errorCodes.COORDINATOR_NOT_AVAILABLE])
 /** The transaction before is ended within some milliseconds. */
 const concurrentMs = 20
 

@@ -10,6 +10,12 @@ export const rejoinCodes: ReadonlySet<number> = new Set<number>([
   errorCodes.REBALANCE_IN_PROGRESS,
 ])
 
+/** The coordinator of a group or a transaction is another, and must be looked for. */
+export const movedCodes: ReadonlySet<number> = new Set<number>([
+  errorCodes.NOT_COORDINATOR,
+  errorCodes.COORDINATOR_NOT_AVAILABLE,
+])
+
 /** Kafka's name of the error and what it means. */
 export function wordsOf(code: number): string {
   const { name, meaning } = kafkaError(code)

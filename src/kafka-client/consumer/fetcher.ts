@@ -1,7 +1,6 @@
 // Fetches ahead of the polls: one request under way to each leader, for all of its partitions whose
 // buffers have room; the next one goes out before the answer is looked at by anybody. A partition is
 // fetched again as soon as it holds less than one answer's worth.
-import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
@@ -270,21 +269,7 @@ export class Fetcher {
       isConnected = true
       // Kafka 2.7 and later compare with their log.
       const tellsCuts = connection.versionOf(fetch) >= 12
-      const byTopic = new Map<
-        string,
-        { partition: number; fetchOffset: number; lastFetchedEpoch: number; partitionMaxBytes: number }[]
-      >()
-      for (const { buffer, offset } of asked) {
-        const one = {
-          partition: buffer.partition,
-          fetchOffset: offset,
-          lastFetchedEpoch: tellsCuts ? buffer.leaderEpoch : -1,
-          partitionMaxBytes: buffer.maxBytes,
-        }
-        const list = byTopic.get(buffer.topic)
-        if (list === undefined) byTopic.set(buffer.topic, [one])
-        else list.push(one)
-      }
+      const byTopic = Map.groupBy(asked, ({ buffer }) => buffer.topic)
       // Where a buffer is full, its partition must not wait for the silence of the others.
       const maxWaitMs = isHeldBack ? Math.min(50, settings.fetchMaxWaitMs) : settings.fetchMaxWaitMs
       const answer = await connection.request(
@@ -294,7 +279,15 @@ export class Fetcher {
           minBytes: settings.fetchMinBytes,
           maxBytes: Math.min(settings.fetchMaxBytes, readAheadBytes),
           isolationLevel: settings.readCommitted ? 1 : 0,
-          topics: [...byTopic].map(([topic, partitions]) => ({ topic, partitions })),
+          topics: [...byTopic].map(([topic, list]) => ({
+            topic,
+            partitions: list.map(({ buffer, offset }) => ({
+              partition: buffer.partition,
+              fetchOffset: offset,
+              lastFetchedEpoch: tellsCuts ? buffer.leaderEpoch : -1,
+              partitionMaxBytes: buffer.maxBytes,
+            })),
+          })),
           forgottenTopicsData: [],
         },
         maxWaitMs,
@@ -418,14 +411,8 @@ export class Fetcher {
   }
 
   #rest(buffer: FetchBuffer, now: number, atLeastMs = 0): void {
-    const { settings, system } = this.#parts
     buffer.failures++
-    const { retryBackoffMs, retryBackoffMaxMs } = settings
-    const restMs = Math.max(
-      atLeastMs,
-      backoffMs(buffer.failures, { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs }, system.random),
-    )
-    buffer.restsUntil = now + restMs
+    buffer.restsUntil = now + Math.max(atLeastMs, this.#parts.cluster.retryMs(buffer.failures))
   }
 
   /** Asks for the metadata until it comes, at most one asking at a time. */

@@ -1,31 +1,20 @@
 // What members of a consumer group tell each other inside JoinGroup and SyncGroup: bytes to the broker,
 // the same for all clients. Source: Kafka's protocol guide, "Group Membership API", embedded protocol
-// "consumer", and the user data of the Java client's sticky assignor.
+// "consumer" (consumer-protocol.ts), and the user data of the Java client's sticky assignor:
 //
-//   subscription  version int16 | topics: array of text | user data: nullable bytes | version 1 and later:
-//                 owned partitions and more, of no use to the assignors here
-//   assignment    version int16 | topics: array of (text, partitions: array of int32) | user data
 //   sticky data   previous assignment: array of (text, partitions: array of int32) | generation int32
 //
-// Version 0 of subscription and assignment is written, which every client understands.
+// Version 0 of subscription and assignment is written, which every client understands, and read: what newer ones have
+// beside is of no use to the assignors here, and some clients leave it out.
 import { Fault, messageOf } from '../../errors.ts'
 import { ByteReader } from '../../wire/kafka/byte-reader.ts'
 import { ByteWriter } from '../../wire/kafka/byte-writer.ts'
-import { array, bytes, int16, int32, list, string } from '../../wire/kafka/fields.ts'
+import { array, int32, list, string } from '../../wire/kafka/fields.ts'
 import { compileMessage } from '../../wire/kafka/message-codec.ts'
-import type { TopicPartition } from '../contract.ts'
+import { consumerAssignment, consumerSubscription } from '../../wire/kafka/messages/consumer-protocol.ts'
+import { byTopic, type TopicPartition } from '../contract.ts'
 
 const topicPartitions = { topic: string(), partitions: array(int32()) }
-const subscriptionCodec = compileMessage(
-  { version: int16(), topics: array(string()), userData: bytes({ nullable: '0+' }) },
-  0,
-  false,
-)
-const assignmentCodec = compileMessage(
-  { version: int16(), topics: list(topicPartitions), userData: bytes({ nullable: '0+' }) },
-  0,
-  false,
-)
 const stickyCodec = compileMessage({ topics: list(topicPartitions), generation: int32() }, 0, false)
 /** As the Java client before 2.3 wrote it. */
 const oldStickyCodec = compileMessage({ topics: list(topicPartitions) }, 0, false)
@@ -40,31 +29,24 @@ export interface Subscription {
   readonly userData: Buffer | null
 }
 
-function groupByTopic(partitions: readonly TopicPartition[]): ByTopic[] {
-  const byTopic = new Map<string, number[]>()
-  for (const { topic, partition } of partitions) {
-    const known = byTopic.get(topic)
-    if (known === undefined) byTopic.set(topic, [partition])
-    else known.push(partition)
-  }
-  return [...byTopic].map(([topic, list]) => ({ topic, partitions: list.sort((a, b) => a - b) }))
-}
+const groupByTopic = (partitions: readonly TopicPartition[]): ByTopic[] =>
+  byTopic(partitions).map(([topic, those]) => ({
+    topic,
+    partitions: those.map(({ partition }) => partition).sort((a, b) => a - b),
+  }))
 
 const ungroup = (topics: readonly ByTopic[]): TopicPartition[] =>
   topics.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition })))
 
-export function encodeSubscription({ topics, userData }: Subscription): Buffer {
-  const writer = new ByteWriter('subscription')
-  subscriptionCodec.write(writer, { version: 0, topics, userData })
-  return writer.written
-}
+export const encodeSubscription = ({ topics, userData }: Subscription): Buffer =>
+  consumerSubscription.encode(0, { topics: [...topics], userData })
 
 const strangerRemedy = 'See which other program uses this group, or use another group.id.'
 
 /** Throws Fault PROTOCOL. */
 export function decodeSubscription(from: Buffer): Subscription {
   try {
-    return subscriptionCodec.read(new ByteReader(from, 'subscription')) as Subscription
+    return consumerSubscription.decode(from, 0).body
   } catch (error) {
     throw new Fault(
       'PROTOCOL',
@@ -74,17 +56,14 @@ export function decodeSubscription(from: Buffer): Subscription {
   }
 }
 
-export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {
-  const writer = new ByteWriter('assignment')
-  assignmentCodec.write(writer, { version: 0, topics: groupByTopic(partitions), userData: null })
-  return writer.written
-}
+export const encodeAssignment = (partitions: readonly TopicPartition[]): Buffer =>
+  consumerAssignment.encode(0, { assignedPartitions: groupByTopic(partitions) })
 
 /** Throws Fault PROTOCOL. Empty bytes are an empty assignment. */
 export function decodeAssignment(from: Buffer): TopicPartition[] {
   if (from.length === 0) return []
   try {
-    return ungroup((assignmentCodec.read(new ByteReader(from, 'assignment')) as { topics: ByTopic[] }).topics)
+    return ungroup(consumerAssignment.decode(from, 0).body.assignedPartitions)
   } catch (error) {
     throw new Fault(
       'PROTOCOL',

@@ -27,7 +27,7 @@ import {
   encodeSubscription,
 } from './group-protocol.ts'
 import type { TopicPartition } from '../contract.ts'
-import { isFinal, refuse, rejoinCodes, wordsOf } from '../connection/refusal.ts'
+import { isFinal, refuse, rejoinCodes, wordsOf, movedCodes } from '../connection/refusal.ts'
 import type { ConsumerSettings } from '../settings.ts'
 
 export interface GroupParts {
@@ -54,8 +54,6 @@ export interface GroupParts {
 const longJoinMs = 30_000
 /** How long the end waits for the answer to LeaveGroup. */
 const leavePatienceMs = 2_000
-/** Answers after which the coordinator must be looked for. */
-const movedCodes = new Set<number>([errorCodes.NOT_COORDINATOR, errorCodes.COORDINATOR_NOT_AVAILABLE])
 
 export class Group {
   memberId = ''

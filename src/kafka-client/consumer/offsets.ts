@@ -7,17 +7,7 @@ import { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
 import type { Cluster } from '../connection/cluster.ts'
 import type { Group } from './group.ts'
 import { isFinal, isFinalCode, refuse, wordsOf } from '../connection/refusal.ts'
-import { nameOf, type Position, type TopicPartition } from '../contract.ts'
-
-export function byTopic<T extends TopicPartition>(list: readonly T[]): [string, T[]][] {
-  const found = new Map<string, T[]>()
-  for (const one of list) {
-    const known = found.get(one.topic)
-    if (known === undefined) found.set(one.topic, [one])
-    else known.push(one)
-  }
-  return [...found]
-}
+import { nameOf, type Position, type TopicPartition, byTopic } from '../contract.ts'
 
 export interface CommittedOffset {
   readonly offset: number
@@ -111,13 +101,7 @@ export async function askOffsets(
 ): Promise<OffsetAnswers> {
   const found = new Map<string, number>()
   const refused = new Map<string, { problem: string; isFinal: boolean }>()
-  const byLeader = new Map<number, TopicPartition[]>()
-  for (const one of partitions) {
-    const leader = cluster.leaderOf(one.topic, one.partition)
-    const known = byLeader.get(leader)
-    if (known === undefined) byLeader.set(leader, [one])
-    else known.push(one)
-  }
+  const byLeader = Map.groupBy(partitions, one => cluster.leaderOf(one.topic, one.partition))
   const ask = async (leader: number, list: readonly TopicPartition[]) => {
     const connection = await cluster.connect(leader, 'data')
     const [version, since] = newerTimes[time] ?? [0, '']

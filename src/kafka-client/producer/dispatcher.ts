@@ -1,6 +1,5 @@
 // Sends what the partition queues hold: one request to each leader with all of its partitions that are
 // ready, gathered at the last moment, so that what comes while a request is under way goes together.
-import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
@@ -27,7 +26,7 @@ interface Loaded {
 type PartitionAnswer = ResponseOf<typeof produce>['responses'][number]['partitionResponses'][number]
 
 /** Answers that another leader, or the same one later, may put right; the metadata is asked for again. */
-const movedCodes = new Set<number>([
+const leaderCodes = new Set<number>([
   errorCodes.UNKNOWN_TOPIC_OR_PARTITION,
   errorCodes.LEADER_NOT_AVAILABLE,
   errorCodes.NOT_LEADER_OR_FOLLOWER,
@@ -104,17 +103,14 @@ export class Dispatcher {
 
   #dispatch(): void {
     this.#isWoken = false
-    const byLeader = new Map<number, PartitionQueue[]>()
-    for (const queue of this.#ready) {
-      if (!queue.hasWork) continue
-      queue.isBusy = true
-      const leader = this.#cluster.leaderOf(queue.topic, queue.partition)
-      if (leader !== -1) this.#missing.seen(queue.topic)
-      const list = byLeader.get(leader)
-      if (list === undefined) byLeader.set(leader, [queue])
-      else list.push(queue)
-    }
+    const ready = [...this.#ready].filter(queue => queue.hasWork)
     this.#ready.clear()
+    const byLeader = Map.groupBy(ready, ({ topic, partition }) => this.#cluster.leaderOf(topic, partition))
+    for (const [leader, queues] of byLeader)
+      for (const queue of queues) {
+        queue.isBusy = true
+        if (leader !== -1) this.#missing.seen(queue.topic)
+      }
     for (const [leader, queues] of byLeader)
       if (leader === -1)
         for (const queue of queues) {
@@ -158,12 +154,8 @@ export class Dispatcher {
 
   #giveUp(queue: PartitionQueue, fault: Fault): void {
     const batch = queue.take()
-    if (batch !== null) this.#fail(queue, batch, fault)
+    if (batch !== null) queue.fail(batch, fault)
     this.#release(queue)
-  }
-
-  #fail(queue: PartitionQueue, batch: Batch, fault: Fault): void {
-    queue.fail(batch, fault)
   }
 
   #release(queue: PartitionQueue): void {
@@ -195,12 +187,7 @@ export class Dispatcher {
     const version = connection.versionOf(produce)
     const loaded = this.#load(queues, version, connection.where)
     if (loaded.length === 0) return
-    const byTopic = new Map<string, Loaded[]>()
-    for (const one of loaded) {
-      const list = byTopic.get(one.queue.topic)
-      if (list === undefined) byTopic.set(one.queue.topic, [one])
-      else list.push(one)
-    }
+    const byTopic = Map.groupBy(loaded, one => one.queue.topic)
     const body = {
       transactionalId: this.#identities.transactionalId,
       acks: this.#settings.acks,
@@ -250,7 +237,7 @@ export class Dispatcher {
       }
       const refusal = this.#unfitFor(version, where)
       if (refusal !== null) {
-        this.#fail(queue, batch, refusal)
+        queue.fail(batch, refusal)
         this.#release(queue)
         continue
       }
@@ -331,21 +318,21 @@ export class Dispatcher {
     const isHopeless = code === errorCodes.CORRUPT_MESSAGE && queue.failures >= corruptTries
     if (error.isRetriable && !isHopeless) {
       queue.putBack(batch)
-      return this.#retryLater(queue, `${error.name}: ${error.meaning}`, movedCodes.has(code))
+      return this.#retryLater(queue, `${error.name}: ${error.meaning}`, leaderCodes.has(code))
     }
     if (recordCodes.has(code) && batch.recordCount > 1) {
       if (tooLargeCodes.has(code)) queue.limitBytes = Math.max(16_384, Math.ceil(batch.bytes / 2))
       queue.split(batch)
       return this.#release(queue)
     }
-    this.#fail(queue, batch, refusalOf(queue, batch, answer, where))
+    queue.fail(batch, refusalOf(queue, batch, answer, where))
     this.#release(queue)
   }
 
   #notRecognized(queue: PartitionQueue, batch: Batch, refusal: Refusal): void {
     const fault = this.#identities.refused(queue, batch, refusal)
     if (fault !== null) {
-      this.#fail(queue, batch, fault)
+      queue.fail(batch, fault)
       return this.#release(queue)
     }
     batch.encoded = null
@@ -361,13 +348,9 @@ export class Dispatcher {
       return this.#release(queue)
     }
     queue.failures++
-    const { clock, random } = this.#system
-    const now = clock.monotonic()
-    queue.expire(now, why)
+    queue.expire(this.#system.clock.monotonic(), why)
     if (!isTold) this.#troubles.note(queue.name, why)
-    const { retryBackoffMs, retryBackoffMaxMs } = this.#settings
-    const restMs = backoffMs(queue.failures, { firstMs: retryBackoffMs, mostMs: retryBackoffMaxMs }, random)
-    void this.#rest(queue, restMs, metadataIsOld)
+    void this.#rest(queue, this.#cluster.retryMs(queue.failures), metadataIsOld)
   }
 
   async #rest(queue: PartitionQueue, restMs: number, metadataIsOld: boolean): Promise<void> {

@@ -50,10 +50,6 @@ export function encodeAppendBatch(
   return encodeRequest(serial, handshake, appendBatchHead, count, events, arrayEnd)
 }
 
-/** The frame of a ping: the handshake and the empty name. */
-export const encodePing = (serial: number, handshake: Buffer): Buffer =>
-  encodeFrame(serial, [Buffer.concat([handshake, encodeCallHead('')]), noBytes])
-
 function encodeRequest(
   serial: number,
   handshake: Buffer | null,

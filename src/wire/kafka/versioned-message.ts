@@ -12,8 +12,8 @@ export interface VersionedMessage<F extends FieldSet> {
   readonly fields: F
   /** Throws FormatError on what the version cannot carry. */
   encode(version: number, body: InputOf<F>): Buffer
-  /** Throws FormatError. Bytes fields are views. */
-  decode(bytes: Buffer): { version: number; body: BodyOf<F> }
+  /** Reads no more than version `most` has. Throws FormatError. Bytes fields are views. */
+  decode(bytes: Buffer, most?: number): { version: number; body: BodyOf<F> }
 }
 
 export function defineVersionedMessage<const F extends FieldSet>(declared: {
@@ -36,11 +36,11 @@ export function defineVersionedMessage<const F extends FieldSet>(declared: {
       codecOf(version).write(writer, body)
       return writer.written
     },
-    decode(bytes) {
+    decode(bytes, most = last) {
       const reader = new ByteReader(bytes, name)
       const version = reader.readInt16()
       if (version < first) throw new FormatError(`${name} has the version ${version}`)
-      const known = Math.min(version, last)
+      const known = Math.min(version, most)
       reader.what = `${name} v${known}`
       return { version, body: codecOf(known).read(reader) as BodyOf<F> }
     },
