@@ -311,8 +311,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "a segment's header is written through a sync that does nothing (fdatasync)",
     file: disk,
-    from: 'fs.fdatasync(this.#fd, error => (error === null ? resolve() : reject(error))),',
-    to: 'fs.fstat(this.#fd, error => (error === null ? resolve() : reject(error))),',
+    from: 'fs.fdatasync(this.#fd, error => (error === null ? resolve() : reject(this.#named(error)))),',
+    to: 'fs.fstat(this.#fd, error => (error === null ? resolve() : reject(this.#named(error)))),',
     tests: [power],
   },
   {
