@@ -189,7 +189,8 @@ export function onEnd(stop: () => void): () => number {
   let code = 0
   const end = onSignals({
     stop(cause) {
-      code = 128 + (constants.signals[/^\w+/.exec(cause)![0] as NodeJS.Signals] ?? 0)
+      // npm that has gone was ended, as a rule by SIGTERM.
+      code = 128 + (constants.signals[/^\w+/.exec(cause)![0] as NodeJS.Signals] ?? constants.signals.SIGTERM)
       stop()
     },
     stopAtOnce: number => process.exit(number),

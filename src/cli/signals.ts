@@ -4,6 +4,7 @@
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import type { Logger } from '../observe/log.ts'
+import { npmStarter } from './npm-starter.ts'
 
 export type SignalEffect =
   /** Ends cleanly; a second one ends at once. */
@@ -58,6 +59,8 @@ const isTerminalGone = () => terminals.some(fd => !isatty(fd))
 const sameSignalMs = 700
 /** A shell that ends tells its jobs first, and the terminal hangs up then. */
 const hangUpMs = 1000
+/** How often it is asked whether npm still runs, where that started the process. */
+const starterEachMs = 500
 
 /** For every command, first of all: what was ignored stays ignored, and Node's debugger does not open at SIGUSR1. */
 export function keepSignals(): void {
@@ -72,13 +75,36 @@ export interface SignalActions {
   reload(): void
   reopen(): void
   report(): void
-  /** One that has no effect. */
-  none(signal: string): void
+  /** What has happened has no effect: `what` is one sentence without its full stop. */
+  none(what: string): void
+}
+
+/**
+ * Calls `end` when npm, or npx, that started this process has gone. Not where it went with its terminal: Node takes
+ * from npm what nohup gave it, and the shell's SIGHUP, which this process outlives, ends npm.
+ */
+function watchStarter(
+  end: (cause: string) => void,
+  goOn: (why: string) => void,
+  hungUpAt: () => number,
+): void {
+  // nohup, or a shell script's `&`, between npm and this process: it is meant to outlive both.
+  const starter = ignored.has('SIGHUP') || ignored.has('SIGINT') ? null : npmStarter()
+  if (starter === null) return
+  const timer = setInterval(() => {
+    if (!starter.isGone()) return
+    clearInterval(timer)
+    const npm = `npm, pid ${starter.pid},`
+    if (performance.now() - hungUpAt() > hangUpMs + starterEachMs)
+      end(`${npm} which started this process, has ended`)
+    else goOn(`${npm} has ended with its terminal; this process goes on`)
+  }, starterEachMs).unref()
 }
 
 /** Listens from now on. The function given back stops as a first signal does, for another cause. */
 export function onSignals(actions: SignalActions): (cause: string) => void {
   let stoppingSinceMs: number | null = null
+  let hungUpAtMs = -Infinity
   const stop = (cause: string, code: number): void => {
     const now = performance.now()
     if (stoppingSinceMs === null) {
@@ -99,14 +125,16 @@ export function onSignals(actions: SignalActions): (cause: string) => void {
     const effect = signalEffects[signal]!
     process.on(signal, () => {
       if (effect === 'stop') return stop(signal, 128 + numberOf(signal))
-      if (effect === 'none') return actions.none(signal)
+      if (effect === 'none') return actions.none(`${signal} has no effect`)
       if (effect === 'reload') {
+        hungUpAtMs = performance.now()
         if (endWithTerminal()) return
         setTimeout(endWithTerminal, hangUpMs).unref()
       }
       if (stoppingSinceMs === null) actions[effect]()
     })
   }
+  watchStarter(end, actions.none, () => hungUpAtMs)
   return end
 }
 
@@ -131,7 +159,7 @@ export function stopSignal(
     },
     stopAtOnce: code => process.exit(code),
     ...effects,
-    none: signal => log.info(`${signal} has no effect`),
+    none: what => log.info(what),
   })
   return { stopping, stop }
 }
