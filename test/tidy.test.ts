@@ -207,7 +207,7 @@ const inner =
   /^(createTlsContext|checkTlsPolicy|secureClient|secureServer|lookingDisk|lockFileName|refusalOfUrl|itemBytes)$|memoryBudget/i
 /** Doors that are no part of what components are given, and who goes through them. */
 const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
-  [/^src\/channels\/file\/inventory\.ts$/, /^millraceCommand$/],
+  [/^src\/channels\/file\//, /^commandLine$/],
   [/^src\/demo\//, /^(sendHttp|writeText|\w+Directory|temporaryDirectories|removeTree)$/],
   [/^src\/kafka-client\/security\/security\.ts$/, /^sendHttp$/],
   [/^src\/security\/jceks\.ts$/, /^nextTurn$/],

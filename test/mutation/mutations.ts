@@ -164,7 +164,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'directories are left out of the lock',
     file: store,
-    from: 'this.#locks.push(await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))',
+    from: 'this.#locks.set(directory, await disk.lockDirectory(directory, `agent ${agent}, channel ${channel}`))',
     to: 'void agent',
     tests: [unit],
   },
