@@ -10,10 +10,13 @@ import {
   type DemoOptions,
   type DemoWords,
 } from '../demo/options.ts'
+import { Fault } from '../errors.ts'
+import { connectionDefaults } from '../kafka-client/settings.ts'
 import { startProgram } from '../system/programs.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
 import { openOutput } from './demo-terminal.ts'
+import { usualPort } from './console-port.ts'
 import { openLog } from './log-output.ts'
 import { onSignals } from './signals.ts'
 
@@ -79,6 +82,7 @@ export async function runDemo({ rest, properties }: Arguments, program: string):
         reopenLog = reopen
         return log
       },
+      openConsole: openDemoConsole,
       confDirectory: fileURLToPath(new URL('../../conf', import.meta.url)),
       stop: stop.signal,
       begunMs: 0,
@@ -101,6 +105,24 @@ export async function runDemo({ rest, properties }: Arguments, program: string):
     if (code === 'EPIPE' && !options.exits) end('nobody reads the output')
   })
   return demo.run()
+}
+
+/** On kafka-manager's port, or a free one where that is taken. */
+async function openDemoConsole(agents: readonly string[], bootstrapServers: readonly string[]) {
+  const { startConsole } = await import('../console/console.ts')
+  const settings = { ...connectionDefaults, bootstrapServers }
+  const start = (port: number) =>
+    startConsole({
+      agents,
+      clusters: [{ name: 'demo', settings }],
+      host: '127.0.0.1',
+      port,
+      system: { ...realSystem, systemProperties: new Map() },
+    })
+  return start(usualPort).catch((error: unknown) => {
+    if (error instanceof Fault && error.code === 'ADDRESS_IN_USE') return start(0)
+    throw error
+  })
 }
 
 function parse(rest: readonly string[]): DemoWords & { help?: boolean } {

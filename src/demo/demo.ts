@@ -48,6 +48,11 @@ export interface DemoParts {
   readonly openLog: (directory: string) => Logger
   /** Where the agents' files stand as they were written. */
   readonly confDirectory: string
+  /** Opens the console over the agents' monitoring pages and the brokers. */
+  readonly openConsole: (
+    agents: readonly string[],
+    bootstrap: readonly string[],
+  ) => Promise<AsyncDisposable & { readonly url: string }>
   /** Aborted when it shall end. */
   readonly stop: AbortSignal
   /** Monotonic ms at which the program was started. */
@@ -75,6 +80,7 @@ export class Demo {
   #arrivals: Arrivals | null = null
   #stream: Promise<void> = Promise.resolve()
   #observer: Observer | null = null
+  #console: (AsyncDisposable & { readonly url: string }) | null = null
   #isStopping = false
 
   constructor(options: DemoOptions, parts: DemoParts) {
@@ -211,9 +217,21 @@ export class Demo {
     const offset = await this.#patiently('agent A to know its position', position(), () => a.trouble)
     output.say(`agent B  listens at ${host}:${this.#avroPort}, log ${b.logFile}`)
     output.say(`agent A  reads ${topics.from} from offset ${offset}, log ${a.logFile}`)
+    // Who waits for an end looks at no pages.
+    if (!this.#options.exits) await this.#openConsole(a, b)
     // On a board they stand all the time.
     if (!output.isBoard)
       for (const { label, text } of this.#places()) output.say(`${label.padEnd(8)} ${text}`)
+  }
+
+  async #openConsole(...agents: readonly AgentKeeper[]): Promise<void> {
+    const pages = agents.map(agent => `${host}:${agent.monitoringPort}`)
+    try {
+      this.#console = await this.#parts.openConsole(pages, this.#kafka!.bootstrap)
+    } catch (error) {
+      // The demonstration can do without.
+      this.#log.warn('the console is not there', error)
+    }
   }
 
   // ------------------------------------------------------------------------------------------- play
@@ -280,6 +298,7 @@ export class Demo {
     const page = (agent: AgentKeeper) =>
       `http://${host}:${agent.monitoringPort}/metrics, process ${agent.pid}`
     return [
+      ...(this.#console === null ? [] : [{ label: 'console', text: this.#console.url }]),
       { label: 'Kafka', text: bootstrap.join(',') },
       { label: 'look', text: `kcat -b ${bootstrap[0]} -t ${topics.to} -C -o -5` },
       { label: 'send', text: `echo hello | kcat -b ${bootstrap[0]} -t ${topics.from} -P` },
@@ -308,6 +327,7 @@ export class Demo {
     await observer?.stop()
     output.endBoard()
     this.#giveUp.abort()
+    await this.#console?.[Symbol.asyncDispose]()
     await this.#stream.catch(() => {})
     if (this.#a !== null || this.#b !== null) {
       await this.#stopAgent(this.#a)

@@ -73,7 +73,7 @@ function sample() {
       },
       sources: [],
       channels: [{ ...component(channel), size: 3, capacity: 10, diskBytes: null, oldestEventAgeMs: 1.5 }],
-      sinks: [{ ...component(sink), channel: 'c1', group: null }],
+      sinks: [{ ...component(sink), flows: [], channel: 'c1', group: null }],
       sinkGroups: [],
       conditions,
     }),

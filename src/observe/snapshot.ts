@@ -54,6 +54,24 @@ export interface PartSnapshot {
   readonly options: OptionsSnapshot
 }
 
+/** Where events come from and go to, as the configuration says. */
+export type FlowSnapshot =
+  | {
+      readonly does: 'read-topics'
+      readonly servers: string
+      readonly topics: readonly string[]
+      /** Of names of topics; null where they are listed. */
+      readonly pattern: string | null
+    }
+  | {
+      readonly does: 'write-topic'
+      readonly servers: string
+      readonly topic: string
+      /** The header that names another topic, event by event; null where none does. */
+      readonly topicHeader: string | null
+    }
+  | { readonly does: 'send' | 'receive'; readonly host: string; readonly port: number }
+
 export interface ComponentSnapshot extends PartSnapshot {
   readonly state: 'running' | 'starting' | 'not running'
   /** Why it is not running; null while it is. */
@@ -70,6 +88,7 @@ export interface ComponentSnapshot extends PartSnapshot {
 }
 
 export interface SourceSnapshot extends ComponentSnapshot {
+  readonly flows: readonly FlowSnapshot[]
   readonly channels: readonly string[]
   readonly selector: PartSnapshot
   readonly interceptors: readonly PartSnapshot[]
@@ -85,6 +104,7 @@ export interface ChannelSnapshot extends ComponentSnapshot {
 }
 
 export interface SinkSnapshot extends ComponentSnapshot {
+  readonly flows: readonly FlowSnapshot[]
   readonly channel: string
   /** The sink group it belongs to. */
   readonly group: string | null

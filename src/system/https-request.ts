@@ -15,6 +15,8 @@ export interface HttpRequest {
   /** For https; the usual authorities where absent. */
   readonly tls?: ClientTls
   readonly signal?: AbortSignal
+  /** Neither the request nor the answer holds a secret: any host may be asked by http. */
+  readonly isPublic?: boolean
 }
 
 export interface HttpAnswer {
@@ -40,7 +42,7 @@ const isLoopback = (host: string) => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i.
  * status.
  */
 export function sendHttp(request: HttpRequest): Promise<HttpAnswer> {
-  const refusal = refusalOfUrl(request.url)
+  const refusal = request.isPublic === true ? null : refusalOfUrl(request.url)
   if (refusal !== null) return Promise.reject(new Fault('PROTOCOL', `the URL cannot be asked: ${refusal}`))
   const { url, method, headers, body = '', timeoutMs, tls, signal } = request
   const { host, protocol } = new URL(url)

@@ -1,15 +1,22 @@
 // The snapshot of an agent: its topology, with what its running components, their counters and the raised
 // conditions say at the moment.
-import type { Channel } from '../component.ts'
+import type { Channel, Flow } from '../component.ts'
 import { placeOf } from '../config/problem.ts'
 import type { RaisedCondition } from '../observe/conditions.ts'
 import type { CounterKind, Counters } from '../observe/counters.ts'
 import { Rate } from '../observe/rate.ts'
-import type { AgentState, ComponentSnapshot, PartSnapshot, Snapshot } from '../observe/snapshot.ts'
+import type {
+  AgentState,
+  ComponentSnapshot,
+  FlowSnapshot,
+  PartSnapshot,
+  Snapshot,
+} from '../observe/snapshot.ts'
 import type { LoopDelay } from '../observe/loop-delay.ts'
+import { hidden } from '../printable.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 import type { MemoryBudget } from '../system/memory-budget.ts'
-import type { ChannelPart, Topology } from './topology.ts'
+import type { ChannelPart, SinkPart, SourcePart, Topology } from './topology.ts'
 
 const sampleMs = 1000
 
@@ -126,6 +133,7 @@ export function snapshotOf(parts: AgentParts): Snapshot {
     },
     sources: topology.sources.map(part => ({
       ...componentOf('SOURCE', part),
+      flows: flowsOf(part),
       channels: part.channels,
       selector: partOf(part.selector),
       interceptors: part.interceptors.map(partOf),
@@ -143,6 +151,7 @@ export function snapshotOf(parts: AgentParts): Snapshot {
     sinks: topology.sinkGroups.flatMap(({ name, sinks, processor }) =>
       sinks.map(part => ({
         ...componentOf('SINK', part),
+        flows: flowsOf(part),
         channel: part.channel,
         group: processor === undefined ? null : name,
       })),
@@ -161,4 +170,29 @@ export function snapshotOf(parts: AgentParts): Snapshot {
       isRed,
     })),
   }
+}
+
+/** What a component does with headers is no part of it. */
+function flowsOf({ definition, options, shown }: SourcePart | SinkPart): FlowSnapshot[] {
+  // Of options whose values may not be shown, what is shown in their place.
+  const secret = Object.entries(shown).filter(([, { value }]) => String(value).includes(hidden))
+  const open = {
+    ...(options as object),
+    ...Object.fromEntries(secret.map(([key, { value }]) => [key, value])),
+  }
+  return (definition.flow?.(open as never) ?? []).flatMap((flow: Flow): FlowSnapshot[] => {
+    switch (flow.does) {
+      case 'read-topics': {
+        const { does, servers, topics, pattern } = flow
+        return [{ does, servers, topics, pattern: pattern?.source ?? null }]
+      }
+      case 'write-topic':
+        return [flow]
+      case 'send':
+      case 'receive':
+        return [{ does: flow.does, host: flow.host, port: flow.port }]
+      default:
+        return []
+    }
+  })
 }

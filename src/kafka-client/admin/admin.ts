@@ -5,6 +5,7 @@ import type { Logger } from '../../observe/log.ts'
 import { Cluster } from '../connection/cluster.ts'
 import type { ClientSystem } from '../connection/connection.ts'
 import { connectionDefaults, type ConnectionSettings } from '../settings.ts'
+import { BrokerAdmin } from './brokers.ts'
 import { GroupAdmin } from './groups.ts'
 import { OffsetAdmin } from './offsets.ts'
 import { TopicAdmin } from './topics.ts'
@@ -23,6 +24,7 @@ export interface AdminOptions {
  * too old.
  */
 export interface Admin {
+  readonly brokers: BrokerAdmin
   readonly topics: TopicAdmin
   readonly groups: GroupAdmin
   readonly offsets: OffsetAdmin
@@ -36,6 +38,7 @@ export function createAdmin({ system, bootstrapServers, log, settings }: AdminOp
   const cluster = new Cluster({ system, condition, settings: all, allowAutoTopicCreation: false })
   const parts = { cluster, system, condition, patienceMs: all.requestTimeoutMs }
   return {
+    brokers: new BrokerAdmin(parts),
     topics: new TopicAdmin(parts),
     groups: new GroupAdmin(parts),
     offsets: new OffsetAdmin(parts),

@@ -1,0 +1,98 @@
+// `millrace console`: the web console, until a signal ends it.
+import { parseAddress, whereOf } from '../address.ts'
+import { startConsole } from '../console/console.ts'
+import type { ClusterOptions } from '../console/clusters.ts'
+import { explanationOf } from '../errors.ts'
+import { readAdminProperties } from '../kafka-client/kafka-client.ts'
+import { realSystem } from '../system/system.ts'
+import type { Arguments } from './arguments.ts'
+import { exitCodes } from './exit-codes.ts'
+import { connectionOf, fileOf } from './kafka-connection.ts'
+import { usualPort } from './console-port.ts'
+import { readWords } from './kafka-tool.ts'
+import { openLog } from './log-output.ts'
+import { gatherJavaOptions } from './java-options.ts'
+import { stopSignal } from './signals.ts'
+import { UsageError } from './usage-error.ts'
+
+const stopLimitMs = 5000
+
+const usage = `Usage: millrace console [--agents HOST:PORT,...] [--bootstrap-server HOST:PORT,...] [options]
+
+Serves web pages that show the flow through agents and the Kafka cluster at its ends.
+
+  --agents HOST:PORT,...            monitoring pages of agents (-Dflume.monitoring.type=http), of real Flume too
+  --bootstrap-server HOST:PORT,...  brokers of the Kafka cluster
+  --cluster NAME                    what the pages call the cluster (kafka)
+  --command-config FILE             properties of the connection to Kafka: TLS, logins
+  --port PORT                       of the pages (${usualPort}); 0 takes a free one
+  --host HOST                       127.0.0.1, ::1 or localhost: the pages have no login yet and are for this machine alone
+  --help
+
+Exit codes: 0 stopped by a signal, 2 refused.
+`
+
+/** Resolves with the exit code. */
+export async function runConsole(given: Arguments): Promise<number> {
+  const words = readWords(given.rest, {
+    usage,
+    flags: '',
+    values: 'agents bootstrap-server broker-list cluster command-config port host',
+    lists: '',
+    refused: {},
+  })
+  if (words === null) return 0
+  const agents = (words.value('agents') ?? '')
+    .split(',')
+    .map(one => one.trim())
+    .filter(one => one !== '')
+    .map(agentAddress)
+  const properties = fileOf(words.value('command-config'))
+  const hasCluster =
+    words.has('bootstrap-server') || words.has('broker-list') || properties.has('bootstrap.servers')
+  if (agents.length === 0 && !hasCluster)
+    throw new UsageError(
+      'there is nothing to look at: give --agents HOST:PORT, the monitoring pages of agents, or --bootstrap-server HOST:PORT, or both',
+    )
+  const host = words.value('host') ?? '127.0.0.1'
+  if (!['127.0.0.1', '::1', 'localhost'].includes(host))
+    throw new UsageError(
+      `--host ${host}: the pages have no login, so they are served to this machine alone; write 127.0.0.1, and reach it from elsewhere by ssh -L`,
+    )
+  const connected = hasCluster ? connectionOf(words, properties, readAdminProperties) : null
+  const clusters: ClusterOptions[] =
+    connected === null ? [] : [{ name: words.value('cluster') ?? 'kafka', settings: connected.settings }]
+  const { log, reopen } = openLog(gatherJavaOptions([], given).properties)
+  const port = words.whole('port', 0) ?? usualPort
+  let running
+  try {
+    running = await startConsole({
+      agents,
+      clusters,
+      host,
+      port,
+      system: { ...realSystem, ...connected?.system },
+    })
+  } catch (error) {
+    process.stderr.write(`millrace console: ${explanationOf(error)}\n`)
+    return exitCodes.usage
+  }
+  const { stopping } = stopSignal(
+    log,
+    { limitMs: stopLimitMs, forcedCode: 4, kept: 'the console keeps nothing' },
+    { reload: reopen, reopen, report: () => {} },
+  )
+  log.info(`Console on ${running.url}`)
+  await stopping
+  await running[Symbol.asyncDispose]()
+  return 0
+}
+
+function agentAddress(text: string): string {
+  const address = parseAddress(text)
+  if (address === null || address.host === '')
+    throw new UsageError(
+      `--agents ${text}: write host:port of the agent's monitoring page, such as localhost:41414`,
+    )
+  return whereOf(address)
+}

@@ -1,0 +1,58 @@
+// The console: looks at agents and Kafka clusters, and serves what it sees to browsers on this machine.
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { Fault, messageOf } from '../errors.ts'
+import type { ClientSystem } from '../kafka-client/connection/connection.ts'
+import type { Disk } from '../system/disk.ts'
+import { Agents } from './agents.ts'
+import { KafkaCluster, type ClusterOptions } from './clusters.ts'
+import { serverOf } from './server.ts'
+import { readWebFiles } from './web-files.ts'
+
+export interface ConsoleOptions {
+  /** Addresses of agents' monitoring pages: host:port. */
+  readonly agents: readonly string[]
+  readonly clusters: readonly ClusterOptions[]
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  readonly system: ClientSystem & { readonly disk: Disk }
+}
+
+export interface RunningConsole extends AsyncDisposable {
+  readonly url: string
+}
+
+/** Where the browser program is built: beside src/ and dist/. */
+const webDirectory = fileURLToPath(new URL('../../web/dist', import.meta.url))
+
+/** Rejects with ADDRESS_IN_USE, ADDRESS or DISK; nothing is left open then. */
+export async function startConsole(options: ConsoleOptions): Promise<RunningConsole> {
+  const { system, host, port } = options
+  const files = await readWebFiles(system.disk, webDirectory)
+  const agents = new Agents(options.agents, system.clock)
+  const clusters = options.clusters.map(one => new KafkaCluster(one, system))
+  const server = serverOf({ agents, clusters, files })
+  const close = async () => {
+    agents.stop()
+    await server.close()
+    for (const cluster of clusters) cluster.close()
+  }
+  try {
+    await server.listen({ host, port })
+  } catch (error) {
+    await close()
+    throw listenFault(error, host, port)
+  }
+  const bound = (server.server.address() as AddressInfo).port
+  // The first look may take as long as an agent that does not answer.
+  void agents.start()
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/`, [Symbol.asyncDispose]: close }
+}
+
+function listenFault(error: unknown, host: string, port: number): Fault {
+  const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+  return isTaken
+    ? new Fault('ADDRESS_IN_USE', `port ${port} of ${host} is in use by another program`, { cause: error })
+    : new Fault('ADDRESS', `cannot listen on port ${port} of ${host}: ${messageOf(error)}`, { cause: error })
+}

@@ -1,0 +1,360 @@
+// The flow: the snapshots of all agents put together to one picture, from the topics that are read to those that are
+// written, with the one sentence that says how it stands. A pure function of what was seen.
+import type { FlowSnapshot, SinkSnapshot, SourceSnapshot } from '../observe/snapshot.ts'
+import type { ChannelSnapshot, ComponentSnapshot, Snapshot } from '../observe/snapshot.ts'
+import type { Condition, Fill, Flow, FlowAgent, FlowEdge, FlowNode, Level, Verdict } from './api.ts'
+import { verdictOf } from './verdict.ts'
+
+/** What the flow is made of. */
+export type SeenSnapshot = Omit<Snapshot, 'process'>
+
+/** What is known of one agent. */
+export interface AgentView {
+  /** Of its monitoring page: host:port. */
+  readonly address: string
+  readonly kind: FlowAgent['kind']
+  /** Why it is not seen at the moment; null while it answers. */
+  readonly problem: string | null
+  readonly seenAt: number | null
+  /** The last one, which stays while the agent is away. */
+  readonly snapshot: SeenSnapshot | null
+}
+
+/** From this fill on a channel is worth a look, and nearly full. */
+export const fullish = { warn: 0.6, bad: 0.85 }
+/** A channel that is full within this time is named. */
+const soonSeconds = 3600
+
+export function flowOf(views: readonly AgentView[], takenAt: number): Omit<Flow, 'notices'> {
+  const nodes = new Map<string, FlowNode>()
+  const edges: FlowEdge[] = []
+  const agents = views.map(agentOf)
+  const seen = views.filter(view => view.snapshot !== null)
+  for (const view of seen) {
+    const { address, snapshot, problem } = view
+    const { sources, channels, sinks } = snapshot!
+    const add = (node: FlowNode) => nodes.set(node.id, problem === null ? node : asUnknown(node))
+    for (const source of sources)
+      add({
+        ...componentNode(view, 'source', source),
+        interceptors: source.interceptors.map(interceptorName),
+      })
+    for (const channel of channels) add(channelNode(view, channel))
+    for (const sink of sinks) add(componentNode(view, 'sink', sink))
+    for (const source of sources)
+      for (const channel of source.channels) {
+        const isOnly = sources.filter(one => one.channels.includes(channel)).length === 1
+        const target = channels.find(({ name }) => name === channel)
+        const rate = isOnly ? target?.inPerSecond : source.outPerSecond
+        const total = isOnly ? countOf(target, 'EventPutSuccessCount') : countOf(source, 'EventAcceptedCount')
+        link(edges, idOf(address, 'source', source.name), idOf(address, 'channel', channel), rate, total)
+      }
+    for (const sink of sinks)
+      link(
+        edges,
+        idOf(address, 'channel', sink.channel),
+        idOf(address, 'sink', sink.name),
+        sink.outPerSecond,
+        countOf(sink, 'EventDrainSuccessCount'),
+      )
+  }
+  joinAgents(seen, nodes, edges)
+  for (const edge of edges)
+    if (isAway(agents, nodes.get(edge.from)) || isAway(agents, nodes.get(edge.to))) edge.perSecond = null
+  const flow = { takenAt, agents, nodes: [...nodes.values()], edges }
+  return { ...flow, verdict: verdictOf(flow) satisfies Verdict }
+}
+
+export const idOf = (address: string, kind: 'source' | 'channel' | 'sink', name: string): string =>
+  `${address}/${kind.toUpperCase()}.${name}`
+
+const isAway = (agents: readonly FlowAgent[], node: FlowNode | undefined): boolean =>
+  agents.some(agent => agent.address === node?.agent && agent.problem !== null)
+
+/** What an agent said last is no news of now. */
+const asUnknown = (node: FlowNode): FlowNode => ({
+  ...node,
+  level: 'off',
+  state: 'unknown',
+  inPerSecond: null,
+  outPerSecond: null,
+  fill: node.fill && { ...node.fill, net: null, fullInSeconds: null, emptyInSeconds: null },
+  conditions: [],
+})
+
+const interceptorName = ({ name, type }: { name: string; type: string }) =>
+  name === type ? type : `${name} (${type})`
+
+function link(
+  edges: FlowEdge[],
+  from: string,
+  to: string,
+  perSecond: number | null | undefined,
+  total: number | null,
+  label = '',
+): void {
+  edges.push({ from, to, perSecond: perSecond ?? null, total, label })
+}
+
+export const countOf = (component: ComponentSnapshot | undefined, counter: string): number | null => {
+  const value = component?.counters?.[counter]
+  return typeof value === 'number' ? value : null
+}
+
+function agentOf({ address, kind, problem, seenAt, snapshot }: AgentView): FlowAgent {
+  const state = problem !== null ? 'no answer' : (snapshot?.state ?? 'asking')
+  return {
+    address,
+    name: snapshot?.agent ?? address,
+    kind,
+    state,
+    level: problem !== null ? 'bad' : state === 'running' ? 'good' : 'off',
+    problem,
+    seenAt,
+  }
+}
+
+function conditionsOf(snapshot: SeenSnapshot, component: string): Condition[] {
+  return snapshot.conditions
+    .filter(one => one.component === component)
+    .map(({ name, problem, remedy, since, isRed }) => ({ name, problem, remedy, since, isRed }))
+}
+
+function componentNode(
+  { address, snapshot }: AgentView,
+  kind: 'source' | 'sink',
+  part: ComponentSnapshot,
+): FlowNode {
+  const conditions = conditionsOf(snapshot!, `${kind.toUpperCase()}.${part.name}`)
+  const [level, state] = standingOf(part, conditions)
+  const [inCounter, outCounter] =
+    kind === 'source'
+      ? ['EventReceivedCount', 'EventAcceptedCount']
+      : ['EventDrainAttemptCount', 'EventDrainSuccessCount']
+  return {
+    id: idOf(address, kind, part.name),
+    kind,
+    agent: address,
+    name: part.name,
+    type: part.type,
+    level,
+    state,
+    inPerSecond: part.inPerSecond,
+    outPerSecond: part.outPerSecond,
+    inTotal: countOf(part, inCounter),
+    outTotal: countOf(part, outCounter),
+    fill: null,
+    conditions,
+    interceptors: [],
+  }
+}
+
+function standingOf(part: ComponentSnapshot, conditions: readonly Condition[]): [Level, string] {
+  if (part.state === 'not running') return ['bad', 'not running']
+  if (conditions.some(({ isRed }) => isRed)) return ['bad', 'failing']
+  if (part.state === 'starting') return ['off', 'starting']
+  return conditions.length > 0 ? ['warn', 'warning'] : ['good', 'running']
+}
+
+function channelNode(view: AgentView, part: ChannelSnapshot): FlowNode {
+  const { address, snapshot } = view
+  const conditions = conditionsOf(snapshot!, `CHANNEL.${part.name}`)
+  const fill = fillOf(part)
+  const [level, state] = standingOf(part, conditions)
+  const [fillLevel, fillState] = fill === null ? (['off', 'unknown'] as const) : fillStanding(fill)
+  return {
+    id: idOf(address, 'channel', part.name),
+    kind: 'channel',
+    agent: address,
+    name: part.name,
+    type: part.type,
+    level: level === 'good' ? fillLevel : level,
+    state: level === 'good' ? fillState : state,
+    inPerSecond: part.inPerSecond,
+    outPerSecond: part.outPerSecond,
+    inTotal: countOf(part, 'EventPutSuccessCount'),
+    outTotal: countOf(part, 'EventTakeSuccessCount'),
+    fill,
+    conditions,
+    interceptors: [],
+  }
+}
+
+function fillOf(part: ChannelSnapshot): Fill | null {
+  const { size, capacity, diskBytes, oldestEventAgeMs, inPerSecond, outPerSecond } = part
+  if (size === null) return null
+  const net = inPerSecond === null || outPerSecond === null ? null : inPerSecond - outPerSecond
+  // Below this the two rates are equal but for the moments at which they were taken.
+  const least = Math.max(0.5, 0.02 * Math.max(inPerSecond ?? 0, outPerSecond ?? 0))
+  const isFilling = net !== null && net > least
+  const isDraining = net !== null && net < -least
+  return {
+    size,
+    capacity,
+    diskBytes,
+    oldestEventAgeMs,
+    net,
+    fullInSeconds: isFilling && capacity !== null ? Math.max(0, (capacity - size) / net) : null,
+    emptyInSeconds: isDraining && size > 0 ? size / -net : null,
+  }
+}
+
+function fillStanding({ size, capacity, net, fullInSeconds, emptyInSeconds }: Fill): [Level, string] {
+  const share = capacity === null || capacity === 0 ? 0 : size / capacity
+  if (share >= 1) return ['bad', 'full']
+  if (share >= fullish.bad) return ['bad', 'nearly full']
+  if (fullInSeconds !== null && fullInSeconds < soonSeconds) return ['warn', 'filling']
+  if (share >= fullish.warn) return ['warn', emptyInSeconds === null ? 'filled' : 'draining']
+  if (size === 0) return ['good', 'empty']
+  return ['good', net !== null && emptyInSeconds !== null ? 'draining' : 'steady']
+}
+
+// ------------------------------------------------------------------------------- between agents
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i
+const anyHost = /^(0\.0\.0\.0|\[?::\]?|)$/
+const plainHost = (host: string): string => (loopback.test(host) ? 'localhost' : host.toLowerCase())
+const hostOf = (address: string): string => plainHost(address.slice(0, address.lastIndexOf(':')))
+
+interface Receiver {
+  readonly id: string
+  readonly hosts: readonly string[]
+  readonly port: number
+}
+
+function joinAgents(seen: readonly AgentView[], nodes: Map<string, FlowNode>, edges: FlowEdge[]): void {
+  const receivers = seen.flatMap(view =>
+    view.snapshot!.sources.flatMap(source =>
+      source.flows.flatMap(flow => (flow.does === 'receive' ? [receiverOf(view, source, flow)] : [])),
+    ),
+  )
+  for (const view of seen) {
+    for (const source of view.snapshot!.sources)
+      for (const flow of source.flows)
+        if (flow.does === 'read-topics')
+          for (const topic of flow.pattern === null ? flow.topics : [`/${flow.pattern}/`])
+            link(
+              edges,
+              topicNode(nodes, flow.servers, topic),
+              idOf(view.address, 'source', source.name),
+              source.inPerSecond,
+              countOf(source, 'EventReceivedCount'),
+            )
+    for (const sink of view.snapshot!.sinks)
+      for (const flow of sink.flows) {
+        const [perSecond, total] = [sink.outPerSecond, countOf(sink, 'EventDrainSuccessCount')]
+        const from = idOf(view.address, 'sink', sink.name)
+        if (flow.does === 'send') {
+          const to = receiverFor(view, flow, receivers) ?? outsideNode(nodes, `${flow.host}:${flow.port}`)
+          link(edges, from, to, perSecond, total, wireOf(sink))
+        }
+        if (flow.does !== 'write-topic') continue
+        const topics = topicsOf(flow, { seen, receivers, view, channel: sink.channel })
+        // Where there are several, how many go to which is not counted.
+        for (const topic of topics)
+          link(
+            edges,
+            from,
+            topicNode(nodes, flow.servers, topic),
+            topics.size === 1 ? perSecond : null,
+            topics.size === 1 ? total : null,
+          )
+      }
+  }
+}
+
+interface Way {
+  readonly seen: readonly AgentView[]
+  readonly receivers: readonly Receiver[]
+  readonly view: AgentView
+  readonly channel: string
+}
+
+/** Topics that a sink writes: those that static interceptors name on the way here, and its own where one names none. */
+function topicsOf(
+  { topic, topicHeader }: Extract<FlowSnapshot, { does: 'write-topic' }>,
+  way: Way,
+): Set<string> {
+  const named = topicHeader === null ? [null] : headerValues(topicHeader, way)
+  return new Set(named.map(value => value ?? topic))
+}
+
+/** Values that a header has in a channel, as far as options tell; null: none. */
+function headerValues(header: string, way: Way, been: ReadonlySet<string> = new Set()): (string | null)[] {
+  const { seen, receivers, view, channel } = way
+  const values = view
+    .snapshot!.sources.filter(({ channels }) => channels.includes(channel))
+    .flatMap((source): (string | null)[] => {
+      const setter = source.interceptors.findLast(
+        ({ type, options }) => type === 'static' && options['key']?.value === header,
+      )
+      if (setter !== undefined) return [String(setter.options['value']?.value ?? '')]
+      const id = idOf(view.address, 'source', source.name)
+      if (been.has(id)) return []
+      const senders = seen.flatMap(other =>
+        other
+          .snapshot!.sinks.filter(sink =>
+            sink.flows.some(flow => flow.does === 'send' && receiverFor(other, flow, receivers) === id),
+          )
+          .map(sink => ({ seen, receivers, view: other, channel: sink.channel })),
+      )
+      return senders.length === 0
+        ? [null]
+        : senders.flatMap(sender => headerValues(header, sender, new Set([...been, id])))
+    })
+  return values.length === 0 ? [null] : values
+}
+
+function receiverOf(
+  view: AgentView,
+  source: SourceSnapshot,
+  { host, port }: Extract<FlowSnapshot, { does: 'send' | 'receive' }>,
+): Receiver {
+  const hosts = anyHost.test(host) ? [hostOf(view.address)] : [plainHost(host), hostOf(view.address)]
+  return { id: idOf(view.address, 'source', source.name), hosts, port }
+}
+
+/** The source that a sink sends to; what is local to a sink is where its agent is. */
+function receiverFor(
+  view: AgentView,
+  flow: { host: string; port: number },
+  receivers: readonly Receiver[],
+): string | null {
+  const host = loopback.test(flow.host) ? hostOf(view.address) : plainHost(flow.host)
+  return receivers.find(({ hosts, port }) => port === flow.port && hosts.includes(host))?.id ?? null
+}
+
+function wireOf(sink: SinkSnapshot): string {
+  const isTrue = (key: string) => sink.options[key]?.value === true
+  const deflate = sink.options['compression-type']?.value === 'deflate'
+  return ['Avro', ...(isTrue('ssl') ? ['TLS'] : []), ...(deflate ? ['deflate'] : [])].join(', ')
+}
+
+function topicNode(nodes: Map<string, FlowNode>, servers: string, topic: string): string {
+  const id = `topic:${servers}/${topic}`
+  if (!nodes.has(id)) nodes.set(id, placeNode(id, 'topic', topic, 'Kafka topic'))
+  return id
+}
+
+function outsideNode(nodes: Map<string, FlowNode>, name: string): string {
+  const id = `outside:${name}`
+  if (!nodes.has(id)) nodes.set(id, placeNode(id, 'outside', name, 'not a known agent'))
+  return id
+}
+
+const placeNode = (id: string, kind: 'topic' | 'outside', name: string, type: string): FlowNode => ({
+  id,
+  kind,
+  agent: null,
+  name,
+  type,
+  level: 'good',
+  state: '',
+  inPerSecond: null,
+  outPerSecond: null,
+  inTotal: null,
+  outTotal: null,
+  fill: null,
+  conditions: [],
+  interceptors: [],
+})

@@ -1,0 +1,186 @@
+// The verdict: what an operator has to know first, in a sentence, and what it means. The worst comes first; of equals,
+// what is farthest downstream, because what is before it only waits.
+import type { Flow, FlowNode, Verdict } from './api.ts'
+
+type Seen = Pick<Flow, 'agents' | 'nodes' | 'edges'>
+
+export function verdictOf(flow: Seen): Verdict {
+  if (flow.agents.length === 0)
+    return {
+      level: 'off',
+      sentence: 'No agent is given',
+      detail:
+        'Start the console with --agents host:port, the address of an agent’s monitoring page (-Dflume.monitoring.type=http).',
+      node: null,
+      since: null,
+    }
+  return awayVerdict(flow) ?? troubleVerdict(flow) ?? fillVerdict(flow) ?? calmVerdict(flow)
+}
+
+function awayVerdict({ agents }: Seen): Verdict | null {
+  const away = agents.filter(({ problem }) => problem !== null)
+  const [first] = away
+  if (first === undefined) return null
+  const names = away.map(({ name }) => name)
+  return {
+    level: 'bad',
+    sentence:
+      away.length === 1
+        ? `Agent ${first.name} does not answer`
+        : `${away.length} agents do not answer: ${names.join(', ')}`,
+    detail: `${first.problem}. What a file channel holds is kept; the agents before it wait. Start the agent, or correct its address in --agents.`,
+    node: null,
+    since: first.seenAt,
+  }
+}
+
+function troubleVerdict(flow: Seen): Verdict | null {
+  const troubled = flow.nodes.filter(({ level, conditions }) => level === 'bad' && conditions.length > 0)
+  const stopped = flow.nodes.filter(
+    ({ state, conditions }) => state === 'not running' && conditions.length === 0,
+  )
+  const node = lastOf(flow, troubled) ?? lastOf(flow, stopped)
+  if (node === null) return null
+  const condition = node.conditions.find(({ isRed }) => isRed) ?? node.conditions[0]
+  const full = consequenceOf(flow, node)
+  return {
+    level: 'bad',
+    sentence: `${node.name} ${node.state === 'not running' ? 'is not running' : wordOf(node)}${full === null ? '' : `; ${full}`}`,
+    detail: [
+      condition === undefined ? '' : sentence(condition.problem),
+      sentence(condition?.remedy ?? ''),
+      keptIn(flow, node),
+    ]
+      .filter(text => text !== '')
+      .join(' '),
+    node: node.id,
+    since: condition?.since ?? null,
+  }
+}
+
+const wordOf = ({ kind }: FlowNode): string =>
+  kind === 'sink' ? 'cannot deliver' : kind === 'source' ? 'receives nothing' : 'is in trouble'
+
+/** Whether the channel before a sink runs full, and when. */
+function consequenceOf(flow: Seen, node: FlowNode): string | null {
+  const channel = node.kind === 'sink' ? channelBefore(flow, node) : node
+  if (!channel?.fill) return null
+  const { size, capacity, fullInSeconds } = channel.fill
+  if (capacity !== null && size >= capacity) return `${channel.name} is full`
+  return fullInSeconds === null ? null : `${channel.name} is full in ${durationOf(fullInSeconds)}`
+}
+
+function fillVerdict(flow: Seen): Verdict | null {
+  const worst = (level: 'bad' | 'warn') =>
+    flow.nodes.filter(node => node.kind === 'channel' && node.level === level)
+  const node = lastOf(flow, worst('bad')) ?? lastOf(flow, worst('warn'))
+  if (node === null || node.fill === null) return warningVerdict(flow)
+  const { size, capacity, fullInSeconds, emptyInSeconds } = node.fill
+  const sinks = flow.edges
+    .filter(({ from }) => from === node.id)
+    .map(({ to }) => flow.nodes.find(({ id }) => id === to))
+  const sink = sinks.map(one => one?.name).join(', ')
+  const isFull = capacity !== null && size >= capacity
+  const share = capacity === null || capacity === 0 ? '' : `${Math.floor((100 * size) / capacity)} % full`
+  const then = isFull
+    ? 'is full'
+    : fullInSeconds === null
+      ? `is ${share}${emptyInSeconds === null ? '' : ` and empty in ${durationOf(emptyInSeconds)}`}`
+      : `is full in ${durationOf(fullInSeconds)}`
+  return {
+    level: node.level,
+    sentence: `${node.name} ${then}`,
+    detail: [
+      emptyInSeconds === null && sink !== '' ? `More events arrive than ${sink} delivers.` : '',
+      keptIn(flow, node),
+    ]
+      .filter(text => text !== '')
+      .join(' '),
+    node: node.id,
+    since: null,
+  }
+}
+
+function warningVerdict(flow: Seen): Verdict | null {
+  const node = lastOf(
+    flow,
+    flow.nodes.filter(({ level }) => level === 'warn'),
+  )
+  const condition = node?.conditions[0]
+  if (node === null || condition === undefined) return null
+  return {
+    level: 'warn',
+    sentence: `${node.name} has a warning`,
+    detail: [sentence(condition.problem), sentence(condition.remedy)].filter(text => text !== '').join(' '),
+    node: node.id,
+    since: condition.since,
+  }
+}
+
+function calmVerdict({ nodes, agents }: Seen): Verdict {
+  if (agents.some(({ level }) => level === 'off'))
+    return {
+      level: 'off',
+      sentence: 'The agents are asked',
+      detail: agents
+        .filter(({ level }) => level === 'off')
+        .map(({ name, state }) => `Agent ${name}: ${state}.`)
+        .join(' '),
+      node: null,
+      since: null,
+    }
+  const sinks = nodes.filter(({ kind }) => kind === 'sink')
+  const rate = sinks.reduce((sum, { outPerSecond }) => sum + (outPerSecond ?? 0), 0)
+  return {
+    level: 'good',
+    sentence: rate >= 0.05 ? 'Events flow' : 'Nothing to do',
+    detail:
+      rate >= 0.05
+        ? 'Every component runs, and no channel fills.'
+        : 'Every component runs; no event arrives at the moment.',
+    node: null,
+    since: null,
+  }
+}
+
+/** Where events wait while a component does not go on. */
+function keptIn(flow: Seen, node: FlowNode): string {
+  const channel = node.kind === 'sink' ? channelBefore(flow, node) : node.kind === 'channel' ? node : null
+  if (channel === null || channel === undefined) return ''
+  const sources = before(flow, channel.id).filter(({ kind }) => kind === 'source')
+  const waits = sources
+    .flatMap(source => before(flow, source.id))
+    .map(one =>
+      one.kind === 'topic' ? `events stay in topic ${one.name}` : `${one.name} keeps them in its channel`,
+    )
+  const [first] = waits
+  if (first === undefined) return channel.type === 'memory' ? '' : 'The channel keeps what it has taken.'
+  return `Nothing is lost: when ${channel.name} is full, ${first}.`
+}
+
+const before = (flow: Seen, id: string): FlowNode[] =>
+  flow.edges.filter(({ to }) => to === id).flatMap(({ from }) => flow.nodes.filter(node => node.id === from))
+
+const channelBefore = (flow: Seen, sink: FlowNode): FlowNode | undefined =>
+  before(flow, sink.id).find(({ kind }) => kind === 'channel')
+
+/** The one that most others lead to; null where there is none. */
+function lastOf(flow: Seen, nodes: readonly FlowNode[]): FlowNode | null {
+  const depth = (id: string, been: ReadonlySet<string> = new Set()): number =>
+    been.has(id) ? 0 : Math.max(0, ...before(flow, id).map(one => 1 + depth(one.id, new Set([...been, id]))))
+  return nodes.toSorted((one, other) => depth(other.id) - depth(one.id))[0] ?? null
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim()
+  if (trimmed === '') return ''
+  const first = trimmed[0]!.toUpperCase() + trimmed.slice(1)
+  return /[.!?]$/.test(first) ? first : `${first}.`
+}
+
+/** 40 s, 4 min, 3 h, 2 days. */
+export function durationOf(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`
+  return seconds < 48 * 3600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`
+}

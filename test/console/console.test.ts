@@ -1,0 +1,261 @@
+// The console's server over a real broker and two real agents: what it shows is what they are, and who may ask.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type {
+  Brokers,
+  Flow,
+  Group,
+  Groups,
+  NodeDetail,
+  Refusal,
+  Topic,
+  Topics,
+} from '../../src/console/api.ts'
+import { waitFor } from '../interop/peers/waiting.ts'
+import { root } from '../source-text.ts'
+import { send, startWorld, type World } from './world.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'millrace-console-'))
+let world: World
+before(async () => {
+  world = await startWorld(directory)
+  await send(world, 'test3', 300)
+})
+after(async () => {
+  await world[Symbol.asyncDispose]()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+interface Answer {
+  readonly status: number
+  readonly headers: NodeJS.Dict<string | string[]>
+  readonly body: string
+}
+
+function ask(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(new URL(path, world.console.url), { method, headers }, response => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode!,
+          headers: response.headers,
+          body: Buffer.concat(chunks).toString('utf8'),
+        }),
+      )
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+}
+
+async function json<T>(path: string): Promise<T> {
+  const { status, body } = await ask(path)
+  assert.equal(status, 200, body)
+  return JSON.parse(body) as T
+}
+
+test('the flow leads from test3 through both agents to test2, and counts what they counted', async () => {
+  let flow!: Flow
+  await waitFor(async () => {
+    flow = await json<Flow>('/api/flow')
+    return flow.nodes.find(({ name }) => name === 'kafka-sink')?.outTotal === 300
+  }, 'all 300 are delivered')
+  const nameOf = (id: string) => flow.nodes.find(node => node.id === id)!.name
+  assert.deepEqual(
+    flow.edges.map(({ from, to, total }) => [nameOf(from), nameOf(to), total]),
+    [
+      ['kafka-source', 'c1', 300],
+      ['c1', 'avro-sink', 300],
+      ['avro-source', 'c1', 300],
+      ['c1', 'kafka-sink', 300],
+      ['test3', 'kafka-source', 300],
+      ['avro-sink', 'avro-source', 300],
+      ['kafka-sink', 'test2', 300],
+    ],
+  )
+  assert.deepEqual(
+    flow.agents.map(({ name, kind, state, problem }) => [name, kind, state, problem]),
+    [
+      ['A', 'millrace', 'running', null],
+      ['B', 'millrace', 'running', null],
+    ],
+  )
+  assert.equal(flow.verdict.level, 'good')
+})
+
+test('a component: options with their places, counters, an hour of points; no secret', async () => {
+  const id = `${world.pages[0]}/SINK.avro-sink`
+  const { body } = await ask(`/api/flow/nodes/${encodeURIComponent(id)}`)
+  assert.ok(!body.includes('canary'), body)
+  const detail = JSON.parse(body) as NodeDetail
+  const port = detail.options.find(({ key }) => key === 'hostname')!
+  assert.equal(port.value, '127.0.0.1')
+  assert.match(port.writtenAt!, /^configuration:\d+$/)
+  assert.equal(detail.options.find(({ key }) => key === 'truststore-password')!.value, '[hidden]')
+  assert.ok(detail.history.inPerSecond.length >= 1)
+})
+
+test('topics, one topic, groups, one group, brokers: as the cluster has them', async () => {
+  const { topics } = await json<Topics>('/api/clusters/lab/topics')
+  const named = topics.filter(({ isInternal }) => !isInternal)
+  assert.deepEqual(
+    named.map(({ name, partitions, replicas, offsets, percentages }) => [
+      name,
+      partitions,
+      replicas,
+      offsets,
+      percentages.spread,
+    ]),
+    [
+      ['test2', 2, 1, 300, 100],
+      ['test3', 2, 1, 300, 100],
+    ],
+  )
+  assert.ok(named.every(({ bytes }) => bytes! > 0))
+  const topic = await json<Topic>('/api/clusters/lab/topics/test3')
+  assert.equal(
+    topic.partitions.reduce((sum, one) => sum + one.next! - one.first!, 0),
+    300,
+  )
+  assert.deepEqual(topic.groups, [{ id: 'readers', lag: 0 }])
+  const { groups } = await json<Groups>('/api/clusters/lab/groups')
+  assert.deepEqual(
+    groups.map(({ id, state, members, topics: read_, lag }) => [id, state, members, read_, lag]),
+    [['readers', 'Stable', 1, ['test3'], 0]],
+  )
+  const group = await json<Group>('/api/clusters/lab/groups/readers')
+  assert.deepEqual(
+    group.positions.map(({ topic: name, partition, lag, owner }) => [name, partition, lag, owner !== null]),
+    [
+      ['test3', 0, 0, true],
+      ['test3', 1, 0, true],
+    ],
+  )
+  const { brokers } = await json<Brokers>('/api/clusters/lab/brokers')
+  assert.equal(brokers.length, 1)
+  assert.equal(brokers[0]!.isController, true)
+  assert.equal(brokers[0]!.leaders, brokers[0]!.replicas)
+})
+
+test('what is not there is named', async () => {
+  for (const [path, what] of [
+    ['/api/clusters/other/topics', 'there is no cluster other'],
+    ['/api/clusters/lab/topics/nope', 'there is no topic nope'],
+    ['/api/clusters/lab/groups/nope', 'there is no group nope'],
+    ['/api/flow/nodes/nope', 'there is no component nope'],
+    ['/api/nope', 'there is no GET /api/nope'],
+  ] as const) {
+    const { status, body } = await ask(path)
+    assert.deepEqual([status, (JSON.parse(body) as Refusal).error], [404, what])
+  }
+  assert.equal((await ask('/nope.js')).status, 404)
+})
+
+test('lag is never negative while records are written and read', async () => {
+  const writing = send(world, 'test3', 5000)
+  const lags: number[] = []
+  const over = new AbortController()
+  const looking = (async () => {
+    while (!over.signal.aborted) {
+      const { positions } = await json<Group>('/api/clusters/lab/groups/readers')
+      for (const { committed, end, lag } of positions)
+        if (committed !== null && end !== null) {
+          assert.equal(lag, end - committed)
+          lags.push(lag)
+        }
+    }
+  })()
+  await writing
+  await waitFor(
+    async () => (await json<Group>('/api/clusters/lab/groups/readers')).row.lag === 0,
+    'the group has read all',
+  )
+  over.abort()
+  await looking
+  assert.ok(lags.length > 0)
+  assert.ok(Math.min(...lags) >= 0)
+})
+
+// ----------------------------------------------------------------------------------- who may ask
+
+test('only this machine, by its own names, and no page from elsewhere', async () => {
+  const { host } = new URL(world.console.url)
+  const port = host.split(':')[1]!
+  for (const [headers, status] of [
+    [{}, 200],
+    [{ host: `localhost:${port}` }, 200],
+    [{ host: `[::1]:${port}` }, 200],
+    [{ host: `LOCALHOST:${port}` }, 200],
+    [{ host: `evil.example:${port}` }, 403],
+    [{ host: `127.0.0.1.evil.example:${port}` }, 403],
+    [{ origin: `http://${host}` }, 200],
+    [{ origin: 'http://evil.example' }, 403],
+    [{ origin: 'null' }, 403],
+    [{ origin: `http://localhost:${port}` }, 403],
+    [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }, 403],
+    [{ 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' }, 403],
+    [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 200],
+    [{ 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }, 200],
+    [{ 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }, 200],
+  ] as [Record<string, string>, number][])
+    for (const path of ['/api/flow', '/', '/api/flow/stream?once']) {
+      if (path.includes('stream') && status === 200) continue
+      const answer = await ask(path, headers)
+      assert.equal(answer.status, status, `${path} ${JSON.stringify(headers)}`)
+      assert.equal(answer.headers['access-control-allow-origin'], undefined)
+      assert.match(String(answer.headers['content-security-policy']), /default-src 'none'/)
+    }
+})
+
+test('nothing can be changed: every other method is refused', async () => {
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+    for (const path of ['/', '/api/flow', '/api/clusters/lab/topics/test3']) {
+      const { status } = await ask(path, {}, method)
+      assert.ok(status === 404 || status === 405, `${method} ${path}: ${status}`)
+    }
+})
+
+test('the API describes itself: every route with its schema', async () => {
+  const { paths } = await json<{ paths: Record<string, { get: { responses: Record<string, unknown> } }> }>(
+    '/api/openapi.json',
+  )
+  assert.equal(Object.keys(paths).length, 8)
+  for (const [path, { get }] of Object.entries(paths)) assert.ok(get.responses['200'], path)
+})
+
+test('the stream sends the flow at once and then again', async () => {
+  const flows = await new Promise<number>((resolve, reject) => {
+    const asked = request(new URL('/api/flow/stream', world.console.url), response => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => {
+        text += chunk.toString('utf8')
+        const found = text.split('event: flow').length - 1
+        if (found < 3) return
+        response.destroy()
+        resolve(found)
+      })
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+  assert.ok(flows >= 3)
+})
+
+test('the first screen: 40 kB of JavaScript and 10 kB of CSS, gzipped, at most', () => {
+  const sizes = { js: 0, css: 0 }
+  const built = join(root, 'web/dist')
+  for (const name of readdirSync(built)) {
+    const kind = name.split('.').at(-1)
+    if (kind === 'js' || kind === 'css')
+      sizes[kind] += gzipSync(readFileSync(join(built, name)), { level: 9 }).length
+  }
+  assert.ok(sizes.js > 0 && sizes.js <= 40_000, `${sizes.js} bytes of JavaScript`)
+  assert.ok(sizes.css > 0 && sizes.css <= 10_000, `${sizes.css} bytes of CSS`)
+})

@@ -1,0 +1,176 @@
+// The console's pages in a real browser: what they show, in both themes and three widths, without a violation that axe-core
+// finds; keys; an agent that goes; text from Kafka that would like to be a program. Wants Chromium; with REQUIRE_BROWSER=1
+// a machine without one fails.
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { waitFor } from './peers/waiting.ts'
+import { send, startWorld, type World } from '../console/world.ts'
+
+const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  path => existsSync(path),
+)
+const skip =
+  executablePath === undefined && process.env['REQUIRE_BROWSER'] !== '1'
+    ? 'no Chromium on this machine'
+    : false
+if (skip !== false) process.stderr.write(`SKIPPED: the console's pages in a browser: ${skip}\n`)
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+/** A group may have any name. */
+const hostile = '<img src=x onerror="window.hurt=1">'
+
+describe('pages', { skip }, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-browser-'))
+  let world: World
+  let browser: Browser
+  /** What browsers complained about: errors of programs, refusals by the content security policy. */
+  const complaints: string[] = []
+
+  before(async () => {
+    world = await startWorld(directory)
+    await send(world, 'test3', 500)
+    await world.admin.groups.commit(hostile, [{ topic: 'test3', partition: 0, offset: 1 }])
+    browser = await chromium.launch({ executablePath: executablePath ?? 'chromium', args: ['--no-sandbox'] })
+  })
+  after(async () => {
+    await browser?.close()
+    await world?.[Symbol.asyncDispose]()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  async function open(
+    path: string,
+    options: { width?: number; colorScheme?: 'light' | 'dark' } = {},
+  ): Promise<Page> {
+    const { width = 1440, colorScheme = 'light' } = options
+    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, bypassCSP: false })
+    page.setDefaultTimeout(20_000)
+    page.on('console', message => {
+      if (message.type() === 'error' || message.type() === 'warning')
+        complaints.push(`${path}: ${message.text()}`)
+    })
+    page.on('pageerror', error => complaints.push(`${path}: ${error.message}`))
+    page.on('request', request => {
+      if (
+        new URL(request.url()).origin !== new URL(world.console.url).origin &&
+        !request.url().startsWith('data:')
+      )
+        complaints.push(`${path} asks ${request.url()}`)
+    })
+    await page.goto(new URL(path, world.console.url).href)
+    return page
+  }
+
+  const pages = [
+    ['/', 'test3 to test2'],
+    [`/?node=NODE`, 'test3 to test2'],
+    ['/topics?internal=shown', 'Topics'],
+    ['/topics/test3?settings=all', 'test3'],
+    ['/groups', 'Groups'],
+    ['/groups/readers', 'readers'],
+    ['/brokers', 'Brokers'],
+    ['/nowhere', 'There is no such page'],
+  ] as const
+  const addressOf = (path: string) => path.replace('NODE', encodeURIComponent(`${world.pages[0]}/CHANNEL.c1`))
+
+  for (const [path, title] of pages)
+    for (const colorScheme of ['light', 'dark'] as const)
+      test(`${path}, ${colorScheme}: shows itself, fits 320 pixels, and axe-core finds nothing`, async () => {
+        const page = await open(addressOf(path), { colorScheme })
+        await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor()
+        if (path.includes('NODE')) await page.getByRole('heading', { name: 'Events in c1' }).waitFor()
+        await page.getByText('Reading').waitFor({ state: 'detached' })
+        for (const width of [1440, 1024, 320]) {
+          await page.setViewportSize({ width, height: 900 })
+          const fits = () => page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth')
+          await waitFor(fits, `nothing is wider than ${width} pixels`, 5000)
+          // The policy forbids scripts from elsewhere; what a debugger evaluates is not bound by it.
+          await page.evaluate(axe)
+          const violations = await page.evaluate(async () => {
+            const { axe: tool } = globalThis as unknown as {
+              axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
+            }
+            return (await tool.run()).violations.map(
+              ({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(' ')}`,
+            )
+          })
+          assert.deepEqual(violations, [], `${width} pixels`)
+        }
+        await page.close()
+      })
+
+  test('the flow counts on by itself, stands still while paused, and opens a component', async () => {
+    const page = await open('/?show=total')
+    const total = page.locator('tr', { hasText: 'kafka-sink' }).locator('td').nth(4)
+    await page.getByText('500', { exact: true }).first().waitFor()
+    await page.keyboard.press('p')
+    await page.getByRole('button', { name: 'Paused' }).waitFor()
+    await send(world, 'test3', 100)
+    const other = await open('/?show=total')
+    await other.getByText('600', { exact: true }).first().waitFor()
+    assert.equal(await total.textContent(), '500')
+    await page.keyboard.press('p')
+    await page.locator('td', { hasText: /^600$/ }).first().waitFor()
+    await page.locator('table').getByRole('link', { name: 'kafka-sink' }).click()
+    await page.getByRole('heading', { name: 'kafka-sink' }).waitFor()
+    await page.getByRole('rowheader', { name: 'kafka.topic', exact: true }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('heading', { name: 'kafka-sink' }).waitFor({ state: 'detached' })
+    assert.equal(new URL(page.url()).search, '?show=total')
+    await other.close()
+    await page.close()
+  })
+
+  test('by keys alone: to the topics, search, into a topic, and back', async () => {
+    const page = await open('/')
+    await page.getByRole('heading', { level: 1 }).waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('t')
+    await page.getByRole('heading', { level: 1, name: 'Topics' }).waitFor()
+    await page.getByRole('link', { name: 'test3' }).waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('TEST3')
+    await page.getByText('1 of 2 topics').waitFor()
+    assert.equal(new URL(page.url()).searchParams.get('find'), 'TEST3')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'test3' }).waitFor()
+    await page.goBack()
+    await page.getByText('1 of 2 topics').waitFor()
+    await page.keyboard.press('?')
+    await page.getByRole('heading', { name: 'Keys' }).waitFor()
+    await page.close()
+  })
+
+  test('a name from Kafka stays a name', async () => {
+    const page = await open('/groups')
+    await page.getByRole('link', { name: hostile }).click()
+    await page.getByRole('heading', { level: 1, name: hostile }).waitFor()
+    assert.equal(await page.evaluate(() => (globalThis as { hurt?: number }).hurt), undefined)
+    await page.close()
+  })
+
+  test('which hop is stuck, since when, how many wait: from the screen alone', async () => {
+    const page = await open('/')
+    await page.getByText('Every component runs').waitFor()
+    await world.b.stop()
+    await page.getByText('Agent B does not answer').first().waitFor()
+    await send(world, 'test3', 50)
+    await page.locator('.race').getByText('failing').waitFor()
+    await page.locator('dd', { hasText: '50 / 10\u2009000' }).first().waitFor()
+    await page.locator('tr', { hasText: 'avro-sink' }).getByText('failing').waitFor()
+    await page.locator('table').getByRole('link', { name: 'avro-sink' }).click()
+    await page.locator('.raised').getByText('since').first().waitFor()
+    await page.close()
+  })
+
+  test('no page complained, and none asked anything from elsewhere', () => {
+    assert.deepEqual(complaints, [])
+  })
+})

@@ -1,0 +1,260 @@
+// The console's browser program: the frame around the pages, and which page the address names.
+import { render, type ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { time } from './format.ts'
+import { Banner, Head, Icon, Mark, type IconName } from './parts.tsx'
+import { BrokersPage } from './pages/brokers.tsx'
+import { FlowPage } from './pages/flow.tsx'
+import { GroupPage, GroupsPage } from './pages/groups.tsx'
+import { clusterName } from './pages/shared.tsx'
+import { TopicPage, TopicsPage } from './pages/topics.tsx'
+import { followLinks, go, path, setParameter } from './router.ts'
+import { clusters, flow, heardAt, isCutOff, isPaused, listen, now, worst } from './store.ts'
+import { isTyping } from './table.tsx'
+
+interface Place {
+  readonly name: string
+  readonly icon: IconName
+  readonly title: string
+  readonly href: string
+  /** Behind g. */
+  readonly key: string
+}
+
+const flowPlace: Place = { name: '', icon: 'flow', title: 'Flow', href: '/', key: 'f' }
+const kafkaPlaces: readonly Place[] = [
+  { name: 'topics', icon: 'topics', title: 'Topics', href: '/topics', key: 't' },
+  { name: 'groups', icon: 'groups', title: 'Groups', href: '/groups', key: 'g' },
+  { name: 'brokers', icon: 'brokers', title: 'Brokers', href: '/brokers', key: 'b' },
+]
+const places = (): readonly Place[] => [flowPlace, ...(clusters.value.length > 0 ? kafkaPlaces : [])]
+
+function pageOf([name = '', item]: readonly string[]): { title: string; page: ComponentChildren } {
+  if (name === '') return { title: 'Flow', page: <FlowPage /> }
+  if (clusters.value.length === 0 && kafkaPlaces.some(one => one.name === name))
+    return {
+      title: name,
+      page: (
+        <main class="main" id="main">
+          <Head title="Kafka" sub="" />
+          <Banner level="off" title="No Kafka cluster is given">
+            Start the console with --bootstrap-server host:port.
+          </Banner>
+        </main>
+      ),
+    }
+  if (name === 'topics')
+    return item === undefined
+      ? { title: 'Topics', page: <TopicsPage /> }
+      : { title: item, page: <TopicPage key={item} name={item} /> }
+  if (name === 'groups')
+    return item === undefined
+      ? { title: 'Groups', page: <GroupsPage /> }
+      : { title: item, page: <GroupPage key={item} id={item} /> }
+  if (name === 'brokers') return { title: 'Brokers', page: <BrokersPage /> }
+  return {
+    title: 'Not there',
+    page: (
+      <main class="main" id="main">
+        <Head title="There is no such page" sub="" />
+        <p>
+          <a href="/">To the flow</a>
+        </p>
+      </main>
+    ),
+  }
+}
+
+function Rail() {
+  const [current = ''] = path.value
+  return (
+    <nav class="rail" aria-label="Console">
+      <div class="mark" title="Millrace">
+        <svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true">
+          <path d="M4 15V9.5a4.5 4.5 0 0 1 9 0V15M13 9.5a4.5 4.5 0 0 1 9 0V15" />
+          <path d="M2.5 20.5c1.8-1.3 3.5-1.3 5.2 0s3.5 1.3 5.3 0 3.5-1.3 5.2 0 3.5 1.3 5.3 0" />
+        </svg>
+      </div>
+      <ul>
+        {places().map(place => (
+          <li key={place.name}>
+            <a
+              href={place.href}
+              aria-current={place.name === current ? 'page' : undefined}
+              title={`g ${place.key}`}
+            >
+              <Icon name={place.icon} />
+              <span>{place.title}</span>
+              {place.name === '' && (worst.value === 'bad' || worst.value === 'warn') ? (
+                <>
+                  <Mark level={worst.value} />
+                  <span class="vh">{worst.value === 'bad' ? ', in trouble' : ', with a warning'}</span>
+                </>
+              ) : null}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  )
+}
+
+function Top({ title }: { title: string }) {
+  const [section, item] = path.value
+  const parent = kafkaPlaces.find(({ name }) => name === section)
+  const agoSeconds = Math.max(
+    0,
+    Math.round((now.value - (isPaused.value ? (flow.value?.takenAt ?? now.value) : heardAt.value)) / 1000),
+  )
+  return (
+    <header class="top">
+      <nav aria-label="Breadcrumb">
+        <ol class="crumbs">
+          <li>
+            {clusters.value.length > 1 ? (
+              <label>
+                <span class="vh">Cluster</span>
+                <select
+                  class="in"
+                  value={clusterName()}
+                  onChange={event => setParameter('cluster', event.currentTarget.value)}
+                >
+                  {clusters.value.map(({ name }) => (
+                    <option key={name}>{name}</option>
+                  ))}
+                </select>
+              </label>
+            ) : (
+              <span class="b">{clusterName() || 'Millrace'}</span>
+            )}
+          </li>
+          {item !== undefined && parent !== undefined ? (
+            <li>
+              <a href={parent.href}>{parent.title}</a>
+            </li>
+          ) : null}
+          <li aria-current="page">{title}</li>
+        </ol>
+      </nav>
+      <div class="right">
+        <span class={isCutOff.value ? 'bad-t' : 'soft wide'} title={time(heardAt.value)}>
+          {isCutOff.value ? 'No connection' : agoSeconds <= 2 ? 'Up to date' : `Updated ${agoSeconds} s ago`}
+        </span>
+        <button
+          class="btn live"
+          aria-pressed={isPaused.value}
+          title="Pause updates (p)"
+          onClick={() => (isPaused.value = !isPaused.value)}
+        >
+          <span class="pulse" aria-hidden="true" />
+          {isPaused.value ? 'Paused' : 'Live'}
+        </button>
+        <button class="btn quiet icon" aria-label="Switch theme" title="Switch theme" onClick={switchTheme}>
+          <Icon name="theme" size={18} />
+        </button>
+      </div>
+    </header>
+  )
+}
+
+function switchTheme(): void {
+  const { dataset } = document.documentElement
+  const isDark =
+    (dataset['theme'] ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark'
+  dataset['theme'] = isDark ? 'light' : 'dark'
+  localStorage.setItem('theme', dataset['theme'])
+}
+
+const helpLines = [
+  ['/', 'search'],
+  ['g f', 'the flow'],
+  ['g t', 'topics'],
+  ['g g', 'consumer groups'],
+  ['g b', 'brokers'],
+  ['j, k', 'next and previous row'],
+  ['Enter', 'open the row'],
+  ['Esc', 'close'],
+  ['p', 'pause and go on'],
+  ['?', 'this list'],
+] as const
+
+function Help({ close }: { close: () => void }) {
+  return (
+    <dialog class="dlg" open aria-labelledby="help">
+      <h2 id="help">Keys</h2>
+      <dl class="keys">
+        {helpLines.map(([key, text]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+      <footer>
+        <button class="btn" onClick={close} autoFocus>
+          Close
+        </button>
+      </footer>
+    </dialog>
+  )
+}
+
+function App() {
+  const [isHelp, setHelp] = useState(false)
+  useEffect(() => {
+    let isGoing = false
+    const press = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') {
+        if (event.target instanceof HTMLElement) event.target.blur()
+        return setHelp(false)
+      }
+      if (isTyping(event)) return
+      if (isGoing) {
+        isGoing = false
+        const place = places().find(({ key }) => key === event.key)
+        if (place !== undefined) go(place.href)
+        return
+      }
+      if (event.key === 'g') isGoing = true
+      else if (event.key === 'p') isPaused.value = !isPaused.value
+      else if (event.key === '?') setHelp(true)
+      else if (event.key === 'j' || event.key === 'k') moveRow(event.key === 'j' ? 1 : -1)
+    }
+    addEventListener('keydown', press)
+    return () => removeEventListener('keydown', press)
+  }, [])
+  const { title, page } = pageOf(path.value)
+  useEffect(() => {
+    document.title = `${title} · Millrace`
+  }, [title])
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      <div class="app" onClick={followLinks}>
+        <Rail />
+        <Top title={title} />
+        {page}
+        {isHelp ? <Help close={() => setHelp(false)} /> : null}
+      </div>
+    </>
+  )
+}
+
+/** The links of the rows are the places to stand on: Enter opens them. */
+function moveRow(step: number): void {
+  const links = [...document.querySelectorAll<HTMLElement>('tr[data-row] th a')]
+  const at = links.indexOf(document.activeElement as HTMLElement)
+  const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step
+  const link = links[Math.max(0, Math.min(links.length - 1, next))]
+  link?.focus()
+  link?.scrollIntoView({ block: 'nearest' })
+}
+
+const theme = localStorage.getItem('theme')
+if (theme === 'dark' || theme === 'light') document.documentElement.dataset['theme'] = theme
+listen()
+render(<App />, document.getElementById('app')!)

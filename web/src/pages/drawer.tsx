@@ -1,0 +1,185 @@
+// One component, beside the flow: how it stands, its last hour, its conditions, options and counters.
+import type { FlowAgent, FlowNode, NodeDetail } from '../../../src/console/api.ts'
+import { Chart } from '../chart.tsx'
+import { bytes, duration, percent, rate, time, whole, wholeOr } from '../format.ts'
+import { Icon, Mark, Number, Scroll, State } from '../parts.tsx'
+import { setParameter } from '../router.ts'
+import { useLook } from '../store.ts'
+import { kindOf } from './kind.ts'
+
+export function Drawer({ node, agents }: { node: FlowNode; agents: readonly FlowAgent[] }) {
+  const { data, refusal } = useLook<NodeDetail>(`/api/flow/nodes/${encodeURIComponent(node.id)}`, 5000)
+  const agent = agents.find(({ address }) => address === node.agent)
+  return (
+    <aside class="drawer" aria-labelledby="drawer-name">
+      <header>
+        <div>
+          <h2 id="drawer-name">{node.name}</h2>
+          <p class="soft">
+            {kindOf(node)} of agent {agent?.name}
+          </p>
+        </div>
+        <button
+          class="btn quiet icon"
+          aria-label="Close"
+          title="Close (Esc)"
+          onClick={() => setParameter('node', null)}
+        >
+          <Icon name="close" size={16} />
+        </button>
+      </header>
+      <section aria-label="Now">
+        <dl class="facts">
+          <Facts node={node} />
+        </dl>
+      </section>
+      <Conditions node={node} />
+      {data === undefined ? (
+        <section>{refusal === undefined ? <p class="soft">Reading …</p> : <p>{refusal.error}</p>}</section>
+      ) : (
+        <Detail node={node} detail={data} />
+      )}
+    </aside>
+  )
+}
+
+function Facts({ node }: { node: FlowNode }) {
+  const { fill } = node
+  const facts =
+    fill === null
+      ? ([
+          ['State', <State level={node.level} word={node.state} />],
+          ['In', <Number value={rate(node.inPerSecond)} />],
+          ['Out', <Number value={rate(node.outPerSecond)} />],
+          ['Events in', wholeOr(node.inTotal)],
+          ['Events out', wholeOr(node.outTotal)],
+        ] as const)
+      : ([
+          ['Fill', `${percent(fill.size, fill.capacity)} %`],
+          ['Events', `${whole(fill.size)} / ${wholeOr(fill.capacity)}`],
+          fill.fullInSeconds === null
+            ? ['Empty in', duration(fill.emptyInSeconds)]
+            : ['Full in', duration(fill.fullInSeconds)],
+          ['On disk', <Number value={bytes(fill.diskBytes)} />],
+          ['Oldest', fill.oldestEventAgeMs === null ? '–' : duration(fill.oldestEventAgeMs / 1000)],
+          ['Net', <Number value={rate(fill.net)} />],
+        ] as const)
+  return (
+    <>
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </>
+  )
+}
+
+function Conditions({ node }: { node: FlowNode }) {
+  return (
+    <section>
+      <h3>Conditions</h3>
+      {node.conditions.length === 0 ? (
+        <p class="soft">None is raised.</p>
+      ) : (
+        <ul class="raised">
+          {node.conditions.map(one => (
+            <li key={one.name}>
+              <Mark level={one.isRed ? 'bad' : 'warn'} />
+              <div>
+                <p>
+                  {one.problem} <span class="faint nw">since {time(one.since)}</span>
+                </p>
+                {one.remedy === '' ? null : <p class="soft">{one.remedy}</p>}
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function Detail({ node, detail }: { node: FlowNode; detail: NodeDetail }) {
+  const { history, stepSeconds } = detail
+  const changed = detail.options.filter(({ writtenAt }) => writtenAt !== null).length
+  return (
+    <>
+      <section aria-label="Last hour">
+        {node.kind === 'channel' ? (
+          <Chart
+            title={`Events in ${node.name}`}
+            lines={[{ name: 'events', values: history.size, kind: 'a' }]}
+            stepSeconds={stepSeconds}
+            limit={node.fill?.capacity ?? null}
+          />
+        ) : null}
+        <Chart
+          title="In and out, events/s"
+          lines={[
+            { name: 'in', values: history.inPerSecond, kind: 'a' },
+            { name: 'out', values: history.outPerSecond, kind: 'b' },
+          ]}
+          stepSeconds={stepSeconds}
+        />
+      </section>
+      {detail.options.length === 0 ? null : (
+        <section>
+          <h3>
+            Options <span class="u">{changed} written</span>
+          </h3>
+          <Scroll>
+            <table class="t dense small">
+              <caption class="vh">Options of {node.name}</caption>
+              <thead>
+                <tr>
+                  <th scope="col">Option</th>
+                  <th scope="col">Value</th>
+                  <th scope="col">Default</th>
+                </tr>
+              </thead>
+              <tbody>
+                {detail.options.map(option => (
+                  <tr key={option.key}>
+                    <th scope="row" title={option.writtenAt ?? 'not written'}>
+                      {option.key}
+                    </th>
+                    <td class={`wide-cell ${option.writtenAt === null ? 'soft' : 'changed'}`}>
+                      {option.value || '–'}
+                    </td>
+                    <td class="faint wide-cell">
+                      {option.default === option.value ? 'same' : option.default || '–'}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </Scroll>
+          <p class="hint">Written at {detail.writtenAt}. Values that may be secrets are not shown.</p>
+        </section>
+      )}
+      {detail.counters.length === 0 ? null : (
+        <section>
+          <h3>
+            Counters{' '}
+            <span class="u">{detail.startedAt === null ? '' : `since ${time(detail.startedAt)}`}</span>
+          </h3>
+          <Scroll>
+            <table class="t dense small">
+              <caption class="vh">Counters of {node.name}</caption>
+              <tbody>
+                {detail.counters.map(({ name, value }) => (
+                  <tr key={name}>
+                    <th scope="row">{name}</th>
+                    <td class="r">{/^\d+$/.test(value) ? whole(+value) : value}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </Scroll>
+        </section>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,76 @@
+// What the pages show: the flow, as the server sends it, and answers of the API that are asked for again while a page is
+// open. Paused, nothing changes.
+import { computed, signal } from '@preact/signals'
+import { useEffect, useState } from 'preact/hooks'
+import type { Clusters, Flow, Refusal } from '../../src/console/api.ts'
+
+export const isPaused = signal(false)
+/** The last flow; null before the first. */
+export const flow = signal<Flow | null>(null)
+/** When something last came from the server, and whether it can be reached. */
+export const heardAt = signal(Date.now())
+export const isCutOff = signal(false)
+/** Advances every second. */
+export const now = signal(Date.now())
+export const clusters = signal<Clusters>([])
+
+export const worst = computed(() => flow.value?.verdict.level ?? 'off')
+
+export function listen(): void {
+  const stream = new EventSource('/api/flow/stream')
+  stream.addEventListener('flow', event => {
+    isCutOff.value = false
+    heardAt.value = Date.now()
+    if (!isPaused.value) flow.value = JSON.parse(event.data) as Flow
+  })
+  stream.addEventListener('error', () => (isCutOff.value = true))
+  setInterval(() => (now.value = Date.now()), 1000)
+  void ask<Clusters>('/api/clusters').then(found => {
+    if ('data' in found) clusters.value = found.data
+  })
+}
+
+export type Asked<T> = { data: T; refusal?: Refusal } | { data?: T; refusal: Refusal } | Record<string, never>
+
+async function ask<T>(url: string): Promise<{ data: T } | { refusal: Refusal }> {
+  try {
+    const answer = await fetch(url)
+    const body = (await answer.json()) as T | Refusal
+    return answer.ok ? { data: body as T } : { refusal: body as Refusal }
+  } catch {
+    return {
+      refusal: {
+        error: 'The console’s server does not answer.',
+        remedy: 'See whether millrace console still runs.',
+      },
+    }
+  }
+}
+
+/** The answer, asked for again every `everyMs` while the page is seen; the last one stays while the next is waited for. */
+export function useLook<T>(url: string, everyMs = 3000): Asked<T> {
+  const [known, setKnown] = useState<{ url: string; asked: Asked<T> }>({ url, asked: {} })
+  useEffect(() => {
+    let isOver = false
+    let timer = 0
+    const look = async () => {
+      if (!isPaused.value && !document.hidden) {
+        const found = await ask<T>(url)
+        if (isOver) return
+        setKnown(before => {
+          const old = before.url === url ? before.asked.data : undefined
+          const asked =
+            'data' in found ? found : { refusal: found.refusal, ...(old === undefined ? {} : { data: old }) }
+          return { url, asked }
+        })
+      }
+      timer = setTimeout(() => void look(), everyMs)
+    }
+    void look()
+    return () => {
+      isOver = true
+      clearTimeout(timer)
+    }
+  }, [url, everyMs])
+  return known.url === url ? known.asked : {}
+}
