@@ -14,6 +14,9 @@ import type { SeededRandom } from './seeded-random.ts'
 /** Most records of one call of the producer. */
 const mostAtOnce = 11
 
+/** An idle reader asks no more often than this. */
+const readerMaxWaitMs = 5_000
+
 export interface OutsideParts {
   readonly system: System
   readonly log: ChainLog
@@ -107,7 +110,7 @@ export class ChainOutside {
       system,
       log: own,
       condition: looseConditions(system.clock, own),
-      settings: { ...consumerDefaults, bootstrapServers: [broker] },
+      settings: { ...consumerDefaults, bootstrapServers: [broker], fetchMaxWaitMs: readerMaxWaitMs },
     })
     reader.add(Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 })))
     const { signal } = new AbortController()

@@ -31,10 +31,13 @@ import { Supervised } from './supervised.ts'
 const drainMs = 400_000
 /** How long nothing may arrive before what is missing counts as lost, where the chain may lose. */
 const quietMs = 60_000
+/** How often somebody looks for new topics. */
+const lookMs = 1_000
 /** How often somebody looks after failed channels. */
 const operatorMs = 20_000
-/** How long a commit may wait for a broker on a connection that has gone silent. */
-const commitMs = 35_000
+/** How long a commit may wait for a broker on a connection that has gone silent, and how long it takes then. */
+const silenceMs = 30_000
+const commitMs = 5_000
 /** How long agents run that were stopped and started again: they join their group and read. */
 const quietStartMs = 4_000
 /** What a stop may take. */
@@ -76,7 +79,7 @@ class ChainWorld {
     this.#network = new SimulatedNetwork(schedule, random, {
       latencyMs: random.chance(0.5) ? [0.05, 0.3] : [0.5, 8],
       bytesPerMs: [100_000, 2_000][random.below(2)]!,
-      pieces: [0, 0.1, 0.8][random.below(3)]!,
+      pieces: [0, 0.1, 0.6][random.below(3)]!,
       windowBytes: [65_536, 2_000][random.below(2)]!,
     })
     const around = { schedule, random, network: this.#network }
@@ -186,7 +189,7 @@ class ChainWorld {
     await schedule.run(() => false, schedule.now + 2_000)
     if (hasDrained) {
       await this.#readAgain()
-      if (this.#plan.restarts) await schedule.run(() => false, schedule.now + commitMs)
+      if (this.#plan.restarts) await this.#committed()
       await this.#stop()
       if (this.#plan.restarts && this.#violations.length === 0) await this.#startAgain()
     }
@@ -241,7 +244,7 @@ class ChainWorld {
           this.#outside.read({ broker, name, partitions: partitions.length }, take)
         }
       }
-      this.#schedule.after(250, look)
+      this.#schedule.after(lookMs, look)
     }
     look()
   }
@@ -262,11 +265,7 @@ class ChainWorld {
   /** Restarts, as an operator would, agents with a channel that stays failed until then. */
   #operate(): void {
     this.#schedule.after(operatorMs, () => {
-      for (const agent of this.#agents)
-        if (
-          agent.running?.health().problems.some(({ component }) => component.startsWith('CHANNEL.')) === true
-        )
-          void agent.stop(100)
+      for (const agent of this.#agents) if (hasFailedChannel(agent)) void agent.stop(100)
       this.#operate()
     })
   }
@@ -286,6 +285,15 @@ class ChainWorld {
       this.#violated(
         `${ledger.repeats} repeats after ${this.#faults.count} faults, at most ${most} were in flight`,
       )
+  }
+
+  /** Waits until what was delivered is committed: where somebody looked after it, or found out that nothing comes. */
+  async #committed(): Promise<void> {
+    const schedule = this.#schedule
+    const isWell = (): boolean =>
+      !this.#agents.some(hasFailedChannel) && !this.#network.links.some(link => link.isWaitedFor)
+    await schedule.run(isWell, schedule.now + silenceMs)
+    await schedule.run(() => false, schedule.now + commitMs)
   }
 
   /** Who was stopped in peace has committed everything: a start repeats nothing. */
@@ -359,6 +367,10 @@ class ChainWorld {
 }
 
 const partsOf = (id: string): [door: number, number: number] => id.split('/').map(Number) as [number, number]
+
+/** It stays failed until a start, and what was delivered from it meanwhile comes again. */
+const hasFailedChannel = ({ running }: Supervised<Agent>): boolean =>
+  running?.health().problems.some(({ component }) => component.startsWith('CHANNEL.')) === true
 
 const hasAll = (found: ReadonlyMap<string, number>, wanted: ReadonlyMap<string, number>): boolean =>
   found.size === wanted.size && [...wanted].every(([id, times]) => found.get(id) === times)

@@ -1,6 +1,8 @@
 // Simulated time: everything that happens in a simulated world is an event of this schedule, and time moves
 // only when all that the last event set going waits for another one. Nothing in a world may wait for anything
 // else, so that the same seed gives the same run.
+const turnsAtOnce = 32
+
 interface Entry {
   readonly at: number
   readonly order: number
@@ -20,8 +22,14 @@ export class Schedule {
   #order = 0
   readonly #heap: Entry[] = []
   readonly #soon: (run: () => void) => void
+  /** Call-backs of the real event loop that were asked for and are yet to come. */
+  #turns = 0
+  #settled: (() => void) | null = null
 
-  /** `soon` calls back in the next turn of the real event loop: promises and streams have gone as far as they can then. */
+  /**
+   * `soon` calls back from the real event loop, and between two call-backs promises and streams go as far as they can.
+   * Many are asked for at once: a turn of the loop costs more than most events.
+   */
   constructor(soon: (run: () => void) => void) {
     this.#soon = soon
   }
@@ -40,7 +48,7 @@ export class Schedule {
 
   /** Runs until `isOver` or until `limitMs` of the world's time; gives whether it is over. */
   async run(isOver: () => boolean, limitMs: number): Promise<boolean> {
-    await this.#settled()
+    await this.#settle()
     while (!isOver()) {
       const next = this.#pop()
       if (next === null || next.at > limitMs) {
@@ -52,13 +60,25 @@ export class Schedule {
       this.events++
       this.note(Math.round(next.at * 1000))
       next.run!()
-      await this.#settled()
+      await this.#settle()
     }
     return true
   }
 
-  #settled(): Promise<void> {
-    return new Promise(resolve => this.#soon(resolve))
+  #settle(): Promise<void> {
+    return new Promise(resolve => {
+      this.#settled = resolve
+      if (this.#turns > 0) return
+      this.#turns = turnsAtOnce
+      for (let turn = 0; turn < turnsAtOnce; turn++) this.#soon(this.#turn)
+    })
+  }
+
+  readonly #turn = (): void => {
+    this.#turns--
+    const settled = this.#settled
+    this.#settled = null
+    settled?.()
   }
 
   #push(entry: Entry): void {

@@ -15,10 +15,49 @@ interface Pending {
   readonly bytes: Buffer
 }
 
+/** A file's bytes: appending does not copy what is there already. */
+class Content {
+  #room: Buffer
+  #length: number
+
+  constructor(bytes = Buffer.alloc(0)) {
+    this.#room = bytes
+    this.#length = bytes.length
+  }
+
+  get bytes(): Buffer {
+    return this.#room.subarray(0, this.#length)
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  write({ at, bytes }: Pending): void {
+    const end = at + bytes.length
+    if (end > this.#room.length) {
+      const room = Buffer.alloc(Math.max(end, 2 * this.#room.length))
+      this.#room.copy(room, 0, 0, this.#length)
+      this.#room = room
+    }
+    if (at > this.#length) this.#room.fill(0, this.#length, at)
+    bytes.copy(this.#room, at)
+    this.#length = Math.max(this.#length, end)
+  }
+
+  cut(size: number): void {
+    this.#length = Math.min(this.#length, size)
+  }
+
+  copy(): Content {
+    return new Content(Buffer.from(this.bytes))
+  }
+}
+
 class Inode {
   /** What reads give, and what is on the platter. */
-  current: Buffer = Buffer.alloc(0)
-  durable: Buffer = Buffer.alloc(0)
+  current = new Content()
+  durable = new Content()
   pending: Pending[] = []
   /** The size to which it was cut since the last sync; null where it was not. */
   truncatedTo: number | null = null
@@ -37,13 +76,6 @@ class Directory {
 
 function errorOf(code: string, path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: simulated, ${path}`), { code })
-}
-
-function written(target: Buffer, { at, bytes }: Pending): Buffer {
-  const grown = at + bytes.length > target.length
-  const result = grown ? Buffer.concat([target, Buffer.alloc(at + bytes.length - target.length)]) : target
-  bytes.copy(result, at)
-  return result
 }
 
 export class SimulatedDisk {
@@ -113,12 +145,11 @@ export class SimulatedDisk {
       for (const { at, bytes } of inode.pending)
         for (let from = 0; from < bytes.length;) {
           const to = Math.min(bytes.length, (Math.floor((at + from) / sectorBytes) + 1) * sectorBytes - at)
-          if (random.chance(kept))
-            inode.durable = written(inode.durable, { at: at + from, bytes: bytes.subarray(from, to) })
+          if (random.chance(kept)) inode.durable.write({ at: at + from, bytes: bytes.subarray(from, to) })
           from = to
         }
       inode.pending = []
-      inode.current = Buffer.from(inode.durable)
+      inode.current = inode.durable.copy()
     }
   }
 
@@ -172,7 +203,7 @@ export class SimulatedDisk {
       read: (target, position) =>
         step(() => {
           this.#mayFailToRead(path)
-          return inode.current.copy(target, 0, position)
+          return inode.current.bytes.copy(target, 0, position)
         }),
       write: (bytes, position) =>
         step(() => this.#write(path, inode, bytes, appends ? inode.current.length : position)),
@@ -183,7 +214,7 @@ export class SimulatedDisk {
       },
       truncate: size =>
         step(() => {
-          inode.current = Buffer.from(inode.current.subarray(0, size))
+          inode.current.cut(size)
           // Not ordered with the writes before: a crash may keep those, and what was cut off with them.
           inode.truncatedTo = size
         }),
@@ -246,7 +277,7 @@ export class SimulatedDisk {
       freeBytes: () =>
         step(() => Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, this.capacityBytes - this.usedBytes))),
       totalBytes: () => step(() => Number.MAX_SAFE_INTEGER),
-      readText: path => step(() => inodeOf(path).current.toString()),
+      readText: path => step(() => inodeOf(path).current.bytes.toString()),
       lockDirectory: path =>
         step(() => {
           if (!this.#directories.has(path)) throw new Fault('DISK', `no directory ${path}`)
@@ -277,7 +308,7 @@ export class SimulatedDisk {
     }
     if (fits > 0) {
       const write = { at, bytes: Buffer.from(bytes.subarray(0, fits)) }
-      inode.current = written(inode.current, write)
+      inode.current.write(write)
       inode.pending.push(write)
     }
     if (problem !== null) throw errorOf(problem, path)
@@ -292,14 +323,13 @@ export class SimulatedDisk {
   #sync(path: string, inode: Inode): void {
     if (this.#random.chance(this.syncFailures)) {
       this.happened.syncFailures++
-      for (const write of inode.pending)
-        if (this.#random.chance(0.3)) inode.durable = written(inode.durable, write)
+      for (const write of inode.pending) if (this.#random.chance(0.3)) inode.durable.write(write)
       inode.pending = []
       throw errorOf('EIO', path)
     }
-    for (const write of inode.pending) inode.durable = written(inode.durable, write)
+    for (const write of inode.pending) inode.durable.write(write)
     inode.pending = []
-    if (inode.truncatedTo !== null) inode.durable = Buffer.from(inode.current)
+    if (inode.truncatedTo !== null) inode.durable = inode.current.copy()
     inode.truncatedTo = null
   }
 }

@@ -234,6 +234,12 @@ export class Link {
     return this.sockets.every(socket => socket.isGone || !socket.program.isAlive)
   }
 
+  /** Whether the one who connected has yet to find out that nothing comes any more. */
+  get isWaitedFor(): boolean {
+    const [client, server] = this.sockets
+    return !client.isGone && client.program.isAlive && (this.#isSilent || !server.program.isAlive)
+  }
+
   /** The connection breaks when so many more bytes have arrived. */
   cutAfter(bytes: number, by: Cut): void {
     this.#cutAfterBytes = bytes
@@ -292,7 +298,7 @@ export class SimulatedNetwork {
   }
 
   isApart(one: NetworkMachine, other: NetworkMachine): boolean {
-    return this.#apart.has(pairOf(one, other))
+    return this.#apart.size > 0 && this.#apart.has(pairOf(one, other))
   }
 
   /** Nothing passes between the two until `join`. */
