@@ -1,7 +1,6 @@
 // Torn and damaged logs: every cut through the last 64 KiB, every flipped bit of a log of 1 MiB, flips through
 // the whole channel, and a checkpoint that is cut, flipped, old or gone.
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { Checkpoint, type ChannelState } from '../../src/channels/file/checkpoint.ts'
 import { entryHeaderBytes, readEntryHeader } from '../../src/channels/file/entry.ts'
@@ -17,6 +16,9 @@ import { contextFor, KeptLog, type TestContext } from '../context.ts'
 import { eventOf } from '../contracts/channel.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
+import { testsIn } from './in-threads.ts'
+
+const it = testsIn(import.meta.url)
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined
 const never = new AbortController().signal

@@ -1,7 +1,6 @@
 // A file channel killed at every single operation of a start, and at every one of a working life; then it
 // works again, and then the power goes, with nothing kept that was not synced.
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
 import type { Channel } from '../../src/component.ts'
 import type { FileChannelSettings } from '../../src/channels/file/file-channel-settings.ts'
 import { FileChannel } from '../../src/channels/file/file-channel.ts'
@@ -11,6 +10,9 @@ import { contextFor } from '../context.ts'
 import { eventsOf, textsOf } from '../contracts/channel.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
+import { testsIn } from './in-threads.ts'
+
+const it = testsIn(import.meta.url)
 
 const settings: FileChannelSettings = {
   checkpointDirectory: '/c',

@@ -1,7 +1,6 @@
 // Taking over from Flume on a simulated disk: the takeover is ended at every single operation, by a kill or a
 // power cut, and done again; every event is then there, once, in order, and Flume's files are as they were.
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
 import type { FileChannelSettings } from '../../src/channels/file/file-channel-settings.ts'
 import { FileChannel } from '../../src/channels/file/file-channel.ts'
 import { fileChannel } from '../../src/channels/file.ts'
@@ -18,6 +17,9 @@ import {
 } from '../golden/flume-recording.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
+import { testsIn } from './in-threads.ts'
+
+const it = testsIn(import.meta.url)
 
 function settingsFor({ data }: Recording): FileChannelSettings {
   return {

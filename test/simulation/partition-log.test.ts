@@ -2,7 +2,6 @@
 // and compaction, ended anywhere by a crash, many times over. What was acknowledged is there where it was
 // said to be, until it is deleted or a newer record of its key takes its place; nothing is invented.
 import assert from 'node:assert/strict'
-import test from 'node:test'
 import { openPartitionLog } from '../../src/broker/log/recovery.ts'
 import type { LogSettings } from '../../src/broker/log/log-parts.ts'
 import type { PartitionLog } from '../../src/broker/log/partition-log.ts'
@@ -11,6 +10,9 @@ import { realSystem, type System } from '../../src/system/system.ts'
 import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
+import { testsIn } from './in-threads.ts'
+
+const test = testsIn(import.meta.url)
 
 const deep = process.env['MILLRACE_DEEP'] === '1'
 const only = process.env['MILLRACE_SEED']
