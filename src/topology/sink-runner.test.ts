@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { conditionsOn, contextFor, KeptLog, optionsFor } from '../../test/context.ts'
 import { memoryChannel } from '../channels/memory.ts'
 import type { Channel, SessionSink, Sink, SinkProcessorDefinition } from '../component.ts'
@@ -429,4 +431,39 @@ test('a session that is over is replaced when nothing of it is under way', async
   await runner.stop(1000)
   assert.deepEqual(did, ['1: 0', '1: 1', '1 closed', '2: 2', '2: 3', '2 closed', '3: 4', '3 closed'])
   assert.deepEqual(log.lines, [])
+})
+
+test('what listens to the signal of a session, or of a delivery, is not kept when that is over', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const refusals = 20
+  const given: WeakRef<object>[] = []
+  /** Listens, and never takes that back; refuses, and passes once. */
+  const listenTo = (signal: AbortSignal): (() => Promise<void>) => {
+    const kept = { abort() {} }
+    given.push(new WeakRef(kept))
+    signal.addEventListener('abort', () => kept.abort())
+    const passes = given.length > refusals
+    return async () => {
+      if (!passes) throw new Fault('BATCH_REFUSED', 'not now')
+    }
+  }
+  const common = { batchSize: 1, async start() {}, async stop() {} }
+  const sinks: readonly Sink[] = [
+    { ...common, window: 4, open: signal => ({ deliver: listenTo(signal) }) },
+    { ...common, deliver: (_, signal) => listenTo(signal)() },
+  ]
+  for (const sink of sinks) {
+    given.length = 0
+    const channel = await openChannel()
+    const { runner } = runnerOf(channel, sink)
+    await channel.put(events(0, 1))
+    while (channel.size > 0) await new Promise(resolve => setImmediate(resolve))
+    // What was dereferenced, or made, in this turn stays until the next.
+    await new Promise(resolve => setImmediate(resolve))
+    collect()
+    const kept = given.filter(one => one.deref() !== undefined).length
+    assert.ok(given.length > refusals && kept <= 2, `${kept} of ${given.length} are kept`)
+    await runner.stop(0)
+  }
 })

@@ -7,7 +7,7 @@
 // An event that can never be delivered is met alone: what stands before it is delivered first, then it
 // is set aside where a sink can do that, or tried again until it passes, while what is behind it waits.
 import { backoffMs, runnerBackoff } from '../backoff.ts'
-import type { Batch, Channel, Sink, SinkSession } from '../component.ts'
+import type { Batch, Channel, SimpleSink, Sink, SinkSession } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import type { Condition } from '../observe/conditions.ts'
@@ -40,6 +40,11 @@ interface Flight {
   readonly outcome: Promise<{ error?: unknown }>
 }
 
+interface OpenSession {
+  readonly session: SinkSession
+  readonly abandon: AbortController
+}
+
 export class SinkRunner {
   readonly #parts: SinkRunnerParts
   readonly #route: SinkRoute
@@ -52,7 +57,9 @@ export class SinkRunner {
   /** Takes nothing more; what is under way may end. */
   readonly #closing = new AbortController()
   readonly #abandoning = new AbortController()
-  readonly #sessions = new Map<Member, SinkSession>()
+  readonly #sessions = new Map<Member, OpenSession>()
+  /** To be aborted with it. AbortSignal.any would keep whatever listens for as long as the runner runs. */
+  readonly #abandoned = new Set<AbortController>()
   #flights: Flight[] = []
   /** Resolves when every flight so far has ended, in order: true while none has failed. */
   #landed: Promise<boolean> = Promise.resolve(true)
@@ -83,7 +90,10 @@ export class SinkRunner {
   async stop(patienceMs: number): Promise<void> {
     this.#closing.abort()
     this.#interrupt.abort()
-    const timer = this.#parts.clock.after(patienceMs, () => this.#abandoning.abort())
+    const timer = this.#parts.clock.after(patienceMs, () => {
+      this.#abandoning.abort()
+      for (const one of this.#abandoned) one.abort()
+    })
     await this.#running
     timer.cancel()
   }
@@ -127,7 +137,9 @@ export class SinkRunner {
     const own = this.#flights.filter(flight => flight.member === member).length
     if (own < this.#flights.length && !this.#route.spreads) return false
     if (member === null || own === 0) return true
-    return 'open' in member.sink && own < member.sink.window && this.#sessions.get(member)?.isOver !== true
+    return (
+      'open' in member.sink && own < member.sink.window && this.#sessions.get(member)?.session.isOver !== true
+    )
   }
 
   async #take(events: number): Promise<Batch | null> {
@@ -148,7 +160,7 @@ export class SinkRunner {
     const delivery =
       divert === undefined
         ? new Promise<void>(resolve => resolve(this.#sessionOf(member).deliver(sent)))
-        : this.#poison.divert(divert, sent[0]!, AbortSignal.any([this.#abandoning.signal]))
+        : this.#divertOne(divert, sent[0]!)
     const outcome = delivery.then(
       () => ({}),
       (error: unknown) => {
@@ -165,21 +177,40 @@ export class SinkRunner {
 
   /** The session under way, or the next one where it is over: nothing of it is under way then. */
   #sessionOf(member: Member): SinkSession {
-    if (this.#sessions.get(member)?.isOver === true) void this.#close(member)
-    let session = this.#sessions.get(member)
-    if (session === undefined) {
-      session = openSession(member.sink, AbortSignal.any([this.#abandoning.signal]))
-      this.#sessions.set(member, session)
+    if (this.#sessions.get(member)?.session.isOver === true) void this.#close(member)
+    let open = this.#sessions.get(member)
+    if (open === undefined) {
+      const abandon = this.#abandonable()
+      open = { session: openSession(member.sink, abandon.signal), abandon }
+      this.#sessions.set(member, open)
     }
-    return session
+    return open.session
+  }
+
+  #abandonable(): AbortController {
+    const one = new AbortController()
+    if (this.#abandoning.signal.aborted) one.abort()
+    else this.#abandoned.add(one)
+    return one
+  }
+
+  async #divertOne(divert: NonNullable<Sink['divert']>, event: Event): Promise<void> {
+    const abandon = this.#abandonable()
+    try {
+      await this.#poison.divert(divert, event, abandon.signal)
+    } finally {
+      this.#abandoned.delete(abandon)
+    }
   }
 
   async #close(member: Member): Promise<void> {
-    const session = this.#sessions.get(member)
+    const open = this.#sessions.get(member)
+    if (open === undefined) return
     this.#sessions.delete(member)
-    await session?.close?.().catch((error: unknown) => {
+    await open.session.close?.().catch((error: unknown) => {
       this.#parts.log.debug(`closing a session of sink ${member.name}: ${messageOf(error)}`)
     })
+    this.#abandoned.delete(open.abandon)
   }
 
   /** Waits for the flights before this one and for its own end; commits it where all were delivered. */
@@ -263,6 +294,17 @@ export class SinkRunner {
 
 /** A sink that is one function delivers by it, and a failure ends nothing but its own call. */
 export const openSession = (sink: Sink, signal: AbortSignal): SinkSession =>
-  'open' in sink
-    ? sink.open(signal)
-    : { deliver: async events => sink.deliver(events, AbortSignal.any([signal])) }
+  'open' in sink ? sink.open(signal) : { deliver: events => deliverApart(sink, events, signal) }
+
+/** By a signal of its own: a sink need not take back what it has listen to it. */
+async function deliverApart(sink: SimpleSink, events: readonly Event[], signal: AbortSignal): Promise<void> {
+  const own = new AbortController()
+  const abort = () => own.abort()
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  try {
+    await sink.deliver(events, own.signal)
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
