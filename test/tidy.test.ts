@@ -208,6 +208,7 @@ const inner =
 /** Doors that are no part of what components are given, and who goes through them. */
 const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/channels\/file\//, /^commandLine$/],
+  [/^src\/console\/agents\.ts$/, /^sendHttp$/],
   [/^src\/demo\//, /^(sendHttp|writeText|\w+Directory|temporaryDirectories|removeTree)$/],
   [/^src\/kafka-client\/security\/security\.ts$/, /^sendHttp$/],
   [/^src\/security\/jceks\.ts$/, /^nextTurn$/],
