@@ -68,6 +68,22 @@ function open(isTTY: boolean, environment: Record<string, string>) {
 const escape = String.fromCharCode(27)
 
 describe('where the demonstration writes', () => {
+  test('lines give what is wrong in full once, and by its beginning while it stays', () => {
+    const { stream, output } = open(false, {})
+    const trouble = `agent B: CHANNEL.c1: ${'x'.repeat(700)}`
+    for (const sent of [1, 2, 3]) output.show({ ...view(sent), trouble })
+    output.show({ ...view(4), trouble: null })
+    const lines = stream.written.split('\n')
+    assert.deepEqual(
+      lines.slice(0, 4).map(line => line.includes('agent B: CHANNEL.c1: x')),
+      [true, true, true, false],
+    )
+    assert.deepEqual(
+      lines.slice(0, 4).map(line => line.length > 700),
+      [true, false, false, false],
+    )
+  })
+
   test('a pipe and a dumb terminal get plain lines', () => {
     for (const [isTTY, environment] of [
       [false, { TERM: 'xterm' }],

@@ -1,6 +1,7 @@
 // Where `millrace demo` writes: on a terminal a board that stays in its place, else plain lines, one a second.
 import { boardLines } from '../demo/board.ts'
 import type { Output } from '../demo/output.ts'
+import { saidOnce } from '../demo/patience.ts'
 import { Screen } from '../demo/screen.ts'
 import { lineOfView, type View } from '../demo/view.ts'
 import { isUnread } from './output.ts'
@@ -28,6 +29,7 @@ export function openOutput(
 class LineOutput implements Output {
   readonly isBoard = false
   readonly showEachMs = lineEachMs
+  readonly #brief = saidOnce()
   readonly #stream: NodeJS.WriteStream
   readonly complain: (line: string) => void
 
@@ -45,7 +47,8 @@ class LineOutput implements Output {
   }
 
   show(view: View): void {
-    if (!isUnread(this.#stream)) this.say(lineOfView(view))
+    if (isUnread(this.#stream)) return
+    this.say(lineOfView({ ...view, trouble: view.trouble === null ? null : this.#brief(view.trouble) }))
   }
 
   endBoard(): void {}

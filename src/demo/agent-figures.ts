@@ -24,7 +24,11 @@ export async function agentFigures(port: number): Promise<AgentFigures> {
     const { body } = await sendHttp({ url, method: 'GET', headers: {}, timeoutMs })
     const snapshot = JSON.parse(body) as Snapshot
     const { size, capacity } = snapshot.channels[0] ?? { size: null, capacity: null }
-    const { problems } = healthOf(snapshot)
+    // A channel before the sources and sinks that complain of it.
+    const isOfChannel = (component: string) => Number(component.startsWith('CHANNEL.'))
+    const problems = healthOf(snapshot).problems.toSorted(
+      (one, other) => isOfChannel(other.component) - isOfChannel(one.component),
+    )
     return {
       channel: size === null || capacity === null ? null : { size, capacity },
       problem: problems.map(({ component, problem }) => `${component}: ${problem}`).join('; ') || null,

@@ -369,9 +369,17 @@ export class Demo {
       if (events !== null) code = demoExitCodes.failed
       output.say('stopped before the first event was sent')
     }
-    if (this.#b !== null && (keep.length > 0 || this.#ground?.isTemporary === false))
-      output.say(`files are kept in ${this.#ground!.directory}`)
+    if (this.#b !== null) await this.#tellFiles(keep)
     return code
+  }
+
+  /** Where files are now, if any are left: somebody else may have removed them. */
+  async #tellFiles(keep: readonly string[]): Promise<void> {
+    const { directory, isTemporary } = this.#ground!
+    if (!(await this.#parts.system.disk.exists(directory))) return
+    if (!isTemporary) this.#parts.output.say(`files are kept in ${directory}`)
+    else if (keep.length > 0)
+      this.#parts.output.say(`logs and configurations are kept in ${directory}, all else was removed`)
   }
 
   /** What was sent is acknowledged and arrives; false when the time is over first. */

@@ -125,6 +125,25 @@ describe('patience', () => {
     assert.equal(said.length, 3)
   })
 
+  test('a long reason is given once, and by its beginning while it stays', async () => {
+    const clock = new VirtualClock()
+    const { said, output } = recorder()
+    const long = (what: string) => `: ${what} ${'x'.repeat(700)}`
+    let why = long('one')
+    const work = Promise.withResolvers<void>()
+    const waiting = patiently({ clock, output, what: 'agent A', work: work.promise, trouble: () => why })
+    await clock.advance(3100)
+    why = long('two')
+    await clock.advance(2000)
+    work.resolve()
+    await waiting
+    assert.deepEqual(
+      said.map(line => line.length > 700),
+      [true, false, false, true, false],
+    )
+    assert.match(said[1]!, /^waiting for agent A, 2 s: one x{54}\.\.\.$/)
+  })
+
   test('ends when it is stopped, and when the limit is over', async () => {
     const clock = new VirtualClock()
     const { output } = recorder()

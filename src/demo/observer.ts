@@ -70,11 +70,14 @@ export class Observer {
     this.#parts.output.say(`first event in ${topics.to} ${after} after the start`)
   }
 
-  /** Why nothing moves: what Kafka's clients say, or one of the agents; null while all is well. */
+  /**
+   * Why nothing moves: what Kafka's clients and the agents say; null while all is well. Agent B before agent A, which
+   * complains of it.
+   */
   get trouble(): string | null {
     const { a, b } = this.#look
-    const said = [this.#parts.trouble(), sayOf('A', a), sayOf('B', b), this.#waitingForGroup]
-    return said.find(one => one !== null) ?? null
+    const said = [this.#parts.trouble(), sayOf('B', b), sayOf('A', a)].filter(one => one !== null)
+    return said.length > 0 ? said.join('; ') : this.#waitingForGroup
   }
 
   /** A consumer that was killed keeps its partitions until its session runs out, on every Kafka. */

@@ -20,11 +20,24 @@ export interface Patience<T> {
   readonly trouble?: () => string
 }
 
+/** Gives a long text as it is the first time, and its beginning while it stays: it would hide what moves. */
+export function saidOnce(): (text: string) => string {
+  const mostAgain = 60
+  let before = ''
+  return text => {
+    const beginning = text.slice(0, mostAgain)
+    const isAgain = beginning === before && text.length > mostAgain
+    before = beginning
+    return isAgain ? `${beginning}...` : text
+  }
+}
+
 export async function patiently<T>(given: Patience<T>): Promise<T> {
   const { clock, output, what, work, stop, limitMs = Infinity, trouble = () => '' } = given
   const over = new AbortController()
   const signal = stop === undefined ? over.signal : AbortSignal.any([stop, over.signal])
   const begun = clock.monotonic()
+  const brief = saidOnce()
   const watch = async (): Promise<never> => {
     for (;;) {
       await clock.sleep(sayEachMs, signal)
@@ -32,7 +45,7 @@ export async function patiently<T>(given: Patience<T>): Promise<T> {
       const waited = clock.monotonic() - begun
       if (waited > limitMs)
         throw new DemoProblem(`waited ${Math.round(waited / 1000)} s in vain for ${what}${trouble()}`)
-      output.progress(`waiting for ${what}, ${Math.round(waited / 1000)} s${trouble()}`)
+      output.progress(`waiting for ${what}, ${Math.round(waited / 1000)} s${brief(trouble())}`)
     }
   }
   try {

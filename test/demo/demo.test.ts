@@ -303,7 +303,10 @@ describe('the quickstart', { timeout, concurrency: 2 }, () => {
           demo.output,
         )!
       assert.match(readFileSync(log!, 'utf8'), /Agent avro-memory-kafka started/)
-      assert.equal(lastLine(demo.output), `files are kept in ${join(log!, '../..')}`)
+      assert.equal(
+        lastLine(demo.output),
+        `logs and configurations are kept in ${join(log!, '../..')}, all else was removed`,
+      )
       await nobodyLeft(directory)
     }))
 
