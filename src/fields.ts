@@ -35,6 +35,8 @@ export interface Field<T, Present extends boolean = boolean, Name extends string
   readonly accepts: string
   /** `prefix` collects every key that starts with the option's name and a dot. */
   readonly parse: (text: string) => Parsed<T>
+  /** Of a list: what stands between two words. */
+  readonly separator?: ',' | ' '
   /** Of a choice: what its words stand for. */
   readonly words?: Readonly<Record<string, unknown>>
   /** What the setting is called in the program where it is not its key; empty: it is not among the settings. */
@@ -112,14 +114,14 @@ export function field<T, const C extends Common<T>>(
 }
 
 /** The default as one would write it in a file; null where there is none. */
-export function defaultText({ kind, default: value, words }: Field<unknown>): string | null {
+export function defaultText({ kind, default: value, words, separator }: Field<unknown>): string | null {
   if (value === undefined || value === null || kind === 'prefix') return null
   if (value === Infinity) return '-1'
   if (kind === 'long' && value === Number.MAX_SAFE_INTEGER) return '9223372036854775807'
   const [word] = Object.entries(words ?? {}).find(([, meant]) => meant === value) ?? []
   if (word !== undefined) return word
   if (value instanceof RegExp) return value.source
-  if (Array.isArray(value)) return value.join(' ')
+  if (Array.isArray(value)) return value.join(separator === ',' ? ',' : ' ')
   if (typeof value === 'object') return 'name' in value ? String(value.name) : ''
   return String(value)
 }
@@ -216,18 +218,18 @@ export function choice(
 
 /** Words separated by blanks, or by commas where `separator` says so; empty words are left out. */
 export function list<
-  const C extends Common<readonly string[]> & { separator?: ',' | ' '; words?: readonly string[] },
+  const C extends Common<readonly string[]> & { separator?: ',' | ' '; among?: readonly string[] },
 >(about: C): Made<readonly string[], C> {
   const pattern = about.separator === ',' ? /\s*,\s*/ : /\s+/
   const separated = about.separator === ',' ? 'separated by commas' : 'separated by blanks'
-  const { words } = about
-  const accepts = `${words === undefined ? 'words' : words.join(', ')} ${separated}`
+  const { among } = about
+  const accepts = `${among === undefined ? 'words' : `${among.join(', ')},`} ${separated}`
   return field<readonly string[], C>('list', accepts, about, raw => {
     const value = raw.trim().split(pattern).filter(Boolean)
-    const odd = words && value.find(word => !words.includes(word))
+    const odd = among === undefined ? undefined : value.find(word => !among.includes(word))
     return odd === undefined
       ? { value }
-      : { problem: `"${odd}" is not one of: ${words!.join(', ')}`, fix: `write ${accepts}` }
+      : { problem: `"${odd}" is not one of: ${among!.join(', ')}`, fix: `write ${accepts}` }
   })
 }
 

@@ -45,7 +45,11 @@ const reasons = (given: Readonly<Record<string, string>>) =>
   ])
 
 /** With its heading; nothing where there are no rows. */
-function table(heading: string, heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
+export function table(
+  heading: string,
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[] {
   if (rows.length === 0) return []
   return [heading, '', row(heads), `|${'---|'.repeat(heads.length)}`, ...rows.map(row), '']
 }

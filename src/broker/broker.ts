@@ -143,27 +143,27 @@ export class Broker {
       await this.stop()
       throw error
     }
-    const { flushIntervalMs, log, cleanerEnabled } = this.#settings.current
+    const { logFlushIntervalMs, log, logCleanerEnable } = this.#settings.current
     if (this.#directories.isWatchable)
       this.#every(
         () => lookMs,
         () => this.#directories.look(),
       )
     this.#everyPartition(
-      ({ retentionCheckMs }) => retentionCheckMs,
+      ({ logRetentionCheckIntervalMs }) => logRetentionCheckIntervalMs,
       partition => partition.retain(),
     )
-    if (cleanerEnabled)
+    if (logCleanerEnable)
       this.#everyPartition(
-        ({ cleanerBackoffMs }) => cleanerBackoffMs,
-        partition => partition.compact(this.#settings.current.cleanerKeyBytes),
+        ({ logCleanerBackoffMs }) => logCleanerBackoffMs,
+        partition => partition.compact(this.#settings.current.logCleanerDedupeBufferSize),
       )
     if (log.syncEachGroup) return
     this.#log.warn(
-      `relaxed durability (millrace.durability=relaxed): acknowledgements do not wait for the disk; a power failure can lose up to ${flushIntervalMs} ms of acknowledged records`,
+      `relaxed durability (millrace.durability=relaxed): acknowledgements do not wait for the disk; a power failure can lose up to ${logFlushIntervalMs} ms of acknowledged records`,
     )
     this.#everyPartition(
-      () => flushIntervalMs,
+      () => logFlushIntervalMs,
       partition => partition.flush(),
     )
   }

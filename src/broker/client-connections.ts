@@ -67,12 +67,12 @@ export class ClientConnections {
 
   #admit(): void {
     while (this.#isReady && this.#waiting.length > 0) {
-      const { maxConnections, maxConnectionsPerIp, maxConnectionsOf } = this.#parts.live.current
+      const { maxConnections, maxConnectionsPerIp, maxConnectionsPerIpOverrides } = this.#parts.live.current
       if (this.#admitted.size >= maxConnections) return
       const accepted = this.#waiting.shift()!
       const { remoteAddress, remote, stream } = accepted
       if (stream.destroyed) continue
-      const limit = maxConnectionsOf[remoteAddress] ?? maxConnectionsPerIp
+      const limit = maxConnectionsPerIpOverrides[remoteAddress] ?? maxConnectionsPerIp
       const here = [...this.#admitted].filter(({ address }) => address === remoteAddress).length
       if (limit < maxConnections && here >= limit) {
         this.#parts.log.warn(
@@ -107,7 +107,7 @@ export class ClientConnections {
     const session = security.session(listener, complain)
     admitted.connection = new ClientConnection(stream, {
       clock: this.#parts.system.clock,
-      maxRequestBytes: live.current.maxRequestBytes,
+      maxRequestBytes: live.current.socketRequestMaxBytes,
       memory: this.#parts.system.memory,
       leastBytes: session === null ? undefined : 0,
       answer: async (request, signal) => {
@@ -129,12 +129,12 @@ export class ClientConnections {
 
   #watchIdle(): void {
     const { clock } = this.#parts.system
-    const { maxIdleMs } = this.#parts.live.current
-    if (maxIdleMs === Infinity) return
+    const { connectionsMaxIdleMs } = this.#parts.live.current
+    if (connectionsMaxIdleMs === Infinity) return
     this.#idleTimer = clock.after(
-      Math.max(10, Math.min(maxIdleMs / 10, 10_000)),
+      Math.max(10, Math.min(connectionsMaxIdleMs / 10, 10_000)),
       () => {
-        const before = clock.monotonic() - maxIdleMs
+        const before = clock.monotonic() - connectionsMaxIdleMs
         for (const { connection } of this.#admitted)
           if ((connection?.idleSince ?? Infinity) < before) connection!.destroy()
         this.#watchIdle()

@@ -15,9 +15,9 @@ import {
 } from './log/batch-header.ts'
 import { batchFlags as flags } from './log/transaction-marker.ts'
 import type { ErrorName } from './error-name.ts'
-import type { RecordRules } from './topic-settings.ts'
+import type { LogSettings } from './topic-settings.ts'
 
-export interface IncomingRules extends RecordRules {
+export interface IncomingRules extends LogSettings {
   /** The broker's clock, ms. */
   readonly now: number
   /** Version of the Produce request: zstd is allowed from 7 on. */
@@ -74,7 +74,7 @@ export function takeIncoming(
       'MESSAGE_TOO_LARGE',
       `the batch has ${batch.length} bytes, and ${rules.maxMessageBytes} are allowed (max.message.bytes)`,
     )
-  if (rules.appendTime) stampAppendTime(batch, rules.now)
+  if (rules.messageTimestampType === 'LogAppendTime') stampAppendTime(batch, rules.now)
   return { batch, header: readBatchHeader(batch, 0) }
 }
 
@@ -120,17 +120,24 @@ function checkedBatch(given: Buffer, { version }: IncomingRules): Buffer {
 
 /** Checks what a topic asks of every record, and packs the batch as the topic wants it kept. */
 function keptForm(batch: Buffer, rules: IncomingRules): Buffer {
-  const { appendTime, now, timestampAfterMaxMs, timestampBeforeMaxMs, needsKeys, compression } = rules
+  const {
+    now,
+    messageTimestampAfterMaxMs: aheadMs,
+    messageTimestampBeforeMaxMs: backMs,
+    compressionType,
+  } = rules
+  const appendTime = rules.messageTimestampType === 'LogAppendTime'
+  const needsKeys = rules.cleanupPolicy.includes('compact')
   const header = readBatchHeader(batch, 0)
-  if (!appendTime && header.maxTimestamp > now + timestampAfterMaxMs)
+  if (!appendTime && header.maxTimestamp > now + aheadMs)
     throw new RefusedRecords(
       'INVALID_TIMESTAMP',
-      `a record has the time ${header.maxTimestamp}, more than ${timestampAfterMaxMs} ms ahead of the broker's clock`,
+      `a record has the time ${header.maxTimestamp}, more than ${aheadMs} ms ahead of the broker's clock`,
     )
-  const earliest = now - timestampBeforeMaxMs
+  const earliest = now - backMs
   const checksTimes = !appendTime && earliest > 0
   const codec = compressions[header.attributes & flags.codec]!
-  const wanted = compression === 'producer' ? codec : codecOf(compression)
+  const wanted = compressionType === 'producer' ? codec : codecOf(compressionType)
   if (!checksTimes && !needsKeys && wanted === codec) return batch
   let records: KafkaRecord[]
   try {
@@ -145,7 +152,7 @@ function keptForm(batch: Buffer, rules: IncomingRules): Buffer {
     if (checksTimes && timestamp >= 0 && timestamp < earliest)
       throw new RefusedRecords(
         'INVALID_TIMESTAMP',
-        `a record has the time ${timestamp}, more than ${timestampBeforeMaxMs} ms before the broker's clock`,
+        `a record has the time ${timestamp}, more than ${backMs} ms before the broker's clock`,
       )
     if (needsKeys && key === null)
       throw new RefusedRecords('INVALID_RECORD', 'a record of a compacted topic has no key')
@@ -160,9 +167,9 @@ function packed(
   header: BatchHeader,
   records: readonly KafkaRecord[],
   codec: Compression,
-  { gzipLevel, zstdLevel }: IncomingRules,
+  { compressionGzipLevel: gzip, compressionZstdLevel: zstd }: IncomingRules,
 ): Buffer {
-  const level = codec === 'gzip' ? gzipLevel : codec === 'zstd' ? zstdLevel : undefined
+  const level = codec === 'gzip' ? gzip : codec === 'zstd' ? zstd : undefined
   const builder = recordsBuilder(2, codec, {
     expectedBytes: header.sizeBytes * 2,
     ...(level === undefined || level === -1 ? {} : { level }),

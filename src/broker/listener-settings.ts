@@ -34,7 +34,7 @@ export const isEverywhere = (host: string): boolean => host === everywhere || ho
 
 /** Reads all listeners; one at least, also where errors were found. */
 export function readListeners(given: GivenSettings): readonly ListenerSettings[] {
-  const backlog = given.numberOr('socket.listen.backlog.size')
+  const backlog = given.values['socket.listen.backlog.size']
   return readPlain(given).map(listener => ({
     ...listener,
     backlog,
@@ -45,16 +45,18 @@ export function readListeners(given: GivenSettings): readonly ListenerSettings[]
 function readPlain(given: GivenSettings): readonly PlainListener[] {
   const written = readAddresses(given, 'listeners')
   const hostName = given.text('host.name')
-  const port = given.numberOr('port')
+  const port = given.values.port
   const advertisedHost = given.text('advertised.host.name')
-  const advertisedPort = given.number('advertised.port')
+  const advertisedPort = given.values['advertised.port']
   const protocolOf = readProtocolMap(given)
   const controllers = namesIn(given.text('controller.listener.names'))
   const opened = (written ?? []).filter(({ name }) => !controllers.includes(name))
   if (written === undefined || opened.length === 0) {
     if (written !== undefined && written.length > 0)
-      given.errors.push(
-        `${given.placeOf('listeners')}listeners: all of them are controller.listener.names, and there is no controller here: write one for clients, PLAINTEXT://localhost:9092`,
+      given.error(
+        'listeners',
+        'all of them are controller.listener.names, and there is no controller here',
+        'write one for clients, PLAINTEXT://localhost:9092',
       )
     const host = hostName ?? '127.0.0.1'
     const old =
@@ -65,7 +67,7 @@ function readPlain(given: GivenSettings): readonly PlainListener[] {
     return advertise(given, only)
   }
   if (hostName !== undefined || given.keys.includes('port'))
-    given.warnings.push('host.name and port have no effect beside listeners')
+    given.warning('host.name', 'and port have no effect beside listeners', 'leave them out')
   refuseTwins(given, opened)
   const listeners = opened.map(({ name, host, port: own }): PlainListener => {
     const protocol = protocolOf(name)
@@ -119,7 +121,7 @@ function readProtocolMap(given: GivenSettings): (name: string) => ListenerProtoc
         break
       }
       if (map.has(name)) {
-        given.errors.push(`${given.placeOf(key)}${key} names ${name} twice: leave one of them out`)
+        given.error(key, `names ${name} twice`, 'leave one of them out')
         break
       }
       map.set(name, protocol)
@@ -128,30 +130,35 @@ function readProtocolMap(given: GivenSettings): (name: string) => ListenerProtoc
   return name => {
     const protocol = map.get(name)
     if (protocol !== undefined) return protocol
-    const place = given.placeOf('listeners')
-    given.errors.push(
-      text === undefined
-        ? `${place}listeners: ${name} is no protocol: write ${protocols.join(', ')}, or say in ${key}=${name}:… which of them it is`
-        : `${place}listeners: ${name} does not stand in ${key}: add ${name}:PLAINTEXT (or ${protocols.slice(1).join(', ')}) there`,
-    )
+    if (text === undefined)
+      given.error(
+        'listeners',
+        `${name} is no protocol`,
+        `write ${protocols.join(', ')}, or say in ${key}=${name}:… which of them it is`,
+      )
+    else
+      given.error(
+        'listeners',
+        `${name} does not stand in ${key}`,
+        `add ${name}:PLAINTEXT (or ${protocols.slice(1).join(', ')}) there`,
+      )
     return 'PLAINTEXT'
   }
 }
 
 function refuseTwins(given: GivenSettings, listeners: readonly NamedAddress[]): void {
-  const place = given.placeOf('listeners')
   const isV6 = (host: string) => host.includes(':')
   for (const [index, { name, host, port }] of listeners.entries())
     for (const other of listeners.slice(0, index)) {
       if (other.name === name)
-        given.errors.push(
-          `${place}listeners: two are called ${name}: give each its own name, with listener.security.protocol.map`,
+        given.error(
+          'listeners',
+          `two are called ${name}`,
+          'give each its own name, with listener.security.protocol.map',
         )
       // One of IPv4 and one of IPv6 may share a port (KIP-797).
       else if (port !== 0 && other.port === port && isV6(host) === isV6(other.host))
-        given.errors.push(
-          `${place}listeners: ${other.name} and ${name} have the same port ${port}: give each its own`,
-        )
+        given.error('listeners', `${other.name} and ${name} have the same port ${port}`, 'give each its own')
     }
 }
 
@@ -160,19 +167,18 @@ function advertise(given: GivenSettings, listeners: readonly PlainListener[]): r
   const key = 'advertised.listeners'
   const addresses = readAddresses(given, key)
   if (addresses === undefined) return listeners
-  const place = given.placeOf(key)
   const controllers = namesIn(given.text('controller.listener.names'))
   for (const [index, { name, host }] of addresses.entries()) {
     if (controllers.includes(name)) continue
     if (addresses.findIndex(one => one.name === name) !== index)
-      given.errors.push(`${place}${key}: ${name} is named twice: leave one of them out`)
+      given.error(key, `${name} is named twice`, 'leave one of them out')
     if (isEverywhere(host))
-      given.errors.push(
-        `${place}${key}: nobody can connect to ${host}: write a name or address of this machine`,
-      )
+      given.error(key, `nobody can connect to ${host}`, 'write a name or address of this machine')
     if (!listeners.some(listener => listener.name === name))
-      given.errors.push(
-        `${place}${key}: there is no listener ${name}: listeners has ${listeners.map(one => one.name).join(', ')}`,
+      given.error(
+        key,
+        `there is no listener ${name}`,
+        `write one of those in listeners: ${listeners.map(one => one.name).join(', ')}`,
       )
   }
   return listeners.map(listener => {

@@ -1,52 +1,53 @@
 // Settings of a topic: which there are, how they are checked, and what they change. Each falls back to
 // a setting of the broker, whose type and bounds it has. Source: Kafka 4.1's TopicConfig.
-import type { BrokerSettings } from './broker-settings.ts'
-import type { LogSettings } from './log/log-parts.ts'
-import { brokerKeys, listOf, ruleBroken, type BrokerKey, type BrokerKeyName } from './settings/broker-keys.ts'
+import type { Field, OptionsOf, SettingsOf } from '../fields.ts'
+import { bool, int32, int64, shaped } from '../settings/kafka-fields.ts'
+import { nameOf, problemWith } from '../settings/read-settings.ts'
+import { apart, brokerKeys, forever, listOf, type BrokerKeyName } from './settings/broker-keys.ts'
 import { oneCopy } from './settings/protections.ts'
 
 /** As given, by Kafka's names. */
 export type TopicSettings = Readonly<Record<string, string>>
 
-export interface TopicSetting extends BrokerKey {
-  /** The broker's key it falls back to; null where the broker has none. */
-  readonly brokerKey: BrokerKeyName | null
+export type TopicSetting = Field<unknown> & {
+  /** The broker's key it falls back to; absent where the broker has none. */
+  readonly brokerKey?: BrokerKeyName
 }
 
-const like = (brokerKey: BrokerKeyName, more: Partial<BrokerKey> = {}): TopicSetting => ({
-  ...brokerKeys[brokerKey],
-  ...more,
-  brokerKey,
-})
-const alone = (default_: string, type: BrokerKey['type'], more: Partial<BrokerKey> = {}): TopicSetting => ({
-  type,
-  default: default_,
-  doc: 'Kept and told; it has no effect on this broker.',
-  brokerKey: null,
-  ...more,
-})
-
-const longMost = '9223372036854775807'
+const like = <K extends BrokerKeyName>(brokerKey: K) => ({ ...brokerKeys[brokerKey], brokerKey })
+const idle = 'Kept and told; it has no effect on this broker.'
+const apartFrom1 = { ...apart, min: 1 } as const
+const apartFromMinus2 = { ...apart, min: -2 } as const
 /** Replicas that a reassignment slows down. */
-const throttled = {
-  form: { pattern: /^(\*|(\d+:\d+\s*(,\s*|$))*)$/, rule: 'partitions and brokers as 0:1,1:1, or *' },
-}
+const replicas = {
+  kind: 'list',
+  pattern: /^(\*|(\d+:\d+\s*(,\s*|$))*)$/,
+  rule: 'partitions and brokers as 0:1,1:1, or *',
+  read: listOf,
+} as const
 
-export const topicSettings: Readonly<Record<string, TopicSetting>> = {
+const noStorage = {
+  kind: 'flag',
+  pattern: /^false$/i,
+  rule: 'false, as there is no storage besides the log directories',
+  read: () => false,
+} as const
+
+const fields = {
   'cleanup.policy': like('log.cleanup.policy'),
   'compression.gzip.level': like('compression.gzip.level'),
-  'compression.lz4.level': alone('9', 'int', { least: 1, most: 17 }),
+  'compression.lz4.level': int32(9, idle, { ...apartFrom1, max: 17 }),
   'compression.type': like('compression.type'),
   'compression.zstd.level': like('compression.zstd.level'),
   'delete.retention.ms': like('log.cleaner.delete.retention.ms'),
-  'file.delete.delay.ms': alone('60000', 'long'),
-  'flush.messages': alone(longMost, 'long', { least: 1 }),
-  'flush.ms': alone(longMost, 'long'),
-  'follower.replication.throttled.replicas': alone('', 'list', throttled),
-  'index.interval.bytes': alone('4096', 'int'),
-  'leader.replication.throttled.replicas': alone('', 'list', throttled),
-  'local.retention.bytes': alone('-2', 'long', { least: -2 }),
-  'local.retention.ms': alone('-2', 'long', { least: -2 }),
+  'file.delete.delay.ms': int64(60_000, idle, apart),
+  'flush.messages': int64(forever, idle, apartFrom1),
+  'flush.ms': int64(forever, idle, apart),
+  'follower.replication.throttled.replicas': shaped(replicas, [], idle, apart),
+  'index.interval.bytes': int32(4096, idle, apart),
+  'leader.replication.throttled.replicas': shaped(replicas, [], idle, apart),
+  'local.retention.bytes': int64(-2, idle, apartFromMinus2),
+  'local.retention.ms': int64(-2, idle, apartFromMinus2),
   'max.compaction.lag.ms': like('log.cleaner.max.compaction.lag.ms'),
   'max.message.bytes': like('message.max.bytes'),
   'message.timestamp.after.max.ms': like('log.message.timestamp.after.max.ms'),
@@ -54,20 +55,48 @@ export const topicSettings: Readonly<Record<string, TopicSetting>> = {
   'message.timestamp.type': like('log.message.timestamp.type'),
   'min.cleanable.dirty.ratio': like('log.cleaner.min.cleanable.ratio'),
   'min.compaction.lag.ms': like('log.cleaner.min.compaction.lag.ms'),
-  'min.insync.replicas': alone('1', 'int', { least: 1 }),
-  preallocate: alone('false', 'boolean'),
-  'remote.log.copy.disable': alone('false', 'boolean'),
-  'remote.log.delete.on.disable': alone('false', 'boolean'),
-  'remote.storage.enable': alone('false', 'boolean', {
-    form: { pattern: /^false$/i, rule: 'false, as there is no storage besides the log directories' },
-  }),
+  'min.insync.replicas': int32(1, idle, apartFrom1),
+  preallocate: bool(false, idle, apart),
+  'remote.log.copy.disable': bool(false, idle, apart),
+  'remote.log.delete.on.disable': bool(false, idle, apart),
+  'remote.storage.enable': shaped(noStorage, false, idle, apart),
   'retention.bytes': like('log.retention.bytes'),
   'retention.ms': like('log.retention.ms'),
   'segment.bytes': like('log.segment.bytes'),
-  'segment.index.bytes': alone('10485760', 'int', { least: 4 }),
-  'segment.jitter.ms': alone('0', 'long'),
+  'segment.index.bytes': int32(10_485_760, idle, { ...apart, min: 4 }),
+  'segment.jitter.ms': int64(0, idle, apart),
   'segment.ms': like('log.roll.ms'),
-  'unclean.leader.election.enable': alone('false', 'boolean'),
+  'unclean.leader.election.enable': bool(false, idle, apart),
+}
+export const topicSettings: Readonly<Record<string, TopicSetting>> = fields
+
+/** How the records of a topic are taken, kept and removed. */
+export interface LogSettings extends SettingsOf<typeof fields> {
+  /** A segment is full after this long, ms. */
+  readonly segmentMs: number
+  /** Below 0: no limit. */
+  readonly retentionMs: number
+  /** Whether an append waits for the sync. */
+  readonly syncEachGroup: boolean
+  /** Producers that have written nothing for so long are forgotten. */
+  readonly producerIdExpirationMs: number
+}
+
+/** The values of the broker's keys, as those of topics. */
+export const topicDefaults = (values: OptionsOf<typeof brokerKeys>): SettingsOf<typeof fields> =>
+  Object.fromEntries(
+    Object.entries(topicSettings).flatMap(([key, field]) =>
+      field.brokerKey === undefined ? [] : [[nameOf(key, field), values[field.brokerKey]] as const],
+    ),
+  ) as SettingsOf<typeof fields>
+
+/** The broker's settings of a log, changed by those of a topic. */
+export function logSettingsOf(settings: TopicSettings, broker: LogSettings): LogSettings {
+  const own = Object.entries(settings).flatMap(([key, text]) => {
+    const field = topicSettings[key]
+    return field?.brokerKey === undefined ? [] : [[nameOf(key, field), field.parse(text).value] as const]
+  })
+  return { ...broker, ...Object.fromEntries(own) }
 }
 
 /** What is wrong with settings given for a topic, one sentence; null where nothing is. */
@@ -77,8 +106,8 @@ export function problemOfSettings(
   for (const { name, value } of settings) {
     const known = Object.hasOwn(topicSettings, name) ? topicSettings[name] : undefined
     if (known === undefined) return `Unknown topic config name: ${name}`
-    const rule = value === null ? 'a value' : ruleBroken(known, value)
-    if (rule !== null) return `${name}=${value}: write ${rule}`
+    const problem = value === null ? `${name} comes without a value` : problemWith(name, known, value)
+    if (problem !== null) return problem
   }
   return null
 }
@@ -91,58 +120,4 @@ export function missingProtection(settings: TopicSettings, { syncEachGroup }: Lo
   return flush.length === 0 || syncEachGroup
     ? null
     : `${flush.join(', ')}: in the relaxed mode records are synced every log.flush.interval.ms, in all topics alike`
-}
-
-const isCompacted = (policy: string): boolean => listOf(policy).includes('compact')
-const isDeleted = (policy: string): boolean => listOf(policy).includes('delete')
-
-/** The broker's settings of a log, changed by those of a topic. */
-export function logSettingsOf(settings: TopicSettings, broker: LogSettings): LogSettings {
-  const number = (key: string, fallback: number) =>
-    settings[key] === undefined ? fallback : Math.min(Number(settings[key]), Number.MAX_SAFE_INTEGER)
-  const policy = settings['cleanup.policy']
-  return {
-    ...broker,
-    segmentBytes: number('segment.bytes', broker.segmentBytes),
-    rollMs: number('segment.ms', broker.rollMs),
-    retentionMs: number('retention.ms', broker.retentionMs),
-    retentionBytes: number('retention.bytes', broker.retentionBytes),
-    compacts: policy === undefined ? broker.compacts : isCompacted(policy),
-    deletes: policy === undefined ? broker.deletes : isDeleted(policy),
-    deleteRetentionMs: number('delete.retention.ms', broker.deleteRetentionMs),
-    minDirtyRatio: number('min.cleanable.dirty.ratio', broker.minDirtyRatio),
-    minCompactionLagMs: number('min.compaction.lag.ms', broker.minCompactionLagMs),
-    maxCompactionLagMs: number('max.compaction.lag.ms', broker.maxCompactionLagMs),
-  }
-}
-
-/** What records must keep to be taken into a topic, and how they are kept. */
-export interface RecordRules {
-  readonly maxMessageBytes: number
-  readonly appendTime: boolean
-  /** How far back and ahead of the broker's clock the time of a record may be. */
-  readonly timestampBeforeMaxMs: number
-  readonly timestampAfterMaxMs: number
-  /** `producer`, `uncompressed` or the name of a codec. */
-  readonly compression: string
-  readonly gzipLevel: number
-  readonly zstdLevel: number
-  /** Every record needs a key. */
-  readonly needsKeys: boolean
-}
-
-export function recordRulesOf(topic: TopicSettings, broker: BrokerSettings): RecordRules {
-  const number = (key: string, fallback: number) => (topic[key] === undefined ? fallback : Number(topic[key]))
-  const policy = topic['cleanup.policy']
-  const byTime = topic['message.timestamp.type']
-  return {
-    maxMessageBytes: number('max.message.bytes', broker.maxMessageBytes),
-    appendTime: byTime === undefined ? broker.appendTime : byTime === 'LogAppendTime',
-    timestampBeforeMaxMs: number('message.timestamp.before.max.ms', broker.timestampBeforeMaxMs),
-    timestampAfterMaxMs: number('message.timestamp.after.max.ms', broker.timestampAfterMaxMs),
-    compression: topic['compression.type'] ?? broker.compression,
-    gzipLevel: number('compression.gzip.level', broker.gzipLevel),
-    zstdLevel: number('compression.zstd.level', broker.zstdLevel),
-    needsKeys: policy === undefined ? broker.log.compacts : isCompacted(policy),
-  }
 }

@@ -21,7 +21,7 @@ type NameIn<M> = M extends { as: infer Name extends string } ? Name : never
 /** Without a default the value may be missing. */
 type Kafka<T, D, M> = Field<T, D extends null ? false : true, NameIn<M>>
 
-const intMost = 2_147_483_647
+export const intMost = 2_147_483_647
 /** The casts below say what the declared default and the other words mean for the type. */
 const about = (fallback: unknown, doc: string, more?: object): never =>
   ({ ...more, doc, ...(fallback === null ? {} : { default: fallback }) }) as never
@@ -70,7 +70,7 @@ export const oneOf = <const W, const D extends NoInfer<W>, const M extends More 
 ) => typed<W, D, M>(choice(all as never, about(fallback, doc, more)))
 
 /** Words separated by commas, of which there may be a few alone. */
-export const words = <const M extends More & { words?: readonly string[] } = {}>(
+export const words = <const M extends More & { among?: readonly string[] } = {}>(
   fallback: readonly string[],
   doc: string,
   more?: M,
@@ -119,3 +119,11 @@ export const verbatim = (doc: string, more?: More) => string(null, doc, { ...mor
 
 /** The same, never shown. */
 export const password = (doc: string) => verbatim(doc, { secret: true })
+
+/** As Kafka calls the type of a setting. */
+export function typeOf({ kind, secret }: Field<unknown>): KafkaType {
+  if (secret === true) return 'password'
+  if (kind === 'int' || kind === 'long' || kind === 'double' || kind === 'list') return kind
+  return kind === 'flag' ? 'boolean' : 'string'
+}
+export type KafkaType = 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list' | 'password'

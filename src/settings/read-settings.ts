@@ -111,7 +111,8 @@ export function readSettings<F extends Fields, W extends Written>(
   return { values: values as OptionsOf<F>, given }
 }
 
-const nameOf = (key: string, { as }: Field<unknown>): string =>
+/** What the setting is called in the program. */
+export const nameOf = (key: string, { as }: Field<unknown>): string =>
   as ?? key.replaceAll(/\.(.)/g, (_, letter: string) => letter.toUpperCase())
 
 /** Values by the names that the program has for them. */

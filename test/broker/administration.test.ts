@@ -197,7 +197,10 @@ test('settings of a topic are set, deleted, appended to and replaced, checked as
     assert.equal((await tool.describe(types.topic, 't', 'cleanup.policy'))!.value, 'compact')
     const refused: [string, Parameters<Tool['change']>[2]][] = [
       ['INVALID_CONFIG: Unknown config name: x', [['x', set, '1']]],
-      ['INVALID_CONFIG: retention.ms=soon: write a whole number from -1 on', [['retention.ms', set, 'soon']]],
+      [
+        'INVALID_CONFIG: retention.ms: "soon" is not a whole number; write a whole number, at least -1',
+        [['retention.ms', set, 'soon']],
+      ],
       [
         'INVALID_REQUEST: retention.ms stands twice in the request',
         [
@@ -403,7 +406,7 @@ test('topics that would be taken for one another, and requests that name one twi
     const { set } = operations
     assert.match(
       await tool.change(types.broker, '0', [['max.connections.per.ip.overrides', set, 'garbage']]),
-      /^INVALID_CONFIG: max.connections.per.ip.overrides=garbage: write addresses and numbers/,
+      /^INVALID_CONFIG: max.connections.per.ip.overrides: "garbage" is not possible; write addresses and numbers/,
     )
     assert.match(
       await tool.change(types.topic, 'a_b', [['compression.gzip.level', set, '0']]),

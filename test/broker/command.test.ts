@@ -26,24 +26,26 @@ test('a server.properties with duplicates and a pasted shell line is read: what 
       backlog: 1024,
     },
   ])
-  assert.equal(settings.autoCreateTopics, false)
-  assert.equal(settings.maxMessageBytes, 1048576)
+  assert.equal(settings.autoCreateTopicsEnable, false)
+  assert.equal(settings.messageMaxBytes, 1048576)
   assert.equal(settings.log.retentionMs, 72 * 3_600_000)
-  assert.equal(settings.log.rollMs, 72 * 3_600_000)
+  assert.equal(settings.log.segmentMs, 72 * 3_600_000)
   assert.deepEqual(settings.logDirectories, ['/home/mywork/kafka/kafka-logs'])
   for (const key of ['zookeeper.connect', 'replica.lag.max.messages', 'num.io.threads'])
     assert.ok(withoutEffect.includes(key), key)
   assert.ok(!withoutEffect.includes('port'))
   // What is no key of anybody's stands with its line: the pasted command, and comments torn in two.
-  assert.deepEqual(warnings.slice(1), [
-    `${file}:65: "root@Master" is no setting of a Kafka broker and is ignored`,
-    `${file}:89: "认为该副本已经失效，并将其从ISR中移除" is no setting of a Kafka broker and is ignored`,
-    `${file}:101: "存溢出，并且应小于KAFKA_HEAP_OPTS设置的大小。单位：字节" is no setting of a Kafka broker and is ignored`,
-    `${file}:105: "@" is no setting of a Kafka broker and is ignored`,
+  const stranger = (line: number, key: string) =>
+    `${file}:${line}: ${key} is not a key of a Kafka broker and is ignored. Remove it, or see docs/reference/broker-settings.md for the keys there are.`
+  assert.deepEqual(warnings.toSpliced(1, 1), [
+    stranger(65, 'root@Master'),
+    stranger(89, '认为该副本已经失效，并将其从ISR中移除'),
+    stranger(101, '存溢出，并且应小于KAFKA_HEAP_OPTS设置的大小。单位：字节'),
+    stranger(105, '@'),
   ])
   // Two copies were asked for.
   assert.match(
-    warnings[0]!,
+    warnings[1]!,
     /:77: default\.replication\.factor, offsets\.topic\.replication\.factor: every record is kept once/,
   )
   assert.equal(new Set(withoutEffect).size, withoutEffect.length)
@@ -55,13 +57,13 @@ test('values that cannot be are refused together, each with its line', () => {
     'f',
   )
   assert.deepEqual(errors, [
-    'f:1: port=x: write a whole number from 0 to 65535',
-    'f:2: num.partitions=0: write a whole number from 1 to 2147483647',
-    'f:3: auto.create.topics.enable=perhaps: write true or false',
-    'f:4: listeners=localhost: write addresses as PLAINTEXT://localhost:9092, separated by commas',
+    'f:1: port: "x" is not a whole number. Write a whole number from 0 to 65535.',
+    'f:2: num.partitions: 0 is outside what is allowed. Write a whole number from 1 to 2147483647.',
+    'f:3: auto.create.topics.enable: "perhaps" is neither true nor false. Write true or false.',
+    'f:4: listeners: "localhost" is not possible. Write addresses as PLAINTEXT://localhost:9092, separated by commas.',
   ])
   assert.deepEqual(readBrokerSettings('log.dirs=', 'f').errors, [
-    'f:1: log.dirs=: write at least one directory, or leave the key out',
+    'f:1: log.dirs: "" is not possible. Write at least one directory, or leave the key out.',
   ])
   assert.equal(readBrokerSettings('log.dirs=/d', 'f', { 'log.dirs': '' }).errors.length, 1)
   assert.deepEqual(readBrokerSettings('log.dirs=${env:X}/d', 'f').warnings, [

@@ -289,11 +289,11 @@ test('settings that cannot be safe are refused with their place, and no secret',
   )
   assert.match(
     errorsOf('listeners=SASL_PLAINTEXT://:9093')[0]!,
-    /write sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256/,
+    /Write sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256/,
   )
   assert.match(
     errorsOf('listeners=SASL_PLAINTEXT://:9093\nsasl.enabled.mechanisms=GSSAPI')[0]!,
-    /^f:2: sasl.enabled.mechanisms=GSSAPI: write PLAIN, SCRAM-SHA-256, SCRAM-SHA-512/,
+    /^f:2: sasl.enabled.mechanisms: "GSSAPI" is not possible. Write PLAIN, SCRAM-SHA-256, SCRAM-SHA-512/,
   )
   assert.match(
     errorsOf(
@@ -305,7 +305,7 @@ test('settings that cannot be safe are refused with their place, and no secret',
     errorsOf(
       'listeners=SSL://:9093\nssl.keystore.location=/k.jks\nssl.keystore.password=x\nssl.client.auth=maybe',
     )[0]!,
-    /^f:4: ssl.client.auth=maybe: write none, requested, required/,
+    /^f:4: ssl.client.auth: "maybe" is not possible. Write none, requested, required/,
   )
   assert.equal(readScramUser(`SCRAM-SHA-1=[name=a,password=${password}]`), null)
   assert.equal(readScramUser('SCRAM-SHA-256=[name=a]'), null)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { crc32 } from 'node:zlib'
+import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
 import { RefusedRecords, takeIncoming, type IncomingRules } from '../../src/broker/incoming-records.ts'
 import { kafkaError } from '../../src/wire/kafka/error-codes.ts'
 import { FormatError } from '../../src/wire/kafka/format-error.ts'
@@ -44,14 +45,8 @@ const known: readonly { side: Side; name: RegExp; reason: string }[] = [
 
 const rules: Omit<IncomingRules, 'version'> = {
   now: 1_600_000_001_000,
-  appendTime: false,
-  compression: 'producer',
-  gzipLevel: -1,
+  ...readBrokerSettings('', '').settings.log,
   maxMessageBytes: 10_000_000,
-  needsKeys: false,
-  timestampAfterMaxMs: 3_600_000,
-  timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
-  zstdLevel: 3,
 }
 
 function ourAnswer({ magic, records }: FramingCase): string {

@@ -3,6 +3,7 @@
 // said to be, until it is deleted or a newer record of its key takes its place; nothing is invented.
 import assert from 'node:assert/strict'
 import { openPartitionLog } from '../../src/broker/log/recovery.ts'
+import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
 import type { LogSettings } from '../../src/broker/log/log-parts.ts'
 import type { PartitionLog } from '../../src/broker/log/partition-log.ts'
 import { silentLogger } from '../../src/observe/log.ts'
@@ -51,18 +52,15 @@ class Run {
     this.#disk = new SimulatedDisk(this.#random)
     const compacts = this.#random.chance(0.6)
     this.#settings = {
+      ...readBrokerSettings('', '').settings.log,
       segmentBytes: 200 + this.#random.below(800),
-      rollMs: 3_600_000,
+      segmentMs: 3_600_000,
       retentionMs: -1,
       retentionBytes: compacts || this.#random.chance(0.5) ? -1 : 1500,
-      deletes: true,
-      compacts,
+      cleanupPolicy: compacts ? ['delete', 'compact'] : ['delete'],
       deleteRetentionMs: this.#random.chance(0.5) ? -1 : 3_600_000,
-      minDirtyRatio: 0.1,
-      minCompactionLagMs: 0,
-      maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
-      syncEachGroup: true,
-      producerExpiryMs: 3_600_000,
+      minCleanableDirtyRatio: 0.1,
+      producerIdExpirationMs: 3_600_000,
     }
   }
 
@@ -181,7 +179,7 @@ class Run {
     }
     for (const [offset, { key, value }] of this.#acknowledged) {
       if (offset < log.startOffset || found.has(offset)) continue
-      assert.ok(this.#settings.compacts, `offset ${offset} is gone`)
+      assert.ok(this.#settings.cleanupPolicy.includes('compact'), `offset ${offset} is gone`)
       const isReplaced = (newest.get(key) ?? -1) > offset
       const isDeletion = value === null || this.#wasDeletedAfter(key, offset)
       assert.ok(isReplaced || isDeletion, `offset ${offset} is gone, and nothing newer of ${key} is there`)

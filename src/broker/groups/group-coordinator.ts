@@ -54,14 +54,14 @@ export class GroupCoordinator {
   }
 
   #watchAge(): void {
-    const { offsetsRetentionCheckMs } = this.#settings
+    const { offsetsRetentionCheckIntervalMs } = this.#settings
     const look = () =>
       void this.#forgetOld()
         .catch((error: unknown) => this.#log.error('positions of groups', error))
         .finally(() => {
           if (this.#ageTimer !== null) this.#watchAge()
         })
-    this.#ageTimer = this.#system.clock.after(offsetsRetentionCheckMs, look, { background: true })
+    this.#ageTimer = this.#system.clock.after(offsetsRetentionCheckIntervalMs, look, { background: true })
   }
 
   /** Positions of groups nobody has been in for `offsets.retention.minutes` (KIP-211). */
@@ -93,7 +93,7 @@ export class GroupCoordinator {
         clock: this.#system.clock,
         id,
         maxSize: this.#settings.groupMaxSize,
-        initialDelayMs: this.#settings.groupInitialDelayMs,
+        initialDelayMs: this.#settings.groupInitialRebalanceDelayMs,
         newMemberId: prefix => `${prefix}-${this.#system.random.uuid()}`,
       })
       this.#groups.set(id, group)

@@ -9,7 +9,9 @@ import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { Call, Handler } from '../api-row.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import type { ErrorName } from '../error-name.ts'
-import { keyOf, listOf, ruleBroken, type BrokerKey } from '../settings/broker-keys.ts'
+import { defaultText, type Field } from '../../fields.ts'
+import { problemWith } from '../../settings/read-settings.ts'
+import { keyOf, listOf } from '../settings/broker-keys.ts'
 import { topicSettings } from '../topic-settings.ts'
 import { isWithoutSettings, resourceTypes } from './describe-configs.ts'
 
@@ -131,7 +133,7 @@ async function alter(
 function changedBy(
   before: Readonly<Record<string, string>>,
   changes: readonly Change[],
-  known: (name: string) => BrokerKey | undefined,
+  known: (name: string) => Field<unknown> | undefined,
 ): Record<string, string> {
   const after: Record<string, string> = { ...before }
   const seen = new Set<string>()
@@ -149,10 +151,10 @@ function changedBy(
     if (operation === operations.set) after[name] = value
     else if (operation !== operations.append && operation !== operations.subtract)
       throw new Refused('INVALID_REQUEST', `${operation} is no operation on ${name}`)
-    else if (key.type !== 'list')
+    else if (key.kind !== 'list')
       throw new Refused('INVALID_CONFIG', `${name} is no list that something could be added to or taken from`)
     else {
-      const there = listOf(after[name] ?? key.default ?? '')
+      const there = listOf(after[name] ?? defaultText(key) ?? '')
       const more = listOf(value)
       after[name] = (
         operation === operations.append
@@ -160,8 +162,8 @@ function changedBy(
           : there.filter(one => !more.includes(one))
       ).join(',')
     }
-    const rule = ruleBroken(key, after[name]!)
-    if (rule !== null) throw new Refused('INVALID_CONFIG', `${name}=${after[name]}: write ${rule}`)
+    const problem = problemWith(name, key, after[name]!)
+    if (problem !== null) throw new Refused('INVALID_CONFIG', problem)
   }
   return after
 }

@@ -8,7 +8,9 @@ import { isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
 import type { Handler } from '../api-row.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import type { ErrorName } from '../error-name.ts'
-import { brokerKeys, type BrokerKey, type BrokerKeyName, type SettingType } from '../settings/broker-keys.ts'
+import { defaultText, type Field } from '../../fields.ts'
+import { typeOf, type KafkaType } from '../../settings/kafka-fields.ts'
+import { brokerKeys, type BrokerKeyName } from '../settings/broker-keys.ts'
 import { topicSettings, type TopicSettings } from '../topic-settings.ts'
 
 type Result = ResponseInputOf<typeof describeConfigs>['results'][number]
@@ -23,7 +25,7 @@ export const isWithoutSettings = (resourceType: number): boolean =>
   resourceType === resourceTypes.brokerLogger ||
   resourceType === resourceTypes.clientMetrics ||
   resourceType === resourceTypes.group
-const types: Readonly<Record<SettingType, number>> = {
+const types: Readonly<Record<KafkaType, number>> = {
   boolean: 1,
   string: 2,
   int: 3,
@@ -40,9 +42,9 @@ const otherUnits: Readonly<Partial<Record<BrokerKeyName, readonly string[]>>> = 
 }
 
 /** A time that may stand in several units, ms; null for any other key. */
-function timeOf(key: BrokerKeyName | null, { settings }: Pick<BrokerParts, 'settings'>): string | null {
+function timeOf(key: BrokerKeyName | undefined, { settings }: Pick<BrokerParts, 'settings'>): string | null {
   if (key === 'log.retention.ms') return String(settings.log.retentionMs)
-  return key === 'log.roll.ms' ? String(settings.log.rollMs) : null
+  return key === 'log.roll.ms' ? String(settings.log.segmentMs) : null
 }
 
 /** Every value that the broker's key has, the one that counts first. */
@@ -54,22 +56,22 @@ function synonymsOf(key: BrokerKeyName, { live, settings }: BrokerParts): Synony
   see(live.dynamic.default[key], sources.dynamicDefault)
   see(settings.given[key], sources.staticBroker)
   const isInOtherUnit = otherUnits[key]?.some(name => settings.given[name] !== undefined) === true
-  const fallback = timeOf(key, { settings }) ?? brokerKeys[key].default
+  const fallback = timeOf(key, { settings }) ?? defaultText(brokerKeys[key])
   if (found.length === 0 && isInOtherUnit) see(String(fallback), sources.staticBroker)
-  else if (fallback !== null && otherUnits[key] === undefined) see(String(fallback), sources.default)
+  else if (fallback !== null && otherUnits[key] === undefined) see(fallback, sources.default)
   return found
 }
 
 function configOf(
   name: string,
-  { type, doc, dynamic }: BrokerKey,
+  field: Field<unknown>,
   {
     synonyms,
-    readOnly = dynamic !== true,
+    readOnly = field.dynamic !== true,
     fallback = null,
   }: { synonyms: readonly Synonym[]; readOnly?: boolean; fallback?: string | null },
 ): Config {
-  const isSensitive = type === 'password'
+  const isSensitive = field.secret === true
   const source = synonyms[0]?.source ?? sources.default
   return {
     name,
@@ -79,8 +81,8 @@ function configOf(
     configSource: source,
     isSensitive,
     synonyms: synonyms.map(one => (isSensitive ? { ...one, value: null } : one)),
-    configType: types[type],
-    documentation: doc,
+    configType: types[typeOf(field)],
+    documentation: field.doc,
   }
 }
 
@@ -88,8 +90,8 @@ export function describeTopicSettings(given: TopicSettings, broker: BrokerParts)
   return Object.entries(topicSettings).map(([name, setting]) => {
     const own = given[name]
     const synonyms: Synonym[] = own === undefined ? [] : [{ name, value: own, source: sources.topic }]
-    if (setting.brokerKey !== null) synonyms.push(...synonymsOf(setting.brokerKey, broker))
-    else synonyms.push({ name, value: setting.default, source: sources.default })
+    if (setting.brokerKey !== undefined) synonyms.push(...synonymsOf(setting.brokerKey, broker))
+    else synonyms.push({ name, value: defaultText(setting), source: sources.default })
     return {
       ...configOf(name, setting, { synonyms, readOnly: false, fallback: timeOf(setting.brokerKey, broker) }),
       isDefault: own === undefined,

@@ -48,7 +48,7 @@ export async function answerFetch(request: FetchRequest, call: Call): Promise<Fe
 
 async function collect(request: FetchRequest, call: Call): Promise<Collected> {
   const { topics, maxBytes, isolationLevel } = request
-  let left = Math.min(maxBytes, call.broker.settings.maxFetchBytes)
+  let left = Math.min(maxBytes, call.broker.settings.fetchMaxBytes)
   let bytes = 0
   let hasErrors = false
   const responses: FetchAnswer['responses'][number][] = []

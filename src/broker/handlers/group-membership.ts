@@ -30,7 +30,7 @@ export const answerJoinGroup: Handler<typeof joinGroup> = async (
   { broker, version, clientId, clientHost },
 ) => {
   const { groupId, sessionTimeoutMs, rebalanceTimeoutMs, memberId, groupInstanceId } = request
-  const { groupMinSessionMs, groupMaxSessionMs } = broker.settings
+  const { groupMinSessionTimeoutMs, groupMaxSessionTimeoutMs } = broker.settings
   const failed = (name: ErrorName): ResponseInputOf<typeof joinGroup> => ({
     errorCode: errorCodes[name],
     protocolName: version >= 7 ? null : '',
@@ -39,7 +39,7 @@ export const answerJoinGroup: Handler<typeof joinGroup> = async (
     members: [],
   })
   if (groupId === '') return failed('INVALID_GROUP_ID')
-  if (sessionTimeoutMs < groupMinSessionMs || sessionTimeoutMs > groupMaxSessionMs)
+  if (sessionTimeoutMs < groupMinSessionTimeoutMs || sessionTimeoutMs > groupMaxSessionTimeoutMs)
     return failed('INVALID_SESSION_TIMEOUT')
   if (memberId !== '' && broker.groups.get(groupId) === undefined) return failed('UNKNOWN_MEMBER_ID')
   const result = await broker.groups.getOrCreate(groupId).join({

@@ -69,7 +69,7 @@ async function commit(
         const metadata = committedMetadata ?? ''
         if (errorCode === 0 && broker.topics.partition(name, partitionIndex) === undefined)
           errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-        if (errorCode === 0 && Buffer.byteLength(metadata) > broker.settings.maxOffsetMetadataBytes)
+        if (errorCode === 0 && Buffer.byteLength(metadata) > broker.settings.offsetMetadataMaxBytes)
           errorCode = errorCodes.OFFSET_METADATA_TOO_LARGE
         // It came as something larger, and would be read back as another position.
         if (errorCode === 0 && committedOffset >= Number.MAX_SAFE_INTEGER)

@@ -23,7 +23,7 @@ export const answerMetadata: Handler<typeof metadata> = async (request, call) =>
     for (const topic of broker.topics.topics.values()) answers.push(describe(topic, settings.nodeId))
   else
     for (const { name, topicId } of topics)
-      answers.push(await find(name, topicId, allowAutoTopicCreation && settings.autoCreateTopics, call))
+      answers.push(await find(name, topicId, allowAutoTopicCreation && settings.autoCreateTopicsEnable, call))
   const { topic: topicAuthorizedOperations, cluster } = authorizedOperations
   return {
     brokers: [{ nodeId: settings.nodeId, ...advertised, rack: null }],
@@ -50,7 +50,7 @@ async function find(
   mayCreate: boolean,
   { broker }: Call,
 ): Promise<TopicAnswer> {
-  const { nodeId, partitions } = broker.settings
+  const { nodeId, numPartitions: partitions } = broker.settings
   if (name === null) {
     const topic = broker.topics.topicOfId(id)
     return topic === undefined ? missing(name, errorCodes.UNKNOWN_TOPIC_ID, id) : describe(topic, nodeId)

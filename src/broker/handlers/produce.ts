@@ -12,7 +12,7 @@ import type { BatchHeader } from '../log/batch-header.ts'
 import { batchFlags } from '../log/transaction-marker.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Topic } from '../topic-catalog.ts'
-import { recordRulesOf } from '../topic-settings.ts'
+import { logSettingsOf } from '../topic-settings.ts'
 
 type PartitionAnswer = ResponseInputOf<typeof produce>['responses'][number]['partitionResponses'][number]
 type PartitionData = RequestOf<typeof produce>['topicData'][number]['partitionData'][number]
@@ -61,7 +61,7 @@ function append(
     return Promise.resolve(
       refused(index, errorCodes.KAFKA_STORAGE_ERROR, 'the partition is offline; see the log of the broker'),
     )
-  const rules = recordRulesOf(topic.settings, broker.settings)
+  const rules = logSettingsOf(topic.settings, broker.settings.log)
   const now = broker.system.clock.now()
   try {
     const { batch, header } = takeIncoming(records, { ...rules, now, version })
@@ -85,7 +85,13 @@ function append(
       checkTransaction(log, topic.name, index, header, { transactionalId, version }, broker)
     }
     const { baseOffset, durable } = log.append(batch)
-    return answered(log, index, baseOffset, durable, rules.appendTime ? now : -1)
+    return answered(
+      log,
+      index,
+      baseOffset,
+      durable,
+      rules.messageTimestampType === 'LogAppendTime' ? now : -1,
+    )
   } catch (error) {
     if (error instanceof RefusedRecords)
       return Promise.resolve(refused(index, error.errorCode, error.message))

@@ -86,7 +86,7 @@ export const answerCreateTopics: Handler<typeof createTopics> = async ({ topics,
       assignments.length > 0
         ? assignments.length
         : numPartitions === -1
-          ? broker.settings.partitions
+          ? broker.settings.numPartitions
           : numPartitions
     const described = describeTopicSettings(settings, broker)
     const good = {
@@ -128,7 +128,7 @@ export const answerDeleteTopics: Handler<typeof deleteTopics> = async (
         errorMessage: error?.errorMessage ?? null,
       })
     if (isTwice) answer(refusal('INVALID_REQUEST', `${key} stands twice in the request`))
-    else if (!broker.settings.deleteTopics)
+    else if (!broker.settings.deleteTopicEnable)
       answer(
         refusal(version >= 3 ? 'TOPIC_DELETION_DISABLED' : 'INVALID_REQUEST', 'delete.topic.enable is false'),
       )

@@ -20,7 +20,7 @@ export function planCompaction(
     readonly below: number
   },
 ): CompactionPlan | null {
-  const { minCompactionLagMs, maxCompactionLagMs, minDirtyRatio } = log.settings
+  const { minCompactionLagMs, maxCompactionLagMs, minCleanableDirtyRatio } = log.settings
   const chosen: Segment[] = []
   let end = 0
   let dirtyBytes = 0
@@ -37,5 +37,7 @@ export function planCompaction(
     isLate ||= isDirty && segment.maxTimestamp >= 0 && segment.maxTimestamp < log.now - maxCompactionLagMs
   }
   if (dirtyBytes === 0) return null
-  return isLate || dirtyBytes / (dirtyBytes + cleanBytes) >= minDirtyRatio ? { segments: chosen, end } : null
+  return isLate || dirtyBytes / (dirtyBytes + cleanBytes) >= minCleanableDirtyRatio
+    ? { segments: chosen, end }
+    : null
 }

@@ -7,6 +7,7 @@ import { silentLogger } from '../../observe/log.ts'
 import { readWhole } from '../../storage/atomic-file.ts'
 import { realSystem } from '../../system/system.ts'
 import { readRecords, writeRecords } from '../../wire/kafka/record-set.ts'
+import { readBrokerSettings } from '../broker-settings.ts'
 import type { LogSettings } from './log-parts.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { openPartitionLog } from './recovery.ts'
@@ -25,18 +26,11 @@ const openIn = (
     name: 't-0',
     directory,
     settings: {
+      ...readBrokerSettings('', '').settings.log,
       segmentBytes: 1_000_000,
-      rollMs: 3_600_000,
+      segmentMs: 3_600_000,
       retentionMs: 60_000,
-      retentionBytes: -1,
-      deletes: true,
-      compacts: false,
-      deleteRetentionMs: 86_400_000,
-      minDirtyRatio: 0.5,
-      minCompactionLagMs: 0,
-      maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
-      syncEachGroup: true,
-      producerExpiryMs: 3_600_000,
+      producerIdExpirationMs: 3_600_000,
       ...settings,
     },
   })

@@ -77,10 +77,10 @@ export class LogMaintenance {
 
   async #retain(): Promise<number> {
     const { clock } = this.#own.parts.system
-    const { retentionMs, retentionBytes, producerExpiryMs, deletes } = this.#own.parts.settings
+    const { retentionMs, retentionBytes, producerIdExpirationMs, cleanupPolicy } = this.#own.parts.settings
     if (this.#own.isOver()) return 0
-    this.#own.log.producers.expire(clock.now() - producerExpiryMs)
-    if (!deletes) return 0
+    this.#own.log.producers.expire(clock.now() - producerIdExpirationMs)
+    if (!cleanupPolicy.includes('delete')) return 0
     const oldest = retentionMs < 0 ? -Infinity : clock.now() - retentionMs
     await this.#own.log.rollOlderThan(oldest)
     let size = this.#own.log.sizeBytes
@@ -143,7 +143,7 @@ export class LogMaintenance {
 
   async #compact(keyBytes: number): Promise<number> {
     const { system, settings, directory } = this.#own.parts
-    if (!settings.compacts || this.#own.isOver()) return 0
+    if (!settings.cleanupPolicy.includes('compact') || this.#own.isOver()) return 0
     const now = system.clock.now()
     const plan = planCompaction(this.#own.segments, {
       settings,

@@ -18,24 +18,18 @@ import type { DiskFile } from '../../system/disk.ts'
 import { realSystem, type System } from '../../system/system.ts'
 import { readRecords, writeRecords } from '../../wire/kafka/record-set.ts'
 import { readBatchHeader } from './batch-header.ts'
+import { readBrokerSettings } from '../broker-settings.ts'
 import { OffsetOutOfRange, type LogSettings } from './log-parts.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { openPartitionLog } from './recovery.ts'
 import { segmentName } from './segment.ts'
 
 const settings: LogSettings = {
+  ...readBrokerSettings('', '').settings.log,
   segmentBytes: 1_000_000,
-  rollMs: 3_600_000,
+  segmentMs: 3_600_000,
   retentionMs: -1,
-  retentionBytes: -1,
-  deletes: true,
-  compacts: false,
-  deleteRetentionMs: 86_400_000,
-  minDirtyRatio: 0.5,
-  minCompactionLagMs: 0,
-  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
-  syncEachGroup: true,
-  producerExpiryMs: 3_600_000,
+  producerIdExpirationMs: 3_600_000,
 }
 
 async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {

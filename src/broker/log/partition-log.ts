@@ -126,7 +126,7 @@ export class PartitionLog {
 
   /** Whether clients may delete its records: not where the newest of each key are kept, and those alone. */
   get deletesRecords(): boolean {
-    return this.#parts.settings.deletes
+    return this.#parts.settings.cleanupPolicy.includes('delete')
   }
 
   get directory(): string {
@@ -371,7 +371,7 @@ export class PartitionLog {
   }
 
   async #write(group: readonly Pending[]): Promise<void> {
-    const { segmentBytes, rollMs } = this.#parts.settings
+    const { segmentBytes, segmentMs } = this.#parts.settings
     for (let from = 0; from < group.length;) {
       const first = group[from]!
       if (first.rollsOlderThan !== undefined) {
@@ -380,7 +380,7 @@ export class PartitionLog {
         from++
         continue
       }
-      const aged = this.#parts.system.clock.monotonic() - this.#segmentBegan > rollMs
+      const aged = this.#parts.system.clock.monotonic() - this.#segmentBegan > segmentMs
       if (this.#written > 0 && (aged || this.#written + first.batch.length > segmentBytes))
         await this.#roll(first.baseOffset)
       const index = await this.#tail.index()

@@ -5,10 +5,10 @@
 import { messageOf } from '../../errors.ts'
 import { JaasError, parseJaas, parseJaasSection, type JaasEntry } from '../../security/jaas.ts'
 import { Secret } from '../../security/secret.ts'
-import { checkStores, readStores, type HiddenStores } from '../../security/store-properties.ts'
+import { checkStores, readStores, storeFields, type HiddenStores } from '../../security/store-properties.ts'
 import { scramMechanisms } from '../../wire/kafka/scram-keys.ts'
 import type { GivenSettings } from '../given-settings.ts'
-import { brokerKeys, listOf, ruleBroken } from '../settings/broker-keys.ts'
+import { brokerKeys, listOf } from '../settings/broker-keys.ts'
 
 export const protocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
 export type ListenerProtocol = (typeof protocols)[number]
@@ -36,21 +36,6 @@ export interface ListenerSecurity {
   readonly sasl: SaslSettings | null
 }
 
-const storeKeys = [
-  'ssl.keystore.location',
-  'ssl.keystore.password',
-  'ssl.keystore.type',
-  'ssl.keystore.key',
-  'ssl.keystore.certificate.chain',
-  'ssl.key.password',
-  'ssl.truststore.location',
-  'ssl.truststore.password',
-  'ssl.truststore.type',
-  'ssl.truststore.certificates',
-  'ssl.enabled.protocols',
-  'ssl.protocol',
-  'ssl.cipher.suites',
-] as const
 const clientAuths: readonly ClientAuth[] = ['none', 'requested', 'required']
 
 /** Reads what the listener needs; what is wrong goes to `given.errors`. */
@@ -78,16 +63,13 @@ function find(given: GivenSettings, listener: string, key: string): { key: strin
 function readTls(given: GivenSettings, listener: string): TlsSettings {
   const properties: Record<string, string> = {}
   const written: Record<string, string> = {}
-  for (const key of storeKeys) {
+  for (const key of Object.keys(storeFields)) {
     const found = find(given, listener, key)
     if (found === null) continue
     properties[key] = found.value
     written[key] = found.key
   }
-  const say = (key: string, problem: string, fix: string) => {
-    const own = written[key] ?? key
-    given.errors.push(`${given.placeOf(own)}${own}: ${problem}: ${fix}`)
-  }
+  const say = (key: string, problem: string, fix: string) => given.error(written[key] ?? key, problem, fix)
   if (properties['ssl.keystore.location'] === undefined && properties['ssl.keystore.key'] === undefined)
     say(
       'ssl.keystore.location',
@@ -107,8 +89,10 @@ function readSasl(given: GivenSettings, listener: string): SaslSettings {
   const mechanisms = saslMechanisms.filter(one => wanted.includes(one))
   const others = wanted.filter(one => !saslMechanisms.some(known => known === one))
   if (enabled === null)
-    given.errors.push(
-      `listener ${listener} asks for a login and offers none: write sasl.enabled.mechanisms=${saslMechanisms.join(',')}, or those of them that it shall offer`,
+    given.error(
+      'sasl.enabled.mechanisms',
+      `listener ${listener} asks for a login and offers none`,
+      `write sasl.enabled.mechanisms=${saslMechanisms.join(',')}, or those of them that it shall offer`,
     )
   else if (others.length > 0 || mechanisms.length === 0)
     given.refuse(enabled.key, `${saslMechanisms.join(', ')}, separated by commas; others are not there`)
@@ -118,9 +102,9 @@ function readSasl(given: GivenSettings, listener: string): SaslSettings {
     const found =
       find(given, listener, `${mechanism.toLowerCase()}.${reauth}`) ?? find(given, listener, reauth)
     if (found === null) continue
-    const rule = ruleBroken(brokerKeys[reauth], found.value)
-    if (rule === null) maxSessionMs.set(mechanism, Number(found.value))
-    else given.refuse(found.key, rule)
+    const parsed = brokerKeys[reauth].parse(found.value)
+    if (parsed.problem === undefined) maxSessionMs.set(mechanism, parsed.value)
+    else given.error(found.key, parsed.problem, parsed.fix)
   }
   const login = find(given, listener, 'plain.sasl.jaas.config')
   if (login === null) return { mechanisms, maxSessionMs, users: null }
@@ -128,8 +112,10 @@ function readSasl(given: GivenSettings, listener: string): SaslSettings {
     return { mechanisms, maxSessionMs, users: usersIn([parseJaas(login.value)]) }
   } catch (error) {
     // The text itself is full of passwords.
-    given.errors.push(
-      `${given.placeOf(login.key)}${login.key}: the login text ${error instanceof JaasError ? error.message : 'cannot be read'}`,
+    given.error(
+      login.key,
+      `the login text ${error instanceof JaasError ? error.message : 'cannot be read'}`,
+      'correct it',
     )
     return { mechanisms, maxSessionMs, users: new Map() }
   }

@@ -16,9 +16,9 @@ import type { ScramUser } from './scram-user.ts'
 
 export interface SecurityTimes {
   /** How long a login is good for, ms; 0 is for ever. */
-  readonly maxReauthMs: number
+  readonly connectionsMaxReauthMs: number
   /** How long a refusal of a login takes, ms. */
-  readonly failedLoginDelayMs: number
+  readonly connectionFailedAuthenticationDelayMs: number
 }
 
 interface Secured {
@@ -100,14 +100,16 @@ export class Security {
     const { clock, random } = this.#system
     return new LoginSession({
       mechanisms: sasl.mechanisms,
-      maxSessionMs: mechanism => sasl.maxSessionMs.get(mechanism) ?? this.#times.maxReauthMs,
+      maxSessionMs: mechanism => sasl.maxSessionMs.get(mechanism) ?? this.#times.connectionsMaxReauthMs,
       exchange: mechanism =>
         mechanism === 'PLAIN'
           ? plainExchange(this.#secured.get(name)?.users ?? new Map())
           : scramExchange(mechanism, user => this.credentials.get(user, mechanism), random),
       now: () => clock.monotonic(),
       delay: () =>
-        new Promise(resolve => clock.after(this.#times.failedLoginDelayMs, resolve, { background: true })),
+        new Promise(resolve =>
+          clock.after(this.#times.connectionFailedAuthenticationDelayMs, resolve, { background: true }),
+        ),
       refused: complain,
     })
   }

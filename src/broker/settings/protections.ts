@@ -11,8 +11,9 @@ interface Protection {
     value: string,
     about: { listeners: readonly ListenerSettings[]; given: GivenSettings },
   ) => boolean
-  /** What is missing, and what to do. */
+  /** What is missing, and what to do where there is more to do than to leave it out. */
   readonly missing: string
+  readonly fix?: string
 }
 
 export const oneCopy =
@@ -27,32 +28,34 @@ const has = (listeners: readonly ListenerSettings[], part: 'tls' | 'sasl') =>
 export const protections: readonly Protection[] = [
   {
     keys: /^(authorizer\.class\.name|super\.users|allow\.everyone\.if\.no\.acl\.found)$/,
-    missing:
-      'nobody is authorized: every client that connects may read, write and change everything; keep the listeners on 127.0.0.1, or ask for logins with SASL_SSL and sasl.enabled.mechanisms',
+    missing: 'nobody is authorized: every client that connects may read, write and change everything',
+    fix: 'keep the listeners on 127.0.0.1, or ask for logins with SASL_SSL and sasl.enabled.mechanisms',
   },
   {
     keys: new RegExp(`^${listener}`),
     asks: (_, { listeners }) => listeners.length === 0,
-    missing: 'no listener of that name is open: write it as it stands in listeners, in small letters',
+    missing: 'no listener of that name is open',
+    fix: 'write it as it stands in listeners, in small letters',
   },
   {
     keys: new RegExp(`^(${listener})?ssl\\.((key|trust)store\\.|client\\.auth$)`),
     asks: (value, { listeners }) => !has(listeners, 'tls') && value !== 'none',
     missing:
-      'it counts for no listener that speaks TLS: nothing is encrypted, and no client shows a certificate; write SSL://host:port or SASL_SSL://host:port into listeners',
+      'it counts for no listener that speaks TLS: nothing is encrypted, and no client shows a certificate',
+    fix: 'write SSL://host:port or SASL_SSL://host:port into listeners',
   },
   {
     keys: new RegExp(`^(${listener})?(.+\\.)?sasl\\.(enabled\\.mechanisms|jaas\\.config)$`),
     asks: (_, { listeners }) => !has(listeners, 'sasl'),
-    missing:
-      'it counts for no listener that asks for a login: every client is let in; write SASL_SSL://host:port into listeners',
+    missing: 'it counts for no listener that asks for a login: every client is let in',
+    fix: 'write SASL_SSL://host:port into listeners',
   },
   {
     keys: /^security\.inter\.broker\.protocol$/,
     asks: (value, { listeners }) =>
       value !== 'PLAINTEXT' && !listeners.some(({ protocol }) => protocol === value),
-    missing:
-      'no listener speaks that protocol, and there are no other brokers: write it into listeners, for clients',
+    missing: 'no listener speaks that protocol, and there are no other brokers',
+    fix: 'write it into listeners, for clients',
   },
   {
     keys: new RegExp(
@@ -71,19 +74,20 @@ export const protections: readonly Protection[] = [
       `^(quota\\.(producer|consumer)\\.default|client\\.quota\\.callback\\.class|(${listener})?max\\.connection\\.creation\\.rate|${listener}max\\.connections|sasl\\.server\\.max\\.receive\\.size)$`,
     ),
     asks: value => !(Number(value) >= most),
-    missing:
-      'it is not enforced: one client may take all that the broker can do; its limits are max.connections, max.connections.per.ip and millrace.memoryBudget',
+    missing: 'it is not enforced: one client may take all that the broker can do',
+    fix: 'set the limits that there are: max.connections, max.connections.per.ip and millrace.memoryBudget',
   },
   {
     keys: /^(min\.insync\.replicas|(default|offsets\.topic|transaction\.state\.log)\.replication\.factor|transaction\.state\.log\.min\.isr)$/,
     asks: isMore,
     missing: oneCopy,
+    fix: 'write 1, or leave it out',
   },
   {
     keys: /^log\.flush\.interval\.messages$/,
-    asks: (_, { given }) => given.word('millrace.durability') === 'relaxed',
-    missing:
-      'with millrace.durability=relaxed records are synced by time alone; lower log.flush.interval.ms, or leave the mode out',
+    asks: (_, { given }) => !given.values['millrace.durability'],
+    missing: 'with millrace.durability=relaxed records are synced by time alone',
+    fix: 'lower log.flush.interval.ms, or leave the mode out',
   },
   {
     keys: /^remote\.log\.storage\.system\.enable$/,
@@ -100,14 +104,14 @@ export function warnOfMissingProtections(given: GivenSettings, all: readonly Lis
     const name = /^listener\.name\.([^.]+)\./.exec(key)?.[1]
     if (name !== undefined && controllers.includes(name)) continue
     const listeners = name === undefined ? all : all.filter(one => one.name.toLowerCase() === name)
-    const value = given.values[key]!
+    const value = given.texts[key]!
     const row = protections.find(
       ({ keys, asks }) => value !== '' && keys.test(key) && asks?.(value, { listeners, given }) !== false,
     )
     if (row !== undefined) found.set(row, [...(found.get(row) ?? []), key])
   }
-  for (const [{ missing }, keys] of found) {
-    given.warnings.push(`${given.placeOf(keys[0]!)}${keys.join(', ')}: ${missing}`)
+  for (const [{ missing, fix = 'leave it out' }, keys] of found) {
+    given.warnOf(keys, missing, fix)
     for (const key of keys) given.text(key)
   }
 }

@@ -11,9 +11,9 @@ import { TransactionCoordinator } from './transaction-coordinator.ts'
 
 const settings = {
   transactionMaxTimeoutMs: 60_000,
-  transactionAbortCheckMs: 5,
-  transactionalIdExpiryMs: 3_600_000,
-  transactionalIdCheckMs: 3_600_000,
+  transactionAbortTimedOutTransactionCleanupIntervalMs: 5,
+  transactionalIdExpirationMs: 3_600_000,
+  transactionRemoveExpiredTransactionCleanupIntervalMs: 3_600_000,
 }
 
 const journals = { home: '/logs', mustHold: () => null }

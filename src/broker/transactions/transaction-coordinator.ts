@@ -63,8 +63,8 @@ export class TransactionCoordinator {
     await this.#journal.open(system.disk, log, journals)
     for (const state of this.#journal.all().filter(isPrepared)) await this.#complete(state)
     await this.#endStrays()
-    this.#every(settings.transactionAbortCheckMs, () => this.#checkOpen())
-    this.#every(settings.transactionalIdCheckMs, () => this.#forgetOld())
+    this.#every(settings.transactionAbortTimedOutTransactionCleanupIntervalMs, () => this.#checkOpen())
+    this.#every(settings.transactionRemoveExpiredTransactionCleanupIntervalMs, () => this.#forgetOld())
   }
 
   get(transactionalId: string): TransactionState | undefined {
@@ -299,7 +299,7 @@ export class TransactionCoordinator {
   }
 
   async #forgetOld(): Promise<void> {
-    const before = this.#parts.system.clock.now() - this.#parts.settings.transactionalIdExpiryMs
+    const before = this.#parts.system.clock.now() - this.#parts.settings.transactionalIdExpirationMs
     for (const { transactionalId } of this.#journal.all())
       await this.#alone(transactionalId, async () => {
         const state = this.#journal.get(transactionalId)
