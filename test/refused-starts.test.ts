@@ -255,6 +255,30 @@ const cases: Readonly<Record<string, Case>> = {
     },
     says: /error: channel c1 cannot start: .*encrypted/,
   },
+  'a Kafka sink with a bad key store and a bad trust store, which are both named': {
+    lines: directory =>
+      kafkaSink({
+        'kafka.producer.security.protocol': 'SSL',
+        'kafka.producer.ssl.truststore.location': `${directory}/none.p12`,
+        'kafka.producer.ssl.truststore.password': 'secret-1',
+        'kafka.producer.ssl.keystore.location': `${directory}/k.p12`,
+        'kafka.producer.ssl.keystore.password': 'secret-1',
+      }),
+    prepare: directory => writeFileSync(join(directory, 'k.p12'), stores.pkcs12('right')),
+    says: /error: .*cannot read the key store DIR\/none\.p12: ENOENT.*; and cannot read the key store DIR\/k\.p12: the password is wrong/,
+  },
+  'a backup directory below a file': {
+    lines: () => ({}),
+    prepare: file('file'),
+    args: directory => ['--backup-directory', join(directory, 'file/backup')],
+    says: /error: --backup-directory DIR\/file\/backup: no backup of the configuration can be kept: a part of DIR\/file\/backup/,
+  },
+  'a backup directory where the backup is a directory': {
+    lines: () => ({}),
+    prepare: directory => mkdirSync(join(directory, 'backup/.a1.properties'), { recursive: true }),
+    args: directory => ['-b', join(directory, 'backup')],
+    says: /error: --backup-directory DIR\/backup: no backup .*: DIR\/backup\/\.a1\.properties is a directory/,
+  },
   'a flume-env.sh that fails': {
     lines: () => ({}),
     prepare: file('flume-env.sh', 'exit 3\n'),

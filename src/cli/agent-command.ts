@@ -1,6 +1,7 @@
 // `flume-ng agent`: reads the configuration, runs the agent, watches the configuration for changes, and
 // stops on a signal.
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { mostLogged, problemLines, sentenceOf, type Problem } from '../config/problem.ts'
 import type { ConfigurationText } from '../config/configuration.ts'
 import { messageOf } from '../errors.ts'
@@ -120,9 +121,12 @@ async function backUp(
   const path = backupPath(command)
   if (path === undefined) return
   const whole = Buffer.concat(texts.flatMap(text => [text.bytes, Buffer.from('\n')]))
-  await writeFile(path, whole, { mode: 0o600 }).catch((error: unknown) =>
-    log.warn(`cannot keep a backup of the configuration: ${messageOf(error)}`),
-  )
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, whole, { mode: 0o600 })
+  } catch (error) {
+    log.warn(`cannot keep a backup of the configuration: ${messageOf(error)}`)
+  }
 }
 
 /** Ends a wait early; rung while nobody waits, it ends the next one. */

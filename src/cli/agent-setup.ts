@@ -52,6 +52,14 @@ export async function prepareAgent(setup: AgentSetup, { isCheck = false } = {}):
       problem: `cannot write the log ${log.file!.path}: ${obstacle}`,
       fix: 'correct -Dflume.log.dir and -Dflume.log.file',
     })
+  const backup = backupPath(setup)
+  const noBackup = backup === undefined ? null : await obstacleAt(resolve(backup), 'written file')
+  if (noBackup !== null)
+    problems.push({
+      severity: 'error',
+      problem: `--backup-directory ${setup.backupDirectory}: no backup of the configuration can be kept: ${noBackup}`,
+      fix: 'name a directory that the user of the agent may make and write, or leave the option out',
+    })
   const budget = properties.get(memoryBudgetSetting)
   if (readMemoryBudget(budget) === null)
     problems.push({

@@ -2,7 +2,7 @@
 // them: each is a file (JKS, PKCS12 or PEM, told apart by its bytes) or PEM text in the settings. What is
 // not written comes from the global places (ssl-settings.ts).
 import { X509Certificate } from 'node:crypto'
-import { Fault } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 import type { KeyStore } from './key-entries.ts'
 import { readKeyStore } from './keystore.ts'
 import { globalOf, loadStore, policyOf, type SslSystem } from './ssl-settings.ts'
@@ -50,25 +50,8 @@ export async function loadClientStores(stores: ClientStores, system: SslSystem):
     global,
     { protocols: 'ssl.enabled.protocols', cipherSuites: 'ssl.cipher.suites' },
   )
-  const trust = stores.trust
-  const trustPath = trust.path ?? global('javax.net.ssl.trustStore', 'TRUSTSTORE_PATH')
-  const trusted =
-    trust.pem !== undefined
-      ? readText(trust.pem, undefined, 'ssl.truststore.certificates')
-      : trustPath === undefined
-        ? null
-        : await loadStore(
-            trustPath,
-            trust.password ?? global('javax.net.ssl.trustStorePassword', 'TRUSTSTORE_PASSWORD'),
-            system.disk,
-          )
-  const trustedFrom =
-    trust.pem !== undefined ? 'ssl.truststore.certificates' : (trustPath ?? 'the usual authorities')
-  // Java trusts the certificates of key entries in a trust store too.
-  const authorities =
-    trusted === null ? null : [...trusted.trusted, ...trusted.keys.flatMap(key => key.chain.slice(0, 1))]
-  if (authorities?.length === 0) throw new Fault('TLS', `the trust store ${trustedFrom} holds no certificate`)
-  const identity = await loadIdentity(stores.identity, system)
+  const [trust, identity] = await both(loadTrust(stores.trust, system), loadIdentity(stores.identity, system))
+  const { authorities, trustedFrom } = trust
   const context = createTlsContext({
     policy,
     ...(identity === null ? {} : { identity }),
@@ -81,6 +64,35 @@ export async function loadClientStores(stores: ClientStores, system: SslSystem):
     identityEndsAt: identity === null ? null : Date.parse(new X509Certificate(identity.chain[0]!).validTo),
     trustedFrom,
   }
+}
+
+/** Rejects with what is wrong with either, so that both are corrected at once. */
+async function both<T, U>(one: Promise<T>, other: Promise<U>): Promise<[T, U]> {
+  const ended: PromiseSettledResult<unknown>[] = await Promise.allSettled([one, other])
+  const wrong = ended.flatMap(end => (end.status === 'rejected' ? [messageOf(end.reason)] : []))
+  if (wrong.length > 1) throw new Fault('TLS', wrong.join('; and '))
+  return await Promise.all([one, other])
+}
+
+/** `authorities` are null where the usual ones are trusted. */
+async function loadTrust(
+  { path: own, password, pem }: ClientStores['trust'],
+  system: SslSystem,
+): Promise<{ authorities: string[] | null; trustedFrom: string }> {
+  const global = globalOf(system)
+  const path = own ?? global('javax.net.ssl.trustStore', 'TRUSTSTORE_PATH')
+  if (pem === undefined && path === undefined)
+    return { authorities: null, trustedFrom: 'the usual authorities' }
+  const trustedFrom = pem === undefined ? path! : 'ssl.truststore.certificates'
+  const storePassword = password ?? global('javax.net.ssl.trustStorePassword', 'TRUSTSTORE_PASSWORD')
+  const { trusted, keys } =
+    pem === undefined
+      ? await loadStore(path!, storePassword, system.disk)
+      : readText(pem, undefined, trustedFrom)
+  // Java trusts the certificates of key entries in a trust store too.
+  const authorities = [...trusted, ...keys.flatMap(key => key.chain.slice(0, 1))]
+  if (authorities.length === 0) throw new Fault('TLS', `the trust store ${trustedFrom} holds no certificate`)
+  return { authorities, trustedFrom }
 }
 
 async function loadIdentity(
