@@ -2,6 +2,7 @@
 // answers them.
 import type { Api } from '../wire/kafka/api.ts'
 import type { BodyOf, FieldSet, InputOf } from '../wire/kafka/fields.ts'
+import type { MemoryShare } from '../system/memory-budget.ts'
 import type { BrokerParts } from './broker-parts.ts'
 
 /** What a handler knows of the request besides its body. */
@@ -15,6 +16,10 @@ export interface Call {
   readonly user: string | null
   /** Aborted when the connection is gone or the broker stops: waiting makes no sense any more. */
   readonly signal: AbortSignal
+  /** What the answer holds until it has left; what is not counted when it is made is counted then. */
+  readonly memory: MemoryShare
+  /** Called by Produce as soon as the next one may be begun. */
+  begun(): void
 }
 
 /** `null`: no answer is sent (Produce with acks=0). */
@@ -23,6 +28,18 @@ export type Answer<S extends FieldSet> = InputOf<S> | null | Promise<InputOf<S> 
 /** What answers an API: `Handler<typeof heartbeat>`. */
 export type Handler<A> =
   A extends Api<infer Q, infer S> ? (request: BodyOf<Q>, call: Call) => Answer<S> : never
+
+/** Makes the answer of each key once, however often a request asks for it. */
+export function onceEach<R>(make: (key: string) => R): (key: string) => R {
+  const made = new Map<string, R>()
+  return key => {
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const fresh = make(key)
+    made.set(key, fresh)
+    return fresh
+  }
+}
 
 export interface ApiRow {
   readonly api: Api

@@ -1,5 +1,6 @@
 // What handlers work on: the parts of a running broker.
 import type { Logger } from '../observe/log.ts'
+import type { Pace } from '../system/pace.ts'
 import type { System } from '../system/system.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import type { BrokerState } from './broker-state.ts'
@@ -18,6 +19,8 @@ export interface BrokerParts {
   readonly live: LiveSettings
   readonly state: BrokerState
   readonly producerIds: ProducerIds
+  /** Looked at by whatever goes over as many things as a client likes. */
+  readonly pace: Pace
   readonly topics: TopicCatalog
   readonly groups: GroupCoordinator
   readonly transactions: TransactionCoordinator

@@ -4,6 +4,7 @@ import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import type { Timer } from '../system/clock.ts'
 import { MemoryBudget } from '../system/memory-budget.ts'
+import { Pace } from '../system/pace.ts'
 import type { System } from '../system/system.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import { BrokerState } from './broker-state.ts'
@@ -53,7 +54,7 @@ export class Broker {
     acceptsLoss?: boolean
   }) {
     const memory = new MemoryBudget(given.settings.memoryBudgetBytes)
-    const parts = { ...given, system: { ...given.system, memory } }
+    const parts = { ...given, system: { ...given.system, memory }, pace: new Pace(given.system.clock) }
     this.#system = parts.system
     this.#log = parts.log
     const { system, log } = parts
@@ -90,6 +91,7 @@ export class Broker {
       live: this.#settings,
       state,
       producerIds,
+      pace: parts.pace,
       topics: this.#topics,
       groups: this.#groups,
       transactions: this.#transactions,

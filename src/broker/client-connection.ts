@@ -1,13 +1,23 @@
 // One client's connection. Requests are answered in the order in which they came. The next one is begun
 // when the one before is answered, but for Produce: several in flight share one sync.
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../system/clock.ts'
+import type { Clock, Timer } from '../system/clock.ts'
 import type { MemoryBudget, MemoryShare } from '../system/memory-budget.ts'
-import { messageOf } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 import { peekRequestHeader } from '../wire/kafka/api.ts'
 import { FormatError } from '../wire/kafka/format-error.ts'
 import { FrameReader } from '../wire/kafka/frame-reader.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
+
+/** What an answer is made with. */
+export interface Answering {
+  /** Aborted when the connection is gone or the broker stops. */
+  readonly signal: AbortSignal
+  /** What is held for the answer until it has left. */
+  readonly memory: MemoryShare
+  /** Of a Produce: its records are in their order, and the next one may begin. */
+  begun(): void
+}
 
 export interface ConnectionParts {
   readonly clock: Clock
@@ -15,9 +25,9 @@ export interface ConnectionParts {
   readonly memory: MemoryBudget
   /**
    * The bytes of the answer, in parts; null for none. Rejects with FormatError where the request cannot be
-   * understood. What it does before its first wait happens in the order of the calls.
+   * understood, and with OVER_BUDGET where it asks for more than fits.
    */
-  answer(request: Buffer, signal: AbortSignal): Promise<readonly Uint8Array[] | null>
+  answer(request: Buffer, answering: Answering): Promise<readonly Uint8Array[] | null>
   /** The answer has left; nothing here holds its parts any more. */
   sent?(parts: readonly Uint8Array[]): void
   /** Smallest request; absent: a header. Tokens of a login may be smaller. */
@@ -33,6 +43,8 @@ export interface ConnectionParts {
 const headerBytes = 8
 /** Reading pauses while this much waits to be begun. */
 const maxQueued = 64
+/** A client that has not taken an answer after so long is closed where others wait for its memory, ms. */
+const stalledMs = 30_000
 
 export class ClientConnection {
   readonly #stream: Duplex
@@ -50,6 +62,8 @@ export class ClientConnection {
   /** Requests begun and not answered: how many, and whether all of them are Produce. */
   #underWay = 0
   #onlyProduce = true
+  /** The newest of them is not in order yet. */
+  #isBeginning = false
   /** Answers leave one after the other. */
   #sending: Promise<void> = Promise.resolve()
   readonly #share: MemoryShare
@@ -112,27 +126,46 @@ export class ClientConnection {
     while (this.#queue.length > 0 && !this.#stopping && !this.#gone.signal.aborted) {
       const [next] = this.#queue
       const isProduce = next!.length > 1 && next!.readInt16BE(0) === produce.key
-      if (this.#underWay > 0 && !(isProduce && this.#onlyProduce)) return
+      if (this.#underWay > 0 && (!(isProduce && this.#onlyProduce) || this.#isBeginning)) return
       const request = this.#queue.shift()!
       this.#onlyProduce = isProduce
       this.#underWay++
-      const answered = this.#parts.answer(request, this.#gone.signal)
+      this.#isBeginning = true
+      const memory = this.#parts.memory.share()
+      let isCalling = true
+      const begun = () => {
+        this.#isBeginning = false
+        if (!isCalling) this.#begin()
+      }
+      const answered = this.#parts.answer(request, { signal: this.#gone.signal, memory, begun })
+      isCalling = false
       answered.catch(() => {}) // told below, in its turn
-      this.#sending = this.#sending.then(() => this.#send(request, answered))
+      this.#sending = this.#sending.then(() => this.#send(request, answered, memory))
     }
   }
 
-  async #send(request: Buffer, answered: Promise<readonly Uint8Array[] | null>): Promise<void> {
+  async #send(
+    request: Buffer,
+    answered: Promise<readonly Uint8Array[] | null>,
+    memory: MemoryShare,
+  ): Promise<void> {
     try {
       const parts = await answered
-      if (parts !== null && this.#stream.writable && !this.#write(parts)) await this.#drained()
+      if (parts !== null && this.#stream.writable) {
+        memory.add(parts.reduce((sum, part) => sum + part.length, 0) - memory.heldBytes)
+        if (!this.#write(parts)) await this.#drained()
+      }
     } catch (error) {
       this.#refuse(
         error instanceof FormatError
           ? `its request cannot be understood: ${messageOf(error)}`
-          : `answering ${nameOf(request)} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+          : error instanceof Fault && (error.code === 'OVER_BUDGET' || error.code === 'STOPPED')
+            ? `${nameOf(request)} is not answered: ${error.message}`
+            : `answering ${nameOf(request)} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       )
     }
+    memory.close()
+    if (this.#underWay === 1) this.#isBeginning = false
     if (this.#parts.isOver?.() === true) this.#stream.end(() => this.#stream.destroy())
     this.#underWay--
     this.#heldByRequests -= request.length
@@ -156,7 +189,21 @@ export class ClientConnection {
 
   #drained(): Promise<void> {
     return new Promise(resolve => {
+      const watch = (): Timer =>
+        this.#parts.clock.after(
+          stalledMs,
+          () => {
+            if (this.#parts.memory.waiting === 0) timer = watch()
+            else
+              this.#refuse(
+                `it has not taken its answer for ${stalledMs / 1000} s, and others need the memory`,
+              )
+          },
+          { background: true },
+        )
+      let timer = watch()
       const done = () => {
+        timer.cancel()
         this.#stream.off('drain', done)
         this.#stream.off('close', done)
         resolve()

@@ -110,14 +110,14 @@ export class ClientConnections {
       maxRequestBytes: live.current.socketRequestMaxBytes,
       memory: this.#parts.system.memory,
       leastBytes: session === null ? undefined : 0,
-      answer: async (request, signal) => {
+      answer: async (request, answering) => {
         const answered = session === null ? undefined : await session.answer(request)
         if (answered !== undefined) return answered === null ? null : [answered]
         return await answerRequest(request, {
           broker: { ...this.#parts, settings: live.current, advertised },
           clientHost: remoteAddress,
           user: session?.user ?? null,
-          signal,
+          ...answering,
         })
       },
       sent: bytes => bytes.forEach(part => readBuffers.giveBack(part)),

@@ -11,6 +11,7 @@ import { baseOfName } from './log/segment.ts'
 import { missingRemedy, openPartitionLog } from './log/recovery.ts'
 import type { LogParts, LogSettings } from './log/log-parts.ts'
 import { PartitionLog } from './log/partition-log.ts'
+import { TopicIndex } from './topic-index.ts'
 import { logSettingsOf, missingProtection, type TopicSettings } from './topic-settings.ts'
 import type { WatchedDirectories } from './watched-directories.ts'
 
@@ -34,7 +35,7 @@ const openAtOnce = 16
 
 export class TopicCatalog {
   readonly #parts: CatalogParts
-  readonly #topics = new Map<string, Topic>()
+  readonly #topics = new TopicIndex<Topic>()
   /** Changes of topics go one after the other. */
   #changing: Promise<unknown> = Promise.resolve()
 
@@ -49,17 +50,13 @@ export class TopicCatalog {
     })
   }
 
-  get topics(): ReadonlyMap<string, Topic> {
+  get topics(): Omit<TopicIndex<Topic>, 'set' | 'delete' | 'clear'> {
     return this.#topics
   }
 
   /** Of all partitions. */
   get logs(): PartitionLog[] {
     return [...this.#topics.values()].flatMap(({ partitions }) => partitions)
-  }
-
-  topicOfId(id: string): Topic | undefined {
-    return [...this.#topics.values()].find(topic => topic.id === id)
   }
 
   partition(topic: string, index: number): PartitionLog | undefined {
@@ -228,16 +225,32 @@ export class TopicCatalog {
       (_, index) => logDirectories[(from + index) % logDirectories.length]!,
     )
     await directories.require(new Set([state.home, ...places]))
-    const logs = await Promise.all(
-      places.map((place, index) => openPartitionLog(this.#logParts(name, from + index, place, settings))),
-    )
-    const foreign = logs.find(log => log.nextOffset > 0)
-    if (foreign === undefined) return logs
-    for (const log of logs) await log.abandon()
-    throw new Fault(
-      'FOREIGN_FILES',
-      `directory ${foreign.directory} holds records of no topic of this broker; move it away to create topic ${name}`,
-    )
+    const { disk } = this.#parts.system
+    const parts = places.map((place, index) => this.#logParts(name, from + index, place, settings))
+    const logs: PartitionLog[] = []
+    const made: string[] = []
+    try {
+      for (let at = 0; at < parts.length; at += openAtOnce) {
+        const opened = await Promise.allSettled(
+          parts.slice(at, at + openAtOnce).map(async one => {
+            if (!(await disk.exists(one.directory))) made.push(one.directory)
+            return await openPartitionLog(one)
+          }),
+        )
+        for (const one of opened) if (one.status === 'fulfilled') logs.push(one.value)
+        for (const one of opened) if (one.status === 'rejected') throw one.reason
+      }
+      const foreign = logs.find(log => log.nextOffset > 0)
+      if (foreign === undefined) return logs
+      throw new Fault(
+        'FOREIGN_FILES',
+        `directory ${foreign.directory} holds records of no topic of this broker; move it away to create topic ${name}`,
+      )
+    } catch (error) {
+      for (const log of logs) await log.abandon()
+      for (const directory of made) await this.#removeFiles(directory).catch(() => {})
+      throw error
+    }
   }
 
   #tellStrays(places: FoundDirectories['places']): void {
@@ -252,20 +265,23 @@ export class TopicCatalog {
 
   /** Removes the directories of a deleted topic: the files a partition has, and no other. */
   async #clear(name: string): Promise<void> {
-    const { system, log, state, settings } = this.#parts
+    const { state, settings } = this.#parts
+    for (const place of settings.current.logDirectories)
+      for (let index = 0; index < state.remains.get(name)!; index++)
+        await this.#removeFiles(join(place, `${name}-${index}`))
+    await state.append({ cleared: name })
+  }
+
+  async #removeFiles(path: string): Promise<void> {
+    const { system, log } = this.#parts
     const { disk } = system
     const isOurs = (file: string) =>
       baseOfName(file.replace(/\.(index|cleaned|log\.cut-\d+)$/, '.log')) !== null ||
       /^checkpoint(\.new)?$/.test(file)
-    for (const place of settings.current.logDirectories)
-      for (let index = 0; index < state.remains.get(name)!; index++) {
-        const path = join(place, `${name}-${index}`)
-        if (!(await disk.exists(path))) continue
-        for (const file of (await disk.list(path)).filter(isOurs)) await disk.remove(join(path, file))
-        await disk
-          .removeDirectory(path)
-          .catch(() => log.warn(`${path} holds files that are not the broker's; they stay`))
-      }
-    await state.append({ cleared: name })
+    if (!(await disk.exists(path))) return
+    for (const file of (await disk.list(path)).filter(isOurs)) await disk.remove(join(path, file))
+    await disk
+      .removeDirectory(path)
+      .catch(() => log.warn(`${path} holds files that are not the broker's; they stay`))
   }
 }

@@ -166,10 +166,15 @@ export class MemoryShare {
 
   /** Counts so much, or throws OVER_BUDGET where it does not fit now. `what` is the subject of the message. */
   take(what: string, bytes: number, items = 0): void {
+    if (!this.tryTake(bytes, items)) throw this.#refusal(what, bytes, items)
+  }
+
+  /** Counts so much where it fits now; says whether. */
+  tryTake(bytes: number, items = 0): boolean {
     const needed = bytes + items * itemBytes
-    if (needed > this.#budget.limitBytes || !this.#budget.fits(this, needed))
-      throw this.#refusal(what, bytes, items)
+    if (needed > this.#budget.limitBytes || !this.#budget.fits(this, needed)) return false
     this.add(bytes, items)
+    return true
   }
 
   /** Its request is whole: another may go on beyond the limit now. */

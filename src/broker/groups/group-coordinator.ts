@@ -70,9 +70,10 @@ export class GroupCoordinator {
     for (const id of this.offsets.groups) {
       const group = this.#groups.get(id)
       if (group !== undefined && (!group.isIdle || group.emptySince >= before)) continue
+      const isPending = this.offsets.pendingIn(id)
       const old = this.offsets
         .of(id)
-        .filter(one => one.committedAt < before && !this.offsets.isPending(id, one.topic, one.partition))
+        .filter(one => one.committedAt < before && !isPending(one.topic, one.partition))
       await this.offsets.forget(
         id,
         old.map(({ topic, partition }) => [topic, partition] as const),
@@ -109,9 +110,11 @@ export class GroupCoordinator {
 
   /** Ids of all groups: those with members and those with positions. */
   get ids(): string[] {
-    return [...new Set([...this.#groups.keys(), ...this.offsets.groups])].filter(
-      id => this.offsets.has(id) || !this.#groups.get(id)!.isIdle,
-    )
+    return [...new Set([...this.#groups.keys(), ...this.offsets.groups])].filter(id => this.has(id))
+  }
+
+  has(id: string): boolean {
+    return this.offsets.has(id) || this.#groups.get(id)?.isIdle === false
   }
 
   /** The group's positions and the group itself; it must have no members. */

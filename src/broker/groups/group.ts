@@ -214,9 +214,10 @@ export class Group {
       member.sync = resolve
     })
     if (memberId === this.#leader) {
+      const given = new Map(assignments.map(one => [one.memberId, one.assignment]))
       for (const one of this.#members.values())
         // A copy: the request's bytes must not be kept for it.
-        one.assignment = Buffer.from(assignments.find(given => given.memberId === one.id)?.assignment ?? [])
+        one.assignment = Buffer.from(given.get(one.id) ?? [])
       this.#state = 'Stable'
       this.#roundTimer?.cancel()
       for (const one of this.#members.values()) {

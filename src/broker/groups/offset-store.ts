@@ -99,12 +99,12 @@ export class OffsetStore {
     return this.#groups.get(group)?.get(keyOf(topic, partition))
   }
 
-  /** An open transaction may still change the position. */
-  isPending(group: string, topic: string, partition: number): boolean {
+  /** Whether an open transaction may still change a position of the group. */
+  pendingIn(group: string): (topic: string, partition: number) => boolean {
+    const pending = new Set<string>()
     for (const changes of this.#pending.values())
-      if (changes.some(one => one.group === group && one.topic === topic && one.partition === partition))
-        return true
-    return false
+      for (const one of changes) if (one.group === group) pending.add(keyOf(one.topic, one.partition))
+    return (topic, partition) => pending.has(keyOf(topic, partition))
   }
 
   /** Resolves when they are durable. With a producer they count when its transaction commits. */

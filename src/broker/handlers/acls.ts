@@ -15,12 +15,12 @@ export const answerDescribeAcls: Handler<typeof describeAcls> = () => ({
   resources: [],
 })
 
-export const answerCreateAcls: Handler<typeof createAcls> = ({ creations }) => ({
+export const answerCreateAcls: Handler<typeof createAcls> = async ({ creations }, { broker }) => ({
   throttleTimeMs: 0,
-  results: creations.map(() => disabled),
+  results: await broker.pace.map(creations, () => disabled),
 })
 
-export const answerDeleteAcls: Handler<typeof deleteAcls> = ({ filters }) => ({
+export const answerDeleteAcls: Handler<typeof deleteAcls> = async ({ filters }, { broker }) => ({
   throttleTimeMs: 0,
-  filterResults: filters.map(() => ({ ...disabled, matchingAcls: [] })),
+  filterResults: await broker.pace.map(filters, () => ({ ...disabled, matchingAcls: [] })),
 })

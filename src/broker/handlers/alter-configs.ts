@@ -40,10 +40,14 @@ class Refused extends Error {
 }
 
 export const answerAlterConfigs: Handler<typeof alterConfigs> = async ({ resources, validateOnly }, call) => {
-  const changes = resources.map(({ configs, ...resource }) => ({
+  const changes = await call.broker.pace.map(resources, async ({ configs, ...resource }) => ({
     resource,
     replaces: true,
-    changes: configs.map(({ name, value }) => ({ name, value, operation: operations.set })),
+    changes: await call.broker.pace.map(configs, ({ name, value }) => ({
+      name,
+      value,
+      operation: operations.set,
+    })),
   }))
   return { throttleTimeMs: 0, responses: await alterAll(changes, validateOnly, call) }
 }
@@ -52,10 +56,14 @@ export const answerIncrementalAlterConfigs: Handler<typeof incrementalAlterConfi
   { resources, validateOnly },
   call,
 ) => {
-  const changes = resources.map(({ configs, ...resource }) => ({
+  const changes = await call.broker.pace.map(resources, async ({ configs, ...resource }) => ({
     resource,
     replaces: false,
-    changes: configs.map(({ name, value, configOperation: operation }) => ({ name, value, operation })),
+    changes: await call.broker.pace.map(configs, ({ name, value, configOperation: operation }) => ({
+      name,
+      value,
+      operation,
+    })),
   }))
   return { throttleTimeMs: 0, responses: await alterAll(changes, validateOnly, call) }
 }
@@ -66,15 +74,17 @@ async function alterAll(
   { broker }: Call,
 ): Promise<Result[]> {
   const responses: Result[] = []
+  const times = new Map<string, number>()
+  const keyOfResource = ({ resourceType, resourceName }: Resource) => `${resourceType} ${resourceName}`
+  for (const { resource } of all)
+    times.set(keyOfResource(resource), (times.get(keyOfResource(resource)) ?? 0) + 1)
   for (const { resource, replaces, changes } of all) {
+    if (broker.pace.isOver) await broker.pace.turn()
     const { resourceType, resourceName } = resource
     let refused: Refused | null = null
     try {
-      const isTwice =
-        all.filter(
-          one => one.resource.resourceType === resourceType && one.resource.resourceName === resourceName,
-        ).length > 1
-      if (isTwice) throw new Refused('INVALID_REQUEST', `${resourceName} stands twice in the request`)
+      if (times.get(keyOfResource(resource))! > 1)
+        throw new Refused('INVALID_REQUEST', `${resourceName} stands twice in the request`)
       await alter(resource, changes, { replaces, validateOnly }, broker)
     } catch (error) {
       refused = error instanceof Refused ? error : new Refused('KAFKA_STORAGE_ERROR', messageOf(error))

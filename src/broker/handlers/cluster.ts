@@ -41,7 +41,7 @@ export const answerDescribeCluster: Handler<typeof describeCluster> = (
 const metadataTopic = '__cluster_metadata'
 
 /** The topic in which a Kafka without ZooKeeper keeps its metadata stands for the journal of topics. */
-export const answerDescribeQuorum: Handler<typeof describeQuorum> = ({ topics }, { broker }) => {
+export const answerDescribeQuorum: Handler<typeof describeQuorum> = async ({ topics }, { broker }) => {
   const { settings, advertised, system } = broker
   const [only] = topics
   const isQuorum =
@@ -80,9 +80,12 @@ export const answerDescribeQuorum: Handler<typeof describeQuorum> = ({ topics },
   return {
     errorCode: 0,
     errorMessage: '',
-    topics: topics.map(({ topicName, partitions }) => ({
+    topics: await broker.pace.map(topics, async ({ topicName, partitions }) => ({
       topicName,
-      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, ...described })),
+      partitions: await broker.pace.map(partitions, ({ partitionIndex }) => ({
+        partitionIndex,
+        ...described,
+      })),
     })),
     nodes: isQuorum ? [{ nodeId: settings.nodeId, listeners: [{ name: 'CONTROLLER', ...advertised }] }] : [],
   }
@@ -94,7 +97,11 @@ export const answerUpdateFeatures: Handler<typeof updateFeatures> = ({ featureUp
   errorMessage:
     featureUpdates.length === 0
       ? null
-      : `this broker has no features, and so not ${featureUpdates.map(({ feature }) => feature).join(', ')}`,
+      : `this broker has no features, and so not ${featureUpdates
+          .slice(0, 10)
+          .map(({ feature }) => feature)
+          .join(', ')
+          .slice(0, 1000)}`,
 })
 
 export const answerUnregisterBroker: Handler<typeof unregisterBroker> = ({ brokerId }, { broker }) => {

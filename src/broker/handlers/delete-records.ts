@@ -27,13 +27,11 @@ export const answerDeleteRecords: Handler<typeof deleteRecords> = async ({ topic
   }
   return {
     throttleTimeMs: 0,
-    topics: await Promise.all(
-      topics.map(async ({ name, partitions }) => ({
-        name,
-        partitions: await Promise.all(
-          partitions.map(({ partitionIndex, offset }) => remove(name, partitionIndex, offset)),
-        ),
-      })),
-    ),
+    topics: await broker.pace.map(topics, async ({ name, partitions }) => ({
+      name,
+      partitions: await broker.pace.map(partitions, ({ partitionIndex, offset }) =>
+        remove(name, partitionIndex, offset),
+      ),
+    })),
   }
 }

@@ -5,7 +5,7 @@ import type { ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { describeConfigs } from '../../wire/kafka/messages/describe-configs.ts'
 import type { listConfigResources } from '../../wire/kafka/messages/list-config-resources.ts'
 import { isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
-import type { Handler } from '../api-row.ts'
+import { onceEach, type Handler } from '../api-row.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import type { ErrorName } from '../error-name.ts'
 import { defaultText, type Field } from '../../fields.ts'
@@ -117,11 +117,28 @@ function describeDefaults({ live }: BrokerParts): Config[] {
   )
 }
 
-export const answerDescribeConfigs: Handler<typeof describeConfigs> = (
+export const answerDescribeConfigs: Handler<typeof describeConfigs> = async (
   { resources, includeSynonyms, includeDocumentation },
   { broker },
 ) => {
-  const results = resources.map(({ resourceType, resourceName, configurationKeys }): Result => {
+  const told = (configs: readonly Config[]) =>
+    configs.map(config => ({
+      ...config,
+      synonyms: includeSynonyms ? config.synonyms : [],
+      documentation: includeDocumentation ? config.documentation : null,
+    }))
+  const topicConfigs = onceEach(name =>
+    told(describeTopicSettings(broker.topics.topics.get(name)!.settings, broker)),
+  )
+  const brokerConfigs = onceEach(level =>
+    told(level === '' ? describeDefaults(broker) : describeBroker(broker)),
+  )
+  const describe = ({
+    resourceType,
+    resourceName,
+    configurationKeys,
+  }: (typeof resources)[number]): Result => {
+    const wanted = configurationKeys === null ? null : new Set(configurationKeys)
     const answer = (
       configs: readonly Config[],
       errorName?: ErrorName,
@@ -131,28 +148,21 @@ export const answerDescribeConfigs: Handler<typeof describeConfigs> = (
       errorMessage: errorName === undefined ? '' : errorMessage,
       resourceType,
       resourceName,
-      configs: configs
-        .filter(({ name }) => configurationKeys === null || configurationKeys.includes(name))
-        .map(config => ({
-          ...config,
-          synonyms: includeSynonyms ? config.synonyms : [],
-          documentation: includeDocumentation ? config.documentation : null,
-        })),
+      configs: wanted === null ? configs : configs.filter(({ name }) => wanted.has(name)),
     })
     if (resourceType === resourceTypes.topic) {
       const topic = broker.topics.topics.get(resourceName)
       if (!isTopicName(resourceName)) return answer([], 'INVALID_TOPIC_EXCEPTION', topicNameRule)
       return topic === undefined
         ? answer([], 'UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic')
-        : answer(describeTopicSettings(topic.settings, broker))
+        : answer(topicConfigs(resourceName))
     }
-    if (resourceType === resourceTypes.broker && resourceName === '') return answer(describeDefaults(broker))
-    if (resourceType === resourceTypes.broker && resourceName === String(broker.settings.nodeId))
-      return answer(describeBroker(broker))
+    const isBroker = resourceName === '' || resourceName === String(broker.settings.nodeId)
+    if (resourceType === resourceTypes.broker && isBroker) return answer(brokerConfigs(resourceName))
     if (isWithoutSettings(resourceType) && resourceName !== '') return answer([])
     return answer([], 'INVALID_REQUEST', 'topics and this broker have settings here, nothing else')
-  })
-  return { throttleTimeMs: 0, results }
+  }
+  return { throttleTimeMs: 0, results: await broker.pace.map(resources, describe) }
 }
 
 export const answerListConfigResources: Handler<typeof listConfigResources> = (
@@ -168,12 +178,13 @@ export const answerListConfigResources: Handler<typeof listConfigResources> = (
       resourceType,
     })),
   ]
-  const isStrange = wanted.some(type => !Object.values(resourceTypes).some(known => known === type))
+  const types = new Set(wanted)
+  const isStrange = [...types].some(type => !Object.values(resourceTypes).some(known => known === type))
   return {
     throttleTimeMs: 0,
     errorCode: isStrange ? errorCodes.UNSUPPORTED_VERSION : 0,
     configResources: isStrange
       ? []
-      : all.filter(({ resourceType }) => wanted.length === 0 || wanted.includes(resourceType)),
+      : all.filter(({ resourceType }) => types.size === 0 || types.has(resourceType)),
   }
 }

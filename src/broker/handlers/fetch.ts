@@ -36,7 +36,9 @@ export async function answerFetch(request: FetchRequest, call: Call): Promise<Fe
   const watch = new Watch(request, call)
   try {
     for (;;) {
-      const { answer, bytes, hasErrors } = await collect(request, call)
+      const { answer, bytes, hasErrors } = await collect(request, call, await takeRoom(request, call))
+      // What is not used of it others may have while this one waits.
+      call.memory.add(bytes - call.memory.heldBytes)
       const left = until - clock.monotonic()
       if (hasErrors || bytes >= minBytes || left <= 0 || call.signal.aborted) return answer
       await watch.moved(left)
@@ -46,15 +48,32 @@ export async function answerFetch(request: FetchRequest, call: Call): Promise<Fe
   }
 }
 
-async function collect(request: FetchRequest, call: Call): Promise<Collected> {
-  const { topics, maxBytes, isolationLevel } = request
-  let left = Math.min(maxBytes, call.broker.settings.fetchMaxBytes)
+/** A fetch is never asked to do with less while there is memory at all. */
+const leastRoom = 65_536
+
+/** Counts memory for the records before they are read: as much as the client asks for, or what its fair share is. */
+async function takeRoom({ maxBytes }: FetchRequest, { broker, memory, signal }: Call): Promise<number> {
+  for (
+    let room = Math.min(maxBytes, broker.settings.fetchMaxBytes);
+    room > leastRoom;
+    room = Math.floor(room / 2)
+  )
+    if (memory.tryTake(room)) return room
+  await memory.reserve('the answer of a Fetch', leastRoom, 0, signal)
+  return Math.min(maxBytes, leastRoom)
+}
+
+async function collect(request: FetchRequest, call: Call, room: number): Promise<Collected> {
+  const { topics, isolationLevel } = request
+  const { pace } = call.broker
+  let left = room
   let bytes = 0
   let hasErrors = false
   const responses: FetchAnswer['responses'][number][] = []
   for (const { topic, partitions } of topics) {
     const answers: PartitionAnswer[] = []
     for (const asked of partitions) {
+      if (pace.isOver) await pace.turn()
       const log = call.broker.topics.partition(topic, asked.partition)
       const answer = await readPartition(log, asked, { left, isFirst: bytes === 0, isolationLevel }, call)
       const size = answer.records?.length ?? 0

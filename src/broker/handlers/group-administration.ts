@@ -5,66 +5,78 @@ import type { describeGroups } from '../../wire/kafka/messages/describe-groups.t
 import type { listGroups } from '../../wire/kafka/messages/list-groups.ts'
 import { consumerSubscription } from '../../wire/kafka/messages/consumer-protocol.ts'
 import type { offsetDelete } from '../../wire/kafka/messages/offset-delete.ts'
-import type { Handler } from '../api-row.ts'
+import { onceEach, type Handler } from '../api-row.ts'
 import { authorizedOperations } from '../authorized-operations.ts'
 
 /** The kind of group that JoinGroup makes; Kafka 4 has others. */
 const groupType = 'classic'
 
-export const answerListGroups: Handler<typeof listGroups> = ({ statesFilter, typesFilter }, { broker }) => {
-  const fits = (filter: readonly string[], value: string) =>
-    filter.length === 0 || filter.some(one => one.toLowerCase() === value.toLowerCase())
-  const groups = broker.groups.ids
-    .map(groupId => {
-      const group = broker.groups.get(groupId)
-      return {
-        groupId,
-        protocolType: group?.protocolType ?? '',
-        groupState: group?.state ?? 'Empty',
-        groupType,
-      }
-    })
-    .filter(({ groupState }) => fits(statesFilter, groupState) && fits(typesFilter, groupType))
-  return { errorCode: 0, groups }
+export const answerListGroups: Handler<typeof listGroups> = async (
+  { statesFilter, typesFilter },
+  { broker },
+) => {
+  const filterOf = async (names: readonly string[]) => {
+    const wanted = new Set(await broker.pace.map(names, name => name.toLowerCase()))
+    return (value: string) => wanted.size === 0 || wanted.has(value.toLowerCase())
+  }
+  const hasState = await filterOf(statesFilter)
+  const hasType = await filterOf(typesFilter)
+  const groups = await broker.pace.map(broker.groups.ids, groupId => {
+    const group = broker.groups.get(groupId)
+    return {
+      groupId,
+      protocolType: group?.protocolType ?? '',
+      groupState: group?.state ?? 'Empty',
+      groupType,
+    }
+  })
+  return {
+    errorCode: 0,
+    groups: groups.filter(({ groupState }) => hasState(groupState) && hasType(groupType)),
+  }
 }
 
-export const answerDescribeGroups: Handler<typeof describeGroups> = (
+export const answerDescribeGroups: Handler<typeof describeGroups> = async (
   { groups, includeAuthorizedOperations },
   { broker, version },
 ) => {
   return {
-    groups: groups.map(groupId => {
-      const group = broker.groups.get(groupId)
-      const isKnown = broker.groups.ids.includes(groupId)
-      return {
-        errorCode: isKnown || version < 6 ? 0 : errorCodes.GROUP_ID_NOT_FOUND,
-        errorMessage: isKnown || version < 6 ? null : 'there is no such group',
-        groupId,
-        groupState: isKnown ? (group?.state ?? 'Empty') : 'Dead',
-        protocolType: group?.protocolType ?? '',
-        protocolData: group?.protocol ?? '',
-        members: (group?.members ?? []).map(member => ({
-          memberId: member.id,
-          groupInstanceId: member.instanceId,
-          clientId: member.clientId,
-          clientHost: `/${member.clientHost}`,
-          memberMetadata: group!.metadataOf(member),
-          memberAssignment: member.assignment,
-        })),
-        ...(includeAuthorizedOperations && (isKnown || version < 6)
-          ? { authorizedOperations: authorizedOperations.group }
-          : {}),
-      }
-    }),
+    groups: await broker.pace.map(
+      groups,
+      onceEach(groupId => {
+        const group = broker.groups.get(groupId)
+        const isKnown = broker.groups.has(groupId)
+        return {
+          errorCode: isKnown || version < 6 ? 0 : errorCodes.GROUP_ID_NOT_FOUND,
+          errorMessage: isKnown || version < 6 ? null : 'there is no such group',
+          groupId,
+          groupState: isKnown ? (group?.state ?? 'Empty') : 'Dead',
+          protocolType: group?.protocolType ?? '',
+          protocolData: group?.protocol ?? '',
+          members: (group?.members ?? []).map(member => ({
+            memberId: member.id,
+            groupInstanceId: member.instanceId,
+            clientId: member.clientId,
+            clientHost: `/${member.clientHost}`,
+            memberMetadata: group!.metadataOf(member),
+            memberAssignment: member.assignment,
+          })),
+          ...(includeAuthorizedOperations && (isKnown || version < 6)
+            ? { authorizedOperations: authorizedOperations.group }
+            : {}),
+        }
+      }),
+    ),
   }
 }
 
 export const answerDeleteGroups: Handler<typeof deleteGroups> = async ({ groupsNames }, { broker }) => {
   const results: { groupId: string; errorCode: number }[] = []
   for (const groupId of groupsNames) {
+    if (broker.pace.isOver) await broker.pace.turn()
     const group = broker.groups.get(groupId)
     let errorCode = 0
-    if (!broker.groups.ids.includes(groupId)) errorCode = errorCodes.GROUP_ID_NOT_FOUND
+    if (!broker.groups.has(groupId)) errorCode = errorCodes.GROUP_ID_NOT_FOUND
     else if (group !== undefined && !group.isIdle) errorCode = errorCodes.NON_EMPTY_GROUP
     else
       await broker.groups.delete(groupId).catch(() => {
@@ -81,16 +93,15 @@ export const answerOffsetDelete: Handler<typeof offsetDelete> = async ({ groupId
   const group = groups.get(groupId)
   const members = group?.members ?? []
   if (groupId === '') return { throttleTimeMs: 0, errorCode: errorCodes.INVALID_GROUP_ID, topics: [] }
-  if (!groups.ids.includes(groupId))
-    return { throttleTimeMs: 0, errorCode: errorCodes.GROUP_ID_NOT_FOUND, topics: [] }
+  if (!groups.has(groupId)) return { throttleTimeMs: 0, errorCode: errorCodes.GROUP_ID_NOT_FOUND, topics: [] }
   if (members.length > 0 && group!.protocolType !== 'consumer')
     return { throttleTimeMs: 0, errorCode: errorCodes.NON_EMPTY_GROUP, topics: [] }
   const read = new Set(members.flatMap(member => topicsOf(group!.metadataOf(member))))
   const isThere = (topic: string, partition: number) =>
     broker.topics.partition(topic, partition) !== undefined
-  const answers = topics.map(({ name, partitions }) => ({
+  const answers = await broker.pace.map(topics, async ({ name, partitions }) => ({
     name,
-    partitions: partitions.map(({ partitionIndex }) => ({
+    partitions: await broker.pace.map(partitions, ({ partitionIndex }) => ({
       partitionIndex,
       errorCode: !isThere(name, partitionIndex)
         ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION

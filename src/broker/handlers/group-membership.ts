@@ -11,7 +11,7 @@ import type { ErrorName } from '../error-name.ts'
 
 const keyTypes = { group: 0, transaction: 1 } as const
 
-export const answerFindCoordinator: Handler<typeof findCoordinator> = (
+export const answerFindCoordinator: Handler<typeof findCoordinator> = async (
   { keyType, coordinatorKeys },
   { broker, version },
 ) => {
@@ -22,8 +22,11 @@ export const answerFindCoordinator: Handler<typeof findCoordinator> = (
   const place = isKnown ? { nodeId: settings.nodeId, ...advertised } : { nodeId: -1, host: '', port: -1 }
   const one = { errorCode, errorMessage, ...place }
   if (version < 4) return one
-  return { coordinators: coordinatorKeys.map(key => ({ key, ...one })) }
+  return { coordinators: await broker.pace.map(coordinatorKeys, key => ({ key, ...one })) }
 }
+
+/** A member offers a handful. What it offers is kept while it is a member. */
+const mostProtocols = 100
 
 export const answerJoinGroup: Handler<typeof joinGroup> = async (
   request,
@@ -41,6 +44,12 @@ export const answerJoinGroup: Handler<typeof joinGroup> = async (
   if (groupId === '') return failed('INVALID_GROUP_ID')
   if (sessionTimeoutMs < groupMinSessionTimeoutMs || sessionTimeoutMs > groupMaxSessionTimeoutMs)
     return failed('INVALID_SESSION_TIMEOUT')
+  const protocolBytes = request.protocols.reduce(
+    (sum, { name, metadata }) => sum + name.length + metadata.length,
+    0,
+  )
+  if (request.protocols.length > mostProtocols || protocolBytes > broker.settings.messageMaxBytes)
+    return failed('INCONSISTENT_GROUP_PROTOCOL')
   if (memberId !== '' && broker.groups.get(groupId) === undefined) return failed('UNKNOWN_MEMBER_ID')
   const result = await broker.groups.getOrCreate(groupId).join({
     memberId,
@@ -90,7 +99,7 @@ export const answerHeartbeat: Handler<typeof heartbeat> = (
   return { errorCode: group?.heartbeat(memberId, groupInstanceId, generationId) ?? unknownIn(groupId) }
 }
 
-export const answerLeaveGroup: Handler<typeof leaveGroup> = (
+export const answerLeaveGroup: Handler<typeof leaveGroup> = async (
   { groupId, memberId, members },
   { broker, version },
 ) => {
@@ -99,7 +108,7 @@ export const answerLeaveGroup: Handler<typeof leaveGroup> = (
   if (version < 3) return { errorCode: leave(memberId, null) }
   return {
     errorCode: groupId === '' ? errorCodes.INVALID_GROUP_ID : 0,
-    members: members.map(one => ({
+    members: await broker.pace.map(members, one => ({
       memberId: one.memberId,
       groupInstanceId: one.groupInstanceId,
       errorCode: leave(one.memberId, one.groupInstanceId),

@@ -4,7 +4,7 @@ import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import type { offsetCommit } from '../../wire/kafka/messages/offset-commit.ts'
 import type { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
 import type { txnOffsetCommit } from '../../wire/kafka/messages/txn-offset-commit.ts'
-import type { Call, Handler } from '../api-row.ts'
+import { onceEach, type Call, type Handler } from '../api-row.ts'
 import type { CommittedOffset, CommittingProducer } from '../groups/offset-store.ts'
 
 type CommitRequest = RequestOf<typeof offsetCommit>
@@ -45,6 +45,11 @@ export const answerTxnOffsetCommit: Handler<typeof txnOffsetCommit> = async (req
   }
 }
 
+interface AnsweredTopic {
+  readonly name: string
+  readonly partitions: { partitionIndex: number; errorCode: number }[]
+}
+
 async function commit(
   {
     groupId,
@@ -61,32 +66,36 @@ async function commit(
 ) {
   const accepted: CommittedOffset[] = []
   const committedAt = broker.system.clock.now()
-  const answers = topics.map(({ name, partitions }) => ({
-    name,
-    partitions: partitions.map(
-      ({ partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata }) => {
-        let errorCode = refused
-        const metadata = committedMetadata ?? ''
-        if (errorCode === 0 && broker.topics.partition(name, partitionIndex) === undefined)
-          errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-        if (errorCode === 0 && Buffer.byteLength(metadata) > broker.settings.offsetMetadataMaxBytes)
-          errorCode = errorCodes.OFFSET_METADATA_TOO_LARGE
-        // It came as something larger, and would be read back as another position.
-        if (errorCode === 0 && committedOffset >= Number.MAX_SAFE_INTEGER)
-          errorCode = errorCodes.INVALID_COMMIT_OFFSET_SIZE
-        if (errorCode === 0)
-          accepted.push({
-            topic: name,
-            partition: partitionIndex,
-            offset: committedOffset,
-            leaderEpoch: committedLeaderEpoch,
-            metadata,
-            committedAt,
-          })
-        return { partitionIndex, errorCode }
-      },
-    ),
-  }))
+  const answers = await broker.pace.map<Topics[number] | CommitRequest['topics'][number], AnsweredTopic>(
+    topics,
+    async ({ name, partitions }) => ({
+      name,
+      partitions: await broker.pace.map(
+        partitions,
+        ({ partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata }) => {
+          let errorCode = refused
+          const metadata = committedMetadata ?? ''
+          if (errorCode === 0 && broker.topics.partition(name, partitionIndex) === undefined)
+            errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+          if (errorCode === 0 && Buffer.byteLength(metadata) > broker.settings.offsetMetadataMaxBytes)
+            errorCode = errorCodes.OFFSET_METADATA_TOO_LARGE
+          // It came as something larger, and would be read back as another position.
+          if (errorCode === 0 && committedOffset >= Number.MAX_SAFE_INTEGER)
+            errorCode = errorCodes.INVALID_COMMIT_OFFSET_SIZE
+          if (errorCode === 0)
+            accepted.push({
+              topic: name,
+              partition: partitionIndex,
+              offset: committedOffset,
+              leaderEpoch: committedLeaderEpoch,
+              metadata,
+              committedAt,
+            })
+          return { partitionIndex, errorCode }
+        },
+      ),
+    }),
+  )
   const failed = await broker.groups.offsets.commit(groupId, accepted, producer).then(
     () => 0,
     () => errorCodes.COORDINATOR_NOT_AVAILABLE,
@@ -102,22 +111,26 @@ interface Wanted {
   readonly partitionIndexes: readonly number[]
 }
 
-export const answerOffsetFetch: Handler<typeof offsetFetch> = (
+export const answerOffsetFetch: Handler<typeof offsetFetch> = async (
   { groupId, topics, groups, requireStable },
   { broker, version },
 ) => {
   const { offsets } = broker.groups
-  const find = (group: string, wanted: readonly Wanted[] | null) => {
+  const { pace } = broker
+  const all = onceEach(group => find(group, null))
+  const pendingIn = onceEach(group => offsets.pendingIn(group))
+  const find = async (group: string, wanted: readonly Wanted[] | null) => {
+    const isPending = requireStable ? pendingIn(group) : () => false
     const asked =
       wanted ??
       [...Map.groupBy(offsets.of(group), one => one.topic)].map(([name, list]) => ({
         name,
         partitionIndexes: list.map(one => one.partition),
       }))
-    return asked.map(({ name, partitionIndexes }) => ({
+    return await pace.map(asked, async ({ name, partitionIndexes }) => ({
       name,
-      partitions: partitionIndexes.map(partitionIndex => {
-        const isUnstable = requireStable && offsets.isPending(group, name, partitionIndex)
+      partitions: await pace.map(partitionIndexes, partitionIndex => {
+        const isUnstable = isPending(name, partitionIndex)
         const found = isUnstable ? undefined : offsets.get(group, name, partitionIndex)
         return {
           partitionIndex,
@@ -129,11 +142,11 @@ export const answerOffsetFetch: Handler<typeof offsetFetch> = (
       }),
     }))
   }
-  if (version < 8) return { topics: find(groupId, topics) }
+  if (version < 8) return { topics: await find(groupId, topics) }
   return {
-    groups: groups.map(({ groupId: id, topics: wanted }) => ({
+    groups: await pace.map(groups, async ({ groupId: id, topics: wanted }) => ({
       groupId: id,
-      topics: find(id, wanted),
+      topics: await (wanted === null ? all(id) : find(id, wanted)),
       errorCode: 0,
     })),
   }

@@ -7,13 +7,13 @@ import type { describeLogDirs } from '../../wire/kafka/messages/describe-log-dir
 import type { Handler } from '../api-row.ts'
 
 export const answerDescribeLogDirs: Handler<typeof describeLogDirs> = async ({ topics }, { broker }) => {
-  const wanted = topics === null ? null : new Map(topics.map(one => [one.topic, one.partitions]))
+  const wanted = topics === null ? null : new Map(topics.map(one => [one.topic, new Set(one.partitions)]))
   const results = await Promise.all(
     broker.settings.logDirectories.map(async logDir => {
-      const found = [...broker.topics.topics.values()].map(({ name, partitions }) => ({
+      const found = await broker.pace.map([...broker.topics.topics.values()], ({ name, partitions }) => ({
         name,
         partitions: partitions.flatMap((log, partitionIndex) => {
-          const isWanted = wanted === null || wanted.get(name)?.includes(partitionIndex) === true
+          const isWanted = wanted === null || wanted.get(name)?.has(partitionIndex) === true
           if (!isWanted || dirname(log.directory) !== logDir) return []
           return [{ partitionIndex, partitionSize: log.sizeBytes, offsetLag: 0, isFutureKey: false }]
         }),
@@ -33,7 +33,10 @@ export const answerDescribeLogDirs: Handler<typeof describeLogDirs> = async ({ t
   return { throttleTimeMs: 0, results }
 }
 
-export const answerAlterReplicaLogDirs: Handler<typeof alterReplicaLogDirs> = ({ dirs }, { broker }) => {
+export const answerAlterReplicaLogDirs: Handler<typeof alterReplicaLogDirs> = async (
+  { dirs },
+  { broker },
+) => {
   const move = (path: string, topic: string, index: number): number => {
     if (!broker.settings.logDirectories.includes(path)) return errorCodes.LOG_DIR_NOT_FOUND
     const log = broker.topics.partition(topic, index)
@@ -42,14 +45,16 @@ export const answerAlterReplicaLogDirs: Handler<typeof alterReplicaLogDirs> = ({
   }
   return {
     throttleTimeMs: 0,
-    results: dirs.flatMap(({ path, topics }) =>
-      topics.map(({ name, partitions }) => ({
-        topicName: name,
-        partitions: partitions.map(partitionIndex => ({
-          partitionIndex,
-          errorCode: move(path, name, partitionIndex),
+    results: (
+      await broker.pace.map(dirs, ({ path, topics }) =>
+        broker.pace.map(topics, async ({ name, partitions }) => ({
+          topicName: name,
+          partitions: await broker.pace.map(partitions, partitionIndex => ({
+            partitionIndex,
+            errorCode: move(path, name, partitionIndex),
+          })),
         })),
-      })),
-    ),
+      )
+    ).flat(),
   }
 }

@@ -30,29 +30,33 @@ export const answerAlterUserScramCredentials: Handler<typeof alterUserScramCrede
   { broker },
 ) => {
   const { credentials } = broker.security
-  const users = [...deletions, ...upsertions].map(({ name, mechanism }) => ({ name, mechanism }))
+  const { pace } = broker
+  const deleted = Map.groupBy(deletions, ({ name }) => name)
+  const upserted = Map.groupBy(upsertions, ({ name }) => name)
   const problemOf = (user: string): [ErrorName, string] | null => {
-    const own = users.filter(({ name }) => name === user)
+    const deletions = deleted.get(user) ?? []
+    const upsertions = upserted.get(user) ?? []
+    const own: readonly { readonly mechanism: number }[] = [...deletions, ...upsertions]
     if (user === '') return ['UNACCEPTABLE_CREDENTIAL', 'a user needs a name']
     if (new Set(own.map(({ mechanism }) => mechanism)).size < own.length)
       return ['DUPLICATE_RESOURCE', 'a user and mechanism stand twice in the request']
     if (own.some(({ mechanism }) => !scramMechanisms.some(({ id }) => id === mechanism)))
       return ['UNSUPPORTED_SASL_MECHANISM', 'there are SCRAM-SHA-256 and SCRAM-SHA-512']
-    const isMissing = deletions.some(({ name, mechanism }) => {
+    const isMissing = deletions.some(({ mechanism }) => {
       const known = scramMechanisms.find(({ id }) => id === mechanism)!
-      return name === user && credentials.get(user, known.name) === undefined
+      return credentials.get(user, known.name) === undefined
     })
     if (isMissing) return ['RESOURCE_NOT_FOUND', 'the user has no such credential']
     const isWeak = upsertions.some(
-      ({ name, iterations }) =>
-        name === user && (iterations < leastIterations || iterations > mostIterations),
+      ({ iterations }) => iterations < leastIterations || iterations > mostIterations,
     )
     return isWeak
       ? ['UNACCEPTABLE_CREDENTIAL', `iterations must be ${leastIterations} to ${mostIterations}`]
       : null
   }
   const results: ResponseInputOf<typeof alterUserScramCredentials>['results'][number][] = []
-  for (const user of new Set(users.map(({ name }) => name))) {
+  for (const user of new Set([...deleted.keys(), ...upserted.keys()])) {
+    if (pace.isOver) await pace.turn()
     const problem = problemOf(user)
     if (problem !== null) {
       results.push({ user, errorCode: errorCodes[problem[0]], errorMessage: problem[1] })
@@ -60,11 +64,9 @@ export const answerAlterUserScramCredentials: Handler<typeof alterUserScramCrede
     }
     const nameOf = (mechanism: number) => scramMechanisms.find(({ id }) => id === mechanism)!.name
     try {
-      for (const one of deletions)
-        if (one.name === user) await credentials.remove(user, nameOf(one.mechanism))
-      for (const { name, mechanism, salt, iterations, saltedPassword } of upsertions)
-        if (name === user)
-          await credentials.put(user, nameOf(mechanism), { salt, iterations, saltedPassword })
+      for (const one of deleted.get(user) ?? []) await credentials.remove(user, nameOf(one.mechanism))
+      for (const { mechanism, salt, iterations, saltedPassword } of upserted.get(user) ?? [])
+        await credentials.put(user, nameOf(mechanism), { salt, iterations, saltedPassword })
       results.push({ user, errorCode: 0, errorMessage: null })
     } catch (error) {
       results.push({ user, errorCode: errorCodes.KAFKA_STORAGE_ERROR, errorMessage: messageOf(error) })
@@ -73,19 +75,20 @@ export const answerAlterUserScramCredentials: Handler<typeof alterUserScramCrede
   return { throttleTimeMs: 0, results }
 }
 
-export const answerDescribeUserScramCredentials: Handler<typeof describeUserScramCredentials> = (
+export const answerDescribeUserScramCredentials: Handler<typeof describeUserScramCredentials> = async (
   { users },
   { broker },
 ) => {
   const known = broker.security.credentials.list()
   const asked = users === null || users.length === 0 ? [...known.keys()] : users.map(({ name }) => name)
+  const times = Map.groupBy(asked, name => name)
   return {
     throttleTimeMs: 0,
     errorCode: 0,
     errorMessage: '',
-    results: [...new Set(asked)].map(user => {
+    results: await broker.pace.map([...times.keys()], user => {
       const own = known.get(user)
-      const isTwice = asked.filter(name => name === user).length > 1
+      const isTwice = times.get(user)!.length > 1
       const errorCode = isTwice
         ? errorCodes.DUPLICATE_RESOURCE
         : own === undefined

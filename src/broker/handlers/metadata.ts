@@ -9,7 +9,7 @@ import type { Call, Handler } from '../api-row.ts'
 import { authorizedOperations } from '../authorized-operations.ts'
 import { leaderEpoch } from '../log/partition-log.ts'
 import type { Topic } from '../topic-catalog.ts'
-import { collidingTopic, isTopicName } from '../../wire/kafka/topic-name.ts'
+import { isTopicName } from '../../wire/kafka/topic-name.ts'
 
 type TopicAnswer = ResponseInputOf<typeof metadata>['topics'][number]
 
@@ -18,12 +18,10 @@ export const answerMetadata: Handler<typeof metadata> = async (request, call) =>
   const { broker, version } = call
   const { settings, advertised } = broker
   const wantsAll = topics === null || (version === 0 && topics.length === 0)
-  const answers: TopicAnswer[] = []
-  if (wantsAll)
-    for (const topic of broker.topics.topics.values()) answers.push(describe(topic, settings.nodeId))
-  else
-    for (const { name, topicId } of topics)
-      answers.push(await find(name, topicId, allowAutoTopicCreation && settings.autoCreateTopicsEnable, call))
+  const mayCreate = allowAutoTopicCreation && settings.autoCreateTopicsEnable
+  const answers: TopicAnswer[] = wantsAll
+    ? await broker.pace.map([...broker.topics.topics.values()], topic => describe(topic, settings.nodeId))
+    : await broker.pace.map(eachOnce(topics), ({ name, topicId }) => find(name, topicId, mayCreate, call))
   const { topic: topicAuthorizedOperations, cluster } = authorizedOperations
   return {
     brokers: [{ nodeId: settings.nodeId, ...advertised, rack: null }],
@@ -44,6 +42,18 @@ const missing = (name: string | null, errorCode: number, topicId = zeroUuid) => 
   partitions: [],
 })
 
+/** As in Kafka, however often a topic is named. */
+function eachOnce<T extends { readonly name: string | null; readonly topicId: string }>(
+  topics: readonly T[],
+): T[] {
+  const seen = new Map<string, T>()
+  for (const topic of topics) {
+    const key = topic.name === null ? `id ${topic.topicId}` : `name ${topic.name}`
+    if (!seen.has(key)) seen.set(key, topic)
+  }
+  return [...seen.values()]
+}
+
 async function find(
   name: string | null,
   id: string,
@@ -52,12 +62,12 @@ async function find(
 ): Promise<TopicAnswer> {
   const { nodeId, numPartitions: partitions } = broker.settings
   if (name === null) {
-    const topic = broker.topics.topicOfId(id)
+    const topic = broker.topics.topics.ofId(id)
     return topic === undefined ? missing(name, errorCodes.UNKNOWN_TOPIC_ID, id) : describe(topic, nodeId)
   }
   const topic = broker.topics.topics.get(name)
   if (topic !== undefined) return describe(topic, nodeId)
-  if (!isTopicName(name) || collidingTopic(name, broker.topics.topics.keys()) !== undefined)
+  if (!isTopicName(name) || broker.topics.topics.collidingWith(name) !== undefined)
     return missing(name, errorCodes.INVALID_TOPIC_EXCEPTION)
   if (!mayCreate) return missing(name, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
   try {

@@ -1,5 +1,6 @@
 // The groups that Kafka 4 brought, as a Kafka answers whose coordinator is set to classic groups: a client that
 // wants them learns that it cannot have them, where one that finds no such API may wait for ever.
+import type { Call } from '../api-row.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 
 /** ConsumerGroupHeartbeat and ShareGroupHeartbeat. */
@@ -11,9 +12,12 @@ export const answerGroupHeartbeat = () => ({
 })
 
 /** ConsumerGroupDescribe and ShareGroupDescribe. */
-export const answerGroupDescribe = ({ groupIds }: { readonly groupIds: readonly string[] }) => ({
+export const answerGroupDescribe = async (
+  { groupIds }: { readonly groupIds: readonly string[] },
+  { broker }: Call,
+) => ({
   throttleTimeMs: 0,
-  groups: groupIds.map(groupId => ({
+  groups: await broker.pace.map(groupIds, groupId => ({
     errorCode: errorCodes.UNSUPPORTED_VERSION,
     groupId,
     groupState: '',

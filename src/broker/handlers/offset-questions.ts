@@ -20,16 +20,12 @@ type Found = ResponseInputOf<typeof listOffsets>['topics'][number]['partitions']
 
 export const answerListOffsets: Handler<typeof listOffsets> = async ({ topics, isolationLevel }, call) => {
   return {
-    topics: await Promise.all(
-      topics.map(async ({ name, partitions }) => ({
-        name,
-        partitions: await Promise.all(
-          partitions.map(asked =>
-            find(call.broker.topics.partition(name, asked.partitionIndex), asked, isolationLevel, call),
-          ),
-        ),
-      })),
-    ),
+    topics: await call.broker.pace.map(topics, async ({ name, partitions }) => ({
+      name,
+      partitions: await call.broker.pace.map(partitions, asked =>
+        find(call.broker.topics.partition(name, asked.partitionIndex), asked, isolationLevel, call),
+      ),
+    })),
   }
 }
 
@@ -94,11 +90,14 @@ async function segmentOffsets(log: PartitionLog, { timestamp, maxNumOffsets }: A
   return all.filter(offset => found === null || offset <= found.offset).slice(0, maxNumOffsets)
 }
 
-export const answerOffsetForLeaderEpoch: Handler<typeof offsetForLeaderEpoch> = ({ topics }, { broker }) => {
+export const answerOffsetForLeaderEpoch: Handler<typeof offsetForLeaderEpoch> = async (
+  { topics },
+  { broker },
+) => {
   return {
-    topics: topics.map(({ topic, partitions }) => ({
+    topics: await broker.pace.map(topics, async ({ topic, partitions }) => ({
       topic,
-      partitions: partitions.map(asked => {
+      partitions: await broker.pace.map(partitions, asked => {
         const { partition } = asked
         const log = broker.topics.partition(topic, partition)
         if (log === undefined) return { partition, errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION }

@@ -36,6 +36,7 @@ export async function answerProduce(
       ),
     }
   })
+  call.begun()
   const responses: ResponseInputOf<typeof produce>['responses'][number][] = []
   for (const { name, partitions } of appending)
     responses.push({ name, partitionResponses: await Promise.all(partitions) })

@@ -17,8 +17,12 @@ const keys = [
 ]
 const matchTypes = { exact: 0, default: 1, any: 2 } as const
 
-export const answerDescribeClientQuotas: Handler<typeof describeClientQuotas> = ({ components }) => {
+export const answerDescribeClientQuotas: Handler<typeof describeClientQuotas> = async (
+  { components },
+  { broker },
+) => {
   const types = components.map(({ entityType }) => entityType)
+  const times = Map.groupBy(types, type => type)
   const refusalOf = ({ entityType, matchType, match }: (typeof components)[number]): Refusal => {
     if (entityType === '') return ['INVALID_REQUEST', 'a type of entities is empty']
     if (!Object.values(matchTypes).some(known => known === matchType))
@@ -28,7 +32,7 @@ export const answerDescribeClientQuotas: Handler<typeof describeClientQuotas> = 
         'INVALID_REQUEST',
         `match type ${matchType} comes ${match === null ? 'without' : 'with'} a name`,
       ]
-    if (types.filter(type => type === entityType).length > 1)
+    if (times.get(entityType)!.length > 1)
       return ['INVALID_REQUEST', `${entityType} stands twice in the request`]
     if (!entityTypes.includes(entityType))
       return ['UNSUPPORTED_VERSION', `there are no quotas of ${entityType}`]
@@ -36,15 +40,18 @@ export const answerDescribeClientQuotas: Handler<typeof describeClientQuotas> = 
       ? ['INVALID_REQUEST', 'a quota of an address is not one of users or clients']
       : null
   }
-  const refused = components.map(refusalOf).find(one => one !== null)
+  const refused = (await broker.pace.map(components, refusalOf)).find(one => one !== null)
   return refused === undefined
     ? { throttleTimeMs: 0, errorCode: 0, errorMessage: '', entries: [] }
     : { throttleTimeMs: 0, errorCode: errorCodes[refused[0]], errorMessage: refused[1], entries: null }
 }
 
-export const answerAlterClientQuotas: Handler<typeof alterClientQuotas> = ({ entries }) => ({
+export const answerAlterClientQuotas: Handler<typeof alterClientQuotas> = async (
+  { entries },
+  { broker },
+) => ({
   throttleTimeMs: 0,
-  entries: entries.map(({ entity, ops }) => {
+  entries: await broker.pace.map(entries, ({ entity, ops }) => {
     const set = ops.filter(({ remove }) => !remove)
     const isWrong =
       entity.length === 0 ||

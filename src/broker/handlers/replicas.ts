@@ -21,7 +21,7 @@ const unavailable: Readonly<Record<number, ErrorName>> = {
   1: 'ELIGIBLE_LEADERS_NOT_AVAILABLE',
 }
 
-export const answerElectLeaders: Handler<typeof electLeaders> = (
+export const answerElectLeaders: Handler<typeof electLeaders> = async (
   { electionType, topicPartitions },
   { broker },
 ) => {
@@ -43,23 +43,26 @@ export const answerElectLeaders: Handler<typeof electLeaders> = (
     replicaElectionResults:
       topicPartitions === null
         ? [...topics.keys()].map(topic => ({ topic, partitionResult: [] }))
-        : topicPartitions.map(({ topic, partitions }) => ({
+        : await broker.pace.map(topicPartitions, async ({ topic, partitions }) => ({
             topic,
-            partitionResult: partitions.map(partitionId => ({ partitionId, ...elect(topic, partitionId) })),
+            partitionResult: await broker.pace.map(partitions, partitionId => ({
+              partitionId,
+              ...elect(topic, partitionId),
+            })),
           })),
   }
 }
 
-export const answerAlterPartitionReassignments: Handler<typeof alterPartitionReassignments> = (
+export const answerAlterPartitionReassignments: Handler<typeof alterPartitionReassignments> = async (
   { topics, allowReplicationFactorChange },
   { broker },
 ) => ({
   throttleTimeMs: 0,
   allowReplicationFactorChange,
   ...failure(null),
-  responses: topics.map(({ name, partitions }) => ({
+  responses: await broker.pace.map(topics, async ({ name, partitions }) => ({
     name,
-    partitions: partitions.map(({ partitionIndex, replicas }) => ({
+    partitions: await broker.pace.map(partitions, ({ partitionIndex, replicas }) => ({
       partitionIndex,
       ...(broker.topics.partition(name, partitionIndex) === undefined
         ? failure('UNKNOWN_TOPIC_OR_PARTITION', `there is no partition ${name}-${partitionIndex}`)

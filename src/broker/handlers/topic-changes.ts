@@ -9,7 +9,7 @@ import type { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import type { Call, Handler } from '../api-row.ts'
 import { describeTopicSettings } from './describe-configs.ts'
 import { newUuid } from '../broker-state.ts'
-import { collidingTopic, isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
+import { isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
 import { problemOfSettings } from '../topic-settings.ts'
 import type { ErrorName } from '../error-name.ts'
 
@@ -23,8 +23,15 @@ const refusal = (name: ErrorName, errorMessage: string): Refusal => ({
   errorMessage,
 })
 
-/** Most partitions of a topic: each has a file open. */
+/** Most partitions of a topic: each has a directory, and files that are open while they are used. */
 const maxPartitions = 10_000
+
+/** How often each stands there. */
+function timesOf(keys: readonly string[]): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const key of keys) times.set(key, (times.get(key) ?? 0) + 1)
+  return times
+}
 
 type NewTopic = RequestOf<typeof createTopics>['topics'][number]
 
@@ -34,7 +41,7 @@ function refuseNew(topic: NewTopic, isTwice: boolean, { broker }: Call): Refusal
   if (!isTopicName(name)) return refusal('INVALID_TOPIC_EXCEPTION', `"${name}": ${topicNameRule}`)
   if (broker.topics.topics.has(name))
     return refusal('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`)
-  const other = collidingTopic(name, broker.topics.topics.keys())
+  const other = broker.topics.topics.collidingWith(name)
   if (other !== undefined)
     return refusal(
       'INVALID_TOPIC_EXCEPTION',
@@ -43,15 +50,16 @@ function refuseNew(topic: NewTopic, isTwice: boolean, { broker }: Call): Refusal
   if (assignments.length > 0) {
     if (numPartitions !== -1 || replicationFactor !== -1)
       return refusal('INVALID_REQUEST', 'give assignments, or a number of partitions and replicas, not both')
+    if (assignments.length > maxPartitions)
+      return refusal('INVALID_PARTITIONS', `the number of partitions must be 1 to ${maxPartitions}`)
     const here = assignments.every(
-      ({ partitionIndex, brokerIds }, index) =>
+      ({ partitionIndex, brokerIds }) =>
         partitionIndex >= 0 &&
         partitionIndex < assignments.length &&
-        assignments.findIndex(one => one.partitionIndex === partitionIndex) === index &&
         brokerIds.length === 1 &&
         brokerIds[0] === broker.settings.nodeId,
     )
-    if (!here)
+    if (!here || new Set(assignments.map(one => one.partitionIndex)).size < assignments.length)
       return refusal(
         'INVALID_REPLICA_ASSIGNMENT',
         `every partition can only be on broker ${broker.settings.nodeId}`,
@@ -70,15 +78,21 @@ function refuseNew(topic: NewTopic, isTwice: boolean, { broker }: Call): Refusal
   return problem === null ? null : refusal('INVALID_CONFIG', problem)
 }
 
+/** Settings of more topics than that are not in one answer: whoever wants them asks for them. */
+const mostDescribed = 1000
+
 export const answerCreateTopics: Handler<typeof createTopics> = async ({ topics, validateOnly }, call) => {
   const { broker } = call
   const answers: ResponseInputOf<typeof createTopics>['topics'][number][] = []
+  const times = timesOf(topics.map(({ name }) => name))
+  const told = new Set<string>()
   for (const topic of topics) {
+    if (broker.pace.isOver) await broker.pace.turn()
     const { name, numPartitions, assignments, configs } = topic
-    const isTwice = topics.filter(one => one.name === name).length > 1
-    const refused = refuseNew(topic, isTwice, call)
+    const refused = refuseNew(topic, times.get(name)! > 1, call)
     if (refused !== null) {
-      if (!answers.some(one => one.name === name)) answers.push({ name, ...refused, configs: [] })
+      if (!told.has(name)) answers.push({ name, ...refused, configs: [] })
+      told.add(name)
       continue
     }
     const settings = Object.fromEntries(configs.map(({ name, value }) => [name, value!]))
@@ -88,14 +102,15 @@ export const answerCreateTopics: Handler<typeof createTopics> = async ({ topics,
         : numPartitions === -1
           ? broker.settings.numPartitions
           : numPartitions
-    const described = describeTopicSettings(settings, broker)
+    const isDescribed = answers.length < mostDescribed
     const good = {
       name,
       errorCode: 0,
       errorMessage: null,
       numPartitions: count,
       replicationFactor: 1,
-      configs: described,
+      configs: isDescribed ? describeTopicSettings(settings, broker) : null,
+      ...(isDescribed ? {} : { topicConfigErrorCode: errorCodes.POLICY_VIOLATION }),
     }
     try {
       const made = validateOnly ? null : await broker.topics.create(name, count, settings)
@@ -114,12 +129,14 @@ export const answerDeleteTopics: Handler<typeof deleteTopics> = async (
   const asked = version >= 6 ? topics : topicNames.map(name => ({ name, topicId: '' }))
   const responses: ResponseInputOf<typeof deleteTopics>['responses'][number][] = []
   const seen = new Set<string>()
+  const times = timesOf(asked.map(one => one.name ?? one.topicId))
   for (const { name, topicId } of asked) {
+    if (broker.pace.isOver) await broker.pace.turn()
     const key = name ?? topicId
-    const isTwice = asked.filter(one => (one.name ?? one.topicId) === key).length > 1
+    const isTwice = times.get(key)! > 1
     if (isTwice && seen.has(key)) continue
     seen.add(key)
-    const topic = name === null ? broker.topics.topicOfId(topicId) : broker.topics.topics.get(name)
+    const topic = name === null ? broker.topics.topics.ofId(topicId) : broker.topics.topics.get(name)
     const answer = (error: Refusal | null) =>
       responses.push({
         name: topic?.name ?? name,
@@ -156,7 +173,9 @@ export const answerCreatePartitions: Handler<typeof createPartitions> = async (
 ) => {
   const results: ResponseInputOf<typeof createPartitions>['results'][number][] = []
   const seen = new Set<string>()
+  const times = timesOf(topics.map(({ name }) => name))
   for (const { name, count, assignments } of topics) {
+    if (broker.pace.isOver) await broker.pace.turn()
     if (seen.has(name)) continue
     seen.add(name)
     const topic = broker.topics.topics.get(name)
@@ -164,7 +183,7 @@ export const answerCreatePartitions: Handler<typeof createPartitions> = async (
     const isHere = ({ brokerIds }: { brokerIds: number[] }) =>
       brokerIds.length === 1 && brokerIds[0] === broker.settings.nodeId
     let refused: Refusal | null = null
-    if (topics.filter(one => one.name === name).length > 1)
+    if (times.get(name)! > 1)
       refused = refusal('INVALID_REQUEST', `topic ${name} stands twice in the request`)
     else if (topic === undefined) refused = refusal('UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic')
     else if (count <= there || count > maxPartitions)

@@ -4,15 +4,19 @@ import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { describeProducers } from '../../wire/kafka/messages/describe-producers.ts'
 import type { describeTransactions } from '../../wire/kafka/messages/describe-transactions.ts'
 import type { listTransactions } from '../../wire/kafka/messages/list-transactions.ts'
-import type { Handler } from '../api-row.ts'
+import { onceEach, type Handler } from '../api-row.ts'
 import { statuses } from '../transactions/transaction-state.ts'
 
-export const answerDescribeProducers: Handler<typeof describeProducers> = ({ topics }, { broker }) => {
+export const answerDescribeProducers: Handler<typeof describeProducers> = async ({ topics }, { broker }) => {
+  const producersOf = onceEach(key => {
+    const at = key.lastIndexOf('-')
+    return broker.topics.partition(key.slice(0, at), Number(key.slice(at + 1)))!.producers.list()
+  })
   return {
     throttleTimeMs: 0,
-    topics: topics.map(({ name, partitionIndexes }) => ({
+    topics: await broker.pace.map(topics, async ({ name, partitionIndexes }) => ({
       name,
-      partitions: partitionIndexes.map(partitionIndex => {
+      partitions: await broker.pace.map(partitionIndexes, partitionIndex => {
         const log = broker.topics.partition(name, partitionIndex)
         return log === undefined
           ? {
@@ -21,43 +25,46 @@ export const answerDescribeProducers: Handler<typeof describeProducers> = ({ top
               errorMessage: broker.topics.topics.has(name) ? null : `there is no topic ${name}`,
               activeProducers: [],
             }
-          : { partitionIndex, errorCode: 0, activeProducers: log.producers.list() }
+          : { partitionIndex, errorCode: 0, activeProducers: producersOf(log.name) }
       }),
     })),
   }
 }
 
-export const answerDescribeTransactions: Handler<typeof describeTransactions> = (
+export const answerDescribeTransactions: Handler<typeof describeTransactions> = async (
   { transactionalIds },
   { broker },
 ) => {
   return {
     throttleTimeMs: 0,
-    transactionStates: transactionalIds.map(transactionalId => {
-      const state = transactionalId === '' ? undefined : broker.transactions.get(transactionalId)
-      if (state === undefined)
+    transactionStates: await broker.pace.map(
+      transactionalIds,
+      onceEach(transactionalId => {
+        const state = transactionalId === '' ? undefined : broker.transactions.get(transactionalId)
+        if (state === undefined)
+          return {
+            errorCode:
+              transactionalId === '' ? errorCodes.INVALID_REQUEST : errorCodes.TRANSACTIONAL_ID_NOT_FOUND,
+            transactionalId,
+            transactionState: '',
+            transactionTimeoutMs: 0,
+            transactionStartTimeMs: 0,
+            producerId: 0,
+            producerEpoch: 0,
+            topics: [],
+          }
         return {
-          errorCode:
-            transactionalId === '' ? errorCodes.INVALID_REQUEST : errorCodes.TRANSACTIONAL_ID_NOT_FOUND,
+          errorCode: 0,
           transactionalId,
-          transactionState: '',
-          transactionTimeoutMs: 0,
-          transactionStartTimeMs: 0,
-          producerId: 0,
-          producerEpoch: 0,
-          topics: [],
+          transactionState: state.status,
+          transactionTimeoutMs: state.timeoutMs,
+          transactionStartTimeMs: state.startedAt,
+          producerId: state.producerId,
+          producerEpoch: state.producerEpoch,
+          topics: Object.entries(state.partitions).map(([topic, partitions]) => ({ topic, partitions })),
         }
-      return {
-        errorCode: 0,
-        transactionalId,
-        transactionState: state.status,
-        transactionTimeoutMs: state.timeoutMs,
-        transactionStartTimeMs: state.startedAt,
-        producerId: state.producerId,
-        producerEpoch: state.producerEpoch,
-        topics: Object.entries(state.partitions).map(([topic, partitions]) => ({ topic, partitions })),
-      }
-    }),
+      }),
+    ),
   }
 }
 
@@ -74,17 +81,18 @@ export const answerListTransactions: Handler<typeof listTransactions> = (
     return { ...none, errorCode: errorCodes.INVALID_REGULAR_EXPRESSION }
   }
   const now = broker.system.clock.now()
-  const known = stateFilters.filter(name => statuses.some(status => status === name))
+  const known = new Set(stateFilters.filter(name => statuses.some(status => status === name)))
+  const producerIds = new Set(producerIdFilters)
   return {
     throttleTimeMs: 0,
     errorCode: 0,
-    unknownStateFilters: stateFilters.filter(name => !known.includes(name)),
+    unknownStateFilters: stateFilters.filter(name => !known.has(name as never)),
     transactionStates: broker.transactions
       .all()
       .filter(
         ({ status, producerId, startedAt, transactionalId }) =>
-          (stateFilters.length === 0 || known.includes(status)) &&
-          (producerIdFilters.length === 0 || producerIdFilters.includes(producerId)) &&
+          (stateFilters.length === 0 || known.has(status)) &&
+          (producerIds.size === 0 || producerIds.has(producerId)) &&
           // As in Kafka, what has never begun counts as begun long ago.
           (durationFilter < 0 || now - startedAt > durationFilter) &&
           (pattern === null || pattern.test(transactionalId)),

@@ -21,7 +21,10 @@ export const answerAddPartitionsToTxn: Handler<typeof addPartitionsToTxn> = asyn
 ) => {
   const topics = request.v3AndBelowTopics
   const isMissing = (topic: string, index: number) => broker.topics.partition(topic, index) === undefined
-  const hasMissing = topics.some(({ name, partitions }) => partitions.some(index => isMissing(name, index)))
+  let hasMissing = false
+  await broker.pace.map(topics, ({ name, partitions }) =>
+    broker.pace.map(partitions, index => (hasMissing ||= isMissing(name, index))),
+  )
   const result = hasMissing
     ? null
     : await broker.transactions.add(
@@ -30,13 +33,13 @@ export const answerAddPartitionsToTxn: Handler<typeof addPartitionsToTxn> = asyn
           producerId: request.v3AndBelowProducerId,
           producerEpoch: request.v3AndBelowProducerEpoch,
         },
-        Object.fromEntries(topics.map(({ name, partitions }) => [name, partitions])),
+        Object.fromEntries(topics.map(({ name, partitions }) => [name, [...new Set(partitions)]])),
       )
   return {
     throttleTimeMs: 0,
-    resultsByTopicV3AndBelow: topics.map(({ name, partitions }) => ({
+    resultsByTopicV3AndBelow: await broker.pace.map(topics, async ({ name, partitions }) => ({
       name,
-      resultsByPartition: partitions.map(partitionIndex => ({
+      resultsByPartition: await broker.pace.map(partitions, partitionIndex => ({
         partitionIndex,
         partitionErrorCode: isMissing(name, partitionIndex)
           ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
@@ -77,7 +80,7 @@ export const answerWriteTxnMarkers: Handler<typeof writeTxnMarkers> = async ({ m
   const write = async (marker: (typeof markers)[number], topic: string, index: number) => {
     const log = broker.topics.partition(topic, index)
     if (log === undefined) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-    const known = log.producers.list().find(one => one.producerId === marker.producerId)
+    const known = log.producers.get(marker.producerId)
     if (known !== undefined && marker.producerEpoch < known.producerEpoch)
       return errorCodes.INVALID_PRODUCER_EPOCH
     if (known !== undefined && marker.coordinatorEpoch < known.coordinatorEpoch)
@@ -89,21 +92,15 @@ export const answerWriteTxnMarkers: Handler<typeof writeTxnMarkers> = async ({ m
     )
   }
   return {
-    markers: await Promise.all(
-      markers.map(async marker => ({
-        producerId: marker.producerId,
-        topics: await Promise.all(
-          marker.topics.map(async ({ name, partitionIndexes }) => ({
-            name,
-            partitions: await Promise.all(
-              partitionIndexes.map(async partitionIndex => ({
-                partitionIndex,
-                errorCode: await write(marker, name, partitionIndex),
-              })),
-            ),
-          })),
-        ),
+    markers: await broker.pace.map(markers, async marker => ({
+      producerId: marker.producerId,
+      topics: await broker.pace.map(marker.topics, async ({ name, partitionIndexes }) => ({
+        name,
+        partitions: await broker.pace.map(partitionIndexes, async partitionIndex => ({
+          partitionIndex,
+          errorCode: await write(marker, name, partitionIndex),
+        })),
       })),
-    ),
+    })),
   }
 }

@@ -101,14 +101,20 @@ export class ProducerStates {
   }
 
   list(): KnownProducer[] {
-    return [...this.#states].map(([producerId, state]) => ({
+    return [...this.#states.keys()].map(id => this.get(id)!)
+  }
+
+  get(producerId: number): KnownProducer | undefined {
+    const state = this.#states.get(producerId)
+    if (state === undefined) return undefined
+    return {
       producerId,
       producerEpoch: state.epoch,
       lastSequence: state.batches.at(-1)?.lastSequence ?? -1,
       lastTimestamp: state.lastUsed,
       coordinatorEpoch: state.coordinatorEpoch,
       currentTxnStartOffset: state.transactionStart,
-    }))
+    }
   }
 
   /** The marker is durable; gives where the transaction began, -1 where the partition has nothing of it. */

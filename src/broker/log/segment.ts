@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { readWhole } from '../../storage/atomic-file.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import { batchHeaderBytes, batchSize, isSound, readBatchHeader, type BatchHeader } from './batch-header.ts'
+import { SegmentFile } from './open-files.ts'
 import { readBuffers } from './read-buffers.ts'
 import { SparseIndex } from './sparse-index.ts'
 
@@ -58,12 +59,12 @@ export class Segment {
 
   /** A new file, empty, and its empty index. The caller syncs the directory. */
   async create(): Promise<void> {
-    this.#file = await this.#disk.open(this.path, 'create')
+    this.#file = await SegmentFile.open(this.#disk, this.path, 'create')
     this.#index = new SparseIndex()
   }
 
   async openForWriting(): Promise<void> {
-    this.#file ??= await this.#disk.open(this.path, 'write')
+    this.#file ??= await SegmentFile.open(this.#disk, this.path, 'write')
   }
 
   /** The index, loaded for a segment that is full; what its file lacks is read from the segment. */

@@ -13,7 +13,10 @@ import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { parseVersions, type BodyOf, type FieldSet, type InputOf } from './fields.ts'
 import { FormatError } from './format-error.ts'
-import { compileMessage, type Codec } from './message-codec.ts'
+import { compileMessage, readInSlices, writeInSlices, type Codec, type Slices } from './message-codec.ts'
+
+/** An answer of more is encoded in slices. */
+const itemsAtOnce = 2000
 
 export interface ApiIdentity {
   readonly key: number
@@ -43,13 +46,26 @@ export interface ServerApi<Request, Response> extends ApiIdentity {
     version: number,
     bytes: Buffer,
   ): { correlationId: number; clientId: string | null; body: Request }
+  /** The same for requests of many items. Rejects with FormatError, and as `slices.count` does. */
+  decodeRequestInSlices(
+    version: number,
+    bytes: Buffer,
+    slices: Slices,
+  ): Promise<{ correlationId: number; clientId: string | null; body: Request }>
   encodeResponse(message: { version: number; correlationId: number; body: Response }): Buffer
-  /** The same in parts: long fields are not copied, and must not change until they are sent. */
+  /**
+   * The same in parts: long fields are not copied, and must not change until they are sent. Null where there are so many
+   * items that it is to be done in slices.
+   */
   encodeResponseInParts(message: {
     version: number
     correlationId: number
     body: Response
-  }): readonly Uint8Array[]
+  }): readonly Uint8Array[] | null
+  encodeResponseInSlices(
+    message: { version: number; correlationId: number; body: Response },
+    slices: Slices,
+  ): Promise<readonly Uint8Array[]>
 }
 
 export interface Api<Q extends FieldSet = FieldSet, S extends FieldSet = FieldSet>
@@ -102,17 +118,17 @@ export function defineApi<const Q extends FieldSet, const S extends FieldSet>(
     writer.bytes.writeInt32BE(writer.at - 4, 0)
     return writer.written
   }
-  function writeResponse(
-    { version, correlationId, body }: { version: number; correlationId: number; body: InputOf<S> },
-    inParts: boolean,
-  ): ByteWriter {
-    const codec = codecOf('response', version)
+  function beginResponse(version: number, correlationId: number, inParts: boolean): ByteWriter {
     const writer = new ByteWriter(`${name} v${version} response`, 512, inParts)
     writer.claim(4)
     writer.writeInt32(correlationId)
     if (hasTags('response', version)) writer.writeUvarint(0)
-    codec.write(writer, body)
     return writer
+  }
+  function partsOf(writer: ByteWriter): readonly Uint8Array[] {
+    const parts = writer.parts as [Uint8Array, ...Uint8Array[]]
+    new DataView(parts[0].buffer, parts[0].byteOffset).setInt32(0, writer.size - 4)
+    return parts
   }
 
   return {
@@ -147,15 +163,31 @@ export function defineApi<const Q extends FieldSet, const S extends FieldSet>(
       return { correlationId, clientId, body: codec.read(reader) as BodyOf<Q> }
     },
 
-    encodeResponse(message) {
-      return finish(writeResponse(message, false))
+    async decodeRequestInSlices(version, bytes, slices) {
+      const codec = codecOf('request', version)
+      const reader = new ByteReader(bytes, `${name} v${version} request`)
+      reader.clamps = true
+      const { correlationId, clientId } = readRequestHeader(reader, hasTags('request', version))
+      return { correlationId, clientId, body: (await readInSlices(codec, reader, slices)) as BodyOf<Q> }
     },
 
-    encodeResponseInParts(message) {
-      const writer = writeResponse(message, true)
-      const parts = writer.parts as [Uint8Array, ...Uint8Array[]]
-      new DataView(parts[0].buffer, parts[0].byteOffset).setInt32(0, writer.size - 4)
-      return parts
+    encodeResponse({ version, correlationId, body }) {
+      const writer = beginResponse(version, correlationId, false)
+      codecOf('response', version).write(writer, body)
+      return finish(writer)
+    },
+
+    encodeResponseInParts({ version, correlationId, body }) {
+      const writer = beginResponse(version, correlationId, true)
+      writer.itemsLeft = itemsAtOnce
+      codecOf('response', version).write(writer, body)
+      return writer.itemsLeft < 0 ? null : partsOf(writer)
+    },
+
+    async encodeResponseInSlices({ version, correlationId, body }, slices) {
+      const writer = beginResponse(version, correlationId, true)
+      await writeInSlices(codecOf('response', version), writer, body, slices)
+      return partsOf(writer)
     },
 
     decodeResponse(asked, bytes) {

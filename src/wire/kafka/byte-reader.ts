@@ -4,6 +4,7 @@
 import { FormatError } from './format-error.ts'
 
 const two32 = 4294967296
+const mostTags = 1000
 
 export class ByteReader {
   readonly bytes: Buffer
@@ -116,9 +117,16 @@ export class ByteReader {
     return value
   }
 
+  /** Of tagged fields: Kafka's messages have a handful, and each that is passed over costs time. */
+  readTagCount(): number {
+    const count = this.readUvarint()
+    if (count > mostTags) throw this.broken(`${count} tagged fields are more than ${mostTags}`)
+    return count
+  }
+
   /** Skips a section of tagged fields nobody asked for. */
   skipTags(): void {
-    for (let count = this.readUvarint(); count > 0; count--) {
+    for (let count = this.readTagCount(); count > 0; count--) {
       this.readUvarint()
       this.take(this.readUvarint())
     }

@@ -30,7 +30,7 @@ test('an answer in parts is the answer in one piece, with its long fields as the
       },
     } as unknown as Parameters<typeof fetch.encodeResponse>[0]
     if (version > fetch.maxVersion) continue
-    const parts = fetch.encodeResponseInParts(message)
+    const parts = fetch.encodeResponseInParts(message)!
     assert.deepEqual(Buffer.concat(parts), fetch.encodeResponse(message), `version ${version}`)
     assert.deepEqual(
       parts.filter(part => buffers.some(one => one === part)),

@@ -15,6 +15,8 @@ export class ByteWriter {
   /** The message being written and its field, for error texts. */
   what: string
   field = ''
+  /** Below 0 after so many elements of arrays; nothing more of an array is written then. */
+  itemsLeft = Infinity
 
   /** What is complete already; null where the message has to be in one piece. */
   readonly #parts: Uint8Array[] | null
@@ -52,11 +54,23 @@ export class ByteWriter {
     const start = this.at
     this.at = start + size
     if (this.at > this.bytes.length) {
+      // What is long already is not copied again and again.
+      if (this.#parts !== null && start - this.#partStart >= referenceBytes)
+        return this.#beginPart(start, size)
       const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.at + 256))
       this.bytes.copy(larger, 0, 0, start)
       this.bytes = larger
     }
     return start
+  }
+
+  #beginPart(end: number, size: number): number {
+    this.#parts!.push(this.bytes.subarray(this.#partStart, end))
+    this.#partBytes += end
+    this.#partStart = 0
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(4 * referenceBytes, size))
+    this.at = size
+    return 0
   }
 
   #checked(value: number, min: number, max: number): number {

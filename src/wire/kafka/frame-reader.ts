@@ -1,5 +1,6 @@
 // Cuts what comes from a connection into frames, however the bytes arrive: size int32, then that many bytes. Requests
-// and answers are framed alike.
+// and answers are framed alike. Small pieces of a frame are put together: each of its own takes a thousand times the
+// memory of a byte.
 
 export interface FrameHandler {
   /**
@@ -13,6 +14,10 @@ export interface FrameHandler {
   take(frame: Buffer): void
 }
 
+/** Smaller pieces are put together, in buffers of so many bytes. */
+const smallBytes = 1024
+const gatheredBytes = 4096
+
 export class FrameReader {
   readonly #handler: FrameHandler
   readonly #sizeBytes = Buffer.alloc(4)
@@ -22,6 +27,8 @@ export class FrameReader {
   // Its bytes, either in one piece or as chunks.
   #frame: Buffer | null = null
   #chunks: Buffer[] = []
+  /** Bytes that are free behind the last chunk, in its own buffer. */
+  #room = 0
   #isOver = false
 
   constructor(handler: FrameHandler) {
@@ -30,7 +37,7 @@ export class FrameReader {
 
   /** Bytes kept of a frame that is not whole yet. */
   get heldBytes(): number {
-    return this.#have
+    return this.#have + this.#room
   }
 
   /** Reads no more, and forgets what is not whole. */
@@ -38,6 +45,7 @@ export class FrameReader {
     this.#isOver = true
     this.#frame = null
     this.#chunks = []
+    this.#room = 0
   }
 
   read(chunk: Buffer): void {
@@ -59,11 +67,28 @@ export class FrameReader {
         if (this.#size <= this.#handler.eagerBytes) {
           this.#frame ??= Buffer.allocUnsafeSlow(this.#size)
           chunk.copy(this.#frame, this.#have, at, at + count)
-        } else this.#chunks.push(chunk.subarray(at, at + count))
+        } else this.#keep(chunk.subarray(at, at + count))
         this.#have += count
         if (this.#have === this.#size) this.#finish(this.#frame ?? Buffer.concat(this.#chunks))
       }
       at += count
+    }
+  }
+
+  #keep(piece: Buffer): void {
+    const last = this.#chunks.at(-1)
+    if (piece.length >= smallBytes) {
+      this.#chunks.push(piece)
+      this.#room = 0
+    } else if (last === undefined || this.#room < piece.length) {
+      const fresh = Buffer.allocUnsafeSlow(gatheredBytes)
+      this.#chunks.push(fresh.subarray(0, piece.copy(fresh)))
+      this.#room = gatheredBytes - piece.length
+    } else {
+      const longer = Buffer.from(last.buffer, last.byteOffset, last.length + piece.length)
+      piece.copy(longer, last.length)
+      this.#chunks[this.#chunks.length - 1] = longer
+      this.#room -= piece.length
     }
   }
 
@@ -80,6 +105,7 @@ export class FrameReader {
     this.#have = 0
     this.#frame = null
     this.#chunks = []
+    this.#room = 0
     this.#handler.take(frame)
   }
 }

@@ -16,6 +16,34 @@ export interface Codec {
   readonly minSize: number
   read(reader: ByteReader): Value
   write(writer: ByteWriter, value: Value): void
+  /** Of what may hold arrays: the same in slices. */
+  readInSlices?(reader: ByteReader, slices: Slices): Promise<Value>
+  writeInSlices?(writer: ByteWriter, value: Value, slices: Slices): Promise<void>
+}
+
+/** How a message of many items is read and written. */
+export interface Slices {
+  /** Looked at for each element of an array. */
+  readonly pace: { readonly isOver: boolean; turn(): Promise<void> }
+  /** Called before so many elements more are read, and after so many bytes more were written; what it rejects with ends it. */
+  count(items: number, bytes: number): Promise<void>
+}
+
+/** So many elements are counted together, and so many bytes. */
+const countedItems = 1000
+const countedBytes = 65_536
+
+export const readInSlices = (codec: Codec, reader: ByteReader, slices: Slices): Promise<Value> =>
+  codec.readInSlices?.(reader, slices) ?? Promise.resolve(codec.read(reader))
+
+export async function writeInSlices(
+  codec: Codec,
+  writer: ByteWriter,
+  value: Value,
+  slices: Slices,
+): Promise<void> {
+  if (codec.writeInSlices === undefined) codec.write(writer, value)
+  else await codec.writeInSlices(writer, value, slices)
 }
 
 const scalars: Record<string, Codec> = {
@@ -100,34 +128,117 @@ const bytesCodec = (length: LengthCodec, nullable: boolean): Codec => ({
   },
 })
 
-const arrayCodec = (length: LengthCodec, nullable: boolean, element: Codec): Codec => ({
-  minSize: length.minSize,
-  read(r) {
-    const count = length.read(r)
-    if (count < 0 && nullable) return null
-    if (count < 0) throw r.broken('an array is null where it must not be')
-    if (count * element.minSize > r.left)
-      throw r.broken(`an array of ${count} elements does not fit the ${r.left} bytes left`)
-    const items: Value[] = []
-    for (let index = 0; index < count; index++) items.push(element.read(r))
-    return items
-  },
-  write(w, v) {
-    if (v === null && nullable) return length.write(w, -1)
-    if (!Array.isArray(v)) throw w.cannot(`${String(v)} is not an array`)
-    length.write(w, v.length)
-    for (const item of v) element.write(w, item)
-  },
-})
+class ArrayCodec implements Codec {
+  readonly #length: LengthCodec
+  readonly #nullable: boolean
+  readonly #element: Codec
 
-const nullableStruct = (inner: Codec): Codec => ({
-  minSize: 1,
-  read: r => (r.readInt8() < 0 ? null : inner.read(r)),
-  write(w, v) {
+  constructor(length: LengthCodec, nullable: boolean, element: Codec) {
+    this.#length = length
+    this.#nullable = nullable
+    this.#element = element
+  }
+
+  get minSize(): number {
+    return this.#length.minSize
+  }
+
+  read(r: ByteReader): Value {
+    const count = this.#count(r)
+    if (count < 0) return null
+    const items: Value[] = []
+    for (let index = 0; index < count; index++) items.push(this.#element.read(r))
+    return items
+  }
+
+  async readInSlices(r: ByteReader, slices: Slices): Promise<Value> {
+    const count = this.#count(r)
+    if (count < 0) return null
+    const items: Value[] = []
+    for (let index = 0; index < count; index++) {
+      if (index % countedItems === 0) await slices.count(Math.min(countedItems, count - index), 0)
+      if (slices.pace.isOver) await slices.pace.turn()
+      items.push(
+        this.#element.readInSlices === undefined
+          ? this.#element.read(r)
+          : await this.#element.readInSlices(r, slices),
+      )
+    }
+    return items
+  }
+
+  write(w: ByteWriter, v: Value): void {
+    const items = this.#begin(w, v)
+    if (items === null) return
+    w.itemsLeft -= items.length
+    if (w.itemsLeft < 0) return
+    for (const item of items) this.#element.write(w, item)
+  }
+
+  async writeInSlices(w: ByteWriter, v: Value, slices: Slices): Promise<void> {
+    const items = this.#begin(w, v)
+    if (items === null) return
+    let counted = w.size
+    for (const item of items) {
+      if (slices.pace.isOver) await slices.pace.turn()
+      if (this.#element.writeInSlices !== undefined) {
+        await this.#element.writeInSlices(w, item, slices)
+        continue
+      }
+      this.#element.write(w, item)
+      if (w.size - counted < countedBytes) continue
+      await slices.count(0, w.size - counted)
+      counted = w.size
+    }
+  }
+
+  /** -1 for null. */
+  #count(r: ByteReader): number {
+    const count = this.#length.read(r)
+    if (count < 0 && this.#nullable) return -1
+    if (count < 0) throw r.broken('an array is null where it must not be')
+    if (count * this.#element.minSize > r.left)
+      throw r.broken(`an array of ${count} elements does not fit the ${r.left} bytes left`)
+    return count
+  }
+
+  #begin(w: ByteWriter, v: Value): readonly Value[] | null {
+    if (v === null && this.#nullable) {
+      this.#length.write(w, -1)
+      return null
+    }
+    if (!Array.isArray(v)) throw w.cannot(`${String(v)} is not an array`)
+    this.#length.write(w, v.length)
+    return v
+  }
+}
+
+class NullableStruct implements Codec {
+  readonly minSize = 1
+  readonly #inner: Codec
+
+  constructor(inner: Codec) {
+    this.#inner = inner
+  }
+
+  read(r: ByteReader): Value {
+    return r.readInt8() < 0 ? null : this.#inner.read(r)
+  }
+
+  async readInSlices(r: ByteReader, slices: Slices): Promise<Value> {
+    return r.readInt8() < 0 ? null : await readInSlices(this.#inner, r, slices)
+  }
+
+  write(w: ByteWriter, v: Value): void {
     w.writeInt8(v === null ? -1 : 1)
-    if (v !== null) inner.write(w, v)
-  },
-})
+    if (v !== null) this.#inner.write(w, v)
+  }
+
+  async writeInSlices(w: ByteWriter, v: Value, slices: Slices): Promise<void> {
+    w.writeInt8(v === null ? -1 : 1)
+    if (v !== null) await writeInSlices(this.#inner, w, v, slices)
+  }
+}
 
 /** Whether a struct may be left out: everything in it is as by default. */
 function isDefault(field: Field, value: Value): boolean {
@@ -173,6 +284,8 @@ class StructCodec implements Codec {
   readonly #steps: readonly Step[]
   readonly #tagged: readonly TaggedStep[]
   readonly #flexible: boolean
+  readonly readInSlices?: NonNullable<Codec['readInSlices']>
+  readonly writeInSlices?: NonNullable<Codec['writeInSlices']>
 
   constructor(fields: FieldSet, version: number, flexible: boolean, path: string) {
     const tagged: TaggedStep[] = []
@@ -189,6 +302,9 @@ class StructCodec implements Codec {
     })
     this.#tagged = tagged.sort((a, b) => a.tag - b.tag)
     this.minSize = this.#steps.reduce((sum, step) => sum + (step.codec?.minSize ?? 0), flexible ? 1 : 0)
+    if (!this.#steps.some(({ codec }) => codec?.readInSlices !== undefined)) return
+    this.readInSlices = (r, slices) => this.#readInSlices(r, slices)
+    this.writeInSlices = (w, value, slices) => this.#writeInSlices(w, value, slices)
   }
 
   read(r: ByteReader): Value {
@@ -201,9 +317,20 @@ class StructCodec implements Codec {
     return body
   }
 
+  async #readInSlices(r: ByteReader, slices: Slices): Promise<Value> {
+    const body: Record_ = {}
+    for (const { name, path, codec, field } of this.#steps) {
+      r.field = path
+      if (codec === null) body[name] = defaultOf(field)
+      else body[name] = codec.readInSlices === undefined ? codec.read(r) : await codec.readInSlices(r, slices)
+    }
+    if (this.#flexible) this.#readTags(r, body)
+    return body
+  }
+
   #readTags(r: ByteReader, body: Record_): void {
     if (this.#tagged.length === 0) return r.skipTags()
-    for (let count = r.readUvarint(); count > 0; count--) {
+    for (let count = r.readTagCount(); count > 0; count--) {
       const tag = r.readUvarint()
       // Of a field that is known the value alone counts, as in Kafka.
       const size = r.readUvarint()
@@ -219,14 +346,32 @@ class StructCodec implements Codec {
 
   write(w: ByteWriter, value: Value): void {
     const body = value as Record_
-    for (const { name, path, codec, field, isTagged } of this.#steps) {
-      const given = body[name]
-      w.field = path
-      if (codec !== null) codec.write(w, given === undefined ? defaultOf(field) : given)
-      else if (!isTagged && field.options.ignorable !== true && !isDefault(field, given))
-        throw w.cannot('this version does not have the field, and its value must not be left out')
+    for (const step of this.#steps) {
+      const given = this.#given(w, step, body)
+      step.codec?.write(w, given)
     }
-    if (!this.#flexible) return
+    if (this.#flexible) this.#writeTags(w, body)
+  }
+
+  async #writeInSlices(w: ByteWriter, value: Value, slices: Slices): Promise<void> {
+    const body = value as Record_
+    for (const step of this.#steps) {
+      const given = this.#given(w, step, body)
+      if (step.codec?.writeInSlices === undefined) step.codec?.write(w, given)
+      else await step.codec.writeInSlices(w, given, slices)
+    }
+    if (this.#flexible) this.#writeTags(w, body)
+  }
+
+  #given(w: ByteWriter, { name, path, codec, field, isTagged }: Step, body: Record_): Value {
+    const given = body[name]
+    w.field = path
+    if (codec === null && !isTagged && field.options.ignorable !== true && !isDefault(field, given))
+      throw w.cannot('this version does not have the field, and its value must not be left out')
+    return given === undefined && codec !== null ? defaultOf(field) : given
+  }
+
+  #writeTags(w: ByteWriter, body: Record_): void {
     const present = this.#tagged.filter(({ step }) => !isDefault(step.field, body[step.name]))
     w.writeUvarint(present.length)
     for (const { tag, step, codec } of present) {
@@ -249,10 +394,10 @@ function compileField(field: Field, version: number, flexible: boolean, path: st
     case 'bytes':
       return bytesCodec(length, nullable)
     case 'array':
-      return arrayCodec(length, nullable, compileField(field.element!, version, flexible, path))
+      return new ArrayCodec(length, nullable, compileField(field.element!, version, flexible, path))
     case 'struct': {
       const inner = new StructCodec(field.fields!, version, flexible, path)
-      return nullable ? nullableStruct(inner) : inner
+      return nullable ? new NullableStruct(inner) : inner
     }
     default:
       return scalars[field.kind]!

@@ -7,10 +7,3 @@ export function isTopicName(name: string): boolean {
 
 export const topicNameRule =
   'a topic name has 1 to 249 letters, digits, dots, underscores and dashes, and is not . or ..'
-
-/** A topic there is whose metrics would have the name of this one's: Kafka writes a dot as an underscore there. */
-export function collidingTopic(name: string, there: Iterable<string>): string | undefined {
-  const plain = name.replaceAll('.', '_')
-  for (const other of there) if (other !== name && other.replaceAll('.', '_') === plain) return other
-  return undefined
-}
