@@ -1,6 +1,6 @@
 // Starts an agent inside a program, from the text of a configuration.
 import type { CatalogueEntry } from './component.ts'
-import { sentenceOf } from './config/problem.ts'
+import { mostLogged, problemLines, sentenceOf } from './config/problem.ts'
 import { loadTopology, type LoadOptions } from './load-topology.ts'
 import { silentLogger, type Logger } from './observe/log.ts'
 import { startMonitoring } from './observe/monitoring.ts'
@@ -44,7 +44,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
   const { topology, problems } = await loadTopology([{ file, bytes: Buffer.from(configuration) }], load)
   if (topology === undefined) throw new StartFailure(problems.filter(one => one.severity === 'error'))
-  for (const problem of problems) log.warn(sentenceOf(problem))
+  for (const { line } of problemLines(problems, sentenceOf, mostLogged)) log.warn(line)
   const agent = agentOf(topology, load, log)
   await agent.start()
   await monitor(agent, systemProperties, log)

@@ -5,7 +5,7 @@ import { Command } from 'commander'
 import { whereOf } from '../address.ts'
 import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
-import { sentenceOf, type Problem } from '../config/problem.ts'
+import { fewLines, sentenceOf, type Problem } from '../config/problem.ts'
 import { decodeText } from '../config/properties.ts'
 import { explanationOf, messageOf } from '../errors.ts'
 import { printable } from '../printable.ts'
@@ -57,7 +57,8 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
     return exitCodes.stopped
   }
   const refuse = (sentences: readonly string[]): number => {
-    for (const sentence of sentences) process.stderr.write(`${program}: ${printable(sentence)}\n`)
+    const lines = sentences.map(line => ({ severity: 'error' as const, line: printable(line) }))
+    for (const { line } of fewLines(lines)) process.stderr.write(`${program}: ${line}\n`)
     return exitCodes.refused
   }
   const overrides: Record<string, string> = {}
@@ -89,14 +90,14 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   )
   const { properties } = java
   const { log, reopen } = openLog(properties)
-  for (const problem of [
+  const found = [
     ...fileProblems,
     ...java.problems,
     ...readLogSettings(properties).problems,
     ...unknownOptions(java, () => false),
-  ])
-    log.warn(sentenceOf(problem))
-  for (const complaint of warnings) log.warn(complaint)
+  ]
+  const complaints = [...found.map(sentenceOf), ...warnings]
+  for (const { line } of fewLines(complaints.map(line => ({ severity: 'warning', line })))) log.warn(line)
   if (withoutEffect.length > 0)
     log.info(
       `these settings have no effect on a single broker without ZooKeeper: ${withoutEffect.join(', ')}`,

@@ -2,7 +2,7 @@
 // sentence why it cannot be used. What its format swallows goes to standard error.
 import { readFileSync } from 'node:fs'
 import type { Setting } from '../config/agent-config.ts'
-import { formatProblem, type Problem } from '../config/problem.ts'
+import { formatProblem, problemLines, type Problem } from '../config/problem.ts'
 import { decodeText, parseProperties } from '../config/properties.ts'
 import { messageOf } from '../errors.ts'
 import { UsageError } from './usage-error.ts'
@@ -21,6 +21,6 @@ export function readPropertiesFile(path: string): readonly Setting[] {
   problems.push(...parsed.problems)
   const error = problems.find(one => one.severity === 'error')
   if (error !== undefined) throw new UsageError(formatProblem(error))
-  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
+  for (const { line } of problemLines(problems)) process.stderr.write(`${line}\n`)
   return parsed.settings
 }

@@ -3,7 +3,7 @@
 import { commandLine } from '../system/launcher.ts'
 import { Command } from 'commander'
 import { namesIn, settingsByAgent } from '../config/settings-by-agent.ts'
-import { formatProblem, type Problem } from '../config/problem.ts'
+import { problemLines, type Problem } from '../config/problem.ts'
 import { decodeText, parseProperties } from '../config/properties.ts'
 import { suggest } from '../did-you-mean.ts'
 import { messageOf } from '../errors.ts'
@@ -117,8 +117,8 @@ async function load(
   const known: string[] = []
   let isWrong = false
   const print = (problems: readonly Problem[]): void => {
-    for (const problem of problems)
-      if (problem.severity === 'error') process.stderr.write(`${formatProblem(problem)}\n`)
+    for (const { severity, line } of problemLines(problems))
+      if (severity === 'error') process.stderr.write(`${line}\n`)
   }
   for (const file of confFile) {
     const problems: Problem[] = []

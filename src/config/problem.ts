@@ -65,21 +65,61 @@ export function inOrder(problems: readonly Problem[]): Problem[] {
 
 /** Lines of one severity in a log, and where problems are all that was asked for. */
 export const mostLogged = 100
-const mostPrinted = 10_000
+const mostPrinted = 1000
+/** Lines that differ in names, numbers and places alone. */
+const mostOfAKind = 20
 
-/** The lines to print: so many errors and warnings, then how many more there are. */
+export interface ProblemLine {
+  readonly severity: Problem['severity']
+  readonly line: string
+}
+
+/** The lines to print: so many of a kind, so many errors and warnings, and how many more of each there are. */
 export function problemLines(
   problems: readonly Problem[],
   format: (problem: Problem) => string = formatProblem,
   most = mostPrinted,
-): { severity: Problem['severity']; line: string }[] {
+): ProblemLine[] {
+  return fewLines(
+    problems.map(problem => ({ severity: problem.severity, line: format(problem) })),
+    most,
+  )
+}
+
+/** As `problemLines`, of lines. */
+export function fewLines(all: readonly ProblemLine[], most = mostPrinted): ProblemLine[] {
+  const kinds = all.map(kindOf)
+  const counts = new Map<string, number>()
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  const seen = new Map<string, number>()
+  const shown = all.flatMap((one, at) => {
+    const kind = kinds[at]!
+    const before = seen.get(kind) ?? 0
+    seen.set(kind, before + 1)
+    const more = counts.get(kind)! - mostOfAKind
+    if (before < mostOfAKind || more === 1) return [one]
+    return before === mostOfAKind ? [{ ...one, line: `... and ${more} more like this` }] : []
+  })
   const printed = { error: 0, warning: 0 }
-  const lines = problems
-    .filter(({ severity }) => printed[severity]++ < most)
-    .map(problem => ({ severity: problem.severity, line: format(problem) }))
+  const lines = shown.filter(({ severity }) => printed[severity]++ < most)
   for (const severity of ['error', 'warning'] as const) {
     const more = printed[severity] - most
     if (more > 0) lines.push({ severity, line: `${countOf(more, `further ${severity}`)} not shown` })
   }
   return lines
+}
+
+/** The line's first sentence without what differs from case to case: its place and subject, what is quoted, names, values. */
+function kindOf({ severity, line }: ProblemLine): string {
+  const words = line
+    .split('. ', 1)[0]!
+    .replaceAll(/"[^"]*"/g, '*')
+    .split(' ')
+  const at = Math.max(words.findIndex(word => word === 'error:' || word === 'warning:') + 1, 1)
+  const names = new Set(words[at]?.split(/[.:]/))
+  const isOfAll = (word: string): boolean => /^[A-Za-z]?[a-z]*[,;:]?$/.test(word) && !names.has(word)
+  return `${severity} ${words
+    .slice(at + 1)
+    .map(word => (isOfAll(word) ? word : '*'))
+    .join(' ')}`
 }
