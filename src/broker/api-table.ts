@@ -130,7 +130,7 @@ export const apiTable: readonly ApiRow[] = [
     produce,
     [0, 11],
     answerProduce,
-    'acks=1 and acks=all are the same: answered after the sync. Message sets (up to version 2) are converted to record batches.',
+    'acks=1 and acks=all are the same: answered after the sync, whatever min.insync.replicas asks for: with more than 1 there, which is warned of, a Kafka of one broker would answer acks=all with NOT_ENOUGH_REPLICAS. Message sets (up to version 2) are converted to record batches.',
   ),
   row(
     fetch,

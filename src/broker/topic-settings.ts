@@ -4,7 +4,7 @@ import type { Field, OptionsOf, SettingsOf } from '../fields.ts'
 import { bool, int32, int64, shaped } from '../settings/kafka-fields.ts'
 import { nameOf, problemWith } from '../settings/read-settings.ts'
 import { apart, brokerKeys, forever, listOf, type BrokerKeyName } from './settings/broker-keys.ts'
-import { oneCopy } from './settings/protections.ts'
+import { oneInSync } from './settings/protections.ts'
 
 /** As given, by Kafka's names. */
 export type TopicSettings = Readonly<Record<string, string>>
@@ -115,7 +115,7 @@ export function problemOfSettings(
 /** What the settings ask for to keep records safe and do not get, one sentence; null where they do. */
 export function missingProtection(settings: TopicSettings, { syncEachGroup }: LogSettings): string | null {
   const replicas = settings['min.insync.replicas']
-  if (Number(replicas) > 1) return `min.insync.replicas=${replicas}: ${oneCopy}`
+  if (Number(replicas) > 1) return `min.insync.replicas=${replicas}: ${oneInSync}`
   const flush = Object.keys(settings).filter(key => key.startsWith('flush.'))
   return flush.length === 0 || syncEachGroup
     ? null

@@ -269,6 +269,10 @@ test('a topic that asks for more copies, or for a sync that the relaxed mode doe
           'WARN topic plain: min.insync.replicas=3',
         ],
       )
+      assert.match(
+        lines.find(line => line.startsWith('WARN topic copies'))!,
+        /would refuse records of acks=all with NOT_ENOUGH_REPLICAS; this broker acknowledges them/,
+      )
     },
     { 'millrace.durability': 'relaxed' },
   ))

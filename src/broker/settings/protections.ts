@@ -16,8 +16,10 @@ interface Protection {
   readonly fix?: string
 }
 
-export const oneCopy =
+const oneCopy =
   'every record is kept once, on this disk, and acks=all is acknowledged by it alone; for more copies use a Kafka cluster'
+export const oneInSync =
+  'a Kafka with one broker in sync would refuse records of acks=all with NOT_ENOUGH_REPLICAS; this broker acknowledges them once they are on this disk, the only copy; for more copies use a Kafka cluster'
 const most = 2_147_483_647
 const listener = 'listener\\.name\\.[^.]+\\.'
 const isMore = (value: string) => Number(value) > 1
@@ -78,7 +80,13 @@ export const protections: readonly Protection[] = [
     fix: 'set the limits that there are: max.connections, max.connections.per.ip and millrace.memoryBudget',
   },
   {
-    keys: /^(min\.insync\.replicas|(default|offsets\.topic|transaction\.state\.log)\.replication\.factor|transaction\.state\.log\.min\.isr)$/,
+    keys: /^(min\.insync\.replicas|transaction\.state\.log\.min\.isr)$/,
+    asks: isMore,
+    missing: oneInSync,
+    fix: 'write 1, or leave it out',
+  },
+  {
+    keys: /^(default|offsets\.topic|transaction\.state\.log)\.replication\.factor$/,
     asks: isMore,
     missing: oneCopy,
     fix: 'write 1, or leave it out',
