@@ -44,7 +44,7 @@ const headerBytes = 8
 /** Reading pauses while this much waits to be begun. */
 const maxQueued = 64
 /** A client that has not taken an answer after so long is closed where others wait for its memory, ms. */
-const stalledMs = 30_000
+const stalledMs = 5000
 
 export class ClientConnection {
   readonly #stream: Duplex

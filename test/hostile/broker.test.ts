@@ -188,8 +188,8 @@ test(
   { skip: !hasPrlimit && 'prlimit is not here' },
   async t => {
     const { child, client } = await attacked(t)
-    limitDescriptors(child, 1200)
-    await create(client, 't', 1300)
+    limitDescriptors(child, 1150)
+    await create(client, 't', 650)
     const records = writeRecords([{ timestamp: Date.now(), key: null, value: Buffer.from('x') }])
     for (let round = 0; round < 2; round++) {
       const { responses } = await client.ask(produce, 3, {
@@ -199,7 +199,7 @@ test(
         topicData: [
           {
             name: 't',
-            partitionData: Array.from({ length: 1300 }, (_, index) => ({
+            partitionData: Array.from({ length: 650 }, (_, index) => ({
               index,
               records: Buffer.from(records),
             })),
@@ -209,7 +209,7 @@ test(
       const answers = responses[0]!.partitionResponses
       assert.deepEqual([...new Set(answers.map(one => `${one.errorCode} ${one.baseOffset}`))], [`0 ${round}`])
     }
-    const { responses } = await client.ask(fetch, 4, fetchAll('t', 1300))
+    const { responses } = await client.ask(fetch, 4, fetchAll('t', 650))
     assert.ok(responses[0]!.partitions.every(one => one.records!.length === 2 * records.length))
     await child.taken()
   },
@@ -221,7 +221,7 @@ test(
   async t => {
     const { child, client, port, logs } = await attacked(t)
     limitDescriptors(child, 150)
-    const { topics } = await client.ask(createTopics, 5, { topics: [newTopic('t', 1300)] })
+    const { topics } = await client.ask(createTopics, 5, { topics: [newTopic('t', 650)] })
     assert.equal(topics[0]!.errorCode, 56, String(topics[0]!.errorMessage))
     assert.match(topics[0]!.errorMessage!, /EMFILE|too many open files/)
     assert.equal(partitionsIn(logs), 0)

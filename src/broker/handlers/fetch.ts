@@ -50,11 +50,15 @@ export async function answerFetch(request: FetchRequest, call: Call): Promise<Fe
 
 /** A fetch is never asked to do with less while there is memory at all. */
 const leastRoom = 65_536
+/** So that many who do not read their answers leave something to others. */
+const mostOfFree = 1 / 8
 
 /** Counts memory for the records before they are read: as much as the client asks for, or what its fair share is. */
 async function takeRoom({ maxBytes }: FetchRequest, { broker, memory, signal }: Call): Promise<number> {
+  const { limitBytes, usedBytes } = broker.system.memory
+  const most = Math.floor((limitBytes - usedBytes) * mostOfFree)
   for (
-    let room = Math.min(maxBytes, broker.settings.fetchMaxBytes);
+    let room = Math.min(maxBytes, broker.settings.fetchMaxBytes, most);
     room > leastRoom;
     room = Math.floor(room / 2)
   )
