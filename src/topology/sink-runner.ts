@@ -13,6 +13,7 @@ import type { Event } from '../event.ts'
 import type { Condition } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
+import { Turns } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { Blockade } from './blockade.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
@@ -100,9 +101,12 @@ export class SinkRunner {
 
   async #run(): Promise<void> {
     const closing = this.#closing.signal
+    const turns = new Turns(this.#parts.clock)
     while (!closing.aborted) {
       const restMs = this.#failed ? await this.#settle() : await this.#step()
       if (restMs > 0) await this.#parts.clock.sleep(restMs, closing)
+      const next = turns.next()
+      if (next !== null) await next
     }
     await this.#settle()
     await Promise.all([...this.#sessions.keys()].map(member => this.#close(member)))

@@ -3,7 +3,7 @@ import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Interceptor, Source } from '../component.ts'
 import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
-import type { Clock } from '../system/clock.ts'
+import { Turns, type Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { Fault, messageOf } from '../errors.ts'
 
@@ -79,9 +79,12 @@ export class SourceRunner {
       if (!signal.aborted) await this.#tryStart()
     }
     if (source.poll === undefined) return
+    const turns = new Turns(clock)
     while (!signal.aborted)
       try {
         await source.poll(signal)
+        const next = turns.next()
+        if (next !== null) await next
         this.#notReading.clear(`Reading by source ${name} succeeds again`)
       } catch (error) {
         if (signal.aborted || (error instanceof Fault && error.code === 'STOPPED')) continue

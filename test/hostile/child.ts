@@ -50,6 +50,7 @@ export class HostileChild {
       execArgv: [`--max-old-space-size=${heapMb}`, '--import', join(root, 'test/hostile/watch.ts')],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
+    started.setMaxListeners(0)
     const child = new HostileChild(t, started)
     const group = limitedGroup(started.pid!, memoryMb)
     t.after(async () => {
@@ -81,6 +82,12 @@ export class HostileChild {
       `peak memory ${Math.round(taken.peakBytes / megabyte)} MB, longest turn ${Math.round(taken.longestMs)} ms (${Math.round(taken.longestWallMs)} ms by the clock)`,
     )
     return taken
+  }
+
+  /** What it answers to the message. */
+  ask<M>(message: string): Promise<M> {
+    this.process.send(message)
+    return this.#message<M>()
   }
 
   async #message<M>(): Promise<M> {

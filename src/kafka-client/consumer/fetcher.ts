@@ -50,7 +50,7 @@ export interface FetcherParts {
 const defaultRecordLimits: RecordLimits = { maxRecordBytes: 67_108_864, passesOverLarge: false }
 /** Most records and bytes of one poll, which is worked on in one turn of the event loop. */
 const pollRecords = 10_000
-const pollBytes = 8 * 1024 * 1024
+const pollBytes = 4 * 1024 * 1024
 
 type PartitionAnswer = ResponseOf<typeof fetch>['responses'][number]['partitions'][number]
 

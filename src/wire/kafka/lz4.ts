@@ -181,7 +181,13 @@ function readBlock(input: Buffer, start: number, end: number, output: Output, bl
       output.reserve(length)
       bytes = output.bytes
     }
-    if (length > 32 && distance >= length) bytes.copyWithin(target, source, source + length)
+    if (length > 32)
+      // A copy may reach into itself: what it has made so far is there to be copied.
+      for (let made = 0; made < length;) {
+        const part = Math.min(length - made, distance + made)
+        bytes.copyWithin(target + made, source, source + part)
+        made += part
+      }
     else for (const stop = target + length; target < stop;) bytes[target++] = bytes[source++]!
     output.at += length
   }

@@ -2,7 +2,7 @@
 // passed is let go.
 
 /** So much is unpacked in one turn of the event loop: some 10 ms. */
-export const turnBytes = 8 * 1024 * 1024
+export const turnBytes = 4 * 1024 * 1024
 
 const noBytes = Buffer.alloc(0)
 
