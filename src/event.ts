@@ -53,6 +53,12 @@ export class Event {
     return this.#headers!
   }
 
+  /** Throws TooManyHeaders where the encoding begins with more than are allowed, without looking at them. */
+  checkHeaders(): void {
+    if (this.#headers !== null || this.#encoded![0] === 0) return
+    if (new AvroReader(this.#encoded!).readBlockCount() > maxHeaders) throw new TooManyHeaders(this)
+  }
+
   get body(): Buffer {
     if (this.#body === null) this.#decode()
     return this.#body!

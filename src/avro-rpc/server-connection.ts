@@ -41,7 +41,7 @@ export interface ServerConnectionParts {
 /** Reading pauses while this much waits to be handled. */
 const maxQueued = 64
 /** So many events are cut in one turn of the event loop. */
-const eventsInTurn = 20_000
+const eventsInTurn = 10_000
 const maxQueuedBytes = 16 * 1024 * 1024
 /** How long a sender that was refused may go on without reopening. */
 const reopenMs = 10_000

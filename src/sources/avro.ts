@@ -86,7 +86,7 @@ const options = {
   maxRequestEvents: int({
     doc: 'Most events of one request; one with more is answered with an error, and the connection is closed.',
     unit: 'events',
-    default: 100_000,
+    default: 50_000,
     min: 1,
     since: 'ours',
   }),

@@ -62,7 +62,7 @@ const options = {
   }),
   maxRequestEvents: int({
     doc: 'Most events of a request; one with more is answered with 413.',
-    default: 100_000,
+    default: 50_000,
     min: 1,
     unit: 'events',
     since: 'ours',

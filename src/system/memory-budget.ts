@@ -12,8 +12,8 @@ import { Fault } from '../errors.ts'
 export const memoryBudgetSetting = 'millrace.memoryBudget'
 /** Twice what a busy agent or broker takes beyond an idle one (docs/performance.md). */
 export const defaultMemoryBudgetBytes = 128 * 1024 * 1024
-/** What an item (an event, a record, a header, a name) takes in memory beside its own bytes, measured in V8 on 64 bits. */
-export const itemBytes = 200
+/** What an item (an event, a record, a header, a name) takes in memory beside its own bytes: the slice and the event, measured with V8 on 64 bits. */
+export const itemBytes = 300
 
 export class MemoryBudget {
   readonly limitBytes: number

@@ -56,9 +56,15 @@ export class Blockade {
 
 /** Where the event comes from, as far as its headers tell, and its size; nothing of its body. */
 export function describe(event: Event): string {
+  let headers: Event['headers']
+  try {
+    headers = event.headers
+  } catch {
+    return `an event of ${event.size} bytes`
+  }
   const origin = ['topic', 'partition', 'offset']
-    .filter(name => event.headers.has(name))
-    .map(name => `${name}=${shorten(event.headers.get(name)!)}`)
+    .filter(name => headers.has(name))
+    .map(name => `${name}=${shorten(headers.get(name)!)}`)
   return `${origin.length === 0 ? 'an event' : `the event with the headers ${origin.join(', ')}`} and a body of ${event.body.length} bytes`
 }
 

@@ -72,6 +72,8 @@ export class AvroSession implements SinkSession {
   }
 
   async deliver(events: readonly Event[]): Promise<void> {
+    // They go as they are, and no source takes such a one.
+    for (const event of events) event.checkHeaders()
     const { batchSize, counters } = this.#parts
     counters.add(events.length === batchSize ? 'BatchCompleteCount' : 'BatchUnderflowCount')
     counters.add('EventDrainAttemptCount', events.length)

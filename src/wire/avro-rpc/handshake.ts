@@ -89,9 +89,10 @@ export function decodeHandshakeResponse(reader: AvroReader): HandshakeResponse {
 /** Reads a map<bytes>; values are copied, for they outlive the message. */
 export function readMeta(reader: AvroReader): Meta {
   const meta = new Map<string, Buffer>()
+  let all = 0
   for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount())
     for (let index = 0; index < count; index++) {
-      if (meta.size >= maxMetaEntries) throw reader.broken(`more than ${maxMetaEntries} entries of metadata`)
+      if (all++ >= maxMetaEntries) throw reader.broken(`more than ${maxMetaEntries} entries of metadata`)
       const key = reader.readString()
       meta.set(key, Buffer.from(reader.readBytes()))
     }
