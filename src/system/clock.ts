@@ -43,31 +43,3 @@ export const realClock: Clock = {
 
 /** Lets waiting input and output go first, for computations that take long; it says nothing of time. */
 export const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
-
-/** Most that steps which wait for nothing may take one after the other, ms. */
-const turnMs = 10
-
-/**
- * For a loop whose steps may resolve without anything from outside: they would follow one another in one turn of the event
- * loop, and hold up everything else, for as long as there is work.
- */
-export class Turns {
-  readonly #clock: Clock
-  #began: number
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-    this.#began = clock.monotonic()
-  }
-
-  /** To be awaited after a step: a promise of the next turn where this one may have been long enough. */
-  next(): Promise<void> | null {
-    if (this.#clock.monotonic() - this.#began < turnMs) return null
-    return new Promise(resolve =>
-      this.#clock.soon(() => {
-        this.#began = this.#clock.monotonic()
-        resolve()
-      }),
-    )
-  }
-}

@@ -4,6 +4,7 @@
 import type { Channel } from '../component.ts'
 import { sentenceOf, type Problem } from '../config/problem.ts'
 import { Fault, messageOf } from '../errors.ts'
+import { Pace } from '../system/pace.ts'
 import { countOf } from '../printable.ts'
 import { type ConditionMaker, Conditions } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
@@ -59,7 +60,7 @@ export class Agent {
   #busy: Promise<unknown> = Promise.resolve()
   readonly #closedLast: { close(): Promise<void> }[] = []
 
-  constructor(topology: Topology, shared: Omit<RunningContext, 'conditions' | 'changes'>) {
+  constructor(topology: Topology, shared: Omit<RunningContext, 'conditions' | 'changes' | 'pace'>) {
     const { clock } = shared.system
     this.#topology = topology
     this.#changes = new Changes(
@@ -70,7 +71,12 @@ export class Agent {
       const what = isRaised ? 'condition raised' : 'condition cleared'
       this.#changes.tell({ what, component, name, problem, remedy, isRed })
     })
-    this.#context = { ...shared, conditions: this.#conditions, changes: this.#changes }
+    this.#context = {
+      ...shared,
+      conditions: this.#conditions,
+      changes: this.#changes,
+      pace: new Pace(clock),
+    }
     this.#rates = new EventRates(clock, () => this.counters())
     const isLong = this.#conditions.of('AGENT', shared.log)('event loop', { level: 'warn', isRed: false })
     this.#loopDelay = new LoopDelay(clock, isLong)

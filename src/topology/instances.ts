@@ -1,5 +1,6 @@
 // Makes running things of a topology's parts: a channel, a source with its processor and runner, a
 // sink or sink group with its runner. Nothing here starts anything by itself.
+import type { Pace } from '../system/pace.ts'
 import type { AgentContext, Channel, ComponentContext, CountedContext, Sink } from '../component.ts'
 import type { Conditions } from '../observe/conditions.ts'
 import { Counters, type CounterKind } from '../observe/counters.ts'
@@ -18,6 +19,7 @@ export interface SharedContext extends AgentContext {
 /** The same of an agent that runs: its readers hear what has started and stopped. */
 export interface RunningContext extends SharedContext {
   readonly changes: Changes
+  readonly pace: Pace
 }
 
 /** A source, or the sinks of a group, at work. */
@@ -100,7 +102,7 @@ export function makeSource(
   const processor = new SourceChannelProcessor({ ...given, selector, channels })
   const source = part.definition.create(part.options, { ...context, processor })
   const onStarted = () => tellStart(counters, { ...shared, log })
-  const runner = new SourceRunner({ ...given, name: part.name, source, onStarted })
+  const runner = new SourceRunner({ ...given, name: part.name, source, onStarted, pace: shared.pace })
   return {
     counters: [counters],
     get running() {
@@ -144,6 +146,7 @@ export function makeSinkGroup(
         channel,
         clock,
         random,
+        pace: shared.pace,
         log: route === undefined ? log.child(members[0]!.name) : log,
         condition,
       }),

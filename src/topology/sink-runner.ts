@@ -13,7 +13,7 @@ import type { Event } from '../event.ts'
 import type { Condition } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
-import { Turns } from '../system/clock.ts'
+import { Pace } from '../system/pace.ts'
 import type { Random } from '../system/random.ts'
 import { Blockade } from './blockade.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
@@ -28,6 +28,8 @@ export interface SinkRunnerParts extends SinkRouteParts {
   /** Of all members. */
   readonly channel: Channel
   readonly random: Random
+  /** That of all runners: channel and sink may never wait. One of its own where absent. */
+  readonly pace?: Pace
   readonly log: Logger
 }
 
@@ -101,12 +103,11 @@ export class SinkRunner {
 
   async #run(): Promise<void> {
     const closing = this.#closing.signal
-    const turns = new Turns(this.#parts.clock)
+    const { pace = new Pace(this.#parts.clock) } = this.#parts
     while (!closing.aborted) {
       const restMs = this.#failed ? await this.#settle() : await this.#step()
       if (restMs > 0) await this.#parts.clock.sleep(restMs, closing)
-      const next = turns.next()
-      if (next !== null) await next
+      if (pace.isOver) await pace.turn()
     }
     await this.#settle()
     await Promise.all([...this.#sessions.keys()].map(member => this.#close(member)))

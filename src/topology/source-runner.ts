@@ -3,7 +3,8 @@ import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Interceptor, Source } from '../component.ts'
 import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
-import { Turns, type Clock } from '../system/clock.ts'
+import type { Clock } from '../system/clock.ts'
+import { Pace } from '../system/pace.ts'
 import type { Random } from '../system/random.ts'
 import { Fault, messageOf } from '../errors.ts'
 
@@ -18,6 +19,8 @@ export interface SourceRunnerParts {
   readonly onStarted: () => void
   readonly clock: Clock
   readonly random: Random
+  /** That of all runners: a poll may find everything there. One of its own where absent. */
+  readonly pace?: Pace
   readonly log: Logger
   readonly condition: ConditionMaker
 }
@@ -72,19 +75,17 @@ export class SourceRunner {
   }
 
   async #run(): Promise<void> {
-    const { source, name, clock, random } = this.#parts
+    const { source, name, clock, random, pace = new Pace(clock) } = this.#parts
     const { signal } = this.#stopping
     while (!this.#isStarted && !signal.aborted) {
       await clock.sleep(restartMs, signal)
       if (!signal.aborted) await this.#tryStart()
     }
     if (source.poll === undefined) return
-    const turns = new Turns(clock)
     while (!signal.aborted)
       try {
         await source.poll(signal)
-        const next = turns.next()
-        if (next !== null) await next
+        if (pace.isOver) await pace.turn()
         this.#notReading.clear(`Reading by source ${name} succeeds again`)
       } catch (error) {
         if (signal.aborted || (error instanceof Fault && error.code === 'STOPPED')) continue
