@@ -1,6 +1,7 @@
 // The connection of our forms of Kafka's tools: the properties of Java's clients from files and options, the
 // cluster's administration, and topics that may be on their way.
-import { suggest } from '../did-you-mean.ts'
+import { sentenceOf } from '../config/problem.ts'
+import { text } from '../fields.ts'
 import { messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/admin/admin.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
@@ -9,7 +10,7 @@ import { readAdminProperties, type Places, type Read } from '../kafka-client/pro
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
 import { printable } from '../printable.ts'
-import { clause, withoutEffect, type Written } from '../settings/read-settings.ts'
+import { clause, readSettings, withoutEffect, type Say, type Written } from '../settings/read-settings.ts'
 import { realSystem } from '../system/system.ts'
 import { errorCodes, kafkaError } from '../wire/kafka/error-codes.ts'
 import { gatherJavaOptions, wordsOf } from './java-options.ts'
@@ -30,14 +31,19 @@ export function formOf(
   }: { file: string; pairs: readonly string[]; defaults: Readonly<Record<string, string>> },
 ): (key: string) => string {
   const written = new Map<string, Written>([...fileOf(given.value(file)), ...pairsOf(given, ...pairs)])
-  for (const key of written.keys())
-    if (!Object.hasOwn(defaults, key)) {
-      const near = suggest(key, Object.keys(defaults))
-      const there =
-        near === undefined ? `there are ${Object.keys(defaults).join(', ')}` : `did you mean ${near}?`
-      process.stderr.write(`warning: --${pairs[0]} ${key} has no effect; ${there}\n`)
-    }
-  return key => written.get(key)?.value ?? defaults[key]!
+  const fields = Object.entries(defaults).map(([key, value]) => [key, text({ doc: key, default: value })])
+  const warning: Say['warning'] = (key, problem, fix) => {
+    const place = written.get(key)?.place
+    const said = clause(place === undefined ? `--${pairs[0]} ${key}` : key, problem)
+    process.stderr.write(`warning: ${sentenceOf({ severity: 'warning', place, problem: said, fix })}
+`)
+  }
+  const { values } = readSettings({ options: Object.fromEntries(fields) }, written, {
+    whose: `Kafka's ${file.replace('-config', '')}`,
+    page: `Kafka's documentation`,
+    say: { error: warning, warning },
+  })
+  return key => values[key] as string
 }
 
 /** key=value pairs of an option that is written several times; a lone key has an empty value, as in Kafka. */
@@ -79,16 +85,21 @@ export function connectionOf<S>(
   const written = [...client].map(([key, { value }]) => [key, value] as const)
   const all = { ...Object.fromEntries(written), 'bootstrap.servers': servers }
   const { settings, problems } = read(all, { systemProperties, usual: { ...impatience, ...usual } })
-  const text = ({ key, problem, fix }: (typeof problems)[number]) => {
-    const place = client.get(key)?.place
-    const where = place === undefined || key === 'bootstrap.servers' ? '' : `${place.file}:${place.line}: `
-    return `${where}${clause(key === 'bootstrap.servers' ? '--bootstrap-server' : key, problem)}; ${fix}`
+  const sentence = ({ key, severity, problem, fix }: (typeof problems)[number]) => {
+    const isServers = key === 'bootstrap.servers'
+    const place = isServers ? undefined : client.get(key)?.place
+    return sentenceOf({
+      severity,
+      place,
+      problem: clause(isServers ? '--bootstrap-server' : key, problem),
+      fix,
+    })
   }
   const errors = problems.filter(one => one.severity === 'error')
-  if (settings === undefined) throw new UsageError(errors.map(text).join('\n'))
+  if (settings === undefined) throw new UsageError(errors.map(sentence).join('\n'))
   // One file often serves all clients, and what only makes Java's quicker is nobody's trouble here.
   for (const one of problems)
-    if (!one.problem.startsWith(withoutEffect)) process.stderr.write(`warning: ${text(one)}\n`)
+    if (!one.problem.startsWith(withoutEffect)) process.stderr.write(`warning: ${sentence(one)}\n`)
   return { settings, system: { ...realSystem, systemProperties } }
 }
 

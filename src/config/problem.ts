@@ -11,7 +11,7 @@ export interface Place {
 export interface Problem {
   readonly severity: 'error' | 'warning'
   /** Where it stands; absent when it is about something that is missing altogether. */
-  readonly place?: Place
+  readonly place?: Place | undefined
   /** What is wrong. Never contains the value of a secret option. */
   readonly problem: string
   /** What to write instead. */

@@ -55,12 +55,12 @@ describe('the connection', () => {
     assert.equal(code, 1)
     assert.match(
       err,
-      /client\.properties:4: metadata\.max\.age\.ms: "soon" is not a whole number; write a whole/,
+      /client\.properties:4: metadata\.max\.age\.ms: "soon" is not a whole number\. Write a whole/,
     )
     await writeFile(file, 'retries=3\nrequest.timeot.ms=5\n')
     assert.match(
       (await ground.driver.run('kafka-topics.sh', words)).err,
-      /^warning: \S+client\.properties:2: request\.timeot\.ms is not a key of Kafka's administration clients and is ignored; did you mean request\.timeout\.ms\n/,
+      /^warning: \S+client\.properties:2: request\.timeot\.ms is not a key of Kafka's administration clients and is ignored\. Did you mean request\.timeout\.ms\?\n/,
     )
   })
 

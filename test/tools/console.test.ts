@@ -129,7 +129,10 @@ describe('lines become messages', { concurrency: 2 }, () => {
     )
     assert.deepEqual(
       [code, err],
-      [0, 'warning: --property parse.keys has no effect; did you mean parse.key?\n'],
+      [
+        0,
+        "warning: --property parse.keys is not a key of Kafka's reader and is ignored. Did you mean parse.key?\n",
+      ],
     )
   })
 

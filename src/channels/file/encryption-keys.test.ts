@@ -128,10 +128,12 @@ test('refuses ciphers and providers it does not know, and says which are meant',
 })
 
 test('warns of options and aliases that lead nowhere', () => {
+  const misspelt = { 'keyProvider.keyStorFile': 'x' }
   assert.match(
-    said(options({ 'keyProvider.keyStorFile': 'x' }))[0]!,
+    said(options({ ...misspelt, 'keyProvider.keyStoreFile': undefined })).at(-1)!,
     /^warning .*did you mean encryption.keyProvider.keyStoreFile/,
   )
+  assert.match(said(options(misspelt))[0]!, /^warning .*keyProvider.keyStoreFile, which is near, is written/)
   assert.match(
     said(options({ activeKey: 'key-9' }))[0]!,
     /^warning encryption.activeKey: "key-9" is not among/,

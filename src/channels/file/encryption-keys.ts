@@ -4,6 +4,8 @@
 // does not exist means the store's.
 import { suggest } from '../../did-you-mean.ts'
 import type { Say } from '../../component.ts'
+import { text } from '../../fields.ts'
+import { readSettings } from '../../settings/read-settings.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Disk } from '../../system/disk.ts'
 import { readSecretKeyStore, type SecretKeyStore } from '../../security/jceks.ts'
@@ -37,6 +39,11 @@ const required: Readonly<Record<string, string>> = {
   'keyProvider.keyStoreFile': 'the path of a JCEKS key store',
   'keyProvider.keyStorePasswordFile': "the path of a file that holds the store's password",
   'keyProvider.keys': 'the aliases of the keys in use, separated by blanks',
+}
+const vocabulary = {
+  options: Object.fromEntries(
+    Object.entries(required).map(([key, doc]) => [`encryption.${key}`, text({ doc })]),
+  ),
 }
 const passwordFile = /^keyProvider\.keys\.(.+)\.passwordFile$/
 
@@ -80,32 +87,29 @@ export function checkEncryption(given: EncryptionOptions, say: Say): void {
       `"${active}" is not among encryption.keyProvider.keys, so that it is opened with the store's password`,
       `add ${active} to encryption.keyProvider.keys`,
     )
-  for (const key of keys) checkKey(key, given, aliases, say)
-}
-
-function checkKey(key: string, given: EncryptionOptions, aliases: readonly string[], say: Say): void {
-  if (Object.hasOwn(required, key)) return
-  const [, alias] = passwordFile.exec(key) ?? []
-  if (alias === undefined) {
-    const near = suggest(key, Object.keys(required))
-    say.warning(
-      `encryption.${key}`,
-      'it is not known and has no effect',
-      near === undefined ? 'leave it out' : `did you mean encryption.${near}`,
-      near && `encryption.${near}`,
-    )
-  } else if (!aliases.includes(alias))
-    say.warning(
-      `encryption.${key}`,
-      `"${alias}" is not among encryption.keyProvider.keys, so that this has no effect`,
-      `add ${alias} to encryption.keyProvider.keys, or leave this out`,
-    )
-  else if (at(given, key) === '')
-    say.error(
-      `encryption.${key}`,
-      'it names no file',
-      `write the path of the file with the password of ${alias}, or leave it out where it has the store's`,
-    )
+  const passwords = keys.filter(key => passwordFile.test(key))
+  const written = keys.map(key => [`encryption.${key}`, { value: given[key]! }] as const)
+  readSettings(vocabulary, new Map(written), {
+    whose: 'channel file',
+    page: 'the page of the component in docs/reference',
+    say,
+    others: { keys: passwords.map(key => `encryption.${key}`), prefixes: [] },
+  })
+  for (const key of passwords) {
+    const alias = passwordFile.exec(key)![1]!
+    if (!aliases.includes(alias))
+      say.warning(
+        `encryption.${key}`,
+        `"${alias}" is not among encryption.keyProvider.keys, so that this has no effect`,
+        `add ${alias} to encryption.keyProvider.keys, or leave this out`,
+      )
+    else if (at(given, key) === '')
+      say.error(
+        `encryption.${key}`,
+        'names no file',
+        `write the path of the file with the password of ${alias}, or leave it out where it has the store's`,
+      )
+  }
 }
 
 function useOneOf(written: string, known: readonly string[]): string {
