@@ -216,6 +216,26 @@ export function choice(
   })
 }
 
+/** One of several things, by its alias or by the name of Flume's class or of the class's Builder, in any case. */
+export function named<W extends string, const C extends Common<NoInfer<W>>>(
+  what: string,
+  spellings: Readonly<Record<W, readonly [alias: string, className: string]>>,
+  about: C,
+): Made<W, C> {
+  const all = Object.entries<readonly string[]>(spellings)
+  const accepts = all.map(([, [alias]]) => alias).join(', ')
+  return field<W, C>('choice', accepts, about, raw => {
+    const wanted = raw
+      .trim()
+      .toLowerCase()
+      .replace(/\$builder$/, '')
+    const found = all.find(([, names]) => names.some(one => one.toLowerCase() === wanted))
+    return found === undefined
+      ? { problem: `there is no ${what} "${raw}"`, fix: `write one of: ${accepts}` }
+      : { value: found[0] as W }
+  })
+}
+
 /** Words separated by blanks, or by commas where `separator` says so; empty words are left out. */
 export function list<
   const C extends Common<readonly string[]> & { separator?: ',' | ' '; among?: readonly string[] },

@@ -1,7 +1,7 @@
 // Event serializers: how a sink that writes files lays events out in them. One serializer belongs to one
 // file, from its head to its last byte.
 import { Fault } from '../errors.ts'
-import type { Field } from '../fields.ts'
+import { named } from '../fields.ts'
 import type { Random } from '../system/random.ts'
 import { avroContainer } from './avro-container.ts'
 import type { Serializer } from './contract.ts'
@@ -22,28 +22,8 @@ const names = {
 export type SerializerName = keyof typeof names
 
 /** An option that names a serializer, by alias or by the class name of its Builder. */
-export function serializerField(about: {
-  readonly doc: string
-  readonly default: SerializerName
-}): Field<SerializerName, true> {
-  const accepts = Object.values(names)
-    .map(([alias]) => alias)
-    .join(', ')
-  return {
-    ...about,
-    kind: 'choice',
-    accepts,
-    required: false,
-    parse(text) {
-      const wanted = text.trim().toLowerCase()
-      for (const [name, spellings] of Object.entries(names))
-        for (const spelling of spellings)
-          if (wanted === spelling.toLowerCase() || wanted === `${spelling}$Builder`.toLowerCase())
-            return { value: name as SerializerName }
-      return { problem: `there is no serializer "${text}"`, fix: `write one of: ${accepts}` }
-    },
-  }
-}
+export const serializerField = (about: { readonly doc: string; readonly default: SerializerName }) =>
+  named('serializer', names, about)
 
 /** A serializer for one new file. Throws Fault UNDELIVERABLE where the codec is not known. */
 export function makeSerializer(name: SerializerName, options: SerializerOptions, random: Random): Serializer {

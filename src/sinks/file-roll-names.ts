@@ -2,33 +2,17 @@
 //
 //   DEFAULT    <prefix><start of the sink, ms since 1970>-<n>[.<extension>]
 //   ROLLTIME   <prefix><yyyyMMddHHmmss, local>-<n>[.<extension>], n from 1 in every second
-import type { Field } from '../fields.ts'
+import { named } from '../fields.ts'
 
-const managers = { DEFAULT: 'DefaultPathManager', ROLLTIME: 'RollTimePathManager' } as const
+const managers = {
+  DEFAULT: ['DEFAULT', 'org.apache.flume.formatter.output.DefaultPathManager'],
+  ROLLTIME: ['ROLLTIME', 'org.apache.flume.formatter.output.RollTimePathManager'],
+} as const
 export type PathManagerName = keyof typeof managers
 
 /** An option that names a path manager, by alias or by the class name of its Builder. */
-export function pathManagerField(about: {
-  readonly doc: string
-  readonly default: PathManagerName
-}): Field<PathManagerName, true> {
-  const accepts = Object.keys(managers).join(', ')
-  return {
-    ...about,
-    kind: 'choice',
-    accepts,
-    required: false,
-    parse(text) {
-      const wanted = text.trim().toLowerCase()
-      for (const [name, simple] of Object.entries(managers)) {
-        const full = `org.apache.flume.formatter.output.${simple}`
-        if ([name, full, `${full}$Builder`].some(one => one.toLowerCase() === wanted))
-          return { value: name as PathManagerName }
-      }
-      return { problem: `there is no path manager "${text}"`, fix: `write one of: ${accepts}` }
-    },
-  }
-}
+export const pathManagerField = (about: { readonly doc: string; readonly default: PathManagerName }) =>
+  named('path manager', managers, about)
 
 export interface NameParts {
   readonly manager: PathManagerName

@@ -108,14 +108,7 @@ export const kafkaKeys: readonly string[] = `
   transaction.state.log.load.buffer.size transaction.state.log.min.isr transaction.state.log.num.partitions
   transaction.state.log.replication.factor transaction.state.log.segment.bytes
   transaction.two.phase.commit.enable unclean.leader.election.enable unclean.leader.election.interval.ms
-  unstable.api.versions.enable unstable.feature.versions.enable zookeeper.client.secure zookeeper.connect
-  zookeeper.connection.timeout.ms zookeeper.max.in.flight.requests zookeeper.metadata.migration.enable
-  zookeeper.metadata.migration.min.batch.size zookeeper.session.timeout.ms zookeeper.set.acl
-  zookeeper.ssl.cipher.suites zookeeper.ssl.ciphersuites zookeeper.ssl.client.enable zookeeper.ssl.crl
-  zookeeper.ssl.crl.enable zookeeper.ssl.enabled.protocols zookeeper.ssl.endpoint.identification.algorithm
-  zookeeper.ssl.keystore.location zookeeper.ssl.keystore.password zookeeper.ssl.keystore.type
-  zookeeper.ssl.ocsp zookeeper.ssl.ocsp.enable zookeeper.ssl.protocol zookeeper.ssl.truststore.location
-  zookeeper.ssl.truststore.password zookeeper.ssl.truststore.type zookeeper.sync.time.ms
+  unstable.api.versions.enable unstable.feature.versions.enable zookeeper.connect
 `
   .trim()
   .split(/\s+/)
