@@ -9,7 +9,8 @@ import { Rate } from '../observe/rate.ts'
 import { silentLogger } from '../observe/log.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
-import type { Brokers, Group, GroupRow, Groups, Topic, TopicRow, Topics } from './api.ts'
+import type { Brokers, Group, GroupRow, Groups, Messages, Topic, TopicRow, Topics } from './api.ts'
+import { lookForMessages, type Question } from './messages.ts'
 import { percentagesOf } from './percentages.ts'
 
 const sharedMs = 2000
@@ -29,6 +30,7 @@ export class KafkaCluster {
   readonly servers: string
   readonly #admin: Admin
   readonly #system: ClientSystem
+  readonly #settings: ConnectionSettings
   readonly #looks = new Map<string, { at: number; work: Promise<unknown> }>()
   readonly #rates = new Map<string, Rate>()
   readonly #lags = new Map<string, { at: number; lag: number }[]>()
@@ -37,6 +39,7 @@ export class KafkaCluster {
     this.name = name
     this.servers = settings.bootstrapServers.join(',')
     this.#system = system
+    this.#settings = settings
     this.#admin = createAdmin({
       system,
       bootstrapServers: settings.bootstrapServers,
@@ -111,6 +114,12 @@ export class KafkaCluster {
           }),
       ),
     }
+  }
+
+  /** Undefined where there is no such topic or partition. */
+  messages(question: Question): Promise<Messages | undefined> {
+    const [admin, settings, system] = [this.#admin, this.#settings, this.#system]
+    return lookForMessages(question, { admin, settings, system })
   }
 
   groups(): Promise<Groups> {

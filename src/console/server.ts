@@ -9,6 +9,7 @@ import { Fault, messageOf } from '../errors.ts'
 import type { Agents } from './agents.ts'
 import * as api from './api.ts'
 import type { KafkaCluster } from './clusters.ts'
+import { isPlace } from './messages.ts'
 import type { WebFile } from './web-files.ts'
 
 export interface ServerParts {
@@ -20,14 +21,26 @@ export interface ServerParts {
 /** Answered with 404, with what was looked for. */
 class NotThere extends Error {}
 
+/** Answered with 400. */
+class Unreadable extends Error {}
+
 interface Route<Answer extends TSchema = TSchema> {
   readonly path: string
   readonly summary: string
+  /** What may stand behind the question mark, and what it means. */
+  readonly query?: Readonly<Record<string, string>>
   readonly answer: Answer
   readonly handle: (given: Readonly<Record<string, string>>) => Promise<Static<Answer>> | Static<Answer>
 }
 
 const route = <Answer extends TSchema>(one: Route<Answer>): Route => one
+
+const mostMessages = 500
+
+function wholeOf(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new Unreadable(`${name}=${text}: write a whole number`)
+}
 
 /** The one table of the API: what is served, validated and described is made of it. */
 export function routesOf({ agents, clusters }: ServerParts): readonly Route[] {
@@ -78,6 +91,35 @@ export function routesOf({ agents, clusters }: ServerParts): readonly Route[] {
       handle: async ({ cluster, topic }) => there(await clusterOf(cluster).topic(topic!), `topic ${topic}`),
     }),
     route({
+      path: '/api/clusters/:cluster/topics/:topic/messages',
+      summary: 'Messages of a topic, without a group: nothing is committed.',
+      query: {
+        from: 'newest (where absent), oldest, an offset, or a time: ISO 8601, or milliseconds since 1970 behind an @',
+        partition: 'one partition; all where absent',
+        limit: `messages of the answer, ${mostMessages} at most; 50 where absent`,
+        find: 'a text in key, value or header, upper and lower case alike',
+      },
+      answer: api.Messages,
+      handle: async ({ cluster, topic, from = 'newest', partition, limit = '50', find = '' }) => {
+        if (!isPlace(from)) throw new Unreadable(`from=${from}: write newest, oldest, an offset or a time`)
+        const [only, most] = [
+          partition === undefined ? undefined : wholeOf('partition', partition),
+          wholeOf('limit', limit),
+        ]
+        const question = {
+          topic: topic!,
+          partition: only,
+          from,
+          limit: Math.min(mostMessages, Math.max(1, most)),
+          find,
+        }
+        return there(
+          await clusterOf(cluster).messages(question),
+          only === undefined ? `topic ${topic}` : `partition ${only} of topic ${topic}`,
+        )
+      },
+    }),
+    route({
       path: '/api/clusters/:cluster/groups',
       summary: 'Consumer groups, with lag and how it changes.',
       answer: api.Groups,
@@ -111,18 +153,23 @@ export function serverOf(parts: ServerParts): FastifyInstance {
   server.setErrorHandler(async (error, _, reply) => {
     if (error instanceof NotThere)
       return refuse(reply, 404, error.message, 'Look at the list that it was in.')
+    if (error instanceof Unreadable) return refuse(reply, 400, error.message, '')
     if (error instanceof Fault) return refuse(reply, 502, messageOf(error), error.remedy)
     const status = (error as { statusCode?: number }).statusCode ?? 500
     return refuse(reply, status, messageOf(error), status >= 500 ? 'This is a bug in the console.' : '')
   })
   const routes = routesOf(parts)
-  for (const { path, answer, handle } of routes)
+  for (const { path, query, answer, handle } of routes)
     server.get(
       path,
       {
-        schema: { params: paramsOf(path), response: { 200: answer, '4xx': api.Refusal, '5xx': api.Refusal } },
+        schema: {
+          params: paramsOf(path),
+          querystring: queryOf(query ?? {}),
+          response: { 200: answer, '4xx': api.Refusal, '5xx': api.Refusal },
+        },
       },
-      request => handle(request.params as Record<string, string>),
+      request => handle({ ...(request.query as object), ...(request.params as object) }),
     )
   server.get('/api/openapi.json', () => openApiOf(routes))
   server.get('/api/flow/stream', (request, reply) => stream(parts, request, reply))
@@ -147,16 +194,26 @@ const paramsOf = (path: string) =>
     Object.fromEntries(namesIn(path).map(name => [name, Type.String({ minLength: 1, maxLength: 4096 })])),
   )
 
+const queryOf = (query: Readonly<Record<string, string>>) =>
+  Type.Object(
+    Object.fromEntries(
+      Object.keys(query).map(name => [name, Type.Optional(Type.String({ maxLength: 4096 }))]),
+    ),
+  )
+
 function openApiOf(routes: readonly Route[]) {
-  const operation = ({ path, summary, answer }: Route) => ({
+  const operation = ({ path, summary, query = {}, answer }: Route) => ({
     get: {
       summary,
-      parameters: namesIn(path).map(name => ({
-        name,
-        in: 'path',
-        required: true,
-        schema: { type: 'string' },
-      })),
+      parameters: [
+        ...namesIn(path).map(name => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+        ...Object.entries(query).map(([name, description]) => ({
+          name,
+          in: 'query',
+          description,
+          schema: { type: 'string' },
+        })),
+      ],
       responses: {
         200: { description: summary, content: { 'application/json': { schema: answer } } },
         default: { description: 'why not', content: { 'application/json': { schema: api.Refusal } } },

@@ -11,6 +11,7 @@ import type {
   Flow,
   Group,
   Groups,
+  Messages,
   NodeDetail,
   Refusal,
   Topic,
@@ -144,6 +145,77 @@ test('topics, one topic, groups, one group, brokers: as the cluster has them', a
   assert.equal(brokers[0]!.leaders, brokers[0]!.replicas)
 })
 
+test('messages: the newest, the oldest, from an offset, from a time, with a text, of one partition', async () => {
+  await world.admin.topics.create({ name: 'letters', partitions: 2 })
+  const producer = world.broker.kafkajs().producer()
+  await producer.connect()
+  const exact = '{"n":9007199254740993}'
+  const texts = ['alpha', exact, 'Gamma', 'delta', 'epsilon']
+  await producer.send({
+    topic: 'letters',
+    messages: texts.map((value, index) => ({
+      value,
+      key: `k${index}`,
+      partition: index % 2,
+      timestamp: String(1_700_000_000_000 + index * 1000),
+      headers: { from: index === 3 ? 'ship' : 'shore' },
+    })),
+  })
+  await producer.send({
+    topic: 'letters',
+    messages: [
+      { value: null, key: 'k0', partition: 0, timestamp: '1700000009000' },
+      { value: Buffer.from([0, 1, 255]), partition: 1, timestamp: '1700000010000' },
+    ],
+  })
+  await producer.disconnect()
+  const look = async (query: string) => {
+    const found = await json<Messages>(`/api/clusters/lab/topics/letters/messages?${query}`)
+    return {
+      ...found,
+      values: found.messages.map(({ value }) => (value.kind === 'null' ? null : value.text)),
+    }
+  }
+  const newest = await look('')
+  assert.deepEqual(newest.values, ['0001ff', null, 'epsilon', 'delta', 'Gamma', exact, 'alpha'])
+  assert.deepEqual([newest.scanned, newest.all, newest.isComplete], [7, 7, true])
+  assert.deepEqual(newest.partitions, [0, 1])
+  for (const [query, values] of [
+    ['limit=2', ['0001ff', null]],
+    ['from=oldest', ['alpha', exact, 'Gamma', 'delta', 'epsilon', null, '0001ff']],
+    ['from=oldest&partition=0', ['alpha', 'Gamma', 'epsilon', null]],
+    ['from=2&partition=0', ['epsilon', null]],
+    ['from=99', []],
+    ['from=@1700000003000', ['delta', 'epsilon', null, '0001ff']],
+    ['from=2023-11-14T22:13:24Z', ['epsilon', null, '0001ff']],
+    ['from=@1700000099000', []],
+    ['find=GAMMA', ['Gamma']],
+    ['find=9007199254740993', [exact]],
+    ['find=k3', ['delta']],
+    ['find=ship', ['delta']],
+    ['find=nowhere', []],
+  ] as const)
+    assert.deepEqual((await look(query)).values, values, query)
+  const [message] = (await look('find=ship')).messages
+  assert.deepEqual(
+    [message!.partition, message!.offset, message!.key.text, message!.headers[0]!.key, message!.timestamp],
+    [1, 1, 'k3', 'from', 1_700_000_003_000],
+  )
+  for (const [query, status] of [
+    ['from=yesterday', 400],
+    ['limit=all', 400],
+    ['partition=x', 400],
+    ['partition=7', 404],
+  ] as const)
+    assert.equal((await ask(`/api/clusters/lab/topics/letters/messages?${query}`)).status, status, query)
+  const { groups } = await json<Groups>('/api/clusters/lab/groups')
+  assert.deepEqual(
+    groups.map(({ id }) => id),
+    ['readers'],
+    'looking leaves no group',
+  )
+})
+
 test('what is not there is named', async () => {
   for (const [path, what] of [
     ['/api/clusters/other/topics', 'there is no cluster other'],
@@ -226,7 +298,7 @@ test('the API describes itself: every route with its schema', async () => {
   const { paths } = await json<{ paths: Record<string, { get: { responses: Record<string, unknown> } }> }>(
     '/api/openapi.json',
   )
-  assert.equal(Object.keys(paths).length, 8)
+  assert.equal(Object.keys(paths).length, 9)
   for (const [path, { get }] of Object.entries(paths)) assert.ok(get.responses['200'], path)
 })
 

@@ -71,6 +71,7 @@ describe('pages', { skip }, () => {
     [`/?node=NODE`, 'test3 to test2'],
     ['/topics?internal=shown', 'Topics'],
     ['/topics/test3?settings=all', 'test3'],
+    ['/topics/test3/messages?from=oldest&open=0-1', 'test3'],
     ['/groups', 'Groups'],
     ['/groups/readers', 'readers'],
     ['/brokers', 'Brokers'],
@@ -148,7 +149,34 @@ describe('pages', { skip }, () => {
     await page.close()
   })
 
+  test('messages: search, open one, and what is no text or is not there is told apart', async () => {
+    const page = await open('/topics/test3/messages')
+    await page.getByLabel('Contains').fill('event 499')
+    await page.getByRole('button', { name: 'Search' }).click()
+    await page.locator('td.cut', { hasText: 'event 499' }).waitFor()
+    assert.equal(await page.locator('tbody tr').count(), 1)
+    await page.locator('td button').click()
+    await page.locator('pre', { hasText: 'event 499' }).waitFor()
+    await page.getByText('null').first().waitFor()
+    await page.getByLabel('Contains').fill('nowhere')
+    await page.getByRole('button', { name: 'Search' }).click()
+    await page.getByText('No message that was looked at has this text').waitFor()
+    await page.close()
+  })
+
   test('a name from Kafka stays a name', async () => {
+    const producer = world.broker.kafkajs().producer()
+    await producer.connect()
+    await producer.send({
+      topic: 'test2',
+      messages: [{ value: hostile, key: hostile, headers: { [hostile]: hostile } }],
+    })
+    await producer.disconnect()
+    const messages = await open(`/topics/test2/messages?find=${encodeURIComponent('onerror')}`)
+    await messages.locator('td button').click()
+    await messages.locator('pre', { hasText: hostile }).waitFor()
+    assert.equal(await messages.evaluate(() => (globalThis as { hurt?: number }).hurt), undefined)
+    await messages.close()
     const page = await open('/groups')
     await page.getByRole('link', { name: hostile }).click()
     await page.getByRole('heading', { level: 1, name: hostile }).waitFor()

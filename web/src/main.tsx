@@ -6,6 +6,7 @@ import { Banner, Head, Icon, Mark, type IconName } from './parts.tsx'
 import { BrokersPage } from './pages/brokers.tsx'
 import { FlowPage } from './pages/flow.tsx'
 import { GroupPage, GroupsPage } from './pages/groups.tsx'
+import { MessagesPage } from './pages/messages.tsx'
 import { clusterName } from './pages/shared.tsx'
 import { TopicPage, TopicsPage } from './pages/topics.tsx'
 import { followLinks, go, path, setParameter } from './router.ts'
@@ -29,7 +30,7 @@ const kafkaPlaces: readonly Place[] = [
 ]
 const places = (): readonly Place[] => [flowPlace, ...(clusters.value.length > 0 ? kafkaPlaces : [])]
 
-function pageOf([name = '', item]: readonly string[]): { title: string; page: ComponentChildren } {
+function pageOf([name = '', item, part]: readonly string[]): { title: string; page: ComponentChildren } {
   if (name === '') return { title: 'Flow', page: <FlowPage /> }
   if (clusters.value.length === 0 && kafkaPlaces.some(one => one.name === name))
     return {
@@ -43,6 +44,8 @@ function pageOf([name = '', item]: readonly string[]): { title: string; page: Co
         </main>
       ),
     }
+  if (name === 'topics' && item !== undefined && part === 'messages')
+    return { title: item, page: <MessagesPage key={item} topic={item} /> }
   if (name === 'topics')
     return item === undefined
       ? { title: 'Topics', page: <TopicsPage /> }

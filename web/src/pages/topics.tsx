@@ -139,7 +139,11 @@ export function TopicPage({ name }: { name: string }) {
       <Head
         title={name}
         sub={`${counted(row.partitions, 'partition')}, ${counted(row.replicas, 'replica')} of each`}
-      />
+      >
+        <a class="btn primary" href={pathOf('topics', name, 'messages')}>
+          Messages
+        </a>
+      </Head>
       <dl class="facts wide-facts">
         <Fact name="Offsets" value={wholeOr(row.offsets)} />
         <Fact name="Rate" value={<Number value={rate(row.perSecond)} />} />
