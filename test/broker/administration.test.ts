@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import type { Clock } from '../../src/system/clock.ts'
 import { realSystem } from '../../src/system/system.ts'
-import { kafkaError } from '../../src/wire/kafka/error-codes.ts'
+import { errorCodes, kafkaError } from '../../src/wire/kafka/error-codes.ts'
 import { alterConfigs } from '../../src/wire/kafka/messages/alter-configs.ts'
 import { createPartitions } from '../../src/wire/kafka/messages/create-partitions.ts'
 import { deleteTopics } from '../../src/wire/kafka/messages/delete-topics.ts'
@@ -17,6 +17,9 @@ import { describeLogDirs } from '../../src/wire/kafka/messages/describe-log-dirs
 import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { incrementalAlterConfigs } from '../../src/wire/kafka/messages/incremental-alter-configs.ts'
 import { offsetCommit } from '../../src/wire/kafka/messages/offset-commit.ts'
+import { deleteGroups } from '../../src/wire/kafka/messages/delete-groups.ts'
+import { describeGroups } from '../../src/wire/kafka/messages/describe-groups.ts'
+import { listGroups } from '../../src/wire/kafka/messages/list-groups.ts'
 import { offsetDelete } from '../../src/wire/kafka/messages/offset-delete.ts'
 import { offsetFetch } from '../../src/wire/kafka/messages/offset-fetch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
@@ -475,6 +478,13 @@ test('positions that nobody uses are deleted', () =>
     await consumer.disconnect()
     assert.equal(await remove('g', 'none'), 'UNKNOWN_TOPIC_OR_PARTITION')
     assert.equal(await remove('g'), 'NONE')
+    // Kafka keeps a group without positions until it next looks for those that have expired.
+    const described = async () => {
+      const { groups } = await tool.wire.ask(listGroups, 4, {})
+      const [group] = (await tool.wire.ask(describeGroups, 6, { groups: ['g'] })).groups
+      return [groups.some(one => one.groupId === 'g'), group!.errorCode, group!.groupState]
+    }
+    assert.deepEqual(await described(), [true, 0, 'Empty'])
     const { topics } = await tool.wire.ask(offsetFetch, 5, {
       groupId: 'g',
       topics: [{ name: 't', partitionIndexes: [0] }],
@@ -483,4 +493,11 @@ test('positions that nobody uses are deleted', () =>
     const position = { partitionIndex: 0, committedOffset: 1, committedMetadata: null }
     await tool.wire.ask(offsetCommit, 7, { groupId: 'g', topics: [{ name: 't', partitions: [position] }] })
     assert.equal(await remove('g'), 'NONE')
+    const simple = { groupId: 'simple', topics: [{ name: 't', partitions: [position] }] }
+    await tool.wire.ask(offsetCommit, 7, simple)
+    assert.equal(await remove('simple'), 'NONE')
+    assert.equal(await remove('simple'), 'NONE', 'a group that only committed is kept as well')
+    const { results } = await tool.wire.ask(deleteGroups, 2, { groupsNames: ['g', 'simple'] })
+    assert.ok(results.every(one => one.errorCode === 0))
+    assert.deepEqual(await described(), [false, errorCodes.GROUP_ID_NOT_FOUND, 'Dead'])
   }))

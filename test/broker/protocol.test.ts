@@ -385,6 +385,21 @@ test('ListOffsets finds the ends, a time, and what version 0 asks for; epochs ar
       assert.equal(await at(9999, version), -1)
     }
     assert.equal(await at(-3, 7), 5)
+    // From which version on each special time is known; nothing is in a remote store (-5).
+    const since = { '-3': 7, '-4': 8, '-5': 9, '-6': Infinity, '-7': Infinity }
+    const offsets = { '-3': 5, '-4': 0, '-5': -1 }
+    for (const [time, first] of Object.entries(since))
+      for (let version = 1; version <= 10; version++) {
+        const { topics } = await client.ask(listOffsets, version, {
+          topics: [{ name: 'l', partitions: [{ partitionIndex: 0, timestamp: Number(time) }] }],
+        })
+        const { offset, errorCode } = topics[0]!.partitions[0]!
+        const expected =
+          version < first
+            ? [-1, errorCodes.UNSUPPORTED_VERSION]
+            : [offsets[time as keyof typeof offsets], errorCodes.NONE]
+        assert.deepEqual([offset, errorCode], expected, `time ${time} in version ${version}`)
+      }
     const old = await client.ask(listOffsets, 0, {
       topics: [{ name: 'l', partitions: [{ partitionIndex: 0, timestamp: -1, maxNumOffsets: 5 }] }],
     })

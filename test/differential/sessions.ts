@@ -218,6 +218,7 @@ const records: Session = {
       if (version >= 1) await find('a time that is to come', topic, time * 2)
       if (version >= 1) await find('the largest time', topic, -3)
       if (version >= 1) await find('the beginning of what is on the disk', topic, -4)
+      if (version >= 1) await find('the end of what is in a remote store', topic, -5)
       if (version >= 1) await find('a special time nobody knows', topic, -9)
       await find('of a topic that is not there', missing, -1)
       await find('of a partition that is not there', topic, -1, 9)

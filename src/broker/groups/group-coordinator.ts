@@ -64,11 +64,12 @@ export class GroupCoordinator {
     this.#ageTimer = this.#system.clock.after(offsetsRetentionCheckIntervalMs, look, { background: true })
   }
 
-  /** Positions of groups nobody has been in for `offsets.retention.minutes` (KIP-211). */
+  /** Positions of groups nobody has been in for `offsets.retention.minutes` (KIP-211), and groups that are left without any. */
   async #forgetOld(): Promise<void> {
     const before = this.#system.clock.now() - this.#settings.offsetsRetentionMs
     for (const id of this.offsets.groups) {
       const group = this.#groups.get(id)
+      if (group?.isIdle !== false) this.offsets.dropEmpty(id)
       if (group !== undefined && (!group.isIdle || group.emptySince >= before)) continue
       const isPending = this.offsets.pendingIn(id)
       const old = this.offsets
@@ -78,7 +79,9 @@ export class GroupCoordinator {
         id,
         old.map(({ topic, partition }) => [topic, partition] as const),
       )
+      this.offsets.dropEmpty(id)
     }
+    for (const [id, group] of this.#groups) if (group.isIdle && !this.offsets.has(id)) this.#groups.delete(id)
   }
 
   get(id: string): Group | undefined {
@@ -108,13 +111,14 @@ export class GroupCoordinator {
     this.#sweepAt = Math.max(sweepEvery, this.#groups.size * 2)
   }
 
-  /** Ids of all groups: those with members and those with positions. */
+  /** Ids of all groups: those with members, those with positions, and those that have had either since the last look. */
   get ids(): string[] {
     return [...new Set([...this.#groups.keys(), ...this.offsets.groups])].filter(id => this.has(id))
   }
 
   has(id: string): boolean {
-    return this.offsets.has(id) || this.#groups.get(id)?.isIdle === false
+    const group = this.#groups.get(id)
+    return this.offsets.has(id) || (group !== undefined && (group.hasBegun || !group.isIdle))
   }
 
   /** The group's positions and the group itself; it must have no members. */

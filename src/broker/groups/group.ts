@@ -86,6 +86,11 @@ export class Group {
     return this.#emptySince
   }
 
+  /** Whether it has ever had members. */
+  get hasBegun(): boolean {
+    return this.#generation > 0
+  }
+
   get isIdle(): boolean {
     return this.#members.size === 0 && this.#pending.size === 0
   }

@@ -75,6 +75,7 @@ export class OffsetStore {
       }
       if (next === before) break
     }
+    for (const group of this.#groups.keys()) this.dropEmpty(group)
   }
 
   /** Makes the partition where there is none yet. Rejects as creating a topic does. */
@@ -82,7 +83,7 @@ export class OffsetStore {
     return (this.#log ??= await this.#make())
   }
 
-  /** Groups that have committed. */
+  /** Groups that have committed; one whose last position was forgotten is there until `dropEmpty`. */
   get groups(): IterableIterator<string> {
     return this.#groups.keys()
   }
@@ -144,6 +145,12 @@ export class OffsetStore {
       group,
       this.of(group).map(({ topic, partition }) => [topic, partition] as const),
     )
+    this.dropEmpty(group)
+  }
+
+  /** The group is not there any more, unless it has positions. */
+  dropEmpty(group: string): void {
+    if (this.#groups.get(group)?.size === 0) this.#groups.delete(group)
   }
 
   async deleteTopic(topic: string): Promise<void> {
@@ -175,9 +182,7 @@ export class OffsetStore {
     for (const { group, topic, partition, position } of changes) {
       const positions = this.#groups.get(group) ?? new Map<string, CommittedOffset>()
       if (position === null) positions.delete(keyOf(topic, partition))
-      else positions.set(keyOf(topic, partition), position)
-      if (positions.size === 0) this.#groups.delete(group)
-      else this.#groups.set(group, positions)
+      else this.#groups.set(group, positions.set(keyOf(topic, partition), position))
     }
   }
 }

@@ -9,11 +9,15 @@ import { leaderEpoch, type PartitionLog } from '../log/partition-log.ts'
 
 /** Isolation level: nothing of transactions that are open. */
 const readCommitted = 1
-const times = { latest: -1, earliest: -2, largest: -3, earliestLocal: -4 } as const
+const times = { latest: -1, earliest: -2, largest: -3, earliestLocal: -4, latestTiered: -5 } as const
 /** The version that brought a special time, where it was not the first. */
-const brought: Readonly<Record<number, number>> = { [times.largest]: 7, [times.earliestLocal]: 8 }
+const brought: Readonly<Record<number, number>> = {
+  [times.largest]: 7,
+  [times.earliestLocal]: 8,
+  [times.latestTiered]: 9,
+}
 const isSpecial = (timestamp: number, version: number): boolean =>
-  timestamp >= times.earliestLocal && version >= (brought[timestamp] ?? 0)
+  timestamp >= times.latestTiered && version >= (brought[timestamp] ?? 0)
 
 type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number]
 type Found = ResponseInputOf<typeof listOffsets>['topics'][number]['partitions'][number]
@@ -73,6 +77,9 @@ async function offsetOf(
     case times.earliest:
     case times.earliestLocal:
       return { offset: log.startOffset, timestamp: -1 }
+    // Nothing is in a remote store: no offset, and no error, as in Kafka without tiered storage.
+    case times.latestTiered:
+      return none
     case times.largest:
       return readable(await log.latestTime())
     default:
