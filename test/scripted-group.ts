@@ -24,6 +24,8 @@ export class ScriptedGroup implements AsyncDisposable {
   readonly commitErrors: number[] = []
   /** Called at every commit. */
   onCommit = () => {}
+  /** The topic's; '' as brokers before 2.8. To be set before the start, and changed afterwards. */
+  topicId = ''
   joinError = 0
   heartbeatError = 0
   /** Of each partition. */
@@ -47,7 +49,14 @@ export class ScriptedGroup implements AsyncDisposable {
     const leaders = Array.from({ length: this.#partitions }, () => 0)
     const ofT = <T>(partitions: T[]) => ({ topics: [{ name: 't', partitions }] })
     broker
-      .on(metadata, metadataOf([broker.address], { t: { leaders } }), [0, 1])
+      .on(
+        metadata,
+        asked => {
+          const id = this.topicId === '' ? {} : { id: this.topicId }
+          return metadataOf([broker.address], { t: { leaders, ...id } })(asked)
+        },
+        [0, this.topicId === '' ? 1 : 12],
+      )
       .on(findCoordinator, () => ({ errorCode: 0, nodeId: 0, ...broker.address }), [0, 0])
       .on(
         joinGroup,

@@ -159,6 +159,7 @@ export async function readAsGroup(parts: ReadingParts): Promise<Reading> {
     topics: 'name' in wanted ? [wanted.name] : wanted.pattern,
     onRevoked: () => commit(),
     onLost: () => done.clear(),
+    onRecreated: one => void done.delete(nameOf(one)),
   })
   const commit = async () => {
     const mine = new Set(consumer.assignment.map(nameOf))

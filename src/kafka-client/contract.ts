@@ -68,6 +68,8 @@ export interface ConsumerOptions {
   readonly onGone?: (gone: TopicPartition & { from: number; to: number }) => void
   /** Records that were read and are not in Kafka any more: a leader without them has cut them off. */
   readonly onCut?: (cut: TopicPartition & { from: number; to: number }) => void
+  /** Its topic was deleted and created again: what was read before counts no more, and reading begins at 0. */
+  readonly onRecreated?: (partition: TopicPartition) => void
   /** 64 MiB, and blocking, where absent. */
   readonly recordLimits?: RecordLimits
   /** A record too large for `maxRecordBytes`, or headers beyond the number that is read, were left out. */

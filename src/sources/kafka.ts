@@ -90,7 +90,8 @@ before the first record is read; partitions and topics found later are read from
 not change are committed again at least hourly.
 
 Records that retention removed before they were read are named in a warning and counted (\`records_gone\`), as are records
-that were read and that Kafka has lost since (\`records_cut_off\`).
+that were read and that Kafka has lost since (\`records_cut_off\`). A topic that was deleted and created again is read from
+its start, with a warning and in the count \`partitions_recreated\` (brokers from 2.8 on, which tell ids of topics).
 
 A channel that is full for longer than \`max.poll.interval.ms\` does not cost the membership: heartbeats go on (a Flume
 agent is thrown out of the group then, and repeats its batch). That time bounds only how long a rebalance waits for this
@@ -241,6 +242,10 @@ class KafkaSource implements Source {
       onLost: partitions => intake.forget(partitions),
       onGone: ({ from, to }) => counters.addOwn('records_gone', to - from + 1),
       onCut: ({ from, to }) => counters.addOwn('records_cut_off', to - from + 1),
+      onRecreated: partition => {
+        intake.forget([partition])
+        counters.addOwn('partitions_recreated')
+      },
       onLeftOut: () => counters.addOwn('records_left_out'),
     })
     const intake = new Intake(

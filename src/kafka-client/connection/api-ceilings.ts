@@ -1,5 +1,5 @@
 // The highest version of an API this client uses, where that is below what the codec knows: by API key.
-// Later versions name topics by id (Produce, Fetch, OffsetCommit, OffsetFetch) or ask for many groups at
+// Later versions name topics by id (Produce, OffsetCommit, OffsetFetch) or ask for many groups at
 // once (OffsetFetch, FindCoordinator), which nothing here needs. Transactions are those of brokers from
 // 0.11 to 4.x: the client adds partitions to them itself, where with later versions (KIP-890, "transactions
 // version 2") Produce and TxnOffsetCommit do so and each transaction has its own epoch.
@@ -15,7 +15,7 @@ import { txnOffsetCommit } from '../../wire/kafka/messages/txn-offset-commit.ts'
 
 export const apiCeilings: Readonly<Record<number, number>> = {
   [produce.key]: 11,
-  [fetch.key]: 12,
+  [fetch.key]: 13,
   [offsetCommit.key]: 9,
   [offsetFetch.key]: 7,
   [findCoordinator.key]: 3,

@@ -30,7 +30,7 @@ export interface Topic {
   readonly partitions: readonly Partition[]
   readonly errorCode: number
   readonly isInternal: boolean
-  /** Another where a topic of this name was made anew; '' where the broker does not tell (before 2.8). */
+  /** Another once the topic was deleted and created again; '' where the broker does not tell (before 2.8). */
   readonly id: string
 }
 
@@ -73,6 +73,9 @@ export class Cluster {
   readonly #allowAutoTopicCreation: boolean
   readonly #nodes = new Map<number, Address>()
   readonly #topics = new Map<string, Topic>()
+  /** The last id of each topic, and those before: a broker that lags behind may still tell of them. */
+  readonly #ids = new Map<string, string>()
+  readonly #formerIds = new Set<string>()
   /** When first an answer lacked what is known of the topic, monotonic ms. */
   readonly #doubts = new Map<string, number>()
   /** Brokers that were silent when they were asked last. */
@@ -135,6 +138,11 @@ export class Cluster {
   /** As of the last refresh; undefined where the topic was not watched then. */
   topic(name: string): Topic | undefined {
     return this.#topics.get(name)
+  }
+
+  /** The topic's id, as far as it has ever been told; '' where it has not. */
+  idOf(topic: string): string {
+    return this.#ids.get(topic) ?? ''
   }
 
   topics(): IterableIterator<Topic> {
@@ -325,6 +333,12 @@ export class Cluster {
   #takeTopic(name: string, answer: TopicAnswer): void {
     const { errorCode, isInternal, topicId } = answer
     const id = topicId === zeroUuid ? '' : topicId
+    if (this.#formerIds.has(id)) return
+    if (id !== '') {
+      const last = this.#ids.get(name) ?? id
+      if (last !== id) this.#formerIds.add(last)
+      this.#ids.set(name, id)
+    }
     const known = this.#topics.get(name)
     const isSame = known !== undefined && known.errorCode === 0 && (id === '' || known.id === id)
     const partitions = answer.partitions

@@ -255,11 +255,11 @@ export class BrokerConnection {
     else this.#closed.push(run)
   }
 
-  /** The highest version both sides speak; -1 where there is none. */
-  versionOf(api: { key: number; minVersion: number; maxVersion: number }): number {
+  /** The highest version both sides speak, `most` at most; -1 where there is none. */
+  versionOf(api: { key: number; minVersion: number; maxVersion: number }, most = Infinity): number {
     const theirs = this.#versions.get(api.key)
     if (theirs === undefined) return -1
-    const highest = Math.min(theirs.max, api.maxVersion, apiCeilings[api.key] ?? Infinity)
+    const highest = Math.min(most, theirs.max, api.maxVersion, apiCeilings[api.key] ?? Infinity)
     return highest >= Math.max(theirs.min, api.minVersion) ? highest : -1
   }
 
@@ -267,8 +267,8 @@ export class BrokerConnection {
    * Sends at once and resolves with the answer's body. Rejects with PEER_CLOSED, PEER_TIMEOUT (the
    * connection is closed then, since answers come in order), PROTOCOL or STOPPED.
    */
-  request<Q, S>(api: ClientApi<Q, S>, body: Q, extraTimeMs = 0): Promise<S> {
-    const version = this.versionOf(api)
+  request<Q, S>(api: ClientApi<Q, S>, body: Q, extraTimeMs = 0, most = Infinity): Promise<S> {
+    const version = this.versionOf(api, most)
     if (version === -1)
       return Promise.reject(
         new Fault(

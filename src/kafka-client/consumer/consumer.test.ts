@@ -72,6 +72,81 @@ describe('a partition without a position', () => {
   })
 })
 
+describe('positions in a topic that was deleted and created again', () => {
+  const [first, second] = ['AAAAAAAAAAAAAAAAAAAAAQ', 'AAAAAAAAAAAAAAAAAAAAAg']
+  const partition = { topic: 't', partition: 0 }
+  const reading = async (
+    prepare: (group: ScriptedGroup) => void,
+    change: (group: ScriptedGroup, consumer: GroupConsumer) => Promise<void>,
+  ) => {
+    const system = hurriedSystem(20)
+    await using group = new ScriptedGroup(system.clock)
+    group.topicId = first
+    prepare(group)
+    await group.start()
+    const log = new KeptLog()
+    const recreated: number[] = []
+    const consumer = consumerOf(
+      group,
+      { autoOffsetReset: 'latest' },
+      { system, log, onRecreated: one => void recreated.push(one.partition) },
+    )
+    consumer.start()
+    try {
+      await waitFor(() => consumer.position(partition) !== undefined, 'it reads')
+      await change(group, consumer)
+      await waitFor(() => group.commits.at(-1) === '0@0', 'the start of the new topic is committed')
+      await waitFor(() => consumer.position(partition) === 0, 'it is read from its start')
+      assert.equal(group.metadata.get(0), `topic ${group.topicId}`)
+      return { recreated, told: log.lines.filter(line => /deleted and created again/.test(line)) }
+    } finally {
+      await consumer.close()
+    }
+  }
+
+  it('do not count where that happens while the topic is read', async () => {
+    const { recreated, told } = await reading(
+      group => group.positions.set(0, 90),
+      async group => {
+        group.topicId = second
+        // UNKNOWN_TOPIC_ID
+        group.fetchAnswers.push({ errorCode: 100 })
+      },
+    )
+    assert.deepEqual(recreated, [0])
+    assert.equal(told.length, 1)
+    assert.match(told[0]!, /position 90 of t-0 belongs to the deleted topic; the new topic is read from its/)
+  })
+
+  it('do not count where they were committed for the former one', async () => {
+    const { told } = await reading(
+      group => {
+        group.positions.set(0, 90)
+        group.metadata.set(0, `topic ${second}`)
+      },
+      async () => {},
+    )
+    assert.equal(told.length, 1)
+  })
+
+  it('are not chosen by auto.offset.reset where the membership was lost meanwhile', async () => {
+    await reading(
+      group => group.positions.set(0, 90),
+      async group => {
+        group.topicId = second
+        group.positions.clear()
+        // UNKNOWN_MEMBER_ID
+        group.heartbeatError = 25
+        await waitFor(
+          () => group.broker.asked.filter(one => one.name === 'JoinGroup').length === 2,
+          'it joins again',
+        )
+        group.heartbeatError = 0
+      },
+    )
+  })
+})
+
 describe('positions that do not change', () => {
   it('are committed again within every hour, those only asked for as well', async () => {
     const clock = new VirtualClock()

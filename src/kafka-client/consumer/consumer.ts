@@ -10,6 +10,9 @@
 // position in a topic of which the group has positions already, but for those of a group that has only
 // just begun: its members choose at the same time. So what is committed in the generation in which a group
 // begins says so in its metadata.
+//
+// A position counts in one topic, not in every topic of that name: where a topic was deleted and created
+// again, which its id tells, the new one is read from its start. The id is committed with each position.
 import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import { type Condition, looseConditions } from '../../observe/conditions.ts'
@@ -51,8 +54,13 @@ const untoldCommitsMs = 30_000
 /** How often a topic that does not exist is looked for. */
 const missingTopicMs = 2_000
 
-/** Metadata of positions committed in the generation in which their group began. */
+/** In the metadata of positions committed in the generation in which their group began. */
 const begunIn = (generation: number) => `begun in generation ${generation}`
+const hasBegunIn = (metadata: string, generation: number) =>
+  metadata.split('; ').includes(begunIn(generation))
+/** In the metadata of every position whose topic has an id that is known. */
+const ofTopic = (id: string) => (id === '' ? '' : `topic ${id}`)
+const topicIn = (metadata: string) => /(?:^|; )topic (\S+)$/.exec(metadata)?.[1]
 
 interface Committed extends Position {
   readonly at: number
@@ -121,9 +129,17 @@ export class GroupConsumer implements Consumer {
         outOfRange.resolve({ topic, partition }, offset, onRefused),
       onCut: cut => {
         spared.warn(
-          `records ${cut.from}..${cut.to} of ${nameOf(cut)}, which were read here, are not in Kafka any more: a broker that had not got them became leader (unclean.leader.election.enable); going on at ${cut.from}, where others may stand now`,
+          `records ${cut.from}..${cut.to} of ${nameOf(cut)}, which were read here, are not in Kafka any more: a broker without them became leader (unclean.leader.election.enable)${this.#cluster.idOf(cut.topic) === '' ? ', or the topic was deleted and created again, which brokers before 2.8 do not tell' : ''}; going on at ${cut.from}, where others may stand now`,
         )
         options.onCut?.(cut)
+      },
+      onRecreated: ({ topic, partition }, { position, fetchOffset }) => {
+        const one = { topic, partition }
+        this.#tellRecreated(one, position, fetchOffset)
+        this.#committed.delete(nameOf(one))
+        options.onRecreated?.(one)
+        // Where it fails, positions of records that follow are committed.
+        void this.commit([{ ...one, offset: 0 }]).catch(() => {})
       },
       recordLimits: options.recordLimits,
       onLeftOut: () => options.onLeftOut?.(),
@@ -185,8 +201,11 @@ export class GroupConsumer implements Consumer {
     const names = positions.map(nameOf)
     for (const name of names) this.#committing.set(name, (this.#committing.get(name) ?? 0) + 1)
     try {
-      const metadata = this.#begunIn === this.#group.generation ? begunIn(this.#begunIn) : ''
-      const marked = positions.map(one => ({ metadata, ...one }))
+      const begun = this.#begunIn === this.#group.generation ? begunIn(this.#begunIn) : ''
+      const marked = positions.map(one => {
+        const id = this.#fetcher.buffer(one)?.topicId || this.#cluster.idOf(one.topic)
+        return { metadata: [begun, ofTopic(id)].filter(Boolean).join('; '), ...one }
+      })
       await commitOffsets(this.#group, { groupId: groupId!, groupInstanceId, positions: marked })
     } finally {
       for (const name of names) this.#committing.set(name, this.#committing.get(name)! - 1)
@@ -247,6 +266,7 @@ export class GroupConsumer implements Consumer {
         await this.#cluster.refresh()
         failures = 0
         this.#subscription.note(this.#cluster)
+        this.#fetcher.kick()
         this.#judgeTopics()
         if (!hasStarted) this.#group.start()
         hasStarted = true
@@ -331,10 +351,21 @@ export class GroupConsumer implements Consumer {
     const at = this.#system.clock.monotonic() - recommitMs
     const positions: Position[] = []
     const open: TopicPartition[] = []
+    const isOfTopic = ({ topic, partition }: TopicPartition) => {
+      const id = topicIn(committed.get(nameOf({ topic, partition }))?.metadata ?? '')
+      const known = this.#cluster.idOf(topic)
+      return id === undefined || known === '' || id === known
+    }
+    // What is known here may be older than what has been committed.
+    if (!partitions.every(one => committed.has(nameOf(one)) && isOfTopic(one))) await this.#cluster.refresh()
     for (const one of partitions) {
       const offset = committed.get(nameOf(one))?.offset
       if (offset === undefined) open.push(one)
-      else {
+      else if (!isOfTopic(one)) {
+        if (!this.#chosen.has(nameOf(one))) this.#tellRecreated(one, offset, offset)
+        this.#chosen.set(nameOf(one), 0)
+        open.push(one)
+      } else {
         this.#chosen.delete(nameOf(one))
         positions.push({ ...one, offset })
         this.#committed.set(nameOf(one), { ...one, offset, at })
@@ -374,10 +405,10 @@ export class GroupConsumer implements Consumer {
         : await fetchCommitted(this.#group, this.#settings.groupId!, others)
     for (const one of [...partitions, ...others]) {
       const position = committed.get(nameOf(one)) ?? theirs.get(nameOf(one))
-      if (position !== undefined && position.metadata !== begunIn(generation)) found.add(one.topic)
+      if (position !== undefined && !hasBegunIn(position.metadata, generation)) found.add(one.topic)
     }
     // A topic that is new to a group at work is no beginning of it.
-    if (found.size === 0 && !partitions.some(one => this.#subscription.isNew(one))) this.#begunIn = generation
+    if (found.size === 0 && !partitions.some(one => this.#isNew(one))) this.#begunIn = generation
     return found
   }
 
@@ -399,7 +430,7 @@ export class GroupConsumer implements Consumer {
         ? positions
         : [...positions, ...(await this.#choosePositions(rest, topicsInUse))]
     }
-    const isFoundLater = (one: TopicPartition) => topicsInUse.has(one.topic) || this.#subscription.isNew(one)
+    const isFoundLater = (one: TopicPartition) => topicsInUse.has(one.topic) || this.#isNew(one)
     const fromStart = partitions.filter(one => autoOffsetReset === 'earliest' || isFoundLater(one))
     const fromEnd = partitions.filter(one => !fromStart.includes(one))
     if (autoOffsetReset === 'none' && fromEnd.length > 0)
@@ -420,6 +451,20 @@ export class GroupConsumer implements Consumer {
     const text = chosen.map(one => `${nameOf(one)} from ${one.offset}`).join(', ')
     this.#options.log.info(`group ${this.#settings.groupId} has no position yet and begins: ${text}`)
     return chosen
+  }
+
+  #isNew(one: TopicPartition): boolean {
+    return this.#subscription.isNew(one, this.#cluster.idOf(one.topic))
+  }
+
+  #tellRecreated(one: TopicPartition, position: number, fetchOffset: number): void {
+    const rest =
+      fetchOffset > position
+        ? `, and records ${position}..${fetchOffset - 1}, which had been fetched and not delivered, are discarded`
+        : ''
+    this.#options.log.warn(
+      `topic ${one.topic} was deleted and created again: position ${position} of ${nameOf(one)} belongs to the deleted topic${rest}; the new topic is read from its start`,
+    )
   }
 
   #ends(

@@ -39,6 +39,8 @@ export class FetchBuffer {
   fetchOffset: number
   /** In which reign of a leader the record before fetchOffset was written; -1 where that is not known. */
   leaderEpoch = -1
+  /** Of the topic in which the position counts; '' where brokers have not told. */
+  topicId = ''
   isPaused = false
   /** Most bytes to ask for; grows where a record is larger. */
   maxBytes: number

@@ -28,16 +28,26 @@ interface Log {
   readonly entries: readonly { readonly offset: number; readonly epoch: number; readonly value: string }[]
   /** Below it nothing is said of reigns, and what lies beyond the end is refused. */
   readonly isOld?: boolean
+  /** The topic's id; where there is one, topics are fetched by it from version 13 on. */
+  readonly id?: string
+  readonly fetchVersion?: number
 }
 
 /** A fetcher of t-0 on a broker whose log can be exchanged. */
 async function fetching(log: Log, chosenOutOfRange = -1) {
   await using stack = new AsyncDisposableStack()
   const broker = stack.use(await new ScriptedBroker().start())
-  broker.on(metadata, metadataOf([broker.address], { t: { leaders: [0] } }), [0, 8])
   let current = log
+  const topicOf = ({ id }: Log) => ({ t: { leaders: [0], ...(id === undefined ? {} : { id }) } })
+  broker.on(metadata, asked => metadataOf([broker.address], topicOf(current))(asked), [
+    0,
+    log.id === undefined ? 8 : 12,
+  ])
+  const { fetchVersion = 12 } = log
   const answer = (question: RequestOf<typeof fetch>) => {
-    const { fetchOffset, lastFetchedEpoch } = question.topics[0]!.partitions[0]!
+    const { topicId, partitions } = question.topics[0]!
+    const { fetchOffset, lastFetchedEpoch } = partitions[0]!
+    const isUnknown = log.id !== undefined && fetchVersion >= 13 && topicId !== current.id
     const { entries } = current
     const end = (entries.at(-1)?.offset ?? -1) + 1
     const before = entries.filter(one => one.epoch <= lastFetchedEpoch)
@@ -51,15 +61,19 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
       responses: [
         {
           topic: 't',
+          topicId,
           partitions: [
             {
               partitionIndex: 0,
-              errorCode: isBeyond ? 1 : 0,
+              errorCode: isUnknown ? 100 : isBeyond ? 1 : 0,
               highWatermark: end,
               ...(diverges ? { divergingEpoch: { epoch: before.at(-1)?.epoch ?? -1, endOffset } } : {}),
               abortedTransactions: null,
               preferredReadReplica: -1,
-              records: diverges || next === undefined ? null : batchAt(fetchOffset, next.epoch, [next.value]),
+              records:
+                isUnknown || diverges || next === undefined
+                  ? null
+                  : batchAt(fetchOffset, next.epoch, [next.value]),
             },
           ],
         },
@@ -72,7 +86,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
       await system.clock.sleep(20)
       return answer(question)
     },
-    log.isOld === true ? [0, 3] : [0, 12],
+    log.isOld === true ? [0, 3] : [0, fetchVersion],
   )
   const settings = { ...consumerDefaults, bootstrapServers: [broker.bootstrap], fetchMaxWaitMs: 0 }
   const cluster = new Cluster({
@@ -85,6 +99,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
   cluster.watch(['t'])
   await cluster.refresh()
   const cuts: { from: number; to: number }[] = []
+  const recreated: number[] = []
   const fetcher = new Fetcher({
     system,
     log: silentLogger,
@@ -94,12 +109,14 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
     isHeld: () => false,
     resolveOutOfRange: async () => chosenOutOfRange,
     onCut: ({ from, to }) => void cuts.push({ from, to }),
+    onRecreated: (_, { position }) => void recreated.push(position),
   })
   stack.defer(() => fetcher.close())
   fetcher.add([{ topic: 't', partition: 0, offset: 0 }])
   const kept = stack.move()
   return {
     cuts,
+    recreated,
     become: (other: Log) => void (current = other),
     async read(count: number, atOnce = 500): Promise<string[]> {
       const values: string[] = []
@@ -112,6 +129,8 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
     async until(holds: () => boolean): Promise<void> {
       while (!holds()) await cluster.refresh()
     },
+    refresh: () => cluster.refresh(),
+    idOf: () => cluster.idOf('t'),
     fetchOffset: () => fetcher.buffer({ topic: 't', partition: 0 })!.fetchOffset,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
@@ -147,5 +166,42 @@ describe('a log that was cut off below what was read', () => {
     await reading.until(() => reading.fetchOffset() === 4)
     reading.become({ entries: [...entriesOf(0, 0, 'abcd'), ...entriesOf(0, 4, 'EFGH')] })
     assert.deepEqual(await reading.read(4), [...'EFGH'])
+  })
+})
+
+describe('a topic that was deleted and created again', () => {
+  const [first, second] = ['AAAAAAAAAAAAAAAAAAAAAQ', 'AAAAAAAAAAAAAAAAAAAAAg']
+
+  it('is read from its start, also where it has grown beyond the position since', async () => {
+    await using reading = await fetching({ entries: entriesOf(0, 0, 'abc'), id: first, fetchVersion: 17 })
+    assert.deepEqual(await reading.read(3), [...'abc'])
+    reading.become({ entries: entriesOf(0, 0, 'ABCDE'), id: second })
+    assert.deepEqual(await reading.read(5), [...'ABCDE'])
+    assert.deepEqual([reading.recreated, reading.cuts], [[3], []])
+  })
+
+  it('is seen in the metadata where brokers (2.8 to 3.0) are not asked by id', async () => {
+    await using reading = await fetching({ entries: entriesOf(0, 0, 'abc'), id: first, fetchVersion: 12 })
+    assert.deepEqual(await reading.read(3), [...'abc'])
+    reading.become({ entries: entriesOf(0, 0, 'ABCDE'), id: second })
+    await reading.until(() => reading.idOf() === second)
+    // What a fetch under way brought may stand before.
+    let values = ''
+    for (let count = 0; count < 7 && !values.endsWith('ABCDE'); count++)
+      values += (await reading.read(1)).join('')
+    assert.match(values, /^(D?E?)ABCDE$/)
+  })
+
+  it('is not left again for the former one, of which a broker that lags behind still tells', async () => {
+    await using reading = await fetching({ entries: entriesOf(0, 0, 'abc'), id: first, fetchVersion: 17 })
+    assert.deepEqual(await reading.read(3), [...'abc'])
+    const renewed = { entries: entriesOf(0, 0, 'ABCDE'), id: second }
+    reading.become(renewed)
+    assert.deepEqual(await reading.read(2), [...'AB'])
+    reading.become({ entries: renewed.entries, id: first })
+    await reading.refresh()
+    reading.become(renewed)
+    assert.deepEqual(await reading.read(3), [...'CDE'])
+    assert.deepEqual(reading.recreated, [3])
   })
 })

@@ -7,6 +7,7 @@ import type { Logger } from '../../observe/log.ts'
 import { sparing } from '../../observe/sparing-log.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
+import { zeroUuid } from '../../wire/kafka/fields.ts'
 import { fetch } from '../../wire/kafka/messages/fetch.ts'
 import type { Cluster } from '../connection/cluster.ts'
 import type { ClientSystem } from '../connection/connection.ts'
@@ -42,6 +43,8 @@ export interface FetcherParts {
   ): Promise<number>
   /** Records that were handed out and are not in the log any more: reading goes on at `from`. */
   onCut(cut: TopicPartition & { from: number; to: number }): void
+  /** The topic was deleted and created again: what was read and fetched of it is over, and reading begins at 0. */
+  onRecreated(partition: TopicPartition, was: { position: number; fetchOffset: number }): void
   readonly recordLimits?: RecordLimits | undefined
   /** Something of a record was left out, because it is too large. */
   onLeftOut?(): void
@@ -207,7 +210,10 @@ export class Fetcher {
     if (this.#stop.signal.aborted) return
     const now = system.clock.monotonic()
     let held = 0
-    for (const buffer of this.#ring) held += buffer.bytes
+    for (const buffer of this.#ring) {
+      this.#compareIds(buffer)
+      held += buffer.bytes
+    }
     const byLeader = new Map<number, { ready: FetchBuffer[]; isHeldBack: boolean }>()
     for (const buffer of this.#ring) {
       if (buffer.isPaused || buffer.isResetting) continue
@@ -238,6 +244,18 @@ export class Fetcher {
       else void this.#fetchFrom(leader, ready, isHeldBack)
   }
 
+  /** A position counts in the topic of one id alone: another of the same name is read from its start. */
+  #compareIds(buffer: FetchBuffer): void {
+    const { topicId, position, fetchOffset } = buffer
+    const id = this.#parts.cluster.idOf(buffer.topic)
+    if (id === topicId || id === '') return
+    buffer.topicId = id
+    if (topicId === '') return
+    buffer.moveTo(0)
+    buffer.isUnreadable = false
+    this.#parts.onRecreated(buffer, { position, fetchOffset })
+  }
+
   #miss(buffers: readonly FetchBuffer[]): void {
     for (const { name, topic, partition } of buffers) {
       const { why, isFinal: atOnce } = this.#parts.cluster.whyNoLeader(topic, partition)
@@ -262,13 +280,15 @@ export class Fetcher {
   async #fetchFrom(leader: number, ready: readonly FetchBuffer[], isHeldBack: boolean): Promise<void> {
     const { cluster, settings, system } = this.#parts
     this.#busyLeaders.add(leader)
-    const asked = ready.map(buffer => ({ buffer, offset: buffer.fetchOffset }))
+    const asked = ready.map(buffer => ({ buffer, offset: buffer.fetchOffset, topicId: buffer.topicId }))
     let isConnected = false
     try {
       const connection = await cluster.connect(leader, 'fetch')
       isConnected = true
+      // From version 13 on topics are named by their ids alone.
+      const version = connection.versionOf(fetch, ready.every(one => one.topicId !== '') ? Infinity : 12)
       // Kafka 2.7 and later compare with their log.
-      const tellsCuts = connection.versionOf(fetch) >= 12
+      const tellsCuts = version >= 12
       const byTopic = Map.groupBy(asked, ({ buffer }) => buffer.topic)
       // Where a buffer is full, its partition must not wait for the silence of the others.
       const maxWaitMs = isHeldBack ? Math.min(50, settings.fetchMaxWaitMs) : settings.fetchMaxWaitMs
@@ -281,6 +301,7 @@ export class Fetcher {
           isolationLevel: settings.readCommitted ? 1 : 0,
           topics: [...byTopic].map(([topic, list]) => ({
             topic,
+            topicId: list[0]!.buffer.topicId || zeroUuid,
             partitions: list.map(({ buffer, offset }) => ({
               partition: buffer.partition,
               fetchOffset: offset,
@@ -291,6 +312,7 @@ export class Fetcher {
           forgottenTopicsData: [],
         },
         maxWaitMs,
+        version,
       )
       this.#busyLeaders.delete(leader)
       if (answer.throttleTimeMs > 0) {
@@ -314,14 +336,21 @@ export class Fetcher {
     }
   }
 
-  #accept(asked: readonly { buffer: FetchBuffer; offset: number }[], answer: ResponseOf<typeof fetch>): void {
+  #accept(
+    asked: readonly { buffer: FetchBuffer; offset: number; topicId: string }[],
+    answer: ResponseOf<typeof fetch>,
+  ): void {
     const open = new Map(asked.map(({ buffer, offset }) => [buffer, offset]))
+    const names = new Map(asked.map(({ buffer, topicId }) => [topicId, buffer.topic]))
     let hasNew = false
-    for (const { topic, partitions } of answer.responses)
+    for (const { topic, topicId, partitions } of answer.responses)
       for (const one of partitions) {
-        const buffer = this.#buffers.get(nameOf({ topic, partition: one.partitionIndex }))
+        const name = topic === '' ? names.get(topicId)! : topic
+        const buffer = this.#buffers.get(nameOf({ topic: name, partition: one.partitionIndex }))
         // Given away, or moved, since it was asked for.
         if (buffer === undefined || open.get(buffer) !== buffer.fetchOffset) continue
+        // Asked of a topic that has been created again since, at the same offset.
+        if (topic === '' && buffer.topicId !== topicId) continue
         open.delete(buffer)
         if (one.errorCode !== 0) this.#refused(buffer, one)
         else if (one.divergingEpoch.endOffset >= 0) this.#cut(buffer, one.divergingEpoch)

@@ -1,5 +1,5 @@
 // Where to read on when a partition does not hold the position asked for. Records before the partition's first
-// are gone: reading goes on at the first that is there. A position beyond the end (the topic was made anew, or cut
+// are gone: reading goes on at the first that is there. A position beyond the end (the topic was created again, or cut
 // off) is chosen by auto.offset.reset.
 import { Fault } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
@@ -58,7 +58,7 @@ export class OutOfRange {
     const chosen = autoOffsetReset === 'earliest' ? first : next
     onCut?.({ ...one, from: next, to: offset - 1 })
     log.warn(
-      `${name} ends at ${next}, before the position ${offset}: the topic was made anew or lost records; going on at ${chosen} (auto.offset.reset=${autoOffsetReset})`,
+      `${name} ends at ${next}, before the position ${offset}: the topic was deleted and created again, or lost records; going on at ${chosen} (auto.offset.reset=${autoOffsetReset})`,
     )
     return chosen
   }

@@ -48,9 +48,13 @@ export class PartitionReader {
         }
         throw new Fault(
           'KAFKA_FATAL',
-          `${nameOf(partition)} has lost records from ${offset} on, or was made anew`,
+          `${nameOf(partition)} has lost records from ${offset} on, or its topic was deleted and created again`,
         )
       },
+      onRecreated: (one, { position }) =>
+        log.warn(
+          `topic ${one.topic} was deleted and created again: position ${position} of ${nameOf(one)} belongs to the deleted topic; the new topic is read from its start`,
+        ),
       onCut: ({ from, to }) => log.warn(`records ${from}..${to} that were read are not in Kafka any more`),
     })
   }

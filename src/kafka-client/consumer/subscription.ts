@@ -9,8 +9,8 @@ export class Subscription {
   readonly #pattern: RegExp | null
   /** The pattern as it was given. */
   readonly #written: string
-  /** Partition counts when the subscription began; null before the first answer. */
-  #first: Map<string, number> | null = null
+  /** What there was when the subscription began; null before the first answer. */
+  #first: Map<string, { readonly count: number; readonly id: string }> | null = null
 
   constructor(topics: readonly string[] | RegExp) {
     this.#written = topics instanceof RegExp ? topics.source : ''
@@ -59,12 +59,15 @@ export class Subscription {
   note(cluster: Cluster): void {
     if (this.#first !== null) return
     this.#first = new Map()
-    for (const { name, partitions } of cluster.topics()) this.#first.set(name, partitions.length)
+    for (const { name, partitions, id } of cluster.topics())
+      this.#first.set(name, { count: partitions.length, id })
   }
 
-  /** Whether the partition came into being while the subscription ran. */
-  isNew({ topic, partition }: TopicPartition): boolean {
-    return this.#first !== null && partition >= (this.#first.get(topic) ?? 0)
+  /** Whether the partition came into being while the subscription ran, be it with a topic that was created again. */
+  isNew({ topic, partition }: TopicPartition, topicId: string): boolean {
+    if (this.#first === null) return false
+    const { count, id } = this.#first.get(topic) ?? { count: 0, id: '' }
+    return partition >= count || (id !== '' && topicId !== '' && id !== topicId)
   }
 }
 
