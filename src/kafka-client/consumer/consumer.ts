@@ -38,6 +38,7 @@ import {
   listAllEnds,
 } from './offsets.ts'
 import { OutOfRange } from './out-of-range.ts'
+import { countsInTopic, hasBegunIn, noteOf, recreatedWarning } from './position-note.ts'
 import { isFinal } from '../connection/refusal.ts'
 import type { ConsumerSettings } from '../settings.ts'
 import { countsIn, Subscription } from './subscription.ts'
@@ -53,14 +54,6 @@ const closePatienceMs = 6_000
 const untoldCommitsMs = 30_000
 /** How often a topic that does not exist is looked for. */
 const missingTopicMs = 2_000
-
-/** In the metadata of positions committed in the generation in which their group began. */
-const begunIn = (generation: number) => `begun in generation ${generation}`
-const hasBegunIn = (metadata: string, generation: number) =>
-  metadata.split('; ').includes(begunIn(generation))
-/** In the metadata of every position whose topic has an id that is known. */
-const ofTopic = (id: string) => (id === '' ? '' : `topic ${id}`)
-const topicIn = (metadata: string) => /(?:^|; )topic (\S+)$/.exec(metadata)?.[1]
 
 interface Committed extends Position {
   readonly at: number
@@ -135,7 +128,7 @@ export class GroupConsumer implements Consumer {
       },
       onRecreated: ({ topic, partition }, { position, fetchOffset }) => {
         const one = { topic, partition }
-        this.#tellRecreated(one, position, fetchOffset)
+        log.warn(recreatedWarning(one, position, fetchOffset))
         this.#committed.delete(nameOf(one))
         options.onRecreated?.(one)
         // Where it fails, positions of records that follow are committed.
@@ -201,10 +194,10 @@ export class GroupConsumer implements Consumer {
     const names = positions.map(nameOf)
     for (const name of names) this.#committing.set(name, (this.#committing.get(name) ?? 0) + 1)
     try {
-      const begun = this.#begunIn === this.#group.generation ? begunIn(this.#begunIn) : ''
+      const begun = this.#begunIn === this.#group.generation ? this.#begunIn : -1
       const marked = positions.map(one => {
         const id = this.#fetcher.buffer(one)?.topicId || this.#cluster.idOf(one.topic)
-        return { metadata: [begun, ofTopic(id)].filter(Boolean).join('; '), ...one }
+        return { metadata: noteOf(begun, id), ...one }
       })
       await commitOffsets(this.#group, { groupId: groupId!, groupInstanceId, positions: marked })
     } finally {
@@ -351,18 +344,15 @@ export class GroupConsumer implements Consumer {
     const at = this.#system.clock.monotonic() - recommitMs
     const positions: Position[] = []
     const open: TopicPartition[] = []
-    const isOfTopic = ({ topic, partition }: TopicPartition) => {
-      const id = topicIn(committed.get(nameOf({ topic, partition }))?.metadata ?? '')
-      const known = this.#cluster.idOf(topic)
-      return id === undefined || known === '' || id === known
-    }
+    const isOfTopic = (one: TopicPartition) =>
+      countsInTopic(committed.get(nameOf(one))?.metadata ?? '', this.#cluster.idOf(one.topic))
     // What is known here may be older than what has been committed.
     if (!partitions.every(one => committed.has(nameOf(one)) && isOfTopic(one))) await this.#cluster.refresh()
     for (const one of partitions) {
       const offset = committed.get(nameOf(one))?.offset
       if (offset === undefined) open.push(one)
       else if (!isOfTopic(one)) {
-        if (!this.#chosen.has(nameOf(one))) this.#tellRecreated(one, offset, offset)
+        if (!this.#chosen.has(nameOf(one))) this.#options.log.warn(recreatedWarning(one, offset, offset))
         this.#chosen.set(nameOf(one), 0)
         open.push(one)
       } else {
@@ -455,16 +445,6 @@ export class GroupConsumer implements Consumer {
 
   #isNew(one: TopicPartition): boolean {
     return this.#subscription.isNew(one, this.#cluster.idOf(one.topic))
-  }
-
-  #tellRecreated(one: TopicPartition, position: number, fetchOffset: number): void {
-    const rest =
-      fetchOffset > position
-        ? `, and records ${position}..${fetchOffset - 1}, which had been fetched and not delivered, are discarded`
-        : ''
-    this.#options.log.warn(
-      `topic ${one.topic} was deleted and created again: position ${position} of ${nameOf(one)} belongs to the deleted topic${rest}; the new topic is read from its start`,
-    )
   }
 
   #ends(

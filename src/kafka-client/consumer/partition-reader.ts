@@ -7,6 +7,7 @@ import { Cluster } from '../connection/cluster.ts'
 import type { ClientSystem } from '../connection/connection.ts'
 import { nameOf, type ConsumedRecord, type Position } from '../contract.ts'
 import { Fetcher } from './fetcher.ts'
+import { recreatedWarning } from './position-note.ts'
 import { earliest, listAllEnds } from './offsets.ts'
 import type { ConsumerSettings } from '../settings.ts'
 
@@ -51,10 +52,7 @@ export class PartitionReader {
           `${nameOf(partition)} has lost records from ${offset} on, or its topic was deleted and created again`,
         )
       },
-      onRecreated: (one, { position }) =>
-        log.warn(
-          `topic ${one.topic} was deleted and created again: position ${position} of ${nameOf(one)} belongs to the deleted topic; the new topic is read from its start`,
-        ),
+      onRecreated: (one, { position, fetchOffset }) => log.warn(recreatedWarning(one, position, fetchOffset)),
       onCut: ({ from, to }) => log.warn(`records ${from}..${to} that were read are not in Kafka any more`),
     })
   }
