@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { createAuthority, type TestAuthority } from '../../test/certificates.ts'
 import { loadClientStores, type ClientStores } from './client-stores.ts'
+import { Secret } from './secret.ts'
 import { loadStore } from './ssl-settings.ts'
 import { realSystem } from '../system/system.ts'
 import { secureClient } from '../system/tls.ts'
@@ -70,14 +71,17 @@ describe('the stores of a client', () => {
     const stores = {
       ...nothing,
       trust: { ...nothing.trust, path: at('trust.pem') },
-      identity: { ...nothing.identity, path: at('client.p12'), password: 'right' },
+      identity: { ...nothing.identity, path: at('client.p12'), password: new Secret('right') },
       protocols: ['TLSv1.2'],
     }
     assert.deepEqual(await connect(stores), { authorized: true, protocol: 'TLSv1.2' })
-    await assert.rejects(connect({ ...stores, identity: { ...stores.identity, password: 'wrong' } }), {
-      code: 'TLS',
-      message: /client\.p12: the password is wrong/,
-    })
+    await assert.rejects(
+      connect({ ...stores, identity: { ...stores.identity, password: new Secret('wrong') } }),
+      {
+        code: 'TLS',
+        message: /client\.p12: the password is wrong/,
+      },
+    )
     await assert.rejects(connect({ ...stores, identity: { ...stores.identity, path: at('trust.pem') } }), {
       code: 'TLS',
       message: /trust\.pem holds no private key/,
@@ -103,7 +107,7 @@ describe('the stores of a client', () => {
     const seenThen = await connect({
       ...nothing,
       trust: { ...nothing.trust, pem: authority.certificate.replaceAll(/\r?\n/g, ' ') },
-      identity: { ...nothing.identity, pem },
+      identity: { ...nothing.identity, pem: new Secret(pem) },
     })
     assert.equal(seenThen.authorized, true)
   })

@@ -5,23 +5,25 @@ import { X509Certificate } from 'node:crypto'
 import { Fault, messageOf } from '../errors.ts'
 import type { KeyStore } from './key-entries.ts'
 import { readKeyStore } from './keystore.ts'
+import type { Secret } from './secret.ts'
 import { globalOf, loadStore, policyOf, type SslSystem } from './ssl-settings.ts'
 import { createTlsContext, type ClientTls } from '../system/tls.ts'
 
+/** Secrets are opened only to read the stores. */
 export interface ClientStores {
   readonly trust: {
     readonly path: string | undefined
-    readonly password: string | undefined
+    readonly password: Secret | undefined
     /** Certificates as text; wins over the path. */
     readonly pem: string | undefined
   }
   readonly identity: {
     readonly path: string | undefined
-    readonly password: string | undefined
+    readonly password: Secret | undefined
     /** Key, its certificate and those that signed it, as text; wins over the path. */
-    readonly pem: string | undefined
+    readonly pem: Secret | undefined
     /** Of the key alone; that of the store where absent. */
-    readonly keyPassword: string | undefined
+    readonly keyPassword: Secret | undefined
   }
   readonly protocols: readonly string[] | undefined
   readonly cipherSuites: readonly string[] | undefined
@@ -84,7 +86,8 @@ async function loadTrust(
   if (pem === undefined && path === undefined)
     return { authorities: null, trustedFrom: 'the usual authorities' }
   const trustedFrom = pem === undefined ? path! : 'ssl.truststore.certificates'
-  const storePassword = password ?? global('javax.net.ssl.trustStorePassword', 'TRUSTSTORE_PASSWORD')
+  const storePassword =
+    password?.reveal() ?? global('javax.net.ssl.trustStorePassword', 'TRUSTSTORE_PASSWORD')
   const { trusted, keys } =
     pem === undefined
       ? await loadStore(path!, storePassword, system.disk)
@@ -103,11 +106,11 @@ async function loadIdentity(
   const path = own ?? global('javax.net.ssl.keyStore', 'KEYSTORE_PATH')
   if (pem === undefined && path === undefined) return null
   const name = pem === undefined ? path! : 'ssl.keystore.key with ssl.keystore.certificate.chain'
-  const storePassword = password ?? global('javax.net.ssl.keyStorePassword', 'KEYSTORE_PASSWORD')
+  const storePassword = password?.reveal() ?? global('javax.net.ssl.keyStorePassword', 'KEYSTORE_PASSWORD')
   const { keys } =
     pem === undefined
-      ? await loadStore(path!, storePassword, system.disk, keyPassword ?? storePassword)
-      : readText(pem, keyPassword, name)
+      ? await loadStore(path!, storePassword, system.disk, keyPassword?.reveal() ?? storePassword)
+      : readText(pem.reveal(), keyPassword?.reveal(), name)
   const [identity] = keys
   if (identity === undefined)
     throw new Fault(

@@ -20,33 +20,6 @@ export const storeFields = {
   'ssl.cipher.suites': verbatim("Cipher suites, by Java's names; the usual ones where absent."),
 }
 
-/** The stores with their passwords hidden; opened only to read them. */
-export interface HiddenStores extends Omit<ClientStores, 'trust' | 'identity'> {
-  readonly trust: { readonly path: string | undefined; readonly pem: string | undefined }
-  readonly identity: { readonly path: string | undefined }
-  readonly secrets: {
-    readonly trustPassword: Secret | undefined
-    readonly identityPassword: Secret | undefined
-    readonly keyPassword: Secret | undefined
-    /** The identity as PEM. */
-    readonly identityPem: Secret | undefined
-  }
-}
-
-/** For the moment in which the stores are read. */
-export function revealStores({ trust, identity, secrets, ...rest }: HiddenStores): ClientStores {
-  return {
-    ...rest,
-    trust: { ...trust, password: secrets.trustPassword?.reveal() },
-    identity: {
-      ...identity,
-      password: secrets.identityPassword?.reveal(),
-      keyPassword: secrets.keyPassword?.reveal(),
-      pem: secrets.identityPem?.reveal(),
-    },
-  }
-}
-
 type Properties = Readonly<Record<string, string>>
 
 const listOf = (text: string | undefined): readonly string[] | undefined => {
@@ -60,24 +33,27 @@ const secretOf = (text: string | undefined) => (text === undefined ? undefined :
 const filled = (text: string | undefined) => (text === undefined || text.trim() === '' ? undefined : text)
 
 /** Takes what is written; checkStores says what does not fit together. */
-export function readStores(properties: Properties): HiddenStores {
+export function readStores(properties: Properties): ClientStores {
   const at = (name: string) => filled(properties[`ssl.${name}`])
   const key = at('keystore.key')
   const chain = at('keystore.certificate.chain')
   const identification = properties['ssl.endpoint.identification.algorithm']
   const isUnchecked = /^\s*true\s*$/i.test(properties['ssl.disableTLSHostnameVerification'] ?? '')
   return {
-    trust: { path: at('truststore.location')?.trim(), pem: at('truststore.certificates') },
-    identity: { path: at('keystore.location')?.trim() },
+    trust: {
+      path: at('truststore.location')?.trim(),
+      password: secretOf(properties['ssl.truststore.password']),
+      pem: at('truststore.certificates'),
+    },
+    identity: {
+      path: at('keystore.location')?.trim(),
+      password: secretOf(properties['ssl.keystore.password']),
+      pem: key === undefined ? undefined : new Secret(`${key}\n${chain ?? ''}`),
+      keyPassword: secretOf(properties['ssl.key.password']),
+    },
     protocols: listOf(at('enabled.protocols')),
     cipherSuites: listOf(at('cipher.suites')),
     verifiesHost: !isUnchecked && identification?.trim() !== '',
-    secrets: {
-      trustPassword: secretOf(properties['ssl.truststore.password']),
-      identityPassword: secretOf(properties['ssl.keystore.password']),
-      keyPassword: secretOf(properties['ssl.key.password']),
-      identityPem: key === undefined ? undefined : new Secret(`${key}\n${chain ?? ''}`),
-    },
   }
 }
 

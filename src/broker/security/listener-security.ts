@@ -5,7 +5,8 @@
 import { messageOf } from '../../errors.ts'
 import { JaasError, parseJaas, parseJaasSection, type JaasEntry } from '../../security/jaas.ts'
 import { Secret } from '../../security/secret.ts'
-import { checkStores, readStores, storeFields, type HiddenStores } from '../../security/store-properties.ts'
+import type { ClientStores } from '../../security/client-stores.ts'
+import { checkStores, readStores, storeFields } from '../../security/store-properties.ts'
 import { scramMechanisms } from '../../wire/kafka/scram-keys.ts'
 import type { GivenSettings } from '../given-settings.ts'
 import { brokerKeys, listOf } from '../settings/broker-keys.ts'
@@ -19,7 +20,7 @@ export type SaslMechanism = (typeof saslMechanisms)[number]
 export type ClientAuth = 'none' | 'requested' | 'required'
 
 export interface TlsSettings {
-  readonly stores: HiddenStores
+  readonly stores: ClientStores
   readonly clientAuth: ClientAuth
 }
 

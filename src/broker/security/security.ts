@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
 import type { Secret } from '../../security/secret.ts'
-import { revealStores } from '../../security/store-properties.ts'
 import type { System } from '../../system/system.ts'
 import { secureServer, type TlsContext } from '../../system/tls.ts'
 import type { ListenerSettings } from '../listener-settings.ts'
@@ -55,7 +54,7 @@ export class Security {
         const system = { disk: this.#system.disk, systemProperties: new Map<string, string>() }
         // Reading stores takes much code, and most brokers have none.
         const { loadClientStores } = await import('../../security/client-stores.ts')
-        const loaded = await loadClientStores(revealStores(tls.stores), system)
+        const loaded = await loadClientStores(tls.stores, system)
         context = loaded.context
         if (loaded.identityEndsAt !== null && loaded.identityEndsAt < this.#system.clock.now())
           this.#log.warn(

@@ -40,7 +40,7 @@ describe('security properties', () => {
     const { protocol, tls, sasl } = settings!.security
     assert.equal(protocol, 'SASL_SSL')
     assert.equal(tls!.trust.path, '/etc/trust.jks')
-    assert.equal(tls!.secrets.trustPassword!.reveal(), secret)
+    assert.equal(tls!.trust.password!.reveal(), secret)
     assert.deepEqual(tls!.protocols, ['TLSv1.2', 'TLSv1.3'])
     assert.equal(tls!.verifiesHost, true)
     assert.equal(sasl!.mechanism, 'SCRAM-SHA-512')

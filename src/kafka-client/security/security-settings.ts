@@ -2,7 +2,7 @@
 import type { TokenEndpoint, UnsecuredToken } from './sasl-oauthbearer.ts'
 import type { ScramMechanism } from './sasl-scram.ts'
 import type { Secret } from '../../security/secret.ts'
-import type { HiddenStores } from '../../security/store-properties.ts'
+import type { ClientStores } from '../../security/client-stores.ts'
 
 export const mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
 export type MechanismName = (typeof mechanisms)[number]
@@ -20,11 +20,8 @@ export type Login =
       readonly mechanism: 'OAUTHBEARER'
       readonly source: UnsecuredToken | TokenEndpoint
       /** Stores for the token endpoint. */
-      readonly stores: StoreSettings
+      readonly stores: ClientStores
     }
-
-/** The stores with their passwords hidden; opened only to read them. */
-export type StoreSettings = HiddenStores
 
 export interface SaslSettings {
   readonly mechanism: MechanismName
@@ -37,7 +34,7 @@ export interface SaslSettings {
 export interface SecuritySettings {
   /** As written for Java: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. */
   readonly protocol: string
-  readonly tls: StoreSettings | null
+  readonly tls: ClientStores | null
   readonly sasl: SaslSettings | null
 }
 

@@ -4,14 +4,13 @@
 import type { Duplex } from 'node:stream'
 import { whereOf } from '../../address.ts'
 import { Fault, messageOf } from '../../errors.ts'
-import { loadClientStores, type LoadedTls } from '../../security/client-stores.ts'
+import { loadClientStores, type ClientStores, type LoadedTls } from '../../security/client-stores.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Disk } from '../../system/disk.ts'
 import { sendHttp } from '../../system/https-request.ts'
 import { JaasError, parseJaasFile } from '../../security/jaas.ts'
 import type { Random } from '../../system/random.ts'
 import type { SslSystem } from '../../security/ssl-settings.ts'
-import { revealStores } from '../../security/store-properties.ts'
 import { secureClient } from '../../system/tls.ts'
 import { LoginError, readLogin } from './login.ts'
 import { conversePlain } from './sasl-conversation.ts'
@@ -19,7 +18,7 @@ import { converseOAuth, fetchToken, makeUnsecuredToken, Tokens } from './sasl-oa
 import { converseScram } from './sasl-scram.ts'
 import type { Identity } from './sasl.ts'
 import { jaasFileProperty } from './security-properties.ts'
-import type { Login, SaslSettings, SecuritySettings, StoreSettings } from './security-settings.ts'
+import type { Login, SaslSettings, SecuritySettings } from './security-settings.ts'
 import { explainTls } from './tls-explanation.ts'
 
 export interface SecuritySystem {
@@ -42,7 +41,7 @@ export class Security {
   readonly protocol: string
   readonly #settings: SecuritySettings
   readonly #system: SecuritySystem
-  readonly #stores = new Map<StoreSettings, { readAt: number; tls: Promise<LoadedTls> }>()
+  readonly #stores = new Map<ClientStores, { readAt: number; tls: Promise<LoadedTls> }>()
   #identity: { madeAt: number; identity: Promise<Identity> } | null = null
   /** Addresses that closed a connection at its first request. */
   readonly #suspects = new Set<string>()
@@ -128,11 +127,11 @@ export class Security {
     else this.#suspects.delete(where)
   }
 
-  #read(stores: StoreSettings): Promise<LoadedTls> {
+  #read(stores: ClientStores): Promise<LoadedTls> {
     const now = this.#system.clock.monotonic()
     const known = this.#stores.get(stores)
     if (known !== undefined && now - known.readAt < freshMs) return known.tls
-    const tls = loadClientStores(revealStores(stores), this.#sslSystem())
+    const tls = loadClientStores(stores, this.#sslSystem())
     this.#stores.set(stores, { readAt: now, tls })
     // A store that is mended is read at the next try.
     tls.catch(() => this.#stores.delete(stores))
