@@ -27,7 +27,6 @@ interface Waiting<T> {
 export class GroupWriter<T> {
   readonly #parts: GroupWriterParts<T>
   #queue: Waiting<T>[] = []
-  #queuedBytes = 0
   #running: Promise<void> | null = null
   #failed: Error | null = null
 
@@ -39,17 +38,11 @@ export class GroupWriter<T> {
     return this.#failed
   }
 
-  /** Bytes added and not yet written. */
-  get waitingBytes(): number {
-    return this.#queuedBytes
-  }
-
   /** Resolves when the item is written; items are written in the order of the calls. */
   add(item: T): Promise<void> {
     if (this.#failed !== null) return Promise.reject(this.#failed)
     return new Promise((resolve, reject) => {
       this.#queue.push({ item, resolve, reject })
-      this.#queuedBytes += this.#parts.bytesOf(item)
       // What is added in the same turn shares the first group.
       this.#running ??= Promise.resolve().then(() => this.#run())
     })
@@ -88,10 +81,7 @@ export class GroupWriter<T> {
         goOn()
         continue
       }
-      for (const { item, resolve } of group) {
-        this.#queuedBytes -= this.#parts.bytesOf(item)
-        resolve()
-      }
+      for (const { resolve } of group) resolve()
     }
     // In the same step as the look at the queue: nothing added after it is overlooked.
     this.#running = null
@@ -113,9 +103,6 @@ export class GroupWriter<T> {
   }
 
   #refuse(group: readonly Waiting<T>[], error: Error): void {
-    for (const { item, reject } of group) {
-      this.#queuedBytes -= this.#parts.bytesOf(item)
-      reject(error)
-    }
+    for (const { reject } of group) reject(error)
   }
 }
