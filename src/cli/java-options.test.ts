@@ -75,7 +75,7 @@ test('every -D property that a file of src reads is known, and no other', () => 
       .filter(path => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.endsWith('java-options.ts'))
       .flatMap(path => [
         ...read(path).matchAll(
-          /(?:[pP]roperties(?:\?)?\.get\(|global\(|\blist\([^,]*,)\s*'([a-z]+(?:\.\w+)+)'|'(propertiesImplementation|java\.security\.auth\.login\.config)'/g,
+          /(?:[pP]roperties(?:\?)?\.get\(|global\(|\blist\([^,]*,)\s*'([a-z]+(?:\.\w+)+)'|'(propertiesImplementation|java\.security\.auth\.login\.config|millrace\.memoryBudget)'/g,
         ),
       ])
       .map(([, one, other]) => (one ?? other)!)
