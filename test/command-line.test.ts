@@ -218,6 +218,17 @@ describe('the command line', { concurrency: 2 }, () => {
     const run = flumeNg(['agent', '-n', 'a1', '-f', path, '-i', '0.1', ...monitoring])
     await run.says(/Agent a1 started/)
     const [, url] = /Monitoring on (\S+)\/metrics,/.exec(run.output)!
+    const health = async () =>
+      (await (await fetch(`${url}/health`)).json()) as { ok: boolean; warnings: { problem: string }[] }
+    const refused = async (pattern: RegExp) => {
+      const { ok, warnings } = await health()
+      assert.equal(ok, true)
+      assert.deepEqual(
+        warnings.map(({ problem }) => pattern.test(problem)),
+        [true],
+        JSON.stringify(warnings),
+      )
+    }
     const { body } = await fetch(`${url}/events`)
     const heard = (async () => {
       let text = ''
@@ -230,13 +241,21 @@ describe('the command line', { concurrency: 2 }, () => {
     writeFileSync(path, configuration(2, 'a1.sinks.k1.batchsize = 3\n').replace('= logger', '= loger'))
     await run.says(/\[ERROR - \S+\] \S*reload\.conf:8: a1\.sinks\.k1\.type = loger/)
     await run.says(/the change is refused and the agent runs on as before/)
+    await refused(/runs on as before: \S*reload\.conf:8: a1\.sinks\.k1\.type = loger/)
+    // Another fault is told, too, and takes the place of the first.
+    writeFileSync(path, configuration(2).replaceAll('a1.', 'b1.'))
+    await run.says(/the change is refused and the agent runs on as before/, 2)
+    await refused(/runs on as before: .*a1/)
     writeFileSync(path, configuration(3))
     await run.says(/the agent runs with the changed configuration/)
     await run.says(/body: 32 /)
+    assert.deepEqual((await health()).warnings, [])
     rmSync(path)
     await run.says(/there is no such file.*the agent runs on as before/)
+    await refused(/there is no such file/)
     writeFileSync(path, configuration(4))
     await run.says(/the agent runs with the changed configuration/, 2)
+    assert.deepEqual((await health()).warnings, [])
     assert.match(
       await heard,
       /"configuration refused","problem":"\S*reload\.conf:8: a1\.sinks\.k1\.type = loger/,
@@ -286,6 +305,7 @@ describe('the command line', { concurrency: 2 }, () => {
       status: 200,
       ok: true,
       problems: [],
+      warnings: [],
       running: ['CHANNEL.c1', 'SINK.k1', 'SOURCE.r1', 'SOURCE.r2'],
       notRunning: [],
     })

@@ -12,7 +12,9 @@ import { metricsOf } from '../observe/metrics-json.ts'
 import { realSystem } from '../system/system.ts'
 import { agentOf, monitor } from '../start-agent.ts'
 import { StartFailure, type Agent } from '../topology/agent.ts'
+import type { Topology } from '../topology/topology.ts'
 import { exitCodes } from './exit-codes.ts'
+import { isInstallationReplaced, replacedInstallation } from './installation.ts'
 import { stopSignal } from './signals.ts'
 import { readTexts, sameTexts } from './configuration-source.ts'
 import { loadTopology } from '../load-topology.ts'
@@ -104,8 +106,8 @@ function refuse(name: string, problems: readonly Problem[]): number {
 
 /** What a thread dump is asked of a JVM for: what stands, and what has moved so far. */
 function report(agent: Agent, log: Logger): void {
-  const { problems } = agent.health()
-  for (const { component, problem } of problems) log.warn(`${component}: ${problem}`)
+  const { problems, warnings } = agent.health()
+  for (const { component, problem } of [...problems, ...warnings]) log.warn(`${component}: ${problem}`)
   for (const [component, values] of Object.entries(metricsOf(agent.snapshot())))
     log.info(`${component} ${JSON.stringify(values)}`)
   const { rss, external } = process.memoryUsage()
@@ -160,41 +162,48 @@ async function watchConfiguration(
   const { agent, load, log, bell } = parts
   let seen = parts.texts
   let running = parts.topology
-  let unreadable = false
+  const unreadable = agent.conditionsOf('AGENT')('configuration file', { isRed: false })
+  const replaced = agent.conditionsOf('AGENT')('installation', { level: 'warn', isRed: false })
+  const changed = async (texts: readonly ConfigurationText[]): Promise<Topology> => {
+    if (replaced.isRaised) throw new Error(`${replacedInstallation}; restart it`)
+    const examine = { system: realSystem, running }
+    const { topology, problems } = await loadTopology(texts, { ...load, examine })
+    logProblems(log, problems)
+    if (topology === undefined) throw new StartFailure(problems)
+    return topology
+  }
   for (;;) {
     const wasAsked = await bell.wait(pollIntervalMs, signal)
     if (signal.aborted) return
+    let now: readonly ConfigurationText[]
     try {
-      const now = await readTexts(source)
-      unreadable = false
-      if (sameTexts(now, seen)) {
-        if (wasAsked) log.info('the configuration was read again and has not changed')
-        continue
-      }
-      seen = now
-      log.info('the configuration has changed')
-      const { topology, problems } = await loadTopology(now, {
-        ...load,
-        examine: { system: realSystem, running },
-      })
-      logProblems(log, problems)
-      if (topology === undefined) {
-        agent.refuse(problems)
-        log.error('the change is refused and the agent runs on as before; the next change will be seen')
-        continue
-      }
-      await agent.reload(topology)
-      running = topology
-      await backUp(command, now, log)
-      sayWhatRuns(log, 'the agent runs with the changed configuration', agent)
+      now = await readTexts(source)
     } catch (error) {
-      if (error instanceof StartFailure) {
-        logProblems(log, error.problems)
-        log.error('the change is refused and the agent runs on as before; the next change will be seen')
-      } else if (!unreadable || wasAsked) {
-        unreadable = true
-        log.error(`${messageOf(error)}; the agent runs on as before`)
-      }
+      const problem = `${messageOf(error)}; the agent runs on as before`
+      if (unreadable.isRaised && wasAsked) log.error(problem)
+      unreadable.raise(problem)
+      continue
     }
+    unreadable.clear('the configuration can be read again')
+    if (replaced.isRaised || (await isInstallationReplaced()))
+      replaced.raise(replacedInstallation, { remedy: 'Restart the agent.' })
+    if (sameTexts(now, seen)) {
+      if (wasAsked) log.info('the configuration was read again and has not changed')
+      continue
+    }
+    seen = now
+    log.info('the configuration has changed')
+    const next = await changed(now).catch((error: unknown) => void agent.refuse(error))
+    if (next === undefined) continue
+    try {
+      await agent.reload(next)
+    } catch (error) {
+      // The agent has said why; here is all of it.
+      if (error instanceof StartFailure) logProblems(log, error.problems)
+      continue
+    }
+    running = next
+    await backUp(command, now, log)
+    sayWhatRuns(log, 'the agent runs with the changed configuration', agent)
   }
 }

@@ -1,25 +1,37 @@
 // Health: whether anything is wrong with an agent, what, and what of it runs; the page /health.
 import { componentsOf, type Snapshot } from './snapshot.ts'
 
+interface HealthProblem {
+  readonly component: string
+  readonly problem: string
+}
+
 /** Components are named as /metrics names them: SOURCE.r1. */
 export interface Health {
   readonly ok: boolean
   /** Every red condition that is raised; a component may have several. */
-  readonly problems: readonly { readonly component: string; readonly problem: string }[]
+  readonly problems: readonly HealthProblem[]
+  /** Every other condition that is raised. */
+  readonly warnings: readonly HealthProblem[]
   readonly running: readonly string[]
   /** Could not be started yet. */
   readonly notRunning: readonly string[]
 }
 
 export function healthOf(snapshot: Snapshot): Health {
-  const red = snapshot.conditions.filter(({ isRed }) => isRed)
+  const conditions = (areRed: boolean) =>
+    snapshot.conditions
+      .filter(({ isRed }) => isRed === areRed)
+      .map(({ component, problem }) => ({ component, problem }))
+  const problems = conditions(true)
   const names = (isRunning: boolean) =>
     [...componentsOf(snapshot)].flatMap(([kind, { name, state }]) =>
       (state === 'running') === isRunning ? [`${kind}.${name}`] : [],
     )
   return {
-    ok: red.length === 0,
-    problems: red.map(({ component, problem }) => ({ component, problem })),
+    ok: problems.length === 0,
+    problems,
+    warnings: conditions(false),
     running: names(true),
     notRunning: names(false),
   }

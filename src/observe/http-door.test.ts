@@ -124,12 +124,12 @@ test('serves what Flume serves, and Prometheus, health and the snapshot beside i
   raise(false)
   assert.deepEqual(await get(port, '/health'), {
     status: 200,
-    text: '{"ok":true,"problems":[],"running":["CHANNEL.c1"],"notRunning":["SINK.k1"]}',
+    text: '{"ok":true,"problems":[],"warnings":[{"component":"SINK.k1","problem":"no broker"}],"running":["CHANNEL.c1"],"notRunning":["SINK.k1"]}',
   })
   raise(true)
   assert.deepEqual(await get(port, '/health'), {
     status: 503,
-    text: '{"ok":false,"problems":[{"component":"SINK.k1","problem":"no broker"}],"running":["CHANNEL.c1"],"notRunning":["SINK.k1"]}',
+    text: '{"ok":false,"problems":[{"component":"SINK.k1","problem":"no broker"}],"warnings":[{"component":"SINK.k1","problem":"no broker"}],"running":["CHANNEL.c1"],"notRunning":["SINK.k1"]}',
   })
   assert.match((await get(port, '/metrics/prometheus')).text, /^millrace_healthy 0$/m)
   assert.deepEqual(JSON.parse((await get(port, '/snapshot')).text), agent.snapshot())

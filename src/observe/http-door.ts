@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { whereOf, withoutBrackets } from '../address.ts'
-import { Fault } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 import { healthOf } from './health.ts'
 import type { Logger } from './log.ts'
@@ -42,6 +42,8 @@ const mostStreams = 50
 const mostUnreadBytes = 1024 * 1024
 /** A line without meaning goes to readers of /events, so that neither side takes the connection for dead. */
 const beatMs = 15_000
+/** From the start on. */
+const prometheusAfterMs = 2000
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
@@ -63,8 +65,8 @@ export async function openHttpDoor(parts: HttpDoorParts): Promise<HttpDoor> {
     }
     answer().catch((error: unknown) => {
       log.error('a monitoring page could not be made', error)
-      if (!response.headersSent) response.writeHead(500)
-      response.end()
+      if (response.headersSent) response.end()
+      else send(response, 500, plain, `this page cannot be made: ${failureOf(error)}\n`)
     })
   })
   await listen(server, port, host)
@@ -86,15 +88,28 @@ export async function openHttpDoor(parts: HttpDoorParts): Promise<HttpDoor> {
   }
 }
 
+/** What a program has not loaded yet goes away when somebody replaces it. */
+const failureOf = (error: unknown): string =>
+  (error as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND'
+    ? 'a file of the program is missing; if the installation was replaced while this agent runs, restart it'
+    : `${messageOf(error)}; the log has more`
+
 const front = (paths: Iterable<string>): string =>
   `<html><body><ul>${[...paths].map(path => `<li><a href="${path}">${path}</a></li>`).join('')}</ul></body></html>\n`
 
 function pagesOf(parts: HttpDoorParts): ReadonlyMap<string, Answer> {
-  const { agent, host } = parts
+  const { agent, host, clock } = parts
   let made: Promise<PrometheusPage> | undefined
-  // Loaded when it is asked for: its library is larger than most agents.
+  // Its library is larger than most agents, and is needed after an upgrade, too: it is loaded when nobody waits.
   const prometheus = () =>
-    (made ??= import('./metrics-prometheus.ts').then(module => new module.PrometheusPage()))
+    (made ??= import('./metrics-prometheus.ts').then(
+      module => new module.PrometheusPage(),
+      (error: unknown) => {
+        made = undefined
+        throw error
+      },
+    ))
+  clock.after(prometheusAfterMs, () => void prometheus().catch(() => {}), { background: true })
   const near =
     (answer: Answer): Answer =>
     (request, response) => {

@@ -269,6 +269,7 @@ test('a source that cannot start is named as not running until it does', async (
   assert.deepEqual(agent.health(), {
     ok: false,
     problems: [{ component: 'SOURCE.r1', problem }],
+    warnings: [],
     running: ['CHANNEL.c1', 'SINK.k1'],
     notRunning: ['SOURCE.r1'],
   })
@@ -281,6 +282,7 @@ test('a source that cannot start is named as not running until it does', async (
   assert.deepEqual(agent.health(), {
     ok: true,
     problems: [],
+    warnings: [],
     running: ['CHANNEL.c1', 'SINK.k1', 'SOURCE.r1'],
     notRunning: [],
   })
@@ -331,6 +333,7 @@ test('what several parts say of one component stands side by side in health, and
   assert.deepEqual(agent.health(), {
     ok: true,
     problems: [],
+    warnings: [],
     running: ['CHANNEL.c1', 'SOURCE.r1'],
     notRunning: [],
   })
@@ -456,7 +459,7 @@ test('a reader hears what starts and stops, which conditions are raised and clea
   ])
   const channels = { c1: {}, c2: { type: 'locked', given: { directory: '/taken' } } }
   await assert.rejects(agent.reload(await topologyOf(on, { sinks: {}, channels })))
-  assert.deepEqual(since(), ['configuration refused'])
+  assert.deepEqual(since(), ['configuration refused', 'condition raised AGENT configuration'])
   forget()
   await agent.stop()
   assert.deepEqual(since(), [])

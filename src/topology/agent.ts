@@ -2,11 +2,11 @@
 // touches only what changed. Resolved start means every channel is open and every source and sink has
 // been started once; a source whose start fails is tried again while the agent runs.
 import type { Channel } from '../component.ts'
-import { sentenceOf, type Problem } from '../config/problem.ts'
+import { placeOf, sentence, sentenceOf, type Problem } from '../config/problem.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { Pace } from '../system/pace.ts'
-import { countOf } from '../printable.ts'
-import { type ConditionMaker, Conditions } from '../observe/conditions.ts'
+import { countOf, printable } from '../printable.ts'
+import { type Condition, type ConditionMaker, Conditions } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
 import { healthOf, type Health } from '../observe/health.ts'
 import { LoopDelay } from '../observe/loop-delay.ts'
@@ -55,6 +55,7 @@ export class Agent {
   readonly #conditions: Conditions
   readonly #changes: Changes
   readonly #rates: EventRates
+  readonly #refused: Condition
   readonly #loopDelay: LoopDelay
   #state: AgentState = 'not started'
   #busy: Promise<unknown> = Promise.resolve()
@@ -78,6 +79,7 @@ export class Agent {
       pace: new Pace(clock),
     }
     this.#rates = new EventRates(clock, () => this.counters())
+    this.#refused = this.conditionsOf('AGENT')('configuration', { isRed: false })
     const isLong = this.#conditions.of('AGENT', shared.log)('event loop', { level: 'warn', isRed: false })
     this.#loopDelay = new LoopDelay(clock, isLong)
   }
@@ -114,9 +116,10 @@ export class Agent {
         await this.#change(before, next)
         this.#topology = next
         this.#changes.tell({ what: 'configuration changed' })
+        this.#refused.clear('the configuration is accepted again')
       } catch (error) {
         await this.#change(next, before)
-        this.refuse(error instanceof StartFailure ? error.problems : [])
+        this.refuse(error)
         throw error
       } finally {
         this.#state = 'running'
@@ -124,10 +127,24 @@ export class Agent {
     })
   }
 
-  /** A changed configuration cannot be used, and the agent runs on as before: its readers hear of that. */
-  refuse(problems: readonly Problem[]): void {
+  /**
+   * A changed configuration cannot be used, for the errors of a StartFailure or for another reason, and the agent runs
+   * on as before: a condition, until one is accepted.
+   */
+  refuse(error: unknown): void {
+    const problems = error instanceof StartFailure ? error.problems : []
     const errors = problems.filter(({ severity }) => severity === 'error')
-    this.#changes.tell({ what: 'configuration refused', problem: errors.map(sentenceOf).join(' ') })
+    const [first] = errors
+    const told = first === undefined ? messageOf(error) : errors.map(sentenceOf).join(' ')
+    this.#changes.tell({ what: 'configuration refused', problem: told })
+    const place = first?.place === undefined ? '' : `${placeOf(first.place)}: `
+    const reason = first === undefined ? told : `${place}${first.problem}`
+    const more = errors.length > 1 ? `, and ${countOf(errors.length - 1, 'further error')}` : ''
+    const problem = printable(`the change is refused and the agent runs on as before: ${reason}${more}`)
+    const remedy = `${first === undefined ? '' : `${sentence(first.fix)} `}The next change will be seen.`
+    // What is raised already writes no line for another reason.
+    if (this.#refused.isRaised) this.#context.log.error(`${problem}. ${remedy}`)
+    this.#refused.raise(problem, { remedy })
   }
 
   /** Resolves when all has stopped, within 10 s; a second call waits for the first. */
