@@ -1,4 +1,5 @@
-// Addresses as settings hold them: host:port, alone or several separated by commas.
+// Addresses as settings hold them: host:port, alone or several separated by commas; and why nobody can listen at one.
+import { Fault, messageOf } from './errors.ts'
 
 export interface Address {
   readonly host: string
@@ -32,3 +33,31 @@ export function parseAddress(text: string): (Address & { readonly protocol: stri
 }
 
 const isIpv6 = (host: string): boolean => URL.canParse(`http://[${host.replace(/%.+$/, '')}]`)
+
+const ownAddress = 'Choose an address of this machine, or 0.0.0.0 for all it has.'
+
+/** ADDRESS_IN_USE or ADDRESS, from what the system says of a try to listen. */
+export function listenFault(cause: unknown, { host, port }: Address): Fault {
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return new Fault('ADDRESS_IN_USE', `port ${port} on ${host} is in use by another program`, { cause })
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Fault('ADDRESS', `${host} is not an address of this machine`, { cause, remedy: ownAddress })
+    case 'EACCES':
+      return new Fault('ADDRESS', `this process has no right to listen on port ${port} of ${host}`, {
+        cause,
+        remedy: 'Choose a port from 1024 on, or give the process the right to use lower ones.',
+      })
+    default:
+      return new Fault('ADDRESS', `cannot listen on ${whereOf({ host, port })}: ${messageOf(cause)}`, {
+        cause,
+        remedy: ownAddress,
+      })
+  }
+}
+
+/** Whether another port would do, so that the address is not at fault. */
+export const wantsOtherPort = (error: unknown): boolean =>
+  error instanceof Fault &&
+  ['EADDRINUSE', 'EACCES'].includes((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '')

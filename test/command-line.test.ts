@@ -288,7 +288,7 @@ describe('the command line', { concurrency: 2 }, () => {
     )
     assert.match(
       run.output,
-      /ERROR .*Serving the monitoring pages failed .*the monitoring port \d+ is in use/,
+      /ERROR .*Serving the monitoring pages failed .*port \d+ on 127\.0\.0\.1 is in use/,
     )
     others[1]!.close()
     await run.says(new RegExp(`Monitoring on http://127\\.0\\.0\\.1:${monitoringPort}/metrics`))

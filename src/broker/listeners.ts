@@ -1,6 +1,6 @@
 // The broker's listeners: all of them are open, or none. What each accepts is handed on with the address that
 // its clients are told to connect to.
-import type { Address } from '../address.ts'
+import { wantsOtherPort, type Address } from '../address.ts'
 import { Fault } from '../errors.ts'
 import type { Connection, Listener, Network } from '../system/network.ts'
 import { isEverywhere, type ListenerSettings } from './listener-settings.ts'
@@ -53,11 +53,10 @@ export class Listeners {
     } catch (error) {
       await this.close()
       if (!(error instanceof Fault) || error.code !== 'ADDRESS') throw error
-      throw new Fault(
-        'ADDRESS',
-        `${error.message}: set host.name (or listeners) to one of its own, 127.0.0.1 for this machine alone`,
-        { cause: error },
-      )
+      const remedy = wantsOtherPort(error)
+        ? 'set port (or listeners) to a port from 1024 on, or give the broker the right to use lower ones'
+        : 'set host.name (or listeners) to one of its own, 127.0.0.1 for this machine alone'
+      throw new Fault('ADDRESS', `${error.message}: ${remedy}`, { cause: error.cause })
     }
   }
 

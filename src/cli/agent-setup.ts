@@ -10,7 +10,7 @@ import { readMonitoring } from '../observe/metrics-settings.ts'
 import { obstacleAt } from '../system/disk-access.ts'
 import { leastMemoryBudgetBytes, memoryBudgetSetting, readMemoryBudget } from '../system/memory-budget.ts'
 import { realSystem } from '../system/system.ts'
-import { freePort, troubleAtPort } from '../topology/examine.ts'
+import { troubleAt } from '../topology/examine.ts'
 import type { Topology } from '../topology/topology.ts'
 import { readTexts, type SourceOptions } from './configuration-source.ts'
 import type { Launch } from './launch.ts'
@@ -70,9 +70,12 @@ export async function prepareAgent(setup: AgentSetup, { isCheck = false } = {}):
   const monitoring = readMonitoring(properties)
   if (isCheck && monitoring.type === 'http') {
     const { host = '0.0.0.0', port } = monitoring
-    const trouble = await troubleAtPort(realSystem.network, host, port)
-    if (trouble !== null)
-      problems.push({ severity: 'warning', problem: `flume.monitoring.port: ${trouble}`, fix: freePort })
+    const trouble = await troubleAt(realSystem.network, { host, port })
+    if (trouble !== null) {
+      const { isPort, problem, fix } = trouble
+      const key = isPort ? 'flume.monitoring.port' : 'flume.monitoring.host'
+      problems.push({ severity: 'warning', problem: `${key}: ${problem}`, fix })
+    }
   }
   const texts = await readInitial(setup, problems)
   problems.push(...launch.withoutEffect(texts))

@@ -1,7 +1,7 @@
 // The console: looks at agents and Kafka clusters, and serves what it sees to browsers on this machine.
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { Fault, messageOf } from '../errors.ts'
+import { listenFault } from '../address.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import type { Disk } from '../system/disk.ts'
 import { Agents } from './agents.ts'
@@ -42,17 +42,10 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
     await server.listen({ host, port })
   } catch (error) {
     await close()
-    throw listenFault(error, host, port)
+    throw listenFault(error, { host, port })
   }
   const bound = (server.server.address() as AddressInfo).port
   // The first look may take as long as an agent that does not answer.
   void agents.start()
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/`, [Symbol.asyncDispose]: close }
-}
-
-function listenFault(error: unknown, host: string, port: number): Fault {
-  const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-  return isTaken
-    ? new Fault('ADDRESS_IN_USE', `port ${port} of ${host} is in use by another program`, { cause: error })
-    : new Fault('ADDRESS', `cannot listen on port ${port} of ${host}: ${messageOf(error)}`, { cause: error })
 }

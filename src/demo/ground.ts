@@ -78,9 +78,11 @@ export async function freeAvroPort(port: number, { network }: System): Promise<n
     await listener.close()
     return listener.port
   } catch (error) {
-    throw new DemoProblem(
-      `${messageOf(error)}, and agent B is to listen there: end it, or name another port with --avro-port`,
-    )
+    const isTaken = error instanceof Fault && error.code === 'ADDRESS_IN_USE'
+    const remedy = isTaken
+      ? 'end it, or name another port with --avro-port'
+      : 'name a port from 1024 on with --avro-port'
+    throw new DemoProblem(`${messageOf(error)}, and agent B is to listen there: ${remedy}`)
   }
 }
 

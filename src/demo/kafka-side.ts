@@ -1,6 +1,7 @@
 // The Kafka of a demonstration: the embedded broker in this process, or one of the user's. Topics are made
 // where they are missing; what they hold already is left alone.
 import { join } from 'node:path'
+import { wantsOtherPort } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/kafka-client.ts'
 import type { Logger } from '../observe/log.ts'
@@ -72,7 +73,9 @@ async function startBroker(system: System, log: Logger, port: number, directory:
     throw new DemoProblem(
       error instanceof Fault && error.code === 'ADDRESS_IN_USE'
         ? `${error.message}: end it, choose another with --port, or use it with --bootstrap ${host}:${port} if it is a Kafka broker`
-        : messageOf(error),
+        : wantsOtherPort(error)
+          ? `this process has no right to listen on port ${port}: choose one from 1024 on with --port`
+          : messageOf(error),
     )
   }
   return broker

@@ -244,7 +244,7 @@ test('a port in use is named', async () => {
   const { port, given } = door
   await assert.rejects(openHttpDoor({ ...given, port }), {
     code: 'ADDRESS_IN_USE',
-    message: `the monitoring port ${port} is in use by another program`,
+    message: `port ${port} on 127.0.0.1 is in use by another program`,
   })
 })
 

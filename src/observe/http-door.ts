@@ -3,8 +3,8 @@
 // than numbers and names of components is for this machine, unless the operator has named an address to serve.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { whereOf, withoutBrackets } from '../address.ts'
-import { Fault, messageOf } from '../errors.ts'
+import { listenFault, whereOf, withoutBrackets } from '../address.ts'
+import { messageOf } from '../errors.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 import { healthOf } from './health.ts'
 import type { Logger } from './log.ts'
@@ -187,14 +187,8 @@ function eventStreams({ agent, clock }: HttpDoorParts): Answer {
 
 function listen(server: Server, port: number, host: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new Fault('ADDRESS_IN_USE', `the monitoring port ${port} is in use by another program`)
-          : new Fault('ADDRESS', `cannot serve monitoring on port ${port}: ${error.message}`, {
-              cause: error,
-            }),
-      ),
+    server.once('error', error =>
+      reject(listenFault(error, { host: withoutBrackets(host ?? '0.0.0.0'), port })),
     )
     server.listen({ port, ...(host === undefined ? {} : { host: withoutBrackets(host) }) }, () => resolve())
   })

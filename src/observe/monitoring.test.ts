@@ -48,7 +48,7 @@ test('a port that is taken is a condition, and served when it is free', async ()
     'flume.monitoring.host': '127.0.0.1',
   })
   const { log, health } = made
-  assert.match(health().join(), new RegExp(`monitoring pages failed .*the monitoring port ${port} is in use`))
+  assert.match(health().join(), new RegExp(`monitoring pages failed .*port ${port} on 127.0.0.1 is in use`))
   // Twenty tries later.
   await log.line(/is in use by another program\. This has lasted for \d+ s/)
   other.close()

@@ -4,7 +4,7 @@ import { reverse } from 'node:dns/promises'
 import { createServer, connect as connectTcp, type Server, type Socket } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
-import { whereOf, withoutBrackets } from '../address.ts'
+import { listenFault, whereOf, withoutBrackets } from '../address.ts'
 import { Fault } from '../errors.ts'
 import { DeflatedStream } from './compression.ts'
 
@@ -94,39 +94,15 @@ export const realNetwork: Network = {
 
   listen({ host, port, backlog = 1024, halfOpen = false }, accept) {
     return new Promise((resolve, reject) => {
-      const where = whereOf({ host: withoutBrackets(host), port })
+      const at = { host: withoutBrackets(host), port }
       const server: Server = createServer({ allowHalfOpen: halfOpen }, socket => accept(connectionOf(socket)))
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'EADDRINUSE')
-          reject(
-            new Fault('ADDRESS_IN_USE', `port ${port} on ${host} is in use by another program`, {
-              cause: error,
-            }),
-          )
-        else if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
-          reject(
-            new Fault('ADDRESS', `${host} is not an address of this machine`, {
-              cause: error,
-              remedy: 'Choose an address of this machine, or 0.0.0.0 for all it has.',
-            }),
-          )
-        else
-          reject(
-            new Fault('ADDRESS', `cannot listen on ${where}: ${error.message}`, {
-              cause: error,
-              remedy:
-                error.code === 'EACCES'
-                  ? 'Choose a port from 1024 on, or give the process the right to use lower ones.'
-                  : undefined,
-            }),
-          )
-      })
-      server.listen({ host: withoutBrackets(host), port, backlog }, () => {
+      server.once('error', error => reject(listenFault(error, at)))
+      server.listen({ ...at, backlog }, () => {
         const bound = server.address()
         if (bound === null || typeof bound === 'string')
-          return reject(new Fault('ADDRESS', `no port at ${where}`))
+          return reject(new Fault('ADDRESS', `no port at ${whereOf(at)}`))
         resolve({
-          host: withoutBrackets(host),
+          host: at.host,
           port: bound.port,
           close: () => new Promise(done => void server.close(() => done())),
         })

@@ -330,13 +330,8 @@ test('what several parts say of one component stands side by side in health, and
   ])
   broker.clear('Kafka broker b:9092 can be used again')
   await agent.reload(await topologyOf(on, { channels: { c1: { type: 'kept' } }, sinks: {} }))
-  assert.deepEqual(agent.health(), {
-    ok: true,
-    problems: [],
-    warnings: [],
-    running: ['CHANNEL.c1', 'SOURCE.r1'],
-    notRunning: [],
-  })
+  const { ok, running } = agent.health()
+  assert.deepEqual({ ok, running }, { ok: true, running: ['CHANNEL.c1', 'SOURCE.r1'] })
   await agent.stop()
 })
 

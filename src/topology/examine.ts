@@ -1,11 +1,11 @@
 // What a start would meet outside of the configuration, found before anything is started and without changing
 // anything: each component looks at what its options name (`examine` of its definition).
-import { parseAddress } from '../address.ts'
+import { parseAddress, wantsOtherPort, type Address } from '../address.ts'
 import type { Definition, Outside } from '../component.ts'
 import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
 import type { Problem } from '../config/problem.ts'
 import { sayOf } from '../config/read-options.ts'
-import { messageOf } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 import { Conditions } from '../observe/conditions.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
 import { lookingDisk } from '../system/looking-disk.ts'
@@ -44,8 +44,9 @@ export async function findBusyPorts(
   for (const { definition, options, written } of newParts(config, topology))
     for (const claim of definition.claims?.(options, outside) ?? []) {
       const at = claim.startsWith('port ') ? parseAddress(claim.slice('port '.length)) : null
-      const trouble = at === null ? null : await troubleAtPort(outside.system.network, at.host, at.port)
-      if (trouble !== null) sayOf(written, problems).warning('port', trouble, freePort)
+      const trouble = at === null ? null : await troubleAt(outside.system.network, at)
+      if (trouble !== null)
+        sayOf(written, problems).warning(trouble.isPort ? 'port' : 'bind', trouble.problem, trouble.fix)
     }
   return problems
 }
@@ -85,18 +86,30 @@ export async function rehearseChannels(
   return problems
 }
 
-/** What an operator can do about a port. */
-export const freePort =
-  'free it, unless it is this agent that runs already; an agent that starts goes on without it and tries it again'
+interface ListenTrouble {
+  /** Another port would do; else the address is at fault. */
+  readonly isPort: boolean
+  readonly problem: string
+  readonly fix: string
+}
 
 /** Why nobody could listen there now; null where one could. */
-export function troubleAtPort(network: Network, host: string, port: number): Promise<string | null> {
-  return network
-    .listen({ host, port }, ({ stream }) => stream.destroy())
-    .then(
-      listener => listener.close().then(() => null),
-      (error: unknown) => messageOf(error),
-    )
+export async function troubleAt(network: Network, address: Address): Promise<ListenTrouble | null> {
+  try {
+    await (await network.listen(address, ({ stream }) => stream.destroy())).close()
+    return null
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    const remedy =
+      error.code === 'ADDRESS_IN_USE'
+        ? 'free it, unless it is this agent that runs already'
+        : error.remedy.replace(/\.$/, '')
+    return {
+      isPort: wantsOtherPort(error),
+      problem: messageOf(error),
+      fix: `${remedy}; an agent that starts goes on without it and tries it again`,
+    }
+  }
 }
 
 function newParts(config: AgentConfig, topology: Topology, running?: Topology): Examined[] {
