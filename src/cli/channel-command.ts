@@ -26,7 +26,13 @@ import { commandLine } from '../system/launcher.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
 import { howToGiveKeys, keysOf, type KeyOptions } from './channel-keys.ts'
-import { findChannel, isEmpty, lockAll, type ChannelDirectories } from './channel-directories.ts'
+import {
+  findChannel,
+  isEmpty,
+  lockAll,
+  requireOwnCheckpoint,
+  type ChannelDirectories,
+} from './channel-directories.ts'
 import { gatherJavaOptions, wordsOf } from './java-options.ts'
 import { writeOut } from './output.ts'
 import { linesOf } from './lines.ts'
@@ -210,7 +216,7 @@ async function importEvents(words: readonly string[], properties: Properties): P
       .option('--append', 'also where the channel holds events')
       .option('--checkpoint <directory>'),
   )
-  const place = placeOf(operands, options)
+  const place = await placeOf(operands, options)
   if (options.append !== true)
     for (const directory of [...place.dataDirectories, place.checkpointDirectory])
       if (!(await isEmpty(disk, directory)))
@@ -222,7 +228,9 @@ async function importEvents(words: readonly string[], properties: Properties): P
   for await (const events of eventsOf(options.from!)) expected += events.length
   const keys = await keysOf(options, properties)
   const encrypted =
-    options.append === true && keys === null ? await firstEncrypted(disk, place.dataDirectories) : null
+    options.append === true && keys === null
+      ? await firstEncrypted(disk, await existing(place.dataDirectories))
+      : null
   if (encrypted !== null)
     throw new UsageError(
       `${encrypted.path} is encrypted with the key "${encrypted.keyAlias}", and what is imported would be plain text: ${howToGiveKeys}`,
@@ -232,12 +240,19 @@ async function importEvents(words: readonly string[], properties: Properties): P
   return 0
 }
 
-/** The directories as the channel names them. */
-function placeOf(operands: readonly string[], { checkpoint }: Options): Place {
-  return {
-    dataDirectories: operands.map(one => resolve(one)),
-    checkpointDirectory: resolve(checkpoint ?? join(operands[0]!, '..', 'checkpoint')),
-  }
+/** Those that are there: what is not will be made. */
+async function existing(directories: readonly string[]): Promise<string[]> {
+  const found: string[] = []
+  for (const one of directories) if (await disk.exists(one)) found.push(one)
+  return found
+}
+
+/** The directories as the channel names them. Rejects with FOREIGN_FILES where the checkpoint is another's. */
+async function placeOf(operands: readonly string[], { checkpoint }: Options): Promise<Place> {
+  const dataDirectories = operands.map(one => resolve(one))
+  const checkpointDirectory = resolve(checkpoint ?? join(operands[0]!, '..', 'checkpoint'))
+  await requireOwnCheckpoint(disk, dataDirectories, checkpointDirectory)
+  return { dataDirectories, checkpointDirectory }
 }
 
 async function repair(words: readonly string[], properties: Properties): Promise<number> {
@@ -249,7 +264,7 @@ async function repair(words: readonly string[], properties: Properties): Promise
   )
   if (options.acceptLoss === true) {
     if (options.to !== undefined) throw new UsageError('--accept-loss works in place; leave --to out')
-    const place = placeOf(operands, options)
+    const place = await placeOf(operands, options)
     // A typing error must not make a channel.
     if (!(await disk.exists(join(place.checkpointDirectory, checkpointName)))) {
       const { kind } = await findChannel(disk, operands, options.checkpoint)

@@ -1,6 +1,7 @@
 // The directories that a channel tool is given: ours or Flume's, locked while the tool works.
 import { basename, dirname, join, resolve } from 'node:path'
-import { markName } from '../channels/file/directory-mark.ts'
+import { Checkpoint } from '../channels/file/checkpoint.ts'
+import { markName, readMarks, type MarkedDirectory } from '../channels/file/directory-mark.ts'
 import { listFlumeLogs } from '../channels/file/flume/flume-channel.ts'
 import { segmentIdOf } from '../channels/file/segment.ts'
 import { Fault } from '../errors.ts'
@@ -54,6 +55,29 @@ export async function findChannel(
   const data = found.map(one => one.path)
   const beside = join(dirname(first.path), 'checkpoint')
   return { kind: first.kind, data, checkpoint: resolve(checkpoint ?? beside) }
+}
+
+/**
+ * Rejects with FOREIGN_FILES where the checkpoint is of a channel that lies beside it and has none of the directories:
+ * several channels may lie in one directory.
+ */
+export async function requireOwnCheckpoint(
+  disk: Disk,
+  data: readonly string[],
+  checkpoint: string,
+): Promise<void> {
+  const state = await new Checkpoint(disk, checkpoint).read()
+  const known = (state?.directories ?? []).map(({ path }) => path)
+  const isTheirs = ({ mark }: MarkedDirectory) => mark?.channel === state?.channelId
+  if (state === null || known.some(path => data.includes(path))) return
+  if ((await readMarks(disk, data)).some(isTheirs)) return
+  const beside = known.filter(path => dirname(path) === dirname(checkpoint))
+  const owners = (await readMarks(disk, beside)).filter(isTheirs).map(({ path }) => path)
+  if (owners.length > 0)
+    throw new Fault(
+      'FOREIGN_FILES',
+      `${checkpoint} belongs to the channel in ${owners.join(', ')}; name another with --checkpoint`,
+    )
 }
 
 async function kindOf(disk: Disk, path: string): Promise<Kind | null> {
