@@ -16,7 +16,7 @@ export type ProducerSettings = SettingsOf<typeof producerProperties.options> & S
 export type ConsumerSettings = SettingsOf<typeof consumerProperties.options> & Secured
 export type { AssignorName } from './known-properties.ts'
 
-/** `acks` and `idempotence` count for nothing: a transaction needs both. */
+/** `acks` and `enableIdempotence` count for nothing: a transaction needs both. */
 export interface TransactionalSettings extends ProducerSettings {
   /** One producer at a time: the latest to call init fences the others. */
   readonly transactionalId: string

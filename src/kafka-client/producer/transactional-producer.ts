@@ -63,7 +63,7 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
   #isBusy = false
 
   constructor(options: TransactionalProducerOptions) {
-    const settings = { ...options.settings, acks: -1 as const, idempotence: true }
+    const settings = { ...options.settings, acks: -1 as const }
     const { condition = looseConditions(options.system.clock, options.log) } = options
     this.#options = { ...options, settings, condition }
     this.transactionalId = settings.transactionalId
