@@ -3,8 +3,13 @@
 import { errorCodes } from '../wire/kafka/error-codes.ts'
 import { compressions, defaultMaxUnpackedBytes, type Compression } from '../wire/kafka/compression.ts'
 import { FormatError, PackingError } from '../wire/kafka/format-error.ts'
-import { checkRecords, readRecordBatch } from '../wire/kafka/record-batch.ts'
-import type { KafkaRecord } from '../wire/kafka/record.ts'
+import { checkRecordsInSteps, readRecordBatch } from '../wire/kafka/record-batch.ts'
+import {
+  RecordTooLarge,
+  type KafkaRecord,
+  type RecordReader,
+  type RecordsBuilder,
+} from '../wire/kafka/record.ts'
 import { RecordSetReader, recordsBuilder } from '../wire/kafka/record-set.ts'
 import {
   batchHeaderBytes,
@@ -59,32 +64,50 @@ function endAt(records: Buffer, at: number): number | null {
   return left <= oldestMagic || size + 12 > left ? null : at + size + 12
 }
 
-/** The batch to append. Throws RefusedRecords. */
-export function takeIncoming(
+/** The batch to append, made in steps of some milliseconds. Throws RefusedRecords. */
+export function* takeIncoming(
   records: Buffer | null,
   rules: IncomingRules,
-): { batch: Buffer; header: BatchHeader } {
+): Generator<void, { batch: Buffer; header: BatchHeader }> {
   if (records === null || records.length === 0)
     throw new RefusedRecords('INVALID_RECORD', 'the partition comes without records')
   const isBatch = records[oldestMagic] === 2 || rules.version >= firstOfBatches
-  let batch = isBatch ? checkedBatch(records, rules) : convertedBatch(records, rules)
-  batch = keptForm(batch, rules)
-  if (batch.length > rules.maxMessageBytes)
-    throw new RefusedRecords(
-      'MESSAGE_TOO_LARGE',
-      `the batch has ${batch.length} bytes, and ${rules.maxMessageBytes} are allowed (max.message.bytes)`,
-    )
+  let batch = isBatch ? yield* checkedBatch(records, rules) : yield* convertedBatch(records, rules)
+  batch = yield* keptForm(batch, rules)
+  requireSize(batch.length, rules)
   if (rules.messageTimestampType === 'LogAppendTime') stampAppendTime(batch, rules.now)
   return { batch, header: readBatchHeader(batch, 0) }
 }
 
-function checkedBatch(given: Buffer, { version }: IncomingRules): Buffer {
+/** What the records of one partition may unpack to where they are packed again, bytes: a request of Kafka's producers has one million. */
+const convertedBytes = 16_777_216
+
+function requireSize(bytes: number, { maxMessageBytes }: IncomingRules): void {
+  if (bytes <= maxMessageBytes) return
+  throw new RefusedRecords(
+    'MESSAGE_TOO_LARGE',
+    `the batch has ${bytes} bytes, and ${maxMessageBytes} are allowed (max.message.bytes)`,
+  )
+}
+
+function requireConvertible(bytes: number): void {
+  if (bytes <= convertedBytes) return
+  throw new RefusedRecords(
+    'MESSAGE_TOO_LARGE',
+    `the records unpack to more than the ${convertedBytes} bytes that are packed again for a topic; send smaller batches, or what the topic keeps as it comes`,
+  )
+}
+
+function* checkedBatch(given: Buffer, rules: IncomingRules): Generator<void, Buffer> {
+  const { version } = rules
   const size = endAt(given, 0)
   if (size === null || endAt(given, size) !== null || given[oldestMagic] !== 2)
     throw new RefusedRecords(
       'INVALID_RECORD',
       'a Produce request holds one whole batch of format 2 a partition',
     )
+  // As in Kafka, before anything else is looked at.
+  requireSize(size, rules)
   const records = given.subarray(0, size)
   if (size < batchHeaderBytes || !isSound(records, 0, size))
     throw new RefusedRecords('CORRUPT_MESSAGE', 'the batch fails its checksum')
@@ -111,7 +134,7 @@ function checkedBatch(given: Buffer, { version }: IncomingRules): Buffer {
       `zstd is not allowed in Produce version ${version}`,
     )
   try {
-    checkRecords(records, defaultMaxUnpackedBytes)
+    yield* checkRecordsInSteps(records, defaultMaxUnpackedBytes)
   } catch (error) {
     throw refusal(error, 'INVALID_RECORD')
   }
@@ -119,7 +142,7 @@ function checkedBatch(given: Buffer, { version }: IncomingRules): Buffer {
 }
 
 /** Checks what a topic asks of every record, and packs the batch as the topic wants it kept. */
-function keptForm(batch: Buffer, rules: IncomingRules): Buffer {
+function* keptForm(batch: Buffer, rules: IncomingRules): Generator<void, Buffer> {
   const {
     now,
     messageTimestampAfterMaxMs: aheadMs,
@@ -139,16 +162,15 @@ function keptForm(batch: Buffer, rules: IncomingRules): Buffer {
   const codec = compressions[header.attributes & flags.codec]!
   const wanted = compressionType === 'producer' ? codec : codecOf(compressionType)
   if (!checksTimes && !needsKeys && wanted === codec) return batch
-  let records: KafkaRecord[]
-  try {
-    records = readRecordBatch(batch, 0, batch.length, {
-      maxUnpackedBytes: defaultMaxUnpackedBytes,
-      checksums: false,
-    }).records()
-  } catch (error) {
-    throw refusal(error, 'CORRUPT_MESSAGE')
-  }
-  for (const { timestamp, key } of records) {
+  const builder = wanted === codec ? null : builderOf(header, wanted, rules)
+  const reader = readRecordBatch(batch, 0, batch.length, {
+    maxUnpackedBytes: defaultMaxUnpackedBytes,
+    checksums: false,
+  }).reader({ maxRecordBytes: convertedBytes })
+  for (let read = 1; ; read++) {
+    const record = yield* nextOf(reader, read, 'CORRUPT_MESSAGE')
+    if (record === null) break
+    const { timestamp, key } = record
     if (checksTimes && timestamp >= 0 && timestamp < earliest)
       throw new RefusedRecords(
         'INVALID_TIMESTAMP',
@@ -156,48 +178,71 @@ function keptForm(batch: Buffer, rules: IncomingRules): Buffer {
       )
     if (needsKeys && key === null)
       throw new RefusedRecords('INVALID_RECORD', 'a record of a compacted topic has no key')
+    if (builder === null) continue
+    builder.append(record)
+    requireConvertible(builder.sizeBytes)
   }
-  return wanted === codec ? batch : packed(header, records, wanted, rules)
-}
-
-const codecOf = (name: string): Compression =>
-  name === 'uncompressed' ? 'none' : (compressions.find(one => one === name) ?? 'none')
-
-function packed(
-  header: BatchHeader,
-  records: readonly KafkaRecord[],
-  codec: Compression,
-  { compressionGzipLevel: gzip, compressionZstdLevel: zstd }: IncomingRules,
-): Buffer {
-  const level = codec === 'gzip' ? gzip : codec === 'zstd' ? zstd : undefined
-  const builder = recordsBuilder(2, codec, {
-    expectedBytes: header.sizeBytes * 2,
-    ...(level === undefined || level === -1 ? {} : { level }),
-  })
-  for (const record of records) builder.append(record)
+  if (builder === null) return batch
   const { producerId, producerEpoch, baseSequence, attributes } = header
   const isTransactional = (attributes & flags.transactional) !== 0
   return builder.finish({ producerId, producerEpoch, baseSequence, isTransactional })
 }
 
-function convertedBatch(records: Buffer, { maxMessageBytes }: IncomingRules): Buffer {
+/** Records that are read in one step. */
+const readAtOnce = 2000
+/** A record that is longer takes a step of its own. */
+const longBytes = 65_536
+
+/** The next record, or null. */
+function* nextOf(reader: RecordReader, read: number, broken: ErrorName): Generator<void, KafkaRecord | null> {
+  if (read % readAtOnce === 0) yield
+  try {
+    for (;;) {
+      const record = reader.next()
+      if (record === undefined || (record?.value?.length ?? 0) > longBytes) yield
+      if (record !== undefined) return record
+    }
+  } catch (error) {
+    if (error instanceof RecordTooLarge) requireConvertible(error.bytes)
+    throw refusal(error, broken)
+  }
+}
+
+const codecOf = (name: string): Compression =>
+  name === 'uncompressed' ? 'none' : (compressions.find(one => one === name) ?? 'none')
+
+function builderOf(
+  header: BatchHeader,
+  codec: Compression,
+  { compressionGzipLevel: gzip, compressionZstdLevel: zstd }: IncomingRules,
+): RecordsBuilder {
+  const level = codec === 'gzip' ? gzip : codec === 'zstd' ? zstd : undefined
+  return recordsBuilder(2, codec, {
+    expectedBytes: header.sizeBytes * 2,
+    ...(level === undefined || level === -1 ? {} : { level }),
+  })
+}
+
+function* convertedBatch(records: Buffer, rules: IncomingRules): Generator<void, Buffer> {
+  // One batch is made of all of them; with its own framing it is not a quarter as long.
+  requireSize(Math.floor(records.length / 4), rules)
   try {
     const codec = compressions[records.length > 17 ? records[17]! & flags.codec : 0] ?? 'none'
     const builder = recordsBuilder(2, codec, { expectedBytes: records.length })
-    const reader = new RecordSetReader(records, { wholeOnly: true })
+    const reader = new RecordSetReader(records, { wholeOnly: true, maxUnpackedBytes: convertedBytes })
     let read = 0
     for (let batch = reader.next(); batch !== null; batch = reader.next()) {
       read += batch.sizeBytes
       if (batch.magic === 2)
         throw new RefusedRecords('INVALID_RECORD', 'message formats are mixed in one partition')
-      for (const record of batch.records()) {
-        const size = (record.key?.length ?? 0) + (record.value?.length ?? 0)
-        if (size > maxMessageBytes)
-          throw new RefusedRecords(
-            'MESSAGE_TOO_LARGE',
-            `a message has ${size} bytes, and ${maxMessageBytes} are allowed`,
-          )
+      if (batch.codec !== 0) requireSize(batch.sizeBytes, rules)
+      const messages = batch.reader()
+      for (let read = 1; ; read++) {
+        const record = yield* nextOf(messages, read, 'CORRUPT_MESSAGE')
+        if (record === null) break
+        requireSize((record.key?.length ?? 0) + (record.value?.length ?? 0), rules)
         builder.append(record)
+        requireConvertible(builder.sizeBytes)
       }
     }
     if (builder.count === 0 || endAt(records, read) !== null)

@@ -231,3 +231,99 @@ test(
     assert.equal(partitionsIn(logs), 2)
   },
 )
+
+const bomb = (bytes: number) => ({ timestamp: Date.now(), key: Buffer.from('k'), value: Buffer.alloc(bytes) })
+
+/** Sends the same records to partitions 0 to `partitions`; gives the error codes. */
+async function produceAll(
+  client: WireClient,
+  version: number,
+  name: string,
+  partitions: number,
+  records: Buffer,
+): Promise<number[]> {
+  const { responses } = await client.ask(produce, version, {
+    transactionalId: null,
+    acks: 1,
+    timeoutMs: 60_000,
+    topicData: [
+      { name, partitionData: Array.from({ length: partitions }, (_, index) => ({ index, records })) },
+    ],
+  })
+  return [...new Set(responses[0]!.partitionResponses.map(one => one.errorCode))]
+}
+
+test('60 zstd bombs in one Produce are checked piece by piece, and others are served meanwhile', async t => {
+  const { child, client, port } = await attacked(t)
+  await create(client, 't', 60)
+  const other = await WireClient.connect(port)
+  t.after(() => other.close())
+  child.reset()
+  const done = new AbortController()
+  const asked = produceAll(
+    client,
+    9,
+    't',
+    60,
+    writeRecords([bomb(process.env['MILLRACE_DEEP'] === '1' ? 120_000_000 : 20_000_000)], { codec: 'zstd' }),
+  ).finally(() => done.abort())
+  while (!done.signal.aborted) await other.ask(metadata, 9, { topics: [] })
+  assert.deepEqual(await asked, [0])
+  const small = { timestamp: Date.now(), key: null, value: Buffer.alloc(0) }
+  const many = writeRecords(
+    Array.from({ length: 500_000 }, () => small),
+    { codec: 'zstd' },
+  )
+  assert.deepEqual(await produceAll(client, 9, 't', 3, many), [0])
+  assertBounded(await child.taken())
+})
+
+test('a batch that is too large is refused before it is unpacked', async t => {
+  const { child, client } = await attacked(t)
+  await create(client, 't', 1, [{ name: 'cleanup.policy', value: 'compact' }])
+  const tiny = { timestamp: Date.now(), key: Buffer.from('k'), value: null }
+  const batch = writeRecords(Array.from({ length: 900_000 }, () => tiny))
+  assert.ok(batch.length > 8_000_000)
+  child.reset()
+  assert.deepEqual(await produceAll(client, 7, 't', 1, batch), [10])
+  const packed = writeRecords([bomb(100_000_000)], { codec: 'zstd' })
+  assert.deepEqual(await produceAll(client, 7, 't', 1, packed), [10])
+  assertBounded(await child.taken())
+})
+
+test('gzip wrappers that old clients send are unpacked up to a limit', async t => {
+  const { child, client } = await attacked(t)
+  await create(client, 't')
+  const wrapper = writeRecords([bomb(100_000_000)], { magic: 1, codec: 'gzip' })
+  const smaller = writeRecords([bomb(900_000)], { magic: 1, codec: 'gzip' })
+  child.reset()
+  assert.notDeepEqual(
+    await produceAll(client, 2, 't', 1, Buffer.concat(Array.from({ length: 40 }, () => wrapper))),
+    [0],
+  )
+  assert.deepEqual(
+    await produceAll(client, 2, 't', 1, Buffer.concat(Array.from({ length: 40 }, () => smaller))),
+    [10],
+  )
+  assertBounded(await child.taken())
+})
+
+test('batches are converted for old clients up to the limit of their fetch', async t => {
+  const { child, client } = await attacked(t)
+  await create(client, 't')
+  const batch = writeRecords(
+    Array.from({ length: 120 }, () => bomb(500_000)),
+    { codec: 'zstd' },
+  )
+  for (let count = 0; count < 20; count++) assert.deepEqual(await produceAll(client, 9, 't', 1, batch), [0])
+  child.reset()
+  const request = fetchAll('t')
+  const { responses } = await client.ask(fetch, 2, {
+    ...request,
+    topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 2_000_000 }] }],
+  })
+  const { records, errorCode } = responses[0]!.partitions[0]!
+  assert.equal(errorCode, 0)
+  assert.ok(records!.length > 500_000 && records!.length < 2_100_000, String(records!.length))
+  assertBounded(await child.taken())
+})

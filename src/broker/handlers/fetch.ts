@@ -121,7 +121,11 @@ async function readPartition(
     const below = isCommittedOnly ? log.lastStableOffset : log.highWatermark
     const batches = await log.read(fetchOffset, limit, isFirst, below)
     if (version >= 4 || batches.length === 0) return answer(0, batches)
-    return answer(0, toMessageSet(batches, version >= 2 ? 1 : 0, fetchOffset))
+    const { pace } = broker
+    return answer(
+      0,
+      await toMessageSet(batches, version >= 2 ? 1 : 0, { from: fetchOffset, maxBytes: limit, pace }),
+    )
   } catch (error) {
     if (error instanceof OffsetOutOfRange) return outOfRange
     if (error instanceof FormatError) return answer(errorCodes.CORRUPT_MESSAGE)

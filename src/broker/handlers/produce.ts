@@ -11,7 +11,6 @@ import { RefusedRecords, takeIncoming } from '../incoming-records.ts'
 import type { BatchHeader } from '../log/batch-header.ts'
 import { batchFlags } from '../log/transaction-marker.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
-import type { Topic } from '../topic-catalog.ts'
 import { logSettingsOf } from '../topic-settings.ts'
 
 type PartitionAnswer = ResponseInputOf<typeof produce>['responses'][number]['partitionResponses'][number]
@@ -23,19 +22,25 @@ export async function answerProduce(
 ): Promise<ResponseInputOf<typeof produce> | null> {
   const { acks, topicData, transactionalId } = request
   const wrongAcks = acks !== 0 && acks !== 1 && acks !== -1
-  const appending = topicData.map(({ name, partitionData }) => {
-    const topic = call.broker.topics.topics.get(name)
-    return {
-      name,
-      partitions: partitionData.map(data =>
-        wrongAcks
-          ? Promise.resolve(
-              refused(data.index, errorCodes.INVALID_REQUIRED_ACKS, `acks=${acks}: write 0, 1 or all`),
-            )
-          : append(topic, data, { ...call, transactionalId }),
-      ),
+  const { pace } = call.broker
+  const appending: { name: string; partitions: Promise<PartitionAnswer>[] }[] = []
+  for (const { name, partitionData } of topicData) {
+    const partitions: Promise<PartitionAnswer>[] = []
+    for (const data of partitionData) {
+      if (pace.isOver) await pace.turn()
+      if (wrongAcks) {
+        const why = `acks=${acks}: write 0, 1 or all`
+        partitions.push(Promise.resolve(refused(data.index, errorCodes.INVALID_REQUIRED_ACKS, why)))
+        continue
+      }
+      // What is short is done at once, so that requests under way share a sync.
+      const steps = append(name, data, { ...call, transactionalId })
+      let step = steps.next()
+      for (; step.done !== true; step = steps.next()) if (pace.isOver) await pace.turn()
+      partitions.push(step.value)
     }
-  })
+    appending.push({ name, partitions })
+  }
   call.begun()
   const responses: ResponseInputOf<typeof produce>['responses'][number][] = []
   for (const { name, partitions } of appending)
@@ -43,12 +48,13 @@ export async function answerProduce(
   return acks === 0 ? null : { responses }
 }
 
-/** Never rejects. */
-function append(
-  topic: Topic | undefined,
+/** Appends in steps; what it gives never rejects. */
+function* append(
+  name: string,
   { index, records }: PartitionData,
   { broker, version, transactionalId }: Call & { transactionalId: string | null },
-): Promise<PartitionAnswer> {
+): Generator<void, Promise<PartitionAnswer>> {
+  const topic = broker.topics.topics.get(name)
   const log = topic?.partitions[index]
   if (topic === undefined || log === undefined)
     return Promise.resolve(
@@ -65,7 +71,12 @@ function append(
   const rules = logSettingsOf(topic.settings, broker.settings.log)
   const now = broker.system.clock.now()
   try {
-    const { batch, header } = takeIncoming(records, { ...rules, now, version })
+    const { batch, header } = yield* takeIncoming(records, { ...rules, now, version })
+    // It may have been deleted meanwhile.
+    if (broker.topics.topics.get(name)?.partitions[index] !== log)
+      return Promise.resolve(
+        refused(index, errorCodes.UNKNOWN_TOPIC_OR_PARTITION, 'there is no such topic or partition'),
+      )
     if (header.producerId >= 0) {
       const verdict = log.producers.judge(header)
       switch (verdict.kind) {

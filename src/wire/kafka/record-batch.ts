@@ -218,9 +218,15 @@ export function readRecordBatch(
  * one, each and their sum as long as it claims. Nothing is made of them. Throws FormatError where not.
  */
 export function checkRecords(bytes: Buffer, maxUnpackedBytes: number): void {
+  const checking = checkRecordsInSteps(bytes, maxUnpackedBytes)
+  while (checking.next().done !== true);
+}
+
+/** The same in steps of some milliseconds at most. No more than a few megabytes of what is unpacked are held. */
+export function* checkRecordsInSteps(bytes: Buffer, maxUnpackedBytes: number): Generator<void, void> {
   const packed = bytes.subarray(batchHeaderBytes)
   const pieces = unpack(packed, bytes.readInt16BE(21) & 7, 2, maxUnpackedBytes)
-  new RecordCursor(pieces, 'the record batch').checkAll(bytes.readInt32BE(57))
+  yield* new RecordCursor(pieces, 'the record batch').checkAll(bytes.readInt32BE(57))
 }
 
 interface BatchNumbers extends RecordReaderOptions {
@@ -264,6 +270,11 @@ class BatchReader implements RecordReader {
   }
 }
 
+/** So many records, or headers of one, are checked in one step. */
+const checkedAtOnce = 20_000
+/** Longer records are checked piece by piece. */
+const longRecordBytes = 1_048_576
+
 /** Goes over records that are unpacked piece by piece. */
 class RecordCursor extends UnpackedWindow {
   readonly #where: string
@@ -275,11 +286,15 @@ class RecordCursor extends UnpackedWindow {
     this.#where = where
   }
 
-  checkAll(count: number): void {
+  *checkAll(count: number): Generator<void, void> {
     if (count < 0) throw this.broken(`it claims ${count} records`)
     for (let index = 0; index < count; index++) {
-      this.begin(index)
-      while (!this.complete(index));
+      if (index % checkedAtOnce === checkedAtOnce - 1) yield
+      if (this.begin(index) > longRecordBytes) {
+        yield* this.#checkLong(index)
+        continue
+      }
+      while (!this.complete(index)) yield
       const end = this.#enter()
       this.#varint()
       if (this.#varint() !== index) throw this.broken(`record ${index} is numbered otherwise`)
@@ -294,6 +309,43 @@ class RecordCursor extends UnpackedWindow {
       if (this.at !== end) throw this.broken(`record ${index} does not end where it says`)
     }
     this.requireEnd()
+  }
+
+  /** A record that is looked at without being in the window as a whole. */
+  *#checkLong(index: number): Generator<void, void> {
+    const end = this.passed + this.at + this.#size
+    this.#size = -1
+    this.gather(1)
+    this.at++
+    this.#gatheredNumber()
+    if (this.#gatheredNumber() !== index) throw this.broken(`record ${index} is numbered otherwise`)
+    yield* this.#passNullable(end)
+    yield* this.#passNullable(end)
+    const headers = this.#gatheredNumber()
+    if (headers < 0 || headers * 2 > end - this.passed - this.at)
+      throw this.broken(`a record claims ${headers} headers`)
+    for (let header = 0; header < headers; header++) {
+      if (header % checkedAtOnce === checkedAtOnce - 1) yield
+      if (!(yield* this.#passNullable(end))) throw this.broken('a header has no key')
+      yield* this.#passNullable(end)
+    }
+    if (this.passed + this.at !== end) throw this.broken(`record ${index} does not end where it says`)
+  }
+
+  #gatheredNumber(): number {
+    if (this.bytes.length - this.at < 10) this.gather(10)
+    return this.#varint()
+  }
+
+  /** Whether there is something; `end` is where its record ends among all bytes. */
+  *#passNullable(end: number): Generator<void, boolean> {
+    const size = this.#gatheredNumber()
+    if (size === -1) return false
+    if (size < 0 || size > end - this.passed - this.at)
+      throw this.broken(`a length of ${size} is beyond its record`)
+    for (let isPassed = this.pass(size, longRecordBytes); !isPassed; isPassed = this.pass(0, longRecordBytes))
+      yield
+    return true
   }
 
   /** Reads the length of the next record, once; gives how many bytes it takes. */
