@@ -6,6 +6,7 @@ import type { MemoryBudget, MemoryShare } from '../system/memory-budget.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { peekRequestHeader } from '../wire/kafka/api.ts'
 import { FormatError } from '../wire/kafka/format-error.ts'
+import { otherProtocol } from '../wire/other-protocols.ts'
 import { FrameReader } from '../wire/kafka/frame-reader.ts'
 import { produce } from '../wire/kafka/messages/produce.ts'
 
@@ -51,7 +52,7 @@ export class ClientConnection {
   readonly #parts: ConnectionParts
   readonly #frames = new FrameReader({
     eagerBytes: 0,
-    accept: size => this.#accepts(size),
+    accept: (size, bytes) => this.#accepts(size, bytes),
     take: request => {
       this.#queue.push(request)
       this.#heldByRequests += request.length
@@ -113,11 +114,14 @@ export class ClientConnection {
     this.#adjustReading()
   }
 
-  #accepts(size: number): boolean {
+  #accepts(size: number, bytes: Buffer): boolean {
     const { leastBytes = headerBytes, maxRequestBytes } = this.#parts
     if (size >= leastBytes && size <= maxRequestBytes) return true
+    const other = otherProtocol(bytes)
     this.#refuse(
-      `a request claims ${size} bytes, and ${leastBytes} to ${maxRequestBytes} are allowed (socket.request.max.bytes); is this a Kafka client?`,
+      other !== null
+        ? `its first bytes look like ${other}, and this port expects Kafka's protocol${other === 'TLS' ? ' without TLS: set security.protocol of the client to the protocol of this listener (listener.security.protocol.map)' : ': correct the port at the client'}`
+        : `a request claims ${size} bytes, and ${leastBytes} to ${maxRequestBytes} are allowed (socket.request.max.bytes); is this a Kafka client?`,
     )
     return false
   }

@@ -68,6 +68,9 @@ const vectors: readonly (readonly [source: string, text: string, spans: string])
   ['(?<=a)b(?!c)', 'abcab', '4-5'],
   ['(?=a)*b', 'b', '0-1'],
   ['a{2,3}?', 'aaaa', '0-2 2-4'],
+  // A second number of repetitions, or one with nothing before it, repeats nothing in Java.
+  ['a{2}{3}', 'aaaaaa', '0-2 2-4 4-6'],
+  ['(?:a|{2}b){3}+{4}', 'aab', '0-3'],
   ['}]', '}]', '0-2'],
   ['<\\!\\-\\_', '<!-_', '0-4'],
   ['a||b', 'b', '0-0 1-1'],
@@ -141,6 +144,8 @@ const refused: readonly (readonly [source: string, problem: RegExp])[] = [
   ['a**', /nothing before \* to repeat/],
   ['a{', /must be followed by a number/],
   ['{a', /nothing before \{/],
+  ['a{2}{3}*', /nothing before \* to repeat/],
+  ['a{2}{3,2}', /fewer at most than at least/],
   ['a{3,2}', /fewer at most than at least/],
   ['\\', /backslash stands at the end/],
   ['\\y', /\\y is not known/],

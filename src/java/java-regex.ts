@@ -119,7 +119,9 @@ class Translation {
 
   #quantified(modes: RegexModes): string {
     const groupsBefore = this.#groups
-    const atom = this.#atom(modes)
+    // As in Java, a number of repetitions with nothing before it, or behind another quantifier, repeats nothing.
+    const isIdle = this.#text.peek(modes) === '{' && /^\{\d/.test(this.#text.raw(2))
+    const atom = isIdle ? '' : this.#atom(modes)
     this.#text.peek(modes)
     const quantifier = this.#text.take(/^(?:[?*+]|\{\d+(?:,\d*)?\})/)
     if (quantifier === undefined) {
@@ -127,11 +129,12 @@ class Translation {
         throw new RegexProblem('a { must be followed by a number of repetitions; write \\{ for the character')
       return atom
     }
-    if (atom === '') throw new RegexProblem(`there is nothing before ${quantifier} to repeat`)
+    if (atom === '' && !isIdle) throw new RegexProblem(`there is nothing before ${quantifier} to repeat`)
     const [, least, most] = /^\{(\d+),(\d+)\}$/.exec(quantifier) ?? []
     if (least !== undefined && Number(most) < Number(least))
       throw new RegexProblem(`${quantifier} asks for fewer at most than at least`)
     const manner = this.#text.take(/^[?+]/)
+    if (isIdle) return ''
     // Assertions cannot be repeated in JavaScript unless they are grouped.
     const repeated = /^(?:\(\?<?[=!]|[$^])/.test(atom) ? `(?:${atom})${quantifier}` : `${atom}${quantifier}`
     this.#text.peek(modes)

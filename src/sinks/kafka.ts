@@ -142,7 +142,13 @@ again: docs/formats/dead-letters.md.`,
     const known = given.allowTopicOverride
       ? topic.replaceAll(/%\{[^}]*\}|%\[[^\]]*\]|%[a-zA-Z]/g, 'x')
       : topic
-    if (!isTopicName(known)) say.error('kafka.topic', notAllowed(topic), topicNameRule)
+    if (!given.allowTopicOverride && topic.includes('%'))
+      say.error(
+        'kafka.topic',
+        `escapes are not expanded while allowTopicOverride = false, and Kafka allows no topic named ${JSON.stringify(topic)}`,
+        'write a topic without escapes, or allowTopicOverride = true',
+      )
+    else if (!isTopicName(known)) say.error('kafka.topic', notAllowed(topic), topicNameRule)
     if (letters !== undefined && !isTopicName(letters))
       say.error('deadLetter.topic', notAllowed(letters), topicNameRule)
     if (letters !== undefined && letters === given['kafka.topic'])

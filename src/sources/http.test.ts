@@ -69,6 +69,19 @@ function send(
 const shown = (events: readonly Event[]) =>
   events.map(event => ({ ...Object.fromEntries(event.headers), body: event.body.toString() }))
 
+test('the log says why a request is refused, in a line for each cause, and quotes nothing of it', async () => {
+  const { source, port, context } = await run()
+  for (const body of ['[{"body":secret}]', '[{"body":secret}]', '{"body":"secret"}', '[1]'])
+    await send(port, body)
+  const told = context.log.lines.filter(line => /cannot be read and was answered with 400/.test(line))
+  assert.equal(told.length, 3, told.join('\n'))
+  assert.match(told[0]!, /with 400: Request has invalid JSON Syntax\.$/)
+  assert.match(told[1]!, /An array is expected/)
+  assert.match(told[2]!, /An event is an object/)
+  assert.doesNotMatch(told.join(), /secret/)
+  await source.stop()
+})
+
 test('JSON events are taken; scalars become the text that was written', async () => {
   const { source, port, events, context } = await run()
   const json = '[{"headers":{"a":"1","n":1.0,"t":true,"z":null},"body":"é"},{"body":1e5},{}]'

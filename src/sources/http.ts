@@ -322,7 +322,7 @@ class HttpSource implements Source {
       counters.add('EventReadFail')
       const status = error instanceof BadRequest ? 400 : error instanceof TooMany ? 413 : 500
       this.#log.warn(
-        `a request from ${request.socket.remoteAddress} cannot be read and was answered with ${status}`,
+        `a request from ${request.socket.remoteAddress} cannot be read and was answered with ${status}: ${error instanceof BadRequest ? error.loggable : messageOf(error)}`,
       )
       return { status, reason: messageOf(error) }
     }

@@ -72,6 +72,17 @@ test('a line may have as many characters as the limit says, its newline counted'
   await source.stop()
 })
 
+test('bytes that are not UTF-8 stay as they came', async () => {
+  const bodies: string[] = []
+  const { source, port } = await run({}, async ([event]) => void bodies.push(event!.body.toString('hex')))
+  assert.equal(
+    await exchange(port, Buffer.from([0xe9, 0xff, 0x0a, 0xc3, 0x0a, 0xc3, 0xa4, 0x0a])),
+    'OK\nOK\nOK\n',
+  )
+  assert.deepEqual(bodies, ['e9ff', 'c3', 'c3a4'])
+  await source.stop()
+})
+
 test('other character sets become UTF-8', async () => {
   const { source, port, bodies } = await run({ encoding: findCharset('iso-8859-1') })
   assert.equal(await exchange(port, Buffer.from([0xe9, 0x0a])), 'OK\n')

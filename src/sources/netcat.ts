@@ -4,7 +4,6 @@
 //   too long a line -> "FAILED: Event exceeds the maximum length (512 chars, including newline)" LF, closed
 //
 // Lines end at LF alone, a CR stays part of the line. What follows the last LF is not an event.
-import { isUtf8 } from 'node:buffer'
 import { whereOf, withoutBrackets } from '../address.ts'
 import { defineSource, type ChannelProcessor } from '../component.ts'
 import { messageOf } from '../errors.ts'
@@ -33,7 +32,9 @@ export const netcatSource = defineSource({
   summary: 'Listens on a TCP port and turns every line into an event.',
   description: `Lines end at LF; a CR before it stays in the body. One line is one transaction. The reply is \`OK\`, or
 \`FAILED: <reason>\` where the channel refused (also with \`ack-every-event = false\`); after a line that is too long the
-connection is closed. Text after the last LF is discarded when the client ends. The body is always UTF-8. Flume keeps no
+connection is closed. Text after the last LF is discarded when the client ends. With \`encoding = utf-8\`, the default, the
+body is the line's bytes as they came, whether they are UTF-8 or not (Flume closes the connection over bytes that are not, and
+stores nothing); text in another character set becomes UTF-8. Flume keeps no
 counters for this source, nor does Millrace.
 
 Lines that arrive together are put together and answered in order (Flume: one after the other).`,
@@ -187,7 +188,8 @@ class Client {
 
   #put(line: Buffer): Promise<string> {
     const { encoding } = this.#behaviour
-    const body = encoding.name === 'UTF-8' && isUtf8(line) ? line : Buffer.from(encoding.decode(line))
+    // Bytes that are no UTF-8 stay as they came: nothing is lost by what was not understood.
+    const body = encoding.name === 'UTF-8' ? line : Buffer.from(encoding.decode(line))
     return this.#processor.process([Event.of(new Map(), body)]).then(
       () => 'OK\n',
       (error: unknown) => `FAILED: ${messageOf(error)}\n`,

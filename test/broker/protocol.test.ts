@@ -108,7 +108,13 @@ test('a version or an API that is not served, a size beyond the limit, and bytes
   const large = Buffer.alloc(8)
   large.writeInt32BE(2_000_000_000, 0)
   await refused(large, /claims 2000000000 bytes, and 8 to 104857600 are allowed/)
-  await refused(Buffer.from('GET / HTTP/1.1\r\n\r\n'), /is this a Kafka client\?/)
+  await refused(Buffer.from('GET / HTTP/1.1\r\n\r\n'), /its first bytes look like HTTP, .*: correct the port/)
+  await refused(Buffer.from('SSH-2.0-OpenSSH_9.9\r\n'), /its first bytes look like SSH/)
+  await refused(
+    Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1]),
+    /its first bytes look like TLS, .*security\.protocol/,
+  )
+  await refused(Buffer.from('What is this?'), /is this a Kafka client\?/)
   const broken = Buffer.from(version)
   broken.writeInt16BE(1, 6)
   broken.writeInt32BE(1000, broken.length - 4)

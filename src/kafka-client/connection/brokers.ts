@@ -3,7 +3,7 @@
 // heartbeat must not stand behind a fetch that waits for data. An address that fails rests for a while
 // that grows, and is a condition meanwhile. For that to be true of a broker nobody needs at the moment, it is
 // tried now and then until it is back.
-import { whereOf, type Address } from '../../address.ts'
+import { parseAddress, whereOf, type Address } from '../../address.ts'
 import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
@@ -120,8 +120,9 @@ export class Brokers {
         security: this.#security,
       })
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#failed(address, error)
-      throw error
+      const told = this.#toldBy(address, error)
+      if (!this.#stop.signal.aborted) this.#failed(address, told)
+      throw told
     }
     this.#succeeded(where)
     if (this.#stop.signal.aborted) {
@@ -164,6 +165,24 @@ export class Brokers {
       this.#watch(connection, address)
     }
     clock.after(requestTimeoutMs, () => void look(), { background: true })
+  }
+
+  /** An address that nobody has configured came from a broker: names it, and where the address stands. */
+  #toldBy(address: Address, error: unknown): unknown {
+    const { bootstrapServers } = this.#settings
+    const isGiven = bootstrapServers.some(text => {
+      const given = parseAddress(text)
+      return given !== null && whereOf({ ...given, host: given.host || 'localhost' }) === whereOf(address)
+    })
+    if (isGiven || !(error instanceof Fault) || error.code !== 'PEER_UNREACHABLE') return error
+    return new Fault(
+      error.code,
+      `${error.message}; Kafka at ${bootstrapServers.join(',')} told clients this address (advertised.listeners of the broker)`,
+      {
+        cause: error,
+        remedy: `Start that broker, make ${address.host} resolvable and reachable from here, or correct advertised.listeners at the broker.`,
+      },
+    )
   }
 
   #failed(address: Address, error: unknown): void {

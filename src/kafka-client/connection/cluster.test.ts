@@ -287,3 +287,20 @@ describe('brokers by their numbers', () => {
     assert.deepEqual(cluster.health(), [])
   })
 })
+
+it('an address that brokers told and that cannot be resolved is named as theirs', async () => {
+  await using broker = await new ScriptedBroker().start()
+  const nowhere = { host: 'broker-1.invalid', port: 9092 }
+  broker.on(metadata, metadataOf([nowhere], { t: { leaders: [0] } }), [0, 8])
+  using cluster = clusterOn([broker.bootstrap])
+  cluster.watch(['t'])
+  await cluster.refresh()
+  await assert.rejects(cluster.connect(0, 'data'), (error: Fault) => {
+    assert.match(error.message, /broker-1\.invalid:9092/)
+    assert.ok(
+      error.message.includes(`Kafka at ${broker.bootstrap} told clients this address (advertised.listeners`),
+    )
+    assert.match(error.remedy, /make broker-1\.invalid resolvable .* or correct advertised\.listeners/)
+    return true
+  })
+})

@@ -18,9 +18,16 @@ export interface HttpRequest {
 /** The events of a request. Rejects with BadRequest for status 400, TooMany for 413, anything else for 500. */
 export type Handler = (request: HttpRequest) => Promise<Event[]>
 
-/** The client sent what cannot be read. The message goes to the client only: it may quote the request. */
+/** The client sent what cannot be read. The message goes to the client only where it quotes the request. */
 export class BadRequest extends Error {
   override name = 'BadRequest'
+  /** What the log may hold of it. */
+  readonly loggable: string
+
+  constructor(message: string, loggable = message) {
+    super(message)
+    this.loggable = loggable
+  }
 }
 
 /** More than is allowed. */
@@ -140,7 +147,9 @@ function parseEvent(text: string, charset: Charset): Event {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new BadRequest(`Request has invalid JSON Syntax. ${(error as Error).message}`)
+    const syntax = 'Request has invalid JSON Syntax.'
+    // The engine's words quote the text.
+    throw new BadRequest(`${syntax} ${(error as Error).message}`, syntax)
   }
   try {
     return eventOf(value, charset)

@@ -6,6 +6,7 @@
 //
 // The message is all buffers joined; where they are cut means nothing. Measured between Flume 1.8.0 and
 // 1.11.0. The parser allocates nothing before bytes have arrived, whatever lengths a frame announces.
+import { otherProtocol } from '../other-protocols.ts'
 
 /** A frame that breaks the format or a limit. The message completes "closed …: ". */
 export class FrameError extends Error {
@@ -146,15 +147,13 @@ export class FrameParser {
 }
 
 /** What the first bytes of a stream look like when they are no frame, as the end of a sentence. */
-export function looksLike(bytes: Buffer): string {
-  const text = bytes.toString('latin1')
-  if (/^(GET|POST|PUT|HEAD|HTTP|OPTIONS|DELETE|PRI|CONNECT)/.test(text)) return '; they look like HTTP'
-  if (text.startsWith('SSH-')) return '; they look like SSH'
-  if (bytes[0] === 0x16 && bytes[1] === 3)
-    return '; they look like TLS: one side has ssl = true, the other has not'
-  if (bytes[0] === 0x78 && [0x01, 0x5e, 0x9c, 0xda].includes(bytes[1] ?? 0))
+function looksLike(bytes: Buffer): string {
+  const other = otherProtocol(bytes)
+  if (other === null) return ''
+  if (other === 'TLS') return '; they look like TLS: one side has ssl = true, the other has not'
+  if (other === 'zlib')
     return '; they look compressed: one side has compression-type = deflate, the other has not'
-  return ''
+  return `; they look like ${other}`
 }
 
 /** One frame of these buffers, as one piece. */
