@@ -141,3 +141,13 @@ test('knows the home directory', () => {
   assert.equal(pathOf('~/dead.jsonl', '/home/u'), '/home/u/dead.jsonl')
   assert.equal(pathOf(' /var/dead.jsonl ', '/home/u'), '/var/dead.jsonl')
 })
+
+test('an event of more headers than anybody looks at is kept as it is', async t => {
+  const { make, path } = await fileIn(t)
+  const wide = Event.of(
+    new Map(Array.from({ length: 10_001 }, (_, index) => [`h${index}`, ''])),
+    'body',
+  ).encoded
+  await make().keep([Event.fromEncoded(wide)], new Fault('UNDELIVERABLE', 'too wide'))
+  assert.deepEqual(readDeadLetter(readFileSync(path, 'utf8'))!.encoded, wide)
+})

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import avro from 'avsc'
 import fc from 'fast-check'
-import { Event } from './event.ts'
+import { Event, TooManyHeaders } from './event.ts'
 import { skipEvent } from './wire/avro/flume-event.ts'
 import { AvroFormatError, AvroReader } from './wire/avro/binary.ts'
 
@@ -78,4 +78,15 @@ test('every cut of an encoded event is refused, with the position', () => {
       (error: unknown) => error instanceof AvroFormatError && /byte \d+ of \d+/.test(error.message),
       `cut at ${length}`,
     )
+})
+
+test('an event has so many headers and no more, decoded or set', () => {
+  const full = Event.of(new Map(Array.from({ length: 10_000 }, (_, index) => [`h${index}`, ''])))
+  full.setHeader('h1', 'again')
+  assert.throws(() => full.setHeader('new', ''), TooManyHeaders)
+  assert.equal(Event.fromEncoded(full.encoded).headers.size, 10_000)
+  const wider = Event.of(new Map(Array.from({ length: 10_001 }, (_, index) => [`h${index}`, ''])))
+  const read = Event.fromEncoded(wider.encoded)
+  assert.throws(() => read.headers, TooManyHeaders)
+  assert.throws(() => read.checkHeaders(), { event: read })
 })

@@ -259,8 +259,13 @@ class WrapperReader implements RecordReader {
   }
 
   #nextEntry(): Buffer | null | undefined {
-    const { offset } = this.#wrapper.record
-    const entry = this.#entries.next(offset, this.#maxRecordBytes ?? Infinity)
+    const maxBytes = this.#maxRecordBytes ?? Infinity
+    const entry = this.#entries.next(maxBytes)
+    const { tooLargeBytes, offset } = this.#entries
+    if (tooLargeBytes > 0) {
+      this.#last = offset
+      if (this.#shift !== null) throw new RecordTooLarge(offset + this.#shift, tooLargeBytes, maxBytes)
+    }
     if (entry !== null) return entry
     if (this.#limits.wholeOnly && this.#entries.left > 0)
       throw new PackingError(`${this.#where} holds a message that is cut off`)
@@ -273,7 +278,7 @@ class WrapperReader implements RecordReader {
     let looked = 0
     for (let entry = this.#nextEntry(); entry !== null; entry = this.#nextEntry()) {
       if (entry === undefined) return false
-      this.#last = readInt64(entry, 0)
+      this.#last = this.#entries.offset
       looked += entry.length
       if (looked > turnBytes) return false
     }
@@ -287,29 +292,26 @@ class WrapperReader implements RecordReader {
 }
 
 class UnpackedEntries extends UnpackedWindow {
-  /** The entry that was due was too large, and has so many bytes. */
-  #isPassing = false
-  #unwanted = 0
+  /** Of the entry that was begun last, as it stands inside; -1 before the first. */
+  offset = -1
+  /** Its bytes, where these were too many; it is passed over by the next call. */
+  tooLargeBytes = 0
 
-  /** Null at the end, also where the last one is cut off; undefined as RecordReader.next. */
-  next(offset: number, maxBytes: number): Buffer | null | undefined {
-    if (this.#isPassing) {
-      const unwanted = this.#unwanted
-      this.#unwanted = 0
-      if (!this.pass(unwanted, turnBytes)) return undefined
-      this.#isPassing = false
-    }
-    if (this.bytes.length - this.at < entryHeaderBytes && !this.gather(entryHeaderBytes, turnBytes))
-      return undefined
+  /** Null at the end, also where the last one is cut off; undefined as RecordReader.next, and where one is too large. */
+  next(maxBytes: number): Buffer | null | undefined {
+    const unwanted = this.tooLargeBytes === 0 ? 0 : entryHeaderBytes + this.tooLargeBytes
+    this.tooLargeBytes = 0
+    if (!this.pass(unwanted, turnBytes)) return undefined
+    if (this.left < entryHeaderBytes && !this.gather(entryHeaderBytes, turnBytes)) return undefined
     if (this.left < entryHeaderBytes) return null
     const size = this.bytes.readInt32BE(this.at + 8)
     if (size < 0) throw new FormatError(`the entry at byte ${this.passed + this.at} has the size ${size}`)
-    const whole = entryHeaderBytes + size
+    this.offset = readInt64(this.bytes, this.at)
     if (size > maxBytes) {
-      this.#isPassing = true
-      this.#unwanted = whole
-      throw new RecordTooLarge(offset, size, maxBytes)
+      this.tooLargeBytes = size
+      return undefined
     }
+    const whole = entryHeaderBytes + size
     if (this.left < whole && !this.gather(whole, turnBytes)) return undefined
     if (this.left < whole) return null
     this.at += whole

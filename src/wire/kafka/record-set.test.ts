@@ -7,7 +7,7 @@ import { crc32c } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
 import { xxHash32 } from './lz4.ts'
 import { checkRecords } from './record-batch.ts'
-import { noHeaders, type NewRecord } from './record.ts'
+import { noHeaders, RecordTooLarge, type NewRecord } from './record.ts'
 import { magicOfProduce, readRecords, RecordSetReader, writeRecords } from './record-set.ts'
 
 const bytes = (max = 300) => fc.uint8Array({ maxLength: max }).map(array => Buffer.from(array))
@@ -222,6 +222,54 @@ describe('damage', () => {
 
   it('names a codec nobody has defined', () => {
     assert.throws(() => decompress(Buffer.alloc(1), 5, 2, 10), /codec 5/)
+  })
+})
+
+describe('a reader of one record after the other', () => {
+  const one = (value: Buffer) => ({ timestamp: 1, key: null, value, headers: noHeaders })
+  const packed = (codec: Compression) =>
+    writeRecords(
+      Array.from({ length: 30 }, () => one(Buffer.alloc(1_000_000, 'x'))),
+      { codec, magic: codec === 'zstd' ? 2 : 1 },
+    )
+
+  for (const codec of ['gzip', 'snappy', 'lz4', 'zstd'] as const)
+    it(`takes a batch of ${codec} that unpacks to more than may be unpacked at once`, () => {
+      const batch = new RecordSetReader(packed(codec), { maxUnpackedBytes: 10_000_000 }).next()!
+      assert.throws(() => batch.records(), FormatError)
+      const reader = batch.reader({ maxRecordBytes: 2_000_000 })
+      const sizes: number[] = []
+      let turns = 0
+      for (let next = reader.next(); next !== null; next = reader.next())
+        if (next === undefined) turns++
+        else sizes.push(next.value!.length)
+      assert.deepEqual(sizes, Array(30).fill(1_000_000))
+      assert.equal(turns > 0, codec !== 'zstd', 'offsets of the old formats take a look at all of it')
+    })
+
+  it('passes over a record that is too large, and says which', () => {
+    for (const magic of [1, 2] as const) {
+      const values = [10, 3_000_000, 20].map(size => one(Buffer.alloc(size, 'x')))
+      const batch = new RecordSetReader(writeRecords(values, { codec: 'gzip', magic })).next()!
+      const reader = batch.reader({ maxRecordBytes: 1_000_000 })
+      const read = (): number => {
+        for (;;) {
+          const next = reader.next()
+          if (next !== undefined) return next?.value?.length ?? -1
+        }
+      }
+      assert.equal(read(), 10)
+      assert.throws(read, (error: unknown) => error instanceof RecordTooLarge && error.offset === 1)
+      assert.deepEqual([read(), read()], [20, -1])
+    }
+  })
+
+  it('reads as many headers as it is asked to', () => {
+    const headers = Array.from({ length: 50 }, (_, index) => ({ key: `h${index}`, value: null }))
+    const set = writeRecords([{ ...one(Buffer.from('a')), headers }, one(Buffer.from('b'))])
+    const reader = new RecordSetReader(set).next()!.reader({ maxHeaders: 10 })
+    const [first, second] = [reader.next()!, reader.next()!]
+    assert.deepEqual([first.headers.length, first.headersLeftOut, String(second.value)], [10, 40, 'b'])
   })
 })
 

@@ -9,7 +9,7 @@ import { PackingError } from './format-error.ts'
 /** Most frames in one batch: the smallest have nine bytes, and none need be in them. */
 const mostFrames = 10_000
 /** Pieces grow from the size expected up to this, which takes about a millisecond. */
-const pieceBytes = { least: 4096, most: 262_144 }
+const pieceBytes = { least: 16_384, most: 262_144 }
 
 /** What a stream of zlib has inside. */
 interface Inside {
