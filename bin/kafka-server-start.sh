@@ -22,6 +22,12 @@ if [ $# -eq 0 ]; then
   echo "USAGE: $0 [-daemon] server.properties [--override property=value]*" >&2
   exit 1
 fi
+for word; do
+  if [ "$word" = -daemon ]; then
+    echo "$command: -daemon stands before the file: $command -daemon $1" >&2
+    exit 1
+  fi
+done
 if [ $daemon = no ]; then
   set -- broker "$@"
   . "$directory/find-node.sh"

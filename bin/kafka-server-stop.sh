@@ -34,7 +34,10 @@ processes() {
 directory_of() {
   readlink "/proc/$1/cwd" 2>/dev/null || lsof -a -p "$1" -d cwd -Fn 2>/dev/null | sed -n 's/^n//p'
 }
-# Those of this installation, or all.
+user_of() {
+  stat -c %U "/proc/$1" 2>/dev/null || ps -o user= -p "$1"
+}
+# Those of this installation, or all; `pid user` where this user may not end it.
 brokers() {
   processes | while read -r pid words; do
     case "$words " in
@@ -44,13 +47,19 @@ brokers() {
         ;;
       *) continue ;;
     esac
-    kill -0 "$pid" 2>/dev/null && echo "$pid"
+    if kill -0 "$pid" 2>/dev/null; then
+      echo "$pid"
+    else
+      user=$(user_of "$pid") && [ "$user" != "$(id -un)" ] && echo "$pid $user"
+    fi
   done
 }
 
 pids=
 elsewhere=
-for pid in $(brokers); do
+found=$(brokers)
+others=$(echo "$found" | sed -n 's/^\([0-9]*\) \(.*\)$/a broker runs as pid \1, of user \2; this user may not end it/p')
+for pid in $(echo "$found" | grep -v ' '); do
   directory=$(directory_of "$pid")
   if [ $all = yes ] || [ "$directory" = "$here" ]; then
     pids="$pids $pid"
@@ -58,6 +67,10 @@ for pid in $(brokers); do
     elsewhere="$elsewhere; pid $pid runs in $directory"
   fi
 done
+if [ -z "$pids$elsewhere" ] && [ -n "$others" ]; then
+  echo "$others" | sed "s/^/$command: /" >&2
+  exit 1
+fi
 if [ -z "$pids" ]; then
   where=" of this installation in $here"
   [ $all = no ] || where=

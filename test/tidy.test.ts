@@ -209,7 +209,7 @@ const inner =
 const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/channels\/file\//, /^commandLine$/],
   [/^src\/console\/agents\.ts$/, /^sendHttp$/],
-  [/^src\/demo\//, /^(sendHttp|writeText|\w+Directory|temporaryDirectories|removeTree)$/],
+  [/^src\/demo\//, /^(commandLine|sendHttp|writeText|\w+Directory|temporaryDirectories|removeTree)$/],
   [/^src\/kafka-client\/security\/security\.ts$/, /^sendHttp$/],
   [/^src\/security\/jceks\.ts$/, /^nextTurn$/],
   [/^src\/security\/ssl-settings\.ts$/, /^environmentVariable$/],

@@ -73,7 +73,15 @@ function refuseUnsupported(options: AgentOptions): void {
 
 /** The command line's options, and those of flume.opts that it does not give. */
 export function readAgentOptions(rest: readonly string[]): AgentOptions {
-  const parser = agentParser().parse([...rest], { from: 'user' })
+  // Commander says of a word without an option only how many there are.
+  const parser = agentParser()
+    .allowExcessArguments(true)
+    .parse([...rest], { from: 'user' })
+  const [word] = parser.args
+  if (word !== undefined)
+    throw new UsageError(
+      `${word} stands without an option: write --name for the agent, --conf-file for the file`,
+    )
   const known = new Map(
     parser.options.map(option => [
       option.long!.replace(/^--/, ''),

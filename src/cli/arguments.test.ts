@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { readArguments } from './arguments.ts'
+import { readArguments, refuseOddDashes } from './arguments.ts'
 import { readFlumeEnv } from './flume-env.ts'
 import { wordsOfOptionsFile } from './options-file.ts'
 
@@ -105,4 +105,16 @@ test('no flume-env.sh, no directory', async () => {
   assert.deepEqual((await readFlumeEnv(directory)).exported, {})
   assert.match((await readFlumeEnv(join(directory, 'none'))).complaint!, /there is no such directory/)
   assert.match((await readFlumeEnv(import.meta.filename)).complaint!, /: it is not a directory$/)
+})
+
+test('a dash of a web page is named, and what to write; a value may begin with one', () => {
+  for (const [words, says] of [
+    ['agent –name a1', /^–name begins with the character U\+2013, .*: write --name$/],
+    ['agent -n a1 —conf-file f', /^—conf-file begins with the character U\+2014, .*: write --conf-file$/],
+    ['agent −f x', /^−f begins with the character U\+2212, .*: write -f$/],
+    ['agent --no-reload-conf –name a1', /: write --name$/],
+    ['topics –list', /: write --list$/],
+  ] as const)
+    assert.throws(() => refuseOddDashes(words.split(' ')), { message: says })
+  refuseOddDashes(['avro-client', '--filename', '–events'])
 })

@@ -1,5 +1,6 @@
 // Puts a flume-ng command line into the form a GNU-style parser reads: takes -D properties and JVM
 // options out, and rewrites the long names that Flume also accepts behind a single dash (-name a1).
+import { UsageError } from './usage-error.ts'
 
 export interface JavaOptions {
   /** Java's system properties: of one that is given several times the last counts. */
@@ -57,6 +58,23 @@ export function takeJavaOptions(
       into.properties.set(at < 0 ? word.slice(2) : word.slice(2, at), at < 0 ? '' : word.slice(at + 1))
     }
   }
+}
+
+/** Dashes that web pages and text programs make of `-` and `--`. */
+const oddDash = /^[\u2010-\u2015\u2212]-?([A-Za-z][\w.-]*)/
+
+/** Rejects with UsageError where an option begins with such a dash; a value may. */
+export function refuseOddDashes(argv: readonly string[]): void {
+  argv.forEach((word, index) => {
+    const [, name = ''] = oddDash.exec(word) ?? []
+    const isValue = argv[index - 1]?.startsWith('-') === true && !longNames.has(name)
+    if (name === '' || isValue) return
+    const code = word.charCodeAt(0).toString(16).toUpperCase()
+    const dash = name.length === 1 || name.startsWith('D') ? '-' : '--'
+    throw new UsageError(
+      `${word} begins with the character U+${code}, a dash of a web page or a text program, and not with "-": write ${dash}${name}`,
+    )
+  })
 }
 
 export function readArguments(argv: readonly string[]): Arguments {

@@ -3,7 +3,7 @@
 // broker needs nothing of an agent, and each file costs a start its time.
 import { explanationOf } from '../errors.ts'
 import { printable } from '../printable.ts'
-import { readArguments, type Arguments } from './arguments.ts'
+import { readArguments, refuseOddDashes, type Arguments } from './arguments.ts'
 import { exitCodes } from './exit-codes.ts'
 import { flushLimitMs, flushOutput, surviveLostOutput } from './output.ts'
 import { keepSignals } from './signals.ts'
@@ -69,6 +69,7 @@ const commands: Readonly<Record<string, Run>> = {
 }
 
 async function run(program: string, argv: readonly string[]): Promise<number> {
+  refuseOddDashes(argv)
   const [name = '', ...words] = argv
   if (Object.hasOwn(kafkaTools, name)) return kafkaTools[name]!(words, program)
   const given = readArguments(argv)

@@ -1,6 +1,7 @@
 // `millrace demo`: the broker, agents B and A as processes of their own, a stream of events into test3, and
 // what of it arrives in test2. Everything that was started is stopped again, in the order in which events
 // go: the stream, agent A, agent B, the broker.
+import { commandLine } from '../system/launcher.ts'
 import { join } from 'node:path'
 import { Fault, messageOf } from '../errors.ts'
 import { createProducer, type Producer } from '../kafka-client/kafka-client.ts'
@@ -300,8 +301,14 @@ export class Demo {
     return [
       ...(this.#console === null ? [] : [{ label: 'console', text: this.#console.url }]),
       { label: 'Kafka', text: bootstrap.join(',') },
-      { label: 'look', text: `kcat -b ${bootstrap[0]} -t ${topics.to} -C -o -5` },
-      { label: 'send', text: `echo hello | kcat -b ${bootstrap[0]} -t ${topics.from} -P` },
+      {
+        label: 'look',
+        text: commandLine('millrace', 'consume', '--bootstrap-server', bootstrap[0]!, '--topic', topics.to),
+      },
+      {
+        label: 'send',
+        text: `echo hello | ${commandLine('millrace', 'produce', '--bootstrap-server', bootstrap[0]!, '--topic', topics.from)}`,
+      },
       { label: 'agent A', text: page(this.#a!) },
       { label: 'agent B', text: page(this.#b!) },
       { label: 'files', text: `${directory}${isTemporary ? ' (removed at the end)' : ''}` },

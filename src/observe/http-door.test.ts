@@ -272,6 +272,12 @@ test('the properties of the command line say which monitoring', () => {
     port: 8080,
     host: '::1',
   })
+  for (const key of ['port', 'host'])
+    assert.deepEqual(read({ [key]: '8080' }), {
+      type: 'problem',
+      problem: `-Dflume.monitoring.${key} has no effect without -Dflume.monitoring.type`,
+      fix: 'write -Dflume.monitoring.type=http',
+    })
   for (const given of [{ type: 'ganglia' }, { type: 'com.example.X' }, { type: 'http', port: '80x' }])
     assert.equal(read(given as unknown as Record<string, string>).type, 'problem')
 })

@@ -12,12 +12,17 @@ export type Monitoring =
 /** Reads flume.monitoring.type and its keys. `host` is ours; without it all addresses are served. */
 export function readMonitoring(systemProperties: ReadonlyMap<string, string>): Monitoring {
   const type = systemProperties.get('flume.monitoring.type')?.trim()
-  if (type === undefined || type === '') return { type: 'none' }
   const problem = (what: string, fix = 'write -Dflume.monitoring.type=http'): Monitoring => ({
     type: 'problem',
     problem: what,
     fix,
   })
+  if (type === undefined || type === '') {
+    const alone = ['port', 'host'].find(name => systemProperties.has(`flume.monitoring.${name}`))
+    return alone === undefined
+      ? { type: 'none' }
+      : problem(`-Dflume.monitoring.${alone} has no effect without -Dflume.monitoring.type`)
+  }
   switch (type.toLowerCase()) {
     case 'http':
     case 'org.apache.flume.instrumentation.http.httpmetricsserver': {

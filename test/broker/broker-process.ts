@@ -17,14 +17,21 @@ export interface BrokerProcess {
 }
 
 /** Runs a launcher to its end, in the root of the project unless told otherwise. */
-export function runLauncher(
+export const runLauncher = (
   launcher: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   cwd = root,
+) => runProgram(join(root, 'bin', launcher), args, environment, cwd)
+
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  cwd: string,
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(join(root, 'bin', launcher), args, {
+    const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd,
       env: { ...process.env, ...environment },

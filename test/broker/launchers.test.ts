@@ -1,12 +1,12 @@
 // Kafka's and ZooKeeper's scripts as scripts of others call them: in the background, to stop, for a status.
 import assert from 'node:assert/strict'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import test from 'node:test'
 import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
 import { root } from '../source-text.ts'
-import { runLauncher, startBrokerProcess } from './broker-process.ts'
+import { runLauncher, runProgram, startBrokerProcess } from './broker-process.ts'
 import { inDirectory } from './running-broker.ts'
 
 /** Lines of a `ps` that sees these processes alone, so that `--all` leaves the brokers of other tests in peace. */
@@ -61,6 +61,36 @@ test('-daemon leaves a started broker in the background; kafka-server-stop.sh en
     assert.equal(await isOpen(port), false)
     assert.match(await readFile(output, 'utf8'), /Kafka broker stopped\n$/)
   }))
+
+test(
+  'kafka-server-stop.sh names the broker of another user, whom it may not end',
+  {
+    skip: process.getuid?.() === 0 ? false : 'another user needs root',
+  },
+  () =>
+    inDirectory(async directory => {
+      const broker = await startBrokerProcess(
+        'config/server.properties',
+        { 'log.dirs': join(directory, 'logs') },
+        { cwd: root },
+      )
+      const words = (await readFile(`/proc/${broker.pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')
+      await chmod(directory, 0o755)
+      for (const args of [[], ['--all']]) {
+        const stopped = await runProgram(
+          'setpriv',
+          ['--reuid', '65534', '--clear-groups', join(root, 'bin/kafka-server-stop.sh'), ...args],
+          await psOf([`${broker.pid} ${words}`], directory),
+          '/',
+        )
+        assert.deepEqual(stopped, {
+          code: 1,
+          output: `kafka-server-stop.sh: a broker runs as pid ${broker.pid}, of user root; this user may not end it\n`,
+        })
+      }
+      assert.equal(await broker.end('SIGTERM'), 0)
+    }),
+)
 
 test('kafka-server-stop.sh leaves brokers of other installations alone, but for --all', () =>
   inDirectory(async directory => {

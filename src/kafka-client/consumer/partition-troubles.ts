@@ -9,7 +9,7 @@ export class PartitionTroubles {
   /** Why, by partition name. */
   readonly #known = new Map<string, string>()
 
-  /** `is` completes the sentence: "is not read", "is not written to". */
+  /** `is` completes the sentence: "cannot be read", "cannot be written to". */
   constructor(condition: ConditionMaker, is: string) {
     this.#condition = condition(`partition ${is}`, { level: 'warn', graceMs })
     this.#is = is
@@ -31,6 +31,7 @@ export class PartitionTroubles {
   over(name: string): void {
     if (!this.#known.delete(name)) return
     const [next] = this.#known
-    if (next === undefined) this.#condition.clear(`no partition that is used here ${this.#is} any more`)
+    if (next === undefined)
+      this.#condition.clear(`every partition in use ${this.#is.replace('cannot', 'can')} again`)
   }
 }
