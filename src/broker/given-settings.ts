@@ -55,8 +55,7 @@ export class GivenSettings implements Say {
 
   #complain(severity: Problem['severity'], keys: readonly string[], said: string, fix: string): void {
     const place = this.#given.get(keys[0]!)?.place
-    const problem = clause(keys.join(', '), said)
-    this.problems.push({ severity, ...(place === undefined ? {} : { place }), problem, fix })
+    this.problems.push({ severity, place, problem: clause(keys.join(', '), said), fix })
   }
 
   get keys(): string[] {

@@ -49,13 +49,7 @@ export function readAgent(settings: SettingsByAgent, name: string, file: string)
   const push =
     (severity: Problem['severity']): Complain =>
     (place, problem, fix, edit) =>
-      problems.push({
-        severity,
-        ...(place === undefined ? {} : { place }),
-        problem,
-        fix,
-        ...(edit === undefined ? {} : { edit }),
-      })
+      problems.push({ severity, place, problem, fix, edit })
   const [error, warn] = [push('error'), push('warning')]
   const near = (word: string, known: readonly string[]) =>
     problems.length < mostSuggestions ? suggest(word, known) : undefined

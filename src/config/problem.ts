@@ -17,7 +17,7 @@ export interface Problem {
   /** What to write instead. */
   readonly fix: string
   /** The change of one setting that `fix` suggests, so that it can be tried before it is printed. */
-  readonly edit?: Edit
+  readonly edit?: Edit | undefined
 }
 
 export interface Edit {

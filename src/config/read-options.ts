@@ -93,8 +93,8 @@ export function sayOf(component: ComponentConfig, problems: Problem[]): Say {
     (key: string, problem: string, fix: string, newKey?: string): void => {
       const place = component.settings.get(key)?.place ?? component.type.place
       const whole = `${before}${key}`
-      const edit = newKey === undefined ? {} : { edit: { key: whole, newKey: `${before}${newKey}` } }
-      problems.push({ severity, place, problem: clause(whole, problem), fix, ...edit })
+      const edit = newKey === undefined ? undefined : { key: whole, newKey: `${before}${newKey}` }
+      problems.push({ severity, place, problem: clause(whole, problem), fix, edit })
     }
   return { error: say('error'), warning: say('warning') }
 }
