@@ -137,3 +137,24 @@ test('an agent that is not there leaves no configuration', async () => {
   assert.equal(config, undefined)
   assert.match(problems[0]!.problem, /no agent named a in f1/)
 })
+
+for (const [list, kind] of [
+  ['a.sources', 'sources'],
+  ['a.channels', 'channels'],
+  ['a.sinks', 'sinks'],
+  ['a.sinkgroups', 'sinkgroups'],
+  ['a.sources.s.interceptors', 'interceptors'],
+] as const)
+  test(`a list of ${kind} that is missing is suggested with all its names`, async () => {
+    const written = kind === 'sinkgroups' ? 'g' : kind.slice(0, 1)
+    const names = [`${written}1`, `${written}2`]
+    const without = whole
+      .split('\n')
+      .filter(line => !line.startsWith(`${list} =`) && !line.startsWith(`${list}.`))
+    const parts = names.flatMap(name => [`${list}.${name}.type = x`, `${list}.${name}.y = z`])
+    const { problems } = await read([...without, ...parts].join('\n'))
+    const fixes = problems.filter(one => one.fix.startsWith(`add ${list} = `)).map(one => one.fix)
+    assert.ok(fixes.length >= 1, problems.map(one => one.fix).join('\n'))
+    for (const fix of fixes)
+      assert.match(fix, new RegExp(`^add ${list} = ${names.join(' ')}(, or remove its lines)?$`))
+  })

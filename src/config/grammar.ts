@@ -87,7 +87,8 @@ export function readAgent(settings: SettingsByAgent, name: string, file: string)
         `${key}: ${singular[kind]} ${component} is not in the list ${name}.${kind}, so its settings count for nothing`,
         meant === undefined
           ? list === undefined
-            ? `add ${name}.${kind} = ${component}`
+            ? // All of them: of several lists that are added one counts.
+              `add ${name}.${kind} = ${[...parts.keys()].join(' ')}`
             : `add ${component} to the list in line ${list.place.line}, or remove its lines`
           : `did you mean ${meant}, or is ${component} to be in the list in line ${list!.place.line}`,
         list === undefined || meant !== undefined
@@ -374,7 +375,7 @@ function interceptorsOf(
   const seen = new Set(names)
   const bare = names.filter(name => !own.has(`interceptors.${name}.type`))
   for (const [key, setting] of own) {
-    const written = /^interceptors\.([^.]+)\./.exec(key)?.[1]
+    const [written] = interceptorsIn([[key, setting]])
     if (written === undefined || seen.has(written)) continue
     seen.add(written)
     const listKey = `${agent}.sources.${source}.interceptors`
@@ -386,7 +387,7 @@ function interceptorsOf(
       newKey !== undefined
         ? `did you mean ${newKey}`
         : list === undefined
-          ? `add ${listKey} = ${written}, or remove its lines`
+          ? `add ${listKey} = ${[...new Set(interceptorsIn(own))].join(' ')}, or remove its lines`
           : `add ${written} to the list in line ${list.place.line}, or remove its lines`,
       newKey === undefined ? undefined : { key: setting.key, newKey },
     )
@@ -404,6 +405,10 @@ function interceptorsOf(
     return sub(own, prefix, name, list!.place, '', '')
   })
 }
+
+/** The names of interceptors in these settings of a source, as often as they stand there. */
+const interceptorsIn = (settings: Iterable<readonly [key: string, setting: Setting]>): string[] =>
+  [...settings].flatMap(([key]) => /^interceptors\.([^.]+)\./.exec(key)?.[1] ?? [])
 
 function groupsOf(
   agent: string,

@@ -23,7 +23,7 @@ import { RecordMaker } from './kafka/record-of-event.ts'
 
 const options = {
   'kafka.bootstrap.servers': text({
-    doc: 'Brokers to begin with, as host:port, separated by commas; the others are learned from them.',
+    doc: 'Brokers to begin with, as host:port, separated by commas; the others are learned from them, by the addresses in their `advertised.listeners`, which must be reachable from here.',
     required: true,
     example: 'localhost:9092',
   }),

@@ -17,7 +17,7 @@ import { findBrokers, findPositions, readConnectString } from '../zookeeper/zook
 
 const options = {
   'kafka.bootstrap.servers': text({
-    doc: 'Brokers to begin with, as host:port, separated by commas; the others are learned from them. Required, unless `zookeeperConnect` is written.',
+    doc: 'Brokers to begin with, as host:port, separated by commas; the others are learned from them, by the addresses in their `advertised.listeners`, which must be reachable from here. Required, unless `zookeeperConnect` is written.',
     example: 'localhost:9092',
   }),
   zookeeperConnect: text({
