@@ -15,7 +15,7 @@ import { realSystem } from '../../src/system/system.ts'
 import { SinkRunner } from '../../src/topology/sink-runner.ts'
 import { contextFor, optionsFor } from '../context.ts'
 import { wrapSink } from '../sink-sessions.ts'
-import { FaultProxy } from './fault-proxy.ts'
+import { FaultProxy } from '../chain/faults.ts'
 import { waitFor } from './peers/waiting.ts'
 
 export interface HopOptions {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { startBroker, type RunningBroker } from '../broker/running-broker.ts'
-import { confOfA, confOfB } from './chain.ts'
+import { confOfA, confOfB } from '../chain/chain.ts'
 import { freePort, skipWithoutPeers, startFlume, startMillrace } from './peers/peers.ts'
 import { consumeAll, createTopic, produceAll } from './peers/topics.ts'
 

@@ -3,19 +3,19 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
-import { Kafka, logLevel } from 'kafkajs'
-import { confOfA, confOfB } from './chain.ts'
-import { assertComplete, readArrivals, valueOf, type Arrival, type Load } from './ledger.ts'
+import { ChainAgent } from '../chain/agent.ts'
+import { confOfA, confOfB } from '../chain/chain.ts'
+import { assertComplete, readArrivals, type Arrival } from '../chain/ledger.ts'
+import { startLoad, type Load } from '../chain/load.ts'
 import type { KafkaCluster } from './peers/clusters.ts'
-import { freePort, startMillrace, type Running } from './peers/peers.ts'
+import { freePort } from './peers/peers.ts'
 import { withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
 export interface ClusterChain extends AsyncDisposable {
   readonly name: string
-  readonly a: Running
-  readonly b: Running
+  readonly a: ChainAgent
+  readonly b: ChainAgent
   readonly load: Load
   /** Events that B's sink has delivered so far. */
   delivered(): Promise<number>
@@ -47,60 +47,6 @@ export interface ChainOnCluster {
   /** More lines of the agents' files. */
   readonly moreA?: readonly string[]
   readonly moreB?: readonly string[]
-}
-
-type Metrics = Readonly<Record<string, Readonly<Record<string, string>>>>
-
-const get = async (port: number, path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).json()
-
-const batch = 50
-
-/**
- * As startLoad, but each partition by itself: one whose leader is away must not hold back the others, nor
- * wait half a minute for an answer.
- */
-function startLoads(
-  bootstrap: string,
-  { topic, partitions, perSecond }: { topic: string; partitions: number; perSecond: number },
-): Load {
-  const sent = new Map(Array.from({ length: partitions }, (_, partition) => [partition, 0]))
-  const over = new AbortController()
-  const client = new Kafka({
-    brokers: bootstrap.split(','),
-    requestTimeout: 3000,
-    connectionTimeout: 1000,
-    logLevel: logLevel.NOTHING,
-    retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 500 },
-  })
-  const producer = client.producer({ allowAutoTopicCreation: false })
-  const write = async (partition: number) => {
-    while (!over.signal.aborted) {
-      const first = sent.get(partition)!
-      const messages = Array.from({ length: batch }, (_, index) => ({
-        key: `p${partition}`,
-        value: valueOf(partition, first + index),
-        partition,
-      }))
-      const isWritten = await producer.send({ topic, acks: -1, messages }).then(
-        () => true,
-        () => false,
-      )
-      if (isWritten) sent.set(partition, first + batch)
-      await delay((batch * partitions * 1000) / perSecond)
-    }
-  }
-  const writing = producer.connect().then(() => Promise.all([...sent.keys()].map(write)))
-  // Told by stop; a rejection before that must not end the test program.
-  writing.catch(() => {})
-  return {
-    sent,
-    async stop() {
-      over.abort()
-      await writing
-      await producer.disconnect()
-      return sent
-    },
-  }
 }
 
 /** Until every replica of the topics is in sync, and every partition has a leader. */
@@ -139,7 +85,7 @@ export async function startClusterChain(cluster: KafkaCluster, given: ChainOnClu
   )
   await inSync(cluster, [from, to])
   const directory = join(given.directory, name)
-  const [port, watchA, watchB] = [await freePort(), await freePort(), await freePort()]
+  const port = await freePort()
   const conf = {
     // Nobody listens on the first.
     bootstrap: `127.0.0.1:1,${bootstrap}`,
@@ -151,23 +97,14 @@ export async function startClusterChain(cluster: KafkaCluster, given: ChainOnClu
     moreA: ['A.sources.s.kafka.consumer.auto.offset.reset = earliest', ...(given.moreA ?? [])],
     moreB: [`B.sinks.k.kafka.producer.acks = ${acks}`, ...(given.moreB ?? [])],
   }
-  const monitored = (watch: number) => ({ 'flume.monitoring.type': 'http', 'flume.monitoring.port': watch })
-  const b = await startMillrace(directory, {
-    agent: 'B',
-    conf: confOfB(conf),
-    properties: monitored(watchB),
-  })
-  const a = await startMillrace(directory, {
-    agent: 'A',
-    conf: confOfA(conf),
-    properties: monitored(watchA),
-  })
-  const load = startLoads(bootstrap, { topic: from, partitions, perSecond })
+  const b = await ChainAgent.of('B', directory, confOfB(conf))
+  const a = await ChainAgent.of('A', directory, confOfA(conf))
+  await b.start()
+  await a.start()
+  const load = startLoad(bootstrap, { topic: from, partitions, perSecond, batch: 50, apart: true })
 
-  const metric = async (watch: number, component: string, key: string) =>
-    Number(((await get(watch, '/metrics')) as Metrics)[component]?.[key] ?? 0)
-  const delivered = () => metric(watchB, 'SINK.k', 'EventDrainSuccessCount')
-  const logs = () => [a, b].map(one => `${one.name}:\n${one.output.split('\n').slice(-25).join('\n')}`)
+  const delivered = () => b.count('SINK.k', 'EventDrainSuccessCount')
+  const logs = () => [a, b].map(one => one.lastLines)
   const arrivals = async (t: TestContext, limitMs = 90_000) => {
     const sent = await load.stop()
     const arrived = await readArrivals(cluster.bootstrap, to, sent, { limitMs })
@@ -181,11 +118,11 @@ export async function startClusterChain(cluster: KafkaCluster, given: ChainOnClu
     return own
   }
   const assertWell = async () => {
-    for (const watch of [watchA, watchB])
+    for (const agent of [a, b])
       await waitFor(
-        async () => ((await get(watch, '/health')) as { ok: boolean }).ok,
+        async () => (await agent.problem()) === null,
         `health is green\n${logs().join('\n')}`,
-        10_000,
+        30_000,
       )
   }
   return {
@@ -194,12 +131,8 @@ export async function startClusterChain(cluster: KafkaCluster, given: ChainOnClu
     b,
     load,
     delivered,
-    async held() {
-      return (
-        (await metric(watchA, 'CHANNEL.c', 'ChannelSize')) +
-        (await metric(watchB, 'CHANNEL.c', 'ChannelSize'))
-      )
-    },
+    held: async () =>
+      (await a.count('CHANNEL.c', 'ChannelSize')) + (await b.count('CHANNEL.c', 'ChannelSize')),
     async flows(events = 300, limitMs = 60_000) {
       const before = await delivered()
       await waitFor(
@@ -220,10 +153,6 @@ export async function startClusterChain(cluster: KafkaCluster, given: ChainOnClu
     },
   }
 }
-
-/** How many lines of the agent's log match. */
-export const linesOf = ({ output }: Running, pattern: RegExp): string[] =>
-  output.split('\n').filter(line => pattern.test(line))
 
 /** The node that leads the controllers of a 4.1 cluster, by what the brokers print. */
 export function controllerOf(cluster: KafkaCluster): number {

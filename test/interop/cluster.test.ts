@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { controllerOf, inSync, linesOf, startClusterChain, type ClusterChain } from './cluster-chain.ts'
+import { controllerOf, inSync, startClusterChain, type ClusterChain } from './cluster-chain.ts'
 import { startCluster010, startCluster41, type ClusterBroker, type KafkaCluster } from './peers/clusters.ts'
 import { freePort, skipWithoutPeers } from './peers/peers.ts'
 import { waitFor } from './peers/waiting.ts'
@@ -16,10 +16,11 @@ const inFlight = 2000
 
 /** A broker that was away is told of once when it went and once when it came back. */
 async function assertTold(chain: ClusterChain, { address }: ClusterBroker, times: number): Promise<void> {
-  const at = address.replaceAll('.', '\\.')
   for (const agent of [chain.a, chain.b]) {
-    const went = () => linesOf(agent, new RegExp(`Kafka broker ${at} cannot be used: (?!.* for \\d+ s)`))
-    const came = () => linesOf(agent, new RegExp(`Kafka broker ${at} can be used again`))
+    const linesOf = (pattern: RegExp) =>
+      agent.lines.filter(line => line.includes(`Kafka broker ${address} `) && pattern.test(line))
+    const went = () => linesOf(/ cannot be used: (?!.* for \d+ s)/)
+    const came = () => linesOf(/ can be used again/)
     await waitFor(() => came().length === went().length, `${agent.name} tells that ${address} is back`)
     assert.ok(went().length <= times, went().join('\n'))
   }

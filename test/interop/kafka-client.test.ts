@@ -28,7 +28,7 @@ import {
   type Kafka,
   type ZooKeeper,
 } from './peers/peers.ts'
-import { FaultProxy } from './fault-proxy.ts'
+import { FaultProxy } from '../chain/faults.ts'
 import kafkajs from 'kafkajs'
 
 const log = silentLogger

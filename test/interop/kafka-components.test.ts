@@ -13,7 +13,8 @@ import { kafkaSink } from '../../src/sinks/kafka.ts'
 import { kafkaSource } from '../../src/sources/kafka.ts'
 import { contextFor, optionsFor, type TestContext } from '../context.ts'
 import { deliveriesOf } from '../sink-sessions.ts'
-import { skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from './peers/peers.ts'
+import { skipWithoutPeers } from './peers/peers.ts'
+import { someKafka } from './peers/shared.ts'
 import { consumeAll, createTopic, produceAll, withAdmin } from './peers/topics.ts'
 
 interface Run extends AsyncDisposable {
@@ -97,11 +98,7 @@ for (const kind of ['0.10.2.1', '4.1.0'] as const)
     before(async () => {
       const directory = await mkdtemp(join(tmpdir(), 'kafka-components-'))
       peers.defer(() => rm(directory, { recursive: true, force: true }))
-      const kafka =
-        kind === '4.1.0'
-          ? await startKafka41(directory)
-          : await startKafka010(directory, peers.use(await startZooKeeper(directory)))
-      bootstrap = peers.use(kafka).bootstrap
+      bootstrap = peers.use(await someKafka(kind, directory)).bootstrap
     })
     after(() => peers.disposeAsync())
 

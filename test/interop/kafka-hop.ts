@@ -9,7 +9,7 @@ import { SinkRunner } from '../../src/topology/sink-runner.ts'
 import { SourceRunner } from '../../src/topology/source-runner.ts'
 import { contextFor, optionsFor } from '../context.ts'
 import { wrapSink } from '../sink-sessions.ts'
-import type { Direction, FaultProxy, ProxyFault } from './fault-proxy.ts'
+import type { Direction, FaultProxy, ProxyFault } from '../chain/faults.ts'
 
 /** Kafka's API keys. */
 export const apis = {

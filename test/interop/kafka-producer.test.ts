@@ -13,7 +13,7 @@ import {
 } from '../../src/kafka-client/kafka-client.ts'
 import { silentLogger as log } from '../../src/observe/log.ts'
 import { realSystem as system } from '../../src/system/system.ts'
-import { FaultProxy, type ProxyFault } from './fault-proxy.ts'
+import { FaultProxy, type ProxyFault } from '../chain/faults.ts'
 import { freePort, skipWithoutPeers, startKafka41, type Kafka } from './peers/peers.ts'
 import { consumeAll, countOf, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'

@@ -23,7 +23,7 @@ import {
 import { silentLogger as log } from '../../src/observe/log.ts'
 import { realSystem as system } from '../../src/system/system.ts'
 import { startBrokerProcess } from '../broker/broker-process.ts'
-import { FaultProxy } from './fault-proxy.ts'
+import { FaultProxy } from '../chain/faults.ts'
 import { freePort, skipWithoutPeers, startKafka41 } from './peers/peers.ts'
 import { consumeAll, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'

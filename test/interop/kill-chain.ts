@@ -10,16 +10,15 @@
 // The counters are read a moment before the kill. In that moment each stage can move on, by no more than
 // it may have in flight: one window of each is added. The windows: 8 requests between the agents; batches
 // of 2000 events in all, but at least 4, at the Kafka source and at the Kafka sink.
-import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SeededRandom } from '../../src/simulation/seeded-random.ts'
-import { confOfA, confOfB } from './chain.ts'
-import { freePort, startMillrace, type Running } from './peers/peers.ts'
+import { ChainAgent, count, type Metrics, type Name } from '../chain/agent.ts'
+import { confOfA, confOfB } from '../chain/chain.ts'
+import { freePort } from './peers/peers.ts'
 import { createTopic, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
-export type Name = 'A' | 'B'
 export const kinds = [
   'puts',
   'requests',
@@ -50,8 +49,6 @@ export interface Proportions {
   readonly kafkaSink: number
 }
 
-type Metrics = Readonly<Record<string, Readonly<Record<string, string>>>>
-
 /** Requests in flight between two agents, and batches of the Kafka source and sink: see these. */
 const avroWindow = 8
 const kafkaWindow = (most: number, batch: number) => Math.min(most, Math.max(4, Math.ceil(2000 / batch)))
@@ -63,81 +60,12 @@ const kindsOf: Readonly<Record<Name, readonly Kind[]>> = {
 /** How often the counters are read at most until they show what was hoped for. */
 const mostLooks = 100
 
-/** An agent that is killed and started again. */
-export class Victim {
-  readonly name: Name
-  readonly conf: string
-  readonly #directory: string
-  readonly #port: number
-  running!: Running
-  /** What every one of its processes printed. */
-  readonly logs: string[] = []
-
-  constructor(name: Name, directory: string, conf: string, port: number) {
-    this.name = name
-    this.#directory = directory
-    this.conf = conf
-    this.#port = port
-  }
-
-  async start(ready?: RegExp): Promise<void> {
-    this.running = await startMillrace(this.#directory, {
-      agent: this.name,
-      conf: this.conf,
-      properties: {
-        'flume.monitoring.type': 'http',
-        'flume.monitoring.port': this.#port,
-        'flume.monitoring.host': '127.0.0.1',
-      },
-      ...(ready === undefined ? {} : { ready }),
-    })
-  }
-
-  async metrics(): Promise<Metrics | null> {
-    try {
-      const answer = await fetch(`http://127.0.0.1:${this.#port}/metrics`, { keepalive: false })
-      return (await answer.json()) as Metrics
-    } catch {
-      return null
-    }
-  }
-
-  /** Kills the process and waits until it is gone. */
-  async kill(): Promise<void> {
-    this.running.kill('SIGKILL')
-    await this.running.ended
-    this.logs.push(this.running.output)
-  }
-
-  /** Tells the process to stop, which it must do well. */
-  async stop(): Promise<void> {
-    assert.equal(await this.running.stop(), 0, `${this.name}: ${this.running.output.slice(-2000)}`)
-    this.logs.push(this.running.output)
-  }
-
-  /** Events in its channel when it was opened. */
-  get reopened(): number {
-    return Number(/channel c opened with (\d+) events?/.exec(this.running.output)?.[1] ?? 0)
-  }
-
-  /** Whether events have passed through the present process. */
-  async isAtWork(): Promise<boolean> {
-    const metrics = await this.metrics()
-    if (metrics === null) return false
-    const received = count(metrics, 'SOURCE.s', 'EventAcceptedCount')
-    return received > 0 && count(metrics, 'SINK.k', 'EventDrainSuccessCount') > 0
-  }
-}
-
-export const count = (metrics: Metrics | null, component: string, attribute: string): number =>
-  Number(metrics?.[component]?.[attribute] ?? 0)
-
 export class KillChain implements AsyncDisposable {
   readonly name: string
   readonly from: string
   readonly to: string
-  readonly a: Victim
-  readonly b: Victim
+  readonly a: ChainAgent
+  readonly b: ChainAgent
   readonly kills: Kill[] = []
   readonly #bootstrap: string
   readonly #random: SeededRandom
@@ -169,8 +97,8 @@ export class KillChain implements AsyncDisposable {
       moreA: [`A.sources.s.batchSize = ${proportions.source}`, `A.sinks.k.batch-size = ${proportions.sink}`],
     })
     const confB = confOfB({ ...chain, moreB: [`B.sinks.k.flumeBatchSize = ${proportions.kafkaSink}`] })
-    this.a = new Victim('A', home, confA, ports[1])
-    this.b = new Victim('B', home, confB, ports[2])
+    this.a = new ChainAgent('A', home, confA, ports[1])
+    this.b = new ChainAgent('B', home, confB, ports[2])
   }
 
   /** Makes the topics and starts both agents; ready when the group has its first positions. */
@@ -198,12 +126,12 @@ export class KillChain implements AsyncDisposable {
   }
 
   get logs(): string[] {
-    return [...this.a.logs, this.a.running.output, ...this.b.logs, this.b.running.output]
+    return [...this.a.logs, ...this.b.logs]
   }
 
   /** The end of what each process printed. */
   get lastLines(): string {
-    return this.logs.map(log => log.split('\n').slice(-12).join('\n')).join('\n----\n')
+    return `${this.a.lastLines}\n----\n${this.b.lastLines}`
   }
 
   /** Ends both agents, which must be well. */
@@ -212,7 +140,7 @@ export class KillChain implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.a.running?.stop(), this.b.running?.stop()])
+    await Promise.all([this.a, this.b].map(victim => victim[Symbol.asyncDispose]()))
   }
 
   /** Positions of the group, those there are. */
@@ -236,7 +164,7 @@ export class KillChain implements AsyncDisposable {
   async killTwice(name: Name): Promise<void> {
     await this.runOn()
     await this.#strike(name, [name])
-    const [victim] = this.#victims([name]) as [Victim]
+    const [victim] = this.#victims([name]) as [ChainAgent]
     await victim.start(/Starting agent/)
     await this.runOn(400)
     await this.#strike(`${name} while it starts`, [name])
@@ -260,7 +188,7 @@ export class KillChain implements AsyncDisposable {
       await waitFor(() => victim.isAtWork(), `${this.name}: events pass through ${victim.name} again`)
   }
 
-  #victims(names: readonly Name[]): Victim[] {
+  #victims(names: readonly Name[]): ChainAgent[] {
     return names.map(name => (name === 'A' ? this.a : this.b))
   }
 

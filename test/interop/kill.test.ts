@@ -7,10 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
-import { confOfA, confOfB } from './chain.ts'
-import { count, kinds, KillChain, positionsOf, Victim, type Kill, type Proportions } from './kill-chain.ts'
-import { assertComplete, readArrivals, startLoad } from './ledger.ts'
-import { freePort, skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from './peers/peers.ts'
+import { ChainAgent, count } from '../chain/agent.ts'
+import { confOfA, confOfB } from '../chain/chain.ts'
+import { kinds, KillChain, positionsOf, type Kill, type Proportions } from './kill-chain.ts'
+import { assertComplete, readArrivals } from '../chain/ledger.ts'
+import { startLoad } from '../chain/load.ts'
+import { freePort, skipWithoutPeers } from './peers/peers.ts'
+import { someKafka } from './peers/shared.ts'
 import { createTopic } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
@@ -124,9 +127,8 @@ async function killBeforeFirstCommit(
   const home = join(directory, group)
   const chain = { bootstrap, directory: home, from, to, group, port: await freePort() }
   await using stack = new AsyncDisposableStack()
-  const b = new Victim('B', home, confOfB(chain), await freePort())
-  const a = new Victim('A', home, confOfA(chain), await freePort())
-  for (const victim of [a, b]) stack.defer(async () => void (await victim.running?.stop()))
+  const b = stack.use(await ChainAgent.of('B', home, confOfB(chain)))
+  const a = stack.use(await ChainAgent.of('A', home, confOfA(chain)))
   await b.start()
   let received = 0
   await a.start(isPolled ? /Agent \S+ started/ : /has no position yet and begins/)
@@ -169,7 +171,7 @@ describe('kill -9 under load', { skip: skipWithoutPeers, timeout: isDeep ? 7_200
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'millrace-kill-'))
-    ;({ bootstrap } = stack.use(await startKafka41(directory)))
+    ;({ bootstrap } = stack.use(await someKafka('4.1.0', directory)))
   })
   after(async () => {
     await stack.disposeAsync()
@@ -199,8 +201,7 @@ describe('kill -9 under load', { skip: skipWithoutPeers, timeout: isDeep ? 7_200
 
   if (isDeep)
     test("a hundred times on Kafka 0.10.2.1 with the seed's batches", async t => {
-      await using zookeeper = await startZooKeeper(directory)
-      await using kafka = await startKafka010(directory, zookeeper)
+      await using kafka = await someKafka('0.10.2.1', directory)
       await runScripts(t, kafka.bootstrap, 5, ofSeed)
     })
 })

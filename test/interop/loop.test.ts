@@ -6,16 +6,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { freePort, skipWithoutPeers, startKafka41, startMillrace, type Kafka } from './peers/peers.ts'
+import { freePort, skipWithoutPeers, startMillrace, type Kafka } from './peers/peers.ts'
+import { someKafka } from './peers/shared.ts'
 import { consumeAll, countOf, createTopic, produceAll } from './peers/topics.ts'
 
 describe('the header loop', { skip: skipWithoutPeers }, () => {
   let directory: string
-  let kafka: Kafka
+  let kafka: Pick<Kafka, 'bootstrap'>
   const stack = new AsyncDisposableStack()
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'millrace-loop-'))
-    kafka = stack.use(await startKafka41(directory))
+    kafka = stack.use(await someKafka('4.1.0', directory))
   })
   after(async () => {
     await stack.disposeAsync()

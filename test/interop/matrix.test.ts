@@ -9,13 +9,11 @@ import {
   freePort,
   skipWithoutPeers,
   startFlume,
-  startKafka010,
-  startKafka41,
   startMillrace,
-  startZooKeeper,
   type Kafka,
   type Running,
 } from './peers/peers.ts'
+import { someKafka } from './peers/shared.ts'
 import { waitFor } from './peers/waiting.ts'
 import { consumeAll, createTopic, produceAll, type Sent } from './peers/topics.ts'
 
@@ -121,13 +119,12 @@ type Make = 'Millrace' | 'Flume'
 describe('A and B, ours or Flume', { skip: skipWithoutPeers }, () => {
   let directory: string
   const stack = new AsyncDisposableStack()
-  const brokers = new Map<string, Kafka>()
+  const brokers = new Map<string, Pick<Kafka, 'bootstrap'>>()
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'millrace-matrix-'))
-    const zookeeper = stack.use(await startZooKeeper(directory))
-    brokers.set('0.10.2.1', stack.use(await startKafka010(directory, zookeeper)))
-    brokers.set('4.1.0', stack.use(await startKafka41(directory)))
+    for (const version of ['0.10.2.1', '4.1.0'] as const)
+      brokers.set(version, stack.use(await someKafka(version, directory)))
     for (const { bootstrap } of brokers.values()) {
       await createTopic(bootstrap, 'input', 3)
       await produceAll(bootstrap, 'input', messages)

@@ -1,13 +1,14 @@
 // Chains of two of our agents as the outage tests watch them: their memory from /proc, their channels and
 // counters from /metrics, their health, and the lines they print, by kind.
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { confOfA, confOfB } from './chain.ts'
-import { FaultProxy } from './fault-proxy.ts'
-import { readArrivals, startLoad, type Load } from './ledger.ts'
+import { ChainAgent } from '../chain/agent.ts'
+import { confOfA, confOfB } from '../chain/chain.ts'
+import { FaultProxy } from '../chain/faults.ts'
+import { readArrivals } from '../chain/ledger.ts'
+import { startLoad, type Load } from '../chain/load.ts'
 import { startCluster41, type KafkaCluster } from './peers/clusters.ts'
-import { freePort, startKafka010, startMillrace, startZooKeeper, type Running } from './peers/peers.ts'
+import { freePort, startKafka010, startZooKeeper } from './peers/peers.ts'
 import { createTopic, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
@@ -18,87 +19,10 @@ export const channelCapacity = 2000
 export const lasts = (ms: number, signal?: AbortSignal): Promise<void> =>
   delay(Math.max(0, ms), undefined, signal === undefined ? {} : { signal }).catch(() => {})
 
-export class WatchedAgent {
-  readonly name: 'A' | 'B'
-  running: Running | null = null
-  /** Most resident memory seen, in MiB, and most events in the channel, since the last call of watch. */
-  mostMib = 0
-  mostHeld = 0
-  readonly #directory: string
-  readonly #conf: string
-  readonly #port: number
-  #earlier: string[] = []
-  #linesRead = 0
-
-  private constructor(name: 'A' | 'B', directory: string, conf: string, port: number) {
-    this.name = name
-    this.#directory = directory
-    this.#conf = conf
-    this.#port = port
-  }
-
-  static async of(name: 'A' | 'B', directory: string, conf: string): Promise<WatchedAgent> {
-    return new WatchedAgent(name, directory, conf, await freePort())
-  }
-
-  async start(): Promise<void> {
-    this.#earlier = this.lines
-    this.running = null
-    this.running = await startMillrace(this.#directory, {
-      agent: this.name,
-      conf: this.#conf,
-      properties: { 'flume.monitoring.type': 'http', 'flume.monitoring.port': this.#port },
-    })
-  }
-
-  async kill(): Promise<void> {
-    this.running!.kill('SIGKILL')
-    await this.running!.ended
-  }
-
-  /** Resident memory, in MiB. */
-  get rssMib(): number {
-    const status = readFileSync(`/proc/${this.running!.pid}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
-  }
-
-  async count(component: string, attribute: string): Promise<number> {
-    const answer = await fetch(`http://127.0.0.1:${this.#port}/metrics`)
-    const all = (await answer.json()) as Record<string, Record<string, string>>
-    return Number(all[component]![attribute])
-  }
-
-  /** Null while all is well, else what is wrong. */
-  async problem(): Promise<string | null> {
-    const answer = await fetch(`http://127.0.0.1:${this.#port}/health`)
-    const text = await answer.text()
-    return answer.status === 200 ? null : text
-  }
-
-  async sample(): Promise<void> {
-    this.mostMib = Math.max(this.mostMib, this.rssMib)
-    this.mostHeld = Math.max(this.mostHeld, await this.count('CHANNEL.c', 'ChannelSize'))
-  }
-
-  /** All lines of all its lives. */
-  get lines(): string[] {
-    const printed = (this.running?.output ?? '').split('\n').filter(line => line !== '')
-    return [...this.#earlier, ...printed]
-  }
-
-  /** Lines since the last call. */
-  newLines(): string[] {
-    const all = this.lines
-    const fresh = all.slice(this.#linesRead)
-    this.#linesRead = all.length
-    return fresh
-  }
-}
-
 export interface WatchedChain extends AsyncDisposable {
   readonly name: string
-  readonly a: WatchedAgent
-  readonly b: WatchedAgent
+  readonly a: ChainAgent
+  readonly b: ChainAgent
   readonly load: Load
   /** Between A and B; between A and its brokers; between B and its brokers. */
   readonly proxies: Readonly<Record<'hop' | 'forA' | 'forB', FaultProxy>>
@@ -251,8 +175,8 @@ export async function chainOn(
       ...(given.moreB ?? []),
     ],
   })
-  const a = await WatchedAgent.of('A', directory, confA)
-  const b = await WatchedAgent.of('B', directory, confB)
+  const a = await ChainAgent.of('A', directory, confA)
+  const b = await ChainAgent.of('B', directory, confB)
   if (given.isIdle !== true) {
     await b.start()
     await a.start()
@@ -278,8 +202,8 @@ export async function chainOn(
     },
     async [Symbol.asyncDispose]() {
       await load.stop().catch(() => {})
-      await a.running?.stop()
-      await b.running?.stop()
+      await a[Symbol.asyncDispose]()
+      await b[Symbol.asyncDispose]()
       await hop[Symbol.asyncDispose]()
     },
   }

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { CompressionTypes } from 'kafkajs'
 import { positionsOf } from './kill-chain.ts'
-import { freePort, skipWithoutPeers, startKafka41, startMillrace, type Running } from './peers/peers.ts'
+import { freePort, skipWithoutPeers, startMillrace, type Running } from './peers/peers.ts'
+import { someKafka } from './peers/shared.ts'
 import { clientOf, createTopic, produceAll, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
@@ -20,7 +21,7 @@ describe('positions on Kafka 4.1', { skip: skipWithoutPeers, timeout: 180_000 },
   const stack = new AsyncDisposableStack()
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'millrace-positions-'))
-    ;({ bootstrap } = stack.use(await startKafka41(directory)))
+    ;({ bootstrap } = stack.use(await someKafka('4.1.0', directory)))
   })
   after(async () => {
     await stack.disposeAsync()

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createAuthority } from '../certificates.ts'
 import { assertAllInOrder, Hop, type HopOptions } from './avro-hop.ts'
-import { FaultProxy, type Direction, type ProxyFault } from './fault-proxy.ts'
+import { FaultProxy, type Direction, type ProxyFault } from '../chain/faults.ts'
 import { freePort, skipWithoutPeers, startFlume, type Running } from './peers/peers.ts'
 import { waitFor } from './peers/waiting.ts'
 

@@ -7,20 +7,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import assert from 'node:assert/strict'
-import { confOfA, confOfB, type ChainOptions } from './chain.ts'
+import { confOfA, confOfB, type ChainOptions } from '../chain/chain.ts'
 import { positionsOf } from './kill-chain.ts'
-import { readArrivals, startLoad } from './ledger.ts'
+import { readArrivals } from '../chain/ledger.ts'
+import { startLoad } from '../chain/load.ts'
 import {
   freePort,
   java,
   skipWithoutPeers,
   startFlume,
   startKafka010,
-  startKafka41,
   startMillrace,
   startZooKeeper,
   type Running,
 } from './peers/peers.ts'
+import { someKafka } from './peers/shared.ts'
 import { createTopic, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
@@ -153,7 +154,7 @@ describe('rebalances under load', { skip: skipWithoutPeers, timeout: isDeep ? 3_
   })
 
   test('Kafka 4.1: a second agent of ours, and Flume 1.11', async t => {
-    const { bootstrap } = stack.use(await startKafka41(directory))
+    const { bootstrap } = stack.use(await someKafka('4.1.0', directory))
     const add = (topic: string, count: number) =>
       withAdmin(bootstrap, admin => admin.createPartitions({ topicPartitions: [{ topic, count }] }))
     for (const member of ['Millrace', '1.11.0'] as const) await disturb(t, bootstrap, directory, member, add)

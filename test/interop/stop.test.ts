@@ -5,17 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
-import {
-  freePort,
-  skipWithoutPeers,
-  startKafka41,
-  startMillrace,
-  type Kafka,
-  type Running,
-} from './peers/peers.ts'
+import { freePort, skipWithoutPeers, startMillrace, type Kafka, type Running } from './peers/peers.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { KillChain } from './kill-chain.ts'
-import { assertComplete, readArrivals, startLoad } from './ledger.ts'
+import { assertComplete, readArrivals } from '../chain/ledger.ts'
+import { startLoad } from '../chain/load.ts'
+import { someKafka } from './peers/shared.ts'
 import { consumeAll, countOf, createTopic, produceAll } from './peers/topics.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] === '1'
@@ -71,14 +66,14 @@ B.sinks.k.channel = c
 
 describe('SIGTERM under load', { skip: skipWithoutPeers, timeout: isDeep ? 1_800_000 : 300_000 }, () => {
   let directory: string
-  let kafka: Kafka
+  let kafka: Pick<Kafka, 'bootstrap'> & AsyncDisposable
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'millrace-stop-'))
-    kafka = await startKafka41(directory)
+    kafka = await someKafka('4.1.0', directory)
   })
   after(async () => {
-    await kafka?.stop()
+    await kafka?.[Symbol.asyncDispose]()
     rmSync(directory, { recursive: true, force: true })
   })
 
