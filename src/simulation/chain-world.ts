@@ -290,8 +290,7 @@ class ChainWorld {
   /** Waits until what was delivered is committed: where somebody looked after it, or found out that nothing comes. */
   async #committed(): Promise<void> {
     const schedule = this.#schedule
-    const isWell = (): boolean =>
-      !this.#agents.some(hasFailedChannel) && !this.#network.links.some(link => link.isWaitedFor)
+    const isWell = (): boolean => !this.#agents.some(hasFailedChannel) && !this.#network.isWaitedFor
     await schedule.run(isWell, schedule.now + silenceMs)
     await schedule.run(() => false, schedule.now + commitMs)
   }

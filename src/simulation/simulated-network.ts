@@ -277,6 +277,8 @@ export class SimulatedNetwork {
   #machines = new Map<string, NetworkMachine>()
   readonly #listening = new Map<NetworkMachine, Map<number, Listening>>()
   #links: Link[] = []
+  /** Programs whose attempt to connect was lost on its way, once for each. */
+  readonly #unanswered = new Set<{ readonly program: NetworkProgram }>()
   readonly #apart = new Set<string>()
   #nextPort = 40_000
 
@@ -290,6 +292,14 @@ export class SimulatedNetwork {
   get links(): readonly Link[] {
     this.#links = this.#links.filter(link => !link.isOver)
     return this.#links
+  }
+
+  /** Whether a program waits for what never comes, and has yet to find that out. */
+  get isWaitedFor(): boolean {
+    return (
+      this.links.some(link => link.isWaitedFor) ||
+      [...this.#unanswered].some(({ program }) => program.isAlive)
+    )
   }
 
   /** A host name leads to the machine from everywhere; `host:port` counts before a bare name. */
@@ -380,8 +390,10 @@ export class SimulatedNetwork {
     const where = whereOf({ host, port })
     return new Promise((resolve, reject) => {
       let isSettled = false
+      const attempt = { program }
       const settle = (run: () => void): void => {
         isSettled = true
+        this.#unanswered.delete(attempt)
         timer.cancel()
         signal?.removeEventListener('abort', abort)
         run()
@@ -414,7 +426,8 @@ export class SimulatedNetwork {
       }
       const arrive = program.guard(() => {
         // Without an answer the time-out ends it.
-        if (isSettled || !machine.isOn || this.isApart(program.machine, machine)) return
+        if (isSettled) return
+        if (!machine.isOn || this.isApart(program.machine, machine)) return void this.#unanswered.add(attempt)
         const listening = this.#listening.get(machine)?.get(port)
         if (listening === undefined || !listening.program.isAlive)
           return fail(
