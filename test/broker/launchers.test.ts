@@ -62,6 +62,15 @@ test('-daemon leaves a started broker in the background; kafka-server-stop.sh en
     assert.match(await readFile(output, 'utf8'), /Kafka broker stopped\n$/)
   }))
 
+test('-daemon behind the file is refused with its place', async () => {
+  const { code, output } = await runLauncher('kafka-server-start.sh', ['s.properties', '-daemon'])
+  assert.equal(code, 1)
+  assert.equal(
+    output,
+    'kafka-server-start.sh: -daemon stands before the file: kafka-server-start.sh -daemon s.properties\n',
+  )
+})
+
 test(
   'kafka-server-stop.sh names the broker of another user, whom it may not end',
   {
