@@ -70,7 +70,7 @@ export class HostileChild {
   }
 
   /** What it has taken; prints it. Fails where it is no longer there. */
-  async taken(): Promise<Taken> {
+  async taken(after = ''): Promise<Taken> {
     assert.equal(
       this.process.signalCode ?? this.process.exitCode,
       null,
@@ -79,7 +79,7 @@ export class HostileChild {
     this.process.send('measure')
     const taken = await this.#message<Taken>()
     this.#t.diagnostic(
-      `peak memory ${Math.round(taken.peakBytes / megabyte)} MB, longest turn ${Math.round(taken.longestMs)} ms (${Math.round(taken.longestWallMs)} ms by the clock)`,
+      `${after === '' ? '' : `${after}: `}peak memory ${Math.round(taken.peakBytes / megabyte)} MB, longest turn ${Math.round(taken.longestMs)} ms (${Math.round(taken.longestWallMs)} ms by the clock)`,
     )
     return taken
   }

@@ -76,8 +76,9 @@ async function alterAll(
   const responses: Result[] = []
   const times = new Map<string, number>()
   const keyOfResource = ({ resourceType, resourceName }: Resource) => `${resourceType} ${resourceName}`
-  for (const { resource } of all)
-    times.set(keyOfResource(resource), (times.get(keyOfResource(resource)) ?? 0) + 1)
+  await broker.pace.map(all, ({ resource }) =>
+    times.set(keyOfResource(resource), (times.get(keyOfResource(resource)) ?? 0) + 1),
+  )
   for (const { resource, replaces, changes } of all) {
     if (broker.pace.isOver) await broker.pace.turn()
     const { resourceType, resourceName } = resource

@@ -7,7 +7,10 @@ import type { describeLogDirs } from '../../wire/kafka/messages/describe-log-dir
 import type { Handler } from '../api-row.ts'
 
 export const answerDescribeLogDirs: Handler<typeof describeLogDirs> = async ({ topics }, { broker }) => {
-  const wanted = topics === null ? null : new Map(topics.map(one => [one.topic, new Set(one.partitions)]))
+  const wanted =
+    topics === null
+      ? null
+      : new Map(await broker.pace.map(topics, one => [one.topic, new Set(one.partitions)] as const))
   const results = await Promise.all(
     broker.settings.logDirectories.map(async logDir => {
       const found = await broker.pace.map([...broker.topics.topics.values()], ({ name, partitions }) => ({

@@ -43,8 +43,10 @@ export async function answerProduce(
   }
   call.begun()
   const responses: ResponseInputOf<typeof produce>['responses'][number][] = []
-  for (const { name, partitions } of appending)
+  for (const { name, partitions } of appending) {
+    if (pace.isOver) await pace.turn()
     responses.push({ name, partitionResponses: await Promise.all(partitions) })
+  }
   return acks === 0 ? null : { responses }
 }
 
