@@ -82,7 +82,7 @@ export const knownDifferences: readonly KnownDifference[] = [
   {
     api: 'ListOffsets',
     kafka: '0.10.2.1',
-    step: /the largest time|on the disk|nobody knows|the smallest time/,
+    step: /the largest time|on the disk|in a remote store|nobody knows|the smallest time/,
     field: /errorCode$|timestamp$|offset$/,
     reason:
       'A special time of a newer version is UNSUPPORTED_VERSION, as in newer Kafka; 0.10 looks for records of such a time.',
