@@ -33,7 +33,9 @@ export type TransactionSettings = Pick<
 
 export interface ReadSettings {
   readonly settings: BrokerSettings
-  /** One sentence each; the broker does not start. */
+  /** In order. With an error among them the broker does not start. */
+  readonly problems: readonly Problem[]
+  /** A sentence for each of the errors. */
   readonly errors: readonly string[]
   readonly warnings: readonly string[]
   /** Keys that were given and do nothing here. */
@@ -77,9 +79,16 @@ export function readBrokerSettings(
     offsetsRetentionMs: values['offsets.retention.minutes'] * minuteMs,
   }
   warnOfMissingProtections(given, listeners)
+  const problems = inOrder(given.problems)
   const said = (severity: Problem['severity']) =>
-    inOrder(given.problems.filter(one => one.severity === severity)).map(sentenceOf)
-  return { settings: read, errors: said('error'), warnings: said('warning'), withoutEffect: given.unused }
+    problems.filter(one => one.severity === severity).map(sentenceOf)
+  return {
+    settings: read,
+    problems,
+    errors: said('error'),
+    warnings: said('warning'),
+    withoutEffect: given.unused,
+  }
 }
 
 /** Below 0: no limit. */

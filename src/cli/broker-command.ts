@@ -5,10 +5,10 @@ import { Command } from 'commander'
 import { whereOf } from '../address.ts'
 import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
-import { fewLines, sentenceOf, type Problem } from '../config/problem.ts'
+import { inOrder, problemLines, sentenceOf, type Problem } from '../config/problem.ts'
 import { decodeText } from '../config/properties.ts'
 import { explanationOf, messageOf } from '../errors.ts'
-import { printable } from '../printable.ts'
+import { countOf, printable } from '../printable.ts'
 import { keepYoungHeapSmall } from '../system/heap.ts'
 import { realSystem } from '../system/system.ts'
 import { readScramUser } from '../broker/security/scram-user.ts'
@@ -56,20 +56,19 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
     process.stdout.write(usage)
     return exitCodes.stopped
   }
-  const refuse = (sentences: readonly string[]): number => {
-    const lines = sentences.map(line => ({ severity: 'error' as const, line: printable(line) }))
-    for (const { line } of fewLines(lines)) process.stderr.write(`${program}: ${line}\n`)
+  const refuse = (sentence: string): number => {
+    process.stderr.write(`${program}: ${printable(sentence)}\n`)
     return exitCodes.refused
   }
   const overrides: Record<string, string> = {}
   for (const pair of options.override) {
     const at = pair.indexOf('=')
-    if (at < 1) return refuse([`--override ${pair}: write key=value`])
+    if (at < 1) return refuse(`--override ${pair}: write key=value`)
     overrides[pair.slice(0, at)] = pair.slice(at + 1)
   }
   const users = options.addScram.map(readScramUser)
   if (users.includes(null))
-    return refuse(['--add-scram: write SCRAM-SHA-512=[name=alice,password=…], or SCRAM-SHA-256'])
+    return refuse('--add-scram: write SCRAM-SHA-512=[name=alice,password=…], or SCRAM-SHA-256')
   keepYoungHeapSmall()
   const file = parser.args[0]
   let text = ''
@@ -77,13 +76,16 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   try {
     if (file !== undefined) text = decodeText(await readFile(file), file, fileProblems) ?? ''
   } catch (error) {
-    return refuse([`cannot read ${file}: ${messageOf(error)}`])
+    return refuse(`cannot read ${file}: ${messageOf(error)}`)
   }
-  const { settings, errors, warnings, withoutEffect } = readBrokerSettings(text, file ?? '', overrides)
-  const isText = fileProblems.every(({ severity }) => severity === 'warning')
-  if (!isText) return refuse(fileProblems.map(sentenceOf))
+  const { settings, problems, withoutEffect } = readBrokerSettings(text, file ?? '', overrides)
   // A warning may say why: a comment behind a value, a backslash that is lost.
-  if (errors.length > 0) return refuse([...warnings, ...errors])
+  const all = [...fileProblems, ...problems]
+  const errors = all.filter(({ severity }) => severity === 'error').length
+  if (errors > 0) {
+    for (const { line } of problemLines(inOrder(all))) process.stderr.write(`${line}\n`)
+    return refuse(`the broker does not start: ${countOf(errors, 'error')}, see above`)
+  }
   const java = gatherJavaOptions(
     kafkaVariables.flatMap(name => wordsOf(process.env[name])),
     given,
@@ -95,9 +97,9 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
     ...java.problems,
     ...readLogSettings(properties).problems,
     ...unknownOptions(java, () => false),
+    ...problems,
   ]
-  const complaints = [...found.map(sentenceOf), ...warnings]
-  for (const { line } of fewLines(complaints.map(line => ({ severity: 'warning', line })))) log.warn(line)
+  for (const { line } of problemLines(found, sentenceOf)) log.warn(line)
   if (withoutEffect.length > 0)
     log.info(
       `these settings have no effect on a single broker without ZooKeeper: ${withoutEffect.join(', ')}`,
@@ -131,7 +133,7 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   try {
     await broker.start()
   } catch (error) {
-    return refuse([explanationOf(error)])
+    return refuse(explanationOf(error))
   }
   brokerLog.info(
     `Kafka broker ${settings.nodeId} started on ${placesOf(settings, broker)}, ${topicsOf(broker)} in ${settings.logDirectories.join(', ')}`,
