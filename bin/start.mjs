@@ -2,11 +2,11 @@
 // program. JavaScript, so that an old Node can say what is wrong, and so that it needs no compiler itself.
 import { existsSync } from 'node:fs'
 import { keepCompiledCode, storeCompiledCode } from './compile-cache.mjs'
+import { complaint } from './node-version.cjs'
 
-const [major, minor] = process.versions.node.split('.').map(Number)
-if (major < 22 || (major === 22 && minor < 22)) {
+if (complaint !== null) {
   process.stderr.write(
-    `${process.argv[2]}: Millrace needs Node 22.22 or newer, and ${process.execPath} is ${process.version}; install one, or run npm ci in a checkout, which brings its own\n`,
+    `${process.argv[2]}: ${complaint}; install one, or run npm ci in a checkout, which brings its own\n`,
   )
   process.exit(1)
 }

@@ -1,6 +1,7 @@
 // The manifest of the published package is the checkout's without what only the checkout needs (the Node
-// binaries, the development tools and the scripts), and its public door is what was built. Run by npm before
-// (`strip`) and after (`restore`) it packs.
+// binaries, the development tools and the scripts), and its public door is what was built, behind a question: is this
+// Node new enough? An old one cannot read what was built, and would not say why. Run by npm before (`strip`) and after
+// (`restore`) it packs.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 
 const manifest = new URL('../package.json', import.meta.url)
@@ -15,7 +16,19 @@ if (step === 'strip') {
   >
   void [optionalDependencies, devDependencies, scripts]
   if (!existsSync(kept)) writeFileSync(kept, whole)
-  const exports = { '.': { types: './dist/index.d.ts', default: './dist/index.js' } }
+  const names = Object.keys(await import(new URL('../dist/index.js', import.meta.url).href))
+  const ask = `if (complaint !== null) throw new Error(complaint + '; install one')\n`
+  writeFileSync(
+    new URL('../dist/door.js', import.meta.url),
+    `import { complaint } from '../bin/node-version.cjs'\n${ask}export const { ${names.join(', ')} } = await import('./index.js')\n`,
+  )
+  writeFileSync(
+    new URL('../dist/door.cjs', import.meta.url),
+    `const { complaint } = require('../bin/node-version.cjs')\n${ask}module.exports = require('./index.js')\n`,
+  )
+  const exports = {
+    '.': { types: './dist/index.d.ts', require: './dist/door.cjs', default: './dist/door.js' },
+  }
   writeFileSync(manifest, `${JSON.stringify({ ...published, exports }, null, 2)}\n`)
 } else if (step === 'restore') {
   if (existsSync(kept)) renameSync(kept, manifest)

@@ -103,6 +103,27 @@ test('the packed tarball runs on a Node of the user and carries none', { timeout
       /^flume-ng: Millrace needs Node 22\.22 or newer, and .*node is v20\.20\.2; .*\n$/,
     )
 
+    // A program that imports it there hears the same, whichever way, before anything else is loaded.
+    const importsOld = "import('millrace').catch(error => console.log(error.message))"
+    const requiresOld = "try { require('millrace') } catch (error) { console.log(error.message) }"
+    for (const program of [importsOld, requiresOld]) {
+      const { stdout } = spawnSync(join(old, 'node'), ['-e', program], { encoding: 'utf8', cwd: unpacked })
+      assert.match(
+        stdout,
+        /^Millrace needs Node 22\.22 or newer, and .* is v20\.20\.2; install one\n$/,
+        program,
+      )
+    }
+    const { '.': doors } = manifest['exports'] as { '.': Record<string, string> }
+    for (const door of ['default', 'require'].map(one => doors[one]!))
+      assert.deepEqual(
+        [...readFileSync(join(unpacked, door), 'utf8').matchAll(/^(?:import|const) .*'(.*)'/gm)].map(
+          one => one[1],
+        ),
+        ['../bin/node-version.cjs'],
+        `${door} loads something before it asks`,
+      )
+
     // As npm would install it: below node_modules, where Node takes no types off, its dependencies beside it,
     // and no Node among them.
     const modules = join(directory, 'project', 'node_modules')
@@ -118,6 +139,11 @@ test('the packed tarball runs on a Node of the user and carries none', { timeout
     const ran = run('bin/flume-ng', ['version'])
     assert.deepEqual([ran.status, ran.stderr], [0, ''])
     assert.match(ran.stdout, /^Millrace 0\./)
+    // Either way of importing it gives the same, and all that the types promise.
+    const same =
+      "import * as all from 'millrace'; import { createRequire } from 'node:module'; const one = createRequire(import.meta.url)('millrace'); console.log(one.Agent === all.Agent, Object.keys(all).join())"
+    const names = Object.keys(await import('../src/index.ts'))
+    assert.equal(run('node', ['--input-type=module', '-e', same]).stdout, `true ${names.join()}\n`)
     // The whole system, from the link that npm makes for it.
     mkdirSync(join(modules, '.bin'))
     const link = join(modules, '.bin', 'millrace')
