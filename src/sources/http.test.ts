@@ -69,6 +69,24 @@ function send(
 const shown = (events: readonly Event[]) =>
   events.map(event => ({ ...Object.fromEntries(event.headers), body: event.body.toString() }))
 
+test('a request refused by its method or its length is logged, once a minute for each cause', async () => {
+  const { source, port, context } = await run({ maxRequestBytes: 1000 })
+  for (const method of ['PUT', 'OPTIONS', 'PUT', 'TRACE', 'OPTIONS', 'PUT'])
+    await send(port, '', { method, path: '/?password=1' })
+  for (const length of [1001, 1002]) await send(port, ' '.repeat(length))
+  await source.stop()
+  const told = context.log.lines.filter(line => line.includes('was answered with'))
+  assert.deepEqual(
+    told,
+    [
+      'PUT request from 127.0.0.1 was answered with 405: PUT is not supported here, use POST.',
+      'OPTIONS request from 127.0.0.1 was answered with 403: Forbidden.',
+      'TRACE request from 127.0.0.1 was answered with 403: Forbidden.',
+      'POST request from 127.0.0.1 was answered with 413: The request is longer than maxRequestBytes = 1000 bytes.',
+    ].map(line => `WARN a ${line}`),
+  )
+})
+
 test('the log says why a request is refused, in a line for each cause, and quotes nothing of it', async () => {
   const { source, port, context } = await run()
   for (const body of ['[{"body":secret}]', '[{"body":secret}]', '{"body":"secret"}', '[1]'])

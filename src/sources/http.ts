@@ -353,6 +353,9 @@ class HttpSource implements Source {
 
   /** Answers without reading the body; the connection cannot be used further then. */
   #refuse(request: IncomingMessage, response: ServerResponse, status: number, reason: string): void {
+    this.#log.warn(
+      `a ${request.method} request from ${request.socket.remoteAddress} was answered with ${status}: ${reason}`,
+    )
     if (!request.complete) response.setHeader('connection', 'close')
     this.#answer(response, status, reason)
     request.resume()
