@@ -3,12 +3,14 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { mutations } from './mutations.ts'
+import { chainMutations } from './chain-mutations.ts'
+import { mutations as channelMutations } from './mutations.ts'
 
 const root = join(import.meta.dirname, '../..')
+const mutations = [...channelMutations, ...chainMutations]
 
 it('plants every fault in exactly one place, and names tests that are there', () => {
-  assert.ok(mutations.length >= 25)
+  for (const list of [channelMutations, chainMutations]) assert.ok(list.length >= 25)
   for (const { name, file, from, to, tests } of mutations) {
     assert.equal(readFileSync(join(root, file), 'utf8').split(from).length, 2, name)
     assert.notEqual(from, to)
