@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { Duplex, PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { constants, deflateSync, inflateSync } from 'node:zlib'
@@ -100,4 +101,27 @@ test('an end waits until the last bytes are out, also where the other side has e
   }
   await closed
   assert.equal(inflateSync(Buffer.concat(written)).toString(), 'the last answer')
+})
+
+test('keeps what a slow reader has yet to take, without the thread pool too', async () => {
+  for (const isSync of [true, false]) {
+    const taken: Buffer[] = []
+    const slow = new Duplex({
+      writableHighWaterMark: 1,
+      read() {},
+      write(chunk: Buffer, _, done) {
+        setImmediate(() => {
+          taken.push(Buffer.from(chunk))
+          done()
+        })
+      },
+    })
+    const stream = new DeflatedStream(slow, 6, isSync)
+    const sent = Array.from({ length: 20 }, () => randomBytes(3000))
+    await Promise.all(sent.map(one => new Promise(resolve => stream.write(one, resolve))))
+    const got = (): Buffer => inflateSync(Buffer.concat(taken), { finishFlush: constants.Z_SYNC_FLUSH })
+    while (got().length < 60_000) await new Promise(resolve => setImmediate(resolve))
+    assert.ok(got().equals(Buffer.concat(sent)), `isSync ${isSync}`)
+    stream.destroy()
+  }
 })

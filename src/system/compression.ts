@@ -26,7 +26,8 @@ function atOnce<S extends Deflate | Inflate>(stream: S, flush: number): S {
     let bytes: Buffer
     try {
       // Node asks for a flush by a chunk without bytes.
-      bytes = inside._processChunk(chunk, chunk.length === 0 ? constants.Z_SYNC_FLUSH : flush)
+      // A copy: the next chunk is written into the same memory, where this one may still wait for a slow reader.
+      bytes = Buffer.from(inside._processChunk(chunk, chunk.length === 0 ? constants.Z_SYNC_FLUSH : flush))
     } catch (error) {
       return done(error as Error)
     } finally {
