@@ -9,14 +9,15 @@ import type { Clock } from '../src/system/clock.ts'
 import { realSystem, type System } from '../src/system/system.ts'
 
 export class KeptLog implements Logger {
+  /** From INFO on. */
   readonly lines: string[] = []
-  readonly debugs = true
+  readonly debugs = false
   readonly #listeners = new Set<() => void>()
 
   error = (message: string, cause?: unknown) => this.#keep('ERROR', message, cause)
   warn = (message: string, cause?: unknown) => this.#keep('WARN', message, cause)
   info = (message: string) => this.#keep('INFO', message)
-  debug = (message: string) => this.#keep('DEBUG', message)
+  debug = () => {}
   child = () => this
 
   /** Resolves when a line matches, at once when one did already. */

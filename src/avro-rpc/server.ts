@@ -85,7 +85,9 @@ export class AvroServer {
     const { options, stream, remote } = { options: this.#options, ...socket }
     this.#sockets.add(socket)
     options.connections?.(this.#sockets.size)
+    options.log.debug(`Avro connection from ${remote} accepted`)
     stream.once('close', () => {
+      options.log.debug(`Avro connection from ${remote} closed`)
       this.#sockets.delete(socket)
       options.connections?.(this.#sockets.size)
     })

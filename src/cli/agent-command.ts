@@ -114,6 +114,9 @@ function report(agent: Agent, log: Logger): void {
   log.info(`SIGQUIT: ${problems.length} problems; ${rss} bytes of memory, ${external} of them in buffers`)
 }
 
+const bytesOf = (texts: readonly ConfigurationText[]): number =>
+  texts.reduce((sum, { bytes }) => sum + bytes.length, 0)
+
 /** Keeps the text as it was read; unlike Flume's, the backup holds no looked-up secrets. */
 async function backUp(
   command: AgentCommand,
@@ -191,8 +194,9 @@ async function watchConfiguration(
       if (wasAsked) log.info('the configuration was read again and has not changed')
       continue
     }
-    seen = now
     log.info('the configuration has changed')
+    log.debug(`the configuration has ${bytesOf(now)} bytes, and had ${bytesOf(seen)}`)
+    seen = now
     const next = await changed(now).catch((error: unknown) => void agent.refuse(error))
     if (next === undefined) continue
     try {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KeptLog } from '../../test/context.ts'
 import { VirtualClock } from '../../test/virtual-clock.ts'
-import { sparing, sparingOne } from './sparing-log.ts'
+import { silentLogger, type Logger } from './log.ts'
+import { oncePerSecond, sparing, sparingOne } from './sparing-log.ts'
 
 test('of lines that differ in numbers alone the first is written, and one a minute with their count', async () => {
   const clock = new VirtualClock()
@@ -50,4 +51,32 @@ test('lines that are of one kind, whatever they say, are written once and then o
     'WARN one was set aside',
     'WARN three was set aside (the last of 2 such lines within a minute)',
   ])
+})
+
+test('what happens often is told at DEBUG at once, then once a second, until all of it is told', async () => {
+  const clock = new VirtualClock()
+  const lines: string[] = []
+  const log: Logger = { ...silentLogger, debugs: true, debug: line => void lines.push(line) }
+  let times = 0
+  const tell = oncePerSecond(log, clock, () => {
+    const line = `${times} times at ${clock.monotonic()} ms`
+    times = 0
+    return line
+  })
+  const start = clock.monotonic()
+  for (let step = 0; step < 25; step++) {
+    times++
+    tell()
+    await clock.advance(100)
+  }
+  await clock.advance(60_000)
+  assert.deepEqual(
+    lines,
+    [
+      [1, 0],
+      [9, 1000],
+      [10, 2000],
+      [5, 3000],
+    ].map(([count, at]) => `${count} times at ${start + at!} ms`),
+  )
 })

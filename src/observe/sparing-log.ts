@@ -1,8 +1,10 @@
 // A log for lines that something outside can cause as often as it likes: a sender that does not behave, a request
-// that fails each time. Of lines of a kind the first is written, then one a minute.
+// that fails each time. Of lines of a kind the first is written, then one a minute. And, at DEBUG, for lines about
+// what goes well as often as it can.
 import type { Clock } from '../system/clock.ts'
 import type { Logger } from './log.ts'
 
+const secondMs = 1000
 const minuteMs = 60_000
 /** Kinds that are told apart; what more there are share one. */
 const mostKinds = 100
@@ -51,3 +53,21 @@ export function sparing(log: Logger, clock: Clock, kindOf = kindOfText): Logger 
 
 /** The same for lines that are of one kind, whatever they say. */
 export const sparingOne = (log: Logger, clock: Clock): Logger => sparing(log, clock, () => '')
+
+/** Writes at DEBUG what happens often: `line` is asked, once a second at most, for all that has happened since. */
+export function oncePerSecond(log: Logger, clock: Clock, line: () => string): () => void {
+  let isResting = false
+  let isUntold = false
+  const tell = (): void => {
+    isUntold = isResting
+    if (isResting) return
+    isResting = true
+    log.debug(line())
+    const rest = () => {
+      isResting = false
+      if (isUntold) tell()
+    }
+    clock.after(secondMs, rest, { background: true })
+  }
+  return tell
+}

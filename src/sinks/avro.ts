@@ -227,8 +227,10 @@ export class AvroSink implements SessionSink {
       })
       counters.add('ConnectionCreatedCount')
       // Whoever listens takes a connection; only an answer shows that it is a source.
+      const peer = whereOf({ host: given.hostname, port: given.port })
+      client.onClose(() => log.debug(`connection to ${peer} closed: ${client.fault?.message}`))
       client.onGreeted(() => {
-        const line = `connected to ${whereOf({ host: given.hostname, port: given.port })}`
+        const line = `connected to ${peer}`
         if (this.#connectedBefore) log.debug(line)
         else log.info(line)
         this.#connectedBefore = true

@@ -16,6 +16,7 @@ import { sparing } from '../observe/sparing-log.ts'
 import { Pace } from '../system/pace.ts'
 import type { Random } from '../system/random.ts'
 import { Blockade } from './blockade.ts'
+import { DeliveryLog } from './delivery-log.ts'
 import { endBatch, Poison, undeliveredOf } from './poison.ts'
 import { SinkRoute, type Failure, type Member, type SinkRouteParts } from './sink-route.ts'
 
@@ -57,6 +58,7 @@ export class SinkRunner {
   /** A channel that fails may fail with every commit. */
   readonly #spared: Logger
   readonly #divert: Sink['divert']
+  readonly #deliveries: ReadonlyMap<Member, DeliveryLog>
   /** Takes nothing more; what is under way may end. */
   readonly #closing = new AbortController()
   readonly #abandoning = new AbortController()
@@ -82,6 +84,7 @@ export class SinkRunner {
     this.#notTaking = condition('taking')
     const title = `${name[0]!.toUpperCase()}${name.slice(1)}`
     this.#poison = new Poison(new Blockade({ name: title, clock, log, condition }))
+    this.#deliveries = new Map(members.map(one => [one, new DeliveryLog(one.name, log, clock)]))
     this.#divert = members.find(({ sink }) => sink.divert !== undefined)?.sink.divert
   }
 
@@ -162,12 +165,16 @@ export class SinkRunner {
   #takeOff(batch: Batch, member: Member): void {
     const sent = this.#poison.choose(batch.events)
     const divert = this.#poison.reasonToDivert(sent) === null ? undefined : this.#divert
+    const delivered = divert === undefined ? this.#deliveries.get(member)!.begin(sent.length) : () => {}
     const delivery =
       divert === undefined
         ? new Promise<void>(resolve => resolve(this.#sessionOf(member).deliver(sent)))
         : this.#divertOne(divert, sent[0]!)
     const outcome = delivery.then(
-      () => ({}),
+      () => {
+        delivered()
+        return {}
+      },
       (error: unknown) => {
         this.#failed = true
         this.#interrupt.abort()

@@ -19,6 +19,7 @@ import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { messageOf } from '../../errors.ts'
 import type { Condition } from '../../observe/conditions.ts'
+import type { Logger } from '../../observe/log.ts'
 import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
 import type { Clock, Timer } from '../../system/clock.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
@@ -212,6 +213,7 @@ export interface CheckpointerParts {
   readonly givenUp: readonly string[]
   /** Null where it cannot be said at this moment. */
   stand(): Stand | null
+  readonly log: Logger
   /** Raised while it cannot be written. */
   readonly condition: Condition
   onFailed(): void
@@ -235,7 +237,7 @@ export class Checkpointer {
    * written then, and it may be called again.
    */
   async start(stand: Stand): Promise<void> {
-    await this.#parts.checkpoint.write(this.#stateAt(stand, false))
+    await this.#save(this.#stateAt(stand, false))
     this.#isStarted = true
     this.#later()
   }
@@ -253,7 +255,7 @@ export class Checkpointer {
   async #write(state: ChannelState, text: string): Promise<void> {
     const { checkpoint, condition, onFailed } = this.#parts
     try {
-      await checkpoint.write(state)
+      await this.#save(state)
       this.#last = text
       condition.clear(`${checkpoint.path} is written again`)
     } catch (error) {
@@ -265,6 +267,12 @@ export class Checkpointer {
       const remedy = `${isAway ? 'Put it back, or make it again: it is tried until it is there. ' : ''}Without a checkpoint the next start takes longer, and may not notice that segments are missing.`
       condition.raise(problem, { remedy })
     }
+  }
+
+  async #save(state: ChannelState): Promise<void> {
+    const { checkpoint, log } = this.#parts
+    await checkpoint.write(state)
+    log.debug(`checkpoint written at position ${state.position} of segment ${state.segment}`)
   }
 
   async close(): Promise<void> {

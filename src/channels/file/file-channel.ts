@@ -225,6 +225,7 @@ export class FileChannel implements Channel {
       segments,
       directories: marks.directories,
       givenUp,
+      log: this.#context.log,
       stand: () => (writer.failed === null ? writer.stand : null),
       condition: this.#context.condition('checkpoint', { level: 'warn', isRed: false }),
       onFailed: () => this.#context.counters.add('CheckpointWriteErrorCount'),

@@ -3,6 +3,7 @@
 import { join, resolve as absolute } from 'node:path'
 import type { CountedContext } from '../../component.ts'
 import { Fault, diskFault, isDiskFull, messageOf } from '../../errors.ts'
+import { silentLogger } from '../../observe/log.ts'
 import { Checkpoint, Checkpointer, checkpointName } from './checkpoint.ts'
 import { markName, planMarks } from './directory-mark.ts'
 import type { FileChannelSettings } from './file-channel-settings.ts'
@@ -68,6 +69,7 @@ export class Opening {
       segments: [...found.segments, started.segment],
       directories: marks.directories,
       givenUp,
+      log: silentLogger,
       stand: () => null,
       condition: condition('checkpoint'),
       onFailed: () => {},

@@ -35,7 +35,7 @@ export interface Admin {
 export function createAdmin({ system, bootstrapServers, log, settings }: AdminOptions): Admin {
   const all = { ...connectionDefaults, ...settings, bootstrapServers }
   const condition = looseConditions(system.clock, log)
-  const cluster = new Cluster({ system, condition, settings: all, allowAutoTopicCreation: false })
+  const cluster = new Cluster({ system, log, condition, settings: all, allowAutoTopicCreation: false })
   const parts = { cluster, system, condition, patienceMs: all.requestTimeoutMs }
   return {
     brokers: new BrokerAdmin(parts),

@@ -39,7 +39,7 @@ function brokersOn(system: ClientSystem = hurried, requestTimeoutMs = connection
   const lines = new Lines()
   const settings = { ...connectionDefaults, bootstrapServers: [], requestTimeoutMs }
   const { condition, health } = conditionsOn(system.clock, lines.log)
-  const brokers = new Brokers(system, settings, condition)
+  const brokers = new Brokers(system, settings, lines.log, condition)
   return { brokers, lines, health, [Symbol.dispose]: () => brokers.close() }
 }
 

@@ -7,6 +7,7 @@ import { parseAddress, whereOf, type Address } from '../../address.ts'
 import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
+import type { Logger } from '../../observe/log.ts'
 import { apiVersions } from '../../wire/kafka/messages/api-versions.ts'
 import { BrokerConnection, type ClientSystem } from './connection.ts'
 import { Security } from '../security/security.ts'
@@ -34,6 +35,7 @@ const unlistedMs = 600_000
 export class Brokers {
   readonly #system: ClientSystem
   readonly #settings: ConnectionSettings
+  readonly #log: Logger
   readonly #security: Security
   readonly #stop = new AbortController()
   readonly #open = new Map<string, BrokerConnection>()
@@ -46,8 +48,9 @@ export class Brokers {
   isNeeded: (address: Address) => boolean = () => false
   #listed: ReadonlySet<string> = new Set()
 
-  constructor(system: ClientSystem, settings: ConnectionSettings, condition: ConditionMaker) {
+  constructor(system: ClientSystem, settings: ConnectionSettings, log: Logger, condition: ConditionMaker) {
     this.#condition = condition
+    this.#log = log
     this.#system = system
     this.#settings = settings
     this.#security = new Security(settings.security, system)
@@ -91,7 +94,7 @@ export class Brokers {
     }
     let opening = this.#opening.get(key)
     if (opening === undefined) {
-      opening = this.#connect(address, key).finally(() => this.#opening.delete(key))
+      opening = this.#connect(address, purpose).finally(() => this.#opening.delete(key))
       this.#opening.set(key, opening)
     }
     return opening
@@ -103,8 +106,9 @@ export class Brokers {
     for (const connection of this.#open.values()) connection.close()
   }
 
-  async #connect(address: Address, key: string): Promise<BrokerConnection> {
+  async #connect(address: Address, purpose: Purpose): Promise<BrokerConnection> {
     const where = whereOf(address)
+    const key = keyOf(address, purpose)
     const restMs = this.restMs(address)
     if (restMs > 0) await this.#system.clock.sleep(restMs, this.#stop.signal)
     if (this.#stop.signal.aborted) throw new Fault('STOPPED', `connecting to ${where} was given up: stopping`)
@@ -130,12 +134,15 @@ export class Brokers {
       throw new Fault('STOPPED', `connecting to ${where} was given up: stopping`)
     }
     this.#open.set(key, connection)
+    const what = `Kafka broker ${where} (${purpose})`
+    this.#log.debug(`connected to ${what}`)
     this.judge()
     connection.onClosed(() => {
       if (this.#open.get(key) === connection) this.#open.delete(key)
       this.judge()
       // Silent, while connecting to it may succeed: a process that stands still.
       const { fault } = connection
+      this.#log.debug(`connection to ${what} closed: ${fault?.message}`)
       if (fault?.code === 'PEER_TIMEOUT' && !this.#stop.signal.aborted) this.#failed(address, fault)
     })
     this.#watch(connection, address)

@@ -17,6 +17,7 @@ function clusterOn(bootstrapServers: readonly string[], network: Network = syste
   const { condition, health } = conditionsOn(system.clock, silentLogger)
   const cluster = new Cluster({
     system: { ...system, network },
+    log: silentLogger,
     condition,
     settings: { ...connectionDefaults, bootstrapServers },
     allowAutoTopicCreation: false,

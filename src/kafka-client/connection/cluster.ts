@@ -4,6 +4,7 @@ import { parseAddress, whereOf, type Address } from '../../address.ts'
 import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
+import type { Logger } from '../../observe/log.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { zeroUuid } from '../../wire/kafka/fields.ts'
@@ -60,6 +61,7 @@ export interface Broker extends Address {
 export interface ClusterOptions {
   readonly system: ClientSystem
   readonly settings: ConnectionSettings
+  readonly log: Logger
   readonly condition: ConditionMaker
   /** Whether asking for a topic may create it, where the broker does that. */
   readonly allowAutoTopicCreation: boolean
@@ -94,8 +96,8 @@ export class Cluster {
   /** Monotonic ms of the last good refresh; -Infinity before the first. */
   refreshedAt = -Infinity
 
-  constructor({ system, settings, condition, allowAutoTopicCreation }: ClusterOptions) {
-    this.brokers = new Brokers(system, settings, condition)
+  constructor({ system, settings, log, condition, allowAutoTopicCreation }: ClusterOptions) {
+    this.brokers = new Brokers(system, settings, log, condition)
     this.brokers.isNeeded = address => this.#leads(whereOf(address))
     this.#unanswered = condition('questions', { level: 'warn', graceMs })
     this.#throttled = condition('throttled', { level: 'warn', isRed: false, graceMs })

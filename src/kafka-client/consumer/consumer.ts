@@ -101,6 +101,7 @@ export class GroupConsumer implements Consumer {
     this.#settings = settings
     this.#cluster = new Cluster({
       system,
+      log,
       condition,
       settings,
       allowAutoTopicCreation: settings.allowAutoCreateTopics,

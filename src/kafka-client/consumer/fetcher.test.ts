@@ -91,6 +91,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
   const settings = { ...consumerDefaults, bootstrapServers: [broker.bootstrap], fetchMaxWaitMs: 0 }
   const cluster = new Cluster({
     system,
+    log: silentLogger,
     condition: looseConditions(system.clock, silentLogger),
     settings,
     allowAutoTopicCreation: false,

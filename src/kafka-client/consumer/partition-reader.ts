@@ -25,7 +25,7 @@ export class PartitionReader {
   readonly #stop = new AbortController()
 
   constructor({ system, log, condition, settings }: PartitionReaderOptions) {
-    this.#cluster = new Cluster({ system, condition, settings, allowAutoTopicCreation: false })
+    this.#cluster = new Cluster({ system, log, condition, settings, allowAutoTopicCreation: false })
     this.#fetcher = new Fetcher({
       system,
       log,

@@ -44,18 +44,17 @@ export class OrderedProducer implements Producer {
 
   /** `identities`: those of a transactional producer. */
   constructor(options: ProducerOptions, identities: Identities | null = null) {
-    const { system, settings, condition = looseConditions(system.clock, options.log) } = options
+    const { system, settings, log, condition = looseConditions(system.clock, log) } = options
     this.#system = system
     this.#settings = settings
-    this.cluster = new Cluster({ system, settings, condition, allowAutoTopicCreation: true })
+    this.cluster = new Cluster({ system, settings, log, condition, allowAutoTopicCreation: true })
     this.#missing = new MissingTopics(this.cluster)
     this.#dispatcher = new Dispatcher(options, {
       cluster: this.cluster,
       missing: this.#missing,
       condition,
       identities:
-        identities ??
-        new IdempotentIdentities(options.log, settings.enableIdempotence && settings.acks === -1),
+        identities ?? new IdempotentIdentities(log, settings.enableIdempotence && settings.acks === -1),
     })
   }
 

@@ -6,6 +6,7 @@ import { messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
+import { oncePerSecond } from '../../observe/sparing-log.ts'
 import type { Clock } from '../../system/clock.ts'
 import { itemBytes, type MemoryBudget, type MemoryShare } from '../../system/memory-budget.ts'
 import type { ConsumedRecord, Consumer, Position, TopicPartition } from '../../kafka-client/kafka-client.ts'
@@ -65,11 +66,19 @@ export class Intake {
   #interrupt: () => void = () => {}
   #landed: () => void = () => {}
   #isClosing = false
+  /** What the log has not said of, by partition. */
+  readonly #committed = new Map<string, number>()
+  readonly #tellCommits: () => void
 
   constructor(parts: IntakeParts, supply: RecordSupply) {
     this.#parts = parts
     this.#supply = supply
     this.#share = parts.memory.share()
+    this.#tellCommits = oncePerSecond(parts.log, parts.clock, () => {
+      const told = [...this.#committed].map(([name, offset]) => `${name} at ${offset}`)
+      this.#committed.clear()
+      return `positions committed: ${told.join(', ')}`
+    })
   }
 
   /** One batch from the supply to the channel; does not wait for the channel while the window has room. */
@@ -253,6 +262,7 @@ export class Intake {
       const begin = clock.monotonic()
       try {
         await this.#supply.commit([...positions.values()])
+        this.#tellCommitted(positions)
         counters.add('KafkaCommitTimer', Math.round(clock.monotonic() - begin))
       } catch (error) {
         // The consumer reports it where it lasts.
@@ -267,6 +277,12 @@ export class Intake {
       }
     }
     this.#committing = null
+  }
+
+  #tellCommitted(positions: ReadonlyMap<string, Position>): void {
+    if (!this.#parts.log.debugs) return
+    for (const [name, { offset }] of positions) this.#committed.set(name, offset)
+    this.#tellCommits()
   }
 
   async #commitAll(): Promise<void> {
