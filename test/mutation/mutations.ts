@@ -402,7 +402,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the checkpoint of a clean stop stays while the channel runs again',
     file: checkpoint,
-    from: 'await this.#parts.checkpoint.write(this.#stateAt(stand, false))',
+    from: 'await this.#save(this.#stateAt(stand, false))',
     to: 'await Promise.resolve(stand)',
     tests: [missing],
   },
