@@ -208,7 +208,9 @@ describe('messages are read', { concurrency: 2 }, () => {
       const topic = `late${group.length}`
       const waiting = consumer(`--topic ${topic} --max-messages 1 ${group}`)
       await waiting.says(
-        new RegExp(`topic ${topic} does not exist at \\S+; it is waited for. To make it: kafka-topics.sh`),
+        new RegExp(
+          `topic ${topic} does not exist at \\S+; it is waited for. To make it: \\S*kafka-topics.sh`,
+        ),
       )
       await make(topic)
       await produce(`--topic ${topic}`, 'first\n')

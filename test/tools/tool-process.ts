@@ -75,7 +75,7 @@ export class ToolProcess {
     return new Promise((resolve, reject) => {
       this.#look = () => {
         if (pattern.test(this.out) || pattern.test(this.err)) resolve()
-        else if (this.#child.exitCode !== null)
+        else if (this.#child.exitCode !== null || this.#child.signalCode !== null)
           reject(new Error(`ended without ${pattern}: ${this.out}${this.err}`))
       }
       this.#look()
