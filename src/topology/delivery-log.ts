@@ -18,7 +18,7 @@ export class DeliveryLog {
     this.#log = log
     this.#clock = clock
     this.#tell = oncePerSecond(log, clock, () => {
-      const most = `${Math.round(this.#mostMs)} ms`
+      const most = `${Math.ceil(this.#mostMs)} ms`
       const took = this.#batches === 1 ? `in ${most}` : `in ${this.#batches} batches, each within ${most}`
       const line = `sink ${sink} delivered ${countOf(this.#events, 'event')} ${took}`
       this.#events = 0
