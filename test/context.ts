@@ -9,15 +9,21 @@ import type { Clock } from '../src/system/clock.ts'
 import { realSystem, type System } from '../src/system/system.ts'
 
 export class KeptLog implements Logger {
-  /** From INFO on. */
+  /** From INFO on, or all where `debugs` was asked for. */
   readonly lines: string[] = []
-  readonly debugs = false
+  readonly debugs: boolean
   readonly #listeners = new Set<() => void>()
+
+  constructor(debugs = false) {
+    this.debugs = debugs
+  }
 
   error = (message: string, cause?: unknown) => this.#keep('ERROR', message, cause)
   warn = (message: string, cause?: unknown) => this.#keep('WARN', message, cause)
   info = (message: string) => this.#keep('INFO', message)
-  debug = () => {}
+  debug = (message: string) => {
+    if (this.debugs) this.#keep('DEBUG', message)
+  }
   child = () => this
 
   /** Resolves when a line matches, at once when one did already. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { contextFor } from '../../../test/context.ts'
+import { contextFor, KeptLog } from '../../../test/context.ts'
 import { Fault } from '../../errors.ts'
 import { Event } from '../../event.ts'
 import type { ConsumedRecord, Position } from '../../kafka-client/kafka-client.ts'
@@ -21,7 +21,8 @@ const recordsOf = (partition: number, first: number, count: number): ConsumedRec
 
 /** A supply that gives batches as they are set out, and a channel that takes them when told. */
 function setUp({ emptyPollMs = 60_000 } = {}) {
-  const { log, counters, system } = contextFor('SOURCE', 'r1', kafkaSourceCounters)
+  const { counters, system } = contextFor('SOURCE', 'r1', kafkaSourceCounters)
+  const log = new KeptLog(true)
   const batches: ConsumedRecord[][] = []
   const commits: string[] = []
   const puts: { bodies: string[]; accept: () => void; refuse: (error: unknown) => void }[] = []
