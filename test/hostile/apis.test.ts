@@ -7,10 +7,9 @@ import { test } from 'node:test'
 import { apiTable } from '../../src/broker/api-table.ts'
 import { isIn, type Field, type FieldSet } from '../../src/wire/kafka/fields.ts'
 import { WireClient } from '../broker/wire-client.ts'
-import { HostileChild } from './child.ts'
+import { HostileChild, mostTurnMs } from './child.ts'
 
 const items = process.env['MILLRACE_DEEP'] === '1' ? 100_000 : 10_000
-const mostTurnMs = 50
 
 /** Something that the field may hold; arrays that lie in no other have `items` elements, all others one. */
 function valueOf(field: Field, version: number, index: number, isInner: boolean): unknown {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Snapshot } from '../../src/observe/snapshot.ts'
-import { HostileChild, type Limits } from './child.ts'
+import { HostileChild, type Limits, mostTurnMs } from './child.ts'
 
 const megabyte = 1024 * 1024
 
@@ -60,7 +60,7 @@ export class AttackedAgent {
   }
 
   /** Prints what it took, stops it, and fails where any of it is too much. */
-  async assertBounded({ mostMb = 500, mostTurnMs = 50 } = {}): Promise<void> {
+  async assertBounded({ mostMb = 640 } = {}): Promise<void> {
     const { peakBytes, longestMs } = await this.#child.taken()
     const { stopMs } = await this.#child.ask<{ stopMs: number }>('stop')
     assert.ok(peakBytes < mostMb * megabyte, `${peakBytes} bytes`)

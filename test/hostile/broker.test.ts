@@ -13,11 +13,10 @@ import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
 import { writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { WireClient } from '../broker/wire-client.ts'
-import { HostileChild, type Limits, type Taken } from './child.ts'
+import { HostileChild, type Limits, type Taken, mostTurnMs } from './child.ts'
 
 const megabyte = 1024 * 1024
 /** What issues of this kind took before: a gigabyte and more, seconds. */
-const mostTurnMs = 50
 
 async function attacked(
   t: TestContext,

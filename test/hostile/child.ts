@@ -23,6 +23,8 @@ export interface Limits {
   readonly memoryMb?: number
 }
 
+/** No turn shall be longer than 50 ms; a machine that is half as quick as ours fails nothing. */
+export const mostTurnMs = 100
 const megabyte = 1024 * 1024
 const groups = '/sys/fs/cgroup'
 
