@@ -35,11 +35,15 @@ export async function answersOf(kafka: Kafka, cases: readonly FramingCase[]): Pr
       timeoutMs: 60_000,
       validateOnly: false,
     })
-    await waitFor(async () => {
-      const { topics } = await client.ask(metadata, isOld ? 1 : 8, { topics: [{ name }] })
-      const partitions = topics[0]?.partitions ?? []
-      return partitions.length === cases.length && partitions.every(one => one.errorCode === 0)
-    }, 'every partition has its leader')
+    await waitFor(
+      async () => {
+        const { topics } = await client.ask(metadata, isOld ? 1 : 8, { topics: [{ name }] })
+        const partitions = topics[0]?.partitions ?? []
+        return partitions.length === cases.length && partitions.every(one => one.errorCode === 0)
+      },
+      'every partition has its leader',
+      120_000,
+    )
     const answers: string[] = []
     for (const [index, { magic, records }] of cases.entries()) {
       const version = [1, 2, 8][magic]!
