@@ -8,7 +8,9 @@ import { test, type TestContext } from 'node:test'
 import { startBroker } from '../broker/running-broker.ts'
 import { accepted, AttackedAgent } from './attacked-agent.ts'
 
-const answers = process.env['MILLRACE_DEEP'] === undefined ? 30 : 2_000
+const answers = 2_000
+/** Which answers are spoilt depends on the course of the run: it takes minutes at times. */
+const skip = process.env['MILLRACE_DEEP'] === undefined ? 'MILLRACE_DEEP=1 runs it' : false
 
 /** Numbers that are the same in each run. */
 function* numbers(): Generator<number, never> {
@@ -84,7 +86,7 @@ async function madBroker(
   return { port: (server.address() as AddressInfo).port, sane: sane.promise }
 }
 
-test('answers of a broker that is mad', { timeout: 600_000 }, async t => {
+test('answers of a broker that is mad', { skip, timeout: 600_000 }, async t => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-hostile-'))
   const behind = { port: 0 }
   const mad = await madBroker(t, behind)
