@@ -69,7 +69,7 @@ async function disturb(
   const next = async (what: string, doThis: () => Promise<unknown>) => {
     const before = generation()
     await doThis()
-    await waitFor(() => generation() > before, `${name}: a rebalance when ${what}`, 40_000)
+    await waitFor(() => generation() > before, `${name}: a rebalance when ${what}`, 120_000)
   }
   // The second member comes back with its channel: what it holds is delivered then.
   const second = join(home, 'second')
