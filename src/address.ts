@@ -13,6 +13,9 @@ export const whereOf = ({ host, port }: Address): string =>
 /** The host without the brackets that it may have in Java. */
 export const withoutBrackets = (host: string): string => /^\[(.*)\]$/.exec(host)?.[1] ?? host
 
+/** Whether the host is this machine itself, by name or address, in brackets or not. */
+export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
+
 /** The addresses of a list; Java leaves out what is empty. */
 export const addressesIn = (text: string): string[] =>
   text

@@ -1,5 +1,5 @@
 // `millrace console`: the web console, until a signal ends it.
-import { parseAddress, whereOf } from '../address.ts'
+import { addressesIn, parseAddress, whereOf } from '../address.ts'
 import { startConsole } from '../console/console.ts'
 import type { ClusterOptions } from '../console/clusters.ts'
 import { explanationOf } from '../errors.ts'
@@ -42,11 +42,7 @@ export async function runConsole(given: Arguments): Promise<number> {
     refused: {},
   })
   if (words === null) return 0
-  const agents = (words.value('agents') ?? '')
-    .split(',')
-    .map(one => one.trim())
-    .filter(one => one !== '')
-    .map(agentAddress)
+  const agents = addressesIn(words.value('agents') ?? '').map(agentAddress)
   const properties = fileOf(words.value('command-config'))
   const hasCluster =
     words.has('bootstrap-server') || words.has('broker-list') || properties.has('bootstrap.servers')

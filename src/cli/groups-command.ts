@@ -2,10 +2,10 @@
 // positions, with the options and the columns of Kafka's own tool. Moving positions is in group-reset.ts.
 import { whereOf } from '../address.ts'
 import type { Admin } from '../kafka-client/admin/admin.ts'
+import { groupPositions } from '../kafka-client/admin/group-positions.ts'
 import type { GroupDescription } from '../kafka-client/admin/groups.ts'
 import { messageOf } from '../errors.ts'
-import { byName, nameOf, type TopicPartition } from '../kafka-client/contract.ts'
-import { latest } from '../kafka-client/consumer/offsets.ts'
+import { nameOf, type TopicPartition } from '../kafka-client/contract.ts'
 import { checkReset, partitionsOf, resetPositions } from './group-reset.ts'
 import { administer, fileOf } from './kafka-connection.ts'
 import { noZooKeeper, readWords, table, type Given } from './kafka-tool.ts'
@@ -162,35 +162,17 @@ function assignmentOf(partitions: readonly TopicPartition[]): string {
 }
 
 async function offsetRows(admin: Admin, group: GroupDescription): Promise<string[][]> {
-  const committed = new Map((await admin.groups.committed(group.id)).map(one => [nameOf(one), one]))
-  const owners = new Map(
-    group.members.flatMap(member => member.partitions.map(one => [nameOf(one), { member, one }] as const)),
-  )
-  const partitions = [...committed.values(), ...[...owners.values()].map(({ one }) => one)]
-  const unique = [...new Map(partitions.map(one => [nameOf(one), one])).values()].sort(byName)
-  // A topic may be gone while its positions are still kept.
-  const topics = await admin.topics.describe([...new Set(unique.map(({ topic }) => topic))])
-  const led = unique.filter(({ topic, partition }) =>
-    topics.some(one => one.name === topic && (one.partitions[partition]?.leader ?? -1) >= 0),
-  )
-  const ends = led.length === 0 ? new Map<string, number>() : await admin.offsets.at(led, latest)
-  return unique.map(({ topic, partition }) => {
-    const name = nameOf({ topic, partition })
-    const offset = committed.get(name)?.offset
-    const end = ends.get(name)
-    const member = owners.get(name)?.member
-    return [
-      group.id,
-      topic,
-      String(partition),
-      String(offset ?? '-'),
-      String(end ?? '-'),
-      offset === undefined || end === undefined ? '-' : String(end - offset),
-      member?.id ?? '-',
-      member?.host ?? '-',
-      member?.clientId ?? '-',
-    ]
-  })
+  return (await groupPositions(admin, group)).map(({ topic, partition, committed, end, member }) => [
+    group.id,
+    topic,
+    String(partition),
+    String(committed ?? '-'),
+    String(end ?? '-'),
+    committed === null || end === null ? '-' : String(end - committed),
+    member?.id ?? '-',
+    member?.host ?? '-',
+    member?.clientId ?? '-',
+  ])
 }
 
 const offsetTable = (rows: readonly string[][]) =>

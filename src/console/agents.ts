@@ -64,6 +64,7 @@ export class Agents {
   #flow: Flow
   #notices: Notice[] = []
   #timer: Timer | null = null
+  #isStopped = false
 
   constructor(addresses: readonly string[], clock: Clock) {
     this.#clock = clock
@@ -71,13 +72,13 @@ export class Agents {
     this.#flow = this.#make()
   }
 
-  async start(): Promise<void> {
-    await this.#look()
+  start(): void {
+    void this.#look()
   }
 
   stop(): void {
+    this.#isStopped = true
     this.#timer?.cancel()
-    this.#timer = null
   }
 
   get flow(): Flow {
@@ -120,6 +121,7 @@ export class Agents {
   async #look(): Promise<void> {
     const begun = this.#clock.monotonic()
     await Promise.all(this.#agents.map(agent => agent.look(this.#clock)))
+    if (this.#isStopped) return
     this.#flow = this.#make()
     this.#history.add(this.#flow.nodes)
     for (const read of this.#readers) read(this.#flow)

@@ -3,9 +3,11 @@
 import { whereOf } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/kafka-client.ts'
-import { nameOf, type Position } from '../kafka-client/contract.ts'
+import { nameOf } from '../kafka-client/contract.ts'
+import { earliest, latest } from '../kafka-client/consumer/offsets.ts'
+import { groupPositions, ledPartitions } from '../kafka-client/admin/group-positions.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
-import { Rate } from '../observe/rate.ts'
+import { Rates } from '../observe/rate.ts'
 import { silentLogger } from '../observe/log.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
@@ -14,8 +16,6 @@ import { lookForMessages, type Question } from './messages.ts'
 import { percentagesOf } from './percentages.ts'
 
 const sharedMs = 2000
-/** Kafka's names of the two ends of a partition. */
-const ends = { earliest: -2, latest: -1 }
 /** A group's lag within this time tells how it grows. */
 const trendMs = 60_000
 
@@ -32,7 +32,7 @@ export class KafkaCluster {
   readonly #system: ClientSystem
   readonly #settings: ConnectionSettings
   readonly #looks = new Map<string, { at: number; work: Promise<unknown> }>()
-  readonly #rates = new Map<string, Rate>()
+  readonly #rates = new Rates()
   readonly #lags = new Map<string, { at: number; lag: number }[]>()
 
   constructor({ name, settings }: ClusterOptions, system: ClientSystem) {
@@ -68,7 +68,7 @@ export class KafkaCluster {
           isController: broker.id === description.controllerId,
           leaders: partitions.filter(({ leader }) => leader === broker.id).length,
           replicas: partitions.filter(({ replicas }) => replicas.includes(broker.id)).length,
-          bytes: sum(bytes.get(broker.id)?.values()),
+          bytes: bytes.has(broker.id) ? (totalOf([...bytes.get(broker.id)!.values()]) ?? 0) : null,
         })),
       }
     })
@@ -132,11 +132,15 @@ export class KafkaCluster {
 
   /** Undefined where there is no such group. */
   async group(id: string): Promise<Group | undefined> {
-    const group = await this.#shared(`group ${id}`, () => this.#group(id))
+    const group = await this.#group(id)
     return group.row.state === 'Dead' ? undefined : group
   }
 
-  async #group(id: string): Promise<Group> {
+  #group(id: string): Promise<Group> {
+    return this.#shared(`group ${id}`, () => this.#lookAtGroup(id))
+  }
+
+  async #lookAtGroup(id: string): Promise<Group> {
     try {
       return await this.#describeGroup(id)
     } catch (error) {
@@ -163,30 +167,17 @@ export class KafkaCluster {
 
   async #describeGroup(id: string): Promise<Group> {
     const description = await this.#admin.groups.describe(id)
-    const committed = await this.#admin.groups.committed(id)
-    const owned = description.members.flatMap(member =>
-      member.partitions.map(partition => ({ partition, member })),
-    )
-    const owners = new Map(owned.map(({ partition, member }) => [nameOf(partition), member]))
-    const positions = new Map<string, { topic: string; partition: number; committed: number | null }>()
-    for (const { partition } of owned) positions.set(nameOf(partition), { ...partition, committed: null })
-    for (const one of committed)
-      positions.set(nameOf(one), { topic: one.topic, partition: one.partition, committed: one.offset })
-    const known = [...positions.values()].sort(
-      (one, other) => one.topic.localeCompare(other.topic) || one.partition - other.partition,
-    )
-    const last = await this.#endsOf(known, ends.latest)
-    const lagOf = (one: { topic: string; partition: number; committed: number | null }) => {
-      const end = last.get(nameOf(one))
-      return end === undefined || one.committed === null ? null : Math.max(0, end - one.committed)
-    }
-    const lags = known.map(lagOf)
-    const lag = totalOf(lags)
+    const positions = (await groupPositions(this.#admin, description)).map(({ member, ...one }) => ({
+      ...one,
+      lag: one.end === null || one.committed === null ? null : Math.max(0, one.end - one.committed),
+      owner: member?.clientId ?? null,
+    }))
+    const lag = totalOf(positions.map(one => one.lag))
     const row: GroupRow = {
       id,
       state: description.state,
       members: description.members.length,
-      topics: [...new Set(known.map(({ topic }) => topic))],
+      topics: [...new Set(positions.map(({ topic }) => topic))],
       lag,
       ...this.#trend(id, lag),
       problem: null,
@@ -203,12 +194,7 @@ export class KafkaCluster {
         host: member.host.replace(/^\//, ''),
         partitions: member.partitions.length,
       })),
-      positions: known.map((one, index) => ({
-        ...one,
-        end: last.get(nameOf(one)) ?? null,
-        lag: lags[index]!,
-        owner: owners.get(nameOf(one))?.clientId ?? null,
-      })),
+      positions,
     }
   }
 
@@ -231,15 +217,14 @@ export class KafkaCluster {
       // The answer to a question by name may be that there is none.
       topic => name === undefined || topic.partitions.length > 0 || topic.errorCode === 0,
     )
-    const { brokers } = await this.#admin.brokers.describe()
-    const partitions = topics.flatMap(topic =>
-      topic.partitions.map(({ index }) => ({ topic: topic.name, partition: index })),
-    )
-    const [first, next, replicaBytes] = await Promise.all([
-      name === undefined ? new Map<string, number>() : this.#endsOf(partitions, ends.earliest),
-      this.#endsOf(partitions, ends.latest),
+    const partitions = ledPartitions(topics)
+    const [{ brokers }, first, next, replicaBytes] = await Promise.all([
+      this.#admin.brokers.describe(),
+      this.#admin.offsets.at(name === undefined ? [] : partitions, earliest),
+      this.#admin.offsets.at(partitions, latest),
       this.#admin.brokers.replicaBytes(),
     ])
+    const now = this.#system.clock.monotonic()
     const bytes = new Map<string, number>()
     for (const topic of topics)
       for (const { index, leader } of topic.partitions) {
@@ -259,43 +244,12 @@ export class KafkaCluster {
         offline: topic.partitions.filter(({ leader }) => leader < 0).length,
         bytes: totalOf(keys.map(key => bytes.get(key) ?? null)),
         offsets,
-        perSecond: this.#topicRate(topic.name, offsets),
+        perSecond: offsets === null ? null : this.#rates.sample(topic.name, offsets, now),
         percentages: percentagesOf(topic.partitions, brokers.length, 'replicas'),
         cmak: percentagesOf(topic.partitions, brokers.length, 'isr'),
       }
     }
     return { topics, rows, first, next, bytes }
-  }
-
-  #topicRate(topic: string, offsets: number | null): number | null {
-    if (offsets === null) return null
-    let rate = this.#rates.get(topic)
-    if (rate === undefined) this.#rates.set(topic, (rate = new Rate()))
-    rate.sample(offsets, this.#system.clock.monotonic())
-    const perSecond = rate.perSecond
-    if (perSecond === null || perSecond >= 0) return perSecond
-    // A topic of the same name that was made again.
-    this.#rates.delete(topic)
-    return null
-  }
-
-  /** Of the partitions that have a leader and answer; the others are left out. */
-  async #endsOf(
-    partitions: readonly Pick<Position, 'topic' | 'partition'>[],
-    end: number,
-  ): Promise<Map<string, number>> {
-    if (partitions.length === 0) return new Map()
-    const topics = await this.#admin.topics.describe([...new Set(partitions.map(({ topic }) => topic))])
-    const leaders = new Map(
-      topics.flatMap(topic =>
-        topic.partitions.map(({ index, leader }) => [
-          nameOf({ topic: topic.name, partition: index }),
-          leader,
-        ]),
-      ),
-    )
-    const led = partitions.filter(one => (leaders.get(nameOf(one)) ?? -1) >= 0)
-    return led.length === 0 ? new Map() : this.#admin.offsets.at(led, end)
   }
 
   #shared<T>(key: string, look: () => Promise<T>): Promise<T> {
@@ -319,8 +273,4 @@ export class KafkaCluster {
 function totalOf(values: readonly (number | null)[]): number | null {
   const known = values.filter(value => value !== null)
   return known.length === 0 ? null : known.reduce((total, value) => total + value, 0)
-}
-
-function sum(values: Iterable<number> | undefined): number | null {
-  return values === undefined ? null : [...values].reduce((total, value) => total + value, 0)
 }

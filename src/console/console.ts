@@ -1,7 +1,7 @@
 // The console: looks at agents and Kafka clusters, and serves what it sees to browsers on this machine.
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { listenFault } from '../address.ts'
+import { listenFault, whereOf } from '../address.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import type { Disk } from '../system/disk.ts'
 import { Agents } from './agents.ts'
@@ -46,6 +46,6 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
   }
   const bound = (server.server.address() as AddressInfo).port
   // The first look may take as long as an agent that does not answer.
-  void agents.start()
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/`, [Symbol.asyncDispose]: close }
+  agents.start()
+  return { url: `http://${whereOf({ host, port: bound })}/`, [Symbol.asyncDispose]: close }
 }

@@ -1,8 +1,16 @@
 // The flow: the snapshots of all agents put together to one picture, from the topics that are read to those that are
 // written, with the one sentence that says how it stands. A pure function of what was seen.
-import type { FlowSnapshot, SinkSnapshot, SourceSnapshot } from '../observe/snapshot.ts'
-import type { ChannelSnapshot, ComponentSnapshot, Snapshot } from '../observe/snapshot.ts'
-import type { Condition, Fill, Flow, FlowAgent, FlowEdge, FlowNode, Level, Verdict } from './api.ts'
+import { isLoopback } from '../address.ts'
+import { flowCounters } from '../observe/counters.ts'
+import type {
+  ChannelSnapshot,
+  ComponentSnapshot,
+  FlowSnapshot,
+  SinkSnapshot,
+  Snapshot,
+  SourceSnapshot,
+} from '../observe/snapshot.ts'
+import type { Condition, Fill, Flow, FlowAgent, FlowEdge, FlowNode, Level } from './api.ts'
 import { verdictOf } from './verdict.ts'
 
 /** What the flow is made of. */
@@ -21,7 +29,7 @@ export interface AgentView {
 }
 
 /** From this fill on a channel is worth a look, and nearly full. */
-export const fullish = { warn: 0.6, bad: 0.85 }
+const fullish = { warn: 0.6, bad: 0.85 }
 /** A channel that is full within this time is named. */
 const soonSeconds = 3600
 
@@ -46,7 +54,7 @@ export function flowOf(views: readonly AgentView[], takenAt: number): Omit<Flow,
         const isOnly = sources.filter(one => one.channels.includes(channel)).length === 1
         const target = channels.find(({ name }) => name === channel)
         const rate = isOnly ? target?.inPerSecond : source.outPerSecond
-        const total = isOnly ? countOf(target, 'EventPutSuccessCount') : countOf(source, 'EventAcceptedCount')
+        const total = isOnly ? target && totalsOf('channel', target)[0] : totalsOf('source', source)[1]
         link(edges, idOf(address, 'source', source.name), idOf(address, 'channel', channel), rate, total)
       }
     for (const sink of sinks)
@@ -55,18 +63,21 @@ export function flowOf(views: readonly AgentView[], takenAt: number): Omit<Flow,
         idOf(address, 'channel', sink.channel),
         idOf(address, 'sink', sink.name),
         sink.outPerSecond,
-        countOf(sink, 'EventDrainSuccessCount'),
+        totalsOf('sink', sink)[1],
       )
   }
   joinAgents(seen, nodes, edges)
   for (const edge of edges)
     if (isAway(agents, nodes.get(edge.from)) || isAway(agents, nodes.get(edge.to))) edge.perSecond = null
   const flow = { takenAt, agents, nodes: [...nodes.values()], edges }
-  return { ...flow, verdict: verdictOf(flow) satisfies Verdict }
+  return { ...flow, verdict: verdictOf(flow) }
 }
 
-export const idOf = (address: string, kind: 'source' | 'channel' | 'sink', name: string): string =>
-  `${address}/${kind.toUpperCase()}.${name}`
+type Kind = 'source' | 'channel' | 'sink'
+
+const counterKind = (kind: Kind) => kind.toUpperCase() as Uppercase<Kind>
+
+const idOf = (address: string, kind: Kind, name: string): string => `${address}/${counterKind(kind)}.${name}`
 
 const isAway = (agents: readonly FlowAgent[], node: FlowNode | undefined): boolean =>
   agents.some(agent => agent.address === node?.agent && agent.problem !== null)
@@ -90,15 +101,22 @@ function link(
   from: string,
   to: string,
   perSecond: number | null | undefined,
-  total: number | null,
+  total: number | null | undefined,
   label = '',
 ): void {
-  edges.push({ from, to, perSecond: perSecond ?? null, total, label })
+  edges.push({ from, to, perSecond: perSecond ?? null, total: total ?? null, label })
 }
 
-export const countOf = (component: ComponentSnapshot | undefined, counter: string): number | null => {
-  const value = component?.counters?.[counter]
-  return typeof value === 'number' ? value : null
+/** Events in and out since the component was started. */
+function totalsOf(
+  kind: Kind,
+  { counters }: ComponentSnapshot,
+): [inward: number | null, outward: number | null] {
+  const [inward, outward] = flowCounters[counterKind(kind)].map(name => {
+    const value = counters?.[name]
+    return typeof value === 'number' ? value : null
+  })
+  return [inward!, outward!]
 }
 
 function agentOf({ address, kind, problem, seenAt, snapshot }: AgentView): FlowAgent {
@@ -120,17 +138,10 @@ function conditionsOf(snapshot: SeenSnapshot, component: string): Condition[] {
     .map(({ name, problem, remedy, since, isRed }) => ({ name, problem, remedy, since, isRed }))
 }
 
-function componentNode(
-  { address, snapshot }: AgentView,
-  kind: 'source' | 'sink',
-  part: ComponentSnapshot,
-): FlowNode {
-  const conditions = conditionsOf(snapshot!, `${kind.toUpperCase()}.${part.name}`)
+function componentNode({ address, snapshot }: AgentView, kind: Kind, part: ComponentSnapshot): FlowNode {
+  const conditions = conditionsOf(snapshot!, `${counterKind(kind)}.${part.name}`)
   const [level, state] = standingOf(part, conditions)
-  const [inCounter, outCounter] =
-    kind === 'source'
-      ? ['EventReceivedCount', 'EventAcceptedCount']
-      : ['EventDrainAttemptCount', 'EventDrainSuccessCount']
+  const [inTotal, outTotal] = totalsOf(kind, part)
   return {
     id: idOf(address, kind, part.name),
     kind,
@@ -141,8 +152,8 @@ function componentNode(
     state,
     inPerSecond: part.inPerSecond,
     outPerSecond: part.outPerSecond,
-    inTotal: countOf(part, inCounter),
-    outTotal: countOf(part, outCounter),
+    inTotal,
+    outTotal,
     fill: null,
     conditions,
     interceptors: [],
@@ -156,28 +167,12 @@ function standingOf(part: ComponentSnapshot, conditions: readonly Condition[]): 
   return conditions.length > 0 ? ['warn', 'warning'] : ['good', 'running']
 }
 
+/** Its fill counts where nothing else is wrong with it. */
 function channelNode(view: AgentView, part: ChannelSnapshot): FlowNode {
-  const { address, snapshot } = view
-  const conditions = conditionsOf(snapshot!, `CHANNEL.${part.name}`)
-  const fill = fillOf(part)
-  const [level, state] = standingOf(part, conditions)
-  const [fillLevel, fillState] = fill === null ? (['off', 'unknown'] as const) : fillStanding(fill)
-  return {
-    id: idOf(address, 'channel', part.name),
-    kind: 'channel',
-    agent: address,
-    name: part.name,
-    type: part.type,
-    level: level === 'good' ? fillLevel : level,
-    state: level === 'good' ? fillState : state,
-    inPerSecond: part.inPerSecond,
-    outPerSecond: part.outPerSecond,
-    inTotal: countOf(part, 'EventPutSuccessCount'),
-    outTotal: countOf(part, 'EventTakeSuccessCount'),
-    fill,
-    conditions,
-    interceptors: [],
-  }
+  const node = { ...componentNode(view, 'channel', part), fill: fillOf(part) }
+  if (node.level !== 'good') return node
+  const [level, state] = node.fill === null ? (['off', 'unknown'] as const) : fillStanding(node.fill)
+  return { ...node, level, state }
 }
 
 function fillOf(part: ChannelSnapshot): Fill | null {
@@ -211,9 +206,8 @@ function fillStanding({ size, capacity, net, fullInSeconds, emptyInSeconds }: Fi
 
 // ------------------------------------------------------------------------------- between agents
 
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i
 const anyHost = /^(0\.0\.0\.0|\[?::\]?|)$/
-const plainHost = (host: string): string => (loopback.test(host) ? 'localhost' : host.toLowerCase())
+const plainHost = (host: string): string => (isLoopback(host) ? 'localhost' : host.toLowerCase())
 const hostOf = (address: string): string => plainHost(address.slice(0, address.lastIndexOf(':')))
 
 interface Receiver {
@@ -238,11 +232,11 @@ function joinAgents(seen: readonly AgentView[], nodes: Map<string, FlowNode>, ed
               topicNode(nodes, flow.servers, topic),
               idOf(view.address, 'source', source.name),
               source.inPerSecond,
-              countOf(source, 'EventReceivedCount'),
+              totalsOf('source', source)[0],
             )
     for (const sink of view.snapshot!.sinks)
       for (const flow of sink.flows) {
-        const [perSecond, total] = [sink.outPerSecond, countOf(sink, 'EventDrainSuccessCount')]
+        const [perSecond, total] = [sink.outPerSecond, totalsOf('sink', sink)[1]]
         const from = idOf(view.address, 'sink', sink.name)
         if (flow.does === 'send') {
           const to = receiverFor(view, flow, receivers) ?? outsideNode(nodes, `${flow.host}:${flow.port}`)
@@ -320,7 +314,7 @@ function receiverFor(
   flow: { host: string; port: number },
   receivers: readonly Receiver[],
 ): string | null {
-  const host = loopback.test(flow.host) ? hostOf(view.address) : plainHost(flow.host)
+  const host = isLoopback(flow.host) ? hostOf(view.address) : plainHost(flow.host)
   return receivers.find(({ hosts, port }) => port === flow.port && hosts.includes(host))?.id ?? null
 }
 

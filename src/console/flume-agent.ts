@@ -1,20 +1,14 @@
 // A real Flume, seen by its /metrics: counters without a configuration. Which source feeds which channel is only known
 // where there is one channel.
 import type { ComponentSnapshot } from '../observe/snapshot.ts'
-import { Rate } from '../observe/rate.ts'
+import { flowCounters, type CounterKind } from '../observe/counters.ts'
+import { Rates } from '../observe/rate.ts'
 import type { Clock } from '../system/clock.ts'
 import type { SeenSnapshot } from './flow.ts'
 
-/** What goes in and what comes out, by Flume's counters. */
-const flows: Readonly<Record<string, readonly [inward: string, outward: string]>> = {
-  SOURCE: ['EventReceivedCount', 'EventAcceptedCount'],
-  CHANNEL: ['EventPutSuccessCount', 'EventTakeSuccessCount'],
-  SINK: ['EventDrainAttemptCount', 'EventDrainSuccessCount'],
-}
-
 export class FlumeAgent {
   readonly #address: string
-  readonly #rates = new Map<string, Rate>()
+  readonly #rates = new Rates()
 
   constructor(address: string) {
     this.#address = address
@@ -26,9 +20,14 @@ export class FlumeAgent {
       Object.keys(metrics).flatMap(key => (key.startsWith(`${kind}.`) ? [key.slice(kind.length + 1)] : []))
     const channels = names('CHANNEL')
     const only = channels.length === 1 ? channels : []
-    const component = (kind: string, name: string): ComponentSnapshot => {
+    const component = (kind: CounterKind, name: string): ComponentSnapshot => {
       const values = metrics[`${kind}.${name}`]!
-      const [inward, outward] = flows[kind]!
+      const [inward, outward] = flowCounters[kind]
+      const rate = (counter: string) => {
+        const text = values[counter]
+        const [key, now] = [`${kind}.${name} ${counter}`, clock.monotonic()]
+        return text === undefined ? null : this.#rates.sample(key, Number(text), now)
+      }
       return {
         name,
         type: 'Flume',
@@ -44,8 +43,8 @@ export class FlumeAgent {
           ),
         ),
         ownCounters: {},
-        inPerSecond: this.#rate(`${kind}.${name} in`, values[inward], clock),
-        outPerSecond: this.#rate(`${kind}.${name} out`, values[outward], clock),
+        inPerSecond: rate(inward),
+        outPerSecond: rate(outward),
       }
     }
     const part = { name: '', type: '', writtenAt: '', options: {} }
@@ -76,17 +75,5 @@ export class FlumeAgent {
       sinkGroups: [],
       conditions: [],
     }
-  }
-
-  #rate(key: string, text: string | undefined, clock: Clock): number | null {
-    if (text === undefined) return null
-    let rate = this.#rates.get(key)
-    if (rate === undefined) this.#rates.set(key, (rate = new Rate()))
-    rate.sample(Number(text), clock.monotonic())
-    // A count that goes back is that of a Flume started again.
-    const perSecond = rate.perSecond
-    if (perSecond === null || perSecond >= 0) return perSecond
-    this.#rates.delete(key)
-    return null
   }
 }

@@ -4,7 +4,7 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { Type } from 'typebox'
-import { withoutBrackets } from '../address.ts'
+import { isLoopback } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Agents } from './agents.ts'
 import * as api from './api.ts'
@@ -233,8 +233,8 @@ function refuse(reply: FastifyReply, status: number, error: string, remedy: stri
 
 /** Why a request is not answered; null where it is. */
 function refusalOf({ headers, method }: FastifyRequest): string | null {
-  const host = withoutBrackets((headers.host ?? '').replace(/:\d*$/, '')).toLowerCase()
-  if (!/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)) return 'the host of the address is not this machine'
+  if (!isLoopback((headers.host ?? '').replace(/:\d*$/, '')))
+    return 'the host of the address is not this machine'
   const site = headers['sec-fetch-site']
   if (site === 'cross-site' || site === 'same-site') {
     // A link from elsewhere may lead here; a page from elsewhere may not read or send anything.

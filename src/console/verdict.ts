@@ -179,7 +179,7 @@ function sentence(text: string): string {
 }
 
 /** 40 s, 4 min, 3 h, 2 days. */
-export function durationOf(seconds: number): string {
+function durationOf(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`
   if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`
   return seconds < 48 * 3600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`

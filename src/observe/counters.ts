@@ -32,6 +32,15 @@ const common = {
   ],
 } as const
 
+export type CounterKind = keyof typeof common
+
+/** The counts that say what goes in and comes out. */
+export const flowCounters: Readonly<Record<CounterKind, readonly [inward: string, outward: string]>> = {
+  SOURCE: ['EventReceivedCount', 'EventAcceptedCount'],
+  CHANNEL: ['EventPutSuccessCount', 'EventTakeSuccessCount'],
+  SINK: ['EventDrainAttemptCount', 'EventDrainSuccessCount'],
+}
+
 /** What every group of the kind has; Flume 1.9 added the three failure counts, but not to its Kafka components. */
 export const sourceCounters: readonly string[] = [
   ...common.SOURCE,
@@ -58,8 +67,6 @@ export const fileChannelCounters: readonly string[] = [
   'CheckpointWriteErrorCount',
   'CheckpointBackupWriteErrorCount',
 ]
-
-export type CounterKind = keyof typeof common
 
 export class Counters {
   readonly kind: CounterKind

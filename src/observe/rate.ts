@@ -20,3 +20,22 @@ export class Rate {
     return ((last.count - first.count) * 1000) / (last.at - first.at)
   }
 }
+
+/** Rates of counts that are told apart by name. */
+export class Rates {
+  readonly #rates = new Map<string, Rate>()
+
+  /**
+   * Events a second, from the count as it is now; null before there are two, and where it has gone back: what is
+   * counted has been replaced. `nowMs` never goes back.
+   */
+  sample(name: string, count: number, nowMs: number): number | null {
+    let rate = this.#rates.get(name)
+    if (rate === undefined) this.#rates.set(name, (rate = new Rate()))
+    rate.sample(count, nowMs)
+    const { perSecond } = rate
+    if (perSecond === null || perSecond >= 0) return perSecond
+    this.#rates.delete(name)
+    return null
+  }
+}

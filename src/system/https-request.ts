@@ -2,6 +2,7 @@
 // machine itself, so that no secret crosses a network in the clear; no redirects are followed.
 import { request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { isLoopback } from '../address.ts'
 import { Fault } from '../errors.ts'
 import type { ClientTls } from './tls.ts'
 
@@ -34,8 +35,6 @@ export function refusalOfUrl(text: string): string | null {
   if (url.protocol !== 'http:') return 'only https is possible'
   return isLoopback(url.hostname) ? null : 'it would send secrets in the clear: https is needed'
 }
-
-const isLoopback = (host: string) => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i.test(host)
 
 /**
  * Rejects with PEER_UNREACHABLE, PEER_TIMEOUT or PROTOCOL, naming host and port. The answer may have any

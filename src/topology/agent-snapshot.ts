@@ -3,7 +3,7 @@
 import type { Channel, Flow } from '../component.ts'
 import { placeOf } from '../config/problem.ts'
 import type { RaisedCondition } from '../observe/conditions.ts'
-import type { CounterKind, Counters } from '../observe/counters.ts'
+import { flowCounters, type CounterKind, type Counters } from '../observe/counters.ts'
 import { Rate } from '../observe/rate.ts'
 import type {
   AgentState,
@@ -19,13 +19,6 @@ import type { MemoryBudget } from '../system/memory-budget.ts'
 import type { ChannelPart, SinkPart, SourcePart, Topology } from './topology.ts'
 
 const sampleMs = 1000
-
-/** The counts that say what goes in and comes out. */
-const flows: Record<CounterKind, readonly [inward: string, outward: string]> = {
-  SOURCE: ['EventReceivedCount', 'EventAcceptedCount'],
-  CHANNEL: ['EventPutSuccessCount', 'EventTakeSuccessCount'],
-  SINK: ['EventDrainAttemptCount', 'EventDrainSuccessCount'],
-}
 
 /**
  * Events a second of each component. The counts are looked at every second, whoever asks, so that the first
@@ -49,7 +42,7 @@ export class EventRates {
       const known = this.#rates.get(group)
       const rates = known ?? ([new Rate(), new Rate()] as const)
       this.#rates.set(group, rates)
-      for (const [at, attribute] of flows[group.kind].entries()) {
+      for (const [at, attribute] of flowCounters[group.kind].entries()) {
         const count = group.get(attribute)
         if (typeof count !== 'number') continue
         // It was not there when the others were looked at last.

@@ -23,6 +23,7 @@ export class OffsetAdmin {
     isolationLevel: 0 | 1 = 0,
   ): Promise<Map<string, number>> {
     const { cluster, system, patienceMs } = this.#parts
+    if (partitions.length === 0) return new Map()
     cluster.watch(new Set(partitions.map(one => one.topic)))
     await cluster.refresh()
     const deadline = system.clock.monotonic() + patienceMs
