@@ -18,7 +18,9 @@ const bundle = await rolldown({
 })
 const { output } = await bundle.generate({ format: 'es', minify: true, comments: false })
 await bundle.close()
-const css = ['tokens.css', 'parts.css', 'flow.css'].map(name => readFileSync(web + name, 'utf8')).join('\n')
+const css = ['tokens', 'base', 'controls', 'parts', 'flow']
+  .map(name => readFileSync(`${web}${name}.css`, 'utf8'))
+  .join('\n')
 
 const licences = ['preact', '@preact/signals', '@preact/signals-core'].map(name => {
   const directory = fileURLToPath(new URL(`../node_modules/${name}/`, import.meta.url))

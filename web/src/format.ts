@@ -61,13 +61,14 @@ export function duration(seconds: number | null): string {
     .join(' ')
 }
 
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  hour12: false,
-})
-const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
+const hours = { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false } as const
+const days = { day: 'numeric', month: 'short' } as const
+const clock = new Intl.DateTimeFormat(undefined, hours)
+const day = new Intl.DateTimeFormat(undefined, days)
+const exact = new Intl.DateTimeFormat(undefined, { ...days, ...hours, fractionalSecondDigits: 3 })
+
+/** Of a message: 29 Nov, 14:06:11.902 */
+export const exactTime = (at: number | null): string => (at === null ? '–' : exact.format(at))
 
 /** 14:06:11 today, with the day before it otherwise. */
 export function time(at: number): string {

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Level, Refusal } from '../../src/console/api.ts'
 import type { Quantity } from './format.ts'
+import type { Asked } from './store.ts'
 
 const marks: Record<Level, string> = { good: 'dot', warn: 'dot warn', bad: 'dot bad', off: 'dot off' }
 
@@ -96,6 +97,58 @@ export const Head = ({
     <h1>{title}</h1>
     <span class="sub">{sub}</span>
     {children === undefined ? null : <div class="right">{children}</div>}
+  </div>
+)
+
+interface PageProps<T> {
+  readonly title: string
+  /** What is read, in the sentence that it cannot be shown. */
+  readonly what: string
+  readonly asked: Asked<T>
+  readonly sub: (data: T) => string
+  readonly action?: ComponentChildren
+  readonly children: (data: T) => ComponentChildren
+}
+
+/** A page over an answer: what it says until there is one, and what it says when there is no newer one. */
+export const Page = <T,>({ title, what, asked: { data, refusal }, sub, action, children }: PageProps<T>) => (
+  <main class="main" id="main">
+    <Head title={title} sub={data === undefined ? '' : sub(data)}>
+      {data === undefined ? undefined : action}
+    </Head>
+    {data === undefined ? (
+      <Waiting refusal={refusal} what={what} />
+    ) : (
+      <>
+        {refusal === undefined ? null : <Waiting refusal={refusal} what="what is new" />}
+        {children(data)}
+      </>
+    )}
+  </main>
+)
+
+export const Section = ({
+  title,
+  action,
+  children,
+}: {
+  title: string
+  action?: ComponentChildren
+  children: ComponentChildren
+}) => (
+  <section class="sec">
+    <div class="sec-head">
+      <h2>{title}</h2>
+      {action}
+    </div>
+    {children}
+  </section>
+)
+
+export const Fact = ({ name, value }: { name: string; value: ComponentChildren }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{value}</dd>
   </div>
 )
 

@@ -6,13 +6,16 @@ import { whole } from './format.ts'
 import { Icon, Scroll } from './parts.tsx'
 import { parameter, setParameter } from './router.ts'
 
-export interface Column<Row> {
-  readonly key: string
+export interface Cell<Row> {
   readonly title: string
   readonly isNumber?: boolean
   /** From which width of the page on it is left out: p1 the narrowest. */
   readonly drop?: 'p1' | 'p2' | 'p3'
   readonly cell: (row: Row) => ComponentChildren
+}
+
+export interface Column<Row> extends Cell<Row> {
+  readonly key: string
   /** Null sorts last. */
   readonly order: (row: Row) => string | number | null
 }
@@ -78,7 +81,7 @@ export function Table<Row>({ label, rows, columns, nameOf, empty }: TableProps<R
               <th
                 key={column.key}
                 scope="col"
-                class={`${column.isNumber ? 'r' : ''} ${column.drop ?? ''}`}
+                class={classOf(column)}
                 aria-sort={column.key === by.key ? (isDown ? 'descending' : 'ascending') : undefined}
               >
                 <button class="sort" onClick={() => sort(column)}>
@@ -92,17 +95,7 @@ export function Table<Row>({ label, rows, columns, nameOf, empty }: TableProps<R
           {first === 0 ? null : <Gap rows={first} columns={columns.length} />}
           {seen.map(row => (
             <tr key={nameOf(row)} data-row={nameOf(row)}>
-              {columns.map((column, index) =>
-                index === 0 ? (
-                  <th key={column.key} scope="row">
-                    {column.cell(row)}
-                  </th>
-                ) : (
-                  <td key={column.key} class={`${column.isNumber ? 'r' : ''} ${column.drop ?? ''}`}>
-                    {column.cell(row)}
-                  </td>
-                ),
-              )}
+              <Cells row={row} columns={columns} />
             </tr>
           ))}
           {first + seen.length === all.length ? null : (
@@ -113,6 +106,60 @@ export function Table<Row>({ label, rows, columns, nameOf, empty }: TableProps<R
     </Scroll>
   )
 }
+
+const classOf = ({ isNumber, drop }: Pick<Cell<never>, 'isNumber' | 'drop'>) =>
+  `${isNumber ? 'r' : ''} ${drop ?? ''}`
+
+/** The first cell names the row. */
+const Cells = <Row,>({ row, columns }: { row: Row; columns: readonly Cell<Row>[] }) => (
+  <>
+    {columns.map((column, index) =>
+      index === 0 ? (
+        <th key={column.title} scope="row" class={classOf(column)}>
+          {column.cell(row)}
+        </th>
+      ) : (
+        <td key={column.title} class={classOf(column)}>
+          {column.cell(row)}
+        </td>
+      ),
+    )}
+  </>
+)
+
+export interface RowsProps<Row> {
+  readonly label: string
+  readonly rows: readonly Row[]
+  readonly columns: readonly Cell<Row>[]
+  readonly nameOf: (row: Row) => string | number
+  readonly isDense?: boolean
+  readonly isOpen?: (row: Row) => boolean
+}
+
+/** A short table, in the order of its rows. */
+export const Rows = <Row,>({ label, rows, columns, nameOf, isDense, isOpen }: RowsProps<Row>) => (
+  <Scroll>
+    <table class={isDense ? 't dense' : 't'}>
+      <caption class="vh">{label}</caption>
+      <thead>
+        <tr>
+          {columns.map(column => (
+            <th key={column.title} scope="col" class={classOf(column)}>
+              {column.title}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(row => (
+          <tr key={nameOf(row)} class={isOpen?.(row) ? 'open' : ''}>
+            <Cells row={row} columns={columns} />
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </Scroll>
+)
 
 const Gap = ({ rows, columns }: { rows: number; columns: number }) => (
   <tr aria-hidden="true" class="gap">

@@ -4,9 +4,10 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Flow, FlowAgent, FlowEdge, FlowNode } from '../../../src/console/api.ts'
 import { bytes, counted, duration, percent, rate, time, whole, wholeOr } from '../format.ts'
 import { layoutOf, type Layout, type Placed } from '../layout.ts'
-import { Banner, Head, Mark, Number, Scroll, State, Waiting } from '../parts.tsx'
+import { Banner, Head, Mark, Number, Scroll, Section, State, Waiting } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { flow, isPaused } from '../store.ts'
+import { Rows, type Cell } from '../table.tsx'
 import { Drawer } from './drawer.tsx'
 import { kindOf } from './kind.ts'
 
@@ -409,63 +410,34 @@ function Narrow({ seen, layout }: { seen: Flow; layout: Layout }) {
 
 function Components({ seen }: { seen: Flow }) {
   const components = seen.nodes.filter(({ agent }) => agent !== null)
-  const open = parameter('node')
   useKeys(components.map(({ id }) => id))
-  const agentOf = (address: string | null) => seen.agents.find(agent => agent.address === address)?.name ?? ''
-  const figure = (node: FlowNode, isIn: boolean) =>
-    shown() === 'total' ? (
-      wholeOr(isIn ? node.inTotal : node.outTotal)
-    ) : (
-      <Number value={rate(isIn ? node.inPerSecond : node.outPerSecond)} />
-    )
+  const figure = (perSecond: number | null, total: number | null) =>
+    shown() === 'total' ? wholeOr(total) : <Number value={rate(perSecond)} />
+  const columns: readonly Cell<FlowNode>[] = [
+    { title: 'Name', cell: node => <NodeName node={node} /> },
+    { title: 'Kind', drop: 'p1', cell: node => <span class="soft">{kindOf(node)}</span> },
+    { title: 'Agent', cell: node => seen.agents.find(({ address }) => address === node.agent)?.name ?? '' },
+    { title: 'State', cell: node => <State level={node.level} word={node.state} /> },
+    { title: 'In', isNumber: true, cell: node => figure(node.inPerSecond, node.inTotal) },
+    { title: 'Out', isNumber: true, cell: node => figure(node.outPerSecond, node.outTotal) },
+    {
+      title: 'Conditions',
+      isNumber: true,
+      drop: 'p2',
+      cell: ({ conditions: { length } }) => <span class={length === 0 ? 'zero' : ''}>{length}</span>,
+    },
+  ]
   return (
-    <section class="sec">
-      <div class="sec-head">
-        <h2>Components</h2>
-        <span class="faint">the same flow as a list</span>
-      </div>
-      <Scroll>
-        <table class="t dense">
-          <caption class="vh">Components of the flow</caption>
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col" class="p1">
-                Kind
-              </th>
-              <th scope="col">Agent</th>
-              <th scope="col">State</th>
-              <th scope="col" class="r">
-                In
-              </th>
-              <th scope="col" class="r">
-                Out
-              </th>
-              <th scope="col" class="r p2">
-                Conditions
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {components.map(node => (
-              <tr key={node.id} class={node.id === open ? 'open' : ''}>
-                <th scope="row">
-                  <NodeName node={node} />
-                </th>
-                <td class="soft p1">{kindOf(node)}</td>
-                <td>{agentOf(node.agent)}</td>
-                <td>
-                  <State level={node.level} word={node.state} />
-                </td>
-                <td class="r">{figure(node, true)}</td>
-                <td class="r">{figure(node, false)}</td>
-                <td class={`r p2 ${node.conditions.length === 0 ? 'zero' : ''}`}>{node.conditions.length}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
-    </section>
+    <Section title="Components" action={<span class="faint">the same flow as a list</span>}>
+      <Rows
+        label="Components of the flow"
+        rows={components}
+        columns={columns}
+        nameOf={({ id }) => id}
+        isDense
+        isOpen={({ id }) => id === parameter('node')}
+      />
+    </Section>
   )
 }
 
@@ -493,11 +465,10 @@ function Notices({ seen }: { seen: Flow }) {
     seen.agents.find(({ address }) => address === id)?.name ??
     id
   return (
-    <section class="sec">
-      <div class="sec-head">
-        <h2>Notices</h2>
-        <span class="faint">since this console was started{isPaused.value ? '; paused' : ''}</span>
-      </div>
+    <Section
+      title="Notices"
+      action={<span class="faint">since this console was started{isPaused.value ? '; paused' : ''}</span>}
+    >
       {seen.notices.length === 0 ? (
         <p class="soft">Nothing has happened: no condition began or ended.</p>
       ) : (
@@ -530,6 +501,6 @@ function Notices({ seen }: { seen: Flow }) {
           </table>
         </Scroll>
       )}
-    </section>
+    </Section>
   )
 }

@@ -1,10 +1,10 @@
 // Consumer groups of a cluster, and one group.
 import type { Group, GroupRow, Groups } from '../../../src/console/api.ts'
 import { counted, duration, wholeOr } from '../format.ts'
-import { Head, Scroll, State, Waiting } from '../parts.tsx'
+import { Fact, Page, Section, State } from '../parts.tsx'
 import { pathOf } from '../router.ts'
 import { useLook } from '../store.ts'
-import { finds, Search, Table, type Column } from '../table.tsx'
+import { finds, Rows, Search, Table, type Cell, type Column } from '../table.tsx'
 import { apiOf } from './shared.tsx'
 
 const levelOf = ({ state, problem }: GroupRow) =>
@@ -68,167 +68,102 @@ const columns: readonly Column<GroupRow>[] = [
   },
 ]
 
-export function GroupsPage() {
-  const { data, refusal } = useLook<Groups>(apiOf('groups'))
-  if (data === undefined)
-    return (
-      <main class="main" id="main">
-        <Head title="Groups" sub="" />
-        <Waiting refusal={refusal} what="the consumer groups" />
-      </main>
-    )
-  const found = data.groups.filter(({ id }) => finds(id))
-  const lag = data.groups.reduce((sum, row) => sum + (row.lag ?? 0), 0)
-  return (
-    <main class="main" id="main">
-      <Head
-        title="Groups"
-        sub={`${counted(data.groups.length, 'group')}, ${counted(lag, 'record')} behind`}
-      />
-      {refusal === undefined ? null : <Waiting refusal={refusal} what="what is new" />}
-      <Search what="groups" found={found.length} all={data.groups.length} />
-      <Table
-        label="Consumer groups"
-        rows={found}
-        columns={columns}
-        nameOf={row => row.id}
-        empty={
-          data.groups.length === 0
-            ? 'There is no consumer group. One appears when a consumer joins or commits a position.'
-            : 'No group has these words in its name.'
-        }
-      />
-      <p class="foot">
-        Positions are read before the ends of partitions, so that a lag may be a moment too high and is never
-        negative.
-      </p>
-    </main>
-  )
-}
+export const GroupsPage = () => (
+  <Page
+    title="Groups"
+    what="the consumer groups"
+    asked={useLook<Groups>(apiOf('groups'))}
+    sub={({ groups }) => {
+      const lag = groups.reduce((sum, row) => sum + (row.lag ?? 0), 0)
+      return `${counted(groups.length, 'group')}, ${counted(lag, 'record')} behind`
+    }}
+  >
+    {({ groups }) => {
+      const found = groups.filter(({ id }) => finds(id))
+      return (
+        <>
+          <Search what="groups" found={found.length} all={groups.length} />
+          <Table
+            label="Consumer groups"
+            rows={found}
+            columns={columns}
+            nameOf={row => row.id}
+            empty={
+              groups.length === 0
+                ? 'There is no consumer group. One appears when a consumer joins or commits a position.'
+                : 'No group has these words in its name.'
+            }
+          />
+          <p class="foot">
+            Positions are read before the ends of partitions, so that a lag may be a moment too high and is
+            never negative.
+          </p>
+        </>
+      )
+    }}
+  </Page>
+)
 
-export function GroupPage({ id }: { id: string }) {
-  const { data, refusal } = useLook<Group>(apiOf('groups', id))
-  if (data === undefined)
-    return (
-      <main class="main" id="main">
-        <Head title={id} sub="" />
-        <Waiting refusal={refusal} what={`group ${id}`} />
-      </main>
-    )
-  const { row } = data
-  return (
-    <main class="main" id="main">
-      <Head title={id} sub={`${counted(row.members ?? 0, 'member')}, coordinator ${data.coordinator}`} />
-      <dl class="facts wide-facts">
-        <div>
-          <dt>State</dt>
-          <dd>
-            <State level={levelOf(row)} word={row.state} />
-          </dd>
-        </div>
-        <div>
-          <dt>Lag</dt>
-          <dd>{wholeOr(row.lag)}</dd>
-        </div>
-        <div>
-          <dt>Trend, last minute</dt>
-          <dd>
-            <Trend row={row} />
-          </dd>
-        </div>
-        <div>
-          <dt>Drained in</dt>
-          <dd>{row.lag === 0 ? '0 s' : duration(row.drainsInSeconds)}</dd>
-        </div>
-        <div>
-          <dt>Assignor</dt>
-          <dd>{data.assignor || '–'}</dd>
-        </div>
-      </dl>
-      <section class="sec">
-        <div class="sec-head">
-          <h2>Positions</h2>
-        </div>
-        {data.positions.length === 0 ? (
-          <p class="soft">The group has committed no position and reads no partition.</p>
-        ) : (
-          <Scroll>
-            <table class="t">
-              <caption class="vh">Positions of {id}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">Topic</th>
-                  <th scope="col" class="r">
-                    Partition
-                  </th>
-                  <th scope="col" class="r">
-                    Committed
-                  </th>
-                  <th scope="col" class="r">
-                    End
-                  </th>
-                  <th scope="col" class="r">
-                    Lag
-                  </th>
-                  <th scope="col" class="p1">
-                    Read by
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.positions.map(one => (
-                  <tr key={`${one.topic} ${one.partition}`}>
-                    <th scope="row">
-                      <a href={pathOf('topics', one.topic)}>{one.topic}</a>
-                    </th>
-                    <td class="r">{one.partition}</td>
-                    <td class="r">{wholeOr(one.committed)}</td>
-                    <td class="r">{wholeOr(one.end)}</td>
-                    <td class={`r ${one.lag === 0 ? 'zero' : ''}`}>{wholeOr(one.lag)}</td>
-                    <td class="p1">{one.owner ?? <span class="faint">nobody</span>}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
-        )}
-      </section>
-      <section class="sec">
-        <div class="sec-head">
-          <h2>Members</h2>
-        </div>
-        {data.members.length === 0 ? (
-          <p class="soft">Nobody is in the group at the moment.</p>
-        ) : (
-          <Scroll>
-            <table class="t">
-              <caption class="vh">Members of {id}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">Client</th>
-                  <th scope="col">Host</th>
-                  <th scope="col" class="r">
-                    Partitions
-                  </th>
-                  <th scope="col" class="p2">
-                    Member
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.members.map(member => (
-                  <tr key={member.id}>
-                    <th scope="row">{member.clientId}</th>
-                    <td>{member.host}</td>
-                    <td class="r">{member.partitions}</td>
-                    <td class="p2 faint">{member.instanceId ?? member.id}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
-        )}
-      </section>
-    </main>
-  )
-}
+const positionColumns: readonly Cell<Group['positions'][number]>[] = [
+  { title: 'Topic', cell: ({ topic }) => <a href={pathOf('topics', topic)}>{topic}</a> },
+  { title: 'Partition', isNumber: true, cell: ({ partition }) => partition },
+  { title: 'Committed', isNumber: true, cell: ({ committed }) => wholeOr(committed) },
+  { title: 'End', isNumber: true, cell: ({ end }) => wholeOr(end) },
+  {
+    title: 'Lag',
+    isNumber: true,
+    cell: ({ lag }) => <span class={lag === 0 ? 'zero' : ''}>{wholeOr(lag)}</span>,
+  },
+  { title: 'Read by', drop: 'p1', cell: ({ owner }) => owner ?? <span class="faint">nobody</span> },
+]
+
+const memberColumns: readonly Cell<Group['members'][number]>[] = [
+  { title: 'Client', cell: ({ clientId }) => clientId },
+  { title: 'Host', cell: ({ host }) => host },
+  { title: 'Partitions', isNumber: true, cell: ({ partitions }) => partitions },
+  {
+    title: 'Member',
+    drop: 'p2',
+    cell: member => <span class="faint">{member.instanceId ?? member.id}</span>,
+  },
+]
+
+export const GroupPage = ({ id }: { id: string }) => (
+  <Page
+    title={id}
+    what={`group ${id}`}
+    asked={useLook<Group>(apiOf('groups', id))}
+    sub={({ row, coordinator }) => `${counted(row.members ?? 0, 'member')}, coordinator ${coordinator}`}
+  >
+    {({ row, assignor, positions, members }) => (
+      <>
+        <dl class="facts wide-facts">
+          <Fact name="State" value={<State level={levelOf(row)} word={row.state} />} />
+          <Fact name="Lag" value={wholeOr(row.lag)} />
+          <Fact name="Trend, last minute" value={<Trend row={row} />} />
+          <Fact name="Drained in" value={row.lag === 0 ? '0 s' : duration(row.drainsInSeconds)} />
+          <Fact name="Assignor" value={assignor || '–'} />
+        </dl>
+        <Section title="Positions">
+          {positions.length === 0 ? (
+            <p class="soft">The group has committed no position and reads no partition.</p>
+          ) : (
+            <Rows
+              label={`Positions of ${id}`}
+              rows={positions}
+              columns={positionColumns}
+              nameOf={one => `${one.topic} ${one.partition}`}
+            />
+          )}
+        </Section>
+        <Section title="Members">
+          {members.length === 0 ? (
+            <p class="soft">Nobody is in the group at the moment.</p>
+          ) : (
+            <Rows label={`Members of ${id}`} rows={members} columns={memberColumns} nameOf={one => one.id} />
+          )}
+        </Section>
+      </>
+    )}
+  </Page>
+)

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { ComponentChildren } from 'preact'
 import type { Message, Messages, Shown } from '../../../src/console/api.ts'
-import { bytes, counted, duration, whole } from '../format.ts'
+import { bytes, counted, duration, exactTime, whole } from '../format.ts'
 import { Head, Number as Figure, Scroll, Waiting } from '../parts.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
@@ -171,7 +171,7 @@ function Found({ messages, open }: { messages: readonly Message[]; open: string 
                     {whole(message.offset)}
                   </button>
                 </td>
-                <td class="p2">{timeOf(message.timestamp)}</td>
+                <td class="p2">{exactTime(message.timestamp)}</td>
                 <td class="mono p2 key-cell">
                   <Preview of={message.key} />
                 </td>
@@ -196,18 +196,6 @@ function Found({ messages, open }: { messages: readonly Message[]; open: string 
     </Scroll>
   )
 }
-
-const clock = new Intl.DateTimeFormat(undefined, {
-  day: 'numeric',
-  month: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  fractionalSecondDigits: 3,
-  hour12: false,
-})
-
-const timeOf = (timestamp: number | null): string => (timestamp === null ? '–' : clock.format(timestamp))
 
 function Preview({ of, isValue = false }: { of: Shown; isValue?: boolean }) {
   if (of.kind === 'null') return <span class="none">{isValue ? 'null: deletes the key' : 'null'}</span>
