@@ -4,6 +4,7 @@ import type { CountedContext, Definition } from '../src/component.ts'
 import { type ConditionMaker, Conditions } from '../src/observe/conditions.ts'
 import { Counters, type CounterKind } from '../src/observe/counters.ts'
 import { messageOf } from '../src/errors.ts'
+import type { Snapshot } from '../src/observe/snapshot.ts'
 import type { Logger } from '../src/observe/log.ts'
 import type { Clock } from '../src/system/clock.ts'
 import { realSystem, type System } from '../src/system/system.ts'
@@ -90,4 +91,14 @@ export function optionsFor(definition: Definition, given: Record<string, unknown
   const options: Record<string, unknown> = {}
   for (const [key, field] of Object.entries(definition.options)) options[key] = field.default
   return { ...options, ...given } as never
+}
+
+/** The process of an agent in a snapshot, holding nothing. */
+export const idleProcess: Snapshot['process'] = {
+  memoryBudget: 0,
+  memoryUsed: 0,
+  memoryMostUsed: 0,
+  memoryWaiting: 0,
+  loopDelayMs: 0,
+  longestLoopDelayMs: 0,
 }

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import test from 'node:test'
-import { KeptLog } from '../../test/context.ts'
+import { idleProcess, KeptLog } from '../../test/context.ts'
 import { realClock } from '../system/clock.ts'
 import { channelCounters, Counters, kafkaSinkCounters, sourceCounters } from './counters.ts'
 import { openHttpDoor, type Observed } from './http-door.ts'
@@ -63,14 +63,7 @@ function sample() {
       agent: 'a1',
       state: 'running',
       takenAt: 1,
-      process: {
-        memoryBudget: 0,
-        memoryUsed: 0,
-        memoryMostUsed: 0,
-        memoryWaiting: 0,
-        loopDelayMs: 0,
-        longestLoopDelayMs: 0,
-      },
+      process: idleProcess,
       sources: [],
       channels: [{ ...component(channel), size: 3, capacity: 10, diskBytes: null, oldestEventAgeMs: 1.5 }],
       sinks: [{ ...component(sink), flows: [], channel: 'c1', group: null }],

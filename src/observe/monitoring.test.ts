@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { conditionsOn, KeptLog } from '../../test/context.ts'
+import { conditionsOn, idleProcess, KeptLog } from '../../test/context.ts'
 import { hurriedSystem } from '../../test/scripted-broker.ts'
 import type { Observed } from './http-door.ts'
 import { startMonitoring } from './monitoring.ts'
@@ -15,14 +15,7 @@ const agent: Observed = {
     agent: 'a1',
     state: 'running',
     takenAt: 1,
-    process: {
-      memoryBudget: 0,
-      memoryUsed: 0,
-      memoryMostUsed: 0,
-      memoryWaiting: 0,
-      loopDelayMs: 0,
-      longestLoopDelayMs: 0,
-    },
+    process: idleProcess,
     sources: [],
     channels: [],
     sinks: [],
