@@ -10,7 +10,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomInt, randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type ListenOptions, type Server } from 'node:net'
 import { join } from 'node:path'
 import { fetchPeer, type PeerSet } from './fetch.ts'
 import { startProcess, type Running } from './process.ts'
@@ -20,21 +20,36 @@ export type { Running } from './process.ts'
 
 const root = new URL('../../..', import.meta.url).pathname
 
-/** A port that was free a moment ago. */
+/**
+ * A port that is free, and that no other test is given while this process lives: its number is claimed, for
+ * every process of this machine, by an abstract socket of that name.
+ */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   // Below those that the system gives to whoever asks for any: such a one could be taken, by a connection of
   // another test too, before the peer has it.
   for (;;) {
     const port = 15_000 + randomInt(17_000)
-    const isFree = await new Promise<boolean>((resolve, reject) => {
-      const server = createServer()
-      server.once('error', (error: NodeJS.ErrnoException) =>
-        error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
-      )
-      server.listen(port, host, () => server.close(() => resolve(true)))
-    })
-    if (isFree) return port
+    const claim = await listening({ path: `\0millrace-test-port-${port}` })
+    if (claim === null) continue
+    const probe = await listening({ host, port })
+    if (probe !== null) {
+      claim.unref()
+      await new Promise(resolve => probe.close(resolve))
+      return port
+    }
+    claim.close()
   }
+}
+
+/** A server that listens there; null where somebody else does. */
+function listening(where: ListenOptions): Promise<Server | null> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(null) : reject(error),
+    )
+    server.listen(where, () => resolve(server))
+  })
 }
 
 // Java 9 and later close what these old programs reach into.
