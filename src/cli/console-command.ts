@@ -27,6 +27,7 @@ Serves web pages that show the flow through agents and the Kafka cluster at its 
   --command-config FILE             properties of the connection to Kafka: TLS, logins
   --port PORT                       of the pages (${usualPort}); 0 takes a free one
   --host HOST                       127.0.0.1, ::1 or localhost: the pages have no login yet and are for this machine alone
+  --read-only                       refuses everything that changes something
   --help
 
 Exit codes: 0 stopped by a signal, 2 refused.
@@ -36,7 +37,7 @@ Exit codes: 0 stopped by a signal, 2 refused.
 export async function runConsole(given: Arguments): Promise<number> {
   const words = readWords(given.rest, {
     usage,
-    flags: '',
+    flags: 'read-only',
     values: 'agents bootstrap-server broker-list cluster command-config port host',
     lists: '',
     refused: {},
@@ -67,6 +68,7 @@ export async function runConsole(given: Arguments): Promise<number> {
       clusters,
       host,
       port,
+      isReadOnly: words.has('read-only'),
       system: { ...realSystem, ...connected?.system },
     })
   } catch (error) {

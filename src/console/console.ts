@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { listenFault, whereOf } from '../address.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import type { Disk } from '../system/disk.ts'
+import { localUser } from './access/local-user.ts'
 import { Agents } from './agents.ts'
 import { KafkaCluster, type ClusterOptions } from './clusters.ts'
 import { serverOf } from './server.ts'
@@ -16,6 +17,8 @@ export interface ConsoleOptions {
   readonly host: string
   /** 0: a free one. */
   readonly port: number
+  /** Nothing can be changed; false where absent. */
+  readonly isReadOnly?: boolean
   readonly system: ClientSystem & { readonly disk: Disk }
 }
 
@@ -28,11 +31,11 @@ const webDirectory = fileURLToPath(new URL('../../web/dist', import.meta.url))
 
 /** Rejects with ADDRESS_IN_USE, ADDRESS or DISK; nothing is left open then. */
 export async function startConsole(options: ConsoleOptions): Promise<RunningConsole> {
-  const { system, host, port } = options
+  const { system, host, port, isReadOnly = false } = options
   const files = await readWebFiles(system.disk, webDirectory)
   const agents = new Agents(options.agents, system.clock)
   const clusters = options.clusters.map(one => new KafkaCluster(one, system))
-  const server = serverOf({ agents, clusters, files })
+  const server = serverOf({ agents, clusters, files, isReadOnly, doorkeeper: localUser() })
   const close = async () => {
     agents.stop()
     await server.close()

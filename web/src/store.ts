@@ -2,7 +2,8 @@
 // open. Paused, nothing changes.
 import { computed, signal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
-import type { Clusters, Flow, Refusal } from '../../src/console/api.ts'
+import type { Clusters, Flow, Refusal, Role, Session } from '../../src/console/api.ts'
+import { mayDo } from '../../src/console/access/roles.ts'
 
 export const isPaused = signal(false)
 /** The last flow; null before the first. */
@@ -13,6 +14,20 @@ export const isCutOff = signal(false)
 /** Advances every second. */
 export const now = signal(Date.now())
 export const clusters = signal<Clusters>([])
+
+/** Who is logged in; null until it is known. */
+export const session = signal<Session | null>(null)
+
+/**
+ * Whether a control is shown that changes something: for the topic; for some topic where none is named; for everything
+ * where it is null. The server decides for itself.
+ */
+export const may = (role: Role, topic?: string | null): boolean =>
+  session.value?.isReadOnly === false && mayLook(role, topic)
+
+/** The same of what changes nothing, such as a sample of events. */
+export const mayLook = (role: Role, topic?: string | null): boolean =>
+  session.value !== null && mayDo(session.value.grants, role, topic)
 
 export const worst = computed(() => flow.value?.verdict.level ?? 'off')
 
@@ -25,6 +40,9 @@ export function listen(): void {
   })
   stream.addEventListener('error', () => (isCutOff.value = true))
   setInterval(() => (now.value = Date.now()), 1000)
+  void ask<Session>('/api/session').then(found => {
+    if ('data' in found) session.value = found.data
+  })
   void ask<Clusters>('/api/clusters').then(found => {
     if ('data' in found) clusters.value = found.data
   })
@@ -32,9 +50,23 @@ export function listen(): void {
 
 export type Asked<T> = { data: T; refusal?: Refusal } | { data?: T; refusal: Refusal } | Record<string, never>
 
-async function ask<T>(url: string): Promise<{ data: T } | { refusal: Refusal }> {
+type Answer<T> = { data: T } | { refusal: Refusal }
+
+/** Has the server change something. */
+export const tell = <T>(
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  url: string,
+  body: object = {},
+): Promise<Answer<T>> =>
+  ask<T>(url, {
+    method,
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json', 'x-millrace-token': session.value?.token ?? '' },
+  })
+
+export async function ask<T>(url: string, request?: RequestInit): Promise<Answer<T>> {
   try {
-    const answer = await fetch(url)
+    const answer = await fetch(url, request)
     const body = (await answer.json()) as T | Refusal
     return answer.ok ? { data: body as T } : { refusal: body as Refusal }
   } catch {

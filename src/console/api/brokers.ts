@@ -1,0 +1,24 @@
+// Answers about clusters and their brokers.
+import { Type, type Static } from 'typebox'
+import { nullable, number, text } from './schemas.ts'
+
+export const Clusters = Type.Array(Type.Object({ name: text, servers: text }))
+export type Clusters = Static<typeof Clusters>
+
+export const Brokers = Type.Object({
+  takenAt: number,
+  clusterId: nullable(text),
+  brokers: Type.Array(
+    Type.Object({
+      id: number,
+      host: text,
+      port: number,
+      rack: nullable(text),
+      isController: Type.Boolean(),
+      leaders: number,
+      replicas: number,
+      bytes: nullable(number),
+    }),
+  ),
+})
+export type Brokers = Static<typeof Brokers>

@@ -1,0 +1,125 @@
+// Answers about the flow through agents.
+import { Type, type Static } from 'typebox'
+import { Level, nullable, number, text } from './schemas.ts'
+
+const Condition = Type.Object({
+  name: text,
+  problem: text,
+  remedy: text,
+  since: number,
+  isRed: Type.Boolean(),
+})
+export type Condition = Static<typeof Condition>
+
+const Fill = Type.Object({
+  size: number,
+  capacity: nullable(number),
+  diskBytes: nullable(number),
+  oldestEventAgeMs: nullable(number),
+  /** Events a second that it gains; negative while it drains. */
+  net: nullable(number),
+  /** Seconds until it is full, or empty, at this rate. */
+  fullInSeconds: nullable(number),
+  emptyInSeconds: nullable(number),
+})
+export type Fill = Static<typeof Fill>
+
+const FlowNode = Type.Object({
+  id: text,
+  /** `outside`: what is no component of an agent: a file, a port, a program. */
+  kind: Type.Union([
+    Type.Literal('source'),
+    Type.Literal('channel'),
+    Type.Literal('sink'),
+    Type.Literal('topic'),
+    Type.Literal('outside'),
+  ]),
+  /** Address of the agent; null for topics and what is outside. */
+  agent: nullable(text),
+  name: text,
+  type: text,
+  level: Level,
+  /** A word or two: running, filling, not running. */
+  state: text,
+  inPerSecond: nullable(number),
+  outPerSecond: nullable(number),
+  inTotal: nullable(number),
+  outTotal: nullable(number),
+  fill: nullable(Fill),
+  conditions: Type.Array(Condition),
+  interceptors: Type.Array(text),
+})
+export type FlowNode = Static<typeof FlowNode>
+
+const FlowEdge = Type.Object({
+  from: text,
+  to: text,
+  perSecond: nullable(number),
+  total: nullable(number),
+  /** What the line is between two agents: Avro, Avro over TLS. */
+  label: text,
+})
+export type FlowEdge = Static<typeof FlowEdge>
+
+const FlowAgent = Type.Object({
+  /** Of its monitoring page: host:port. */
+  address: text,
+  /** The address until the agent has answered once. */
+  name: text,
+  kind: Type.Union([Type.Literal('millrace'), Type.Literal('flume'), Type.Literal('unknown')]),
+  state: text,
+  level: Level,
+  /** Why it is not seen; null while it answers. */
+  problem: nullable(text),
+  /** When it last answered. */
+  seenAt: nullable(number),
+})
+export type FlowAgent = Static<typeof FlowAgent>
+
+const Verdict = Type.Object({
+  level: Level,
+  /** The one thing to know. */
+  sentence: text,
+  /** What it means, and what to do. */
+  detail: text,
+  /** The component it is about. */
+  node: nullable(text),
+  since: nullable(number),
+})
+export type Verdict = Static<typeof Verdict>
+
+const Notice = Type.Object({ at: number, level: Level, node: text, text })
+export type Notice = Static<typeof Notice>
+
+export const Flow = Type.Object({
+  takenAt: number,
+  agents: Type.Array(FlowAgent),
+  nodes: Type.Array(FlowNode),
+  edges: Type.Array(FlowEdge),
+  verdict: Verdict,
+  /** What has begun and ended lately, the newest first. */
+  notices: Type.Array(Notice),
+})
+export type Flow = Static<typeof Flow>
+
+export const NodeDetail = Type.Object({
+  writtenAt: text,
+  startedAt: nullable(number),
+  options: Type.Array(
+    Type.Object({
+      key: text,
+      value: text,
+      default: text,
+      writtenAt: nullable(text),
+    }),
+  ),
+  counters: Type.Array(Type.Object({ name: text, value: text })),
+  /** Seconds between two points of `history`, the last of which is now. */
+  stepSeconds: number,
+  history: Type.Object({
+    inPerSecond: Type.Array(nullable(number)),
+    outPerSecond: Type.Array(nullable(number)),
+    size: Type.Array(nullable(number)),
+  }),
+})
+export type NodeDetail = Static<typeof NodeDetail>

@@ -1,0 +1,21 @@
+// Who asks, and what they may do: what the browser program shows its controls by. The server refuses by itself.
+import { Type, type Static } from 'typebox'
+import { nullable, text } from './schemas.ts'
+
+/** Each may do what those before it may. */
+export const Role = Type.Union([Type.Literal('viewer'), Type.Literal('operator'), Type.Literal('admin')])
+export type Role = Static<typeof Role>
+
+/** A role, for topics that fit the pattern (* stands for any text), or for everything where it is null. */
+export const Grant = Type.Object({ role: Role, topics: nullable(text) })
+export type Grant = Static<typeof Grant>
+
+export const Session = Type.Object({
+  user: text,
+  grants: Type.Array(Grant),
+  /** Nothing can be changed, whoever asks. */
+  isReadOnly: Type.Boolean(),
+  /** Requests that change something carry it in the header X-Millrace-Token. */
+  token: text,
+})
+export type Session = Static<typeof Session>

@@ -1,0 +1,180 @@
+// A route as fastify serves it: who may is found out before the body is read, and the schemas are those of the table.
+import { Type } from 'typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { forgery } from './access/guard.ts'
+import type { Session } from './access/session.ts'
+import * as api from './api.ts'
+import {
+  isChange,
+  isStream,
+  namesIn,
+  Refused,
+  type Given,
+  type Outlet,
+  type Route,
+  type Stream,
+} from './route.ts'
+
+/** Streams that are open at a time; more are refused. */
+const mostStreams = 50
+/** Names of topics have 249 characters at most, those of groups and components may have more. */
+const longestWord = 4096
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null until it is known, and where nobody is known. */
+    session: Session | null
+  }
+}
+
+export interface Serving {
+  readonly isReadOnly: boolean
+  /** The headers of every answer. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export class RouteServer {
+  readonly #server: FastifyInstance
+  readonly #serving: Serving
+  #streams = 0
+
+  constructor(server: FastifyInstance, serving: Serving) {
+    this.#server = server
+    this.#serving = serving
+  }
+
+  serve(route: Route): void {
+    const { method, path, query = {} } = route
+    this.#server.route({
+      method,
+      url: path,
+      schema: {
+        params: paramsOf(path),
+        querystring: queryOf(query),
+        ...(isChange(route) ? { body: { ...route.body, additionalProperties: false } } : {}),
+        ...(isStream(route)
+          ? {}
+          : { response: { 200: route.answer, '4xx': api.Refusal, '5xx': api.Refusal } }),
+      },
+      ...(isChange(route) && route.bodyLimit !== undefined ? { bodyLimit: route.bodyLimit } : {}),
+      onRequest: async request => this.#admit(route, request),
+      handler: (request, reply) => this.#answer(route, request, reply),
+    })
+  }
+
+  /** Before the body is read. */
+  #admit(route: Route, { headers, session, params }: FastifyRequest): void {
+    if (session === null) throw new Refused(401, 'nobody is logged in', 'Log in.')
+    if (isChange(route)) {
+      const problem = forgery(headers, session.token)
+      if (problem !== null) throw new Refused(403, problem, 'See /api/session.')
+      if (this.#serving.isReadOnly)
+        throw new Refused(
+          403,
+          `${route.action}: this console is read-only`,
+          'Start one without --read-only to change something.',
+        )
+    }
+    const { topic } = params as { topic?: string }
+    if (!session.may(route.role, topic)) throw tooLowly(session, route, topic)
+  }
+
+  async #answer(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const session = request.session!
+    const over = new AbortController()
+    reply.raw.once('close', () => over.abort())
+    const given = {
+      params: request.params,
+      query: request.query,
+      body: request.body,
+      session,
+      gone: over.signal,
+    } as Given<never, never, never>
+    if (isStream(route)) return this.#stream(route, given, reply)
+    if (isChange(route)) {
+      const topics = route.touches(given)
+      if (topics === null && !session.may(route.role, null)) throw tooLowly(session, route, null)
+      for (const topic of topics ?? [])
+        if (!session.may(route.role, topic)) throw tooLowly(session, route, topic)
+    }
+    return route.handle(given)
+  }
+
+  async #stream(route: Stream, given: Given<never, never>, reply: FastifyReply): Promise<unknown> {
+    if (this.#streams >= mostStreams)
+      throw new Refused(
+        503,
+        `${mostStreams} streams are open, more are not served`,
+        'Close pages that are not needed.',
+      )
+    const name = route.fileName?.(given)
+    const response = reply.raw
+    const begin = () => {
+      if (response.headersSent) return
+      reply.hijack()
+      response.writeHead(200, {
+        ...this.#serving.headers,
+        'content-type': route.type,
+        'cache-control': 'no-store',
+        ...(name === undefined ? {} : { 'content-disposition': attachment(name) }),
+      })
+    }
+    const outlet: Outlet = {
+      get isReady() {
+        return !response.writableNeedDrain
+      },
+      ready: () =>
+        new Promise(resolve => {
+          if (given.gone.aborted || !response.writableNeedDrain) return resolve()
+          const go = () => {
+            response.off('drain', go)
+            given.gone.removeEventListener('abort', go)
+            resolve()
+          }
+          response.once('drain', go)
+          given.gone.addEventListener('abort', go)
+        }),
+      send(text) {
+        if (given.gone.aborted) return
+        begin()
+        response.write(text)
+      },
+    }
+    this.#streams++
+    try {
+      await route.run(given, outlet)
+      if (!given.gone.aborted) {
+        begin()
+        response.end()
+      }
+    } catch (error) {
+      // What has begun cannot become an error any more: a cut connection says that the answer is not whole.
+      if (!response.headersSent) throw error
+      response.destroy()
+    } finally {
+      this.#streams--
+    }
+    return reply
+  }
+}
+
+const word = (minLength: number) => Type.String({ minLength, maxLength: longestWord })
+
+const paramsOf = (path: string) => Type.Object(Object.fromEntries(namesIn(path).map(name => [name, word(1)])))
+
+const queryOf = (query: Readonly<Record<string, string>>) =>
+  Type.Object(Object.fromEntries(Object.keys(query).map(name => [name, Type.Optional(word(0))])))
+
+function tooLowly({ user, grants }: Session, { role }: Route, topic: string | null | undefined): Refused {
+  const has = [...new Set(grants.map(one => one.role))].join(' and ')
+  const where = typeof topic === 'string' ? ` for topic ${topic}` : topic === null ? ' for all topics' : ''
+  return new Refused(
+    403,
+    `this takes the role ${role}${where}; ${user} is ${has === '' ? 'without a role' : has}`,
+    'Ask whoever keeps the users file of the console.',
+  )
+}
+
+/** A name that others have chosen, such as a topic's, stays one within quotes (RFC 6266, RFC 8187). */
+const attachment = (name: string): string =>
+  `attachment; filename="${name.replaceAll(/[^\w.-]/g, '_')}"; filename*=UTF-8''${encodeURIComponent(name).replaceAll(/['()*]/g, one => `%${one.charCodeAt(0).toString(16)}`)}`
