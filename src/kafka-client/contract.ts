@@ -47,6 +47,8 @@ export interface RecordLimits {
   readonly maxRecordBytes: number
   /** Whether a larger one is left out; else it blocks its partition. */
   readonly passesOverLarge: boolean
+  /** What helps against one that blocks. */
+  readonly remedy: string
 }
 
 export interface ConsumerOptions {
@@ -72,8 +74,8 @@ export interface ConsumerOptions {
   readonly onRecreated?: (partition: TopicPartition) => void
   /** 64 MiB, and blocking, where absent. */
   readonly recordLimits?: RecordLimits
-  /** A record too large for `maxRecordBytes`, or headers beyond the number that is read, were left out. */
-  readonly onLeftOut?: () => void
+  /** Of the record at the position something was left out, said as a subject: all of it, or headers beyond the number that is read. */
+  readonly onLeftOut?: (position: Position, what: string, isWhole: boolean) => void
 }
 
 export interface Consumer {

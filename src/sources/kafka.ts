@@ -1,5 +1,6 @@
 // The Kafka source: records of topics become events, each with where it came from in its headers.
-import { defineSource, type Source, type SourceContext } from '../component.ts'
+import { defineSource, pathOf, type Source, type SourceContext } from '../component.ts'
+import { examineDeadLetters } from '../dead-letter.ts'
 import { messageOf } from '../errors.ts'
 import { choice, flag, int, list, prefix, regex, text, type OptionsOf } from '../fields.ts'
 import {
@@ -13,6 +14,7 @@ import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
 import { kafkaSourceCounters } from '../observe/counters.ts'
 import { EventMaker } from './kafka/event-of-record.ts'
 import { Intake } from './kafka/intake.ts'
+import { LeftOutRecords } from './kafka/left-out-records.ts'
 import { findBrokers, findPositions, readConnectString } from '../zookeeper/zookeeper.ts'
 
 const options = {
@@ -64,6 +66,11 @@ const options = {
     default: 'block',
     since: 'ours',
   }),
+  'deadLetter.file': text({
+    doc: 'File that takes topic, partition and offset of records that are larger, as JSON Lines; they are left out then.',
+    example: '/var/lib/millrace/large-records.jsonl',
+    since: 'ours',
+  }),
   header: prefix({
     doc: '`header.<event header> = <record header>` copies a record header. The last of several with one name wins; a header of the event is overwritten.',
     since: '1.11',
@@ -104,7 +111,8 @@ error: a topic that does not exist or may not be read, a group that may not be u
 leader, positions that cannot be found or committed, records that are damaged, a pattern that matches nothing. It is
 tried again until it passes; the other topics and partitions are read meanwhile.
 
-A record larger than \`maxRecordBytes\` blocks its partition, or is left out (see \`largeRecords\`). Of a record with more than
+A record larger than \`maxRecordBytes\` blocks its partition, or is left out (see \`largeRecords\`). With \`deadLetter.file\` it
+is left out when its place stands there durably; the record itself remains in Kafka. Of a record with more than
 10,000 headers the first 10,000 are looked at, with a warning (\`records_left_out\`).
 
 What text headers cannot carry is counted, and warned about once: keys that are not UTF-8 (\`records_binary_key\`), mapped
@@ -168,12 +176,18 @@ example.`,
       bringsHeaders: given.useFlumeEventFormat || Object.keys(given.header).length > 0,
     },
   ],
-  async examine(given, say, { system, systemProperties }) {
+  claims(given, { home }) {
+    const path = given['deadLetter.file']
+    return path === undefined ? [] : [`file ${pathOf(path, home)}`]
+  },
+  async examine(given, say, outside) {
+    const { system, systemProperties } = outside
     const { settings } = readProperties(given, serversOf(given), systemProperties)
     const doors = { ...system, systemProperties }
     const properties = given['kafka.consumer']
     if (settings !== undefined)
       sayBelow('kafka.consumer', await examineSecurity(properties, settings.security, doors), say)
+    await examineDeadLetters(given['deadLetter.file'], say, outside)
   },
   create: (given, context) => new KafkaSource(given, context),
 })
@@ -202,10 +216,13 @@ class KafkaSource implements Source {
   readonly #context: SourceContext
   #consumer: Consumer | null = null
   #intake: Intake | null = null
+  readonly #letters: LeftOutRecords | null
 
   constructor(given: Options, context: SourceContext) {
     this.#options = given
     this.#context = context
+    const file = given['deadLetter.file']
+    this.#letters = file === undefined ? null : new LeftOutRecords(file, context)
   }
 
   async start(): Promise<void> {
@@ -231,7 +248,9 @@ class KafkaSource implements Source {
       settings,
       recordLimits: {
         maxRecordBytes: given.maxRecordBytes,
-        passesOverLarge: given.largeRecords === 'skip',
+        passesOverLarge: given.largeRecords === 'skip' || this.#letters !== null,
+        remedy:
+          'Raise maxRecordBytes of the source; or leave such records out, with largeRecords = skip or, noted in a file, with deadLetter.file.',
       },
       topics,
       initialPositions: await this.#positionsInZooKeeper(topics),
@@ -246,7 +265,10 @@ class KafkaSource implements Source {
         intake.forget([partition])
         counters.addOwn('partitions_recreated')
       },
-      onLeftOut: () => counters.addOwn('records_left_out'),
+      onLeftOut: (position, what, isWhole) => {
+        counters.addOwn('records_left_out')
+        if (isWhole) this.#letters?.add(position, what)
+      },
     })
     const intake = new Intake(
       {
@@ -261,12 +283,16 @@ class KafkaSource implements Source {
         endBatch: () => maker.endBatch(),
       },
       {
-        poll: options =>
-          consumer.poll(options).catch((error: unknown) => {
+        poll: async options => {
+          try {
+            const records = await consumer.poll(options)
+            return this.#letters === null || (await this.#letters.kept()) ? records : []
+          } catch (error) {
             // A condition already, which lasts until records come again.
             log.debug(`records cannot be had: ${messageOf(error)}`)
             return []
-          }),
+          }
+        },
         commit: positions => consumer.commit(positions),
       },
     )
@@ -293,6 +319,7 @@ class KafkaSource implements Source {
   }
 
   async stop(): Promise<void> {
+    this.#letters?.close()
     await this.#intake?.close()
     this.#intake = null
     const consumer = this.#consumer

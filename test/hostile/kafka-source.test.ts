@@ -2,7 +2,7 @@
 // records. It takes them all, within its memory and while it goes on living. MILLRACE_DEEP=1 makes it the sizes of an
 // attack that once ended agents; else they are as large as a few seconds allow.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -13,6 +13,7 @@ import type { Compression } from '../../src/wire/kafka/compression.ts'
 import { startBroker } from '../broker/running-broker.ts'
 import { WireClient } from '../broker/wire-client.ts'
 import { accepted, AttackedAgent } from './attacked-agent.ts'
+import { noVolumes, Volume } from './volume.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined
 
@@ -130,3 +131,44 @@ test('a record with a million headers', async t => {
   assert.equal(sources[0]!.ownCounters['records_left_out'], isDeep ? 40 : 3)
   await agent.assertBounded()
 })
+
+test(
+  'the places of records that are too large are noted before anything behind them is committed',
+  { skip: noVolumes },
+  async t => {
+    const volume = new Volume(t, 4096)
+    const filler = join(volume.path, 'filler')
+    writeFileSync(filler, Buffer.alloc(4096))
+    const bootstrap = await topicOf(t, [
+      batch(3, Buffer.from('a'), 'none'),
+      batch(2, Buffer.alloc(3_000_000, 'x'), 'zstd'),
+      batch(4, Buffer.from('b'), 'none'),
+    ])
+    const file = join(volume.path, 'letters.jsonl')
+    const agent = await AttackedAgent.start(
+      t,
+      agentOf(bootstrap, [
+        'a1.sources.r1.maxRecordBytes = 2000000',
+        `a1.sources.r1.deadLetter.file = ${file}`,
+      ]),
+    )
+    const { conditions, sources } = await agent.until(snapshot => snapshot.conditions.length > 0)
+    assert.match(conditions[0]!.problem, /source r1 waits: .*letters\.jsonl .*deadLetter\.file/)
+    assert.ok(Number(sources[0]!.counters!['EventAcceptedCount']) <= 3)
+    rmSync(filler)
+    const after = await agent.until(snapshot => accepted(snapshot) === 7 && snapshot.conditions.length === 0)
+    assert.equal(after.sources[0]!.ownCounters['events_diverted'], 2)
+    const letters = readFileSync(file, 'utf8')
+      .split('\n')
+      .filter(line => line.startsWith('{'))
+      .map(line => JSON.parse(line) as { code: string; headers: object })
+    assert.deepEqual(
+      letters.map(({ code, headers }) => ({ code, headers })),
+      [3, 4].map(offset => ({
+        code: 'UNREADABLE',
+        headers: { topic: 'bad', partition: '0', offset: String(offset) },
+      })),
+    )
+    await agent.assertBounded()
+  },
+)

@@ -136,7 +136,7 @@ export class GroupConsumer implements Consumer {
         void this.commit([{ ...one, offset: 0 }]).catch(() => {})
       },
       recordLimits: options.recordLimits,
-      onLeftOut: () => options.onLeftOut?.(),
+      onLeftOut: options.onLeftOut,
     })
     this.#group = new Group({
       system,

@@ -15,14 +15,12 @@ export interface AbortedTransaction {
 
 /** Records before the position that are passed over in one turn of the event loop. */
 const mostPassed = 50_000
-const largeRemedy =
-  'Raise maxRecordBytes of the source, or set largeRecords = skip there to leave such records out.'
 
 export interface BufferLimits extends RecordLimits {
   /** Most bytes of one answer, to begin with. */
   readonly maxBytes: number
   /** Of the record at `offset` something was left out: said as a subject. */
-  onLeftOut(offset: number, what: string): void
+  onLeftOut(offset: number, what: string, isWhole: boolean): void
 }
 
 /** What one poll may still take. */
@@ -98,7 +96,7 @@ export class FetchBuffer {
         this.#hold(batch.sizeBytes)
       }
     } catch (error) {
-      throw unreadable(`offset ${this.fetchOffset} and what follows`, error)
+      throw this.#fault(`offset ${this.fetchOffset} and what follows`, error)
     }
     if (!found && reader.cutOffBytes > this.maxBytes) this.maxBytes = reader.cutOffBytes
     return found
@@ -115,14 +113,17 @@ export class FetchBuffer {
       if (reader === null) return true
       const record = this.#next(reader)
       if (record === undefined) return false
-      if (record === null) continue
+      if (record === null) {
+        if (++passed === mostPassed) return false
+        continue
+      }
       const { offset, timestamp, key, value, headers, headersLeftOut = 0 } = record
       // A broker gives whole batches, which may begin before the position.
       if (offset < this.position) {
         if (++passed === mostPassed) return false
         continue
       }
-      if (headersLeftOut > 0) this.#limits.onLeftOut(offset, `${headersLeftOut} of its headers`)
+      if (headersLeftOut > 0) this.#limits.onLeftOut(offset, `${headersLeftOut} of its headers`, false)
       out.push({ topic, partition, offset, timestamp, key, value, headers })
       this.position = offset + 1
       room.records--
@@ -171,6 +172,7 @@ export class FetchBuffer {
       this.#limits.onLeftOut(
         error.offset,
         `its ${error.bytes} bytes, which are more than the ${error.maxBytes} allowed,`,
+        true,
       )
       return null
     }
@@ -183,15 +185,14 @@ export class FetchBuffer {
     this.moveTo(this.position)
     this.isUnreadable = true
     const packed = codec === 0 ? 'not packed' : `packed with ${compressions[codec] ?? `codec ${codec}`}`
-    return unreadable(`offsets ${baseOffset} to ${lastOffset}, ${packed}`, error)
+    return this.#fault(`offsets ${baseOffset} to ${lastOffset}, ${packed}`, error)
+  }
+
+  #fault(what: string, error: unknown): Fault {
+    const remedy = error instanceof RecordTooLarge ? this.#limits.remedy : undefined
+    return new Fault('UNREADABLE', `${what}: ${messageOf(error)}`, { cause: error, remedy })
   }
 }
-
-const unreadable = (what: string, error: unknown): Fault =>
-  new Fault('UNREADABLE', `${what}: ${messageOf(error)}`, {
-    cause: error,
-    remedy: error instanceof RecordTooLarge ? largeRemedy : undefined,
-  })
 
 const noRecords: RecordReader = { next: () => null }
 const emptied = (batch: RecordBatch): RecordBatch => ({

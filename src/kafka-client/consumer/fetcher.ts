@@ -17,6 +17,7 @@ import { isFinal, isFinalCode, refuse, wordsOf } from '../connection/refusal.ts'
 import {
   nameOf,
   type ConsumedRecord,
+  type ConsumerOptions,
   type Position,
   type RecordLimits,
   type TopicPartition,
@@ -46,11 +47,14 @@ export interface FetcherParts {
   /** The topic was deleted and created again: what was read and fetched of it is over, and reading begins at 0. */
   onRecreated(partition: TopicPartition, was: { position: number; fetchOffset: number }): void
   readonly recordLimits?: RecordLimits | undefined
-  /** Something of a record was left out, because it is too large. */
-  onLeftOut?(): void
+  readonly onLeftOut?: ConsumerOptions['onLeftOut']
 }
 
-const defaultRecordLimits: RecordLimits = { maxRecordBytes: 67_108_864, passesOverLarge: false }
+const defaultRecordLimits: RecordLimits = {
+  maxRecordBytes: 67_108_864,
+  passesOverLarge: false,
+  remedy: 'Read on behind it, from the next offset.',
+}
 /** Most records and bytes of one poll, which is worked on in one turn of the event loop. */
 const pollRecords = 10_000
 const pollBytes = 4 * 1024 * 1024
@@ -96,8 +100,8 @@ export class Fetcher {
         {
           maxBytes,
           ...recordLimits,
-          onLeftOut: (offset, what) => {
-            onLeftOut?.()
+          onLeftOut: (offset, what, isWhole) => {
+            onLeftOut?.({ ...position, offset }, what, isWhole)
             this.#log.warn(`${what} of the record at ${name} offset ${offset} are left out`)
           },
         },
