@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
+import { initProducerId } from '../../src/wire/kafka/messages/init-producer-id.ts'
+import { listTransactions } from '../../src/wire/kafka/messages/list-transactions.ts'
 import { metadata } from '../../src/wire/kafka/messages/metadata.ts'
 import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
@@ -324,5 +326,41 @@ test('batches are converted for old clients up to the limit of their fetch', asy
   const { records, errorCode } = responses[0]!.partitions[0]!
   assert.equal(errorCode, 0)
   assert.ok(records!.length > 500_000 && records!.length < 2_100_000, String(records!.length))
+  assertBounded(await child.taken())
+})
+
+test('a pattern of ListTransactions that would match for ever holds up nobody', async t => {
+  const { child, client, port } = await attacked(t)
+  for (const last of ['b', 'c']) {
+    const { errorCode } = await client.ask(initProducerId, 4, {
+      transactionalId: `${'a'.repeat(30_000)}${last}`,
+      transactionTimeoutMs: 60_000,
+      producerId: -1,
+      producerEpoch: -1,
+    })
+    assert.equal(errorCode, 0)
+  }
+  const other = await WireClient.connect(port)
+  child.reset()
+  for (const [transactionalIdPattern, found] of [
+    ['(a+)+b', 1],
+    ['(?:(?:a|aa)+)+[bc]', 2],
+    ['(.*)*.*.*.*=', 0],
+    ['(a)\\1', null],
+  ] as const) {
+    const done = new AbortController()
+    const asked = client
+      .ask(listTransactions, 2, {
+        stateFilters: [],
+        producerIdFilters: [],
+        durationFilter: -1,
+        transactionalIdPattern,
+      })
+      .finally(() => done.abort())
+    while (!done.signal.aborted) await other.ask(metadata, 9, { topics: [] })
+    const { errorCode, transactionStates } = await asked
+    assert.equal(errorCode === 0 ? transactionStates.length : null, found, transactionalIdPattern)
+  }
+  other.close()
   assertBounded(await child.taken())
 })

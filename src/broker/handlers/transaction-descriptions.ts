@@ -5,6 +5,7 @@ import type { describeProducers } from '../../wire/kafka/messages/describe-produ
 import type { describeTransactions } from '../../wire/kafka/messages/describe-transactions.ts'
 import type { listTransactions } from '../../wire/kafka/messages/list-transactions.ts'
 import { onceEach, type Handler } from '../api-row.ts'
+import { LinearPattern } from '../linear-pattern.ts'
 import { statuses } from '../transactions/transaction-state.ts'
 
 export const answerDescribeProducers: Handler<typeof describeProducers> = async ({ topics }, { broker }) => {
@@ -68,39 +69,36 @@ export const answerDescribeTransactions: Handler<typeof describeTransactions> = 
   }
 }
 
-export const answerListTransactions: Handler<typeof listTransactions> = (
+export const answerListTransactions: Handler<typeof listTransactions> = async (
   { stateFilters, producerIdFilters, durationFilter, transactionalIdPattern },
   { broker },
 ) => {
   const none = { throttleTimeMs: 0, errorCode: 0, unknownStateFilters: [], transactionStates: [] }
-  let pattern: RegExp | null = null
+  let pattern: LinearPattern | null = null
   try {
     if (transactionalIdPattern !== null && transactionalIdPattern !== '')
-      pattern = new RegExp(`^(?:${transactionalIdPattern})$`, 'u')
+      pattern = new LinearPattern(transactionalIdPattern)
   } catch {
     return { ...none, errorCode: errorCodes.INVALID_REGULAR_EXPRESSION }
   }
   const now = broker.system.clock.now()
   const known = new Set(stateFilters.filter(name => statuses.some(status => status === name)))
   const producerIds = new Set(producerIdFilters)
+  const listed = await broker.pace.map(
+    broker.transactions.all(),
+    async ({ status, producerId, startedAt, transactionalId }) =>
+      (stateFilters.length === 0 || known.has(status)) &&
+      (producerIds.size === 0 || producerIds.has(producerId)) &&
+      // As in Kafka, what has never begun counts as begun long ago.
+      (durationFilter < 0 || now - startedAt > durationFilter) &&
+      (pattern === null || (await pattern.matches(transactionalId, broker.pace)))
+        ? [{ transactionalId, producerId, transactionState: status }]
+        : [],
+  )
   return {
     throttleTimeMs: 0,
     errorCode: 0,
     unknownStateFilters: stateFilters.filter(name => !known.has(name as never)),
-    transactionStates: broker.transactions
-      .all()
-      .filter(
-        ({ status, producerId, startedAt, transactionalId }) =>
-          (stateFilters.length === 0 || known.has(status)) &&
-          (producerIds.size === 0 || producerIds.has(producerId)) &&
-          // As in Kafka, what has never begun counts as begun long ago.
-          (durationFilter < 0 || now - startedAt > durationFilter) &&
-          (pattern === null || pattern.test(transactionalId)),
-      )
-      .map(({ transactionalId, producerId, status }) => ({
-        transactionalId,
-        producerId,
-        transactionState: status,
-      })),
+    transactionStates: listed.flat(),
   }
 }
