@@ -49,7 +49,7 @@ const table = {
   },
   KEY_STORE: {
     retry: 'never',
-    remedy: 'Correct what is said of the key store, its password files or its keys.',
+    remedy: 'Correct the problem named above with the key store, its password files or its keys.',
   },
   DIRECTORY_IN_USE: {
     retry: 'never',
@@ -75,7 +75,7 @@ const table = {
   UNDELIVERABLE: {
     retry: 'after-backoff',
     remedy:
-      'Remedy what is named; or have such events set aside, where the component has deadLetter.file or deadLetter.topic.',
+      'Fix the cause named above. To set such events aside instead, use deadLetter.file or deadLetter.topic if the component has them.',
   },
   KAFKA: { retry: 'after-backoff', remedy: 'Where that does not say enough, see the log of the brokers.' },
   KAFKA_FATAL: { retry: 'never', remedy: 'Correct what the message names, and start again.' },

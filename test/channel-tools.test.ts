@@ -344,7 +344,7 @@ test('an encrypted channel: verified without its keys, exported, imported and re
   ]) {
     const refused = run('channel', ...words, ...other)
     assert.notEqual(refused.code, 0)
-    assert.match(refused.err, /encrypted with the key "key-128", which cannot be had/)
+    assert.match(refused.err, /encrypted with the key "key-128", which is not available/)
   }
   assert.ok(!existsSync(at('new')))
   assert.ok(!existsSync(at('events')))

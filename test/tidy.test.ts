@@ -288,6 +288,27 @@ test('nothing that is tracked names the machine it was written on or a package h
   assert.deepEqual(wrong, [])
 })
 
+/** Translations rather than English, or without an actor: CONTRIBUTING.md, "Style", says what to write instead. */
+const avoided =
+  /\b(is told|are told|says so|say so|anew|stands? in\b|what (was|is) said|look at what|remedy what|all the same|cannot be had|can be had|mend(s|ed)?)\b/i
+
+test('pages and messages hold no phrase that the style avoids', () => {
+  const wrong: string[] = []
+  const look = (path: string, text: string) => {
+    for (const [index, line] of text.split('\n').entries()) {
+      const found = avoided.exec(line)
+      if (found !== null) wrong.push(`${path}:${index + 1}: ${found[0]}`)
+    }
+  }
+  const pages = [...filesBelow('docs'), ...filesBelow('examples'), 'README.md', 'CONTRIBUTING.md']
+  for (const path of pages)
+    if (path.endsWith('.md') && !/^docs\/(decisions\/|durability-mutations)/.test(path))
+      look(path, read(path))
+  const comment = /^\s*(\/\/|\/?\*).*|\s\/\/\s.*|\/\*\*.*\*\//gm
+  for (const path of programs) look(path, read(path).replaceAll(comment, ''))
+  assert.deepEqual(wrong, [])
+})
+
 test('CONTRIBUTING names the commands there are', () => {
   const text = read('CONTRIBUTING.md')
   for (const command of ['npm ci', 'npm run check', 'npm test', 'npm run docs', 'bin/flume-ng agent'])

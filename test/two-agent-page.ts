@@ -64,7 +64,7 @@ export async function runPage(
     for (const { commands, isTerminal, after } of steps) {
       const script = `${beginning!.commands}\n${commands}`
       if (isTerminal) {
-        const [, text] = /Wait until it says `([^`]+)`/.exec(after)!
+        const [, text] = /Wait for the log line (?:that contains )?`([^`]+)`/.exec(after)!
         const ready = new RegExp(text!.replaceAll(/[.$]/g, '\\$&'))
         const name = `terminal-${terminals.length}`
         const command = ['sh', '-ec', script.replace(/^(?=flume-ng)/m, 'exec ')]

@@ -93,7 +93,7 @@ export const knownDifferences: readonly KnownDifference[] = [
     step: /a name that is not allowed/,
     field: /errorCode$/,
     reason:
-      'A name that is not allowed is told as such in every version; Kafka 0.10 tells an unknown topic where it would not create one.',
+      'An invalid name is answered with INVALID_TOPIC_EXCEPTION in every version; Kafka 0.10 answers UNKNOWN_TOPIC_OR_PARTITION where it would not create the topic.',
   },
   {
     api: 'CreateTopics',
@@ -157,7 +157,7 @@ export const knownDifferences: readonly KnownDifference[] = [
     kafka: '4.1.0',
     step: all,
     field: /errorMessage$/,
-    reason: 'Where nothing is wrong there is no message; Kafka has one that says so.',
+    reason: 'A success has no message; Kafka sends a message about the success.',
   },
   {
     api: 'Heartbeat',

@@ -139,7 +139,7 @@ function readProtocolMap(given: GivenSettings): (name: string) => ListenerProtoc
     else
       given.error(
         'listeners',
-        `${name} does not stand in ${key}`,
+        `${name} is not one of those in ${key}`,
         `add ${name}:PLAINTEXT (or ${protocols.slice(1).join(', ')}) there`,
       )
     return 'PLAINTEXT'

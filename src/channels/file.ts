@@ -88,7 +88,7 @@ const options = {
     doc: 'Whether Flume kept a copy of its checkpoint in backupCheckpointDir. Read only when the events of a Flume channel with several data directories are taken over.',
     default: false,
     differs:
-      'The copy is used for a takeover; of our own checkpoint there is none: it is written in two slots in turn, and what it says stands in the log as well.',
+      'The copy is used for a takeover; of our own checkpoint there is none: it is written in two slots in turn, and its content is in the log as well.',
   }),
   backupCheckpointDir: text({
     doc: "Where Flume kept that copy: used where Flume's checkpoint was being written when it was killed. Never written to.",
@@ -118,7 +118,7 @@ export const fileChannel = defineChannel({
   aliases: ['org.apache.flume.channel.file.FileChannel'],
   summary: 'Keeps events on disk: an accepted event survives the end of the process and of the machine.',
   description:
-    "A log of its own format in millrace-<n>.wal files (docs/formats/file-channel.md). Puts and commits of takes share writes and syncs; recent events are served from memory, older ones read back in large pieces. Given the directories of a stopped Flume file channel, it takes the undelivered events over before it opens, once and in order, and leaves Flume's files as they are (docs/guides/coming-from-flume.md); a Flume started on ours finds no logs of its own. After a failed write or sync everything that was not durable is refused and the log goes on in a new file; a second failure within a minute leaves the channel failed, and the agent's health says so.",
+    "A log of its own format in millrace-<n>.wal files (docs/formats/file-channel.md). Puts and commits of takes share writes and syncs; recent events are served from memory, older ones read back in large pieces. Given the directories of a stopped Flume file channel, it takes the undelivered events over before it opens, once and in order, and leaves Flume's files as they are (docs/guides/coming-from-flume.md); a Flume started on ours finds no logs of its own. After a failed write or sync everything that was not durable is refused and the log goes on in a new file; a second failure within a minute makes the channel fail, and the agent's health is red.",
   options,
   withoutEffect: {
     compressBackupCheckpoint:

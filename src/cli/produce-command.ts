@@ -19,7 +19,7 @@ const usage = `Usage: kafka-console-producer.sh --bootstrap-server HOST:PORT --t
 
   --property KEY=VALUE...        how lines are read: parse.key, key.separator (tab), parse.headers,
                                  headers.delimiter (tab), headers.separator (,), headers.key.separator (:),
-                                 null.marker, ignore.error; headers, key and value stand in this order
+                                 null.marker, ignore.error; in the order headers, key, value
   --reader-config FILE           such properties in a file
   --sync                         one line at a time
   --request-required-acks N      0, 1 or all (default)

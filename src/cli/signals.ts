@@ -152,7 +152,7 @@ export function stopSignal(
     stop(cause) {
       log.info(`${cause}: stopping`)
       setTimeout(() => {
-        log.error(`something does not stop; the process ends all the same, and ${ending.kept}`)
+        log.error(`Shutdown timed out after 9.5 s; the process exits now, and ${ending.kept}`)
         process.exit(ending.forcedCode)
       }, ending.limitMs).unref()
       resolve()

@@ -89,7 +89,7 @@ function readDirectory(path: string): string {
   if (path.trim() === '') throw new DemoOptionProblem('--data-dir: write the path of a directory')
   if (/[,\n\r]|\$\{/.test(path))
     throw new DemoOptionProblem(
-      `--data-dir ${path}: a comma, a line break or \${ cannot stand in the agents' files; choose another directory`,
+      `--data-dir ${path}: a comma, a line break or \${ is not possible in the agents' files; choose another directory`,
     )
   return resolve(path.trim())
 }

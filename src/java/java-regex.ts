@@ -149,7 +149,7 @@ class Translation {
     if (this.#groups !== groupsBefore)
       throw new RegexProblem('a group inside a possessive or atomic part cannot be kept; make it (?:…)')
     if (this.#behind > 0)
-      throw new RegexProblem('a possessive or atomic part cannot stand in a look-behind here')
+      throw new RegexProblem('a possessive or atomic group is not supported within a look-behind')
     const name = `$${++this.#atomic}`
     return `(?:(?=(?<${name}>${inner}))\\k<${name}>)`
   }
@@ -259,7 +259,7 @@ class Translation {
       }
       default:
     }
-    if (!/[1-9]/.test(letter)) throw new RegexProblem(`\\${letter} is not known or cannot be had here`)
+    if (!/[1-9]/.test(letter)) throw new RegexProblem(`\\${letter} is unknown or not supported`)
     let number = Number(letter)
     // A further digit belongs to the number where there are so many groups.
     for (let digit = this.#text.raw(1); /^\d$/.test(digit); digit = this.#text.raw(1)) {

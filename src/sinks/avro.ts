@@ -45,7 +45,7 @@ const options = {
     badValueMeansDefault: true,
   }),
   'reset-connection-interval': int({
-    doc: 'Connects anew for the first batch after so many seconds, for targets behind a load balancer; 0 means never. What is in flight is answered first.',
+    doc: 'Reconnects before the first batch after this many seconds, for targets behind a load balancer; 0 means never. Requests in flight are answered first.',
     unit: 's',
     default: 0,
     min: 0,
@@ -118,8 +118,8 @@ requests are in flight (\`window\`, agreed when connecting); toward Flume one. R
 Any failure closes the connection, and everything not answered is sent again in the same order.
 
 A batch of more events than a transaction of the other agent's channel holds (its \`transactionCapacity\`) is answered
-\`FAILED\` at once, without the wait for room: it is then sent again in halves, what was answered \`OK\` is not sent again, and
-one line says so. The size that passes is kept, and a larger one tried after 10 s, then less and less often.
+\`FAILED\` at once, without the wait for room. The sink then sends it in halves, repeats no part that was answered \`OK\`, and logs one line.
+It keeps the size that passes, and tries a larger one after 10 s, then less and less often.
 
 With \`ssl = true\` the certificate and its host name are verified. Flume verifies no host names: where a certificate is for
 another host, correct it or set \`ssl.disableHostnameVerification = true\`.`,

@@ -95,7 +95,7 @@ record's key. Several batches are under way at once, in order per partition, eac
 acknowledged. After a failure only what is not known to be written is sent again.
 
 With \`acks = 1\` (as in Flume, where nothing is written) a broker that fails can lose records it has acknowledged: write
-\`kafka.producer.acks = all\` where that matters. The agent says so once at start. With \`acks = all\` brokers from 0.11 on also
+\`kafka.producer.acks = all\` where that matters. The agent warns of this once at its start. With \`acks = all\` brokers from 0.11 on also
 know a batch again that comes twice (\`enable.idempotence\`, which is true unless written): a lost answer doubles nothing.
 
 A record that can never be written as it is (too large for \`max.request.size\` or the topic's \`max.message.bytes\`, a topic

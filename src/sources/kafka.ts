@@ -103,7 +103,7 @@ its start, with a warning and in the count \`partitions_recreated\` (brokers fro
 A channel that is full for longer than \`max.poll.interval.ms\` does not cost the membership: heartbeats go on (a Flume
 agent is thrown out of the group then, and repeats its batch). That time bounds only how long a rebalance waits for this
 member. With \`group.instance.id\` (brokers from 2.3 on) a restart within \`session.timeout.ms\` moves no partitions; of two
-agents with one id the older stops reading, says so and turns red. Members may be of different kinds, real Flume agents
+agents with the same id, the older one stops reading, logs this, and its health is red. Members may be of different kinds, real Flume agents
 among them, as long as they offer an assignor in common (\`range\`, by default).
 
 What keeps records away turns health red and has one line at the start, one a minute and one at the end, with Kafka's name of the
@@ -145,7 +145,7 @@ example.`,
       say.warning(
         'zookeeperConnect',
         'is deprecated',
-        'write kafka.bootstrap.servers instead; it works all the same',
+        'write kafka.bootstrap.servers instead; the old name still works',
       )
     if (given.zookeeperConnect !== undefined && readConnectString(given.zookeeperConnect) === null)
       say.error(
@@ -289,7 +289,7 @@ class KafkaSource implements Source {
             return this.#letters === null || (await this.#letters.kept()) ? records : []
           } catch (error) {
             // A condition already, which lasts until records come again.
-            log.debug(`records cannot be had: ${messageOf(error)}`)
+            log.debug(`records cannot be fetched: ${messageOf(error)}`)
             return []
           }
         },

@@ -229,7 +229,7 @@ test('on a full disk entries are refused until there is room, and the file need 
     isFull = false
     for (let index = 0; index < 500; index++) await one.put(`d=${index}`)
     assert.ok(one.warnings.length > 0 && one.warnings.length < 5)
-    assert.match(one.warnings[0]!, /could not be written anew: ENOSPC/)
+    assert.match(one.warnings[0]!, /could not be rewritten: ENOSPC/)
     assert.deepEqual(one.failures, [])
     await one.journal.close()
     const two = await openMap(path)

@@ -82,9 +82,9 @@ export class Journal {
     if (bytes !== null) await disk.makePrivate?.(path)
     if (bytes?.subarray(0, magic.length).equals(formerMagic) === true) {
       readEntries(parts, bytes, magic.length, sumBytes)
-      const anew = journalOf(parts.snapshot())
-      await replaceFile(disk, path, anew)
-      return new Journal(parts, await disk.open(path, 'write'), anew.length)
+      const rewritten = journalOf(parts.snapshot())
+      await replaceFile(disk, path, rewritten)
+      return new Journal(parts, await disk.open(path, 'write'), rewritten.length)
     }
     if (bytes === null || bytes.length < magic.length) {
       if (mustHold !== null) {
@@ -147,7 +147,7 @@ export class Journal {
       putInPlace = await prepareFile(disk, path, bytes)
     } catch (error) {
       // The file there is goes on growing, and it is tried again when it is four times as large.
-      this.#parts.log.warn(`${path} could not be written anew: ${messageOf(error)}`)
+      this.#parts.log.warn(`${path} could not be rewritten: ${messageOf(error)}`)
       return this.#setLimit(this.#size)
     }
     await putInPlace()

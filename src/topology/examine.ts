@@ -59,7 +59,7 @@ export async function rehearseChannels(
   const problems: Problem[] = []
   const warn = (problem: string, fix: string): void =>
     void problems.push({ severity: 'warning', problem, fix })
-  const tell = (line: string): void => warn(line, 'the agent starts all the same')
+  const tell = (line: string): void => warn(line, 'the agent starts anyway')
   const log: Logger = { ...silentLogger, warn: tell, error: tell, child: () => log }
   const { agent } = topology
   const shared = {

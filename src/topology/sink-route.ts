@@ -110,7 +110,7 @@ export class SinkRoute {
     const failures = [...this.#tried.values()]
     this.#tried.clear()
     const resting = new Fault('PEER_REFUSED', `every sink of ${this.#parts.name} rests after failures`, {
-      remedy: 'See what is said of each of them.',
+      remedy: 'See the reasons named for each of them.',
     })
     return (
       failures.findLast(({ error, sent }) => poisonOf(error, sent) !== null) ??

@@ -37,7 +37,7 @@ export const protections: readonly Protection[] = [
     keys: new RegExp(`^${listener}`),
     asks: (_, { listeners }) => listeners.length === 0,
     missing: 'no listener of that name is open',
-    fix: 'write it as it stands in listeners, in small letters',
+    fix: 'write it as in listeners, in small letters',
   },
   {
     keys: new RegExp(`^(${listener})?ssl\\.((key|trust)store\\.|client\\.auth$)`),

@@ -223,7 +223,7 @@ test('what is missing is said with the segment and the key, and nothing is chang
   const where = 'millrace-1\\.wal is encrypted with the key "key-128"'
   await refused(new RegExp(`${where}.*encryption\\.`), channelWith(null).channel)
   const other = { activeAlias: 'key-256', aliases: ['key-256'] }
-  await refused(new RegExp(`${where}, which cannot be had: no key-128`), channelWith(other).channel)
+  await refused(new RegExp(`${where}, which is not available: no key-128`), channelWith(other).channel)
   rmSync(join(home, 'aes.jceks'))
   await refused(/aes\.jceks: it does not exist/, configuredChannel('AESCTRNOPADDING'))
   copyFileSync(golden('mixed.jceks'), join(home, 'aes.jceks'))

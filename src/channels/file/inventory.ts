@@ -133,7 +133,7 @@ function refuseStrangers(
   const places = state.directories?.map(({ path }) => path).join(', ') ?? 'other directories'
   throw foreign(
     `channel ${channel}: ${checkpoint.path} is of another channel, with ${insideOf(state)} undelivered events in ${places}`,
-    `Name checkpointDir and dataDirs of one channel. If the log in dataDirs is meant, name another checkpointDir, or move ${checkpointName} in ${checkpointDirectory} away: all undelivered events stand in the log itself.`,
+    `Name checkpointDir and dataDirs of one channel. If the log in dataDirs is meant, name another checkpointDir, or move ${checkpointName} in ${checkpointDirectory} away: all undelivered events are in the log itself.`,
   )
 }
 

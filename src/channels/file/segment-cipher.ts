@@ -145,7 +145,7 @@ export async function unlock(
     const why = error instanceof Error ? error.message : String(error)
     throw new Fault(
       'KEY_STORE',
-      `${what}, which cannot be had: ${why}. A key is needed until all events written with it are delivered and the channel was stopped cleanly`,
+      `${what}, which is not available: ${why}. A key is needed until all events written with it are delivered and the channel was stopped cleanly`,
       { cause: error },
     )
   })

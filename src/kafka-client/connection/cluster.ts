@@ -403,7 +403,7 @@ export class Cluster {
         const { errorCode, host, port, nodeId } = answer
         if (errorCode === 0) return { host, port, nodeId }
         why = wordsOf(errorCode)
-        if (isFinalCode(errorCode)) refuse(errorCode, `the coordinator of ${kind} "${key}" cannot be had`)
+        if (isFinalCode(errorCode)) refuse(errorCode, `the coordinator of ${kind} "${key}" is not available`)
       } catch (error) {
         if (error instanceof Fault && error.retry === 'never') throw error
         why = messageOf(error)

@@ -141,7 +141,9 @@ export class Group {
   ): Promise<S> {
     const { cluster } = this.#parts
     this.#coordinator ??= await cluster.findCoordinator(this.#groupId, signal, 'group', why =>
-      this.#notJoined.raise(`group "${this.#groupId}" cannot be used: its coordinator cannot be had: ${why}`),
+      this.#notJoined.raise(
+        `group "${this.#groupId}" cannot be used, because its coordinator is not available: ${why}`,
+      ),
     )
     try {
       const restMs = this.#restsUntil - this.#parts.system.clock.monotonic()

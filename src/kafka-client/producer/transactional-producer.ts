@@ -277,7 +277,7 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
       errorCode === errorCodes.INVALID_TRANSACTION_TIMEOUT
         ? ` (it is ${transactionTimeoutMs} ms here; transaction.max.timeout.ms of the brokers is less)`
         : ''
-    this.#expect(errorCode, `there is no producer id to be had${remedy}`)
+    this.#expect(errorCode, `the broker gives no producer id${remedy}`)
     this.#producerId = producerId
     this.#epoch = producerEpoch
     this.#added.clear()

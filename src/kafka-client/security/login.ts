@@ -75,7 +75,7 @@ function readOAuth(
   const refusal = refusalOfUrl(url)
   if (refusal !== null)
     throw new LoginError(
-      `no token can be had there: ${refusal}`,
+      `the endpoint gives no token: ${refusal}`,
       'write https://host/path (http only to this machine)',
       endpointKey,
     )

@@ -25,7 +25,7 @@ export function flumeDecrypter(keys: EncryptionKeys): FlumeDecrypter {
         `${what} in a way that Flume's AESCTRNOPADDING does not have; drain the channel with Flume`,
       )
     const key = await keys.key(keyAlias).catch((error: unknown) => {
-      throw new Fault('KEY_STORE', `${what}, which cannot be had: ${messageOf(error)}`, { cause: error })
+      throw new Fault('KEY_STORE', `${what}, which is not available: ${messageOf(error)}`, { cause: error })
     })
     return bytes => createDecipheriv(`aes-${key.length * 8}-ctr`, key, parameters).update(bytes)
   }

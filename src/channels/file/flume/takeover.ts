@@ -147,7 +147,7 @@ async function run(
   if (now.length !== logs.length || notAmong(now, logs).length > 0)
     throw new Fault(
       'FOREIGN_FILES',
-      `Flume's logs in ${dataDirectories.join(', ')} changed while channel ${channel} read them: a Flume is running there. Stop it and start again; the takeover is then done anew`,
+      `Flume's logs in ${dataDirectories.join(', ')} changed while channel ${channel} read them: a Flume is running there. Stop it, and restart the agent; the takeover then begins again`,
     )
   await done(events)
   const took = Math.round(system.clock.monotonic() - begun)
