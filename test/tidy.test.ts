@@ -92,7 +92,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   'sink-processors': [component],
   topology: [[...event, 'config', 'system', 'observe']],
   broker: [['wire', 'avro', 'storage', 'system', ...event, 'observe', 'config', 'security']],
-  console: [[...event, 'config', 'topology', 'observe', 'kafka-client', 'system']],
+  console: [[...event, 'config', 'topology', 'observe', 'kafka-client', 'system', 'zookeeper', 'avro']],
   demo: [[...event, 'config', 'wire', 'kafka-client', 'broker', 'observe', 'system']],
   simulation: [rows.map(([row]) => row)],
   everything: [rows.map(([row]) => row)],

@@ -6,6 +6,7 @@ import { explanationOf } from '../errors.ts'
 import { readAdminProperties } from '../kafka-client/kafka-client.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
+import { readConnectString } from '../zookeeper/zookeeper.ts'
 import { exitCodes } from './exit-codes.ts'
 import { connectionOf, fileOf } from './kafka-connection.ts'
 import { usualPort } from './console-port.ts'
@@ -17,20 +18,24 @@ import { UsageError } from './usage-error.ts'
 
 const stopLimitMs = 5000
 
-const usage = `Usage: millrace console [--agents HOST:PORT,...] [--bootstrap-server HOST:PORT,...] [options]
+const usage = `Usage: millrace console [--agents HOST:PORT,...] [--bootstrap-server HOST:PORT,...]
+       [--zookeeper HOST:PORT,...] [options]
 
 Serves web pages that show the flow through agents and the Kafka cluster at its ends.
 
   --agents HOST:PORT,...            monitoring pages of agents (-Dflume.monitoring.type=http), of real Flume too
   --bootstrap-server HOST:PORT,...  brokers of the Kafka cluster
   --cluster NAME                    what the pages call the cluster (kafka)
+  --zookeeper HOST:PORT,.../PATH    ZooKeeper of an old cluster: its brokers are looked up there, and so are the clusters
+                                    that kafka-manager was given
+  --stored-clusters PATH            where kafka-manager keeps them (/kafka-manager)
   --command-config FILE             properties of the connection to Kafka: TLS, logins
   --port PORT                       of the pages (${usualPort}); 0 takes a free one
   --host HOST                       127.0.0.1, ::1 or localhost: the pages have no login yet and are for this machine alone
   --read-only                       refuses everything that changes something
   --help
 
-Exit codes: 0 stopped by a signal, 2 refused.
+Exit codes: 0 stopped by a signal, 1 refused.
 `
 
 /** Resolves with the exit code. */
@@ -38,7 +43,7 @@ export async function runConsole(given: Arguments): Promise<number> {
   const words = readWords(given.rest, {
     usage,
     flags: 'read-only',
-    values: 'agents bootstrap-server broker-list cluster command-config port host',
+    values: 'agents bootstrap-server broker-list zookeeper stored-clusters cluster command-config port host',
     lists: '',
     refused: {},
   })
@@ -47,7 +52,12 @@ export async function runConsole(given: Arguments): Promise<number> {
   const properties = fileOf(words.value('command-config'))
   const hasCluster =
     words.has('bootstrap-server') || words.has('broker-list') || properties.has('bootstrap.servers')
-  if (agents.length === 0 && !hasCluster)
+  const connect = words.value('zookeeper')
+  if (connect !== undefined && readConnectString(connect) === null)
+    throw new UsageError(
+      `--zookeeper ${connect}: write host:port, several separated by commas, and the path of Kafka`,
+    )
+  if (agents.length === 0 && !hasCluster && connect === undefined)
     throw new UsageError(
       'there is nothing to look at: give --agents HOST:PORT, the monitoring pages of agents, or --bootstrap-server HOST:PORT, or both',
     )
@@ -56,9 +66,22 @@ export async function runConsole(given: Arguments): Promise<number> {
     throw new UsageError(
       `--host ${host}: the pages have no login, so they are served to this machine alone; write 127.0.0.1, and reach it from elsewhere by ssh -L`,
     )
-  const connected = hasCluster ? connectionOf(words, properties, readAdminProperties) : null
-  const clusters: ClusterOptions[] =
-    connected === null ? [] : [{ name: words.value('cluster') ?? 'kafka', settings: connected.settings }]
+  // Where brokers are looked up, their addresses come from there.
+  const known = hasCluster
+    ? properties
+    : new Map([...properties, ['bootstrap.servers', { value: 'localhost:9092' }]])
+  const { settings, system } = connectionOf(words, known, readAdminProperties)
+  const name = words.value('cluster') ?? 'kafka'
+  const clusters: ClusterOptions[] = hasCluster ? [{ name, settings }] : []
+  const zookeeper =
+    connect === undefined
+      ? null
+      : {
+          connect,
+          name: hasCluster ? 'zookeeper' : name,
+          storedBelow: (words.value('stored-clusters') ?? '/kafka-manager').replace(/\/$/, ''),
+          settings,
+        }
   const { log, reopen } = openLog(gatherJavaOptions([], given).properties)
   const port = words.whole('port', 0) ?? usualPort
   let running
@@ -66,10 +89,11 @@ export async function runConsole(given: Arguments): Promise<number> {
     running = await startConsole({
       agents,
       clusters,
+      zookeeper,
       host,
       port,
       isReadOnly: words.has('read-only'),
-      system: { ...realSystem, ...connected?.system },
+      system: { ...realSystem, ...system },
     })
   } catch (error) {
     process.stderr.write(`millrace console: ${explanationOf(error)}\n`)

@@ -57,6 +57,7 @@ const commands: Readonly<Record<string, Run>> = {
   check: async given => (await import('./check-command.ts')).runCheck(given),
   broker: async (given, program_) => (await import('./broker-command.ts')).runBroker(given, program_),
   console: async given => (await import('./console-command.ts')).runConsole(given),
+  'kafka-manager': async given => (await import('./kafka-manager-command.ts')).runKafkaManager(given),
   demo: async (given, program_) => (await import('./demo-command.ts')).runDemo(given, program_),
   simulate: async given => (await import('./simulate-command.ts')).runSimulate(given),
   tool: toolCommand,
@@ -106,7 +107,7 @@ function isOfCommander(error: unknown): error is Error & { exitCode: number } {
 }
 
 /** What these say is no work of theirs: they do not wait for a reader that does not read. */
-const serves = new Set(['agent', 'node', 'broker', 'console', 'demo'])
+const serves = new Set(['agent', 'node', 'broker', 'console', 'demo', 'kafka-manager'])
 
 /** Ends when what was printed has left: a pipe may take it later than we write it. */
 async function exit(code: number): Promise<never> {

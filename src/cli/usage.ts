@@ -51,8 +51,9 @@ export const millraceUsage = `Usage: millrace <command> [options]...
   agent …                           run an agent; the options of flume-ng agent
   broker [server.properties] [--override key=value]…
                                     run the embedded Kafka broker, one node, no ZooKeeper
-  console [--agents HOST:PORT,...] [--bootstrap-server HOST:PORT]
+  console [--agents HOST:PORT,...] [--bootstrap-server HOST:PORT | --zookeeper HOST:PORT]
                                     web pages of the flow and of Kafka: millrace console --help
+  kafka-manager -Dconfig.file=FILE  the same by kafka-manager's command line and files
   demo [--events N --exit] [--rate N] [--bootstrap HOST:PORT]…
                                     show the whole system at work, no Kafka needed: millrace demo --help
   simulate -f <file>… [--runs N] [--seed N] [--faults LIST]

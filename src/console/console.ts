@@ -6,7 +6,8 @@ import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import type { Disk } from '../system/disk.ts'
 import { localUser } from './access/local-user.ts'
 import { Agents } from './agents.ts'
-import { KafkaCluster, type ClusterOptions } from './clusters.ts'
+import { ClusterList, type ZooKeeperOptions } from './cluster-list.ts'
+import type { ClusterOptions } from './clusters.ts'
 import { serverOf } from './server.ts'
 import { readWebFiles } from './web-files.ts'
 
@@ -14,6 +15,7 @@ export interface ConsoleOptions {
   /** Addresses of agents' monitoring pages: host:port. */
   readonly agents: readonly string[]
   readonly clusters: readonly ClusterOptions[]
+  readonly zookeeper?: ZooKeeperOptions | null
   readonly host: string
   /** 0: a free one. */
   readonly port: number
@@ -34,12 +36,12 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
   const { system, host, port, isReadOnly = false } = options
   const files = await readWebFiles(system.disk, webDirectory)
   const agents = new Agents(options.agents, system.clock)
-  const clusters = options.clusters.map(one => new KafkaCluster(one, system))
+  const clusters = new ClusterList(options.clusters, options.zookeeper ?? null, system)
   const server = serverOf({ agents, clusters, files, isReadOnly, doorkeeper: localUser() })
   const close = async () => {
     agents.stop()
     await server.close()
-    for (const cluster of clusters) cluster.close()
+    clusters.close()
   }
   try {
     await server.listen({ host, port })
@@ -50,5 +52,6 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
   const bound = (server.server.address() as AddressInfo).port
   // The first look may take as long as an agent that does not answer.
   agents.start()
+  clusters.start()
   return { url: `http://${whereOf({ host, port: bound })}/`, [Symbol.asyncDispose]: close }
 }

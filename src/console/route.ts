@@ -4,12 +4,13 @@ import type { Static, TObject, TSchema } from 'typebox'
 import type { Session } from './access/session.ts'
 import type { Agents } from './agents.ts'
 import type { Role } from './api.ts'
+import type { ClusterList } from './cluster-list.ts'
 import type { KafkaCluster } from './clusters.ts'
 
 /** What routes are made over. */
 export interface RouteParts {
   readonly agents: Agents
-  readonly clusters: readonly KafkaCluster[]
+  readonly clusters: ClusterList
   readonly isReadOnly: boolean
 }
 
@@ -37,10 +38,7 @@ export function there<T>(value: T | undefined, what: string): T {
 }
 
 export function clusterOf({ clusters }: RouteParts, name: string): KafkaCluster {
-  return there(
-    clusters.find(one => one.name === name),
-    `cluster ${name}`,
-  )
+  return there(clusters.find(name), `cluster ${name}`)
 }
 
 /** A whole number of a query. */

@@ -1,12 +1,12 @@
-// What old configurations leave to ZooKeeper: which brokers there are, and where a group of Kafka 0.8
-// stood. Reads only, one connection for a few questions.
+// What old configurations leave to ZooKeeper: which brokers there are, where a group of Kafka 0.8 stood, and which
+// clusters kafka-manager was given. Reads only, one connection for a few questions.
 //
 //   packet    size int32 | that many bytes, numbers big-endian; text is its length int32 and UTF-8
 //   connect   protocol 0 int32 | last zxid int64 | time-out ms int32 | session int64 | password 16 bytes
-//   question  xid int32 | kind int32 (4 data, 8 children) | path | watch 0 int8
+//   question  xid int32 | kind int32 (4 data, 8 children, -11 end of the session) | path | watch 0 int8
 //   answer    xid int32 | zxid int64 | error int32 | data, or a count int32 and that many names
 //
-// Source: ZooKeeper 3.4's zookeeper.jute; Kafka's layout below /brokers and /consumers.
+// Source: ZooKeeper 3.4's zookeeper.jute; Kafka's layout below /brokers and /consumers; CMAK's ClusterConfig.
 import type { Duplex } from 'node:stream'
 import { addressesIn, parseAddress, whereOf, type Address } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
@@ -19,28 +19,72 @@ const noNode = -101
 const largestPacketBytes = 4 * 1024 * 1024
 
 /** Bootstrap servers, `host:port,…`, of the brokers registered below the connect string `h:2181,…/chroot`. */
-export async function findBrokers(connect: string, system: ClientSystem): Promise<string> {
+export async function findBrokers(
+  connect: string,
+  system: ClientSystem,
+  protocol = 'PLAINTEXT',
+): Promise<string> {
   return withZooKeeper(connect, system, async zookeeper => {
+    const ids = (await zookeeper.children('/brokers/ids')) ?? []
     const servers: string[] = []
-    for (const id of (await zookeeper.children('/brokers/ids')) ?? []) {
-      const data = await zookeeper.data(`/brokers/ids/${id}`)
-      if (data === null) continue
-      const {
-        endpoints = [],
-        host,
-        port,
-      } = JSON.parse(data) as { endpoints?: string[]; host?: string; port?: number }
-      const plain = endpoints.find(one => one.startsWith('PLAINTEXT://'))?.slice('PLAINTEXT://'.length)
-      if (plain !== undefined) servers.push(plain)
-      else if (typeof host === 'string' && typeof port === 'number' && port > 0)
-        servers.push(whereOf({ host, port }))
+    for (const id of ids.toSorted()) {
+      const listener = listenerOf(await zookeeper.object(`/brokers/ids/${id}`), protocol)
+      if (listener !== null) servers.push(listener)
     }
     if (servers.length === 0)
       throw new Fault(
         'PEER_REFUSED',
-        `ZooKeeper at ${connect} knows no broker that listens without TLS (/brokers/ids)`,
+        ids.length === 0
+          ? `ZooKeeper at ${connect} knows no broker (/brokers/ids)`
+          : `ZooKeeper at ${connect} knows no broker that listens ${protocol === 'PLAINTEXT' ? 'without TLS' : `by ${protocol}`} (/brokers/ids)`,
       )
     return servers.join(',')
+  })
+}
+
+/** Where a registered broker listens by the protocol; null where it does not, or what is registered is none of Kafka's. */
+function listenerOf(broker: Readonly<Record<string, unknown>>, protocol: string): string | null {
+  const { endpoints, host, port, listener_security_protocol_map: protocols = {} } = broker
+  for (const endpoint of Array.isArray(endpoints) ? endpoints : []) {
+    const [, name = '', where = ''] = /^([\w.-]+):\/\/(.+)$/.exec(String(endpoint)) ?? []
+    if (((protocols as Record<string, unknown>)[name] ?? name) === protocol && parseAddress(where) !== null)
+      return where
+  }
+  if (protocol !== 'PLAINTEXT' || typeof host !== 'string' || typeof port !== 'number' || port <= 0)
+    return null
+  return whereOf({ host, port })
+}
+
+export interface StoredCluster {
+  readonly name: string
+  /** Connect string of the cluster's own ZooKeeper. */
+  readonly connect: string
+  /** As kafka-manager names it: PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL. */
+  readonly protocol: string
+}
+
+/** The clusters that kafka-manager keeps below `base`, those alone that are enabled; by name. */
+export async function findStoredClusters(
+  connect: string,
+  system: ClientSystem,
+  base: string,
+): Promise<StoredCluster[]> {
+  return withZooKeeper(connect, system, async zookeeper => {
+    const clusters: StoredCluster[] = []
+    for (const child of ((await zookeeper.children(`${base}/configs`)) ?? []).toSorted()) {
+      const {
+        name = child,
+        enabled,
+        curatorConfig,
+        securityProtocol,
+      } = await zookeeper.object(`${base}/configs/${child}`)
+      const { zkConnect } = (curatorConfig ?? {}) as { zkConnect?: unknown }
+      if (enabled === false || typeof name !== 'string' || typeof zkConnect !== 'string') continue
+      if (readConnectString(zkConnect) === null) continue
+      const protocol = typeof securityProtocol === 'string' ? securityProtocol : 'PLAINTEXT'
+      clusters.push({ name, connect: zkConnect, protocol })
+    }
+    return clusters
   })
 }
 
@@ -102,6 +146,17 @@ async function withZooKeeper<T>(
   })
 }
 
+/** A length that the answer holds the bytes for; -1 stands for nothing. Throws PROTOCOL. */
+function lengthAt(answer: Buffer, at: number): number {
+  const length = at + 4 <= answer.length ? answer.readInt32BE(at) : Infinity
+  if (length > answer.length - at - 4)
+    throw new Fault(
+      'PROTOCOL',
+      'what answers is no ZooKeeper, or one gone mad: a length is longer than its answer',
+    )
+  return Math.max(0, length)
+}
+
 class Session {
   readonly #stream: Duplex
   readonly #where: string
@@ -136,8 +191,8 @@ class Session {
     if (answer === null) return null
     const names: string[] = []
     let at = 4
-    for (let count = answer.readInt32BE(0); count > 0; count--) {
-      const size = answer.readInt32BE(at)
+    for (let count = lengthAt(answer, 0); count > 0; count--) {
+      const size = lengthAt(answer, at)
       names.push(answer.toString('utf8', at + 4, at + 4 + size))
       at += 4 + size
     }
@@ -147,11 +202,28 @@ class Session {
   /** The node's data as text; null where it does not exist. */
   async data(path: string): Promise<string | null> {
     const answer = await this.#question(4, path)
-    return answer === null ? null : answer.toString('utf8', 4, 4 + Math.max(0, answer.readInt32BE(0)))
+    return answer === null ? null : answer.toString('utf8', 4, 4 + lengthAt(answer, 0))
   }
 
+  /** The node's data where it is a JSON object; else an empty one: who wrote it, it was not Kafka. */
+  async object(path: string): Promise<Readonly<Record<string, unknown>>> {
+    try {
+      const value: unknown = JSON.parse((await this.data(path)) ?? '')
+      return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+    } catch (error) {
+      if (error instanceof SyntaxError) return {}
+      throw error
+    }
+  }
+
+  /** Ends the session, so that ZooKeeper need not wait until it expires. */
   close(): void {
-    this.#stream.destroy()
+    const end = Buffer.alloc(12)
+    end.writeInt32BE(8, 0)
+    end.writeInt32BE(++this.#xid, 4)
+    end.writeInt32BE(-11, 8)
+    if (this.#stream.writable) this.#stream.end(end)
+    this.#system.clock.after(100, () => this.#stream.destroy(), { background: true })
   }
 
   async #question(kind: number, path: string): Promise<Buffer | null> {

@@ -22,6 +22,7 @@ import { routesOf } from '../../src/console/routes.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { waitFor } from '../interop/peers/waiting.ts'
 import { root } from '../source-text.ts'
+import { noClusters } from './serving.ts'
 import { send, startWorld, type World } from './world.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-console-'))
@@ -304,7 +305,7 @@ test('the API describes itself: every route with its schema', async () => {
   )
   for (const { path, method } of routesOf({
     agents: new Agents([], realSystem.clock),
-    clusters: [],
+    clusters: noClusters,
     isReadOnly: false,
   })) {
     const described = paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.[method.toLowerCase()]

@@ -3,6 +3,7 @@ import { request, type RequestOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Agents } from '../../src/console/agents.ts'
 import { Session } from '../../src/console/access/session.ts'
+import { ClusterList } from '../../src/console/cluster-list.ts'
 import type { Grant, Role } from '../../src/console/api.ts'
 import type { Route, RouteParts } from '../../src/console/route.ts'
 import { serverOf, type ServerParts } from '../../src/console/server.ts'
@@ -43,9 +44,11 @@ export const sessionWith = (...grants: readonly (Role | Grant)[]): Session =>
     token,
   })
 
+export const noClusters = new ClusterList([], null, { ...realSystem, systemProperties: new Map() })
+
 export const partsWith = (more: Partial<ServerParts> = {}): ServerParts => ({
   agents: new Agents([], realSystem.clock),
-  clusters: [],
+  clusters: noClusters,
   isReadOnly: false,
   files: new Map(),
   doorkeeper: { sessionOf: () => sessionWith('admin') },

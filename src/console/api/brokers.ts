@@ -2,7 +2,16 @@
 import { Type, type Static } from 'typebox'
 import { nullable, number, text } from './schemas.ts'
 
-export const Clusters = Type.Array(Type.Object({ name: text, servers: text }))
+export const Clusters = Type.Array(
+  Type.Object({
+    name: text,
+    servers: text,
+    /** Connect string of the ZooKeeper that it was found in. */
+    zookeeper: nullable(text),
+    /** Why its brokers are not known. */
+    problem: nullable(text),
+  }),
+)
 export type Clusters = Static<typeof Clusters>
 
 export const Brokers = Type.Object({

@@ -9,6 +9,6 @@ export const clusterRoutes = ({ clusters }: RouteParts): readonly Route[] => [
     summary: 'The Kafka clusters that are given.',
     role: 'viewer',
     answer: api.Clusters,
-    handle: () => clusters.map(({ name, servers }) => ({ name, servers })),
+    handle: () => clusters.list(),
   }),
 ]

@@ -24,9 +24,8 @@ export class BrokerAdmin {
   }
 
   async describe(): Promise<ClusterDescription> {
-    const answer = await this.#parts.cluster.ask(connection =>
-      connection.request(metadata, { topics: [], allowAutoTopicCreation: false }),
-    )
+    // Where no topic is named none is made; whether one may be is no question before Kafka 0.11.
+    const answer = await this.#parts.cluster.ask(connection => connection.request(metadata, { topics: [] }))
     return {
       clusterId: answer.clusterId,
       controllerId: answer.controllerId,
