@@ -1,7 +1,8 @@
 // `kafka-topics.sh` and `millrace topics`: makes, lists, describes, changes and deletes topics, with the options
 // and the output of Kafka's own tool.
 import type { Admin } from '../kafka-client/admin/admin.ts'
-import type { TopicDescription, TopicSetting } from '../kafka-client/admin/topics.ts'
+import type { Setting } from '../kafka-client/admin/settings.ts'
+import type { TopicDescription } from '../kafka-client/admin/topics.ts'
 import { kafkaError } from '../wire/kafka/error-codes.ts'
 import { administer, pairsOf } from './kafka-connection.ts'
 import { noZooKeeper, readWords, topicFilter, type Given } from './kafka-tool.ts'
@@ -159,7 +160,7 @@ async function describe(admin: Admin, given: Given, topics: readonly TopicDescri
 
 type Partition = TopicDescription['partitions'][number]
 
-const leastIsr = (settings: readonly TopicSetting[]) =>
+const leastIsr = (settings: readonly Setting[]) =>
   Number(settings.find(({ name }) => name === 'min.insync.replicas')?.value ?? 1)
 
 function partitionFilter(

@@ -54,10 +54,10 @@ export class KafkaCluster {
 
   brokers(): Promise<Brokers> {
     return this.#shared('brokers', async () => {
-      const [description, topics, bytes] = await Promise.all([
+      const [description, topics, directories] = await Promise.all([
         this.#admin.brokers.describe(),
         this.#admin.topics.describe(),
-        this.#admin.brokers.replicaBytes(),
+        this.#admin.brokers.logDirectories(),
       ])
       const partitions = topics.flatMap(topic => topic.partitions)
       return {
@@ -68,7 +68,7 @@ export class KafkaCluster {
           isController: broker.id === description.controllerId,
           leaders: partitions.filter(({ leader }) => leader === broker.id).length,
           replicas: partitions.filter(({ replicas }) => replicas.includes(broker.id)).length,
-          bytes: bytes.has(broker.id) ? (totalOf([...bytes.get(broker.id)!.values()]) ?? 0) : null,
+          bytes: totalOf((directories.get(broker.id) ?? []).flatMap(one => [0, ...one.replicas.values()])),
         })),
       }
     })
@@ -104,7 +104,9 @@ export class KafkaCluster {
         next: of(partition.index, next),
         bytes: of(partition.index, bytes),
       })),
-      settings: settings?.get(name) ?? null,
+      settings:
+        settings?.get(name)?.map(one => ({ name: one.name, value: one.value, isDefault: one.isDefault })) ??
+        null,
       groups: await Promise.all(
         groups.groups
           .filter(({ topics: read }) => read.includes(name))
@@ -218,18 +220,21 @@ export class KafkaCluster {
       topic => name === undefined || topic.partitions.length > 0 || topic.errorCode === 0,
     )
     const partitions = ledPartitions(topics)
-    const [{ brokers }, first, next, replicaBytes] = await Promise.all([
+    const [{ brokers }, first, next, directories] = await Promise.all([
       this.#admin.brokers.describe(),
       this.#admin.offsets.at(name === undefined ? [] : partitions, earliest),
       this.#admin.offsets.at(partitions, latest),
-      this.#admin.brokers.replicaBytes(),
+      this.#admin.brokers.logDirectories(),
     ])
     const now = this.#system.clock.monotonic()
     const bytes = new Map<string, number>()
     for (const topic of topics)
       for (const { index, leader } of topic.partitions) {
         const key = nameOf({ topic: topic.name, partition: index })
-        const size = replicaBytes.get(leader)?.get(key)
+        const size = directories
+          .get(leader)
+          ?.find(one => one.replicas.has(key))
+          ?.replicas.get(key)
         if (size !== undefined) bytes.set(key, size)
       }
     const rows = (topic: TopicDescription): TopicRow => {

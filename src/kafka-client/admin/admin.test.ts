@@ -3,7 +3,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hurriedSystem, metadataOf, ScriptedBroker, type TopicScript } from '../../../test/scripted-broker.ts'
 import { silentLogger } from '../../observe/log.ts'
+import { alterConfigs } from '../../wire/kafka/messages/alter-configs.ts'
 import { createTopics } from '../../wire/kafka/messages/create-topics.ts'
+import { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
+import { describeConfigs } from '../../wire/kafka/messages/describe-configs.ts'
 import { findCoordinator } from '../../wire/kafka/messages/find-coordinator.ts'
 import { listOffsets } from '../../wire/kafka/messages/list-offsets.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
@@ -83,16 +86,31 @@ describe('administration', () => {
       [() => admin.topics.addPartitions('t', 2), /CreatePartitions, which came with Kafka 1\.0/],
       [
         () => admin.topics.alterSettings('t', new Map([['a', 'b']])),
-        /IncrementalAlterConfigs, which came with Kafka 2\.3/,
+        /AlterConfigs, which came with Kafka 0\.11/,
       ],
       [() => admin.groups.delete('g'), /DeleteGroups, which came with Kafka 1\.1/],
       [
         () => admin.groups.deletePositions('g', [{ topic: 't', partition: 0 }]),
         /OffsetDelete, which came with Kafka 2\.4/,
       ],
+      [
+        () => admin.partitions.electPreferred([{ topic: 't', partition: 0 }]),
+        /ElectLeaders, which came with Kafka 2\.2/,
+      ],
+      [
+        () => admin.partitions.reassign([{ topic: 't', partition: 0, replicas: [0] }]),
+        /AlterPartitionReassignments, which came with Kafka 2\.4/,
+      ],
+      [
+        () => admin.partitions.deleteRecords([{ topic: 't', partition: 0, offset: 1 }]),
+        /DeleteRecords, which came with Kafka 0\.11/,
+      ],
     ]
     for (const [call, message] of tooOld) await assert.rejects(call, { code: 'KAFKA_FATAL', message })
     assert.equal(await admin.topics.settings(['t']), null)
+    assert.equal(await admin.brokers.settings(0), null)
+    assert.equal(await admin.partitions.moves(), null)
+    assert.equal((await admin.brokers.logDirectories()).size, 0)
     // Asked by its name, such a broker would make a topic.
     assert.deepEqual(await admin.topics.describe(['u']), [])
     assert.deepEqual(
@@ -103,6 +121,54 @@ describe('administration', () => {
       (await admin.topics.describe(['u'], { create: true })).map(one => one.errorCode),
       [3],
     )
+  })
+
+  it('keeps the other settings of a topic where a change replaces all of them', async () => {
+    await using broker = await brokerWith({ t: { leaders: [0] } })
+    const config = (name: string, value: string, source: number) => ({
+      name,
+      value,
+      readOnly: false,
+      configSource: source,
+      isSensitive: false,
+    })
+    const kept = [config('a', '1', 1), config('b', '2', 1), config('c', '3', 5), config('d', '4', 4)]
+    broker.on(
+      describeConfigs,
+      () => ({
+        throttleTimeMs: 0,
+        results: [{ errorCode: 0, errorMessage: null, resourceType: 2, resourceName: 't', configs: kept }],
+      }),
+      [1, 1],
+    )
+    broker.on(alterConfigs, () => ({ throttleTimeMs: 0, responses: [] }), [0, 0])
+    using admin = adminOf(broker.bootstrap)
+    const changes = new Map([
+      ['b', null],
+      ['c', '9'],
+    ])
+    await admin.topics.alterSettings('t', changes, { validateOnly: true })
+    const asked = broker.asked.filter(one => one.name === 'AlterConfigs') as {
+      body: { validateOnly: boolean; resources: { configs: { name: string; value: string }[] }[] }
+    }[]
+    assert.equal(asked[0]!.body.validateOnly, true)
+    assert.deepEqual(
+      asked[0]!.body.resources[0]!.configs.map(({ name, value }) => [name, value]),
+      [
+        ['a', '1'],
+        ['c', '9'],
+      ],
+    )
+  })
+
+  it('asks again where the controller has moved', async () => {
+    await using broker = await brokerWith({ t: { leaders: [0] } })
+    let asked = 0
+    const answer = () => ({ responses: [{ name: 't', errorCode: asked++ === 0 ? 41 : 0 }] })
+    broker.on(deleteTopics, answer, [1, 1])
+    using admin = adminOf(broker.bootstrap)
+    await admin.topics.delete('t')
+    assert.equal(asked, 2)
   })
 
   it('asks for one partition and one replica where a broker has no defaults to ask for', async () => {

@@ -8,6 +8,7 @@ import { connectionDefaults, type ConnectionSettings } from '../settings.ts'
 import { BrokerAdmin } from './brokers.ts'
 import { GroupAdmin } from './groups.ts'
 import { OffsetAdmin } from './offsets.ts'
+import { PartitionAdmin } from './partitions.ts'
 import { TopicAdmin } from './topics.ts'
 
 export interface AdminOptions {
@@ -28,6 +29,7 @@ export interface Admin {
   readonly topics: TopicAdmin
   readonly groups: GroupAdmin
   readonly offsets: OffsetAdmin
+  readonly partitions: PartitionAdmin
   close(): void
 }
 
@@ -42,6 +44,7 @@ export function createAdmin({ system, bootstrapServers, log, settings }: AdminOp
     topics: new TopicAdmin(parts),
     groups: new GroupAdmin(parts),
     offsets: new OffsetAdmin(parts),
+    partitions: new PartitionAdmin(parts),
     close: () => cluster.close(),
   }
 }

@@ -1,7 +1,10 @@
-// Brokers: which there are, which is the controller, and what the replicas on them take on their disks.
+// Brokers: which there are, which is the controller, their settings, and what lies on their disks.
 import { describeLogDirs } from '../../wire/kafka/messages/describe-log-dirs.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
+import type { ResponseOf } from '../../wire/kafka/api.ts'
+import { wordsOf } from '../connection/refusal.ts'
 import { nameOf } from '../contract.ts'
+import { describeSettings, type Setting } from './settings.ts'
 import type { AdminParts } from './question.ts'
 
 export interface ClusterDescription {
@@ -14,6 +17,17 @@ export interface ClusterDescription {
     readonly port: number
     readonly rack: string | null
   }[]
+}
+
+export interface LogDirectory {
+  readonly path: string
+  /** Null while it can be used. */
+  readonly problem: string | null
+  /** Bytes by partition name. */
+  readonly replicas: ReadonlyMap<string, number>
+  /** Of its file system; null before Kafka 3.3. */
+  readonly totalBytes: number | null
+  readonly usableBytes: number | null
 }
 
 export class BrokerAdmin {
@@ -36,28 +50,49 @@ export class BrokerAdmin {
   }
 
   /**
-   * Bytes of every replica, by broker and by partition name (Kafka 1.0 and later). A broker that is older, away or
-   * does not permit it is left out.
+   * Log directories of every broker (Kafka 1.0 and later). A broker that is older, away or does not permit it is
+   * left out.
    */
-  async replicaBytes(): Promise<Map<number, Map<string, number>>> {
+  async logDirectories(): Promise<Map<number, LogDirectory[]>> {
     const { cluster } = this.#parts
     await cluster.refresh()
-    const found = new Map<number, Map<string, number>>()
+    const found = new Map<number, LogDirectory[]>()
     await Promise.all(
       cluster.nodeIds
         .map(async id => {
           const connection = await cluster.connect(id, 'metadata')
           if (connection.versionOf(describeLogDirs) === -1) return
-          const answer = await connection.request(describeLogDirs, { topics: null })
-          const sizes = new Map<string, number>()
-          for (const { topics } of answer.results)
-            for (const { name, partitions } of topics)
-              for (const { partitionIndex, partitionSize, isFutureKey } of partitions)
-                if (!isFutureKey) sizes.set(nameOf({ topic: name, partition: partitionIndex }), partitionSize)
-          if (answer.results.some(({ errorCode }) => errorCode === 0)) found.set(id, sizes)
+          const { errorCode, results } = await connection.request(describeLogDirs, { topics: null })
+          // Who is not permitted gets an error, or before 3.2 no directory at all.
+          if (errorCode !== 0 || results.length === 0) return
+          found.set(id, results.map(directoryOf))
         })
         .map(work => work.catch(() => {})),
     )
     return found
+  }
+
+  /** Of one broker; null where it does not tell them (before Kafka 0.11). Rejects with PEER_UNREACHABLE where there is none. */
+  async settings(id: number): Promise<Setting[] | null> {
+    const { cluster } = this.#parts
+    await cluster.refresh()
+    const connection = await cluster.connect(id, 'metadata')
+    const found = await describeSettings(connection, [{ type: 'broker', name: String(id) }])
+    return found?.get(String(id)) ?? null
+  }
+}
+
+function directoryOf(given: ResponseOf<typeof describeLogDirs>['results'][number]): LogDirectory {
+  const replicas = new Map<string, number>()
+  for (const { name, partitions } of given.topics)
+    for (const { partitionIndex, partitionSize, isFutureKey } of partitions)
+      if (!isFutureKey) replicas.set(nameOf({ topic: name, partition: partitionIndex }), partitionSize)
+  const known = (bytes: number) => (bytes < 0 ? null : bytes)
+  return {
+    path: given.logDir,
+    problem: given.errorCode === 0 ? null : wordsOf(given.errorCode),
+    replicas,
+    totalBytes: known(given.totalBytes),
+    usableBytes: known(given.usableBytes),
   }
 }

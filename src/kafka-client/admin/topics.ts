@@ -4,17 +4,9 @@ import { zeroUuid } from '../../wire/kafka/fields.ts'
 import { createPartitions } from '../../wire/kafka/messages/create-partitions.ts'
 import { createTopics } from '../../wire/kafka/messages/create-topics.ts'
 import { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
-import { describeConfigs } from '../../wire/kafka/messages/describe-configs.ts'
-import { incrementalAlterConfigs } from '../../wire/kafka/messages/incremental-alter-configs.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
-import { question, refuse, type AdminParts } from './question.ts'
-
-/** How long the controller may take to have a change known everywhere. */
-const changeMs = 20_000
-/** The resource type "topic" of settings. */
-const topicType = 2
-/** DEFAULT_CONFIG: nobody has written it. */
-const defaultSource = 5
+import { askController, changeMs, refuse, type AdminParts } from './question.ts'
+import { alterSettings, describeSettings, type Setting } from './settings.ts'
 
 export interface TopicDescription {
   readonly name: string
@@ -41,12 +33,9 @@ export interface NewTopic {
   readonly settings?: ReadonlyMap<string, string>
 }
 
-export interface TopicSetting {
-  readonly name: string
-  /** null where it is secret. */
-  readonly value: string | null
-  /** Nobody has written it, neither for the topic nor for the brokers. */
-  readonly isDefault: boolean
+/** Nothing is changed; what would be refused rejects. */
+export interface ChangeOptions {
+  readonly validateOnly?: boolean
 }
 
 export class TopicAdmin {
@@ -84,25 +73,30 @@ export class TopicAdmin {
     return found.sort((one, other) => (one.name < other.name ? -1 : 1))
   }
 
-  async create({
-    name,
-    partitions,
-    replicationFactor = 1,
-    settings,
-  }: NewTopic): Promise<'created' | 'exists'> {
-    const connection = await this.#parts.cluster.connectController()
-    const known = (value: number) => (value === -1 && connection.versionOf(createTopics) < 4 ? 1 : value)
-    const answer = await connection.request(createTopics, {
-      topics: [
-        {
-          name,
-          numPartitions: known(partitions),
-          replicationFactor: known(replicationFactor),
-          assignments: [],
-          configs: [...(settings ?? [])].map(([key, value]) => ({ name: key, value })),
-        },
-      ],
-      timeoutMs: changeMs,
+  async create(
+    { name, partitions, replicationFactor = 1, settings }: NewTopic,
+    { validateOnly = false }: ChangeOptions = {},
+  ): Promise<'created' | 'exists'> {
+    const answer = await askController(this.#parts, {
+      api: createTopics,
+      since: '0.10.1',
+      body: version => {
+        const known = (value: number) => (value === -1 && version < 4 ? 1 : value)
+        return {
+          topics: [
+            {
+              name,
+              numPartitions: known(partitions),
+              replicationFactor: known(replicationFactor),
+              assignments: [],
+              configs: [...(settings ?? [])].map(([key, value]) => ({ name: key, value })),
+            },
+          ],
+          timeoutMs: changeMs,
+          validateOnly,
+        }
+      },
+      codesOf: given => given.topics.map(one => one.errorCode),
     })
     const { errorCode = 0, errorMessage = null } = answer.topics[0] ?? {}
     if (errorCode === errorCodes.TOPIC_ALREADY_EXISTS) return 'exists'
@@ -111,67 +105,49 @@ export class TopicAdmin {
   }
 
   /** `count` is how many there shall be in all (Kafka 1.0 and later). */
-  async addPartitions(name: string, count: number): Promise<void> {
-    const connection = await this.#parts.cluster.connectController()
-    const topics = [{ name, count, assignments: null }]
-    const body = { topics, timeoutMs: changeMs, validateOnly: false }
-    const answer = await question(connection, createPartitions, body, '1.0')
+  async addPartitions(
+    name: string,
+    count: number,
+    { validateOnly = false }: ChangeOptions = {},
+  ): Promise<void> {
+    const answer = await askController(this.#parts, {
+      api: createPartitions,
+      since: '1.0',
+      body: () => ({ topics: [{ name, count, assignments: null }], timeoutMs: changeMs, validateOnly }),
+      codesOf: given => given.results.map(one => one.errorCode),
+    })
     for (const { errorCode, errorMessage } of answer.results)
       refuse(errorCode, `the partitions of topic ${name} are as they were`, errorMessage)
   }
 
   async delete(name: string): Promise<void> {
-    const connection = await this.#parts.cluster.connectController()
-    const topics = connection.versionOf(deleteTopics) >= 6 ? [{ name, topicId: zeroUuid }] : []
-    const answer = await connection.request(deleteTopics, {
-      topics,
-      topicNames: [name],
-      timeoutMs: changeMs,
+    const answer = await askController(this.#parts, {
+      api: deleteTopics,
+      since: '0.10.1',
+      body: version => ({
+        topics: version >= 6 ? [{ name, topicId: zeroUuid }] : [],
+        topicNames: [name],
+        timeoutMs: changeMs,
+      }),
+      codesOf: given => given.responses.map(one => one.errorCode),
     })
     for (const { errorCode, errorMessage } of answer.responses)
       refuse(errorCode, `topic ${name} was not deleted`, errorMessage)
   }
 
   /** By topic; null where brokers do not tell them (before Kafka 0.11). */
-  async settings(names: readonly string[]): Promise<Map<string, TopicSetting[]> | null> {
-    const resources = names.map(resourceName => ({
-      resourceType: topicType,
-      resourceName,
-      configurationKeys: null,
-    }))
-    const answer = await this.#parts.cluster.ask(async connection =>
-      connection.versionOf(describeConfigs) === -1
-        ? null
-        : connection.request(describeConfigs, { resources }),
-    )
-    if (answer === null) return null
-    const found = new Map<string, TopicSetting[]>()
-    for (const { resourceName, errorCode, errorMessage, configs } of answer.results) {
-      refuse(errorCode, `the settings of topic ${resourceName}`, errorMessage)
-      found.set(
-        resourceName,
-        configs.map(({ name, value, isDefault, configSource }) => ({
-          name,
-          value,
-          isDefault: isDefault || configSource === defaultSource,
-        })),
-      )
-    }
-    return found
+  settings(names: readonly string[]): Promise<Map<string, Setting[]> | null> {
+    const resources = names.map(name => ({ type: 'topic' as const, name }))
+    return this.#parts.cluster.ask(connection => describeSettings(connection, resources))
   }
 
-  /** Null takes a setting back (Kafka 2.3 and later). */
-  async alterSettings(name: string, changes: ReadonlyMap<string, string | null>): Promise<void> {
+  /** Null takes a setting back (Kafka 0.11 and later). */
+  async alterSettings(
+    name: string,
+    changes: ReadonlyMap<string, string | null>,
+    options: ChangeOptions = {},
+  ): Promise<void> {
     const connection = await this.#parts.cluster.connectController()
-    const configs = [...changes].map(([key, value]) => ({
-      name: key,
-      configOperation: value === null ? 1 : 0,
-      value,
-    }))
-    const resources = [{ resourceType: topicType, resourceName: name, configs }]
-    const body = { resources, validateOnly: false }
-    const answer = await question(connection, incrementalAlterConfigs, body, '2.3')
-    for (const { errorCode, errorMessage } of answer.responses)
-      refuse(errorCode, `the settings of topic ${name} are as they were`, errorMessage)
+    await alterSettings(connection, { type: 'topic', name }, changes, options)
   }
 }
