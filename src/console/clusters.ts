@@ -28,7 +28,7 @@ export interface ClusterOptions {
 export class KafkaCluster {
   readonly name: string
   readonly servers: string
-  readonly #admin: Admin
+  readonly admin: Admin
   readonly #system: ClientSystem
   readonly #settings: ConnectionSettings
   readonly #looks = new Map<string, { at: number; work: Promise<unknown> }>()
@@ -40,7 +40,7 @@ export class KafkaCluster {
     this.servers = settings.bootstrapServers.join(',')
     this.#system = system
     this.#settings = settings
-    this.#admin = createAdmin({
+    this.admin = createAdmin({
       system,
       bootstrapServers: settings.bootstrapServers,
       settings,
@@ -49,19 +49,28 @@ export class KafkaCluster {
   }
 
   close(): void {
-    this.#admin.close()
+    this.admin.close()
+  }
+
+  /** Something was changed: the next look is a new one. */
+  forget(): void {
+    this.#looks.clear()
+  }
+
+  get takenAt(): number {
+    return this.#system.clock.now()
   }
 
   brokers(): Promise<Brokers> {
     return this.#shared('brokers', async () => {
       const [description, topics, directories] = await Promise.all([
-        this.#admin.brokers.describe(),
-        this.#admin.topics.describe(),
-        this.#admin.brokers.logDirectories(),
+        this.admin.brokers.describe(),
+        this.admin.topics.describe(),
+        this.admin.brokers.logDirectories(),
       ])
       const partitions = topics.flatMap(topic => topic.partitions)
       return {
-        takenAt: this.#now(),
+        takenAt: this.takenAt,
         clusterId: description.clusterId,
         brokers: description.brokers.map(broker => ({
           ...broker,
@@ -77,7 +86,7 @@ export class KafkaCluster {
   topics(): Promise<Topics> {
     return this.#shared('topics', async () => {
       const { topics, rows } = await this.#topicRows()
-      return { takenAt: this.#now(), topics: topics.map(rows) }
+      return { takenAt: this.takenAt, topics: topics.map(rows) }
     })
   }
 
@@ -87,13 +96,13 @@ export class KafkaCluster {
     const [topic] = topics
     if (topic === undefined) return undefined
     const [settings, groups] = await Promise.all([
-      this.#admin.topics.settings([name]).catch(() => null),
+      this.admin.topics.settings([name]).catch(() => null),
       this.groups(),
     ])
     const of = (index: number, from: ReadonlyMap<string, number>) =>
       from.get(nameOf({ topic: name, partition: index })) ?? null
     return {
-      takenAt: this.#now(),
+      takenAt: this.takenAt,
       row: rows(topic),
       partitions: topic.partitions.map(partition => ({
         index: partition.index,
@@ -120,15 +129,15 @@ export class KafkaCluster {
 
   /** Undefined where there is no such topic or partition. */
   messages(question: Question): Promise<Messages | undefined> {
-    const [admin, settings, system] = [this.#admin, this.#settings, this.#system]
+    const [admin, settings, system] = [this.admin, this.#settings, this.#system]
     return lookForMessages(question, { admin, settings, system })
   }
 
   groups(): Promise<Groups> {
     return this.#shared('groups', async () => {
-      const found = await this.#admin.groups.list()
+      const found = await this.admin.groups.list()
       const looked = await Promise.all(found.map(({ id }) => this.#group(id)))
-      return { takenAt: this.#now(), groups: looked.map(({ row }) => row) }
+      return { takenAt: this.takenAt, groups: looked.map(({ row }) => row) }
     })
   }
 
@@ -157,7 +166,7 @@ export class KafkaCluster {
         drainsInSeconds: null,
       }
       return {
-        takenAt: this.#now(),
+        takenAt: this.takenAt,
         row: { ...row, problem: messageOf(error) },
         assignor: '',
         coordinator: '',
@@ -168,8 +177,8 @@ export class KafkaCluster {
   }
 
   async #describeGroup(id: string): Promise<Group> {
-    const description = await this.#admin.groups.describe(id)
-    const positions = (await groupPositions(this.#admin, description)).map(({ member, ...one }) => ({
+    const description = await this.admin.groups.describe(id)
+    const positions = (await groupPositions(this.admin, description)).map(({ member, ...one }) => ({
       ...one,
       lag: one.end === null || one.committed === null ? null : Math.max(0, one.end - one.committed),
       owner: member?.clientId ?? null,
@@ -185,7 +194,7 @@ export class KafkaCluster {
       problem: null,
     }
     return {
-      takenAt: this.#now(),
+      takenAt: this.takenAt,
       row,
       assignor: description.assignor,
       coordinator: `${whereOf(description.coordinator)} (${description.coordinator.nodeId})`,
@@ -215,16 +224,16 @@ export class KafkaCluster {
   }
 
   async #topicRows(name?: string) {
-    const topics = (await this.#admin.topics.describe(name === undefined ? undefined : [name])).filter(
+    const topics = (await this.admin.topics.describe(name === undefined ? undefined : [name])).filter(
       // The answer to a question by name may be that there is none.
       topic => name === undefined || topic.partitions.length > 0 || topic.errorCode === 0,
     )
     const partitions = ledPartitions(topics)
     const [{ brokers }, first, next, directories] = await Promise.all([
-      this.#admin.brokers.describe(),
-      this.#admin.offsets.at(name === undefined ? [] : partitions, earliest),
-      this.#admin.offsets.at(partitions, latest),
-      this.#admin.brokers.logDirectories(),
+      this.admin.brokers.describe(),
+      this.admin.offsets.at(name === undefined ? [] : partitions, earliest),
+      this.admin.offsets.at(partitions, latest),
+      this.admin.brokers.logDirectories(),
     ])
     const now = this.#system.clock.monotonic()
     const bytes = new Map<string, number>()
@@ -267,10 +276,6 @@ export class KafkaCluster {
     // A failure is told to who waits, and not to those who come later.
     work.catch(() => this.#looks.delete(key))
     return work
-  }
-
-  #now(): number {
-    return this.#system.clock.now()
   }
 }
 

@@ -18,11 +18,14 @@ export interface RouteParts {
 export class Refused extends Error {
   readonly status: number
   readonly remedy: string
+  /** Of the body: what is wrong, where it is one. */
+  readonly field: string | undefined
 
-  constructor(status: number, message: string, remedy = '') {
+  constructor(status: number, message: string, remedy = '', field?: string) {
     super(message)
     this.status = status
     this.remedy = remedy
+    this.field = field
   }
 }
 

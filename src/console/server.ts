@@ -3,6 +3,8 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { Fault, messageOf } from '../errors.ts'
 import { foreignness } from './access/guard.ts'
 import type { Doorkeeper } from './access/local-user.ts'
+import { KafkaRefusal } from '../kafka-client/kafka-client.ts'
+import { wordsOf } from './kafka-words.ts'
 import { openApiOf } from './openapi.ts'
 import { Refused, type RouteParts } from './route.ts'
 import { routesOf } from './routes.ts'
@@ -41,10 +43,14 @@ export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyI
     request.session = parts.doorkeeper.sessionOf(request)
   })
   server.setErrorHandler(async (error, _, reply) => {
-    if (error instanceof Refused) return refuse(reply, error.status, error.message, error.remedy)
-    if (error instanceof Fault) return refuse(reply, 502, messageOf(error), error.remedy)
+    if (error instanceof KafkaRefusal) return refuse(reply, wordsOf(error))
+    if (error instanceof Refused) return refuse(reply, error)
+    if (error instanceof Fault) return refuse(reply, new Refused(502, messageOf(error), error.remedy))
     const status = (error as { statusCode?: number }).statusCode ?? 500
-    return refuse(reply, status, messageOf(error), status >= 500 ? 'This is a bug in the console.' : '')
+    return refuse(
+      reply,
+      new Refused(status, messageOf(error), status >= 500 ? 'This is a bug in the console.' : ''),
+    )
   })
   const { isReadOnly } = parts
   const routeServer = new RouteServer(server, { isReadOnly, headers: securityHeaders })
@@ -54,17 +60,22 @@ export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyI
     if (request.url.startsWith('/api/'))
       return refuse(
         reply,
-        404,
-        `there is no ${request.method} ${request.url.split('?')[0]}`,
-        'See /api/openapi.json.',
+        new Refused(
+          404,
+          `there is no ${request.method} ${request.url.split('?')[0]}`,
+          'See /api/openapi.json.',
+        ),
       )
     return sendFile(parts.files, request, reply)
   })
   return server
 }
 
-function refuse(reply: FastifyReply, status: number, error: string, remedy: string): FastifyReply {
-  return reply.code(status).type('application/json').send(JSON.stringify({ error, remedy }))
+function refuse(reply: FastifyReply, { status, message, remedy, field }: Refused): FastifyReply {
+  return reply
+    .code(status)
+    .type('application/json')
+    .send(JSON.stringify({ error: message, remedy, field }))
 }
 
 function sendFile(
@@ -73,11 +84,12 @@ function sendFile(
   reply: FastifyReply,
 ): FastifyReply {
   if (request.method !== 'GET' && request.method !== 'HEAD')
-    return refuse(reply, 405, `${request.method} is not for this address`, '')
+    return refuse(reply, new Refused(405, `${request.method} is not for this address`))
   const path = request.url.split('?', 1)[0]!.slice(1)
   // The pages are in the browser program: every address without a file is one of them.
   const file = files.get(path) ?? (/\.\w+$/.test(path) ? undefined : files.get('index.html'))
-  if (file === undefined) return refuse(reply, 404, `there is no ${path}`, 'The first page is at /.')
+  if (file === undefined)
+    return refuse(reply, new Refused(404, `there is no ${path}`, 'The first page is at /.'))
   void reply.headers({
     'cache-control': file.isFixed ? 'max-age=31536000, immutable' : 'no-cache',
     etag: file.etag,

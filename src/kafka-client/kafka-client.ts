@@ -54,6 +54,7 @@ export function createTransactionalProducer(options: TransactionalProducerOption
 }
 
 export { createAdmin, type Admin } from './admin/admin.ts'
+export { KafkaRefusal } from './admin/question.ts'
 
 /** Says again of a component's options what was said of the properties below `before`. */
 export function sayBelow(before: string, problems: readonly PropertyProblem[], say: Say): void {

@@ -84,12 +84,12 @@ test('records go by offset, directories tell their room, and where nothing can m
   withAdmin(async (admin, produce) => {
     await admin.topics.create({ name: 't', partitions: 1 })
     await produce(10)
-    const at = (offset: number) => admin.partitions.deleteRecords([{ topic: 't', partition: 0, offset }])
+    const at = (offset: number) => admin.records.deleteBefore([{ topic: 't', partition: 0, offset }])
     assert.deepEqual([...(await at(4))], [['t-0', 4]])
     await assert.rejects(at(11), { errorName: 'OFFSET_OUT_OF_RANGE' })
     assert.deepEqual([...(await at(-1))], [['t-0', 10]])
     assert.deepEqual(await admin.offsets.of('t'), [{ partition: 0, first: 10, next: 10 }])
-    await assert.rejects(admin.partitions.deleteRecords([{ topic: 'u', partition: 0, offset: 1 }]), {
+    await assert.rejects(admin.records.deleteBefore([{ topic: 'u', partition: 0, offset: 1 }]), {
       code: 'KAFKA',
       message: /the records of u-0 were not deleted: UNKNOWN_TOPIC_OR_PARTITION/,
     })
@@ -105,4 +105,29 @@ test('records go by offset, directories tell their room, and where nothing can m
     assert.match(moved.get('t-0')!, /INVALID_REPLICA_ASSIGNMENT/)
     const ended = await admin.partitions.reassign([{ topic: 't', partition: 0, replicas: null }])
     assert.match(ended.get('t-0')!, /NO_REASSIGNMENT_IN_PROGRESS/)
+  }))
+
+test('a record is written by hand: by key, into a partition, with headers, a tombstone', () =>
+  withAdmin(async admin => {
+    await admin.topics.create({ name: 't', partitions: 3 })
+    const key = Buffer.from('k')
+    const first = await admin.records.append({ topic: 't', key, value: Buffer.from('v') })
+    assert.deepEqual(await admin.records.append({ topic: 't', key, value: null }), {
+      partition: first.partition,
+      offset: 1,
+    })
+    const headers = [{ key: 'h', value: Buffer.from('x') }]
+    const partition = (first.partition + 1) % 3
+    assert.deepEqual(await admin.records.append({ topic: 't', partition, key: null, value: key, headers }), {
+      partition,
+      offset: 0,
+    })
+    await assert.rejects(admin.records.append({ topic: 't', partition: 9, key, value: key }), {
+      message: /the record was not written to t-9: UNKNOWN_TOPIC_OR_PARTITION/,
+    })
+    await assert.rejects(admin.records.append({ topic: 'u', key, value: key }), {
+      message: /UNKNOWN_TOPIC_OR_PARTITION/,
+    })
+    await admin.topics.alterSettings('t', new Map([['cleanup.policy', 'compact']]))
+    await assert.rejects(admin.records.append({ topic: 't', key: null, value: key }), { code: 'KAFKA' })
   }))

@@ -15,5 +15,10 @@ export const Level = Type.Union([
 export type Level = Static<typeof Level>
 
 /** Of every answer that is not 2xx. */
-export const Refusal = Type.Object({ error: text, remedy: text })
+export const Refusal = Type.Object({
+  error: text,
+  remedy: text,
+  /** Of the body: what is wrong with it, where that is known. */
+  field: Type.Optional(text),
+})
 export type Refusal = Static<typeof Refusal>

@@ -102,7 +102,7 @@ describe('administration', () => {
         /AlterPartitionReassignments, which came with Kafka 2\.4/,
       ],
       [
-        () => admin.partitions.deleteRecords([{ topic: 't', partition: 0, offset: 1 }]),
+        () => admin.records.deleteBefore([{ topic: 't', partition: 0, offset: 1 }]),
         /DeleteRecords, which came with Kafka 0\.11/,
       ],
     ]

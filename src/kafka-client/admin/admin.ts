@@ -9,6 +9,7 @@ import { BrokerAdmin } from './brokers.ts'
 import { GroupAdmin } from './groups.ts'
 import { OffsetAdmin } from './offsets.ts'
 import { PartitionAdmin } from './partitions.ts'
+import { RecordAdmin } from './records.ts'
 import { TopicAdmin } from './topics.ts'
 
 export interface AdminOptions {
@@ -30,6 +31,7 @@ export interface Admin {
   readonly groups: GroupAdmin
   readonly offsets: OffsetAdmin
   readonly partitions: PartitionAdmin
+  readonly records: RecordAdmin
   close(): void
 }
 
@@ -45,6 +47,7 @@ export function createAdmin({ system, bootstrapServers, log, settings }: AdminOp
     groups: new GroupAdmin(parts),
     offsets: new OffsetAdmin(parts),
     partitions: new PartitionAdmin(parts),
+    records: new RecordAdmin(parts),
     close: () => cluster.close(),
   }
 }

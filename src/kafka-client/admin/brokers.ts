@@ -4,7 +4,8 @@ import { metadata } from '../../wire/kafka/messages/metadata.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { wordsOf } from '../connection/refusal.ts'
 import { nameOf } from '../contract.ts'
-import { describeSettings, type Setting } from './settings.ts'
+import { alterSettings, describeSettings, type ChangeOptions, type Setting } from './settings.ts'
+import type { BrokerConnection } from '../connection/connection.ts'
 import type { AdminParts } from './question.ts'
 
 export interface ClusterDescription {
@@ -74,11 +75,23 @@ export class BrokerAdmin {
 
   /** Of one broker; null where it does not tell them (before Kafka 0.11). Rejects with PEER_UNREACHABLE where there is none. */
   async settings(id: number): Promise<Setting[] | null> {
+    const found = await describeSettings(await this.#connect(id), [{ type: 'broker', name: String(id) }])
+    return found?.get(String(id)) ?? null
+  }
+
+  /** Null takes a setting back (Kafka 1.1 and later). */
+  async alterSettings(
+    id: number,
+    changes: ReadonlyMap<string, string | null>,
+    options: ChangeOptions = {},
+  ): Promise<void> {
+    await alterSettings(await this.#connect(id), { type: 'broker', name: String(id) }, changes, options)
+  }
+
+  async #connect(id: number): Promise<BrokerConnection> {
     const { cluster } = this.#parts
     await cluster.refresh()
-    const connection = await cluster.connect(id, 'metadata')
-    const found = await describeSettings(connection, [{ type: 'broker', name: String(id) }])
-    return found?.get(String(id)) ?? null
+    return cluster.connect(id, 'metadata')
   }
 }
 

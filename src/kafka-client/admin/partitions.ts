@@ -1,15 +1,13 @@
-// Partitions: who leads them, on which brokers they lie, and where they begin.
-import { Fault } from '../../errors.ts'
+// Partitions: who leads them, and on which brokers they lie.
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
-import { deleteRecords } from '../../wire/kafka/messages/delete-records.ts'
 import { electLeaders } from '../../wire/kafka/messages/elect-leaders.ts'
 import {
   alterPartitionReassignments,
   listPartitionReassignments,
 } from '../../wire/kafka/messages/partition-reassignments.ts'
 import { wordsOf } from '../connection/refusal.ts'
-import { byName, byTopic, nameOf, type Position, type TopicPartition } from '../contract.ts'
-import { askController, changeMs, question, refuse, type AdminParts } from './question.ts'
+import { byName, byTopic, nameOf, type TopicPartition } from '../contract.ts'
+import { askController, changeMs, refuse, type AdminParts } from './question.ts'
 
 export interface Placement extends TopicPartition {
   /** Ids of brokers, the preferred leader first. */
@@ -112,43 +110,6 @@ export class PartitionAdmin {
         })),
       )
       .sort(byName)
-  }
-
-  /**
-   * Deletes the records before the offsets (Kafka 0.11 and later), -1: all that there are. Gives the first offset
-   * that is left, by partition name.
-   */
-  async deleteRecords(before: readonly Position[]): Promise<Map<string, number>> {
-    const { cluster } = this.#parts
-    cluster.watch(before.map(one => one.topic))
-    await cluster.refresh()
-    const found = new Map<string, number>()
-    const ofLeaders = Map.groupBy(before, one => cluster.leaderOf(one.topic, one.partition))
-    for (const [leader, list] of ofLeaders) {
-      if (leader === -1) {
-        const { topic, partition } = list[0]!
-        const { why } = cluster.whyNoLeader(topic, partition)
-        throw new Fault('KAFKA', `the records of ${nameOf(list[0]!)} were not deleted: ${why}`)
-      }
-      const connection = await cluster.connect(leader, 'data')
-      const topics = byTopic(list).map(([name, ones]) => ({
-        name,
-        partitions: ones.map(({ partition, offset }) => ({ partitionIndex: partition, offset })),
-      }))
-      const answer = await question(
-        connection,
-        deleteRecords,
-        () => ({ topics, timeoutMs: changeMs }),
-        '0.11',
-      )
-      for (const { name, partitions } of answer.topics)
-        for (const { partitionIndex, lowWatermark, errorCode } of partitions) {
-          const one = nameOf({ topic: name, partition: partitionIndex })
-          refuse(errorCode, `the records of ${one} were not deleted`)
-          found.set(one, lowWatermark)
-        }
-    }
-    return found
   }
 }
 

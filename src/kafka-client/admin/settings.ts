@@ -93,12 +93,17 @@ export async function describeSettings(
   return found
 }
 
-/** Null takes a value back. `validateOnly`: nothing is changed; what would be refused rejects. */
+/** `validateOnly`: nothing is changed; what would be refused rejects. */
+export interface ChangeOptions {
+  readonly validateOnly?: boolean
+}
+
+/** Null takes a value back. */
 export async function alterSettings(
   connection: BrokerConnection,
   resource: Resource,
   changes: ReadonlyMap<string, string | null>,
-  { validateOnly = false }: { validateOnly?: boolean } = {},
+  { validateOnly = false }: ChangeOptions = {},
 ): Promise<void> {
   const [resourceType, resourceName] = [types[resource.type], resource.name]
   const what = `the settings of ${resource.type} ${resource.name} are as they were`

@@ -6,7 +6,7 @@ import { createTopics } from '../../wire/kafka/messages/create-topics.ts'
 import { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
 import { askController, changeMs, refuse, type AdminParts } from './question.ts'
-import { alterSettings, describeSettings, type Setting } from './settings.ts'
+import { alterSettings, describeSettings, type ChangeOptions, type Setting } from './settings.ts'
 
 export interface TopicDescription {
   readonly name: string
@@ -31,11 +31,6 @@ export interface NewTopic {
   /** 1 where absent. */
   readonly replicationFactor?: number
   readonly settings?: ReadonlyMap<string, string>
-}
-
-/** Nothing is changed; what would be refused rejects. */
-export interface ChangeOptions {
-  readonly validateOnly?: boolean
 }
 
 export class TopicAdmin {
