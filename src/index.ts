@@ -1,6 +1,7 @@
 // The public door: what a program may use of Millrace. Everything else may change without notice.
 //
-//   running an agent       readConfiguration, buildTopology, Agent, catalogue
+//   running an agent       startAgent; readConfiguration, buildTopology, Agent, catalogue
+//   Kafka in a test        startBroker
 //   writing a component    defineSource, defineSink … and the fields of its options
 //   sending by Avro RPC    connectAvro
 import {
@@ -38,6 +39,7 @@ export type { Change, Snapshot } from './observe/snapshot.ts'
 export { realSystem, type System } from './system/system.ts'
 export type { AvroClient } from './avro-rpc/client.ts'
 export { startAgent, type AgentOptions } from './start-agent.ts'
+export { startBroker, type BrokerOptions, type EmbeddedBroker } from './start-broker.ts'
 
 /** `network` and `clock` are the real ones where absent. */
 export type AvroClientOptions = Omit<AvroClientParts, 'network' | 'clock'> & Partial<AvroClientParts>

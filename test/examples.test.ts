@@ -78,6 +78,13 @@ test('03: an agent in a program', async () => {
   assert.equal(stdout, '0 1 2\n')
 })
 
+test('06: Kafka in a test', async () => {
+  const args = ['--test', 'examples/06-kafka-in-a-test/pipeline.mjs']
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const { stdout } = await run(process.execPath, args, { cwd: root, env })
+  assert.match(stdout, /pass 1\b/)
+})
+
 test('04: a component named by its path, wherever it lies', () =>
   inDirectory(async directory => {
     const port = await freePort()

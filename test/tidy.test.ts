@@ -45,7 +45,7 @@ const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['console', /^src\/console\//],
   ['demo', /^src\/demo\//],
   ['simulation', /^src\/simulation\//],
-  ['everything', /^src\/(components|index|load-topology|start-agent)\.ts$|^src\/cli\//],
+  ['everything', /^src\/(components|index|load-topology|start-agent|start-broker)\.ts$|^src\/cli\//],
 ]
 
 const event = ['event', 'errors', 'settings', 'java']

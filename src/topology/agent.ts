@@ -35,7 +35,7 @@ export class StartFailure extends Error {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[]) {
-    super(problems.map(one => one.problem).join('; '))
+    super(problems.map(sentenceOf).join('\n'))
     this.problems = problems
   }
 }
