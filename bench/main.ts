@@ -2,6 +2,7 @@
 import { runBrokerBench } from './broker.ts'
 import { runChannelBench } from './channel.ts'
 import { runDoorBench } from './door.ts'
+import { runTapBench } from './tap.ts'
 import { runGroupsBench } from './groups.ts'
 import { runQuickstartBench } from './quickstart.ts'
 import { runSeedBench } from './seed.ts'
@@ -11,6 +12,7 @@ const benches: Record<string, () => Promise<void>> = {
   broker: runBrokerBench,
   channel: runChannelBench,
   door: runDoorBench,
+  tap: runTapBench,
   groups: runGroupsBench,
   quickstart: runQuickstartBench,
   seed: runSeedBench,

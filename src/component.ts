@@ -47,6 +47,12 @@ export interface FullChannel {
   readonly remedy: string
 }
 
+export interface PeekedEvent {
+  readonly event: Event
+  /** Whether a batch that is open holds it. */
+  readonly isTaken: boolean
+}
+
 export interface Channel {
   /** Events the channel can hold, and events one put or take may have. */
   readonly capacity: number
@@ -80,6 +86,11 @@ export interface Channel {
    * batches may be open at a time. When more than one is rolled back, the later one goes first.
    */
   take(limit: TakeLimit, signal: AbortSignal): Promise<Batch | null>
+  /**
+   * The oldest events, in their order, without taking them: nothing changes for those who do. What open batches hold is
+   * among them; what they have committed is not. Fewer than there are where they would have to be read first.
+   */
+  peek?(limit: TakeLimit): Promise<readonly PeekedEvent[]>
 }
 
 /** Why a channel takes no events: what its own options, its state or its disk ask for. */

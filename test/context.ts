@@ -95,6 +95,7 @@ export function optionsFor(definition: Definition, given: Record<string, unknown
 
 /** The process of an agent in a snapshot, holding nothing. */
 export const idleProcess: Snapshot['process'] = {
+  pid: 1,
   memoryBudget: 0,
   memoryUsed: 0,
   memoryMostUsed: 0,

@@ -208,8 +208,9 @@ const inner =
 /** Doors that are no part of what components are given, and who goes through them. */
 const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/channels\/file\//, /^commandLine$/],
-  [/^src\/console\/agents\.ts$/, /^sendHttp$/],
+  [/^src\/console\/agent-pages\.ts$/, /^(sendHttp|streamHttp|ownSockets|findLeft)$/],
   [/^src\/demo\//, /^(commandLine|sendHttp|writeText|\w+Directory|temporaryDirectories|removeTree)$/],
+  [/^src\/observe\/announcement\.ts$/, /^listenForOwnUser$/],
   [/^src\/kafka-client\/security\/security\.ts$/, /^sendHttp$/],
   [/^src\/security\/jceks\.ts$/, /^nextTurn$/],
   [/^src\/security\/ssl-settings\.ts$/, /^environmentVariable$/],

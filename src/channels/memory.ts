@@ -5,6 +5,7 @@ import {
   type Channel,
   type CountedContext,
   type FullChannel,
+  type PeekedEvent,
   type PutOptions,
   type TakeLimit,
 } from '../component.ts'
@@ -15,9 +16,9 @@ import { int, type OptionsOf } from '../fields.ts'
 import { channelCounters } from '../observe/counters.ts'
 import { ArrivalTimes } from './arrival-times.ts'
 import { GoneNumbers } from './file/number-ranges.ts'
-import { OpenBatch } from './open-batch.ts'
+import { HandedOut } from './handed-out.ts'
 import { PutGate, type Room } from './put-gate.ts'
-import { ReturnedEvents, type Run } from './returned-events.ts'
+import type { Run } from './returned-events.ts'
 import { TakeLine } from './take-line.ts'
 
 const options = {
@@ -82,7 +83,7 @@ export class MemoryChannel implements Channel {
   readonly #context: CountedContext
   readonly #gate: PutGate
   readonly #takers = new TakeLine()
-  readonly #returned = new ReturnedEvents()
+  readonly #handedOut = new HandedOut()
   /** Events nobody has taken yet: numbers #head up to #tail, at their number modulo the ring's size. */
   #ring: (Event | undefined)[] = Array.from({ length: 64 })
   #head = 0
@@ -186,16 +187,20 @@ export class MemoryChannel implements Channel {
     return waited
   }
 
+  async peek(limit: TakeLimit): Promise<readonly PeekedEvent[]> {
+    const events: Event[] = []
+    for (let at = this.#head; at < Math.min(this.#tail, this.#head + limit.events); at++)
+      events.push(this.#ring[at & (this.#ring.length - 1)]!)
+    return this.#handedOut.peek(limit, [{ first: this.#head, events }])
+  }
+
   #next(limit: TakeLimit): Batch | null {
     const most = { ...limit, events: Math.min(limit.events, this.transactionCapacity) }
-    const runs = this.#returned.take(most) ?? this.#fresh(most)
+    const runs = this.#handedOut.again(most) ?? this.#fresh(most)
     if (runs === null) return null
-    const batch = new OpenBatch(runs, {
+    const batch = this.#handedOut.open(runs, {
       remove: async run => this.#remove(run),
-      giveBack: returned => {
-        for (const run of returned) this.#returned.add(run)
-        this.#takers.serve(one => this.#next(one))
-      },
+      onReturned: () => this.#takers.serve(one => this.#next(one)),
     })
     this.#context.counters.add('EventTakeAttemptCount', batch.events.length)
     return batch

@@ -8,32 +8,34 @@ export interface OpenBatchParts {
   remove(run: Run): Promise<void>
   /** Puts the events back at their places, at once. */
   giveBack(runs: readonly Run[]): void
+  /** It is committed or rolled back from now on. */
+  onEnd(): void
 }
 
 export class OpenBatch implements Batch {
   readonly events: readonly Event[]
-  readonly #runs: readonly Run[]
+  readonly runs: readonly Run[]
   readonly #parts: OpenBatchParts
   #ended = false
 
   constructor(runs: readonly Run[], parts: OpenBatchParts) {
-    this.#runs = runs
+    this.runs = runs
     this.#parts = parts
     this.events = runs.length === 1 ? runs[0]!.events : runs.flatMap(run => run.events)
   }
 
   async commit(): Promise<void> {
     this.#end()
-    await this.#remove(this.#runs)
+    await this.#remove(this.runs)
   }
 
   async rollback(): Promise<void> {
     this.#end()
-    this.#parts.giveBack(this.#runs)
+    this.#parts.giveBack(this.runs)
   }
 
   async commitExcept(left: readonly Event[]): Promise<void> {
-    const { gone, kept } = divide(this.#runs, left)
+    const { gone, kept } = divide(this.runs, left)
     this.#end()
     // First, so that nothing behind them is taken before them.
     if (kept.length > 0) this.#parts.giveBack(kept)
@@ -51,6 +53,7 @@ export class OpenBatch implements Batch {
   #end(): void {
     if (this.#ended) throw new Error('the batch was committed or rolled back before')
     this.#ended = true
+    this.#parts.onEnd()
   }
 }
 

@@ -14,8 +14,9 @@ export class ReturnedEvents {
   /** By number, apart from one another. */
   readonly #runs: Run[] = []
 
-  get isEmpty(): boolean {
-    return this.#runs.length === 0
+  /** By number. */
+  get runs(): readonly Run[] {
+    return this.#runs
   }
 
   add(run: Run): void {

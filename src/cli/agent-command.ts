@@ -7,6 +7,7 @@ import type { ConfigurationText } from '../config/configuration.ts'
 import { messageOf } from '../errors.ts'
 import { countOf } from '../printable.ts'
 import type { Logger } from '../observe/log.ts'
+import { announce } from '../observe/announcement.ts'
 import { exceptions } from '../observe/health.ts'
 import { metricsOf } from '../observe/metrics-json.ts'
 import { realSystem } from '../system/system.ts'
@@ -70,6 +71,8 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   }
   await backUp(command, texts, log)
   await monitor(agent, properties, log)
+  const announced = await announce({ agent, clock: realSystem.clock, log })
+  if (announced !== null) agent.closeAtStop(announced)
   sayWhatRuns(log, `Agent ${name} started`, agent)
   const watching = new AbortController()
   const watch = command.reload

@@ -23,7 +23,8 @@ const usage = `Usage: millrace console [--agents HOST:PORT,...] [--bootstrap-ser
 
 Serves web pages that show the flow through agents and the Kafka cluster at its ends.
 
-  --agents HOST:PORT,...            monitoring pages of agents (-Dflume.monitoring.type=http), of real Flume too
+  --agents HOST:PORT,...            monitoring pages of agents (-Dflume.monitoring.type=http), of real Flume too, beside
+                                    the agents of this user on this machine, which are found
   --bootstrap-server HOST:PORT,...  brokers of the Kafka cluster
   --cluster NAME                    what the pages call the cluster (kafka)
   --zookeeper HOST:PORT,.../PATH    ZooKeeper of an old cluster: its brokers are looked up there, and so are the clusters
@@ -57,10 +58,6 @@ export async function runConsole(given: Arguments): Promise<number> {
     throw new UsageError(
       `--zookeeper ${connect}: write host:port, several separated by commas, and the path of Kafka`,
     )
-  if (agents.length === 0 && !hasCluster && connect === undefined)
-    throw new UsageError(
-      'there is nothing to look at: give --agents HOST:PORT, the monitoring pages of agents, or --bootstrap-server HOST:PORT, or both',
-    )
   const host = words.value('host') ?? '127.0.0.1'
   if (!['127.0.0.1', '::1', 'localhost'].includes(host))
     throw new UsageError(
@@ -87,7 +84,7 @@ export async function runConsole(given: Arguments): Promise<number> {
   let running
   try {
     running = await startConsole({
-      agents,
+      agents: { given: agents, announced: true },
       clusters,
       zookeeper,
       host,

@@ -113,7 +113,7 @@ async function openDemoConsole(agents: readonly string[], bootstrapServers: read
   const settings = { ...connectionDefaults, bootstrapServers }
   const start = (port: number) =>
     startConsole({
-      agents,
+      agents: { given: agents, announced: false },
       clusters: [{ name: 'demo', settings }],
       host: '127.0.0.1',
       port,

@@ -23,6 +23,7 @@ export const knownProperties: readonly string[] = [
   'javax.net.ssl.trustStore',
   'javax.net.ssl.trustStorePassword',
   'millrace.memoryBudget',
+  'millrace.monitoring.events',
   'millrace.stop.with.stdin',
   'org.apache.flume.log.rawdata',
   'propertiesImplementation',

@@ -1,74 +1,82 @@
-// The agents that the console looks at: asks each for its snapshot every second, real Flume for its /metrics, and keeps
-// the last hour of each component's rates and sizes.
-import { Fault, messageOf } from '../errors.ts'
+// The agents that the console looks at, those that are given and those that announce themselves on this machine: asks each
+// for its snapshot every second, and keeps the last hour of each component's rates and sizes.
+import { messageOf } from '../errors.ts'
+import type { Peek, TapSample } from '../observe/event-view.ts'
 import type { Clock, Timer } from '../system/clock.ts'
-import { sendHttp, type HttpAnswer } from '../system/https-request.ts'
+import { AgentPages, findLeft, ownSockets, type OwnSocket } from './agent-pages.ts'
 import type { Flow, FlowNode, Level, NodeDetail, Notice } from './api.ts'
-import { FlumeAgent } from './flume-agent.ts'
 import { flowOf, type AgentView, type SeenSnapshot } from './flow.ts'
 import { History } from './history.ts'
 
 const lookMs = 1000
-const patienceMs = 2000
 const mostNotices = 50
+/** An agent that was killed is shown for so long, unless one of its name starts. */
+const missedMs = 3_600_000
 
 class Agent {
-  readonly address: string
+  readonly pages: AgentPages
   #view: AgentView
-  #flume: FlumeAgent | null = null
 
-  constructor(address: string) {
-    this.address = address
-    this.#view = { address, kind: 'unknown', problem: null, seenAt: null, snapshot: null }
+  constructor(pages: AgentPages) {
+    this.pages = pages
+    const { address, isAnnounced } = pages
+    this.#view = {
+      address,
+      kind: 'unknown',
+      problem: null,
+      seenAt: null,
+      snapshot: null,
+      isHere: isAnnounced,
+    }
   }
 
   get view(): AgentView {
     return this.#view
   }
 
+  hasStopped = false
+
+  get isAway(): boolean {
+    return this.#view.problem !== null
+  }
+
   async look(clock: Clock): Promise<void> {
     try {
-      const snapshot = await this.#ask(clock)
-      const kind = this.#flume === null ? 'millrace' : 'flume'
-      this.#view = { address: this.address, kind, problem: null, seenAt: clock.now(), snapshot }
+      const snapshot = await this.pages.snapshot(clock)
+      const kind = this.pages.isFlume ? 'flume' : 'millrace'
+      this.#view = { ...this.#view, kind, problem: null, seenAt: clock.now(), snapshot }
     } catch (error) {
-      this.#view = { ...this.#view, problem: messageOf(error) }
+      this.miss(messageOf(error))
     }
   }
 
-  async #ask(clock: Clock): Promise<SeenSnapshot> {
-    if (this.#flume === null) {
-      const answer = await this.#get('/snapshot')
-      // A Flume answers with a page of its own for every path but /metrics.
-      if (answer.status === 200 && answer.body.startsWith('{')) return JSON.parse(answer.body) as SeenSnapshot
-      if (answer.status === 403) throw new Fault('PEER_REFUSED', `${this.address}: ${answer.body.trim()}`)
-    }
-    const answer = await this.#get('/metrics')
-    if (answer.status !== 200 || !answer.body.startsWith('{'))
-      throw new Fault('PROTOCOL', `${this.address} answers, but not as an agent's monitoring page does`)
-    const flume = (this.#flume ??= new FlumeAgent(this.address))
-    return flume.snapshot(JSON.parse(answer.body), clock)
-  }
-
-  #get(path: string): Promise<HttpAnswer> {
-    const url = `http://${this.address}${path}`
-    return sendHttp({ url, method: 'GET', headers: {}, timeoutMs: patienceMs, isPublic: true })
+  miss(problem: string): void {
+    this.#view = { ...this.#view, problem }
   }
 }
 
+export interface AgentsOptions {
+  /** Addresses of monitoring pages: host:port. */
+  readonly given: readonly string[]
+  /** Whether agents that announce themselves on this machine are looked at as well. */
+  readonly announced: boolean
+}
+
 export class Agents {
-  readonly #agents: readonly Agent[]
   readonly #clock: Clock
+  readonly #findsMore: boolean
   readonly #history = new History()
   readonly #readers = new Set<(flow: Flow) => void>()
+  #agents: readonly Agent[]
   #flow: Flow
   #notices: Notice[] = []
   #timer: Timer | null = null
   #isStopped = false
 
-  constructor(addresses: readonly string[], clock: Clock) {
+  constructor({ given, announced }: AgentsOptions, clock: Clock) {
     this.#clock = clock
-    this.#agents = addresses.map(address => new Agent(address))
+    this.#findsMore = announced
+    this.#agents = given.map(address => new Agent(new AgentPages(address)))
     this.#flow = this.#make()
   }
 
@@ -85,6 +93,12 @@ export class Agents {
     return this.#flow
   }
 
+  /** Looks once; resolves with the flow. */
+  async once(): Promise<Flow> {
+    await this.#lookAtAll()
+    return this.#flow
+  }
+
   /** Each flow as it is made; gives what ends it. */
   watch(read: (flow: Flow) => void): () => void {
     this.#readers.add(read)
@@ -94,8 +108,7 @@ export class Agents {
   /** Undefined where no such component is known. */
   detail(id: string): NodeDetail | undefined {
     const node = this.#flow.nodes.find(one => one.id === id)
-    const view = this.#agents.find(({ address }) => address === node?.agent)?.view
-    const snapshot = view?.snapshot
+    const snapshot = this.#agentOf(node)?.view.snapshot
     if (node === undefined || !snapshot) return undefined
     const parts = { source: snapshot.sources, channel: snapshot.channels, sink: snapshot.sinks }
     if (node.kind === 'topic' || node.kind === 'outside') return undefined
@@ -118,15 +131,85 @@ export class Agents {
     }
   }
 
+  /** The oldest events of a channel. Rejects with a Fault; undefined where no such channel is known. */
+  async peek(id: string, events: number): Promise<Peek | undefined> {
+    const node = this.#flow.nodes.find(one => one.id === id && one.kind === 'channel')
+    return this.#agentOf(node)?.pages.peek(node!.name, events)
+  }
+
+  /** Samples of the events that pass between two components of one agent, as `peek`. */
+  tap(from: string, to: string, signal: AbortSignal): AsyncGenerator<TapSample> | undefined {
+    if (!this.#flow.edges.some(edge => edge.from === from && edge.to === to)) return undefined
+    const [one, other] = [from, to].map(id => this.#flow.nodes.find(node => node.id === id))
+    if (one?.agent !== other?.agent) return undefined
+    return this.#agentOf(one)?.pages.tap(labelOf(one!), labelOf(other!), signal)
+  }
+
+  #agentOf(node: FlowNode | undefined): Agent | undefined {
+    return this.#agents.find(({ pages }) => pages.address === node?.agent)
+  }
+
   async #look(): Promise<void> {
     const begun = this.#clock.monotonic()
-    await Promise.all(this.#agents.map(agent => agent.look(this.#clock)))
+    await this.#lookAtAll()
     if (this.#isStopped) return
-    this.#flow = this.#make()
-    this.#history.add(this.#flow.nodes)
     for (const read of this.#readers) read(this.#flow)
     const restMs = Math.max(100, lookMs - (this.#clock.monotonic() - begun))
     this.#timer = this.#clock.after(restMs, () => void this.#look(), { background: true })
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const sockets = await ownSockets()
+    await Promise.all(this.#agents.map(agent => this.#lookAt(agent, sockets)))
+    await this.#meet(sockets)
+    this.#flow = this.#make()
+    this.#history.add(this.#flow.nodes)
+  }
+
+  async #lookAt(agent: Agent, sockets: readonly OwnSocket[]): Promise<void> {
+    const { pages, view } = agent
+    const socket = sockets.find(({ pid }) => pid === pages.socket?.pid)
+    if (!pages.isAnnounced) {
+      if (socket === undefined || socket.isLeft) pages.socket = null
+      return agent.look(this.#clock)
+    }
+    if (socket !== undefined && !socket.isLeft) await agent.look(this.#clock)
+    if (socket !== undefined && (socket.isLeft || agent.isAway) && (await findLeft(socket)))
+      agent.miss('its process has ended without stopping the agent')
+    // Who stops takes the socket away.
+    const isMissed = agent.isAway && view.snapshot?.state !== 'stopping'
+    agent.hasStopped =
+      socket === undefined && (!isMissed || this.#clock.now() - (view.seenAt ?? 0) > missedMs)
+  }
+
+  /** Learns of agents that have come, and lets those go that have stopped. */
+  async #meet(sockets: readonly OwnSocket[]): Promise<void> {
+    this.#agents = this.#agents.filter(agent => !agent.hasStopped)
+    const isComplete = this.#agents.every(({ pages }) => pages.socket !== null)
+    if (isComplete && !this.#findsMore) return
+    for (const socket of sockets)
+      if (!socket.isLeft && !this.#agents.some(({ pages }) => pages.socket?.pid === socket.pid))
+        await this.#greet(socket)
+  }
+
+  async #greet(socket: OwnSocket): Promise<void> {
+    const snapshot = await new AgentPages(socket.path, socket).snapshot(this.#clock).catch(() => null)
+    if (snapshot === null) {
+      await findLeft(socket)
+      return
+    }
+    const name = snapshot.agent
+    const given = this.#agents.find(
+      ({ pages, view }) => !pages.isAnnounced && view.snapshot !== null && isOne(view.snapshot, snapshot),
+    )
+    if (given !== undefined) given.pages.socket = socket
+    if (given !== undefined || !this.#findsMore) return
+    const isTaken = this.#agents.some(({ pages, isAway }) => pages.address === name && !isAway)
+    const address = isTaken ? `${name}.${socket.pid}` : name
+    const agent = new Agent(new AgentPages(address, socket))
+    await agent.look(this.#clock)
+    // One of the same name that was killed comes back so.
+    this.#agents = [...this.#agents.filter(({ pages }) => pages.address !== address), agent]
   }
 
   #make(): Flow {
@@ -139,6 +222,16 @@ export class Agents {
     return { ...flow, notices: this.#notices }
   }
 }
+
+/** Whether both are of one agent, seen on two ways. */
+function isOne(one: SeenSnapshot, other: SeenSnapshot): boolean {
+  const begun = ({ sources, channels, sinks }: SeenSnapshot) =>
+    [...sources, ...channels, ...sinks].map(({ startedAt }) => startedAt).join(' ')
+  return one.agent === other.agent && one.process?.pid === other.process?.pid && begun(one) === begun(other)
+}
+
+/** As the agent's /metrics names it. */
+const labelOf = ({ kind, name }: FlowNode): string => `${kind.toUpperCase()}.${name}`
 
 function shown(value: unknown): string {
   if (value === null) return ''
@@ -158,7 +251,12 @@ function newsBetween(before: Seen, after: Seen): Notice[] {
     if (!wasAway && agent.problem !== null)
       tell('bad', agent.address, `Agent ${agent.name} does not answer: ${agent.problem}`)
     if (wasAway && agent.problem === null) tell('good', agent.address, `Agent ${agent.name} answers again`)
+    if (old === undefined && before.agents.length > 0)
+      tell('off', agent.address, `Agent ${agent.name} has started`)
   }
+  for (const agent of before.agents)
+    if (!after.agents.some(({ address }) => address === agent.address))
+      tell('off', agent.address, `Agent ${agent.name} has stopped`)
   const key = (node: FlowNode, name: string) => `${node.id} ${name}`
   const raised = (seen: Seen) =>
     new Map(

@@ -5,15 +5,14 @@ import { listenFault, whereOf } from '../address.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import type { Disk } from '../system/disk.ts'
 import { localUser } from './access/local-user.ts'
-import { Agents } from './agents.ts'
+import { Agents, type AgentsOptions } from './agents.ts'
 import { ClusterList, type ZooKeeperOptions } from './cluster-list.ts'
 import type { ClusterOptions } from './clusters.ts'
 import { serverOf } from './server.ts'
 import { readWebFiles } from './web-files.ts'
 
 export interface ConsoleOptions {
-  /** Addresses of agents' monitoring pages: host:port. */
-  readonly agents: readonly string[]
+  readonly agents: AgentsOptions
   readonly clusters: readonly ClusterOptions[]
   readonly zookeeper?: ZooKeeperOptions | null
   readonly host: string

@@ -14,7 +14,7 @@ import type { Condition, Fill, Flow, FlowAgent, FlowEdge, FlowNode, Level } from
 import { verdictOf } from './verdict.ts'
 
 /** What the flow is made of. */
-export type SeenSnapshot = Omit<Snapshot, 'process'>
+export type SeenSnapshot = Omit<Snapshot, 'process'> & { readonly process?: Snapshot['process'] }
 
 /** What is known of one agent. */
 export interface AgentView {
@@ -26,6 +26,8 @@ export interface AgentView {
   readonly seenAt: number | null
   /** The last one, which stays while the agent is away. */
   readonly snapshot: SeenSnapshot | null
+  /** Whether it runs on this machine, whatever its address looks like. */
+  readonly isHere?: boolean
 }
 
 /** From this fill on a channel is worth a look, and nearly full. */
@@ -208,7 +210,8 @@ function fillStanding({ size, capacity, net, fullInSeconds, emptyInSeconds }: Fi
 
 const anyHost = /^(0\.0\.0\.0|\[?::\]?|)$/
 const plainHost = (host: string): string => (isLoopback(host) ? 'localhost' : host.toLowerCase())
-const hostOf = (address: string): string => plainHost(address.slice(0, address.lastIndexOf(':')))
+const hostOf = ({ address, isHere }: AgentView): string =>
+  isHere === true ? 'localhost' : plainHost(address.slice(0, address.lastIndexOf(':')))
 
 interface Receiver {
   readonly id: string
@@ -304,7 +307,7 @@ function receiverOf(
   source: SourceSnapshot,
   { host, port }: Extract<FlowSnapshot, { does: 'send' | 'receive' }>,
 ): Receiver {
-  const hosts = anyHost.test(host) ? [hostOf(view.address)] : [plainHost(host), hostOf(view.address)]
+  const hosts = anyHost.test(host) ? [hostOf(view)] : [plainHost(host), hostOf(view)]
   return { id: idOf(view.address, 'source', source.name), hosts, port }
 }
 
@@ -314,7 +317,7 @@ function receiverFor(
   flow: { host: string; port: number },
   receivers: readonly Receiver[],
 ): string | null {
-  const host = isLoopback(flow.host) ? hostOf(view.address) : plainHost(flow.host)
+  const host = isLoopback(flow.host) ? hostOf(view) : plainHost(flow.host)
   return receivers.find(({ hosts, port }) => port === flow.port && hosts.includes(host))?.id ?? null
 }
 

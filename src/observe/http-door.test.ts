@@ -6,6 +6,7 @@ import test from 'node:test'
 import { idleProcess, KeptLog } from '../../test/context.ts'
 import { realClock } from '../system/clock.ts'
 import { channelCounters, Counters, kafkaSinkCounters, sourceCounters } from './counters.ts'
+import type { TapSample } from './event-view.ts'
 import { openHttpDoor, type Observed } from './http-door.ts'
 import { javaDouble } from './metrics-json.ts'
 import { readMonitoring } from './metrics-settings.ts'
@@ -57,8 +58,16 @@ function sample() {
     inPerSecond: null,
     outPerSecond: null,
   })
+  const taps = new Set<(sample: TapSample) => void>()
   const agent: Observed = {
     watch: read => changes.watch(read),
+    edges: [['CHANNEL.c1', 'SINK.k1']],
+    tap: (from, to, read) => {
+      if (from !== 'CHANNEL.c1' || to !== 'SINK.k1') return null
+      taps.add(read)
+      return () => void taps.delete(read)
+    },
+    peek: async (channel, events) => (channel === 'c1' ? { at: 1, size: events, events: [] } : null),
     snapshot: () => ({
       agent: 'a1',
       state: 'running',
@@ -73,12 +82,16 @@ function sample() {
   }
   const raise = (isRed: boolean) =>
     conditions.push({ component: 'SINK.k1', name: 'peer', problem: 'no broker', remedy: '', since: 1, isRed })
-  return { agent, changes, raise }
+  return { agent, changes, raise, taps }
 }
 
-async function open({ agent = sample().agent, host = '127.0.0.1' as string | null } = {}) {
+async function open({
+  agent = sample().agent,
+  host = '127.0.0.1' as string | null,
+  showsEvents = false,
+} = {}) {
   const log = new KeptLog()
-  const given = { port: 0, ...(host === null ? {} : { host }), agent, clock: realClock, log }
+  const given = { port: 0, ...(host === null ? {} : { host }), agent, clock: realClock, log, showsEvents }
   const door = await openHttpDoor(given)
   return { port: door.port, given, [Symbol.asyncDispose]: () => door.close() }
 }
@@ -161,10 +174,16 @@ test('what holds configuration is for the machine itself, and for no page of the
 })
 
 /** The first `count` events of a stream, as it stands on the wire. */
-function readEvents(port: number, count: number, onFirst: () => void = () => {}): Promise<string> {
+function readEvents(
+  port: number,
+  count: number,
+  onFirst: () => void = () => {},
+  path = '/events',
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path: '/events', agent: false }, response => {
+    const sent = request({ host: '127.0.0.1', port, path, agent: false }, response => {
       let text = ''
+      if (path !== '/events') onFirst()
       response.setEncoding('utf8')
       response.on('error', () => {})
       response.on('data', (part: string) => {
@@ -232,6 +251,33 @@ test('readers of /events that are too many are refused, and one that does not re
   slow.destroy()
 })
 
+test('events are shown at an address only where the operator asked for it', async () => {
+  await using door = await open()
+  for (const path of ['/tap?from=CHANNEL.c1&to=SINK.k1', '/peek?channel=c1']) {
+    const { status, text } = await get(door.port, path)
+    assert.equal(status, 403)
+    assert.match(text, /millrace\.monitoring\.events/)
+  }
+  const { agent, taps } = sample()
+  await using shown = await open({ agent, showsEvents: true })
+  assert.equal((await get(shown.port, '/peek?channel=c1', { named: 'rebound.example' })).status, 403)
+  const peeked = await get(shown.port, '/peek?channel=c1&events=5000')
+  assert.deepEqual(JSON.parse(peeked.text), { at: 1, size: 100, events: [] })
+  assert.equal((await get(shown.port, '/peek?channel=c1&events=0')).status, 400)
+  assert.equal((await get(shown.port, '/peek?channel=c2')).status, 404)
+  const unknown = await get(shown.port, '/tap?from=SOURCE.r1&to=CHANNEL.c1')
+  assert.equal(unknown.status, 404)
+  assert.match(unknown.text, /from=CHANNEL\.c1&to=SINK\.k1/)
+  const give = () => {
+    for (const tap of taps) tap({ at: 7, passed: 3, events: [] })
+  }
+  const text = await readEvents(shown.port, 1, give, '/tap?from=CHANNEL.c1&to=SINK.k1')
+  assert.equal(text, 'event: sample\ndata: {"at":7,"passed":3,"events":[]}\n\n')
+  const end = performance.now() + 30_000
+  while (taps.size > 0 && performance.now() < end) await get(shown.port, '/health')
+  assert.equal(taps.size, 0, 'nobody reads any more')
+})
+
 test('a port in use is named', async () => {
   await using door = await open()
   const { port, given } = door
@@ -259,12 +305,20 @@ test('the properties of the command line say which monitoring', () => {
   const read = (given: Record<string, string>) =>
     readMonitoring(new Map(Object.entries(given).map(([key, value]) => [`flume.monitoring.${key}`, value])))
   assert.deepEqual(read({}), { type: 'none' })
-  assert.deepEqual(read({ type: 'http' }), { type: 'http', port: 41414 })
+  assert.deepEqual(read({ type: 'http' }), { type: 'http', port: 41414, showsEvents: false })
   assert.deepEqual(read({ type: 'HTTP', port: '8080', host: '::1' }), {
     type: 'http',
     port: 8080,
     host: '::1',
+    showsEvents: false,
   })
+  const shown = readMonitoring(
+    new Map([
+      ['flume.monitoring.type', 'http'],
+      ['millrace.monitoring.events', 'true'],
+    ]),
+  )
+  assert.equal(shown.type === 'http' && shown.showsEvents, true)
   for (const key of ['port', 'host'])
     assert.deepEqual(read({ [key]: '8080' }), {
       type: 'problem',

@@ -5,11 +5,12 @@ const metricsPort = 41414
 
 export type Monitoring =
   | { readonly type: 'none' }
-  | { readonly type: 'http'; readonly port: number; readonly host?: string }
+  | { readonly type: 'http'; readonly port: number; readonly host?: string; readonly showsEvents: boolean }
   /** The agent runs without monitoring, as Flume's does. */
   | { readonly type: 'problem'; readonly problem: string; readonly fix: string }
 
-/** Reads flume.monitoring.type and its keys. `host` is ours; without it all addresses are served. */
+/** Reads flume.monitoring.type and its keys. `host` is ours; without it all addresses are served. So is
+ * millrace.monitoring.events: whether the pages show events. */
 export function readMonitoring(systemProperties: ReadonlyMap<string, string>): Monitoring {
   const type = systemProperties.get('flume.monitoring.type')?.trim()
   const problem = (what: string, fix = 'write -Dflume.monitoring.type=http'): Monitoring => ({
@@ -31,7 +32,8 @@ export function readMonitoring(systemProperties: ReadonlyMap<string, string>): M
       if (!Number.isInteger(port) || port < 0 || port > 65_535 || written === '')
         return problem(`flume.monitoring.port = ${written} is not a port`, 'write a number from 0 to 65535')
       const host = systemProperties.get('flume.monitoring.host')?.trim()
-      return { type: 'http', port, ...(host === undefined || host === '' ? {} : { host }) }
+      const showsEvents = systemProperties.get('millrace.monitoring.events')?.trim().toLowerCase() === 'true'
+      return { type: 'http', port, ...(host === undefined || host === '' ? {} : { host }), showsEvents }
     }
     case 'ganglia':
     case 'org.apache.flume.instrumentation.gangliaserver':

@@ -11,6 +11,9 @@ import { startMonitoring } from './monitoring.ts'
 const { clock } = hurriedSystem(50)
 const agent: Observed = {
   watch: () => () => {},
+  edges: [],
+  tap: () => null,
+  peek: async () => null,
   snapshot: () => ({
     agent: 'a1',
     state: 'running',

@@ -24,7 +24,7 @@ export async function startMonitoring(
 ): Promise<{ close(): Promise<void> } | null> {
   const monitoring = readMonitoring(systemProperties)
   if (monitoring.type !== 'http') return null
-  const { port, host } = monitoring
+  const { port, host, showsEvents } = monitoring
   const failing = condition('start')
   let served: HttpDoor | null = null
   let timer: Timer | null = null
@@ -33,7 +33,14 @@ export async function startMonitoring(
   const serve = async () => {
     try {
       const { openHttpDoor } = await import('./http-door.ts')
-      served = await openHttpDoor({ port, ...(host === undefined ? {} : { host }), agent, clock, log })
+      served = await openHttpDoor({
+        port,
+        ...(host === undefined ? {} : { host }),
+        agent,
+        clock,
+        log,
+        showsEvents,
+      })
       failing.clear(`${doing} succeeds`)
     } catch (error) {
       failing.fail(doing, error)

@@ -17,6 +17,7 @@ export interface Snapshot {
 }
 
 export interface ProcessSnapshot {
+  readonly pid: number
   /** The budget for what is received, unpacked and decoded, bytes; what counts in it now, and at most so far. */
   readonly memoryBudget: number
   readonly memoryUsed: number

@@ -18,6 +18,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal
   /** Neither the request nor the answer holds a secret: any host may be asked by http. */
   readonly isPublic?: boolean
+  /** Of a socket on this machine, in place of host and port. */
+  readonly socketPath?: string
 }
 
 export interface HttpAnswer {
@@ -43,25 +45,10 @@ export function refusalOfUrl(text: string): string | null {
 export function sendHttp(request: HttpRequest): Promise<HttpAnswer> {
   const refusal = request.isPublic === true ? null : refusalOfUrl(request.url)
   if (refusal !== null) return Promise.reject(new Fault('PROTOCOL', `the URL cannot be asked: ${refusal}`))
-  const { url, method, headers, body = '', timeoutMs, tls, signal } = request
-  const { host, protocol } = new URL(url)
+  const { body = '', timeoutMs } = request
+  const host = hostOf(request)
   return new Promise((resolve, reject) => {
-    const options = {
-      method,
-      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
-      agent: false as const,
-      ...(signal === undefined ? {} : { signal }),
-    }
-    const secured =
-      tls === undefined
-        ? {}
-        : {
-            secureContext: tls.context,
-            rejectUnauthorized: tls.verifiesCertificate,
-            ...(tls.verifiesHost ? {} : { checkServerIdentity: () => undefined }),
-          }
-    const asked: ClientRequest =
-      protocol === 'https:' ? requestHttps(url, { ...options, ...secured }) : requestHttp(url, options)
+    const asked = askedOf(request)
     const timer = setTimeout(() => {
       reject(new Fault('PEER_TIMEOUT', `${host} did not answer within ${timeoutMs} ms`))
       asked.destroy()
@@ -89,5 +76,54 @@ export function sendHttp(request: HttpRequest): Promise<HttpAnswer> {
       })
     })
     asked.end(body)
+  })
+}
+
+const hostOf = ({ url, socketPath }: HttpRequest): string => socketPath ?? new URL(url).host
+
+function askedOf({ url, method, headers, body = '', tls, signal, socketPath }: HttpRequest): ClientRequest {
+  const options = {
+    method,
+    headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+    agent: false as const,
+    ...(signal === undefined ? {} : { signal }),
+    ...(socketPath === undefined ? {} : { socketPath }),
+  }
+  const secured =
+    tls === undefined
+      ? {}
+      : {
+          secureContext: tls.context,
+          rejectUnauthorized: tls.verifiesCertificate,
+          ...(tls.verifiesHost ? {} : { checkServerIdentity: () => undefined }),
+        }
+  return new URL(url).protocol === 'https:'
+    ? requestHttps(url, { ...options, ...secured })
+    : requestHttp(url, options)
+}
+
+/**
+ * An answer that goes on: its status as soon as it is there, `timeoutMs` at most, and its text piece by piece until it or
+ * the signal ends it. Rejects as sendHttp does; so do the pieces.
+ */
+export function streamHttp(
+  request: HttpRequest,
+): Promise<{ readonly status: number; readonly pieces: AsyncIterable<string> }> {
+  const host = hostOf(request)
+  return new Promise((resolve, reject) => {
+    const asked = askedOf(request)
+    const timer = setTimeout(() => {
+      reject(new Fault('PEER_TIMEOUT', `${host} did not answer within ${request.timeoutMs} ms`))
+      asked.destroy()
+    }, request.timeoutMs)
+    asked.once('error', error => {
+      clearTimeout(timer)
+      reject(new Fault('PEER_UNREACHABLE', `${host} cannot be asked: ${error.message}`, { cause: error }))
+    })
+    asked.once('response', (response: IncomingMessage) => {
+      clearTimeout(timer)
+      resolve({ status: response.statusCode ?? 0, pieces: response.setEncoding('utf8') })
+    })
+    asked.end(request.body)
   })
 }

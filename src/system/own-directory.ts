@@ -55,6 +55,11 @@ export async function makeOwnDirectory(path: string): Promise<void> {
     if (code !== 'EEXIST') throw refusal(path, message, error)
   }
   // Looked at also where it is new: between the two somebody may have been quicker.
+  await checkOwnDirectory(path)
+}
+
+/** Rejects with DISK where it is not there, is another user's, or where others may write into it or replace it. */
+export async function checkOwnDirectory(path: string): Promise<void> {
   const link = await lstat(path).catch((error: Error) => {
     throw refusal(path, error.message, error)
   })

@@ -117,6 +117,7 @@ export function snapshotOf(parts: AgentParts): Snapshot {
     state,
     takenAt,
     process: {
+      pid: process.pid,
       memoryBudget: memory.limitBytes,
       memoryUsed: memory.usedBytes,
       memoryMostUsed: memory.mostUsedBytes,

@@ -8,10 +8,13 @@ import { Pace } from '../system/pace.ts'
 import { countOf, printable } from '../printable.ts'
 import { type Condition, type ConditionMaker, Conditions } from '../observe/conditions.ts'
 import type { Counters } from '../observe/counters.ts'
+import type { EventView, Peek, TapSample } from '../observe/event-view.ts'
 import { healthOf, type Health } from '../observe/health.ts'
 import { LoopDelay } from '../observe/loop-delay.ts'
 import { type AgentState, type Change, Changes, type Snapshot } from '../observe/snapshot.ts'
 import { EventRates, snapshotOf } from './agent-snapshot.ts'
+import { shownEvent } from './shown-event.ts'
+import { Edges } from './taps.ts'
 import {
   makeChannel,
   makeSinkGroup,
@@ -28,6 +31,11 @@ import { compareTopologies, type ChannelPart, type Topology } from './topology.t
  * sources and drain leave of theirs, deliveries under way may have: one that is given up comes again.
  */
 const stopMs = { sources: 2000, drain: 2000, sinkDelivery: 2000, sinks: 2000, channels: 1500 }
+
+/** Most of one look into a channel. */
+const peekLimit = { events: 100, bytes: 1024 * 1024 }
+
+type Edge = EventView['edges'][number]
 
 /** Nothing runs: what was started has been stopped again. */
 export class StartFailure extends Error {
@@ -46,7 +54,7 @@ interface RunningChannel {
   readonly counters: Counters
 }
 
-export class Agent {
+export class Agent implements EventView {
   #topology: Topology
   readonly #context: RunningContext
   readonly #channels = new Map<string, RunningChannel>()
@@ -61,7 +69,7 @@ export class Agent {
   #busy: Promise<unknown> = Promise.resolve()
   readonly #closedLast: { close(): Promise<void> }[] = []
 
-  constructor(topology: Topology, shared: Omit<RunningContext, 'conditions' | 'changes' | 'pace'>) {
+  constructor(topology: Topology, shared: Omit<RunningContext, 'conditions' | 'changes' | 'pace' | 'edges'>) {
     const { clock } = shared.system
     this.#topology = topology
     this.#changes = new Changes(
@@ -77,6 +85,7 @@ export class Agent {
       conditions: this.#conditions,
       changes: this.#changes,
       pace: new Pace(clock),
+      edges: new Edges(clock),
     }
     this.#rates = new EventRates(clock, () => this.counters())
     this.#refused = this.conditionsOf('AGENT')('configuration', { isRed: false })
@@ -191,6 +200,37 @@ export class Agent {
   /** `read` is called with each change from now on, at once: it must be short. The answer ends that. */
   watch(read: (change: Change) => void): () => void {
     return this.#changes.watch(read)
+  }
+
+  get edges(): readonly Edge[] {
+    const { sources, sinkGroups } = this.#topology
+    return [
+      ...sources.flatMap(({ name, channels }) =>
+        channels.map((channel): Edge => [`SOURCE.${name}`, `CHANNEL.${channel}`]),
+      ),
+      ...sinkGroups.flatMap(({ sinks }) =>
+        sinks.map(({ name, channel }): Edge => [`CHANNEL.${channel}`, `SINK.${name}`]),
+      ),
+    ]
+  }
+
+  /** `read` is called with samples of the events that pass, until the answer is called; null where there is no such edge. */
+  tap(from: string, to: string, read: (sample: TapSample) => void): (() => void) | null {
+    if (!this.edges.some(edge => edge[0] === from && edge[1] === to)) return null
+    return this.#context.edges.between(from, to).tap(read)
+  }
+
+  /** The oldest events of a channel, none of which is taken by this; null where no such channel is open. */
+  async peek(name: string, events: number): Promise<Peek | null> {
+    const channel = this.#channels.get(name)?.channel
+    if (channel?.peek === undefined) return null
+    const limit = { events: Math.min(events, peekLimit.events), bytes: peekLimit.bytes }
+    const found = await channel.peek(limit)
+    return {
+      at: this.#context.system.clock.now(),
+      size: channel.size,
+      events: found.map(({ event, isTaken }) => ({ ...shownEvent(event), isTaken })),
+    }
   }
 
   /** Conditions of what belongs to the agent and is no component of its topology. */

@@ -11,11 +11,14 @@ import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { ChannelLane } from './channel-lane.ts'
 import { Standstill } from './standstill.ts'
+import type { Edge } from './taps.ts'
 
 export interface ProcessorParts {
   readonly interceptors: readonly Interceptor[]
   readonly selector: Selector
   readonly channels: ReadonlyMap<string, Channel>
+  /** To the channels; those that can be tapped. */
+  readonly edges?: ReadonlyMap<string, Edge>
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -56,7 +59,10 @@ export class SourceChannelProcessor implements ChannelProcessor {
       const some = events.length <= eventsInTurn ? events : events.slice(at, at + eventsInTurn)
       this.#shareOut(this.#intercept(some), shares)
     }
-    for (const [name, share] of shares.required) await this.#parts.channels.get(name)!.put(share)
+    for (const [name, share] of shares.required) {
+      await this.#parts.channels.get(name)!.put(share)
+      this.#parts.edges?.get(name)?.passed(share)
+    }
     await this.#offer(shares.optional)
   }
 
@@ -66,9 +72,13 @@ export class SourceChannelProcessor implements ChannelProcessor {
     if (shares.required.size === 1) {
       const [[name, share]] = shares.required as unknown as [[string, readonly Event[]]]
       await this.#lanes.get(name)!.put(share, signal)
+      this.#parts.edges?.get(name)?.passed(share)
     } else
       await Promise.all(
-        [...shares.required].map(([name, share]) => this.#lanes.get(name)!.put(share, signal)),
+        [...shares.required].map(async ([name, share]) => {
+          await this.#lanes.get(name)!.put(share, signal)
+          this.#parts.edges?.get(name)?.passed(share)
+        }),
       )
     await this.#offer(shares.optional)
   }
@@ -99,6 +109,7 @@ export class SourceChannelProcessor implements ChannelProcessor {
     for (const [name, share] of shares)
       try {
         await this.#parts.channels.get(name)!.put(share, { patienceMs: 0 })
+        this.#parts.edges?.get(name)?.passed(share)
       } catch (error) {
         this.#log.warn(
           `optional channel ${name} did not take ${countOf(share.length, 'event')}: ${messageOf(error)}`,

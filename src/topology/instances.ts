@@ -9,6 +9,7 @@ import type { Changes } from '../observe/snapshot.ts'
 import { SourceChannelProcessor } from './channel-processor.ts'
 import { SinkRunner } from './sink-runner.ts'
 import { SourceRunner } from './source-runner.ts'
+import type { Edge, Edges } from './taps.ts'
 import type { ChannelPart, SinkGroupPart, SinkPart, SourcePart } from './topology.ts'
 
 /** What an agent's components are made from. */
@@ -20,6 +21,7 @@ export interface SharedContext extends AgentContext {
 export interface RunningContext extends SharedContext {
   readonly changes: Changes
   readonly pace: Pace
+  readonly edges: Edges
 }
 
 /** A source, or the sinks of a group, at work. */
@@ -99,7 +101,10 @@ export function makeSource(
   const { clock, random } = shared.system
   const { log, condition, counters } = context
   const given = { interceptors, clock, random, log, condition }
-  const processor = new SourceChannelProcessor({ ...given, selector, channels })
+  const edges = new Map(
+    part.channels.map(name => [name, shared.edges.between(counters.component, `CHANNEL.${name}`)]),
+  )
+  const processor = new SourceChannelProcessor({ ...given, selector, channels, edges })
   const source = part.definition.create(part.options, { ...context, processor })
   const onStarted = () => tellStart(counters, { ...shared, log })
   const runner = new SourceRunner({ ...given, name: part.name, source, onStarted, pace: shared.pace })
@@ -178,9 +183,11 @@ export function makeSinkGroup(
 function makeSink(
   part: SinkPart,
   all: ReadonlyMap<string, Channel>,
-  shared: SharedContext,
-): { name: string; sink: Sink; channel: Channel; counters: Counters } {
+  shared: RunningContext,
+): { name: string; sink: Sink; channel: Channel; counters: Counters; edge: Edge } {
   const context = countedContextOf('SINK', part, shared)
+  const { counters } = context
   const sink = part.definition.create(part.options, context)
-  return { name: part.name, sink, channel: all.get(part.channel)!, counters: context.counters }
+  const edge = shared.edges.between(`CHANNEL.${part.channel}`, counters.component)
+  return { name: part.name, sink, channel: all.get(part.channel)!, counters, edge }
 }

@@ -8,10 +8,13 @@ import type { Event } from '../event.ts'
 import type { Condition, ConditionMaker } from '../observe/conditions.ts'
 import type { Clock } from '../system/clock.ts'
 import { poisonOf } from './poison.ts'
+import type { Edge } from './taps.ts'
 
 export interface Member {
   readonly name: string
   readonly sink: Sink
+  /** From its channel; where it can be tapped. */
+  readonly edge?: Edge
 }
 
 export interface SinkRouteParts {

@@ -232,7 +232,10 @@ export class SinkRunner {
     if (!goOn) return false
     if (error === undefined) {
       this.#flights.shift()
-      if (flight.member !== null) this.#route.delivered(flight.member, flight.sent)
+      if (flight.member !== null) {
+        this.#route.delivered(flight.member, flight.sent)
+        flight.member.edge?.passed(flight.sent)
+      }
       this.#outage.clear(`${this.#doing} succeeds again`)
       this.#poison.passed(flight.sent)
       this.#end(flight.batch, flight.batch.events.slice(flight.sent.length))

@@ -304,7 +304,7 @@ test('the API describes itself: every route with its schema', async () => {
     '/api/openapi.json',
   )
   for (const { path, method } of routesOf({
-    agents: new Agents([], realSystem.clock),
+    agents: new Agents({ given: [], announced: false }, realSystem.clock),
     clusters: noClusters,
     isReadOnly: false,
   })) {

@@ -47,7 +47,7 @@ export const sessionWith = (...grants: readonly (Role | Grant)[]): Session =>
 export const noClusters = new ClusterList([], null, { ...realSystem, systemProperties: new Map() })
 
 export const partsWith = (more: Partial<ServerParts> = {}): ServerParts => ({
-  agents: new Agents([], realSystem.clock),
+  agents: new Agents({ given: [], announced: false }, realSystem.clock),
   clusters: noClusters,
   isReadOnly: false,
   files: new Map(),

@@ -58,6 +58,7 @@ export async function startWorld(directory: string, options: WorldOptions = {}):
         'flume.monitoring.type': 'http',
         'flume.monitoring.host': '127.0.0.1',
         'flume.monitoring.port': String(port),
+        'millrace.monitoring.events': 'true',
         'user.home': directory,
       },
     })
@@ -114,7 +115,7 @@ A.sinks.avro-sink.channel = c1
   const pages = monitoring.map(port => `127.0.0.1:${port}`)
   const { settings } = readAdminProperties({ 'bootstrap.servers': broker.bootstrap }, {})
   const running = await startConsole({
-    agents: pages,
+    agents: { given: pages, announced: false },
     clusters: [{ name: 'lab', settings: settings! }],
     host: '127.0.0.1',
     port: 0,

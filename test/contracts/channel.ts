@@ -1,5 +1,5 @@
 // What every channel must do, as tests: each channel runs them with channels of its own making.
-// The model test compares random puts, takes, commits, rollbacks (and restarts, where events outlive the
+// The model test compares random puts, takes, peeks, commits, rollbacks (and restarts, where events outlive the
 // channel) with a plain list.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -369,6 +369,41 @@ export function testChannel(
       await place.remove()
     })
 
+    it('lets look at its oldest events while others take them, within a bound of bytes', () =>
+      run({ capacity: 1000, transactionCapacity: 100 }, async (channel, { counters }) => {
+        const stop = new AbortController()
+        const done: number[] = []
+        const taker = async (): Promise<void> => {
+          for (;;) {
+            const batch = await channel.take({ events: 7 }, stop.signal)
+            if (batch === null) return
+            await batch.commit()
+            done.push(...textsOf(batch).map(Number))
+            if (done.length === 400) stop.abort()
+          }
+        }
+        const takers = [taker(), taker()]
+        for (let at = 0; at < 400; at += 20) {
+          await channel.put(eventsOf(at, 20))
+          const gone = done.length
+          const seen = (await channel.peek!({ events: 50 })).map(({ event }) => Number(event.body.toString()))
+          // What is shown was inside when it was looked at: in order, none twice, nothing that was gone before.
+          assert.deepEqual(
+            seen,
+            [...new Set(seen)].sort((a, b) => a - b),
+          )
+          assert.ok(!seen.some(number => done.slice(0, gone).includes(number)))
+        }
+        await Promise.all(takers)
+        assert.equal(counters.get('EventTakeSuccessCount'), 400)
+        assert.deepEqual(await channel.peek!({ events: 5 }), [])
+        await channel.put(eventsOf(0, 20))
+        const { size } = eventsOf(0, 1)[0]!
+        assert.equal((await channel.peek!({ events: 20, bytes: 3 * size })).length, 3)
+        assert.equal((await channel.peek!({ events: 20, bytes: 1 })).length, 1)
+        assert.equal(channel.size, 20)
+      }))
+
     it("moves the counters as Flume's channels do", () =>
       run({ capacity: 5, transactionCapacity: 5 }, async (channel, { counters }) => {
         await channel.put(eventsOf(0, 3))
@@ -459,12 +494,19 @@ export function testChannel(
                   const isLeft = (_: unknown, index: number) => (one.left >> index) % 2 === 1
                   await ended.batch.commitExcept(ended.batch.events.filter(isLeft))
                   giveBack(ended.numbers.filter(isLeft))
-                  continue
+                } else {
+                  await ended.batch[one.do]()
+                  if (one.do === 'rollback') giveBack(ended.numbers)
                 }
-                await ended.batch[one.do]()
-                if (one.do === 'rollback') giveBack(ended.numbers)
               }
               assert.equal(channel.size, inside())
+              const peeked = await channel.peek!({ events: 15 })
+              const taken = open.flatMap(({ numbers }) => numbers)
+              const all = [...waiting, ...taken].sort((a, b) => a - b).slice(0, 15)
+              assert.deepEqual(
+                peeked.map(({ event, isTaken }) => [Number(event.body.toString()), isTaken]),
+                all.map(number => [number, taken.includes(number)]),
+              )
             }
           } finally {
             await channel.stop()

@@ -70,6 +70,17 @@ export class Backlog {
     return run === null ? null : [run]
   }
 
+  /** Resolves when there are events in memory, where there are any. */
+  async ready(): Promise<void> {
+    if (this.#loaded.isEmpty && this.#next < this.#tail) this.#load()
+    await this.#loading
+  }
+
+  /** Those in memory, without taking them. */
+  peek(limit: TakeLimit): Run[] {
+    return this.#loaded.peek(limit, this.#parts.gone)
+  }
+
   add({ put, first, segment, end }: LoggedPut, payload: Buffer): void {
     if (this.#next === first && this.#loading === null && this.#loaded.bytes < memoryBytes) {
       this.#loaded.add(first, put.count, payload)

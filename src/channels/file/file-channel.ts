@@ -6,7 +6,7 @@
 // - What a batch holds is neither gone nor in the backlog; a rollback returns it at its place.
 // - A segment is removed when all its events are gone and all segments before it are removed: the notes
 //   of takes in it speak only of events in it and in those before.
-import type { Batch, Channel, CountedContext, PutOptions, TakeLimit } from '../../component.ts'
+import type { Batch, Channel, CountedContext, PeekedEvent, PutOptions, TakeLimit } from '../../component.ts'
 import { Fault, isDiskFull, messageOf } from '../../errors.ts'
 import { countOf } from '../../printable.ts'
 import type { Event } from '../../event.ts'
@@ -27,9 +27,9 @@ import type { GoneNumbers, NumberRange } from './number-ranges.ts'
 import type { FileChannelSettings } from './file-channel-settings.ts'
 import { Opening } from './opening.ts'
 import { ArrivalTimes } from '../arrival-times.ts'
-import { OpenBatch } from '../open-batch.ts'
+import { HandedOut } from '../handed-out.ts'
 import { PutGate } from '../put-gate.ts'
-import { ReturnedEvents, type Run } from '../returned-events.ts'
+import type { Run } from '../returned-events.ts'
 import type { Segment } from './segment.ts'
 import type { Encryption } from './segment-cipher.ts'
 import { SegmentWatch } from './segment-watch.ts'
@@ -63,7 +63,7 @@ export class FileChannel implements Channel {
   readonly #context: CountedContext
   readonly #gate: PutGate
   readonly #takers = new TakeLine()
-  readonly #returned = new ReturnedEvents()
+  readonly #handedOut = new HandedOut()
   /** Of events put since the channel was opened. */
   readonly #arrivals: ArrivalTimes
   #size = 0
@@ -382,6 +382,11 @@ export class FileChannel implements Channel {
     return waited
   }
 
+  async peek(limit: TakeLimit): Promise<readonly PeekedEvent[]> {
+    await this.#open?.backlog.ready()
+    return this.#handedOut.peek(limit, this.#open?.backlog.peek(limit) ?? [])
+  }
+
   #serve(): void {
     const open = this.#open
     if (open === null || this.#stopping) return
@@ -391,14 +396,11 @@ export class FileChannel implements Channel {
 
   #next(open: Open, limit: TakeLimit): Batch | null {
     const most = { ...limit, events: Math.min(limit.events, this.transactionCapacity) }
-    const runs = this.#returned.take(most) ?? open.backlog.take(most)
+    const runs = this.#handedOut.again(most) ?? open.backlog.take(most)
     if (runs === null) return null
-    const batch = new OpenBatch(runs, {
+    const batch = this.#handedOut.open(runs, {
       remove: run => this.#remove(open, run),
-      giveBack: returned => {
-        for (const run of returned) this.#returned.add(run)
-        this.#serve()
-      },
+      onReturned: () => this.#serve(),
     })
     this.#context.counters.add('EventTakeAttemptCount', batch.events.length)
     return batch

@@ -2,6 +2,7 @@
 // (entry.ts): a few objects a transaction, none an event, until somebody takes them.
 import type { TakeLimit } from '../../component.ts'
 import { Event } from '../../event.ts'
+import type { Run } from '../returned-events.ts'
 import type { GoneNumbers } from './number-ranges.ts'
 
 interface Chunk {
@@ -66,6 +67,28 @@ export class LoadedEvents {
       this.#drop(chunk)
     }
     return events.length === 0 ? null : { first, events }
+  }
+
+  /** The same without taking them, as runs. */
+  peek(limit: TakeLimit, gone: GoneNumbers): Run[] {
+    const runs: { first: number; events: Event[] }[] = []
+    let count = 0
+    for (let index = this.#at; index < this.#chunks.length; index++) {
+      const { first, count: all, payload, used, offset } = this.#chunks[index]!
+      for (let [at, begin] = [used, offset]; at < all; at++) {
+        const end = begin + payload.readUInt32LE(at * 4)
+        const number = first + at
+        if (gone.nextInside(number) === number) {
+          const event = Event.fromEncoded(payload.subarray(begin, end))
+          const last = runs.at(-1)
+          if (last !== undefined && last.first + last.events.length === number) last.events.push(event)
+          else runs.push({ first: number, events: [event] })
+          if (++count >= limit.events) return runs
+        }
+        begin = end
+      }
+    }
+    return runs
   }
 
   #skip(chunk: Chunk): void {

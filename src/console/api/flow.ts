@@ -123,3 +123,30 @@ export const NodeDetail = Type.Object({
   }),
 })
 export type NodeDetail = Static<typeof NodeDetail>
+
+const ShownEvent = {
+  headers: Type.Record(text, text),
+  /** Text; hexadecimal where the bytes are no UTF-8. */
+  body: text,
+  isText: Type.Boolean(),
+  /** Of the whole body. */
+  bytes: number,
+  isCut: Type.Boolean(),
+}
+
+export const Peek = Type.Object({
+  at: number,
+  /** Events in the channel. */
+  size: number,
+  /** `isTaken`: a sink tries to deliver it at the moment. */
+  events: Type.Array(Type.Object({ ...ShownEvent, isTaken: Type.Boolean() })),
+})
+export type Peek = Static<typeof Peek>
+
+/** What the stream of a tap sends: events that have passed since the sample before, and some of them. */
+export const TapSample = Type.Object({
+  at: number,
+  passed: number,
+  events: Type.Array(Type.Object(ShownEvent)),
+})
+export type TapSample = Static<typeof TapSample>
