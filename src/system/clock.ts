@@ -18,11 +18,17 @@ export interface Clock {
   soon(run: () => void): void
 }
 
+/** Node runs what is to come later than this at once. */
+const longestMs = 2_147_483_647
+
+const later = (delayMs: number, run: () => void): NodeJS.Timeout =>
+  setTimeout(run, Math.min(delayMs, longestMs))
+
 export const realClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, run, options) {
-    const timeout = setTimeout(run, delayMs)
+    const timeout = later(delayMs, run)
     if (options?.background === true) timeout.unref()
     return { cancel: () => clearTimeout(timeout) }
   },
@@ -34,7 +40,7 @@ export const realClock: Clock = {
         signal?.removeEventListener('abort', done)
         resolve()
       }
-      const timeout = setTimeout(done, delayMs)
+      const timeout = later(delayMs, done)
       signal?.addEventListener('abort', done, { once: true })
     })
   },

@@ -1,12 +1,15 @@
 // The door to the network: TCP and TLS connections and listeners, and names. A connection is a
 // Node Duplex, so that zlib and TLS can be laid over it in either order.
+import { lookup } from 'node:dns'
 import { reverse } from 'node:dns/promises'
 import { createServer, connect as connectTcp, type Server, type Socket } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { listenFault, whereOf, withoutBrackets } from '../address.ts'
 import { Fault } from '../errors.ts'
+import { realClock } from './clock.ts'
 import { DeflatedStream } from './compression.ts'
+import { sharingLookups } from './name-lookups.ts'
 
 /** A connection's two ends as text, `host:port`. */
 export interface Connection {
@@ -59,26 +62,28 @@ function connectionOf(socket: Socket): Connection {
   }
 }
 
+/** Of eight threads (bin/find-node.sh). */
+const lookUp = sharingLookups(lookup, 2)
+
 export const realNetwork: Network = {
   connect({ host, port, timeoutMs, signal }) {
     return new Promise((resolve, reject) => {
       const where = whereOf({ host, port })
-      const socket = connectTcp({ host, port })
+      const socket = connectTcp({ host, port, lookup: lookUp })
       const fail = (fault: Fault) => {
         finish()
         socket.on('error', () => {}) // a second error of a connection given up concerns nobody
         socket.destroy()
         reject(fault)
       }
-      const timer = setTimeout(
-        () => fail(new Fault('PEER_TIMEOUT', `no connection to ${where} within ${timeoutMs} ms`)),
-        timeoutMs,
+      const timer = realClock.after(timeoutMs, () =>
+        fail(new Fault('PEER_TIMEOUT', `no connection to ${where} within ${timeoutMs} ms`)),
       )
       const abort = () => fail(new Fault('STOPPED', `connecting to ${where} was given up: stopping`))
       const refuse = (error: Error) =>
         fail(new Fault('PEER_UNREACHABLE', `cannot connect to ${where}: ${error.message}`, { cause: error }))
       const finish = () => {
-        clearTimeout(timer)
+        timer.cancel()
         signal?.removeEventListener('abort', abort)
         socket.off('error', refuse)
       }
