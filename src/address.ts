@@ -10,6 +10,10 @@ export interface Address {
 export const whereOf = ({ host, port }: Address): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`
 
+/** Whether somebody could listen there, as far as the text of it tells. */
+export const isPossible = ({ host, port }: Address): boolean =>
+  port > 0 && port <= 65_535 && host.length <= 255 && /^[^\s\p{C}/\\@]+$/u.test(host)
+
 /** The host without the brackets that it may have in Java. */
 export const withoutBrackets = (host: string): string => /^\[(.*)\]$/.exec(host)?.[1] ?? host
 

@@ -29,6 +29,8 @@ const refusedBackoffMaxMs = 10_000
 /** How often an address that failed is tried where nobody else does. */
 const probeMs = 5_000
 const probeBody = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' }
+/** A connection on which something cannot be asked is opened again, no more often than this. */
+const renegotiationMs = 10_000
 /** How long one is that the cluster does not list: a broker that is down is not listed either. */
 const unlistedMs = 600_000
 
@@ -88,8 +90,11 @@ export class Brokers {
     const key = keyOf(address, purpose)
     const open = this.#open.get(key)
     if (open !== undefined) {
-      const idleMs = this.#system.clock.monotonic() - open.usedAt
-      if (open.inFlight > 0 || idleMs < this.#settings.connectionsMaxIdleMs) return Promise.resolve(open)
+      const now = this.#system.clock.monotonic()
+      const isIdle = now - open.usedAt >= this.#settings.connectionsMaxIdleMs
+      // What the broker is said to speak may have been wrong, or it was upgraded behind a proxy.
+      const isOutdated = open.isLacking && now - open.openedAt >= renegotiationMs
+      if (open.inFlight > 0 || !(isIdle || isOutdated)) return Promise.resolve(open)
       open.close()
     }
     let opening = this.#opening.get(key)
@@ -151,7 +156,8 @@ export class Brokers {
 
   /**
    * A join may take as long as the slowest member; where the broker answers nothing else meanwhile, it is
-   * not waited for: the coordinator may be another long since.
+   * not waited for: the coordinator may be another long since. Nor is the rest of an answer that has begun and goes
+   * no further: its size was wrong.
    */
   #watch(connection: BrokerConnection, address: Address): void {
     const { clock } = this.#system
@@ -162,7 +168,13 @@ export class Brokers {
       clock.monotonic() - connection.usedAt >= requestTimeoutMs
     const look = async () => {
       if (!connection.isOpen || this.#stop.signal.aborted) return
-      if (isWaiting())
+      const { heardAt, isWithinAnswer, where } = connection
+      if (isWithinAnswer && clock.monotonic() - heardAt >= requestTimeoutMs)
+        connection.fail(
+          'PROTOCOL',
+          `${where} began an answer and sent no more of it for ${requestTimeoutMs} ms`,
+        )
+      else if (isWaiting())
         try {
           await (await this.connect(address, 'metadata')).request(apiVersions, probeBody)
         } catch (error) {

@@ -1,6 +1,6 @@
 // What the client knows of a cluster: its brokers, its topics, who leads each partition and who
 // coordinates a group. Everything is asked for again when a broker says that it has changed.
-import { parseAddress, whereOf, type Address } from '../../address.ts'
+import { isPossible, parseAddress, whereOf, type Address } from '../../address.ts'
 import { backoffMs } from '../../backoff.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
@@ -47,10 +47,16 @@ type TopicAnswer = ResponseOf<typeof metadata>['topics'][number]
 const hedgeMs = 1_000
 /** Where metadata is asked for again so soon, the last answer was of no use: another broker is asked. */
 const againMs = 30_000
+/** The longest rest that a broker can ask for: one that wants more does not read what comes sooner. */
+const mostThrottleMs = 30_000
 /** What is over sooner is not reported: brokers that start, a leader that moves. */
 export const graceMs = 3_000
 /** For so long an answer that takes away what was known is not believed: a broker that starts knows little. */
 const doubtMs = 5_000
+/** For so long nothing but an id that a topic had before must be told, until it is believed to be the one. */
+const idDoubtMs = 60_000
+/** A bootstrap server is asked before more brokers than these: whoever told of them may be mistaken in all. */
+const mostBeforeBootstrap = 3
 
 export type CoordinatorKind = 'group' | 'transactional id'
 
@@ -88,6 +94,8 @@ export class Cluster {
   #controllerId = -1
   readonly #unanswered: Condition
   readonly #throttled: Condition
+  /** A broker has an address to which nobody can connect. */
+  readonly #impossible: Condition
   /** Monotonic ms. */
   #throttledUntil = -Infinity
   #refreshing: Promise<void> | null = null
@@ -100,6 +108,7 @@ export class Cluster {
     this.brokers = new Brokers(system, settings, log, condition)
     this.brokers.isNeeded = address => this.#leads(whereOf(address))
     this.#unanswered = condition('questions', { level: 'warn', graceMs })
+    this.#impossible = condition('addresses', { level: 'warn', graceMs })
     this.#throttled = condition('throttled', { level: 'warn', isRed: false, graceMs })
     this.#system = system
     this.#settings = settings
@@ -185,9 +194,13 @@ export class Cluster {
     return false
   }
 
-  /** The broker asks to be left alone for a while (KIP-219). */
-  noteThrottle(where: string, ms: number): void {
+  /**
+   * The broker asks to be left alone for a while (KIP-219). Gives until when it is, monotonic ms: not for longer than
+   * `mostThrottleMs`, whatever it says.
+   */
+  noteThrottle(where: string, { throttleTimeMs }: { throttleTimeMs: number }): number {
     const { clock } = this.#system
+    const ms = Math.min(throttleTimeMs, mostThrottleMs)
     const until = clock.monotonic() + ms
     this.#throttledUntil = Math.max(this.#throttledUntil, until)
     this.#throttled.raise(`Kafka broker ${where} has this client wait for ${ms} ms, because of a quota`)
@@ -195,6 +208,7 @@ export class Cluster {
       if (this.#throttledUntil <= until) this.#throttled.clear('no Kafka broker has this client wait')
     }
     clock.after(ms, over, { background: true })
+    return until
   }
 
   /** A connection to a broker by its id. Rejects with PEER_UNREACHABLE where the id is not known. */
@@ -282,10 +296,14 @@ export class Cluster {
       if (isAgain && this.#askedLast.where === where) return 10
       return this.brokers.hasOpen(address, 'metadata') ? 0 : 1 + random.next()
     }
-    return [...known]
+    const ranked = [...known]
       .map(([where, address]) => ({ address, rank: rank(where, address) }))
       .sort((one, other) => one.rank - other.rank)
       .map(({ address }) => address)
+    const given = new Set(this.#bootstrap.map(whereOf))
+    const at = ranked.findIndex(address => given.has(whereOf(address)))
+    if (at > mostBeforeBootstrap) ranked.splice(mostBeforeBootstrap, 0, ...ranked.splice(at, 1))
+    return ranked
   }
 
   /** Asks for the metadata of all watched topics; calls that come meanwhile share the answer. Rejects when no broker answers. */
@@ -297,8 +315,22 @@ export class Cluster {
   }
 
   async #refresh(): Promise<void> {
+    let answer = await this.#askTopics()
+    // What was read of a topic counts no more when its id is another: one answer is not enough for that.
+    if (answer.topics.some(one => this.#tellsOtherId(one))) answer = await this.#askTopics()
+    this.#take(answer)
+    this.brokers.judge()
+    this.refreshedAt = this.#system.clock.monotonic()
+  }
+
+  #tellsOtherId({ name, topicId }: TopicAnswer): boolean {
+    const last = this.#ids.get(name ?? '') ?? topicId
+    return topicId !== zeroUuid && topicId !== last && !this.#formerIds.has(topicId)
+  }
+
+  #askTopics(): Promise<ResponseOf<typeof metadata>> {
     let topics: { name: string }[] | null | undefined
-    const answer = await this.ask(async connection => {
+    return this.ask(async connection => {
       if (topics === undefined) {
         topics = this.#watchesAll ? null : [...this.#watched].map(name => ({ name }))
         this.#askedAll = true
@@ -311,14 +343,20 @@ export class Cluster {
         throw new Fault('KAFKA', `${connection.where} is starting: it does not know the cluster yet`)
       return given
     })
-    this.#take(answer)
-    this.brokers.judge()
-    this.refreshedAt = this.#system.clock.monotonic()
   }
 
   #take(answer: ResponseOf<typeof metadata>): void {
     this.#nodes.clear()
-    for (const { nodeId, host, port } of answer.brokers) this.#nodes.set(nodeId, { host, port })
+    for (const { nodeId, host, port } of answer.brokers)
+      if (isPossible({ host, port })) this.#nodes.set(nodeId, { host, port })
+    const impossible = answer.brokers.find(one => !isPossible(one))
+    if (impossible === undefined)
+      this.#impossible.clear('the addresses of all Kafka brokers can be used again')
+    else
+      this.#impossible.raise(
+        `Kafka returns an address for broker ${impossible.nodeId} that cannot exist: ${JSON.stringify(whereOf(impossible))}`,
+        { remedy: 'Correct advertised.listeners of that broker.' },
+      )
     this.brokers.list([...this.#nodes.values(), ...this.#bootstrap])
     this.#controllerId = answer.controllerId
     const named = new Set<string>()
@@ -335,7 +373,8 @@ export class Cluster {
   #takeTopic(name: string, answer: TopicAnswer): void {
     const { errorCode, isInternal, topicId } = answer
     const id = topicId === zeroUuid ? '' : topicId
-    if (this.#formerIds.has(id)) return
+    if (this.#formerIds.has(id) && this.#isDoubtful(name, idDoubtMs)) return
+    this.#formerIds.delete(id)
     if (id !== '') {
       const last = this.#ids.get(name) ?? id
       if (last !== id) this.#formerIds.add(last)
@@ -357,22 +396,27 @@ export class Cluster {
     const isWhole = partitions.every((one, index) => one.index === index)
     const isLess = isUnknown ? known?.errorCode === 0 : isSame && partitions.length < known.partitions.length
     if ((isLess || (isSame && !isWhole)) && this.#isDoubtful(name)) return
-    if (!isLess) this.#doubts.delete(name)
+    const isBehind =
+      isSame && id !== '' && partitions.some((one, index) => isOlder(one, known.partitions[index]))
+    const told = isBehind && this.#isDoubtful(name) ? newest(partitions, known.partitions) : partitions
+    if (!isLess && !isBehind) this.#doubts.delete(name)
     this.#topics.set(name, {
       name,
-      partitions: isWhole ? (isSame && id !== '' ? newest(partitions, known.partitions) : partitions) : [],
-      errorCode: isWhole ? errorCode : errorCodes.LEADER_NOT_AVAILABLE,
+      partitions: isWhole ? told : [],
+      // A topic without partitions is not there yet either.
+      errorCode:
+        errorCode === 0 && !(isWhole && told.length > 0) ? errorCodes.LEADER_NOT_AVAILABLE : errorCode,
       isInternal,
       id,
     })
   }
 
   /** Whether it is too soon to believe that a topic, or a part of it, is gone. */
-  #isDoubtful(name: string): boolean {
+  #isDoubtful(name: string, forMs = doubtMs): boolean {
     const now = this.#system.clock.monotonic()
     const since = this.#doubts.get(name)
     if (since === undefined) this.#doubts.set(name, now)
-    if (now - (since ?? now) < doubtMs) return true
+    if (now - (since ?? now) < forMs) return true
     this.#doubts.delete(name)
     return false
   }
@@ -393,16 +437,20 @@ export class Cluster {
       let why: string
       try {
         const question = { key, keyType, coordinatorKeys: [] }
+        // The first version knows groups alone.
         const answer = await this.ask(async connection =>
-          connection.versionOf(findCoordinator) < keyType
+          kind !== 'group' && connection.versionOf(findCoordinator) === 0
             ? null
             : connection.request(findCoordinator, question),
         )
         if (answer === null)
           throw new Fault('KAFKA_FATAL', 'the brokers know no transactions: these came with Kafka 0.11')
         const { errorCode, host, port, nodeId } = answer
-        if (errorCode === 0) return { host, port, nodeId }
-        why = wordsOf(errorCode)
+        if (errorCode === 0 && isPossible(answer)) return { host, port, nodeId }
+        why =
+          errorCode === 0
+            ? `Kafka returns an address for it that cannot exist: ${JSON.stringify(whereOf(answer))}`
+            : wordsOf(errorCode)
         if (isFinalCode(errorCode)) refuse(errorCode, `the coordinator of ${kind} "${key}" is not available`)
       } catch (error) {
         if (error instanceof Fault && error.retry === 'never') throw error
@@ -444,7 +492,7 @@ export class Cluster {
 
 /** A broker that lags behind tells of leaders that were: those of the later epoch count. */
 const newest = (told: readonly Partition[], known: readonly Partition[]): Partition[] =>
-  told.map((one, index) => {
-    const before = known[index]
-    return before !== undefined && before.leaderEpoch > one.leaderEpoch ? before : one
-  })
+  told.map((one, index) => (isOlder(one, known[index]) ? known[index]! : one))
+
+const isOlder = (one: Partition, known: Partition | undefined): boolean =>
+  known !== undefined && known.leaderEpoch > one.leaderEpoch

@@ -73,6 +73,11 @@ export class BrokerConnection {
   readonly where: string
   /** When the last request was sent, monotonic ms. */
   usedAt: number
+  /** When the last bytes came, monotonic ms. */
+  heardAt: number
+  /** What was to be sent, and the broker said when the connection was opened that it does not speak it. */
+  isLacking = false
+  readonly openedAt: number
   readonly #system: ClientSystem
   readonly #target: ConnectionTarget
   readonly #stream: Secured['stream']
@@ -103,8 +108,13 @@ export class BrokerConnection {
     this.#system = system
     this.#target = target
     this.#stream = stream
-    this.usedAt = system.clock.monotonic()
-    stream.on('data', (chunk: Buffer) => this.#reader.read(chunk))
+    this.usedAt = this.heardAt = this.openedAt = system.clock.monotonic()
+    stream.on('data', (chunk: Buffer) => {
+      this.heardAt = system.clock.monotonic()
+      this.#reader.read(chunk)
+      if (this.isWithinAnswer && this.#waiting.length === this.#waitingFrom)
+        this.fail('PROTOCOL', `${this.where} sends more than it was asked for`)
+    })
     stream.on('error', error => {
       const tlsText = explain(error)
       if (tlsText !== null) this.fail('TLS', tlsText, error)
@@ -240,6 +250,11 @@ export class BrokerConnection {
     return this.#fault === null
   }
 
+  /** Whether a part of an answer has come, and the rest of it has not. */
+  get isWithinAnswer(): boolean {
+    return this.#reader.isWithin
+  }
+
   /** Why it has ended; null while it is open. */
   get fault(): Fault | null {
     return this.#fault
@@ -269,15 +284,18 @@ export class BrokerConnection {
    */
   request<Q, S>(api: ClientApi<Q, S>, body: Q, extraTimeMs = 0, most = Infinity): Promise<S> {
     const version = this.versionOf(api, most)
-    if (version === -1)
-      return Promise.reject(
-        new Fault(
-          'PROTOCOL',
-          `the broker at ${this.where} speaks no version of ${api.name} that is known here`,
-        ),
-      )
+    if (version === -1) return Promise.reject(this.lacks(api))
     this.#sent++
     return this.#exchange(api, version, body, { extraTimeMs, isUrgent: false })
+  }
+
+  /** Why the API cannot be asked here. The broker is asked again what it speaks: see Brokers.connect. */
+  lacks({ name }: { name: string }): Fault {
+    this.isLacking = true
+    return new Fault(
+      'PROTOCOL',
+      `the broker at ${this.where} speaks no version of ${name} that is known here`,
+    )
   }
 
   /** Sends a request that has no answer (Produce with acks=0). */

@@ -319,10 +319,8 @@ export class Fetcher {
         version,
       )
       this.#busyLeaders.delete(leader)
-      if (answer.throttleTimeMs > 0) {
-        this.#throttled.set(leader, system.clock.monotonic() + answer.throttleTimeMs)
-        cluster.noteThrottle(connection.where, answer.throttleTimeMs)
-      }
+      if (answer.throttleTimeMs > 0)
+        this.#throttled.set(leader, cluster.noteThrottle(connection.where, answer))
       refuse(answer.errorCode, `${connection.where} refuses to be read`)
       this.#accept(asked, answer)
     } catch (error) {

@@ -11,8 +11,10 @@ import { ByteReader } from '../../wire/kafka/byte-reader.ts'
 import { ByteWriter } from '../../wire/kafka/byte-writer.ts'
 import { array, int32, list, string } from '../../wire/kafka/fields.ts'
 import { compileMessage } from '../../wire/kafka/message-codec.ts'
+import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { consumerAssignment, consumerSubscription } from '../../wire/kafka/messages/consumer-protocol.ts'
-import { byTopic, type TopicPartition } from '../contract.ts'
+import type { joinGroup } from '../../wire/kafka/messages/join-group.ts'
+import { byTopic, nameOf, type TopicPartition } from '../contract.ts'
 
 const topicPartitions = { topic: string(), partitions: array(int32()) }
 const stickyCodec = compileMessage({ topics: list(topicPartitions), generation: int32() }, 0, false)
@@ -93,4 +95,39 @@ export function decodeStickyData(from: Buffer | null): { partitions: TopicPartit
       // The older form, or nothing that is understood: what a member had is only a wish.
     }
   return { partitions: [], generation: -1 }
+}
+
+/**
+ * What a broker answers to the join of a member ('' where it has no id yet). One that took itself for another, or the
+ * leader for a follower, would be assigned nothing for as long as the group lasts. Throws Fault PROTOCOL.
+ */
+export function checkJoined(
+  asMember: string,
+  { memberId, leader, members }: ResponseOf<typeof joinGroup>,
+): void {
+  const ids = new Set(members.map(one => one.memberId))
+  const isSame = memberId !== '' && (asMember === '' || memberId === asMember)
+  const isLeader = leader === memberId
+  if (isSame && leader !== '' && ids.size === members.length && ids.has(memberId) === isLeader)
+    if (isLeader || members.length === 0) return
+  throw new Fault('PROTOCOL', 'the coordinator answers the join with members that contradict each other')
+}
+
+/**
+ * What a member is assigned: partitions of topics that it asked for; and where it is the leader what it has given to
+ * itself (`own`; null: not known). Throws Fault PROTOCOL.
+ */
+export function checkAssigned(
+  mine: readonly TopicPartition[],
+  topics: readonly string[],
+  own: { readonly assignment: Buffer } | null | undefined,
+): void {
+  const asked = new Set(topics)
+  const foreign = mine.find(one => !asked.has(one.topic) || one.partition < 0)
+  if (foreign !== undefined)
+    throw new Fault('PROTOCOL', `the group assigns ${nameOf(foreign)}, which was not asked for`)
+  if (own === null) return
+  const names = (partitions: readonly TopicPartition[]) => partitions.map(nameOf).sort().join(' ')
+  if (names(own === undefined ? [] : decodeAssignment(own.assignment)) !== names(mine))
+    throw new Fault('PROTOCOL', 'the coordinator does not assign what this member shared out as the leader')
 }

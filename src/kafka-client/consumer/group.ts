@@ -20,6 +20,8 @@ import type { Address } from '../../address.ts'
 import { graceMs, type Cluster } from '../connection/cluster.ts'
 import type { ClientSystem } from '../connection/connection.ts'
 import {
+  checkAssigned,
+  checkJoined,
   decodeAssignment,
   decodeSubscription,
   encodeAssignment,
@@ -152,10 +154,7 @@ export class Group {
       this.#checkInstanceId(connection.versionOf(joinGroup))
       const answer = await connection.request(api, body, extraTimeMs)
       const { throttleTimeMs = 0 } = answer as { throttleTimeMs?: number }
-      if (throttleTimeMs > 0) {
-        this.#restsUntil = this.#parts.system.clock.monotonic() + throttleTimeMs
-        cluster.noteThrottle(connection.where, throttleTimeMs)
-      }
+      if (throttleTimeMs > 0) this.#restsUntil = cluster.noteThrottle(connection.where, { throttleTimeMs })
       return answer
     } catch (error) {
       this.#coordinator = null
@@ -272,11 +271,19 @@ export class Group {
       answer = await this.#abortable(this.request(joinGroup, body(this.memberId), maxPollIntervalMs + 5_000))
     }
     this.#check(answer.errorCode, 'join')
+    checkJoined(this.memberId, answer)
     this.memberId = answer.memberId
     this.generation = answer.generationId
     this.#isLeader = answer.leader === answer.memberId
     const assignments = this.#isLeader ? await this.#shareOut(answer) : []
     const mine = await this.#sync(answer, assignments)
+    // A static member that comes back is given what the group agreed on before.
+    const isGivenItsOwn = this.#isLeader && groupInstanceId === null
+    checkAssigned(
+      mine,
+      topics,
+      isGivenItsOwn ? assignments.find(one => one.memberId === this.memberId) : null,
+    )
     this.partitions = mine
     this.#had = { partitions: mine, generation: this.generation }
     this.#joinedTopics = JSON.stringify(topics)

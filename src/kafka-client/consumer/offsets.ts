@@ -92,6 +92,10 @@ const newerTimes: Readonly<Record<number, readonly [version: number, since: stri
   [-5]: [9, '3.9'],
 }
 
+/** An end has an offset, a time may have none (-1); beyond this none can be committed. */
+const isOffset = (told: number, time: number): boolean =>
+  told >= (time === earliest || time === latest ? 0 : -1) && Number.isSafeInteger(told + 1)
+
 /** Asks each leader once for the offsets of a time: ms since 1970, or a number below 0 with a meaning of its own. */
 export async function askOffsets(
   cluster: Cluster,
@@ -104,7 +108,7 @@ export async function askOffsets(
   const byLeader = Map.groupBy(partitions, one => cluster.leaderOf(one.topic, one.partition))
   const ask = async (leader: number, list: readonly TopicPartition[]) => {
     const connection = await cluster.connect(leader, 'data')
-    const [version, since] = newerTimes[time] ?? [0, '']
+    const [version, since] = newerTimes[time] ?? [-1, '']
     if (connection.versionOf(listOffsets) < version)
       throw new Fault(
         'KAFKA_FATAL',
@@ -120,7 +124,10 @@ export async function askOffsets(
     for (const { name, partitions: ones } of answer.topics)
       for (const { partitionIndex, errorCode, offset, oldStyleOffsets } of ones) {
         const one = nameOf({ topic: name, partition: partitionIndex })
-        if (errorCode === 0) found.set(one, oldStyleOffsets[0] ?? offset)
+        const told = oldStyleOffsets[0] ?? offset
+        if (errorCode === 0 && isOffset(told, time)) found.set(one, told)
+        else if (errorCode === 0)
+          refused.set(one, { problem: `${connection.where} answers offset ${told}`, isFinal: false })
         else refused.set(one, { problem: wordsOf(errorCode), isFinal: isFinalCode(errorCode) })
       }
     for (const one of list.map(nameOf))

@@ -185,7 +185,7 @@ export class Dispatcher {
       return
     }
     const version = connection.versionOf(produce)
-    const loaded = this.#load(queues, version, connection.where)
+    const loaded = this.#load(queues, version, connection)
     if (loaded.length === 0) return
     const byTopic = Map.groupBy(loaded, one => one.queue.topic)
     const body = {
@@ -206,10 +206,8 @@ export class Dispatcher {
       }
       // A little longer than the broker itself may take, so that its answer comes first.
       const answer = await connection.request(produce, body, 1_000)
-      if (answer.throttleTimeMs > 0) {
-        this.#throttled.set(leader, this.#system.clock.monotonic() + answer.throttleTimeMs)
-        this.#cluster.noteThrottle(connection.where, answer.throttleTimeMs)
-      }
+      if (answer.throttleTimeMs > 0)
+        this.#throttled.set(leader, this.#cluster.noteThrottle(connection.where, answer))
       this.#settle(loaded, answer, connection.where)
     } catch (error) {
       for (const { queue, batch } of loaded) {
@@ -221,7 +219,7 @@ export class Dispatcher {
   }
 
   /** Takes and encodes a batch of each queue, as far as one request can hold them. */
-  #load(queues: readonly PartitionQueue[], version: number, where: string): Loaded[] {
+  #load(queues: readonly PartitionQueue[], version: number, connection: BrokerConnection): Loaded[] {
     const magic = magicOfProduce(version)
     const loaded: Loaded[] = []
     let room = this.#settings.maxRequestSize
@@ -235,7 +233,7 @@ export class Dispatcher {
         this.#release(queue)
         continue
       }
-      const refusal = this.#unfitFor(version, where)
+      const refusal = this.#unfitFor(version, connection)
       if (refusal !== null) {
         queue.fail(batch, refusal)
         this.#release(queue)
@@ -252,9 +250,9 @@ export class Dispatcher {
     return loaded
   }
 
-  #unfitFor(version: number, where: string): Fault | null {
-    if (version === -1)
-      return new Fault('PROTOCOL', `the broker at ${where} speaks no version of Produce that is known here`)
+  #unfitFor(version: number, connection: BrokerConnection): Fault | null {
+    if (version === -1) return connection.lacks(produce)
+    const { where } = connection
     if (this.#settings.compressionType === 'zstd' && version < 7)
       return new Fault(
         'KAFKA_FATAL',

@@ -35,6 +35,11 @@ export class FrameReader {
     this.#handler = handler
   }
 
+  /** Whether a frame has begun that is not whole yet. */
+  get isWithin(): boolean {
+    return !this.#isOver && (this.#size !== -1 || this.#have > 0)
+  }
+
   /** Bytes kept of a frame that is not whole yet. */
   get heldBytes(): number {
     return this.#have + this.#room
