@@ -1,18 +1,17 @@
 // `millrace console`: the web console, until a signal ends it.
-import { addressesIn, parseAddress, whereOf } from '../address.ts'
+import { parseAddress, whereOf } from '../address.ts'
+import { hashPassword } from '../console/access/passwords.ts'
 import { startConsole } from '../console/console.ts'
-import type { ClusterOptions } from '../console/clusters.ts'
+import { usualPort } from '../console/settings.ts'
 import { explanationOf } from '../errors.ts'
-import { readAdminProperties } from '../kafka-client/kafka-client.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
-import { readConnectString } from '../zookeeper/zookeeper.ts'
+import { readConsole, settingOptions } from './console-settings.ts'
 import { exitCodes } from './exit-codes.ts'
-import { connectionOf, fileOf } from './kafka-connection.ts'
-import { usualPort } from './console-port.ts'
 import { readWords } from './kafka-tool.ts'
 import { openLog } from './log-output.ts'
 import { gatherJavaOptions } from './java-options.ts'
+import { readPassword } from './password-prompt.ts'
 import { stopSignal } from './signals.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -20,6 +19,8 @@ const stopLimitMs = 5000
 
 const usage = `Usage: millrace console [--agents HOST:PORT,...] [--bootstrap-server HOST:PORT,...]
        [--zookeeper HOST:PORT,...] [options]
+       millrace console --config FILE [options]
+       millrace console --hash-password
 
 Serves web pages that show the flow through agents and the Kafka cluster at its ends.
 
@@ -31,9 +32,20 @@ Serves web pages that show the flow through agents and the Kafka cluster at its 
                                     that kafka-manager was given
   --stored-clusters PATH            where kafka-manager keeps them (/kafka-manager)
   --command-config FILE             properties of the connection to Kafka: TLS, logins
+  --config FILE                     properties: every option below without its dashes and with dots (users.file),
+                                    agents, and clusters.NAME.bootstrap.servers with what else a connection takes
   --port PORT                       of the pages (${usualPort}); 0 takes a free one
-  --host HOST                       127.0.0.1, ::1 or localhost: the pages have no login yet and are for this machine alone
+  --host HOST                       where it listens (127.0.0.1); beyond this machine only with a login and TLS
+  --host-names NAME,...             further names by which browsers may call it
   --read-only                       refuses everything that changes something
+  --users-file FILE                 who may log in, a user a line: NAME = HASH ROLE, mode 600
+  --hash-password                   prints the hash of a password from the terminal or standard input
+  --tls-certificate FILE            PEM; read again when it is replaced
+  --tls-key FILE                    PEM
+  --auth-proxy-header HEADER        names the user that a proxy has logged in, such as X-Forwarded-User
+  --auth-proxy-addresses ADDR,...   the proxies that are believed
+  --session-idle-minutes N          a session ends after so long without a request (30)
+  --session-longest-hours N         and after so long in any case (12)
   --help
 
 Exit codes: 0 stopped by a signal, 1 refused.
@@ -43,63 +55,45 @@ Exit codes: 0 stopped by a signal, 1 refused.
 export async function runConsole(given: Arguments): Promise<number> {
   const words = readWords(given.rest, {
     usage,
-    flags: 'read-only',
-    values: 'agents bootstrap-server broker-list zookeeper stored-clusters cluster command-config port host',
+    flags: `${settingOptions.flags} hash-password`,
+    values: `${settingOptions.values} bootstrap-server broker-list cluster command-config config`,
     lists: '',
     refused: {},
   })
   if (words === null) return 0
-  const agents = addressesIn(words.value('agents') ?? '').map(agentAddress)
-  const properties = fileOf(words.value('command-config'))
-  const hasCluster =
-    words.has('bootstrap-server') || words.has('broker-list') || properties.has('bootstrap.servers')
-  const connect = words.value('zookeeper')
-  if (connect !== undefined && readConnectString(connect) === null)
-    throw new UsageError(
-      `--zookeeper ${connect}: write host:port, several separated by commas, and the path of Kafka`,
-    )
-  const host = words.value('host') ?? '127.0.0.1'
-  if (!['127.0.0.1', '::1', 'localhost'].includes(host))
-    throw new UsageError(
-      `--host ${host}: the pages have no login, so they are served to this machine alone; write 127.0.0.1, and reach it from elsewhere by ssh -L`,
-    )
-  // Where brokers are looked up, their addresses come from there.
-  const known = hasCluster
-    ? properties
-    : new Map([...properties, ['bootstrap.servers', { value: 'localhost:9092' }]])
-  const { settings, system } = connectionOf(words, known, readAdminProperties)
-  const name = words.value('cluster') ?? 'kafka'
-  const clusters: ClusterOptions[] = hasCluster ? [{ name, settings }] : []
-  const zookeeper =
-    connect === undefined
-      ? null
-      : {
-          connect,
-          name: hasCluster ? 'zookeeper' : name,
-          storedBelow: (words.value('stored-clusters') ?? '/kafka-manager').replace(/\/$/, ''),
-          settings,
-        }
+  if (words.has('hash-password')) {
+    process.stdout.write(`${await hashPassword(await readPassword())}\n`)
+    return 0
+  }
+  const { settings, clusters, zookeeper, system } = readConsole(words)
+  const agents = settings.agents.map(agentAddress)
   const { log, reopen } = openLog(gatherJavaOptions([], given).properties)
-  const port = words.whole('port', 0) ?? usualPort
   let running
   try {
     running = await startConsole({
       agents: { given: agents, announced: true },
       clusters,
       zookeeper,
-      host,
-      port,
-      isReadOnly: words.has('read-only'),
+      settings,
+      log: log.child('console'),
       system: { ...realSystem, ...system },
     })
   } catch (error) {
     process.stderr.write(`millrace console: ${explanationOf(error)}\n`)
     return exitCodes.usage
   }
+  const { look } = running
   const { stopping } = stopSignal(
     log,
     { limitMs: stopLimitMs, forcedCode: 4, kept: 'the console keeps nothing' },
-    { reload: reopen, reopen, report: () => {} },
+    {
+      reload() {
+        reopen()
+        void look()
+      },
+      reopen,
+      report: () => {},
+    },
   )
   log.info(`Console on ${running.url}`)
   await stopping

@@ -16,7 +16,7 @@ import { startProgram } from '../system/programs.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
 import { openOutput } from './demo-terminal.ts'
-import { usualPort } from './console-port.ts'
+import { usualPort } from '../console/settings.ts'
 import { openLog } from './log-output.ts'
 import { onSignals } from './signals.ts'
 
@@ -115,8 +115,7 @@ async function openDemoConsole(agents: readonly string[], bootstrapServers: read
     startConsole({
       agents: { given: agents, announced: false },
       clusters: [{ name: 'demo', settings }],
-      host: '127.0.0.1',
-      port,
+      settings: { port },
       system: { ...realSystem, systemProperties: new Map() },
     })
   return start(usualPort).catch((error: unknown) => {

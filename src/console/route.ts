@@ -6,27 +6,18 @@ import type { Agents } from './agents.ts'
 import type { Role } from './api.ts'
 import type { ClusterList } from './cluster-list.ts'
 import type { KafkaCluster } from './clusters.ts'
+import type { Asking, Login } from './access/login.ts'
+import { Refused } from './refused.ts'
+
+export { Refused } from './refused.ts'
 
 /** What routes are made over. */
 export interface RouteParts {
   readonly agents: Agents
   readonly clusters: ClusterList
   readonly isReadOnly: boolean
-}
-
-/** An answer of 4xx, with what was wrong and what can be done. */
-export class Refused extends Error {
-  readonly status: number
-  readonly remedy: string
-  /** Of the body: what is wrong, where it is one. */
-  readonly field: string | undefined
-
-  constructor(status: number, message: string, remedy = '', field?: string) {
-    super(message)
-    this.status = status
-    this.remedy = remedy
-    this.field = field
-  }
+  /** Null: whoever has an account on this machine is the user. */
+  readonly login: Login | null
 }
 
 export const notThere = (what: string): Refused =>
@@ -63,8 +54,11 @@ export interface Given<Params extends string = string, Query extends string = st
   readonly query: Readonly<Partial<Record<Query, string>>>
   readonly body: Body
   readonly session: Session
-  /** Aborted when whoever asked has gone. */
+  /** Aborted when whoever asked has gone, or their session is over. */
   readonly gone: AbortSignal
+  readonly asking: Asking
+  /** Sets a header of the answer. */
+  answerWith(header: string, value: string): void
 }
 
 interface Common<Path extends string, Query extends string> {
@@ -102,6 +96,8 @@ export interface Change<
   readonly action: string
   /** Of the body, what the audit log holds: no message's content. Values with the name of a secret are hidden there. */
   readonly audited: readonly (keyof Static<Body> & string)[]
+  /** It changes the session and nothing else: nobody has to be logged in, and a read-only console does it. */
+  readonly isOfSession?: true
   /** Further properties are refused. */
   readonly body: Body
   /** Most bytes of the body; 64 KiB where absent. */

@@ -2,7 +2,8 @@
 import { Type } from 'typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { forgery } from './access/guard.ts'
-import type { Session } from './access/session.ts'
+import type { Asking } from './access/login.ts'
+import { Session } from './access/session.ts'
 import * as api from './api.ts'
 import {
   isChange,
@@ -24,6 +25,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null until it is known, and where nobody is known. */
     session: Session | null
+    asking: Asking | null
   }
 }
 
@@ -63,7 +65,15 @@ export class RouteServer {
   }
 
   /** Before the body is read. */
-  #admit(route: Route, { headers, session, params }: FastifyRequest): void {
+  #admit(route: Route, request: FastifyRequest): void {
+    const { headers, params } = request
+    if (isChange(route) && route.isOfSession === true) {
+      request.session ??= new Session({ user: '', from: request.ip, grants: [], token: null })
+      const problem = forgery(headers, request.session.token)
+      if (problem !== null) throw new Refused(403, problem, 'See /api/session.')
+      return
+    }
+    const { session } = request
     if (session === null) throw new Refused(401, 'nobody is logged in', 'Log in.')
     if (isChange(route)) {
       const problem = forgery(headers, session.token)
@@ -88,7 +98,9 @@ export class RouteServer {
       query: request.query,
       body: request.body,
       session,
-      gone: over.signal,
+      asking: request.asking!,
+      gone: session.over === undefined ? over.signal : AbortSignal.any([over.signal, session.over]),
+      answerWith: (header, value) => void reply.header(header, value),
     } as Given<never, never, never>
     if (isStream(route)) return this.#stream(route, given, reply)
     if (isChange(route)) {
@@ -143,10 +155,8 @@ export class RouteServer {
     this.#streams++
     try {
       await route.run(given, outlet)
-      if (!given.gone.aborted) {
-        begin()
-        response.end()
-      }
+      begin()
+      response.end()
     } catch (error) {
       // What has begun cannot become an error any more: a cut connection says that the answer is not whole.
       if (!response.headersSent) throw error

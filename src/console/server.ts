@@ -1,20 +1,32 @@
 // The console's HTTP server: who is answered, the routes of the API, and the browser program.
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import { Fault, messageOf } from '../errors.ts'
-import { foreignness } from './access/guard.ts'
-import type { Doorkeeper } from './access/local-user.ts'
+import { foreignness, type OwnNames } from './access/guard.ts'
+import type { Asking, Doorkeeper } from './access/login.ts'
+import type { Certificate } from './access/certificate.ts'
 import { KafkaRefusal } from '../kafka-client/kafka-client.ts'
 import { wordsOf } from './kafka-words.ts'
 import { openApiOf } from './openapi.ts'
-import { Refused, type RouteParts } from './route.ts'
+import { look, Refused, type RouteParts } from './route.ts'
 import { routesOf } from './routes.ts'
 import { RouteServer } from './serve-route.ts'
 import type { WebFile } from './web-files.ts'
 
 export interface ServerParts extends RouteParts {
   readonly doorkeeper: Doorkeeper
+  readonly names: OwnNames
+  /** Null: without TLS. */
+  readonly certificate: Certificate | null
+  /** Whether a peer is a proxy that is believed about whom it asks for. */
+  isProxy(address: string): boolean
+  /** Within this time a request has to be here; 30 s where absent. */
+  readonly requestMs?: number
   readonly files: ReadonlyMap<string, WebFile>
 }
+
+/** More are not accepted. */
+const mostConnections = 1000
 
 const securityHeaders = {
   'content-security-policy':
@@ -26,21 +38,39 @@ const securityHeaders = {
 } as const
 
 export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyInstance {
-  const server = fastify({
+  const { certificate, isProxy, doorkeeper, names, requestMs = 30_000 } = parts
+  const options = {
     logger: false,
     forceCloseConnections: true,
     bodyLimit: 64 * 1024,
     exposeHeadRoutes: false,
+    requestTimeout: requestMs,
+    trustProxy: isProxy,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
-  })
+  } as const
+  // Looked at so often, a slow request ends soon after its time.
+  const http = {
+    headersTimeout: Math.min(requestMs, 10_000),
+    connectionsCheckingInterval: Math.min(requestMs, 5000),
+  }
+  const server =
+    certificate === null
+      ? fastify({ ...options, http })
+      : (fastify({ ...options, https: { ...http, ...certificate.options } }) as unknown as FastifyInstance)
+  server.server.maxConnections = mostConnections
   // What a form can send is read by nobody.
   server.removeContentTypeParser('text/plain')
   server.decorateRequest('session', null)
+  server.decorateRequest('asking', null)
   server.addHook('onRequest', async (request, reply) => {
     void reply.headers(securityHeaders)
-    const why = foreignness(request.method, request.headers)
-    if (why !== null) throw new Refused(403, why, 'Open the address that the console printed.')
-    request.session = parts.doorkeeper.sessionOf(request)
+    const why = foreignness(request.method, request.headers, names)
+    if (why !== null)
+      throw new Refused(403, why, 'Open the address that the console printed, or add the name to host.names.')
+    // The program is for everybody, who has to log in with it.
+    if (!request.url.startsWith('/api/')) return
+    request.asking = askingOf(request, isProxy)
+    request.session = await doorkeeper.sessionOf(request.asking)
   })
   server.setErrorHandler(async (error, _, reply) => {
     if (error instanceof KafkaRefusal) return refuse(reply, wordsOf(error))
@@ -54,8 +84,15 @@ export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyI
   })
   const { isReadOnly } = parts
   const routeServer = new RouteServer(server, { isReadOnly, headers: securityHeaders })
-  for (const route of routes) routeServer.serve(route)
-  server.get('/api/openapi.json', () => openApiOf(routes))
+  const description = look({
+    method: 'GET',
+    path: '/api/openapi.json',
+    summary: 'This description.',
+    role: 'viewer',
+    answer: Type.Unknown(),
+    handle: () => openApiOf(routes),
+  })
+  for (const route of [...routes, description]) routeServer.serve(route)
   server.setNotFoundHandler(async (request, reply) => {
     if (request.url.startsWith('/api/'))
       return refuse(
@@ -71,7 +108,15 @@ export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyI
   return server
 }
 
-function refuse(reply: FastifyReply, { status, message, remedy, field }: Refused): FastifyReply {
+function askingOf({ headers, ip, socket }: FastifyRequest, isProxy: (address: string) => boolean): Asking {
+  const peer = socket.remoteAddress ?? ''
+  const isForwarded = isProxy(peer) && headers['x-forwarded-proto'] === 'https'
+  const isSecure = 'encrypted' in socket || isForwarded
+  return { headers, ip, peer, via: { port: socket.localPort ?? 0, isSecure } }
+}
+
+function refuse(reply: FastifyReply, { status, message, remedy, field, retryAfter }: Refused): FastifyReply {
+  if (retryAfter !== undefined) void reply.header('retry-after', String(retryAfter))
   return reply
     .code(status)
     .type('application/json')

@@ -307,6 +307,7 @@ test('the API describes itself: every route with its schema', async () => {
     agents: new Agents({ given: [], announced: false }, realSystem.clock),
     clusters: noClusters,
     isReadOnly: false,
+    login: null,
   })) {
     const described = paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.[method.toLowerCase()]
     assert.ok(described !== undefined && '200' in described.responses, `${method} ${path}`)

@@ -19,7 +19,7 @@ let session: Session | null = null
 let serving: Serving
 let readOnly: Serving
 before(async () => {
-  const doorkeeper = { sessionOf: () => session }
+  const doorkeeper = { sessionOf: async () => session }
   serving = await serve({ doorkeeper })
   readOnly = await serve({ doorkeeper, isReadOnly: true })
 })
@@ -95,7 +95,7 @@ describe('a change', () => {
   ]
   let changing: Serving
   before(async () => {
-    changing = await serve({ doorkeeper: { sessionOf: () => session } }, () => routes)
+    changing = await serve({ doorkeeper: { sessionOf: async () => session } }, () => routes)
   })
   after(() => changing[Symbol.asyncDispose]())
 

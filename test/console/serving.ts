@@ -1,6 +1,7 @@
 // The console's server without agents or clusters, for tests of who is answered and what with.
 import { request, type RequestOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { isLoopback } from '../../src/address.ts'
 import { Agents } from '../../src/console/agents.ts'
 import { Session } from '../../src/console/access/session.ts'
 import { ClusterList } from '../../src/console/cluster-list.ts'
@@ -51,7 +52,11 @@ export const partsWith = (more: Partial<ServerParts> = {}): ServerParts => ({
   clusters: noClusters,
   isReadOnly: false,
   files: new Map(),
-  doorkeeper: { sessionOf: () => sessionWith('admin') },
+  doorkeeper: { sessionOf: async () => sessionWith('admin') },
+  login: null,
+  names: { isOurs: isLoopback, schemes: ['http'] },
+  isProxy: () => false,
+  certificate: null,
   ...more,
 })
 
@@ -74,11 +79,15 @@ export async function serve(
 }
 
 /** The answer; of a stream what came first. */
-export function ask(where: RequestOptions, { headers = {}, body }: AskOptions = {}): Promise<Answer> {
+export function ask(
+  where: RequestOptions,
+  { headers = {}, body }: AskOptions = {},
+  by: typeof request = request,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // Node's client frames the body of a DELETE by nothing else.
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-    const asked = request({ ...where, headers: { ...length, ...headers } }, response => {
+    const asked = by({ ...where, headers: { ...length, ...headers } }, response => {
       const chunks: Buffer[] = []
       const done = () =>
         resolve({

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createServer, type AddressInfo } from 'node:net'
 import { startConsole, type RunningConsole } from '../../src/console/console.ts'
+import type { ConsoleSettings } from '../../src/console/settings.ts'
 import { createAdmin, readAdminProperties, type Admin } from '../../src/kafka-client/kafka-client.ts'
 import { silentLogger } from '../../src/observe/log.ts'
 import { startAgent } from '../../src/start-agent.ts'
@@ -24,6 +25,8 @@ export interface WorldOptions {
   readonly topic?: string
   /** Of both channels, in events. */
   readonly capacity?: number
+  /** Of the console. */
+  readonly settings?: Partial<ConsoleSettings>
 }
 
 /** Three ports that were free a moment ago. */
@@ -117,8 +120,7 @@ A.sinks.avro-sink.channel = c1
   const running = await startConsole({
     agents: { given: pages, announced: false },
     clusters: [{ name: 'lab', settings: settings! }],
-    host: '127.0.0.1',
-    port: 0,
+    settings: { port: 0, ...options.settings },
     system: { ...realSystem, systemProperties: new Map() },
   })
   stack.use(running)

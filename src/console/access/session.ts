@@ -14,21 +14,25 @@ export interface SessionParts {
   /** Address that the requests come from. */
   readonly from: string
   readonly grants: readonly Grant[]
-  /** What requests that change something have to carry. */
-  readonly token: string
+  /** What requests that change something have to carry; null: anything, since no browser sends them by itself. */
+  readonly token: string | null
+  /** Aborted when the session is over; absent where each request says who asks. */
+  readonly over?: AbortSignal
 }
 
 export class Session {
   readonly user: string
   readonly from: string
   readonly grants: readonly Grant[]
-  readonly token: string
+  readonly token: string | null
+  readonly over: AbortSignal | undefined
 
-  constructor({ user, from, grants, token }: SessionParts) {
+  constructor({ user, from, grants, token, over }: SessionParts) {
     this.user = user
     this.from = from
     this.grants = grants
     this.token = token
+    this.over = over
   }
 
   /** For the topic; for some topic where none is named; for everything where it is null. */

@@ -15,7 +15,15 @@ export const Session = Type.Object({
   grants: Type.Array(Grant),
   /** Nothing can be changed, whoever asks. */
   isReadOnly: Type.Boolean(),
-  /** Requests that change something carry it in the header X-Millrace-Token. */
-  token: text,
+  /** Requests that change something carry it in the header X-Millrace-Token; null: anything will do. */
+  token: nullable(text),
+  /** Whether one can log out. */
+  hasLogin: Type.Boolean(),
 })
 export type Session = Static<typeof Session>
+
+const limited = (maxLength: number) => Type.String({ maxLength })
+
+export const Login = Type.Object({ user: limited(256), password: limited(1024) })
+
+export const Done = Type.Object({})
