@@ -12,6 +12,7 @@ import { silentLogger } from '../observe/log.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import type { Brokers, Group, GroupRow, Groups, Messages, Topic, TopicRow, Topics } from './api.ts'
+import type { Session } from './access/session.ts'
 import { lookForMessages, type Question } from './messages.ts'
 import { percentagesOf } from './percentages.ts'
 
@@ -128,9 +129,9 @@ export class KafkaCluster {
   }
 
   /** Undefined where there is no such topic or partition. */
-  messages(question: Question): Promise<Messages | undefined> {
+  messages(question: Question, session: Session): Promise<Messages | undefined> {
     const [admin, settings, system] = [this.admin, this.#settings, this.#system]
-    return lookForMessages(question, { admin, settings, system })
+    return lookForMessages(question, { admin, settings, system }, session)
   }
 
   groups(): Promise<Groups> {

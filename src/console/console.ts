@@ -54,6 +54,7 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
     names: access.names,
     isProxy: access.isProxy,
     certificate,
+    masks: settings.masks,
   })
   access.onCertificate = ({ options: replaced }) =>
     (server.server as unknown as SecureServer).setSecureContext(replaced)

@@ -8,6 +8,7 @@ import { PartitionReader } from '../kafka-client/consumer/partition-reader.ts'
 import { consumerDefaults, type ConnectionSettings } from '../kafka-client/settings.ts'
 import { looseConditions } from '../observe/conditions.ts'
 import { silentLogger } from '../observe/log.ts'
+import type { Session } from './access/session.ts'
 import type { Message, Messages, Shown } from './api.ts'
 
 export interface Question {
@@ -36,6 +37,7 @@ const previewBytes = 1024 * 1024
 export async function lookForMessages(
   question: Question,
   { admin, settings, system }: { admin: Admin; settings: ConnectionSettings; system: ClientSystem },
+  session: Session,
 ): Promise<Messages | undefined> {
   const { topic, partition, from, limit } = question
   const known = (await admin.offsets.of(topic)).filter(
@@ -91,7 +93,9 @@ export async function lookForMessages(
           break
         }
         if (records.length === 0) break
-        for (const record of records) {
+        for (const one of records) {
+          // What is masked is not found either.
+          const record = session.mask(topic, one)
           // What was written since the look began is not part of it.
           if (record.offset >= ends.get(record.partition)!) continue
           places.set(record.partition, record.offset + 1)

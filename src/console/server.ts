@@ -7,6 +7,7 @@ import type { Asking, Doorkeeper } from './access/login.ts'
 import type { Certificate } from './access/certificate.ts'
 import { KafkaRefusal } from '../kafka-client/kafka-client.ts'
 import { wordsOf } from './kafka-words.ts'
+import type { MaskRule } from './access/masking.ts'
 import { openApiOf } from './openapi.ts'
 import { look, Refused, type RouteParts } from './route.ts'
 import { routesOf } from './routes.ts'
@@ -20,6 +21,8 @@ export interface ServerParts extends RouteParts {
   readonly certificate: Certificate | null
   /** Whether a peer is a proxy that is believed about whom it asks for. */
   isProxy(address: string): boolean
+  /** What is hidden of messages. */
+  readonly masks: readonly MaskRule[]
   /** Within this time a request has to be here; 30 s where absent. */
   readonly requestMs?: number
   readonly files: ReadonlyMap<string, WebFile>
@@ -70,7 +73,8 @@ export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyI
     // The program is for everybody, who has to log in with it.
     if (!request.url.startsWith('/api/')) return
     request.asking = askingOf(request, isProxy)
-    request.session = await doorkeeper.sessionOf(request.asking)
+    const session = await doorkeeper.sessionOf(request.asking)
+    request.session = session?.maskedBy(parts.masks) ?? null
   })
   server.setErrorHandler(async (error, _, reply) => {
     if (error instanceof KafkaRefusal) return refuse(reply, wordsOf(error))

@@ -4,6 +4,7 @@ import { BlockList, isIP, isIPv6 } from 'node:net'
 import { isLoopback } from '../address.ts'
 import { flag, int, list, prefix, text, type OptionsOf, type Vocabulary } from '../fields.ts'
 import { readConnectString } from '../zookeeper/zookeeper.ts'
+import { isEffective, maskOptions, type MaskRule } from './access/masking.ts'
 import { readSettings, type Say, type Written } from '../settings/read-settings.ts'
 
 /** kafka-manager's, whose place it takes. */
@@ -48,6 +49,9 @@ const options = {
     separator: ',',
     default: [],
   }),
+  mask: prefix({
+    doc: 'What is hidden of messages: mask.NAME.topics, and what of headers, key, value, fields, pattern and unless the rule takes.',
+  }),
   'session.idle.minutes': int({
     doc: 'A session ends after so long without a request.',
     min: 1,
@@ -63,11 +67,15 @@ const options = {
 } as const
 
 export const consoleVocabulary = { options } satisfies Vocabulary
-export type ConsoleSettings = OptionsOf<typeof options>
+export type ConsoleSettings = OptionsOf<typeof options> & {
+  /** The rules below mask. */
+  readonly masks: readonly MaskRule[]
+}
 
-export const consoleDefaults = Object.fromEntries(
-  Object.entries(options).map(([key, field]) => [key, field.default]),
-) as ConsoleSettings
+export const consoleDefaults = {
+  ...Object.fromEntries(Object.entries(options).map(([key, field]) => [key, field.default])),
+  masks: [],
+} as unknown as ConsoleSettings
 
 export const optionOf = (key: string): string => `--${key.replaceAll('.', '-')}`
 
@@ -91,10 +99,39 @@ export function readConsoleSettings(
     },
   })
   if (!isWrong) check(values, error)
-  return isWrong ? undefined : values
+  const masks = masksOf(written, error)
+  return isWrong ? undefined : { ...values, masks }
 }
 
-function check(values: ConsoleSettings, error: Say['error']): void {
+function masksOf(written: ReadonlyMap<string, Written>, error: Say['error']): MaskRule[] {
+  const byName = new Map<string, Map<string, Written>>()
+  for (const [key, value] of written) {
+    const [, name, option] = /^mask\.([^.]*)(?:\.(.*))?$/.exec(key) ?? []
+    if (name === undefined) continue
+    if (option === undefined) error(key, 'names no option of a rule', 'write mask.NAME.fields, for example')
+    else byName.set(name, (byName.get(name) ?? new Map<string, Written>()).set(option, value))
+  }
+  return [...byName].map(([name, rule]) => {
+    const before = `mask.${name}.`
+    const say: Say['error'] = (key, problem, fix) =>
+      error(`${before}${key}`, problem.replace(/ and is ignored$/, ''), fix)
+    const { values } = readSettings({ options: maskOptions }, rule, {
+      whose: 'a rule',
+      page: 'docs/guides/console.md',
+      say: { error: say, warning: say },
+      before,
+    })
+    if (!isEffective(values))
+      say(
+        [...rule.keys()][0]!,
+        'belongs to a rule that hides nothing',
+        'add key, value, headers, fields or pattern to the rule',
+      )
+    return values
+  })
+}
+
+function check(values: OptionsOf<typeof options>, error: Say['error']): void {
   const { host } = values
   const [certificate, key] = [values['tls.certificate'], values['tls.key']]
   if ((certificate === undefined) !== (key === undefined)) {

@@ -57,6 +57,7 @@ export const partsWith = (more: Partial<ServerParts> = {}): ServerParts => ({
   names: { isOurs: isLoopback, schemes: ['http'] },
   isProxy: () => false,
   certificate: null,
+  masks: [],
   ...more,
 })
 

@@ -1,13 +1,7 @@
 // A session as the routes see it: who asks, from where, what they may, and how they are shown messages.
 import type { Grant, Role } from '../api/session.ts'
+import { maskMessage, type MaskRule, type Readable } from './masking.ts'
 import { mayDo } from './roles.ts'
-
-/** What of a message can be read: a record of Kafka, or an event with its headers as such. */
-export interface Readable {
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
-}
 
 export interface SessionParts {
   readonly user: string
@@ -17,7 +11,9 @@ export interface SessionParts {
   /** What requests that change something have to carry; null: anything, since no browser sends them by itself. */
   readonly token: string | null
   /** Aborted when the session is over; absent where each request says who asks. */
-  readonly over?: AbortSignal
+  readonly over?: AbortSignal | undefined
+  /** What is hidden of messages; nothing where absent. */
+  readonly rules?: readonly MaskRule[]
 }
 
 export class Session {
@@ -27,12 +23,15 @@ export class Session {
   readonly token: string | null
   readonly over: AbortSignal | undefined
 
-  constructor({ user, from, grants, token, over }: SessionParts) {
+  readonly rules: readonly MaskRule[]
+
+  constructor({ user, from, grants, token, over, rules = [] }: SessionParts) {
     this.user = user
     this.from = from
     this.grants = grants
     this.token = token
     this.over = over
+    this.rules = rules
   }
 
   /** For the topic; for some topic where none is named; for everything where it is null. */
@@ -45,11 +44,17 @@ export class Session {
     return this.may('viewer', topic)
   }
 
+  /** The same, to whom messages are shown by these rules. */
+  maskedBy(rules: readonly MaskRule[]): Session {
+    return new Session({ ...this, rules })
+  }
+
   /**
    * The message as this session may see it. Whatever leaves the server, and whatever is searched, has gone through
-   * here; a format is decoded into JSON before, so that rules for fields fit.
+   * here; a format is decoded into JSON before, so that rules for fields fit. `topic` null: it is not known.
    */
-  mask<R extends Readable>(_topic: string, message: R): R {
-    return message
+  mask<R extends Readable>(topic: string | null, message: R): R {
+    const isExempt = (role: Role) => this.may(role, topic === '' ? null : topic)
+    return maskMessage(this.rules, topic, message, isExempt)
   }
 }

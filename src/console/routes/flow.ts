@@ -96,7 +96,8 @@ function needEvents(session: Session): void {
 /** Beyond what the agent has hidden, what the rules of this console hide. */
 function masked<E extends ShownEvent>(session: Session, event: E): E {
   const { headers, body, isText } = event
-  const shown = session.mask(headers['topic'] ?? '', {
+  // The header may say anything: where the event goes is not known yet.
+  const shown = session.mask(null, {
     key: null,
     value: Buffer.from(body, isText ? 'utf8' : 'hex'),
     headers: Object.entries(headers).map(([key, value]) => ({ key, value: Buffer.from(value) })),

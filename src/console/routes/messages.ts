@@ -18,7 +18,7 @@ export const messageRoutes = (parts: RouteParts): readonly Route[] => [
       find: 'a text in key, value or header, upper and lower case alike',
     },
     answer: api.Messages,
-    async handle({ params: { cluster, topic }, query }) {
+    async handle({ params: { cluster, topic }, query, session }) {
       const { from = 'newest', partition, limit = '50', find = '' } = query
       if (!isPlace(from)) throw unreadable(`from=${from}: write newest, oldest, an offset or a time`)
       const [only, most] = [
@@ -33,7 +33,7 @@ export const messageRoutes = (parts: RouteParts): readonly Route[] => [
         find,
       }
       return there(
-        await clusterOf(parts, cluster).messages(question),
+        await clusterOf(parts, cluster).messages(question, session),
         only === undefined ? `topic ${topic}` : `partition ${only} of topic ${topic}`,
       )
     },
