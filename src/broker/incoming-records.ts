@@ -13,7 +13,7 @@ import {
 import { RecordSetReader, recordsBuilder } from '../wire/kafka/record-set.ts'
 import {
   batchHeaderBytes,
-  isSound,
+  isSoundInSteps,
   readBatchHeader,
   stampAppendTime,
   type BatchHeader,
@@ -75,7 +75,7 @@ export function* takeIncoming(
   let batch = isBatch ? yield* checkedBatch(records, rules) : yield* convertedBatch(records, rules)
   batch = yield* keptForm(batch, rules)
   requireSize(batch.length, rules)
-  if (rules.messageTimestampType === 'LogAppendTime') stampAppendTime(batch, rules.now)
+  if (rules.messageTimestampType === 'LogAppendTime') yield* stampAppendTime(batch, rules.now)
   return { batch, header: readBatchHeader(batch, 0) }
 }
 
@@ -109,7 +109,7 @@ function* checkedBatch(given: Buffer, rules: IncomingRules): Generator<void, Buf
   // As in Kafka, before anything else is looked at.
   requireSize(size, rules)
   const records = given.subarray(0, size)
-  if (size < batchHeaderBytes || !isSound(records, 0, size))
+  if (size < batchHeaderBytes || !(yield* isSoundInSteps(records)))
     throw new RefusedRecords('CORRUPT_MESSAGE', 'the batch fails its checksum')
   let header: BatchHeader
   try {
@@ -185,7 +185,7 @@ function* keptForm(batch: Buffer, rules: IncomingRules): Generator<void, Buffer>
   if (builder === null) return batch
   const { producerId, producerEpoch, baseSequence, attributes } = header
   const isTransactional = (attributes & flags.transactional) !== 0
-  return builder.finish({ producerId, producerEpoch, baseSequence, isTransactional })
+  return yield* builder.finishInSteps({ producerId, producerEpoch, baseSequence, isTransactional })
 }
 
 /** Records that are read in one step. */
@@ -247,7 +247,7 @@ function* convertedBatch(records: Buffer, rules: IncomingRules): Generator<void,
     }
     if (builder.count === 0 || endAt(records, read) !== null)
       throw new RefusedRecords('CORRUPT_MESSAGE', 'the message set is empty or damaged')
-    return builder.finish()
+    return yield* builder.finishInSteps()
   } catch (error) {
     throw refusal(error, 'CORRUPT_MESSAGE')
   }

@@ -38,6 +38,13 @@ export class Pace {
     return new Promise(resolve => void this.#waiting.push(resolve))
   }
 
+  /** All steps, with other turns between them where they take long. */
+  async run<R>(steps: Generator<void, R>): Promise<R> {
+    let step = steps.next()
+    for (; step.done !== true; step = steps.next()) if (this.isOver) await this.turn()
+    return step.value
+  }
+
   /** `make` of each, one after another. */
   async map<T, R>(
     items: readonly T[],

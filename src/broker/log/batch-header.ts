@@ -1,6 +1,6 @@
 // The header of a record batch (format 2) as the broker needs it: read and stamped in place, without
 // decoding records. The layout stands at the head of wire/kafka/record-batch.ts.
-import { crc32c } from '../../wire/kafka/crc32c.ts'
+import { crc32c, crc32cInSteps } from '../../wire/kafka/crc32c.ts'
 import { FormatError } from '../../wire/kafka/format-error.ts'
 import { batchHeaderBytes, readInt64, readTime, writeInt64 } from '../../wire/kafka/record-batch.ts'
 
@@ -50,6 +50,11 @@ export function isSound(bytes: Buffer, at: number, end: number): boolean {
   )
 }
 
+/** The same of all bytes, in steps of some milliseconds, as what follows. */
+export function* isSoundInSteps(bytes: Buffer): Generator<void, boolean> {
+  return bytes[16] === 2 && (yield* crc32cInSteps(bytes, 21)) === bytes.readUInt32BE(17)
+}
+
 /** Neither field is part of the checksum: a broker assigns them. */
 export function stampOffset(batch: Buffer, baseOffset: number, leaderEpoch: number): void {
   writeInt64(batch, 0, baseOffset)
@@ -57,10 +62,10 @@ export function stampOffset(batch: Buffer, baseOffset: number, leaderEpoch: numb
 }
 
 /** Sets the time of all records to the broker's, with a new checksum. */
-export function stampAppendTime(batch: Buffer, timestamp: number): void {
+export function* stampAppendTime(batch: Buffer, timestamp: number): Generator<void, void> {
   batch.writeInt16BE(batch.readInt16BE(21) | 8, 21)
   writeInt64(batch, 35, timestamp)
-  batch.writeUInt32BE(crc32c(batch, 21), 17)
+  batch.writeUInt32BE(yield* crc32cInSteps(batch, 21), 17)
 }
 
 /** The batches of `bytes`, each with its place; ends before one that is cut off. */

@@ -13,8 +13,10 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Disk } from '../../system/disk.ts'
-import { compress, compressions, decompress, defaultMaxUnpackedBytes } from '../../wire/kafka/compression.ts'
-import { crc32c } from '../../wire/kafka/crc32c.ts'
+import type { Pace } from '../../system/pace.ts'
+import { compressions, defaultMaxUnpackedBytes, unpack } from '../../wire/kafka/compression.ts'
+import { crc32cInSteps } from '../../wire/kafka/crc32c.ts'
+import { packInSteps } from '../../wire/kafka/packing.ts'
 import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
 import type { KafkaRecord } from '../../wire/kafka/record.ts'
 import type { AbortedTransactions } from './aborted-transactions.ts'
@@ -26,6 +28,7 @@ export const cleanedEnding = '.cleaned'
 
 export interface CompactionParts {
   readonly disk: Disk
+  readonly pace: Pace
   readonly directory: string
   /** Full segments from the oldest on, that the pass may change. */
   readonly segments: readonly Segment[]
@@ -60,6 +63,11 @@ export interface Pass {
 /** What a key takes in the map, roughly. */
 const keyEntryBytes = 120
 const chunkBytes = 1024 * 1024
+/** Keys and values of a batch that is packed again, at most. */
+const packedAgainBytes = 33_554_432
+/** Records between two looks at the pace. */
+const recordsAtOnce = 2000
+const noneKept = new Uint8Array(0)
 
 export class DamagedSegment extends Error {
   override name = 'DamagedSegment'
@@ -82,7 +90,7 @@ export async function compactSegments(parts: CompactionParts): Promise<Pass> {
     output ??= await Output.create(parts.disk, parts.directory, segment.baseOffset)
     output.old.push(segment)
     for await (const { batch, header } of batchesIn(segment)) {
-      const kept = keep(batch, header, newest, cleanedTo, parts)
+      const kept = await keep(batch, header, newest, cleanedTo, parts)
       if (kept !== null) await output.write(kept, header)
     }
   }
@@ -97,6 +105,7 @@ async function newestOffsets({
   end,
   aborted,
   keyBytes,
+  pace,
 }: CompactionParts): Promise<{ newest: Map<string, number>; cleanedTo: number }> {
   const newest = new Map<string, number>()
   const mostKeys = Math.max(1, Math.floor(keyBytes / keyEntryBytes))
@@ -109,20 +118,21 @@ async function newestOffsets({
       // A batch counts as a whole or not at all; the first always does, or nothing would ever be done.
       if (newest.size > 0 && newest.size + header.recordCount > mostKeys)
         return { newest, cleanedTo: header.baseOffset }
-      for (const { key, offset } of recordsOf(batch))
-        if (key !== null && offset >= from) newest.set(nameOf(key), offset)
+      for await (const records of recordsOf(batch, pace))
+        for (const { key, offset } of records)
+          if (key !== null && offset >= from) newest.set(nameOf(key), offset)
     }
   return { newest, cleanedTo: end }
 }
 
-/** What stays of a batch; null where nothing does. */
-function keep(
+/** What stays of a batch; null where nothing does. What unpacks to more than is packed again stays as it is. */
+async function keep(
   batch: Buffer,
   header: BatchHeader,
   newest: ReadonlyMap<string, number>,
   cleanedTo: number,
   parts: CompactionParts,
-): Buffer | null {
+): Promise<Buffer | null> {
   if (header.baseOffset >= cleanedTo || (header.attributes & batchFlags.control) !== 0) return batch
   const isGone = isAborted(header, parts.aborted)
   const stays = ({ key, value, offset, timestamp }: KafkaRecord): boolean => {
@@ -131,32 +141,56 @@ function keep(
     if ((newest.get(nameOf(key)) ?? -1) > offset) return false
     return value !== null || offset >= parts.cleanedTo || timestamp >= parts.deletionsBefore
   }
-  const records = hasNoRecords(header) ? [] : recordsOf(batch)
-  const kept = records.map(stays)
-  const count = kept.filter(Boolean).length
-  if (count === records.length && count > 0) return batch
-  if (count > 0) return rebuilt(batch, header, kept)
-  return header.producerId >= 0 && parts.isLastOfProducer(header) ? rebuilt(batch, header, kept) : null
+  const kept = new Uint8Array(hasNoRecords(header) ? 0 : header.recordCount)
+  let count = 0
+  let bytes = 0
+  let index = 0
+  if (kept.length > 0)
+    for await (const records of recordsOf(batch, parts.pace))
+      for (const record of records) {
+        bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
+        const isKept = stays(record)
+        if (isKept) count++
+        kept[index++] = Number(isKept)
+      }
+  if (count > 0 && (count === kept.length || bytes > packedAgainBytes)) return batch
+  if (count > 0 || (header.producerId >= 0 && parts.isLastOfProducer(header)))
+    return rebuilt(batch, header, count === 0 ? noneKept : kept, parts.pace)
+  return null
 }
 
 /** The batch with some of its records, which keep their offsets and times; its own bounds stay, too. */
-function rebuilt(batch: Buffer, { attributes }: BatchHeader, kept: readonly boolean[]): Buffer {
+async function rebuilt(
+  batch: Buffer,
+  { attributes }: BatchHeader,
+  kept: Uint8Array,
+  pace: Pace,
+): Promise<Buffer> {
   const codec = attributes & batchFlags.codec
-  const body = decompress(batch.subarray(batchHeaderBytes), codec, 2, defaultMaxUnpackedBytes)
+  const pieces: Buffer[] = []
+  if (kept.length > 0) {
+    const unpacked = unpack(batch.subarray(batchHeaderBytes), codec, 2, defaultMaxUnpackedBytes)
+    for (let one = unpacked.next(); one.done !== true; one = unpacked.next()) {
+      if (pace.isOver) await pace.turn()
+      pieces.push(one.value)
+    }
+  }
+  const body = Buffer.concat(pieces)
   const spans: Buffer[] = []
   let at = 0
-  for (const stays of kept) {
+  for (const [index, stays] of kept.entries()) {
+    if (index % recordsAtOnce === 0 && pace.isOver) await pace.turn()
     const end = recordEnd(body, at)
-    if (stays) spans.push(body.subarray(at, end))
+    if (stays === 1) spans.push(body.subarray(at, end))
     at = end
   }
   const whole = Buffer.concat(spans)
-  const packed = spans.length === 0 ? whole : compress(whole, compressions[codec]!, 2)
+  const packed = spans.length === 0 ? whole : await pace.run(packInSteps(whole, compressions[codec]!, 2))
   const bytes = Buffer.concat([batch.subarray(0, batchHeaderBytes), packed])
   bytes.writeInt32BE(bytes.length - 12, 8)
   bytes.writeInt16BE(spans.length === 0 ? attributes & ~batchFlags.codec : attributes, 21)
   bytes.writeInt32BE(spans.length, 57)
-  bytes.writeUInt32BE(crc32c(bytes, 21), 17)
+  bytes.writeUInt32BE(await pace.run(crc32cInSteps(bytes, 21)), 17)
   return bytes
 }
 
@@ -182,11 +216,21 @@ const isAborted = (
   (attributes & batchFlags.transactional) !== 0 &&
   aborted.between(baseOffset, lastOffset + 1).some(one => one.producerId === producerId)
 
-const recordsOf = (batch: Buffer): KafkaRecord[] =>
-  readRecordBatch(batch, 0, batch.length, {
+async function* recordsOf(batch: Buffer, pace: Pace): AsyncGenerator<readonly KafkaRecord[]> {
+  const reader = readRecordBatch(batch, 0, batch.length, {
     maxUnpackedBytes: defaultMaxUnpackedBytes,
     checksums: false,
-  }).records()
+  }).reader()
+  let read: KafkaRecord[] = []
+  for (let record = reader.next(); record !== null; record = reader.next()) {
+    if (record !== undefined) read.push(record)
+    if (record !== undefined && read.length < recordsAtOnce) continue
+    yield read
+    read = []
+    if (pace.isOver) await pace.turn()
+  }
+  yield read
+}
 
 /** A long key is known by its hash. */
 const nameOf = (key: Buffer): string =>

@@ -3,6 +3,7 @@
 import { isDiskFull } from '../../errors.ts'
 import type { AbortedTransactions } from './aborted-transactions.ts'
 import { planCompaction } from './compaction-plan.ts'
+import { Pace } from '../../system/pace.ts'
 import { compactSegments, type Replacement } from './compaction.ts'
 import { OffsetOutOfRange, type LogParts } from './log-parts.ts'
 import type { ProducerStates } from './producer-states.ts'
@@ -154,6 +155,7 @@ export class LogMaintenance {
     if (plan === null) return 0
     const { replacements, cleanedTo } = await compactSegments({
       disk: system.disk,
+      pace: new Pace(system.clock),
       directory,
       ...plan,
       cleanedTo: this.cleanedTo,

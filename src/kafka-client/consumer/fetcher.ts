@@ -9,6 +9,8 @@ import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import { zeroUuid } from '../../wire/kafka/fields.ts'
 import { fetch } from '../../wire/kafka/messages/fetch.ts'
+import { areSoundInSteps } from '../../wire/kafka/record-set.ts'
+import { Pace } from '../../system/pace.ts'
 import type { Cluster } from '../connection/cluster.ts'
 import type { ClientSystem } from '../connection/connection.ts'
 import { FetchBuffer, type Room } from './fetch-buffer.ts'
@@ -58,6 +60,8 @@ const defaultRecordLimits: RecordLimits = {
 /** Most records and bytes of one poll, which is worked on in one turn of the event loop. */
 const pollRecords = 10_000
 const pollBytes = 4 * 1024 * 1024
+/** Bytes of one answer whose checksums are verified in the turn in which it is taken in. */
+const checkedAtOnce = 524_288
 
 type PartitionAnswer = ResponseOf<typeof fetch>['responses'][number]['partitions'][number]
 
@@ -68,6 +72,7 @@ export class Fetcher {
   /** Leaders that asked not to be asked before, monotonic ms. */
   readonly #throttled = new Map<number, number>()
   readonly #stop = new AbortController()
+  readonly #pace: Pace
   /** Where the next poll starts, so that no partition starves. */
   #turn = 0
   #ring: FetchBuffer[] = []
@@ -84,6 +89,7 @@ export class Fetcher {
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
+    this.#pace = new Pace(parts.system.clock)
     this.#troubles = new PartitionTroubles(parts.condition, 'cannot be read')
     this.#log = sparing(parts.log, parts.system.clock)
   }
@@ -318,11 +324,12 @@ export class Fetcher {
         maxWaitMs,
         version,
       )
-      this.#busyLeaders.delete(leader)
       if (answer.throttleTimeMs > 0)
         this.#throttled.set(leader, cluster.noteThrottle(connection.where, answer))
       refuse(answer.errorCode, `${connection.where} refuses to be read`)
-      this.#accept(asked, answer)
+      const sound = await this.#soundOf(answer)
+      if (this.#stop.signal.aborted) return
+      this.#accept(asked, answer, sound)
     } catch (error) {
       if (this.#stop.signal.aborted) return
       this.#parts.log.debug(`fetching from broker ${leader} failed: ${messageOf(error)}`)
@@ -338,9 +345,20 @@ export class Fetcher {
     }
   }
 
+  /** Records that have passed their checksums: of large answers, which take several turns of the event loop. */
+  async #soundOf({ responses }: ResponseOf<typeof fetch>): Promise<ReadonlySet<Buffer>> {
+    const sound = new Set<Buffer>()
+    if (!this.#parts.settings.checkCrcs) return sound
+    const all = responses.flatMap(one => one.partitions.flatMap(({ records }) => records ?? []))
+    if (all.reduce((sum, one) => sum + one.length, 0) <= checkedAtOnce) return sound
+    for (const records of all) if (await this.#pace.run(areSoundInSteps(records))) sound.add(records)
+    return sound
+  }
+
   #accept(
     asked: readonly { buffer: FetchBuffer; offset: number; topicId: string }[],
     answer: ResponseOf<typeof fetch>,
+    sound: ReadonlySet<Buffer>,
   ): void {
     const open = new Map(asked.map(({ buffer, offset }) => [buffer, offset]))
     const names = new Map(asked.map(({ buffer, topicId }) => [topicId, buffer.topic]))
@@ -356,19 +374,24 @@ export class Fetcher {
         open.delete(buffer)
         if (one.errorCode !== 0) this.#refused(buffer, one)
         else if (one.divergingEpoch.endOffset >= 0) this.#cut(buffer, one.divergingEpoch)
-        else if (this.#load(buffer, one)) hasNew = true
+        else if (this.#load(buffer, one, sound)) hasNew = true
       }
     for (const [buffer, offset] of open)
       if (buffer.fetchOffset === offset) this.#failed(buffer, 'the broker does not answer for it')
     if (hasNew) this.#wake()
   }
 
-  #load(buffer: FetchBuffer, { records, abortedTransactions }: PartitionAnswer): boolean {
+  #load(
+    buffer: FetchBuffer,
+    { records, abortedTransactions }: PartitionAnswer,
+    sound: ReadonlySet<Buffer>,
+  ): boolean {
     const { checkCrcs, readCommitted } = this.#parts.settings
     const { maxBytes, fetchOffset } = buffer
     try {
       const isNew =
-        records !== null && buffer.load(records, checkCrcs, readCommitted ? abortedTransactions : null)
+        records !== null &&
+        buffer.load(records, checkCrcs && !sound.has(records), readCommitted ? abortedTransactions : null)
       if (!isNew && records !== null && records.length > 0 && buffer.maxBytes === maxBytes)
         this.#failed(buffer, `the broker sends no whole batch that holds offset ${fetchOffset}`)
       else {

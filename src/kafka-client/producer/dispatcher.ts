@@ -5,8 +5,9 @@ import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
 import { produce } from '../../wire/kafka/messages/produce.ts'
-import type { ProducerIdentity } from '../../wire/kafka/record.ts'
+import { finished, type ProducerIdentity } from '../../wire/kafka/record.ts'
 import { magicOfProduce, recordsBuilder } from '../../wire/kafka/record-set.ts'
+import { Pace } from '../../system/pace.ts'
 import type { Cluster } from '../connection/cluster.ts'
 import type { BrokerConnection, ClientSystem } from '../connection/connection.ts'
 import type { MissingTopics } from '../connection/missing-topics.ts'
@@ -57,9 +58,12 @@ const unwrittenCodes = new Set<number>([
 ])
 /** Brokers before 2.4 call a missing key in a compacted topic corrupt, which Kafka lists as retriable. */
 const corruptTries = 3
+/** Larger batches are packed in several turns of the event loop, bytes. */
+const packedAtOnce = 262_144
 
 export class Dispatcher {
   readonly #system: ClientSystem
+  readonly #pace: Pace
   readonly #identities: Identities
   readonly #settings: ProducerSettings
   readonly #cluster: Cluster
@@ -84,6 +88,7 @@ export class Dispatcher {
   ) {
     this.#missing = missing
     this.#system = options.system
+    this.#pace = new Pace(options.system.clock)
     this.#identities = identities
     this.#settings = options.settings
     this.#troubles = new PartitionTroubles(condition, 'cannot be written to')
@@ -185,7 +190,7 @@ export class Dispatcher {
       return
     }
     const version = connection.versionOf(produce)
-    const loaded = this.#load(queues, version, connection)
+    const loaded = await this.#load(queues, version, connection)
     if (loaded.length === 0) return
     const byTopic = Map.groupBy(loaded, one => one.queue.topic)
     const body = {
@@ -219,7 +224,11 @@ export class Dispatcher {
   }
 
   /** Takes and encodes a batch of each queue, as far as one request can hold them. */
-  #load(queues: readonly PartitionQueue[], version: number, connection: BrokerConnection): Loaded[] {
+  async #load(
+    queues: readonly PartitionQueue[],
+    version: number,
+    connection: BrokerConnection,
+  ): Promise<Loaded[]> {
     const magic = magicOfProduce(version)
     const loaded: Loaded[] = []
     let room = this.#settings.maxRequestSize
@@ -241,7 +250,9 @@ export class Dispatcher {
       }
       if (batch.encoded?.magic !== magic) {
         const identity = magic === 2 ? this.#identities.stamp(queue) : null
-        batch.encoded = { magic, bytes: this.#encode(batch, magic, identity), identity }
+        const steps = this.#encode(batch, magic, identity)
+        const bytes = batch.bytes <= packedAtOnce ? finished(steps) : await this.#pace.run(steps)
+        batch.encoded = { magic, bytes, identity }
         batch.isDoubtful = false
       }
       loaded.push({ queue, batch, bytes: batch.encoded.bytes })
@@ -261,7 +272,7 @@ export class Dispatcher {
     return null
   }
 
-  #encode(batch: Batch, magic: 0 | 1 | 2, identity: ProducerIdentity | null): Buffer {
+  *#encode(batch: Batch, magic: 0 | 1 | 2, identity: ProducerIdentity | null): Generator<void, Buffer> {
     const { compressionType: type, compressionGzipLevel: gzip, compressionZstdLevel: zstd } = this.#settings
     const level = type === 'gzip' ? gzip : type === 'zstd' ? zstd : undefined
     const builder = recordsBuilder(magic, type, {
@@ -283,7 +294,7 @@ export class Dispatcher {
       this.#droppedHeaders = true
       this.#onHeadersDropped?.()
     }
-    return identity === null ? builder.finish() : builder.finish(identity)
+    return yield* builder.finishInSteps(identity ?? undefined)
   }
 
   #settle(loaded: readonly Loaded[], answer: ResponseOf<typeof produce>, where: string): void {

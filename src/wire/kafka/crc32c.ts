@@ -29,9 +29,26 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
   Int32Array,
 ]
 
-/** The checksum of bytes `start` up to `end`, unsigned. */
-export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  let crc = -1
+/** So much is summed up in one step: some milliseconds. */
+const stepBytes = 524_288
+
+/** The same in steps. */
+export function* crc32cInSteps(
+  bytes: Uint8Array,
+  start: number,
+  end = bytes.length,
+): Generator<void, number> {
+  let sum = 0
+  for (let at = start; at < end; at += stepBytes) {
+    if (at > start) yield
+    sum = crc32c(bytes, at, Math.min(end, at + stepBytes), sum)
+  }
+  return sum
+}
+
+/** The checksum of bytes `start` up to `end`, unsigned; `before` is that of the bytes before them. */
+export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, before = 0): number {
+  let crc = ~before
   let at = start
   const last = end - 8
   for (; at <= last; at += 8) {

@@ -12,10 +12,12 @@
 //   record       length varint | attributes int8 = 0 | timestamp delta varlong | offset delta varint |
 //                key length varint, -1: null | key | value length | value | header count varint |
 //                headers: key length varint | key | value length varint, -1: null | value
-import { compress, compressions, unpack, type Compression } from './compression.ts'
-import { crc32c } from './crc32c.ts'
+import { compressions, unpack, type Compression } from './compression.ts'
+import { crc32c, crc32cInSteps } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
+import { packInSteps } from './packing.ts'
 import {
+  finished,
   noHeaders,
   readAll,
   RecordTooLarge,
@@ -120,10 +122,14 @@ export class RecordBatchBuilder implements RecordsBuilder {
   }
 
   finish(identity?: ProducerIdentity): Buffer {
+    return finished(this.finishInSteps(identity))
+  }
+
+  *finishInSteps(identity?: ProducerIdentity): Generator<void, Buffer> {
     let bytes = this.#bytes.subarray(0, this.#at)
     const number = compressions.indexOf(this.#codec)
     if (number !== 0) {
-      const packed = compress(bytes.subarray(batchHeaderBytes), this.#codec, 2, this.#level)
+      const packed = yield* packInSteps(bytes.subarray(batchHeaderBytes), this.#codec, 2, this.#level)
       const smaller = Buffer.allocUnsafeSlow(batchHeaderBytes + packed.length)
       packed.copy(smaller, batchHeaderBytes)
       bytes = smaller
@@ -140,7 +146,7 @@ export class RecordBatchBuilder implements RecordsBuilder {
     bytes.writeInt16BE(identity?.producerEpoch ?? -1, 51)
     bytes.writeInt32BE(identity?.baseSequence ?? -1, 53)
     bytes.writeInt32BE(this.count, 57)
-    bytes.writeUInt32BE(crc32c(bytes, 21), 17)
+    bytes.writeUInt32BE(yield* crc32cInSteps(bytes, 21), 17)
     return bytes
   }
 
@@ -218,8 +224,7 @@ export function readRecordBatch(
  * one, each and their sum as long as it claims. Nothing is made of them. Throws FormatError where not.
  */
 export function checkRecords(bytes: Buffer, maxUnpackedBytes: number): void {
-  const checking = checkRecordsInSteps(bytes, maxUnpackedBytes)
-  while (checking.next().done !== true);
+  finished(checkRecordsInSteps(bytes, maxUnpackedBytes))
 }
 
 /** The same in steps of some milliseconds at most. No more than a few megabytes of what is unpacked are held. */

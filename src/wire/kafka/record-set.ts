@@ -4,7 +4,8 @@
 import { type Compression, defaultMaxUnpackedBytes } from './compression.ts'
 import { FormatError } from './format-error.ts'
 import { entryEnd, MessageSetBuilder, readMessages } from './message-set.ts'
-import { readRecordBatch, RecordBatchBuilder } from './record-batch.ts'
+import { crc32cInSteps } from './crc32c.ts'
+import { batchHeaderBytes, readRecordBatch, RecordBatchBuilder } from './record-batch.ts'
 import type { KafkaRecord, NewRecord, ProducerIdentity, RecordBatch, RecordsBuilder } from './record.ts'
 
 export interface ReadOptions {
@@ -54,6 +55,19 @@ export class RecordSetReader {
   get cutOffBytes(): number {
     return this.#bytes.length - this.#at < 12 ? 0 : this.#bytes.readInt32BE(this.#at + 8) + 12
   }
+}
+
+/** Whether these are batches of format 2 alone that pass their checksums; in steps of some milliseconds. */
+export function* areSoundInSteps(bytes: Buffer): Generator<void, boolean> {
+  for (let at = 0; bytes.length - at >= batchHeaderBytes;) {
+    const end = at + 12 + bytes.readInt32BE(at + 8)
+    if (bytes[at + 16] !== 2 || end - at < batchHeaderBytes) return false
+    if (end > bytes.length) break
+    if ((yield* crc32cInSteps(bytes, at + 21, end)) !== bytes.readUInt32BE(at + 17)) return false
+    at = end
+    yield
+  }
+  return true
 }
 
 /**

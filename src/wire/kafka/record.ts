@@ -85,6 +85,13 @@ export class RecordTooLarge extends FormatError {
   }
 }
 
+/** Goes through all steps at once. */
+export function finished<R>(steps: Generator<void, R>): R {
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  return step.value
+}
+
 export function readAll(reader: RecordReader): KafkaRecord[] {
   const records: KafkaRecord[] = []
   for (let one = reader.next(); one !== null; one = reader.next()) if (one !== undefined) records.push(one)
@@ -99,6 +106,8 @@ export interface RecordsBuilder {
   append(record: NewRecord): void
   /** The bytes; the builder is used up. Identity fields are for record batches (magic 2) only. */
   finish(identity?: ProducerIdentity): Buffer
+  /** The same in steps of some milliseconds. */
+  finishInSteps(identity?: ProducerIdentity): Generator<void, Buffer>
 }
 
 export interface ProducerIdentity {

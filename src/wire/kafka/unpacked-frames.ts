@@ -12,7 +12,7 @@ const mostFrames = 10_000
 const pieceBytes = { least: 16_384, most: 262_144 }
 
 /** What a stream of zlib has inside. */
-interface Inside {
+export interface ZlibInside {
   readonly _handle: {
     writeSync(
       flush: number,
@@ -34,7 +34,7 @@ export class UnpackedFrames {
   readonly #codec: 'gzip' | 'zstd'
   readonly #bytes: Buffer
   readonly #maxBytes: number
-  readonly #engine: Inside
+  readonly #engine: ZlibInside
   #left: number
   #size: number
   #frames = 0
@@ -47,7 +47,7 @@ export class UnpackedFrames {
     this.#bytes = bytes
     this.#maxBytes = this.#left = maxBytes
     this.#size = Math.min(pieceBytes.most, Math.max(pieceBytes.least, bytes.length * 4))
-    this.#engine = (codec === 'zstd' ? new ZstdDecompress() : new InflateRaw()) as unknown as Inside
+    this.#engine = (codec === 'zstd' ? new ZstdDecompress() : new InflateRaw()) as unknown as ZlibInside
     const onerror = (message: string) => (this.#failure = message)
     Object.assign(this.#engine._handle, { onerror })
   }
