@@ -19,6 +19,8 @@ export interface AvroServerOptions {
   readonly maxRequestBytes: number
   /** Most events of one request; one with more is answered with an error, and its connection closed. */
   readonly maxRequestEvents: number
+  /** Connections at a time; more are closed. */
+  readonly maxConnections?: number
   /** Where requests do not fit, reading pauses. */
   readonly memory: MemoryBudget
   /** Requests a Millrace sender may have in flight; 0 agrees to none. */
@@ -62,9 +64,11 @@ export class AvroServer {
 
   /** Rejects with ADDRESS_IN_USE or ADDRESS. */
   async start(): Promise<void> {
-    const { host, port, network } = this.#options
+    const { host, port, network, maxConnections } = this.#options
+    const refused = (remote: string) =>
+      this.#complain(remote, 'as many stand as are allowed (maxConnections, and the limit of open files)')
     this.#listener = await network.listen(
-      { host, port, halfOpen: true },
+      { host, port, halfOpen: true, ...(maxConnections === undefined ? {} : { maxConnections }), refused },
       connection => void this.#accept(connection),
     )
     this.#watchStalls()

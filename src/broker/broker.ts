@@ -84,7 +84,7 @@ export class Broker {
     this.#security = new Security(parts.system, parts.log, parts.settings)
     this.#systemProperties = parts.systemProperties ?? new Map()
     this.#users = parts.users ?? []
-    this.#listeners = new Listeners(parts.system.network)
+    this.#listeners = new Listeners(parts.system.network, spared)
     this.#connections = new ClientConnections({
       system: parts.system,
       log: spared,

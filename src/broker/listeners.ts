@@ -1,5 +1,6 @@
 // The broker's listeners: all of them are open, or none. What each accepts is handed on with the address that
 // its clients are told to connect to.
+import type { Logger } from '../observe/log.ts'
 import { wantsOtherPort, type Address } from '../address.ts'
 import { Fault } from '../errors.ts'
 import type { Connection, Listener, Network } from '../system/network.ts'
@@ -17,10 +18,13 @@ interface Open {
 
 export class Listeners {
   readonly #network: Network
+  readonly #log: Logger
   #open: Open[] = []
 
-  constructor(network: Network) {
+  /** `log` is told of connections that are refused, as often as clients like. */
+  constructor(network: Network, log: Logger) {
     this.#network = network
+    this.#log = log
   }
 
   /** Rejects with ADDRESS or ADDRESS_IN_USE; nothing stays open then. */
@@ -45,11 +49,15 @@ export class Listeners {
   }
 
   async #listen(
-    { host, port, backlog }: ListenerSettings,
+    { host, port, backlog, name }: ListenerSettings,
     accept: (connection: Connection) => void,
   ): Promise<Listener> {
     try {
-      return await this.#network.listen({ host, port, backlog }, accept)
+      const refused = (remote: string) =>
+        this.#log.warn(
+          `connection from ${remote} to ${name} closed: as many stand as the limit of open files allows (ulimit -n)`,
+        )
+      return await this.#network.listen({ host, port, backlog, refused }, accept)
     } catch (error) {
       await this.close()
       if (!(error instanceof Fault) || error.code !== 'ADDRESS') throw error

@@ -47,6 +47,8 @@ export interface HttpDoor {
 
 const json = 'application/json;charset=utf-8'
 const plain = 'text/plain;charset=utf-8'
+/** More are closed at once. */
+const mostConnections = 200
 /** Streams of /events at a time. */
 const mostStreams = 50
 /** Readers of /tap at a time: each costs the agent a little. */
@@ -92,6 +94,7 @@ export async function openHttpDoor(parts: HttpDoorParts): Promise<HttpDoor> {
     refusal: (request, page) =>
       strangeness(request, host) ?? (page === 'events' && !showsEvents ? eventsAreHidden : null),
   })
+  server.maxConnections = mostConnections
   await listen(server, port, host)
   const bound = (server.address() as AddressInfo).port
   const everywhere =

@@ -90,6 +90,12 @@ const options = {
     min: 1,
     since: 'ours',
   }),
+  maxConnections: int({
+    doc: 'Connections that may stand at once, and at most three quarters of the descriptors that the agent may open; more are closed.',
+    default: 4096,
+    min: 1,
+    since: 'ours',
+  }),
   window: int({
     doc: 'Requests a Millrace sender may have in flight on one connection; 0 allows one.',
     default: 32,
@@ -197,6 +203,7 @@ export class AvroSource implements Source {
       port,
       maxRequestBytes: this.#options.maxRequestBytes,
       maxRequestEvents: this.#options.maxRequestEvents,
+      maxConnections: this.#options.maxConnections,
       memory: this.#context.system.memory,
       window: this.#options.window,
       stallMs: this.#options['stall-timeout'],

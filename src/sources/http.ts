@@ -24,6 +24,10 @@ import {
 
 /** A connection on which nothing moves for so long is ended. */
 const idleMs = 120_000
+/** Headers that have not come after so long, and requests, end their connections; the times of Node itself, looked at each second. */
+const slowness = { headersTimeout: 30_000, requestTimeout: 300_000, connectionsCheckingInterval: 1000 }
+/** A request for which there is no room in the memory budget for so long is refused. */
+const roomMs = 30_000
 /** A sender that stops in the middle of a body for this long is cut off. */
 const stallMs = 10_000
 const handshakeMs = 30_000
@@ -65,6 +69,12 @@ const options = {
     default: 50_000,
     min: 1,
     unit: 'events',
+    since: 'ours',
+  }),
+  maxConnections: int({
+    doc: 'Connections that may stand at once, and at most three quarters of the descriptors that the agent may open; more are closed.',
+    default: 4096,
+    min: 1,
     since: 'ours',
   }),
   ssl: flag({ doc: 'Speaks HTTPS.', default: false }),
@@ -142,7 +152,7 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
         warn: message => context.log.warn(message),
       })!
     const loadTls = async () => (given.ssl ? loadServerTls(serverStore(given), sslSystemOf(context)) : null)
-    return new HttpSource(given.bind, given.port, given.maxRequestBytes, handlerFor, context, loadTls)
+    return new HttpSource(given, handlerFor, context, loadTls)
   },
 })
 
@@ -150,6 +160,7 @@ class HttpSource implements Source {
   readonly #bind: string
   readonly #port: number
   readonly #maxRequestBytes: number
+  readonly #maxConnections: number
   readonly #handlerFor: (made: HandlerOptions['made']) => Handler
   readonly #context: SourceContext
   readonly #loadTls: () => Promise<TlsContext | null>
@@ -163,21 +174,20 @@ class HttpSource implements Source {
   readonly #log: Logger
 
   constructor(
-    bind: string,
-    port: number,
-    maxRequestBytes: number,
+    given: { bind: string; port: number; maxRequestBytes: number; maxConnections: number },
     handlerFor: (made: HandlerOptions['made']) => Handler,
     context: SourceContext,
     loadTls: () => Promise<TlsContext | null>,
   ) {
-    this.#bind = bind
-    this.#port = port
-    this.#maxRequestBytes = maxRequestBytes
+    this.#bind = given.bind
+    this.#port = given.port
+    this.#maxRequestBytes = given.maxRequestBytes
+    this.#maxConnections = given.maxConnections
     this.#handlerFor = handlerFor
     this.#context = context
     this.#log = sparing(context.log, context.system.clock)
     this.#loadTls = loadTls
-    this.#server = createServer((request, response) => {
+    this.#server = createServer(slowness, (request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
         context.log.debug(`a request ended early: ${messageOf(error)}`)
         request.destroy()
@@ -190,9 +200,16 @@ class HttpSource implements Source {
     const { system, log } = this.#context
     this.#stopping = false
     const tls = await this.#loadTls()
-    this.#listener = await system.network.listen({ host: this.#bind, port: this.#port }, connection => {
-      void this.#accept(connection, tls)
-    })
+    const refused = (remote: string) =>
+      this.#log.warn(
+        `connection of ${remote} refused: as many stand as are allowed (maxConnections, and the limit of open files)`,
+      )
+    this.#listener = await system.network.listen(
+      { host: this.#bind, port: this.#port, maxConnections: this.#maxConnections, refused },
+      connection => void this.#accept(connection, tls),
+    )
+    // A server that does not listen by itself looks for slow requests from this event on.
+    this.#server.emit('listening')
     log.info(
       `HTTP source listens on ${tls === null ? 'http' : 'https'}://${this.#bind}:${this.#listener.port}`,
     )
@@ -243,10 +260,10 @@ class HttpSource implements Source {
       return this.#refuse(request, response, 405, `${method} is not supported here, use POST.`)
     const share = this.#context.system.memory.share()
     try {
-      const { body, reason } = await this.#readBody(request, share)
+      const { body, status, reason } = await this.#readBody(request, share)
       if (body !== null) return await this.#takeWhole(request, response, body, share)
       this.#context.counters.add('EventReadFail')
-      this.#refuse(request, response, 413, reason)
+      this.#refuse(request, response, status, reason)
     } finally {
       share.close()
     }
@@ -274,11 +291,12 @@ class HttpSource implements Source {
   async #readBody(
     request: IncomingMessage,
     share: MemoryShare,
-  ): Promise<{ body: Buffer | null; reason: string }> {
+  ): Promise<{ body: Buffer | null; status: number; reason: string }> {
     const { limitBytes } = this.#context.system.memory
     const most = Math.min(this.#maxRequestBytes, limitBytes)
     const tooLong = {
       body: null,
+      status: 413,
       reason:
         most < this.#maxRequestBytes
           ? `The request is longer than ${memoryBudgetSetting} = ${most} bytes.`
@@ -298,13 +316,34 @@ class HttpSource implements Source {
       timer.cancel()
       size += chunk.length
       if (size > most) return tooLong
-      await share.reserve('The request', chunk.length, 0, gone.signal)
+      if (!share.tryTake(chunk.length) && !(await this.#waitForRoom(share, chunk.length, gone.signal)))
+        return {
+          body: null,
+          status: 503,
+          reason: `Others take all of ${memoryBudgetSetting} = ${limitBytes} bytes.`,
+        }
       chunks.push(chunk)
       timer = patience()
     }
     timer.cancel()
     share.finished()
-    return { body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), reason: '' }
+    return { body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), status: 200, reason: '' }
+  }
+
+  /** False where there is none for long. */
+  async #waitForRoom(share: MemoryShare, bytes: number, gone: AbortSignal): Promise<boolean> {
+    const { clock } = this.#context.system
+    const wait = new AbortController()
+    const impatience = clock.after(roomMs, () => wait.abort(), { background: true })
+    try {
+      await share.reserve('The request', bytes, 0, AbortSignal.any([gone, wait.signal]))
+      return true
+    } catch (error) {
+      if (gone.aborted || !wait.signal.aborted) throw error
+      return false
+    } finally {
+      impatience.cancel()
+    }
   }
 
   async #take(

@@ -46,6 +46,12 @@ Lines that arrive together are put together and answered in order (Flume: one af
       default: 512,
       min: 1,
     }),
+    maxConnections: int({
+      doc: 'Connections that may stand at once, and at most three quarters of the descriptors that the agent may open; more are closed.',
+      default: 4096,
+      min: 1,
+      since: 'ours',
+    }),
     'ack-every-event': flag({ doc: 'Replies OK to every line accepted.', default: true }),
     encoding: charset({
       doc: 'Character set of the lines and replies.',
@@ -63,7 +69,11 @@ Lines that arrive together are put together and answered in order (Flume: one af
   },
   claims: ({ bind, port }) => (port === 0 ? [] : [`port ${whereOf({ host: withoutBrackets(bind), port })}`]),
   create(options, { processor, log, system: { network, clock } }) {
-    const { bind, port, encoding } = options
+    const { bind, port, encoding, maxConnections } = options
+    const refused = (remote: string) =>
+      spared.warn(
+        `connection of ${remote} refused: as many stand as are allowed (maxConnections, and the limit of open files)`,
+      )
     const behaviour = {
       encoding,
       maxLineLength: options['max-line-length'],
@@ -74,7 +84,8 @@ Lines that arrive together are put together and answered in order (Flume: one af
     let listener: Listener | undefined
     return {
       async start() {
-        listener = await network.listen({ host: bind, port, halfOpen: true }, connection => {
+        const at = { host: bind, port, halfOpen: true, maxConnections, refused }
+        listener = await network.listen(at, connection => {
           const client = new Client(connection, processor, behaviour, spared, clock)
           clients.add(client)
           void client.run().finally(() => clients.delete(client))

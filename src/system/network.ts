@@ -2,6 +2,7 @@
 // Node Duplex, so that zlib and TLS can be laid over it in either order.
 import { lookup } from 'node:dns'
 import { reverse } from 'node:dns/promises'
+import { readFileSync } from 'node:fs'
 import { createServer, connect as connectTcp, type Server, type Socket } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
@@ -36,10 +37,18 @@ export interface Network {
   }): Promise<Connection>
   /**
    * Listens; port 0 takes a free one. Rejects with ADDRESS_IN_USE or ADDRESS, naming host:port. With
-   * `halfOpen` a connection whose peer has ended its side stays open for answers until it is ended here.
+   * `halfOpen` a connection whose peer has ended its side stays open for answers until it is ended here. No more than
+   * `maxConnections` are open at a time: others are closed at once, and `refused` has their addresses.
    */
   listen(
-    at: { host: string; port: number; backlog?: number; halfOpen?: boolean },
+    at: {
+      host: string
+      port: number
+      backlog?: number
+      halfOpen?: boolean
+      maxConnections?: number
+      refused?: (remote: string) => void
+    },
     accept: (connection: Connection) => void,
   ): Promise<Listener>
   /** One continuous zlib stream in each direction over the connection; `level` is zlib's, 0 to 9. */
@@ -49,6 +58,16 @@ export interface Network {
   /** The name an address belongs to by reverse lookup; null where it has none. */
   nameOf(address: string): Promise<string | null>
   addresses(): string[]
+}
+
+/** Of the descriptors that the process may have (`ulimit -n`), a quarter is left for files and for connections that it makes. */
+function acceptedDescriptors(): number {
+  try {
+    const most = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    return Math.floor(Number(most ?? Infinity) * 0.75)
+  } catch {
+    return Infinity
+  }
 }
 
 function connectionOf(socket: Socket): Connection {
@@ -97,10 +116,14 @@ export const realNetwork: Network = {
     })
   },
 
-  listen({ host, port, backlog = 1024, halfOpen = false }, accept) {
+  listen({ host, port, backlog = 1024, halfOpen = false, maxConnections = Infinity, refused }, accept) {
     return new Promise((resolve, reject) => {
       const at = { host: withoutBrackets(host), port }
       const server: Server = createServer({ allowHalfOpen: halfOpen }, socket => accept(connectionOf(socket)))
+      server.maxConnections = Math.min(maxConnections, acceptedDescriptors())
+      server.on('drop', dropped =>
+        refused?.(whereOf({ host: dropped?.remoteAddress ?? '', port: dropped?.remotePort ?? 0 })),
+      )
       server.once('error', error => reject(listenFault(error, at)))
       server.listen({ ...at, backlog }, () => {
         const bound = server.address()
