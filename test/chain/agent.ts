@@ -2,6 +2,7 @@
 // from outside, by /proc, /metrics, /health and what it prints.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import type { Snapshot } from '../../src/observe/snapshot.ts'
 import { freePort, startMillrace, type Running } from '../interop/peers/peers.ts'
 
 export type Name = 'A' | 'B'
@@ -76,6 +77,16 @@ export class ChainAgent implements AsyncDisposable {
     try {
       const answer = await fetch(`http://127.0.0.1:${this.#port}/metrics`, { keepalive: false })
       return (await answer.json()) as Metrics
+    } catch {
+      return null
+    }
+  }
+
+  /** Null while nobody answers. */
+  async snapshot(): Promise<Snapshot | null> {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${this.#port}/snapshot`, { keepalive: false })
+      return (await answer.json()) as Snapshot
     } catch {
       return null
     }
