@@ -22,6 +22,7 @@ import { Machine, type Program } from './machine.ts'
 import { Schedule } from './schedule.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
+import { letSignalsGo } from './signals.ts'
 import { Supervised } from './supervised.ts'
 
 /**
@@ -128,9 +129,11 @@ class ChainWorld {
     const unhandled = (error: unknown): void =>
       void this.#violations.push(`an unhandled rejection: ${messageOf(error)}`)
     process.on('unhandledRejection', unhandled)
+    const restore = letSignalsGo()
     try {
       await this.#live()
     } finally {
+      restore()
       process.off('unhandledRejection', unhandled)
     }
     const ledger = this.#ledger
@@ -290,7 +293,7 @@ class ChainWorld {
   /** Waits until what was delivered is committed: where somebody looked after it, or found out that nothing comes. */
   async #committed(): Promise<void> {
     const schedule = this.#schedule
-    const isWell = (): boolean => !this.#agents.some(hasFailedChannel) && !this.#network.isWaitedFor
+    const isWell = (): boolean => !this.#network.isWaitedFor && !this.#agents.some(hasFailedChannel)
     await schedule.run(isWell, schedule.now + silenceMs)
     await schedule.run(() => false, schedule.now + commitMs)
   }

@@ -8,13 +8,6 @@ export function bodyOf(door: number, number: number): Buffer {
   return Buffer.from(text.padEnd(text.length + ((number * 37) % 120), String(number % 10)))
 }
 
-/** `door/number`; null where the bytes are not exactly what was handed over. */
-function idOf(body: Buffer | null): string | null {
-  const [, door, number] = /^(\d+)\/(\d+) /.exec(body?.toString() ?? '') ?? []
-  if (door === undefined || number === undefined) return null
-  return bodyOf(Number(door), Number(number)).equals(body!) ? `${door}/${number}` : null
-}
-
 /** How often each id was met, and by door those met first, in that order. */
 class Arrivals {
   readonly times = new Map<string, number>()
@@ -35,7 +28,8 @@ class Arrivals {
 
 export class ChainLedger {
   readonly #copies: ReadonlyMap<string, number> | null
-  readonly #sent = new Set<string>()
+  /** By the bytes of a body: its id, `door/number`. */
+  readonly #sent = new Map<string, string>()
   /** By id: in how many copies it must arrive, by what was acknowledged or is in a topic. */
   readonly #due = new Map<string, number>()
   readonly #acknowledged = new Set<string>()
@@ -55,7 +49,7 @@ export class ChainLedger {
 
   send(door: number, number: number): string {
     const id = `${door}/${number}`
-    this.#sent.add(id)
+    this.#sent.set(bodyOf(door, number).toString('latin1'), id)
     return id
   }
 
@@ -144,8 +138,8 @@ export class ChainLedger {
   }
 
   #known(body: Buffer | null): string | null {
-    const id = idOf(body)
-    if (id !== null && this.#sent.has(id)) return id
+    const id = this.#sent.get(body?.toString('latin1') ?? '')
+    if (id !== undefined) return id
     this.invented.push(String(body).slice(0, 60))
     return null
   }

@@ -1,7 +1,6 @@
 // Many seeds of a simulation, in worker threads: every core has one, and the test runner's book-keeping of
 // promises does not slow them down. A simulation is a module that exports `runSeed`.
 import { availableParallelism } from 'node:os'
-import { getHeapStatistics } from 'node:v8'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 export interface SeedDone {
@@ -17,45 +16,43 @@ export type RunSeed = (seed: number) => Promise<SeedDone>
 export interface SeedsDone {
   /** Of each seed, in order. */
   readonly traces: readonly number[]
+  /** Of those that were run once more, in order. */
+  readonly again: readonly number[]
   readonly counted: Readonly<Record<string, number>>
 }
 
-/** When a thread leaves the rest to another: what killed programs waited for by AbortSignal.any is never let go. */
-const mostBytes = 256 * 1024 * 1024
-
 interface Share {
-  /** Of the seeds that this thread ran. */
-  readonly traces: readonly (readonly [seed: number, trace: number])[]
+  /** Of what this thread ran, by its place in the order of all. */
+  readonly traces: readonly (readonly [place: number, trace: number])[]
   readonly counted: Readonly<Record<string, number>>
   readonly failure: { readonly seed: number; readonly message: string } | null
 }
 
 interface Work {
   readonly module: string
-  /** The next seed that nobody has taken; the end, where one has failed. */
+  /** The next place that nobody has taken; the end, where a seed has failed. */
   readonly next: Int32Array
-  readonly end: number
+  readonly from: number
+  /** So many seeds, and of these so many once more. */
+  readonly count: number
+  readonly again: number
 }
 
-/** `count` seeds from `from` on. Rejects with the first seed that failed and what it said. */
-export async function runSeeds(module: URL, count: number, from = 0): Promise<SeedsDone> {
-  const next = new Int32Array(new SharedArrayBuffer(4)).fill(from)
-  const work: Work = { module: module.href, next, end: from + count }
-  const shares: Share[] = []
-  const lane = async (): Promise<void> => {
-    while (Atomics.load(next, 0) < work.end) shares.push(await runInThread(work))
-  }
-  await Promise.all(Array.from({ length: availableParallelism() }, lane))
+/** `count` seeds, and the first `again` of them once more. Rejects with the first seed that failed and what it said. */
+export async function runSeeds(module: URL, count: number, { from = 0, again = 0 } = {}): Promise<SeedsDone> {
+  const next = new Int32Array(new SharedArrayBuffer(4))
+  const work: Work = { module: module.href, next, from, count, again }
+  const shares = await Promise.all(Array.from({ length: availableParallelism() }, () => runInThread(work)))
   const [first] = shares.flatMap(({ failure }) => failure ?? []).sort((a, b) => a.seed - b.seed)
   if (first !== undefined)
     throw new Error(`seed ${first.seed} (MILLRACE_SEED=${first.seed}): ${first.message}`)
   const traces: number[] = []
   const counted: Record<string, number> = {}
   for (const share of shares) {
-    for (const [seed, trace] of share.traces) traces[seed - from] = trace
+    for (const [place, trace] of share.traces) traces[place] = trace
     addUp(counted, share.counted)
   }
-  return { traces, counted }
+  return { traces: traces.slice(0, count), again: traces.slice(count), counted }
 }
 
 function runInThread(work: Work): Promise<Share> {
@@ -72,24 +69,23 @@ function addUp(total: Record<string, number>, more: Readonly<Record<string, numb
 }
 
 if (!isMainThread && parentPort !== null) {
-  const { module, next, end } = workerData as Work
+  const { module, next, from, count, again } = workerData as Work
+  const end = count + again
   const { runSeed } = (await import(module)) as { runSeed: RunSeed }
   Error.stackTraceLimit = 1 // faults are part of the normal run
   const traces: [number, number][] = []
   const counted: Record<string, number> = {}
   let failure: Share['failure'] = null
-  const isFull = (): boolean => {
-    const { used_heap_size: used, external_memory: external } = getHeapStatistics()
-    return used + external > mostBytes
-  }
-  for (let seed = 0; failure === null && !isFull() && (seed = Atomics.add(next, 0, 1)) < end;)
+  for (let place = 0; failure === null && (place = Atomics.add(next, 0, 1)) < end;) {
+    const seed = from + (place % count)
     try {
       const done = await runSeed(seed)
-      traces.push([seed, done.trace])
-      addUp(counted, done.counted)
+      traces.push([place, done.trace])
+      if (place < count) addUp(counted, done.counted)
     } catch (error) {
       failure = { seed, message: (error as Error).stack ?? String(error) }
       Atomics.store(next, 0, end)
     }
+  }
   parentPort.postMessage({ traces, counted, failure } satisfies Share, [])
 }

@@ -39,7 +39,7 @@ else {
   })
 
   it('bytes that are wrong, in any answer', async t => {
-    const { counted, traces } = await runSeeds(module, isDeep ? 3_000 : 24, fieldCases.length)
+    const { counted, traces } = await runSeeds(module, isDeep ? 3_000 : 24, { from: fieldCases.length })
     t.diagnostic(`${counted['worstMs']! / traces.length} ms to recover, on average`)
   })
 }

@@ -26,7 +26,7 @@ export class ByteWriter {
   constructor(what: string, size = 512, inParts = false) {
     this.what = what
     this.#parts = inParts ? [] : null
-    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.bytes = Buffer.allocUnsafe(size)
   }
 
   cannot(problem: string): FormatError {
