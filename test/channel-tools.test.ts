@@ -295,7 +295,7 @@ test("Flume's directories, killed with events inside, are inspected, exported an
 test('an encrypted channel: verified without its keys, exported, imported and repaired with those of a configuration', async () => {
   const home = directory()
   const at = (name: string): string => join(home, name)
-  cpSync(join(import.meta.dirname, 'golden/jceks/aes.jceks'), at('aes.jceks'))
+  cpSync(join(import.meta.dirname, 'golden/jceks/quick.jceks'), at('aes.jceks'))
   writeFileSync(at('password'), 'store-password', { mode: 0o600 })
   const encryption = {
     activeKey: 'key-128',

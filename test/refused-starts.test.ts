@@ -19,6 +19,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 import { startAgent, StartFailure } from '../src/index.ts'
+import { checked } from './checked.ts'
 import { createAuthority, type TestCertificate } from './certificates.ts'
 import { inDirectory } from './demo/demo-process.ts'
 import { startProcess } from './interop/peers/process.ts'
@@ -75,7 +76,7 @@ const kafkaSink = (values: Record<string, string>) =>
     'kafka.bootstrap.servers': '127.0.0.1:9',
     ...values,
   })
-const aes = join(root, 'test/golden/jceks/aes.jceks')
+const aes = join(root, 'test/golden/jceks/quick.jceks')
 const encrypted = (directory: string, values: Record<string, string>) =>
   channel({
     checkpointDir: join(directory, 'cp'),
@@ -367,16 +368,16 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
         prepare?.(directory)
         const words = ['-n', 'a1', '-f', write(directory, lines(directory)), ...(args?.(directory) ?? [])]
         const before_ = snapshot(directory)
-        const checked = await run(['check', ...words])
+        const { code, output } = await checked(words)
         assert.deepEqual(snapshot(directory), before_, 'a check changes nothing')
-        assert.equal(checked.code, 2, checked.output)
+        assert.equal(code, 2, output)
         const pattern = new RegExp(says.source.replaceAll('DIR', directory), says.flags)
-        assert.match(checked.output, pattern)
-        assert.doesNotMatch(checked.output, /secret-1/)
+        assert.match(output, pattern)
+        assert.doesNotMatch(output, /secret-1/)
         const started = await run(['agent', ...words])
         assert.equal(started.code, 2, started.output)
-        assert.deepEqual(errorsOf(started.output), errorsOf(checked.output))
-        if (!/channel c1 cannot start/.test(checked.output))
+        assert.deepEqual(errorsOf(started.output), errorsOf(output))
+        if (!/channel c1 cannot start/.test(output))
           assert.deepEqual(snapshot(directory), before_, 'a start that is refused changes nothing either')
       }),
     )
@@ -390,9 +391,9 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
         ...sink({ type: 'file_roll', 'sink.directory': join(directory, 'closed') }),
       }
       const words = ['-n', 'a1', '-f', write(directory, lines)]
-      const checked = await run(['check', ...words])
-      assert.equal(errorsOf(checked.output).filter(line => line.includes('has no rights to use')).length, 2)
-      assert.deepEqual(errorsOf((await run(['agent', ...words])).output), errorsOf(checked.output))
+      const { output } = await checked(words)
+      assert.equal(errorsOf(output).filter(line => line.includes('has no rights to use')).length, 2)
+      assert.deepEqual(errorsOf((await run(['agent', ...words])).output), errorsOf(output))
     }),
   )
 
@@ -403,7 +404,7 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
         dataDirs: join(directory, 'not/there/yet/data'),
         minimumRequiredSpace: '9000000000000000',
       })
-      const { code, output } = await run(['check', '-n', 'a1', '-f', write(directory, lines)])
+      const { code, output } = await checked(['-n', 'a1', '-f', write(directory, lines)])
       assert.equal(code, 0, output)
       assert.match(output, /warning: channel c1 will refuse puts: \d+ bytes are free .* \(9000000000000000\)/)
     }))
@@ -426,8 +427,8 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
         const monitoring = ['type=http', 'host=127.0.0.1', `port=${port}`].map(
           one => `-Dflume.monitoring.${one}`,
         )
-        const checked = await run(['check', '-n', 'a1', '-f', busy, ...monitoring])
-        assert.equal(checked.code, 0, checked.output)
+        const found = await run(['check', '-n', 'a1', '-f', busy, ...monitoring])
+        assert.equal(found.code, 0, found.output)
         for (const pattern of [
           new RegExp(
             `a1\\.sources\\.r1\\.port: port ${port} on 127\\.0\\.0\\.1 is in use by another program`,
@@ -437,7 +438,7 @@ describe('what refuses a start', { timeout: 120_000, concurrency: 2 }, () => {
             `directory ${directory}/cp is in use by pid ${agent.pid}, agent a1, channel c1: agent a1 runs already`,
           ),
         ])
-          assert.match(checked.output, pattern)
+          assert.match(found.output, pattern)
         const other = readFileSync(busy, 'utf8').replaceAll('a1.', 'b1.')
         writeFileSync(busy, other)
         const refused = await run(['check', '-n', 'b1', '-f', busy])

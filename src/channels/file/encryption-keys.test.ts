@@ -15,9 +15,12 @@ let warnings: string[]
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'millrace-keys-'))
   warnings = []
-  for (const name of ['aes.jceks', 'mixed.jceks']) {
+  for (const [golden, name] of [
+    ['quick.jceks', 'aes.jceks'],
+    ['mixed.jceks', 'mixed.jceks'],
+  ] as const) {
     copyFileSync(
-      fileURLToPath(new URL(`../../../test/golden/jceks/${name}`, import.meta.url)),
+      fileURLToPath(new URL(`../../../test/golden/jceks/${golden}`, import.meta.url)),
       join(home, name),
     )
     chmodSync(join(home, name), 0o600)
