@@ -31,20 +31,20 @@ function changed(file: string, change: (text: string) => string): string {
 }
 
 test('the two agents of conf/ lose nothing, and a seed prints the same again', async () => {
-  const first = await simulate('-f', a, '-f', b, '--runs', '5')
+  const first = await simulate('-f', a, '-f', b, '--runs', '3')
   assert.equal(first.code, 0, first.output + first.errors)
   assert.match(first.output, /in by {7}topic test3/)
   assert.match(first.output, /no fault {4}200 of 200 events arrive/)
-  assert.match(first.output, /5 runs, seeds 1 to 5: 1000 events, \d+ faults/)
+  assert.match(first.output, /3 runs, seeds 1 to 3: 600 events, \d+ faults/)
   assert.match(first.output, /lost {6}0 events in 0 runs/)
   assert.match(first.output, /stuck {5}0 runs/)
-  assert.equal((await simulate('-f', a, '-f', b, '--runs', '5')).output, first.output)
+  assert.equal((await simulate('-f', a, '-f', b, '--runs', '3')).output, first.output)
 })
 
 test('a memory channel loses events to kills, and the report names it and a seed that shows it', async () => {
   const inMemory = changed(a, text => text.replace(/(channels\.c1\.type) = file/, '$1 = memory'))
   const args = ['-f', inMemory, '-f', b, '--faults', 'kill,network']
-  const run = await simulate(...args, '--runs', '60')
+  const run = await simulate(...args, '--runs', '25')
   assert.equal(run.code, 1, run.output + run.errors)
   assert.match(run.output, /lost {6}[1-9]\d* events in [1-9]/)
   assert.match(run.output, /channel c1 of kafka-memory-avro keeps events in memory/)
@@ -56,7 +56,7 @@ test('a memory channel loses events to kills, and the report names it and a seed
 })
 
 test('an agent alone gets models where its neighbours would be, and the report says which', async () => {
-  const run = await simulate('-f', b, '--runs', '5')
+  const run = await simulate('-f', b, '--runs', '3')
   assert.equal(run.code, 0, run.output + run.errors)
   assert.match(run.output, /source avro-source \(avro\) is a model/)
   assert.match(run.output, /out by {6}.*default-flume-topic/)

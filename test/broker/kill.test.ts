@@ -14,7 +14,7 @@ import { SequencedProducer } from './sequenced-producer.ts'
 import { WireClient } from './wire-client.ts'
 
 const file = fileURLToPath(new URL('files/server.properties', import.meta.url))
-const rounds = process.env['MILLRACE_DEEP'] === '1' ? 100 : 10
+const rounds = process.env['MILLRACE_DEEP'] === '1' ? 100 : 4
 
 async function readAll(port: number, topic: string): Promise<{ offset: number; value: string }[]> {
   const client = await WireClient.connect(port)

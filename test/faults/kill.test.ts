@@ -7,7 +7,7 @@ import { it } from 'node:test'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { checkInside, liveUntil, type Told } from './writer-life.ts'
 
-const kills = process.env['MILLRACE_DEEP'] === undefined ? 50 : 1000
+const kills = process.env['MILLRACE_DEEP'] === undefined ? 15 : 1000
 
 it(`has everything acknowledged, in order, none twice, after ${kills} kills`, async t => {
   const path = mkdtempSync(join(tmpdir(), 'millrace-kill-'))

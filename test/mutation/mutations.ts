@@ -8,7 +8,7 @@ export interface Mutation {
   readonly from: string
   readonly to: string
   readonly tests: readonly string[]
-  /** Seeds that a simulation among them runs; 4,000 where absent. */
+  /** Seeds that a simulation among them runs; 3,000 where absent. */
   readonly seeds?: number
 }
 

@@ -10,7 +10,7 @@ import { mutations as channelMutations, type Mutation } from './mutations.ts'
 
 const root = join(import.meta.dirname, '../..')
 const only = process.argv[2]
-const usualSeeds = 4_000
+const usualSeeds = 3_000
 /** What one test may take: seeds that find nothing take minutes, and more beside other work. */
 const mostMs = 900_000
 const mutations: readonly Mutation[] = [...channelMutations, ...chainMutations]

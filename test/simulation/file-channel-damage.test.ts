@@ -1,5 +1,5 @@
-// Torn and damaged logs: every cut through the last 64 KiB, every flipped bit of a log of 1 MiB, flips through
-// the whole channel, and a checkpoint that is cut, flipped, old or gone.
+// Torn and damaged logs: every cut through the last 16 KiB, every flipped bit of a log of 128 KiB (64 KiB and 1 MiB under
+// MILLRACE_DEEP), flips through the whole channel, and a checkpoint that is cut, flipped, old or gone.
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import { Checkpoint, type ChannelState } from '../../src/channels/file/checkpoint.ts'
@@ -22,7 +22,8 @@ const it = testsIn(import.meta.url)
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined
 const never = new AbortController().signal
-const mebibyte = 1024 * 1024
+const kibibyte = 1024
+const [tornKib, flippedKib] = isDeep ? [64, 1024] : [16, 128]
 const directory = '/d'
 const path = '/d/millrace-1.wal'
 
@@ -124,9 +125,9 @@ function stateAfter({ bytes, salt }: Image, last: Entry): ChannelState {
   }
 }
 
-it('has exactly the transactions before the cut, for every byte of the last 64 KiB and whatever follows', async t => {
-  const image = await imageOf(mebibyte, 1)
-  const before = image.entries.findLast(entry => entry.end <= image.end - 64 * 1024)!
+it(`has exactly the transactions before the cut, for every byte of the last ${tornKib} KiB and whatever follows`, async t => {
+  const image = await imageOf(1024 * kibibyte, 1)
+  const before = image.entries.findLast(entry => entry.end <= image.end - tornKib * kibibyte)!
   const from = before.end
   const noise = new SeededRandom(2).bytes(4096)
   const fills: readonly ((target: Buffer) => void)[] = [
@@ -163,7 +164,7 @@ it('has exactly the transactions before the cut, for every byte of the last 64 K
 
 it('opens a torn log as a whole channel: every transaction before the cut is delivered, none behind it', async () => {
   const image = await imageOf(128 * 1024, 3)
-  const step = isDeep ? 1 : 61
+  const step = isDeep ? 1 : 241
   for (let cut = image.end; cut > image.end - 64 * 1024; cut -= step) {
     const bytes = Buffer.from(image.bytes)
     bytes.fill(cut % 2 === 0 ? 0xff : 0x4d, cut)
@@ -176,8 +177,8 @@ it('opens a torn log as a whole channel: every transaction before the cut is del
   }
 })
 
-it('finds every flipped bit of a log of 1 MiB', async t => {
-  const { bytes, salt, entries, end } = await imageOf(mebibyte, 4)
+it(`finds every flipped bit of a log of ${flippedKib} KiB`, async t => {
+  const { bytes, salt, entries, end } = await imageOf(flippedKib * kibibyte, 4)
   const image = Buffer.from(bytes)
   const isValid = ({ at, end: entryEnd }: Entry): boolean => {
     const header = readEntryHeader(image, at, { id: 1, salt }, at)
@@ -219,7 +220,7 @@ it('delivers all but the damaged transaction, names it, and keeps a copy', async
   const entries = image.entries.slice(0, -1)
   const { end } = entries.at(-1)!
   const random = new SeededRandom(6)
-  const rounds = isDeep ? 20_000 : 600
+  const rounds = isDeep ? 20_000 : 250
   const disk = await diskWith({ [path]: image.bytes })
   const { channel } = channelOn(disk)
   await channel.start()

@@ -58,13 +58,20 @@ async function drain(channel: FileChannel): Promise<string[]> {
   return lines
 }
 
-for (const recording of killed)
+/** Odd, so that every second cut is of the other kind. */
+const step = process.env['MILLRACE_DEEP'] === undefined ? 5 : 1
+
+for (const [index, recording] of killed.entries())
   for (const end of ['kill', 'power cut'] as const)
     it(`${recording.name}: comes over once, whatever ends the takeover by a ${end}`, async () => {
       const expected = deliveredOf(recording)
       const flumes = filesOf(recording)
       let ended = 0
-      for (let operations = 1, isWhole = false; !isWhole; operations++) {
+      for (
+        let operations = 1 + (end === 'kill' ? 0 : 2) + index, isWhole = false;
+        !isWhole;
+        operations += step
+      ) {
         const disk = new SimulatedDisk(new SeededRandom(operations))
         await putOnDisk(recording, disk.open())
         disk.operationsLeft = operations
@@ -94,7 +101,7 @@ for (const recording of killed)
           assert.ok(found.subarray(0, await file.read(found, 0)).equals(bytes), `${path} changed`)
         }
       }
-      assert.ok(ended > 100, `${ended}`)
+      assert.ok(ended > 100 / step, `${ended}`)
     })
 
 /** The door, with one operation that fails: the one that comes after so many others. */

@@ -18,7 +18,7 @@ const test = testsIn(import.meta.url)
 const deep = process.env['MILLRACE_DEEP'] === '1'
 const only = process.env['MILLRACE_SEED']
 const first = only === undefined ? 1 : Number(only)
-const count = only === undefined ? (deep ? 50_000 : 1500) : 1
+const count = only === undefined ? (deep ? 50_000 : 600) : 1
 
 interface Written {
   readonly key: string
