@@ -396,11 +396,11 @@ test(
           log,
         })
         await producer.init()
-        const load = { ended: 0, isKilled: false }
         const wanted = 15 + ((round * 13) % 40)
+        const killed = new AbortController()
         const isLoaded = Promise.withResolvers<void>()
         const running = (async () => {
-          while (!load.isKilled) {
+          for (let ended = 1; !killed.signal.aborted; ended++) {
             const own = number++
             fates.set(own, 'unknown')
             producer.begin()
@@ -417,19 +417,18 @@ test(
             if (isAborted) await producer.abort()
             else await producer.commit()
             fates.set(own, isAborted ? 'aborted' : 'committed')
-            if (++load.ended === wanted) isLoaded.resolve()
+            if (ended === wanted) isLoaded.resolve()
           }
         })().catch(isLoaded.reject)
         await isLoaded.promise
-        load.isKilled = true
+        killed.abort()
         await broker.end('SIGKILL')
         client.close()
         await Promise.all([producer.close(), running])
         broker = await startBrokerProcess(configuration, overrides)
         client = await Client.connect(broker.port)
       }
-      // Ends what the last kill left open.
-      assert.equal((await client.init('load')).error, 'NONE')
+      assert.equal((await client.init('load')).error, 'NONE', 'what the last kill left open is ended')
 
       const seen = new Map<number, Set<number>>()
       for (const topic of ['t', 'u']) {
