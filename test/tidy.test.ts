@@ -20,7 +20,7 @@ const tests = ['src', 'test', 'examples', 'bench']
 /** Rows by where their files lie; the first that fits counts. */
 const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['system', /^src\/system\//],
-  ['errors', /^src\/(errors|backoff|address|printable|did-you-mean)\.ts$/],
+  ['errors', /^src\/(errors|backoff|address|printable|did-you-mean|json-shape)\.ts$/],
   ['java', /^src\/java\//],
   ['settings', /^src\/fields\.ts$|^src\/settings\//],
   ['event', /^src\/(event|component|delivery-fault|dead-letter)\.ts$/],
@@ -78,7 +78,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   wire: [['avro']],
   config: [event, ['system', 'observe']],
   security: [['system', 'errors', 'settings']],
-  zookeeper: [['system', 'errors']],
+  zookeeper: [['system', 'errors', 'wire']],
   storage: [['system', 'errors']],
   observe: [['system', 'errors']],
   'avro-rpc': [['wire', 'avro', 'system', 'errors', 'observe']],

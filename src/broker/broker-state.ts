@@ -11,6 +11,7 @@
 import { join } from 'node:path'
 import type { Logger } from '../observe/log.ts'
 import { Journal, type MustHold } from '../storage/journal.ts'
+import { either, mapOf, object, readJson, text, whole, type Shape } from '../json-shape.ts'
 import type { Random } from '../system/random.ts'
 import type { System } from '../system/system.ts'
 import { journalName, type FoundDirectories, type JournalPlace } from './log-directories.ts'
@@ -27,6 +28,18 @@ type Entry =
 
 /** As given, by Kafka's names. */
 type GivenSettings = Readonly<Record<string, string>>
+
+/** No topic has more partitions: each is a directory. */
+const mostPartitions = 1_000_000
+const partitionCount: Shape = value => whole(value) && Number(value) > 0 && Number(value) <= mostPartitions
+const entryShape = either(
+  object({ cluster: text }),
+  object({ producerIds: whole }),
+  object({ level: value => value === 'broker' || value === 'default', settings: mapOf(text) }),
+  object({ cleared: text }),
+  object({ deleted: text, partitions: partitionCount }),
+  object({ topic: text, id: text, partitions: partitionCount, settings: mapOf(text) }),
+)
 
 /** Settings of this broker come before those of all brokers. */
 export type DynamicLevel = 'broker' | 'default'
@@ -61,7 +74,7 @@ export class BrokerState implements JournalPlace {
       log,
       path: join(home, journalName),
       mustHold: hasJournal && !this.acceptsLoss ? { what: 'the topics', remedy: missingRemedy } : null,
-      apply: payload => this.#apply(JSON.parse(payload.toString()) as Entry),
+      apply: payload => this.#apply(readJson<Entry>(payload, entryShape)),
       snapshot: () => this.#snapshot(),
       onFailed: fault => log.error(`topics can no longer be changed: ${fault.message}`),
     })
@@ -110,7 +123,8 @@ export class BrokerState implements JournalPlace {
     await this.#journal?.close()
   }
 
-  #apply(entry: Entry): void {
+  #apply(entry: Entry | null): boolean {
+    if (entry === null) return false
     if ('cluster' in entry) this.#clusterId = entry.cluster
     else if ('producerIds' in entry) this.#producerIdsTo = Math.max(this.#producerIdsTo, entry.producerIds)
     else if ('level' in entry) this.#dynamic[entry.level] = entry.settings
@@ -122,6 +136,7 @@ export class BrokerState implements JournalPlace {
       const { topic, id, partitions, settings } = entry
       this.#topics.set(topic, { id, partitions, settings })
     }
+    return true
   }
 
   #snapshot(): Buffer[] {

@@ -4,12 +4,15 @@ import type { Peek, TapSample } from '../observe/event-view.ts'
 import type { Clock } from '../system/clock.ts'
 import { sendHttp, streamHttp, type HttpRequest } from '../system/https-request.ts'
 import { findLeft, ownSockets, type OwnSocket } from '../system/own-sockets.ts'
+import { readMetrics, readPeek, readSample, readSnapshot } from './agent-answers.ts'
 import { FlumeAgent } from './flume-agent.ts'
 import type { SeenSnapshot } from './flow.ts'
 
 export { findLeft, ownSockets, type OwnSocket }
 
 const patienceMs = 2000
+/** Of one sample of events. */
+const mostSampleChars = 1_048_576
 
 export class AgentPages {
   /** host:port, or a name where it is only known by its socket. */
@@ -35,14 +38,15 @@ export class AgentPages {
     if (this.#flume === null) {
       const answer = await sendHttp(this.#request('/snapshot', this.isAnnounced))
       // A Flume answers with a page of its own for every path but /metrics.
-      if (answer.status === 200 && answer.body.startsWith('{')) return JSON.parse(answer.body) as SeenSnapshot
+      const snapshot = answer.status === 200 ? readSnapshot(answer.body) : null
+      if (snapshot !== null) return snapshot
       if (answer.status === 403) throw new Fault('PEER_REFUSED', `${this.address}: ${answer.body.trim()}`)
     }
     const answer = await sendHttp(this.#request('/metrics', this.isAnnounced))
-    if (answer.status !== 200 || !answer.body.startsWith('{'))
-      throw new Fault('PROTOCOL', `${this.address} answers, but not as an agent's monitoring page does`)
+    const metrics = answer.status === 200 ? readMetrics(answer.body) : null
+    if (metrics === null) throw this.#stranger()
     const flume = (this.#flume ??= new FlumeAgent(this.address))
-    return flume.snapshot(JSON.parse(answer.body), clock)
+    return flume.snapshot(metrics, clock)
   }
 
   /** The oldest events of a channel. Rejects with a Fault: PEER_REFUSED with what the agent answers. */
@@ -50,7 +54,9 @@ export class AgentPages {
     const query = new URLSearchParams({ channel, events: String(events) })
     const { status, body } = await sendHttp(this.#request(`/peek?${query}`, true))
     if (status !== 200) throw this.#refusal(status, body)
-    return JSON.parse(body) as Peek
+    const peek = readPeek(body)
+    if (peek === null) throw this.#stranger()
+    return peek
   }
 
   /** Samples of the events that pass an edge, until the signal ends it. Rejects as `peek` does. */
@@ -63,12 +69,20 @@ export class AgentPages {
       if (status !== 200) continue
       const events = text.split('\n\n')
       text = events.pop()!
+      if (text.length > mostSampleChars) throw this.#stranger()
       for (const event of events) {
         const data = /^data: (.*)$/m.exec(event)?.[1]
-        if (data !== undefined) yield JSON.parse(data) as TapSample
+        if (data === undefined) continue
+        const sample = readSample(data)
+        if (sample === null) throw this.#stranger()
+        yield sample
       }
     }
     if (status !== 200) throw this.#refusal(status, text)
+  }
+
+  #stranger(): Fault {
+    return new Fault('PROTOCOL', `${this.address} answers, but not as an agent's monitoring page does`)
   }
 
   #refusal(status: number, body: string): Fault {

@@ -126,7 +126,7 @@ export async function lookForMessages(
 
 /** Milliseconds since 1970; null where the text is no time. */
 export function timeOf(from: string): number | null {
-  if (/^@\d+$/.test(from)) return Number(from.slice(1))
+  if (/^@\d{1,15}$/.test(from)) return Number(from.slice(1))
   if (!/^\d{4}-\d\d-\d\d/.test(from)) return null
   const time = Date.parse(from)
   return Number.isNaN(time) ? null : time
@@ -134,7 +134,7 @@ export function timeOf(from: string): number | null {
 
 /** Whether the text names a place that can be begun at. */
 export const isPlace = (from: string): boolean =>
-  from === 'newest' || from === 'oldest' || /^\d{1,16}$/.test(from) || timeOf(from) !== null
+  from === 'newest' || from === 'oldest' || /^\d{1,15}$/.test(from) || timeOf(from) !== null
 
 function keepNewest(records: ConsumedRecord[], limit: number): void {
   records.sort((one, other) => other.timestamp - one.timestamp || other.offset - one.offset)

@@ -203,7 +203,7 @@ export class SimulatedDisk {
       read: (target, position) =>
         step(() => {
           this.#mayFailToRead(path)
-          return inode.current.bytes.copy(target, 0, position)
+          return position >= inode.current.length ? 0 : inode.current.bytes.copy(target, 0, position)
         }),
       write: (bytes, position) =>
         step(() => this.#write(path, inode, bytes, appends ? inode.current.length : position)),

@@ -21,6 +21,7 @@ async function openMap(path: string, disk: Disk = realSystem.disk) {
     apply(payload) {
       const [key, value] = String(payload).split('=') as [string, string]
       map.set(key, value)
+      return true
     },
     snapshot: () => [...map].map(([key, value]) => Buffer.from(`${key}=${value}`)),
     onFailed: fault => void failures.push(fault.message),

@@ -27,8 +27,11 @@ export interface JournalParts {
   readonly disk: Disk
   readonly log: { warn(message: string): void }
   readonly path: string
-  /** Changes the state; called for every entry found, and for a new one when it is durable. */
-  apply(payload: Buffer): void
+  /**
+   * Changes the state; called for every entry found, and for a new one when it is durable. False where it is no entry of
+   * this journal, and nothing was changed.
+   */
+  apply(payload: Buffer): boolean
   /** The state as entries, as few as it can be. */
   snapshot(): readonly Buffer[]
   /** What is lost with the file, where it was there before, and what to do; absent where it may be new. */
@@ -206,10 +209,19 @@ function requireHeader(path: string, bytes: Buffer): void {
 }
 
 /** Gives where the valid entries end. */
-function readEntries({ apply }: JournalParts, bytes: Buffer, from: number, headerBytes: number): number {
+function readEntries(
+  { path, apply }: JournalParts,
+  bytes: Buffer,
+  from: number,
+  headerBytes: number,
+): number {
   let at = from
   for (let end = entryEnd(bytes, at, headerBytes); end !== -1; end = entryEnd(bytes, at, headerBytes)) {
-    if (end > at + headerBytes) apply(bytes.subarray(at + headerBytes, end))
+    if (end > at + headerBytes && !apply(bytes.subarray(at + headerBytes, end)))
+      throw new Fault(
+        'CORRUPT',
+        `${path}: the entry at byte ${at} passes its checksum and is none that this version knows. Nothing was changed: start the version that wrote it, or restore the file from a copy`,
+      )
     at = end
   }
   return at

@@ -1,5 +1,6 @@
 // The groups of the broker, by id: members live in memory, positions in the offset store. After a start
 // members have to join again; their positions are where they were.
+import { FormatError } from '../../wire/kafka/format-error.ts'
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Logger } from '../../observe/log.ts'
@@ -43,13 +44,16 @@ export class GroupCoordinator {
   /** After the topics: positions are records of one. Rejects with STATE_MISSING: without them groups would begin anew. */
   async open(): Promise<void> {
     const log = this.#topics.partition(offsetsTopicName, 0)
-    const why = log?.isDamaged === true ? log.failure : null
-    if (why !== null)
-      throw new Fault('STATE_MISSING', `the positions of all groups cannot be read: ${messageOf(why)}`, {
+    const unreadable = (why: Error): Fault =>
+      new Fault('STATE_MISSING', `the positions of all groups cannot be read: ${messageOf(why)}`, {
         cause: why,
         remedy: why instanceof Fault ? why.remedy : undefined,
       })
-    await this.offsets.open(log)
+    const why = log?.isDamaged === true ? log.failure : null
+    if (why !== null) throw unreadable(why)
+    await this.offsets.open(log).catch((error: unknown) => {
+      throw error instanceof FormatError ? unreadable(error) : error
+    })
     this.#watchAge()
   }
 

@@ -41,6 +41,16 @@ export function readBatchHeader(bytes: Buffer, at: number): BatchHeader {
   }
 }
 
+/** The header, or null where it holds numbers that none has: some of them are part of no checksum. */
+export function numbersOf(bytes: Buffer, at: number): BatchHeader | null {
+  try {
+    return readBatchHeader(bytes, at)
+  } catch (error) {
+    if (error instanceof FormatError) return null
+    throw error
+  }
+}
+
 /** Whether bytes `at` to `end` are a whole batch of format 2 that passes its checksum. */
 export function isSound(bytes: Buffer, at: number, end: number): boolean {
   return (

@@ -5,6 +5,7 @@
 //   file `checkpoint`: crc32 of the rest, 8 hexadecimal digits | blank | JSON
 import { crc32 } from 'node:zlib'
 import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
+import { listOf, nullable, number, object, optional, readJson, tuple, whole } from '../../json-shape.ts'
 import type { Disk } from '../../system/disk.ts'
 import type { StoredAborted } from './aborted-transactions.ts'
 import type { StoredProducer } from './producer-states.ts'
@@ -29,6 +30,18 @@ export interface Checkpoint {
   readonly cleanedTo?: number
 }
 
+const checkpointShape = object({
+  version: value => value === 1,
+  startOffset: whole,
+  full: listOf(tuple(whole, whole, nullable(number))),
+  tail: object({ base: whole, position: whole, nextOffset: whole, maxTimestamp: nullable(number) }),
+  producers: listOf(
+    tuple(whole, whole, whole, listOf(tuple(whole, whole, whole, whole)), optional(whole), optional(whole)),
+  ),
+  aborted: optional(listOf(tuple(whole, whole, whole))),
+  cleanedTo: optional(whole),
+})
+
 export const checkpointName = 'checkpoint'
 
 export async function writeCheckpoint(disk: Disk, path: string, checkpoint: Checkpoint): Promise<void> {
@@ -43,6 +56,5 @@ export async function readCheckpoint(disk: Disk, path: string): Promise<Checkpoi
   if (text === undefined || text.length < 10) return null
   const json = text.slice(9)
   if (crc32(json).toString(16).padStart(8, '0') !== text.slice(0, 8)) return null
-  const checkpoint = JSON.parse(json) as Checkpoint
-  return checkpoint.version === 1 ? checkpoint : null
+  return readJson<Checkpoint>(json, checkpointShape)
 }

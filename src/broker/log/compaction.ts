@@ -20,7 +20,7 @@ import { packInSteps } from '../../wire/kafka/packing.ts'
 import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
 import type { KafkaRecord } from '../../wire/kafka/record.ts'
 import type { AbortedTransactions } from './aborted-transactions.ts'
-import { batchHeaderBytes, batchSize, isSound, readBatchHeader, type BatchHeader } from './batch-header.ts'
+import { batchHeaderBytes, batchSize, isSound, numbersOf, type BatchHeader } from './batch-header.ts'
 import { Segment } from './segment.ts'
 import { batchFlags } from './transaction-marker.ts'
 
@@ -248,8 +248,9 @@ async function* batchesIn(segment: Segment): AsyncGenerator<{ batch: Buffer; hea
       if (whole !== -1 && used + whole > bytes.length) size = Math.max(chunkBytes, whole)
       if (whole === -1 || used + whole > bytes.length) break
       if (whole < batchHeaderBytes || !isSound(bytes, used, used + whole)) break
-      const batch = bytes.subarray(used, used + whole)
-      yield { batch, header: readBatchHeader(batch, 0) }
+      const header = numbersOf(bytes, used)
+      if (header === null) break
+      yield { batch: bytes.subarray(used, used + whole), header }
       used += whole
     }
     at += used

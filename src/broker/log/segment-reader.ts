@@ -1,5 +1,6 @@
 // Reads the segments of a partition: batches from an offset on, and the offset that belongs to a time.
 import { defaultMaxUnpackedBytes } from '../../wire/kafka/compression.ts'
+import { FormatError } from '../../wire/kafka/format-error.ts'
 import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
 import { batchHeaderBytes, batchSize, readBatchHeader } from './batch-header.ts'
 import type { Segment } from './segment.ts'
@@ -33,6 +34,13 @@ export async function readBatches(
   return Buffer.alloc(0)
 }
 
+/** As batchSize. Throws FormatError where no batch is so short: a step over it would lead nowhere. `start`: where the bytes do. */
+function wholeSize({ path }: Segment, bytes: Buffer, at: number, start: number): number {
+  const size = batchSize(bytes, at)
+  if (size === -1 || size >= batchHeaderBytes) return size
+  throw new FormatError(`${path} is damaged at byte ${start + at}: a batch of ${size} bytes`)
+}
+
 /** Null where the segment holds nothing from that offset on. */
 async function readSegment(
   segment: Segment,
@@ -45,7 +53,7 @@ async function readSegment(
   let start = position
   let at = 0
   for (;;) {
-    const size = batchSize(bytes, at)
+    const size = wholeSize(segment, bytes, at, start)
     if (size === -1) {
       if (start + at >= segment.end) return null
       start += at
@@ -63,7 +71,8 @@ async function readSegment(
     at += size
   }
   let end = at
-  for (let size = batchSize(bytes, end); size !== -1; size = batchSize(bytes, end)) {
+  const next = () => wholeSize(segment, bytes, end, start)
+  for (let size = next(); size !== -1; size = next()) {
     if (end + size > bytes.length) break
     if (end + size - at > maxBytes && !(atLeastOne && end === at)) break
     if (readBatchHeader(bytes, end).baseOffset >= below) break

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { readWhole } from '../../storage/atomic-file.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
-import { batchHeaderBytes, batchSize, isSound, readBatchHeader, type BatchHeader } from './batch-header.ts'
+import { batchHeaderBytes, batchSize, isSound, numbersOf, type BatchHeader } from './batch-header.ts'
 import { SegmentFile } from './open-files.ts'
 import { readBuffers } from './read-buffers.ts'
 import { SparseIndex } from './sparse-index.ts'
@@ -159,8 +159,8 @@ export class Segment {
           break
         }
         if (checked && !isSound(bytes, used, used + whole)) return at + used
-        if (!see(at + used, readBatchHeader(bytes, used), bytes.subarray(used, used + whole)))
-          return at + used
+        const header = numbersOf(bytes, used)
+        if (header === null || !see(at + used, header, bytes.subarray(used, used + whole))) return at + used
         used += whole
         size = chunkBytes
         if (used > bytes.length) break

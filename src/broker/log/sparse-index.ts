@@ -63,7 +63,7 @@ export class SparseIndex {
     return bytes
   }
 
-  /** Takes entries over up to the first that is damaged, out of order, or beyond `limit` bytes of segment. */
+  /** Takes entries over up to the first that is damaged, none at all, out of order, or beyond `limit` bytes of segment. */
   static decode(bytes: Buffer, limit: number): SparseIndex {
     const index = new SparseIndex()
     for (let at = 0; at + entryBytes <= bytes.length; at += entryBytes) {
@@ -74,7 +74,13 @@ export class SparseIndex {
         maxTimestampBefore: bytes.readDoubleLE(at + 16),
       }
       const { last } = index
-      if (entry.position > limit || (last !== undefined && entry.position <= last.position)) break
+      if (!Number.isSafeInteger(entry.offset) || !Number.isSafeInteger(entry.position)) break
+      if (
+        entry.position < 0 ||
+        entry.position > limit ||
+        (last !== undefined && entry.position <= last.position)
+      )
+        break
       index.#entries.push(entry)
     }
     return index

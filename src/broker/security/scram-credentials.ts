@@ -5,11 +5,13 @@
 import { join } from 'node:path'
 import type { Logger } from '../../observe/log.ts'
 import { Journal } from '../../storage/journal.ts'
+import { either, object, readJson, text, whole, type Shape } from '../../json-shape.ts'
 import type { Disk } from '../../system/disk.ts'
 import type { JournalPlace } from '../log-directories.ts'
 import {
   saltPassword,
   scramDetails,
+  scramMechanisms,
   serverKeyOf,
   storedKeyOf,
   type ScramMechanism,
@@ -32,6 +34,12 @@ interface StoredCredential {
 }
 type Entry = StoredCredential | { readonly removed: string; readonly mechanism: ScramMechanism }
 
+const mechanism: Shape = value => scramMechanisms.some(({ name }) => name === value)
+const entryShape = either(
+  object({ removed: text, mechanism }),
+  object({ user: text, mechanism, salt: text, iterations: whole, storedKey: text, serverKey: text }),
+)
+
 const encode = (entry: Entry): Buffer => Buffer.from(JSON.stringify(entry))
 const keyOf = (user: string, mechanism: ScramMechanism): string => `${mechanism} ${user}`
 
@@ -47,9 +55,11 @@ export class ScramCredentials {
       path: join(place.home, 'scram.journal'),
       mustHold: place.mustHold('the users of SCRAM'),
       apply: payload => {
-        const entry = JSON.parse(payload.toString()) as Entry
+        const entry = readJson<Entry>(payload, entryShape)
+        if (entry === null) return false
         if ('removed' in entry) this.#stored.delete(keyOf(entry.removed, entry.mechanism))
         else this.#stored.set(keyOf(entry.user, entry.mechanism), entry)
+        return true
       },
       snapshot: () => [...this.#stored.values()].map(encode),
       onFailed: fault => log.error(`users can no longer be changed: ${fault.message}`),

@@ -4,11 +4,28 @@
 import { join } from 'node:path'
 import type { Logger } from '../../observe/log.ts'
 import { Journal } from '../../storage/journal.ts'
+import { either, listOf, mapOf, object, readJson, text, whole } from '../../json-shape.ts'
 import type { Disk } from '../../system/disk.ts'
 import type { JournalPlace } from '../log-directories.ts'
-import type { TransactionState } from './transaction-state.ts'
+import { statuses, type TransactionState } from './transaction-state.ts'
 
 type Entry = TransactionState | { readonly expired: string }
+
+const entryShape = either(
+  object({ expired: text }),
+  object({
+    transactionalId: text,
+    producerId: whole,
+    producerEpoch: whole,
+    lastEpoch: whole,
+    timeoutMs: whole,
+    status: value => statuses.some(one => one === value),
+    partitions: mapOf(listOf(whole)),
+    groups: listOf(text),
+    startedAt: whole,
+    updatedAt: whole,
+  }),
+)
 
 const encode = (entry: Entry): Buffer => Buffer.from(JSON.stringify(entry))
 
@@ -24,9 +41,11 @@ export class TransactionJournal {
       path: join(place.home, 'transactions.journal'),
       mustHold: place.mustHold('which transactions are open'),
       apply: payload => {
-        const entry = JSON.parse(payload.toString()) as Entry
+        const entry = readJson<Entry>(payload, entryShape)
+        if (entry === null) return false
         if ('expired' in entry) this.#states.delete(entry.expired)
         else this.#states.set(entry.transactionalId, entry)
+        return true
       },
       snapshot: () => [...this.#states.values()].map(encode),
       onFailed: fault => log.error(`transactions can no longer be begun or ended: ${fault.message}`),

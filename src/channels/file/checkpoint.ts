@@ -21,10 +21,11 @@ import { messageOf } from '../../errors.ts'
 import type { Condition } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
 import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
+import { flag, listOf, nullable, object, optional, readJson, text, tuple, whole } from '../../json-shape.ts'
 import type { Clock, Timer } from '../../system/clock.ts'
 import type { Disk, DiskFile } from '../../system/disk.ts'
 import { readNumber, writeNumber } from './eight-bytes.ts'
-import type { DataDirectory } from './directory-mark.ts'
+import { directoryShape, type DataDirectory } from './directory-mark.ts'
 import type { GoneNumbers } from './number-ranges.ts'
 import type { SegmentEncryption } from './segment-cipher.ts'
 import type { Segment } from './segment.ts'
@@ -66,6 +67,31 @@ export interface ChannelState {
   /** Whether the channel had stopped: nothing was put or taken after it. */
   readonly isStopped?: boolean
 }
+
+const stateShape = object({
+  channelId: text,
+  segment: whole,
+  position: whole,
+  mark: nullable(object({ at: whole, crc: whole })),
+  nextNumber: whole,
+  low: whole,
+  gone: listOf(tuple(whole, whole)),
+  segments: listOf(
+    object({
+      id: whole,
+      salt: whole,
+      first: whole,
+      start: whole,
+      end: nullable(whole),
+      encryption: optional(object({ keyAlias: text, random: text, check: text })),
+      directory: optional(whole),
+    }),
+  ),
+  directories: optional(listOf(directoryShape)),
+  givenUp: optional(listOf(text)),
+  at: optional(whole),
+  isStopped: optional(flag),
+})
 
 const magicNumber = Buffer.from('MRC1', 'latin1').readUInt32LE(0)
 const headerBytes = 24
@@ -110,7 +136,7 @@ export class Checkpoint {
     this.#generation = newest.generation
     this.#slotBytes = newest.slotBytes
     this.#isThere = true
-    const state = stateOf(newest.text)
+    const state = readJson<ChannelState>(newest.text, stateShape)
     this.#isUnreadable = state === null
     return state
   }
@@ -180,17 +206,6 @@ function slotAt(bytes: Buffer, at: number): Slot | null {
   if (crc32(bytes.subarray(at + 8, end)) !== bytes.readUInt32LE(at + 4)) return null
   const text = bytes.toString('utf8', at + headerBytes, end)
   return { generation: readNumber(bytes, at + 8), slotBytes, text }
-}
-
-/** Its checksum fits: what does not look like a state is one of another version, and is passed over. */
-function stateOf(text: string): ChannelState | null {
-  const state = JSON.parse(text) as Partial<ChannelState>
-  const isWhole =
-    typeof state.channelId === 'string' &&
-    [state.segment, state.position, state.nextNumber, state.low].every(Number.isSafeInteger) &&
-    Array.isArray(state.gone) &&
-    Array.isArray(state.segments)
-  return isWhole ? (state as ChannelState) : null
 }
 
 /** Where the log stands, durably. */

@@ -9,6 +9,7 @@
 // directories whose loss was accepted, and which must not come back with their old events.
 import { join } from 'node:path'
 import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
+import { listOf, object, readJson, text } from '../../json-shape.ts'
 import type { Disk } from '../../system/disk.ts'
 import type { System } from '../../system/system.ts'
 
@@ -27,6 +28,15 @@ export interface DirectoryMark {
   readonly givenUp: readonly string[]
 }
 
+export const directoryShape = object({ id: text, path: text })
+const markShape = object({
+  version: value => value === 1,
+  channel: text,
+  id: text,
+  directories: listOf(directoryShape),
+  givenUp: listOf(text),
+})
+
 export interface MarkedDirectory {
   readonly path: string
   /** Null where there is none, or it cannot be read: the checkpoint says the same. */
@@ -41,17 +51,7 @@ export async function readMarks(disk: Disk, directories: readonly string[]): Pro
 
 async function readMark(disk: Disk, directory: string): Promise<DirectoryMark | null> {
   const bytes = await readWhole(disk, join(directory, markName))
-  if (bytes === null) return null
-  try {
-    const mark = JSON.parse(bytes.toString()) as DirectoryMark
-    const isWhole =
-      mark.version === 1 &&
-      [mark.channel, mark.id].every(one => typeof one === 'string') &&
-      [mark.directories, mark.givenUp].every(Array.isArray)
-    return isWhole ? mark : null
-  } catch {
-    return null
-  }
+  return bytes === null ? null : readJson<DirectoryMark>(bytes, markShape)
 }
 
 /**

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { Fault } from '../../../errors.ts'
 import { readWhole, replaceFile } from '../../../storage/atomic-file.ts'
+import { listOf, object, readJson, text, whole } from '../../../json-shape.ts'
 import type { Disk } from '../../../system/disk.ts'
 import { listFlumeLogs } from './flume-channel.ts'
 
@@ -32,6 +33,14 @@ export interface TakeoverMarker {
   readonly at: number
   readonly logs: readonly MarkedLog[]
 }
+
+const markerShape = object({
+  version: value => value === 1,
+  state: value => value === 'begun' || value === 'done',
+  events: whole,
+  at: whole,
+  logs: listOf(object({ name: text, directory: text, size: whole, start: whole })),
+})
 
 const startBytes = 4096
 
@@ -65,12 +74,8 @@ export async function readMarker(disk: Disk, checkpointDirectory: string): Promi
   const path = join(checkpointDirectory, markerName)
   const bytes = await readWhole(disk, path)
   if (bytes === null) return null
-  try {
-    const marker = JSON.parse(bytes.toString()) as TakeoverMarker
-    if (marker.version === 1 && (marker.state === 'begun' || marker.state === 'done')) return marker
-  } catch {
-    // Said below.
-  }
+  const marker = readJson<TakeoverMarker>(bytes, markerShape)
+  if (marker !== null) return marker
   throw new Fault(
     'CORRUPT',
     `${path} cannot be read. It says whether the events of Flume's logs are in Millrace's log already. If this channel has run since the takeover, move Flume's log-* files and ${path} away; if it has not, move the millrace-*.wal files and ${path} away, and the takeover is done again`,
