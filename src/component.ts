@@ -125,8 +125,11 @@ export interface ChannelProcessor {
 }
 
 export interface Source {
-  /** Ready when resolved. Rejected: the runner says so and tries again every 3 s, as Flume's supervisor does. */
-  start(): Promise<void>
+  /**
+   * Ready when resolved. Rejected: the runner says so and tries again every 3 s, as Flume's supervisor does. With the
+   * signal a start that waits for others is given up.
+   */
+  start(signal?: AbortSignal): Promise<void>
   /** Takes nothing new; resolves when what was begun has ended. Also called after a failed start. */
   stop(): Promise<void>
   /**

@@ -36,12 +36,15 @@ export function log4jProblems(
 
 /** The options that do what the file asks of the root logger. */
 function equivalentOf(path: string): string {
-  const text = readFileSync(path, 'utf8')
-  const { level, file } = path.endsWith('.properties') ? ofProperties(text, path) : ofText(text)
+  const { level, file } = rootLoggerOf(readFileSync(path, 'utf8'), path)
   const options = [`-Dflume.root.logger=${level},${file === null ? 'console' : 'LOGFILE'}`]
   if (file !== null) options.push(`-Dflume.log.dir=${dirname(file)}`, `-Dflume.log.file=${basename(file)}`)
   return options.join(' ')
 }
+
+/** What the text of a file, of the kind that its name says, asks of the root logger. */
+export const rootLoggerOf = (text: string, path: string): Asked =>
+  path.endsWith('.properties') ? ofProperties(text, path) : ofText(text)
 
 interface Asked {
   readonly level: string
@@ -73,10 +76,14 @@ function ofProperties(text: string, path: string): Asked {
 
 /** XML, YAML and JSON alike, as far as a pattern sees. */
 function ofText(text: string): Asked {
-  const find = (name: string) =>
-    new RegExp(`<Property\\s+name="${name}"\\s*>([^<]*)<`, 'i').exec(text)?.[1]?.trim()
+  const properties = new Map(
+    [...text.matchAll(/<Property\s+name="([^"<]*)"\s*>([^<]*)</gi)].map(
+      ([, name, value]) => [name!, value!.trim()] as const,
+    ),
+  )
+  const find = (name: string) => properties.get(name)
   const level =
-    /<Root\s[^>]*level\s*=\s*"(\w+)"|<root>[^]*?<level\s+value\s*=\s*"(\w+)"|\bRoot"?\s*:[^]*?\blevel"?\s*:\s*"?(\w+)/i.exec(
+    /<Root\s[^>]{0,1000}level\s*=\s*"(\w+)"|<root>[^]{0,1000}?<level\s+value\s*=\s*"(\w+)"|\bRoot"?\s*:[^]{0,1000}?\blevel"?\s*:\s*"?(\w+)/i.exec(
       text,
     )
   const file = /\bfileName"?\s*[=:]\s*"?([^"\s,]+)|name="file"\s+value="([^"]+)"/i.exec(text)

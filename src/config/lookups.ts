@@ -73,6 +73,7 @@ export function resolveLookups(
     text: string,
     trail: readonly string[],
     setting: Setting,
+    depth = 0,
   ): { text: string; secret: boolean } {
     let out = ''
     let secret = false
@@ -89,9 +90,9 @@ export function resolveLookups(
           break
         }
         const inner =
-          trail.length > maxDepth
+          trail.length + depth > maxDepth
             ? { text: text.slice(at + 2, end), secret: false }
-            : resolve(text.slice(at + 2, end), trail, setting)
+            : resolve(text.slice(at + 2, end), trail, setting, depth + 1)
         const split = inner.text.indexOf(':-')
         const name = split < 0 ? inner.text : inner.text.slice(0, split)
         const found = isFilterReference(name) ? undefined : find(name, trail)

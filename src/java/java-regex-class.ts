@@ -16,13 +16,34 @@ export interface RegexModes {
   unicodeClasses: boolean
 }
 
+/** Brackets of all kinds in one another. */
+const mostNested = 200
+
 /** The text of an expression, one code point at a time. */
 export class RegexText {
+  readonly #text: string
   readonly #points: readonly string[]
+  /** Where each of them begins in the text. */
+  readonly #begins: Uint32Array
+  #depth = 0
   at = 0
 
   constructor(text: string) {
+    this.#text = text
     this.#points = [...text]
+    this.#begins = new Uint32Array(this.#points.length + 1)
+    for (const [index, { length }] of this.#points.entries())
+      this.#begins[index + 1] = this.#begins[index]! + length
+  }
+
+  /** Reads what is in brackets of any kind, which may hold others. */
+  inside<T>(read: () => T): T {
+    if (this.#depth === mostNested)
+      throw new RegexProblem(`more than ${mostNested} brackets lie in one another`)
+    this.#depth++
+    const found = read()
+    this.#depth--
+    return found
   }
 
   /** The next character; '' at the end. Blanks and #-comments are passed over in comments mode. */
@@ -43,10 +64,10 @@ export class RegexText {
     return this.#points.slice(this.at, this.at + count).join('')
   }
 
-  /** Takes what `pattern` (sticky) finds here; undefined, and nothing taken, where it finds nothing. */
+  /** Takes what `pattern` (which begins with ^) finds here; undefined, and nothing taken, where it finds nothing. */
   take(pattern: RegExp): string | undefined {
-    const found = pattern.exec(this.#points.slice(this.at).join(''))
-    if (found === null || found.index !== 0) return undefined
+    const found = pattern.exec(this.#text.slice(this.#begins[this.at]))
+    if (found === null) return undefined
     this.at += [...found[0]].length
     return found[0]
   }
@@ -289,7 +310,7 @@ export function readClass(text: RegexText, modes: RegexModes): string {
     if (char === ']' && (union !== '' || operands.length > 0)) break
     if (char === '[') {
       text.at++
-      union += readClass(text, modes)
+      union += text.inside(() => readClass(text, modes))
     } else if (char === '&' && text.raw(2) === '&&') {
       text.at += 2
       closeUnion()
@@ -331,6 +352,28 @@ function readMember(text: RegexText, modes: RegexModes): number | string {
   throw new RegexProblem(`\\${escape.letter} has no meaning inside [ ]`)
 }
 
+/** Beyond ASCII, where characters have cases; all others lie between these blocks. */
+export const casedBlocks = [
+  [0x80, 0x2dff],
+  [0xa640, 0xabff],
+  [0xfb00, 0xffff],
+  [0x10400, 0x119ff],
+  [0x16e00, 0x16eff],
+  [0x1e900, 0x1e9ff],
+] as const
+
+let pairs: (readonly [point: number, other: number])[] | null = null
+/** Characters beyond ASCII, each with another case of it. */
+function otherCases(): readonly (readonly [point: number, other: number])[] {
+  if (pairs !== null) return pairs
+  pairs = []
+  const modes = { ignoreCase: true, unicodeCase: true } as RegexModes
+  for (const [from, to] of casedBlocks)
+    for (let point: number = from; point <= to; point++)
+      for (const other of casesOf(point, modes)) if (other !== point) pairs.push([point, other])
+  return pairs
+}
+
 const letterRanges = [
   [0x41, 0x5a, 32],
   [0x61, 0x7a, -32],
@@ -345,7 +388,7 @@ function rangeOf(first: number, last: number, modes: RegexModes): string {
     if (low <= high) out += `${literal(low + shift)}-${literal(high + shift)}`
   }
   if (modes.unicodeCase)
-    for (let point = Math.max(first, 0x80); point <= last; point++)
-      for (const other of casesOf(point, modes)) if (other < first || other > last) out += literal(other)
+    for (const [point, other] of otherCases())
+      if (point >= first && point <= last && (other < first || other > last)) out += literal(other)
   return out
 }

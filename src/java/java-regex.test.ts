@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { casedBlocks } from './java-regex-class.ts'
 import { compileJavaRegex } from './java-regex.ts'
 
 function compiled(source: string, flags = 'g'): RegExp {
@@ -249,4 +250,11 @@ test('finds what Java finds', { skip: noJava ? 'no java on this machine' : false
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+})
+
+test('characters with cases lie in the blocks that are looked at', () => {
+  const isIn = (point: number) => point < 0x80 || casedBlocks.some(([from, to]) => point >= from && point <= to)
+  const cased = /\p{Changes_When_Casemapped}/u
+  for (let point = 0; point <= 0x10_ff_ff; point++)
+    if (!isIn(point) && cased.test(String.fromCodePoint(point))) assert.fail(point.toString(16))
 })

@@ -125,7 +125,7 @@ class Translation {
     this.#text.peek(modes)
     const quantifier = this.#text.take(/^(?:[?*+]|\{\d+(?:,\d*)?\})/)
     if (quantifier === undefined) {
-      if (atom !== '' && this.#text.raw(1) === '{')
+      if (isIdle || (atom !== '' && this.#text.raw(1) === '{'))
         throw new RegexProblem('a { must be followed by a number of repetitions; write \\{ for the character')
       return atom
     }
@@ -226,7 +226,7 @@ class Translation {
   }
 
   #closed(modes: RegexModes): string {
-    const inner = this.#alternatives(modes)
+    const inner = this.#text.inside(() => this.#alternatives(modes))
     if (this.#text.peek(modes) !== ')') throw new RegexProblem('a ( is never closed')
     this.#text.at++
     return inner

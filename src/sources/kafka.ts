@@ -225,12 +225,13 @@ class KafkaSource implements Source {
     this.#letters = file === undefined ? null : new LeftOutRecords(file, context)
   }
 
-  async start(): Promise<void> {
+  async start(signal?: AbortSignal): Promise<void> {
     const given = this.#options
     const { log, system, systemProperties, processor, counters, condition } = this.#context
     const { zookeeperConnect } = given
     const topics = given['kafka.topics.regex'] ?? given['kafka.topics'] ?? []
-    const servers = given['kafka.bootstrap.servers'] ?? (await findBrokers(zookeeperConnect!, system))
+    const servers =
+      given['kafka.bootstrap.servers'] ?? (await findBrokers(zookeeperConnect!, system, undefined, signal))
     const { settings } = readProperties(given, servers, systemProperties)
     if (settings === undefined) throw new Error('the consumer properties are not valid')
     const { clock } = system
@@ -253,7 +254,7 @@ class KafkaSource implements Source {
           'Raise maxRecordBytes of the source; or leave such records out, with largeRecords = skip or, noted in a file, with deadLetter.file.',
       },
       topics,
-      initialPositions: await this.#positionsInZooKeeper(topics),
+      initialPositions: await this.#positionsInZooKeeper(topics, signal),
       system: { ...system, systemProperties },
       log,
       condition,
@@ -302,7 +303,10 @@ class KafkaSource implements Source {
   }
 
   /** As Flume does: for one topic named as such, unless it is switched off. */
-  async #positionsInZooKeeper(topics: readonly string[] | RegExp): Promise<ReadonlyMap<string, number>> {
+  async #positionsInZooKeeper(
+    topics: readonly string[] | RegExp,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, number>> {
     const { zookeeperConnect, migrateZookeeperOffsets, 'kafka.consumer.group.id': group } = this.#options
     if (
       zookeeperConnect === undefined ||
@@ -311,7 +315,7 @@ class KafkaSource implements Source {
       topics.length !== 1
     )
       return new Map()
-    return findPositions(zookeeperConnect, group, topics[0]!, this.#context.system)
+    return findPositions(zookeeperConnect, group, topics[0]!, this.#context.system, signal)
   }
 
   async poll(signal: AbortSignal): Promise<void> {

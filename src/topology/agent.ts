@@ -158,6 +158,7 @@ export class Agent implements EventView {
 
   /** Resolves when all has stopped, within 10 s; a second call waits for the first. */
   stop(): Promise<void> {
+    for (const source of this.#sources.values()) source.giveUp?.()
     return this.#alone(async () => {
       if (this.#state === 'stopped') return
       this.#state = 'stopping'

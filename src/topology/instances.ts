@@ -30,6 +30,8 @@ export interface Instance {
   /** Those of its components that run, as /metrics names them. */
   readonly running: readonly string[]
   start(): Promise<void>
+  /** Does not wait in its start for others any more: `stop` follows. */
+  giveUp?(): void
   /** `patienceMs` is what work under way may still take. */
   stop(patienceMs: number): Promise<void>
 }
@@ -114,6 +116,7 @@ export function makeSource(
       return runner.isRunning ? [counters.component] : []
     },
     start: () => runner.start(),
+    giveUp: () => runner.giveUp(),
     async stop() {
       await runner.stop()
       tellStop(counters, shared)

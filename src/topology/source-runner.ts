@@ -51,8 +51,13 @@ export class SourceRunner {
     this.#running = this.#run()
   }
 
-  async stop(): Promise<void> {
+  /** What waits in a start or a round waits no longer; `stop` follows. */
+  giveUp(): void {
     this.#stopping.abort()
+  }
+
+  async stop(): Promise<void> {
+    this.giveUp()
     await this.#running
     await this.#parts.source.stop()
     for (const interceptor of this.#parts.interceptors) await interceptor.stop?.()
@@ -61,9 +66,9 @@ export class SourceRunner {
   async #tryStart(): Promise<void> {
     const { source, name, log, onStarted } = this.#parts
     try {
-      await source.start()
+      await source.start(this.#stopping.signal)
     } catch (error) {
-      this.#notStarted.fail(`Starting source ${name}`, error)
+      if (!this.#stopping.signal.aborted) this.#notStarted.fail(`Starting source ${name}`, error)
       await source
         .stop()
         .catch((again: unknown) => log.debug(`stopping after a failed start: ${messageOf(again)}`))

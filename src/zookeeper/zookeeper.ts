@@ -1,34 +1,34 @@
 // What old configurations leave to ZooKeeper: which brokers there are, where a group of Kafka 0.8 stood, and which
 // clusters kafka-manager was given. Reads only, one connection for a few questions.
-//
-//   packet    size int32 | that many bytes, numbers big-endian; text is its length int32 and UTF-8
-//   connect   protocol 0 int32 | last zxid int64 | time-out ms int32 | session int64 | password 16 bytes
-//   question  xid int32 | kind int32 (4 data, 8 children, -11 end of the session) | path | watch 0 int8
-//   answer    xid int32 | zxid int64 | error int32 | data, or a count int32 and that many names
-//
-// Source: ZooKeeper 3.4's zookeeper.jute; Kafka's layout below /brokers and /consumers; CMAK's ClusterConfig.
 import type { Duplex } from 'node:stream'
 import { addressesIn, parseAddress, whereOf, type Address } from '../address.ts'
 import { Fault, messageOf } from '../errors.ts'
+import type { Timer } from '../system/clock.ts'
 import type { System } from '../system/system.ts'
+import { FrameReader } from '../wire/kafka/frame-reader.ts'
+import * as packets from './packets.ts'
 
 type ClientSystem = Pick<System, 'network' | 'clock'>
 
+/** For all that is asked of one server, however often it answers. */
 const timeoutMs = 10_000
-const noNode = -101
 const largestPacketBytes = 4 * 1024 * 1024
 
-/** Bootstrap servers, `host:port,…`, of the brokers registered below the connect string `h:2181,…/chroot`. */
+/**
+ * Bootstrap servers, `host:port,…`, of the brokers registered below the connect string `h:2181,…/chroot`. With the signal
+ * nobody is asked any more, and it rejects with STOPPED.
+ */
 export async function findBrokers(
   connect: string,
   system: ClientSystem,
   protocol = 'PLAINTEXT',
+  signal?: AbortSignal,
 ): Promise<string> {
-  return withZooKeeper(connect, system, async zookeeper => {
+  return withZooKeeper({ connect, system, signal }, async zookeeper => {
     const ids = (await zookeeper.children('/brokers/ids')) ?? []
     const servers: string[] = []
     for (const id of ids.toSorted()) {
-      const listener = listenerOf(await zookeeper.object(`/brokers/ids/${id}`), protocol)
+      const listener = packets.readListener(await zookeeper.object(`/brokers/ids/${id}`), protocol)
       if (listener !== null) servers.push(listener)
     }
     if (servers.length === 0)
@@ -40,19 +40,6 @@ export async function findBrokers(
       )
     return servers.join(',')
   })
-}
-
-/** Where a registered broker listens by the protocol; null where it does not, or what is registered is none of Kafka's. */
-function listenerOf(broker: Readonly<Record<string, unknown>>, protocol: string): string | null {
-  const { endpoints, host, port, listener_security_protocol_map: protocols = {} } = broker
-  for (const endpoint of Array.isArray(endpoints) ? endpoints : []) {
-    const [, name = '', where = ''] = /^([\w.-]+):\/\/(.+)$/.exec(String(endpoint)) ?? []
-    if (((protocols as Record<string, unknown>)[name] ?? name) === protocol && parseAddress(where) !== null)
-      return where
-  }
-  if (protocol !== 'PLAINTEXT' || typeof host !== 'string' || typeof port !== 'number' || port <= 0)
-    return null
-  return whereOf({ host, port })
 }
 
 export interface StoredCluster {
@@ -69,7 +56,7 @@ export async function findStoredClusters(
   system: ClientSystem,
   base: string,
 ): Promise<StoredCluster[]> {
-  return withZooKeeper(connect, system, async zookeeper => {
+  return withZooKeeper({ connect, system, signal: undefined }, async zookeeper => {
     const clusters: StoredCluster[] = []
     for (const child of ((await zookeeper.children(`${base}/configs`)) ?? []).toSorted()) {
       const {
@@ -94,13 +81,15 @@ export async function findPositions(
   group: string,
   topic: string,
   system: ClientSystem,
+  signal?: AbortSignal,
 ): Promise<Map<string, number>> {
-  return withZooKeeper(connect, system, async zookeeper => {
+  return withZooKeeper({ connect, system, signal }, async zookeeper => {
     const path = `/consumers/${group}/offsets/${topic}`
     const found = new Map<string, number>()
     for (const partition of (await zookeeper.children(path)) ?? []) {
-      const offset = Number((await zookeeper.data(`${path}/${partition}`)) ?? Number.NaN)
-      if (Number.isSafeInteger(offset) && offset >= 0) found.set(`${topic}-${partition}`, offset)
+      const data = await zookeeper.data(`${path}/${partition}`)
+      const offset = data === null ? null : packets.readPosition(data)
+      if (offset !== null) found.set(`${topic}-${partition}`, offset)
     }
     return found
   })
@@ -114,19 +103,26 @@ export function readConnectString(text: string): { servers: Address[]; chroot: s
   return { servers: servers as Address[], chroot: path.replace(/\/$/, '') }
 }
 
+interface Questions {
+  readonly connect: string
+  readonly system: ClientSystem
+  readonly signal: AbortSignal | undefined
+}
+
 /** Runs `work` with the first server of the connect string that answers. */
 async function withZooKeeper<T>(
-  connect: string,
-  system: ClientSystem,
+  { connect, system, signal }: Questions,
   work: (zookeeper: Session) => Promise<T>,
 ): Promise<T> {
   const { servers, chroot } = readConnectString(connect)!
   let last: unknown
   for (const server of servers) {
+    if (signal?.aborted === true) throw stopped()
     let session: Session
     try {
-      const { stream } = await system.network.connect({ ...server, timeoutMs })
-      session = new Session(stream, whereOf(server), chroot, system)
+      const target = { ...server, timeoutMs, ...(signal === undefined ? {} : { signal }) }
+      const { stream } = await system.network.connect(target)
+      session = new Session(stream, whereOf(server), chroot, { system, signal })
     } catch (error) {
       last = error
       continue
@@ -141,37 +137,56 @@ async function withZooKeeper<T>(
       session.close()
     }
   }
+  if (signal?.aborted === true) throw stopped()
   throw new Fault('PEER_UNREACHABLE', `no ZooKeeper of ${connect} answers: ${messageOf(last)}`, {
     cause: last,
   })
 }
 
-/** A length that the answer holds the bytes for; -1 stands for nothing. Throws PROTOCOL. */
-function lengthAt(answer: Buffer, at: number): number {
-  const length = at + 4 <= answer.length ? answer.readInt32BE(at) : Infinity
-  if (length > answer.length - at - 4)
-    throw new Fault(
-      'PROTOCOL',
-      'what answers is no ZooKeeper, or one gone mad: a length is longer than its answer',
-    )
-  return Math.max(0, length)
-}
+const stopped = (): Fault => new Fault('STOPPED', 'ZooKeeper is asked no more')
 
 class Session {
   readonly #stream: Duplex
   readonly #where: string
   readonly #chroot: string
   readonly #system: ClientSystem
-  #received: Buffer = Buffer.alloc(0)
+  readonly #frames: FrameReader
+  readonly #timer: Timer
+  readonly #endSignal: () => void
   #xid = 0
   #waiting: { resolve(packet: Buffer): void; reject(fault: Fault): void } | null = null
+  #failure: Fault | null = null
 
-  constructor(stream: Duplex, where: string, chroot: string, system: ClientSystem) {
+  constructor(
+    stream: Duplex,
+    where: string,
+    chroot: string,
+    { system, signal }: Pick<Questions, 'system' | 'signal'>,
+  ) {
     this.#stream = stream
     this.#where = where
     this.#chroot = chroot
     this.#system = system
-    stream.on('data', (chunk: Buffer) => this.#read(chunk))
+    this.#frames = new FrameReader({
+      eagerBytes: 0,
+      accept: size => {
+        if (size >= 16 && size <= largestPacketBytes) return true
+        this.#fail(
+          new Fault('PROTOCOL', `${where} does not answer as ZooKeeper does: a packet of ${size} bytes`),
+        )
+        return false
+      },
+      take: packet => this.#take(packet),
+    })
+    this.#timer = system.clock.after(timeoutMs, () =>
+      this.#fail(
+        new Fault('PEER_TIMEOUT', `ZooKeeper ${where} did not answer everything within ${timeoutMs} ms`),
+      ),
+    )
+    const stop = () => this.#fail(stopped())
+    signal?.addEventListener('abort', stop)
+    this.#endSignal = () => signal?.removeEventListener('abort', stop)
+    stream.on('data', (chunk: Buffer) => this.#frames.read(chunk))
     stream.on('error', error =>
       this.#fail(new Fault('PEER_CLOSED', `the connection to ZooKeeper ${where} broke: ${error.message}`)),
     )
@@ -179,106 +194,76 @@ class Session {
   }
 
   async open(): Promise<void> {
-    const body = Buffer.alloc(44)
-    body.writeInt32BE(timeoutMs, 12)
-    body.writeInt32BE(16, 24) // the password's length; a new session has sixteen zeros
-    await this.#ask(body)
+    packets.readConnected(this.#where, await this.#ask(packets.connectPacket(timeoutMs)))
   }
 
   /** Names below the path; null where it does not exist. */
   async children(path: string): Promise<string[] | null> {
-    const answer = await this.#question(8, path)
-    if (answer === null) return null
-    const names: string[] = []
-    let at = 4
-    for (let count = lengthAt(answer, 0); count > 0; count--) {
-      const size = lengthAt(answer, at)
-      names.push(answer.toString('utf8', at + 4, at + 4 + size))
-      at += 4 + size
-    }
-    return names
+    const answer = await this.#question('children', path)
+    return answer === null ? null : packets.readNames(this.#where, answer)
   }
 
-  /** The node's data as text; null where it does not exist. */
-  async data(path: string): Promise<string | null> {
-    const answer = await this.#question(4, path)
-    return answer === null ? null : answer.toString('utf8', 4, 4 + lengthAt(answer, 0))
+  /** The node's data; null where it does not exist. */
+  async data(path: string): Promise<Buffer | null> {
+    const answer = await this.#question('data', path)
+    return answer === null ? null : packets.readData(this.#where, answer)
   }
 
   /** The node's data where it is a JSON object; else an empty one: who wrote it, it was not Kafka. */
   async object(path: string): Promise<Readonly<Record<string, unknown>>> {
-    try {
-      const value: unknown = JSON.parse((await this.data(path)) ?? '')
-      return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-    } catch (error) {
-      if (error instanceof SyntaxError) return {}
-      throw error
-    }
+    return packets.readObject((await this.data(path)) ?? Buffer.alloc(0))
   }
 
   /** Ends the session, so that ZooKeeper need not wait until it expires. */
   close(): void {
-    const end = Buffer.alloc(12)
-    end.writeInt32BE(8, 0)
-    end.writeInt32BE(++this.#xid, 4)
-    end.writeInt32BE(-11, 8)
-    if (this.#stream.writable) this.#stream.end(end)
+    this.#end()
+    if (this.#stream.writable) this.#stream.end(packets.endPacket(++this.#xid))
     this.#system.clock.after(100, () => this.#stream.destroy(), { background: true })
   }
 
-  async #question(kind: number, path: string): Promise<Buffer | null> {
-    const whole = Buffer.from(this.#chroot + path)
-    const body = Buffer.alloc(13 + whole.length)
-    body.writeInt32BE(++this.#xid, 0)
-    body.writeInt32BE(kind, 4)
-    body.writeInt32BE(whole.length, 8)
-    whole.copy(body, 12)
-    const answer = await this.#ask(body)
-    const error = answer.readInt32BE(12)
-    if (error === noNode) return null
-    if (error !== 0)
-      throw new Fault(
-        'PEER_REFUSED',
-        `ZooKeeper ${this.#where} answers ${whole.toString()} with error ${error}`,
-      )
-    return answer.subarray(16)
+  #end(): void {
+    this.#timer.cancel()
+    this.#endSignal()
+    this.#frames.end()
   }
 
-  #ask(body: Buffer): Promise<Buffer> {
+  async #question(kind: packets.QuestionKind, path: string): Promise<Buffer | null> {
+    const whole = this.#chroot + path
+    const answer = await this.#ask(packets.questionPacket(++this.#xid, kind, whole))
+    return packets.readAnswer(this.#where, answer, whole)
+  }
+
+  #ask(packet: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      const timer = this.#system.clock.after(timeoutMs, () =>
-        this.#fail(
-          new Fault('PEER_TIMEOUT', `ZooKeeper ${this.#where} did not answer within ${timeoutMs} ms`),
-        ),
-      )
-      const settle =
-        <T>(run: (value: T) => void) =>
-        (value: T) => {
-          timer.cancel()
-          this.#waiting = null
-          run(value)
-        }
-      this.#waiting = { resolve: settle(resolve), reject: settle(reject) }
-      const size = Buffer.alloc(4)
-      size.writeInt32BE(body.length)
-      this.#stream.write(Buffer.concat([size, body]))
+      if (this.#failure !== null) return reject(this.#failure)
+      this.#waiting = { resolve, reject }
+      this.#stream.write(packet)
     })
   }
 
-  #read(chunk: Buffer): void {
-    this.#received = Buffer.concat([this.#received, chunk])
-    if (this.#received.length < 4) return
-    const size = this.#received.readInt32BE(0)
-    if (size < 16 || size > largestPacketBytes)
-      return this.#fail(new Fault('PROTOCOL', `${this.#where} does not answer as ZooKeeper does`))
-    if (this.#received.length < 4 + size) return
-    const packet = this.#received.subarray(4, 4 + size)
-    this.#received = this.#received.subarray(4 + size)
-    this.#waiting?.resolve(packet)
+  #take(packet: Buffer): void {
+    try {
+      const xid = this.#xid === 0 ? 0 : packets.xidOf(this.#where, packet)
+      // Events and pings, which nobody has asked for.
+      if (xid < 0) return
+      const waiting = this.#waiting
+      if (waiting === null || xid !== this.#xid)
+        throw new Fault(
+          'PROTOCOL',
+          `${this.#where} does not answer as ZooKeeper does: with number ${xid}, and ${this.#xid} was asked`,
+        )
+      this.#waiting = null
+      waiting.resolve(packet)
+    } catch (error) {
+      this.#fail(error as Fault)
+    }
   }
 
   #fail(fault: Fault): void {
+    this.#failure ??= fault
     this.#waiting?.reject(fault)
+    this.#waiting = null
+    this.#end()
     this.#stream.destroy()
   }
 }

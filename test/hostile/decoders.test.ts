@@ -1,0 +1,103 @@
+// The decoders of the table under inputs that nobody writes on purpose (fuzzing.ts), and the inputs that were met by
+// something else than a result or a fault before.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { decoders } from './decoders.ts'
+import { fuzz, mostGrowthBytes, repeat, run, summaryOf } from './fuzzing.ts'
+
+const onlySeed = process.env['MILLRACE_SEED']
+/** As many as take some seconds; test/interop/decoders.test.ts runs ten times as many. */
+const inputs = process.env['MILLRACE_DEEP'] === undefined ? 200_000 : 50_000_000
+
+test(`every decoder, ${onlySeed === undefined ? `${inputs} inputs` : `seed ${onlySeed}`}`, async t => {
+  if (onlySeed !== undefined) return await repeat(Number(onlySeed))
+  const done = await fuzz(inputs)
+  for (const line of summaryOf(done)) t.diagnostic(line)
+  assert.ok(
+    done.growthBytes < mostGrowthBytes,
+    `a thread holds ${done.growthBytes} bytes more than after the warm-up`,
+  )
+})
+
+/** Decoder, input in hex, and what it was met by. */
+const cases: readonly (readonly [decoder: string, hex: string, met: string])[] = [
+  ['Java regular expression', Buffer.from('{0x10,').toString('hex'), 'an endless loop'],
+  [
+    'Java regular expression',
+    Buffer.from('('.repeat(20_000)).toString('hex'),
+    'a stack overflow, in its words',
+  ],
+  [
+    'Java regular expression',
+    Buffer.from('['.repeat(20_000)).toString('hex'),
+    'a stack overflow, in its words',
+  ],
+  [
+    'Java regular expression',
+    Buffer.from('(?iu)' + '[\\x{80}-\\x{10ffff}]'.repeat(8)).toString('hex'),
+    'seconds of work',
+  ],
+  [
+    'Flume configuration',
+    Buffer.from(`a1.x = ${'${a'.repeat(9000)}${'}'.repeat(9000)}`).toString('hex'),
+    'a stack overflow',
+  ],
+  [
+    'log4j.properties and log4j2.xml',
+    Buffer.from('<File fileName="${a(b}"/>').toString('hex'),
+    'a SyntaxError',
+  ],
+  ['console: from', Buffer.from('@99999999999999999999').toString('hex'), 'a time beyond int64'],
+  ['console: from', Buffer.from('9999999999999999').toString('hex'), 'an offset beyond 2^53'],
+  ['ip filter rules', Buffer.from(`deny:name:${'x'.repeat(60_000)}`).toString('hex'), 'a SyntaxError'],
+  [
+    'ip filter rules',
+    Buffer.from(`deny:name:${'*a'.repeat(60)}*b`).toString('hex'),
+    'steps without number, where a name is like it',
+  ],
+  [
+    'snapshot of an agent',
+    Buffer.from('{"sources":null}').toString('hex'),
+    'a TypeError that ended the console',
+  ],
+  [
+    'answers of ZooKeeper',
+    '0000000100000000000000010000000000000002fffffffc00000000',
+    'two billion turns of a loop',
+  ],
+  ['answers of ZooKeeper', '000000010000000000000001000000007fffffff', 'a RangeError'],
+  ['registration of a broker', Buffer.from('{"endpoints":[null]}').toString('hex'), 'a TypeError'],
+  ['registration of a broker', Buffer.from('null').toString('hex'), 'a TypeError'],
+  ['entry of broker.journal', Buffer.from('17').toString('hex'), 'a TypeError'],
+  [
+    'entry of broker.journal',
+    Buffer.from('{"topic":"t","id":"x","partitions":1e9,"settings":{}}').toString('hex'),
+    'a thousand million partitions',
+  ],
+  ['entry of transactions.journal', Buffer.from('[').toString('hex'), 'a SyntaxError'],
+  [
+    'entry of scram.journal',
+    Buffer.from('{"user":"u","mechanism":"SCRAM-SHA-256"}').toString('hex'),
+    'a TypeError at the login',
+  ],
+  ['file channel checkpoint', Buffer.from('null').toString('hex'), 'a TypeError'],
+  ['file channel checkpoint', Buffer.from('{').toString('hex'), 'a SyntaxError'],
+  ['checkpoint of a partition', Buffer.from('null').toString('hex'), 'a TypeError'],
+  [
+    'full segment of a partition',
+    `00000000000000${'00'.repeat(1)}fffffff4${'00'.repeat(49)}`,
+    'an endless loop over a batch of 0 bytes',
+  ],
+  [
+    'index of a partition',
+    `000000000000f03f${Buffer.from(new Float64Array([-1e9, 0]).buffer).toString('hex')}00000000`,
+    'a read before the file',
+  ],
+]
+
+for (const [name, hex, met] of cases)
+  test(`${name}: ${hex.length > 60 ? `${hex.slice(0, 60)}…` : hex}, which was met by ${met}`, async () => {
+    const decoder = decoders.find(one => one.name === name)!
+    const input = Buffer.from(hex, 'hex')
+    await run(decoder, decoder.change?.(input) ?? input, { inputs: 0, refused: 0, longestMs: 0 })
+  })

@@ -1,0 +1,15 @@
+// Every decoder under two million inputs that nobody writes on purpose: ten times as many as npm test has, others than those.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { fuzz, mostGrowthBytes, summaryOf } from '../hostile/fuzzing.ts'
+
+const inputs = 2_000_000
+
+test(`every decoder, ${inputs} inputs`, async t => {
+  const done = await fuzz(inputs, 1_000_000_000)
+  for (const line of summaryOf(done)) t.diagnostic(line)
+  assert.ok(
+    done.growthBytes < mostGrowthBytes,
+    `a thread holds ${done.growthBytes} bytes more than after the warm-up`,
+  )
+})
