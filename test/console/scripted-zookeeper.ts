@@ -52,7 +52,9 @@ export async function startScriptedZooKeeper(
         if (!isOpen) {
           isOpen = true
           sessions.begun++
-          socket.write(sized(Buffer.alloc(37)))
+          const session = Buffer.alloc(37)
+          session.writeInt32BE(10_000, 4)
+          socket.write(sized(session))
           continue
         }
         const kind = packet.readInt32BE(4)
