@@ -253,7 +253,8 @@ test('finds what Java finds', { skip: noJava ? 'no java on this machine' : false
 })
 
 test('characters with cases lie in the blocks that are looked at', () => {
-  const isIn = (point: number) => point < 0x80 || casedBlocks.some(([from, to]) => point >= from && point <= to)
+  const isIn = (point: number) =>
+    point < 0x80 || casedBlocks.some(([from, to]) => point >= from && point <= to)
   const cased = /\p{Changes_When_Casemapped}/u
   for (let point = 0; point <= 0x10_ff_ff; point++)
     if (!isIn(point) && cased.test(String.fromCodePoint(point))) assert.fail(point.toString(16))
