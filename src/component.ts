@@ -277,6 +277,8 @@ export type Flow =
       topics: readonly string[]
       pattern?: RegExp
       topicHeader: string | null
+      /** Of the consumer group; absent where it is none. */
+      group?: string
       /** Events may bring headers of their own, which keep or replace those the source sets. */
       bringsHeaders?: boolean
     }

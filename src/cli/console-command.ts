@@ -1,10 +1,10 @@
 // `millrace console`: the web console, until a signal ends it.
-import { parseAddress, whereOf } from '../address.ts'
 import { hashPassword } from '../console/access/passwords.ts'
 import { startConsole } from '../console/console.ts'
 import { usualPort } from '../console/settings.ts'
 import { explanationOf } from '../errors.ts'
 import { realSystem } from '../system/system.ts'
+import { agentsGiven, agentsUsage } from './agents-given.ts'
 import type { Arguments } from './arguments.ts'
 import { readConsole, settingOptions } from './console-settings.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -13,7 +13,6 @@ import { openLog } from './log-output.ts'
 import { gatherJavaOptions } from './java-options.ts'
 import { readPassword } from './password-prompt.ts'
 import { stopSignal } from './signals.ts'
-import { UsageError } from './usage-error.ts'
 
 const stopLimitMs = 5000
 
@@ -24,8 +23,7 @@ const usage = `Usage: millrace console [--agents HOST:PORT,...] [--bootstrap-ser
 
 Serves web pages that show the flow through agents and the Kafka cluster at its ends.
 
-  --agents HOST:PORT,...            monitoring pages of agents (-Dflume.monitoring.type=http), of real Flume too, beside
-                                    the agents of this user on this machine, which are found
+${agentsUsage}
   --bootstrap-server HOST:PORT,...  brokers of the Kafka cluster
   --cluster NAME                    what the pages call the cluster (kafka)
   --zookeeper HOST:PORT,.../PATH    ZooKeeper of an old cluster: its brokers are looked up there, and so are the clusters
@@ -66,12 +64,12 @@ export async function runConsole(given: Arguments): Promise<number> {
     return 0
   }
   const { settings, clusters, zookeeper, system } = readConsole(words)
-  const agents = settings.agents.map(agentAddress)
+  const agents = agentsGiven(settings.agents)
   const { log, reopen } = openLog(gatherJavaOptions([], given).properties)
   let running
   try {
     running = await startConsole({
-      agents: { given: agents, announced: true },
+      agents,
       clusters,
       zookeeper,
       settings,
@@ -99,13 +97,4 @@ export async function runConsole(given: Arguments): Promise<number> {
   await stopping
   await running[Symbol.asyncDispose]()
   return 0
-}
-
-function agentAddress(text: string): string {
-  const address = parseAddress(text)
-  if (address === null || address.host === '')
-    throw new UsageError(
-      `--agents ${text}: write host:port of the agent's monitoring page, such as localhost:41414`,
-    )
-  return whereOf(address)
 }

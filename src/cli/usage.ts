@@ -53,6 +53,8 @@ export const millraceUsage = `Usage: millrace <command> [options]...
                                     run the embedded Kafka broker, one node, no ZooKeeper
   console [--agents HOST:PORT,...] [--bootstrap-server HOST:PORT | --zookeeper HOST:PORT]
                                     web pages of the flow and of Kafka: millrace console --help
+  top [--agents HOST:PORT,...]      the flow through the agents of this machine, live in the terminal
+  tap EDGE [--max N] [--seconds N]  a live sample of events, one JSON line each: millrace tap --help
   kafka-manager -Dconfig.file=FILE  the same by kafka-manager's command line and files
   demo [--events N --exit] [--rate N] [--bootstrap HOST:PORT]…
                                     show the whole system at work, no Kafka needed: millrace demo --help

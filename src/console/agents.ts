@@ -5,7 +5,7 @@ import type { Peek, TapSample } from '../observe/event-view.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 import { AgentPages, findLeft, ownSockets, type OwnSocket } from './agent-pages.ts'
 import type { Flow, FlowNode, Level, NodeDetail, Notice } from './api.ts'
-import { flowOf, type AgentView, type SeenSnapshot } from './flow.ts'
+import { flowOf, type AgentView, type LagOf, type SeenSnapshot } from './flow.ts'
 import { History } from './history.ts'
 
 const lookMs = 1000
@@ -62,9 +62,15 @@ export interface AgentsOptions {
   readonly announced: boolean
 }
 
+/** What the flow is made with, beside the agents. */
+export interface FlowParts {
+  readonly lagOf?: LagOf
+}
+
 export class Agents {
   readonly #clock: Clock
   readonly #findsMore: boolean
+  readonly #lagOf: LagOf | undefined
   readonly #history = new History()
   readonly #readers = new Set<(flow: Flow) => void>()
   #agents: readonly Agent[]
@@ -73,8 +79,9 @@ export class Agents {
   #timer: Timer | null = null
   #isStopped = false
 
-  constructor({ given, announced }: AgentsOptions, clock: Clock) {
+  constructor({ given, announced }: AgentsOptions, clock: Clock, { lagOf }: FlowParts = {}) {
     this.#clock = clock
+    this.#lagOf = lagOf
     this.#findsMore = announced
     this.#agents = given.map(address => new Agent(new AgentPages(address)))
     this.#flow = this.#make()
@@ -216,6 +223,7 @@ export class Agents {
     const flow = flowOf(
       this.#agents.map(({ view }) => view),
       this.#clock.now(),
+      this.#lagOf,
     )
     const news = this.#flow === undefined ? [] : newsBetween(this.#flow, flow)
     this.#notices = [...news, ...this.#notices].slice(0, mostNotices)

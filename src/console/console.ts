@@ -10,6 +10,7 @@ import { Access } from './access/access.ts'
 import { Agents, type AgentsOptions } from './agents.ts'
 import { ClusterList, type ZooKeeperOptions } from './cluster-list.ts'
 import type { ClusterOptions } from './clusters.ts'
+import { Lags } from './lags.ts'
 import { serverOf } from './server.ts'
 import { consoleDefaults, type ConsoleSettings } from './settings.ts'
 import { readWebFiles } from './web-files.ts'
@@ -42,8 +43,9 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
   const files = await readWebFiles(disk, webDirectory)
   const access = await Access.open(settings, { disk, clock, log })
   const { certificate } = access
-  const agents = new Agents(options.agents, clock)
   const clusters = new ClusterList(options.clusters, options.zookeeper ?? null, system)
+  const lags = new Lags(clusters, clock)
+  const agents = new Agents(options.agents, clock, { lagOf: lags.of })
   const server = serverOf({
     agents,
     clusters,

@@ -10,7 +10,7 @@ import type {
   Snapshot,
   SourceSnapshot,
 } from '../observe/snapshot.ts'
-import type { Condition, Fill, Flow, FlowAgent, FlowEdge, FlowNode, Level } from './api.ts'
+import type { Condition, Fill, Flow, FlowAgent, FlowEdge, FlowNode, Lag, Level } from './api.ts'
 import { verdictOf } from './verdict.ts'
 
 /** What the flow is made of. */
@@ -34,8 +34,21 @@ export interface AgentView {
 const fullish = { warn: 0.6, bad: 0.85 }
 /** A channel that is full within this time is named. */
 const soonSeconds = 3600
+/** A lag that is read within this time is none. */
+const lagSeconds = 10
 
-export function flowOf(views: readonly AgentView[], takenAt: number): Omit<Flow, 'notices'> {
+/** The lag of groups in a topic; null where it is not known. */
+export type LagOf = (
+  servers: string,
+  topic: string,
+  groups: readonly string[],
+) => Omit<Lag, 'isGrowing'> | null
+
+export function flowOf(
+  views: readonly AgentView[],
+  takenAt: number,
+  lagOf: LagOf = () => null,
+): Omit<Flow, 'notices'> {
   const nodes = new Map<string, FlowNode>()
   const edges: FlowEdge[] = []
   const agents = views.map(agentOf)
@@ -50,7 +63,7 @@ export function flowOf(views: readonly AgentView[], takenAt: number): Omit<Flow,
         interceptors: source.interceptors.map(interceptorName),
       })
     for (const channel of channels) add(channelNode(view, channel))
-    for (const sink of sinks) add(componentNode(view, 'sink', sink))
+    for (const sink of sinks) add(componentNode(view, 'sink', withRates(sink, channels, sinks)))
     for (const source of sources)
       for (const channel of source.channels) {
         const isOnly = sources.filter(one => one.channels.includes(channel)).length === 1
@@ -59,20 +72,63 @@ export function flowOf(views: readonly AgentView[], takenAt: number): Omit<Flow,
         const total = isOnly ? target && totalsOf('channel', target)[0] : totalsOf('source', source)[1]
         link(edges, idOf(address, 'source', source.name), idOf(address, 'channel', channel), rate, total)
       }
-    for (const sink of sinks)
+    for (const sink of sinks) {
+      const channel = channels.find(({ name }) => name === sink.channel)
       link(
         edges,
         idOf(address, 'channel', sink.channel),
         idOf(address, 'sink', sink.name),
-        sink.outPerSecond,
-        totalsOf('sink', sink)[1],
+        withRates(sink, channels, sinks).outPerSecond,
+        totalsOf('sink', sink)[1] ??
+          (isAlone(sink, sinks) && channel !== undefined ? totalsOf('channel', channel)[1] : null),
       )
+    }
   }
   joinAgents(seen, nodes, edges)
+  addLags(seen, nodes, lagOf)
   for (const edge of edges)
     if (isAway(agents, nodes.get(edge.from)) || isAway(agents, nodes.get(edge.to))) edge.perSecond = null
   const flow = { takenAt, agents, nodes: [...nodes.values()], edges }
-  return { ...flow, verdict: verdictOf(flow) }
+  return { ...flow, totals: totalsOfFlow(flow), verdict: verdictOf(flow) }
+}
+
+function totalsOfFlow({ nodes, edges }: Pick<Flow, 'nodes' | 'edges'>): Flow['totals'] {
+  const isBetween = (id: string, end: 'from' | 'to') => {
+    const other = end === 'to' ? 'from' : 'to'
+    return edges.some(
+      edge => edge[end] === id && nodes.some(one => one.id === edge[other] && one.agent !== null),
+    )
+  }
+  const sum = (values: readonly (number | null | undefined)[]): number | null => {
+    const known = values.filter(value => typeof value === 'number')
+    return known.length === 0 ? null : known.reduce((total, value) => total + value, 0)
+  }
+  const ages = nodes.flatMap(({ fill }) => fill?.oldestEventAgeMs ?? [])
+  return {
+    inPerSecond: sum(
+      nodes.filter(({ kind, id }) => kind === 'source' && !isBetween(id, 'to')).map(one => one.inPerSecond),
+    ),
+    outPerSecond: sum(
+      nodes.filter(({ kind, id }) => kind === 'sink' && !isBetween(id, 'from')).map(one => one.outPerSecond),
+    ),
+    inChannels: sum(nodes.map(({ fill }) => fill?.size)) ?? 0,
+    inTopics: sum(nodes.map(({ lag }) => lag?.messages)),
+    oldestEventAgeMs: ages.length === 0 ? null : Math.max(...ages),
+  }
+}
+
+const isAlone = ({ channel }: SinkSnapshot, sinks: readonly SinkSnapshot[]): boolean =>
+  sinks.filter(one => one.channel === channel).length === 1
+
+/** Of a sink that counts nothing, as Flume's null sink does, the channel tells what it takes. */
+function withRates(
+  sink: SinkSnapshot,
+  channels: readonly ChannelSnapshot[],
+  sinks: readonly SinkSnapshot[],
+): SinkSnapshot {
+  const channel = channels.find(({ name }) => name === sink.channel)
+  if (sink.outPerSecond !== null || channel === undefined || !isAlone(sink, sinks)) return sink
+  return { ...sink, inPerSecond: channel.outPerSecond, outPerSecond: channel.outPerSecond }
 }
 
 type Kind = 'source' | 'channel' | 'sink'
@@ -152,13 +208,15 @@ function componentNode({ address, snapshot }: AgentView, kind: Kind, part: Compo
     type: part.type,
     level,
     state,
-    inPerSecond: part.inPerSecond,
+    // A source that makes its events receives none.
+    inPerSecond: kind === 'source' ? part.inPerSecond || part.outPerSecond : part.inPerSecond,
     outPerSecond: part.outPerSecond,
     inTotal,
     outTotal,
     fill: null,
     conditions,
     interceptors: [],
+    lag: null,
   }
 }
 
@@ -183,7 +241,8 @@ function fillOf(part: ChannelSnapshot): Fill | null {
   const net = inPerSecond === null || outPerSecond === null ? null : inPerSecond - outPerSecond
   // Below this the two rates are equal but for the moments at which they were taken.
   const least = Math.max(0.5, 0.02 * Math.max(inPerSecond ?? 0, outPerSecond ?? 0))
-  const isFilling = net !== null && net > least
+  // A channel that holds less than a second of what arrives does not fill: its rates were taken in different moments.
+  const isFilling = net !== null && net > least && size >= (inPerSecond ?? 0)
   const isDraining = net !== null && net < -least
   return {
     size,
@@ -191,7 +250,7 @@ function fillOf(part: ChannelSnapshot): Fill | null {
     diskBytes,
     oldestEventAgeMs,
     net,
-    fullInSeconds: isFilling && capacity !== null ? Math.max(0, (capacity - size) / net) : null,
+    fullInSeconds: isFilling && capacity !== null && size < capacity ? (capacity - size) / net : null,
     emptyInSeconds: isDraining && size > 0 ? size / -net : null,
   }
 }
@@ -204,6 +263,31 @@ function fillStanding({ size, capacity, net, fullInSeconds, emptyInSeconds }: Fi
   if (share >= fullish.warn) return ['warn', emptyInSeconds === null ? 'filled' : 'draining']
   if (size === 0) return ['good', 'empty']
   return ['good', net !== null && emptyInSeconds !== null ? 'draining' : 'steady']
+}
+
+function addLags(seen: readonly AgentView[], nodes: Map<string, FlowNode>, lagOf: LagOf): void {
+  const groups = new Map<string, { servers: string; topic: string; groups: Set<string>; perSecond: number }>()
+  for (const { flows, inPerSecond } of seen.flatMap(({ snapshot }) => snapshot!.sources))
+    for (const flow of flows) {
+      if (flow.does !== 'read-topics' || flow.group === undefined) continue
+      for (const topic of flow.topics) {
+        const id = topicId(flow.servers, topic)
+        const known = groups.get(id) ?? { servers: flow.servers, topic, groups: new Set(), perSecond: 0 }
+        groups.set(id, known)
+        known.perSecond += inPerSecond ?? 0
+        known.groups.add(flow.group)
+      }
+    }
+  for (const [id, { servers, topic, groups: some, perSecond }] of groups) {
+    const node = nodes.get(id)
+    const lag = lagOf(servers, topic, [...some])
+    if (node === undefined || lag === null) continue
+    // A few seconds of reading are under way at any time.
+    const isBehind = lag.messages > lagSeconds * perSecond
+    const isGrowing = isBehind && (lag.perSecond ?? 0) > 0
+    const drainsInSeconds = isBehind ? lag.drainsInSeconds : null
+    nodes.set(id, { ...node, lag: { ...lag, isGrowing, drainsInSeconds } })
+  }
 }
 
 // ------------------------------------------------------------------------------- between agents
@@ -327,8 +411,10 @@ function wireOf(sink: SinkSnapshot): string {
   return ['Avro', ...(isTrue('ssl') ? ['TLS'] : []), ...(deflate ? ['deflate'] : [])].join(', ')
 }
 
+const topicId = (servers: string, topic: string): string => `topic:${servers}/${topic}`
+
 function topicNode(nodes: Map<string, FlowNode>, servers: string, topic: string): string {
-  const id = `topic:${servers}/${topic}`
+  const id = topicId(servers, topic)
   if (!nodes.has(id)) nodes.set(id, placeNode(id, 'topic', topic, 'Kafka topic'))
   return id
 }
@@ -354,4 +440,5 @@ const placeNode = (id: string, kind: 'topic' | 'outside', name: string, type: st
   fill: null,
   conditions: [],
   interceptors: [],
+  lag: null,
 })

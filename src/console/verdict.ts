@@ -8,26 +8,35 @@ export function verdictOf(flow: Seen): Verdict {
   if (flow.agents.length === 0)
     return {
       level: 'off',
-      sentence: 'No agent is given',
+      sentence: 'No agent is seen',
       detail:
-        'Start the console with --agents host:port, the address of an agent’s monitoring page (-Dflume.monitoring.type=http).',
+        'Agents of this user on this machine appear here when they are started. Others are given with --agents host:port, the address of their monitoring page (-Dflume.monitoring.type=http).',
       node: null,
       since: null,
     }
   return awayVerdict(flow) ?? troubleVerdict(flow) ?? fillVerdict(flow) ?? calmVerdict(flow)
 }
 
-function awayVerdict({ agents }: Seen): Verdict | null {
-  const away = agents.filter(({ problem }) => problem !== null)
+function awayVerdict(flow: Seen): Verdict | null {
+  const away = flow.agents.filter(({ problem }) => problem !== null)
   const [first] = away
   if (first === undefined) return null
   const names = away.map(({ name }) => name)
+  // What waits for it fills first.
+  const [worst] = flow.nodes
+    .filter(
+      ({ fill }) =>
+        fill !== null && (fill.fullInSeconds !== null || fill.size >= (fill.capacity ?? Infinity)),
+    )
+    .toSorted((one, other) => (one.fill!.fullInSeconds ?? 0) - (other.fill!.fullInSeconds ?? 0))
+  const filling = worst === undefined ? null : consequenceOf(flow, worst)
   return {
     level: 'bad',
-    sentence:
+    sentence: `${
       away.length === 1
         ? `Agent ${first.name} does not answer`
-        : `${away.length} agents do not answer: ${names.join(', ')}`,
+        : `${away.length} agents do not answer: ${names.join(', ')}`
+    }${filling === null ? '' : `; ${filling}`}`,
     detail: `${first.problem}. What a file channel holds is kept; the agents before it wait. Start the agent, or correct its address in --agents.`,
     node: null,
     since: first.seenAt,
@@ -45,7 +54,7 @@ function troubleVerdict(flow: Seen): Verdict | null {
   const full = consequenceOf(flow, node)
   return {
     level: 'bad',
-    sentence: `${node.name} ${node.state === 'not running' ? 'is not running' : wordOf(node)}${full === null ? '' : `; ${full}`}`,
+    sentence: `${nameIn(flow, node)} ${node.state === 'not running' ? 'is not running' : wordOf(node)}${full === null ? '' : `; ${full}`}`,
     detail: [
       condition === undefined ? '' : sentence(condition.problem),
       sentence(condition?.remedy ?? ''),
@@ -66,8 +75,8 @@ function consequenceOf(flow: Seen, node: FlowNode): string | null {
   const channel = node.kind === 'sink' ? channelBefore(flow, node) : node
   if (!channel?.fill) return null
   const { size, capacity, fullInSeconds } = channel.fill
-  if (capacity !== null && size >= capacity) return `${channel.name} is full`
-  return fullInSeconds === null ? null : `${channel.name} is full in ${durationOf(fullInSeconds)}`
+  if (capacity !== null && size >= capacity) return `${nameIn(flow, channel)} is full`
+  return fullInSeconds === null ? null : `${nameIn(flow, channel)} is full in ${durationOf(fullInSeconds)}`
 }
 
 function fillVerdict(flow: Seen): Verdict | null {
@@ -89,7 +98,7 @@ function fillVerdict(flow: Seen): Verdict | null {
       : `is full in ${durationOf(fullInSeconds)}`
   return {
     level: node.level,
-    sentence: `${node.name} ${then}`,
+    sentence: `${nameIn(flow, node)} ${then}`,
     detail: [
       emptyInSeconds === null && sink !== '' ? `More events arrive than ${sink} delivers.` : '',
       keptIn(flow, node),
@@ -110,7 +119,7 @@ function warningVerdict(flow: Seen): Verdict | null {
   if (node === null || condition === undefined) return null
   return {
     level: 'warn',
-    sentence: `${node.name} has a warning`,
+    sentence: `${nameIn(flow, node)} has a warning`,
     detail: [sentence(condition.problem), sentence(condition.remedy)].filter(text => text !== '').join(' '),
     node: node.id,
     since: condition.since,
@@ -155,7 +164,13 @@ function keptIn(flow: Seen, node: FlowNode): string {
     )
   const [first] = waits
   if (first === undefined) return channel.type === 'memory' ? '' : 'The channel keeps what it has taken.'
-  return `Nothing is lost: when ${channel.name} is full, ${first}.`
+  return `Nothing is lost: when ${nameIn(flow, channel)} is full, ${first}.`
+}
+
+/** With its agent where there are several of the name. */
+function nameIn({ nodes, agents }: Seen, { kind, name, agent }: FlowNode): string {
+  if (nodes.filter(one => one.kind === kind && one.name === name).length === 1) return name
+  return `${name} of ${agents.find(({ address }) => address === agent)?.name ?? agent}`
 }
 
 const before = (flow: Seen, id: string): FlowNode[] =>

@@ -63,6 +63,8 @@ export type FlowSnapshot =
       readonly topics: readonly string[]
       /** Of names of topics; null where they are listed. */
       readonly pattern: string | null
+      /** The consumer group; absent where it is none. */
+      readonly group?: string
     }
   | {
       readonly does: 'write-topic'

@@ -177,8 +177,9 @@ function flowsOf({ definition, options, shown }: SourcePart | SinkPart): FlowSna
   return (definition.flow?.(open as never) ?? []).flatMap((flow: Flow): FlowSnapshot[] => {
     switch (flow.does) {
       case 'read-topics': {
-        const { does, servers, topics, pattern } = flow
-        return [{ does, servers, topics, pattern: pattern?.source ?? null }]
+        const { does, servers, topics, pattern, group } = flow
+        const member = group === undefined ? {} : { group }
+        return [{ does, servers, topics, pattern: pattern?.source ?? null, ...member }]
       }
       case 'write-topic':
         return [flow]

@@ -12,7 +12,9 @@ import { realSystem } from '../../src/system/system.ts'
 import { startProgram, type Program } from '../../src/system/programs.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'millrace-found-'))
+// Other tests have agents of their own on this machine.
 process.env['XDG_RUNTIME_DIR'] = home
+process.env['TMPDIR'] = home
 const programs: Program[] = []
 after(async () => {
   for (const one of programs) one.signal('SIGKILL')
@@ -49,7 +51,7 @@ async function startAgent(name: string, ...more: string[]) {
       '-Dmillrace.stop.with.stdin=true',
       ...more,
     ],
-    environment: { ...process.env, XDG_RUNTIME_DIR: home },
+    environment: process.env,
     onLine: line => {
       address ||= / Monitoring on http:\/\/([^/]*:\d+)\//.exec(line)?.[1] ?? ''
       if (/ Agent \S+ started$/.test(line)) started.resolve()
@@ -58,6 +60,18 @@ async function startAgent(name: string, ...more: string[]) {
   programs.push(program)
   await Promise.race([started.promise, program.ended.then(({ code }) => assert.fail(`ended with ${code}`))])
   return { ...program, address }
+}
+
+async function run(...words: string[]): Promise<{ code: number | null; out: string }> {
+  let out = ''
+  const program = startProgram({
+    command: [join(import.meta.dirname, '../../bin/millrace'), ...words],
+    environment: { ...process.env, LANG: 'C.UTF-8' },
+    onLine: line => (out += `${line}\n`),
+  })
+  programs.push(program)
+  const { code } = await program.ended
+  return { code, out }
 }
 
 const until = async (agents: Agents, what: string, holds: (flow: Flow) => boolean): Promise<Flow> => {
@@ -89,6 +103,22 @@ test('agents come, are killed, come back and stop', async () => {
     if (seen > 20) break
   }
   assert.equal(agents.tap('A/SOURCE.r1', 'B/CHANNEL.c1', enough.signal), undefined)
+
+  const top = await run('top')
+  assert.equal(top.code, 0)
+  assert.match(top.out, /^● /)
+  assert.match(top.out, /agent A {2}running[^]*r1 +running[^]*agent B/)
+  const tapped = await run('tap', 'A/r1/c1', '--max', '3')
+  assert.equal(tapped.code, 0)
+  const lines = tapped.out.trim().split('\n')
+  assert.equal(lines.length, 3)
+  assert.equal((JSON.parse(lines[0]!) as { edge: string }).edge, 'A/r1/c1')
+  assert.equal((await run('tap', 'A/c1/k1', '--seconds', '1')).code, 0)
+  for (const unknown of ['r1/c1', 'A/r1/k1', '']) {
+    const refused = await run('tap', ...(unknown === '' ? [] : [unknown]))
+    assert.equal(refused.code, 1)
+    assert.match(refused.out, /A\/r1\/c1[^]*B\/c1\/k1/, 'the edges are listed')
+  }
 
   b.signal('SIGKILL')
   await b.ended

@@ -125,6 +125,12 @@ test('topics, one topic, groups, one group, brokers: as the cluster has them', a
     ],
   )
   assert.ok(named.every(({ bytes }) => bytes! > 0))
+  // A group is looked at for the flow as well, and one look serves all for two seconds.
+  await waitFor(
+    async () => (await json<Group>('/api/clusters/lab/groups/readers')).row.lag === 0,
+    'the group has read everything',
+    30_000,
+  )
   const topic = await json<Topic>('/api/clusters/lab/topics/test3')
   assert.equal(
     topic.partitions.reduce((sum, one) => sum + one.next! - one.first!, 0),

@@ -16,7 +16,8 @@ export interface ChartProps {
   readonly limit?: number | null
 }
 
-const points = 360
+/** Points of five minutes, a quarter of an hour and an hour: as much as is known. */
+const spans = [30, 90, 360]
 
 export function Chart({ title, lines, stepSeconds, limit = null }: ChartProps) {
   const [isTable, setTable] = useState(false)
@@ -26,6 +27,8 @@ export function Chart({ title, lines, stepSeconds, limit = null }: ChartProps) {
   const showsLimit = limit !== null && limit <= highest * 4
   const top = niceTop(showsLimit ? Math.max(highest, limit) : highest)
   const y = (value: number) => 100 - (100 * value) / top
+  const longest = Math.max(...lines.map(({ values }) => values.length))
+  const points = spans.find(span => span >= longest) ?? 360
   const minutes = Math.round((points * stepSeconds) / 60)
   return (
     <figure class="chart">
@@ -57,7 +60,7 @@ export function Chart({ title, lines, stepSeconds, limit = null }: ChartProps) {
               <line class="c-grid" x1="0" x2="100" y1="0" y2="0" />
               {showsLimit ? <line class="c-cap" x1="0" x2="100" y1={y(limit)} y2={y(limit)} /> : null}
               {lines.map(line => (
-                <path key={line.name} class={`c-${line.kind}`} d={pathOf(line.values, y)} />
+                <path key={line.name} class={`c-${line.kind}`} d={pathOf(line.values, points, y)} />
               ))}
             </svg>
           </div>
@@ -85,7 +88,7 @@ function niceTop(value: number): number {
   return [1, 2, 5, 10].find(step => step * power >= value)! * power
 }
 
-function pathOf(values: readonly (number | null)[], y: (value: number) => number): string {
+function pathOf(values: readonly (number | null)[], points: number, y: (value: number) => number): string {
   let path = ''
   let isOpen = false
   for (const [index, value] of values.entries()) {

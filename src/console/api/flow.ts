@@ -24,6 +24,20 @@ const Fill = Type.Object({
 })
 export type Fill = Static<typeof Fill>
 
+/** Of the groups in which agents read a topic. */
+const Lag = Type.Object({
+  groups: Type.Array(text),
+  cluster: text,
+  /** Messages that are not read yet. */
+  messages: number,
+  /** By which it grows in a second; negative while it shrinks. */
+  perSecond: nullable(number),
+  drainsInSeconds: nullable(number),
+  /** By more than what is under way at any time. */
+  isGrowing: Type.Boolean(),
+})
+export type Lag = Static<typeof Lag>
+
 const FlowNode = Type.Object({
   id: text,
   /** `outside`: what is no component of an agent: a file, a port, a program. */
@@ -48,6 +62,8 @@ const FlowNode = Type.Object({
   fill: nullable(Fill),
   conditions: Type.Array(Condition),
   interceptors: Type.Array(text),
+  /** Of a topic that is read, where its cluster is known to the console. */
+  lag: nullable(Lag),
 })
 export type FlowNode = Static<typeof FlowNode>
 
@@ -76,6 +92,17 @@ const FlowAgent = Type.Object({
 })
 export type FlowAgent = Static<typeof FlowAgent>
 
+/** The whole flow in figures. */
+const Totals = Type.Object({
+  /** Where events begin and end: not between agents. */
+  inPerSecond: nullable(number),
+  outPerSecond: nullable(number),
+  /** Events in channels, those of agents that are away as they were last seen, and messages in topics not read yet. */
+  inChannels: number,
+  inTopics: nullable(number),
+  oldestEventAgeMs: nullable(number),
+})
+
 const Verdict = Type.Object({
   level: Level,
   /** The one thing to know. */
@@ -96,6 +123,7 @@ export const Flow = Type.Object({
   agents: Type.Array(FlowAgent),
   nodes: Type.Array(FlowNode),
   edges: Type.Array(FlowEdge),
+  totals: Totals,
   verdict: Verdict,
   /** What has begun and ended lately, the newest first. */
   notices: Type.Array(Notice),

@@ -1,15 +1,21 @@
 // One component, beside the flow: how it stands, its last hour, its conditions, options and counters.
-import type { FlowAgent, FlowNode, NodeDetail } from '../../../src/console/api.ts'
+import type { Flow, FlowNode, NodeDetail } from '../../../src/console/api.ts'
 import { Chart } from '../chart.tsx'
 import { bytes, duration, percent, rate, time, whole, wholeOr } from '../format.ts'
 import { Icon, Mark, Number, Scroll, State } from '../parts.tsx'
 import { setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
+import { Events } from './events.tsx'
 import { kindOf } from './kind.ts'
 
-export function Drawer({ node, agents }: { node: FlowNode; agents: readonly FlowAgent[] }) {
+export function closeDrawer(): void {
+  setParameter('events', null, false)
+  setParameter('node', null)
+}
+
+export function Drawer({ node, seen }: { node: FlowNode; seen: Flow }) {
   const { data, refusal } = useLook<NodeDetail>(`/api/flow/nodes/${encodeURIComponent(node.id)}`, 5000)
-  const agent = agents.find(({ address }) => address === node.agent)
+  const agent = seen.agents.find(({ address }) => address === node.agent)
   return (
     <aside class="drawer" aria-labelledby="drawer-name">
       <header>
@@ -19,12 +25,7 @@ export function Drawer({ node, agents }: { node: FlowNode; agents: readonly Flow
             {kindOf(node)} of agent {agent?.name}
           </p>
         </div>
-        <button
-          class="btn quiet icon"
-          aria-label="Close"
-          title="Close (Esc)"
-          onClick={() => setParameter('node', null)}
-        >
+        <button class="btn quiet icon" aria-label="Close" title="Close (Esc)" onClick={closeDrawer}>
           <Icon name="close" size={16} />
         </button>
       </header>
@@ -34,6 +35,7 @@ export function Drawer({ node, agents }: { node: FlowNode; agents: readonly Flow
         </dl>
       </section>
       <Conditions node={node} />
+      <Events node={node} seen={seen} />
       {data === undefined ? (
         <section>{refusal === undefined ? <p class="soft">Reading …</p> : <p>{refusal.error}</p>}</section>
       ) : (

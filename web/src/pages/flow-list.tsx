@@ -1,0 +1,108 @@
+// The flow as a list, which has the same components in reach of keys, and what has happened lately.
+import { useEffect } from 'preact/hooks'
+import type { Flow, FlowNode } from '../../../src/console/api.ts'
+import { rate, time, wholeOr } from '../format.ts'
+import { Mark, Number, Scroll, Section, State } from '../parts.tsx'
+import { parameter, setParameter } from '../router.ts'
+import { isPaused } from '../store.ts'
+import { Rows, type Cell } from '../table.tsx'
+import { closeDrawer } from './drawer.tsx'
+import { kindOf } from './kind.ts'
+import { NodeName, shown } from './node-name.tsx'
+
+export function Components({ seen }: { seen: Flow }) {
+  const components = seen.nodes.filter(({ agent }) => agent !== null)
+  useKeys(components.map(({ id }) => id))
+  const figure = (perSecond: number | null, total: number | null) =>
+    shown() === 'total' ? wholeOr(total) : <Number value={rate(perSecond)} />
+  const columns: readonly Cell<FlowNode>[] = [
+    { title: 'Name', cell: node => <NodeName node={node} /> },
+    { title: 'Kind', drop: 'p1', cell: node => <span class="soft">{kindOf(node)}</span> },
+    { title: 'Agent', cell: node => seen.agents.find(({ address }) => address === node.agent)?.name ?? '' },
+    { title: 'State', cell: node => <State level={node.level} word={node.state} /> },
+    { title: 'In', isNumber: true, cell: node => figure(node.inPerSecond, node.inTotal) },
+    { title: 'Out', isNumber: true, cell: node => figure(node.outPerSecond, node.outTotal) },
+    {
+      title: 'Conditions',
+      isNumber: true,
+      drop: 'p2',
+      cell: ({ conditions: { length } }) => <span class={length === 0 ? 'zero' : ''}>{length}</span>,
+    },
+  ]
+  return (
+    <Section title="Components" action={<span class="faint">the same flow as a list</span>}>
+      <Rows
+        label="Components of the flow"
+        rows={components}
+        columns={columns}
+        nameOf={({ id }) => id}
+        isDense
+        isOpen={({ id }) => id === parameter('node')}
+      />
+    </Section>
+  )
+}
+
+/** j and k go from component to component, Escape closes. */
+function useKeys(ids: readonly string[]): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return
+      if (event.key === 'Escape') closeDrawer()
+      if (event.key !== 'j' && event.key !== 'k') return
+      const at = ids.indexOf(parameter('node') ?? '')
+      const next = event.key === 'j' ? at + 1 : at - 1
+      setParameter('node', ids[Math.max(0, Math.min(ids.length - 1, next))] ?? null, false)
+    }
+    addEventListener('keydown', press)
+    return () => removeEventListener('keydown', press)
+  }, [ids.join(' ')])
+}
+
+const words = { good: 'over', warn: 'warning', bad: 'error', off: 'info' } as const
+
+export function Notices({ seen }: { seen: Flow }) {
+  const nameOf = (id: string) =>
+    seen.nodes.find(node => node.id === id)?.name ??
+    seen.agents.find(({ address }) => address === id)?.name ??
+    id
+  return (
+    <Section
+      title="Notices"
+      action={<span class="faint">since this console was started{isPaused.value ? '; paused' : ''}</span>}
+    >
+      {seen.notices.length === 0 ? (
+        <p class="soft">Nothing has happened: no condition began or ended.</p>
+      ) : (
+        <Scroll>
+          <table class="t dense">
+            <caption class="vh">Last notices</caption>
+            <thead class="vh">
+              <tr>
+                <th scope="col">Time</th>
+                <th scope="col">Level</th>
+                <th scope="col">Component</th>
+                <th scope="col">Message</th>
+              </tr>
+            </thead>
+            <tbody>
+              {seen.notices.slice(0, 20).map(({ at, level, node, text }) => (
+                <tr key={`${at} ${node} ${text}`}>
+                  <td class="soft">{time(at)}</td>
+                  <td>
+                    <span class="state">
+                      <Mark level={level} />
+                      {words[level]}
+                    </span>
+                  </td>
+                  <td class="p1">{nameOf(node)}</td>
+                  <td class="wrap">{text}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroll>
+      )}
+    </Section>
+  )
+}

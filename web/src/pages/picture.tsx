@@ -1,0 +1,257 @@
+// The flow as a picture: a race with ponds in it. From left to right where there is room, else from top to bottom.
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { Flow, FlowAgent, FlowEdge, FlowNode } from '../../../src/console/api.ts'
+import { rate, wholeOr } from '../format.ts'
+import { layoutOf, type Layout, type Placed } from '../layout.ts'
+import { Number, State } from '../parts.tsx'
+import { parameter } from '../router.ts'
+import { kindOf } from './kind.ts'
+import { channelWidth, NodeMark, Pond, TopicLag } from './node-looks.tsx'
+import { NodeName, shown } from './node-name.tsx'
+
+const plainWidth = 76
+const leastGap = 24
+const mostGap = 220
+/** With more rows the channels say less. */
+const mostTallRows = 3
+const lineAt = 66
+
+/** Drawn from left to right where there is room, else from top to bottom. */
+export function Picture({ seen }: { seen: Flow }) {
+  const place = useRef<HTMLDivElement>(null)
+  const [width, setWidth] = useState(0)
+  useLayoutEffect(() => {
+    const look = new ResizeObserver(([entry]) => setWidth(entry!.contentRect.width))
+    look.observe(place.current!)
+    return () => look.disconnect()
+  }, [])
+  const layout = layoutOf(seen)
+  const widths = Array.from({ length: layout.columns }, (_, column) =>
+    layout.placed.some(one => one.column === column && one.node.kind === 'channel')
+      ? channelWidth
+      : plainWidth,
+  )
+  const least = widths.reduce((sum, one) => sum + one, 0) + leastGap * (layout.columns - 1)
+  return (
+    <section class="flow" aria-label="Flow">
+      <div ref={place}>
+        {width === 0 ? null : width >= least ? (
+          <Wide seen={seen} layout={layout} widths={widths} width={width} />
+        ) : (
+          <Narrow seen={seen} layout={layout} />
+        )}
+      </div>
+      <p class="legend">The wider the line, the higher the rate. Marks on a channel are at 60 % and 85 %.</p>
+    </section>
+  )
+}
+
+interface WideProps {
+  readonly seen: Flow
+  readonly layout: Layout
+  readonly widths: readonly number[]
+  readonly width: number
+}
+
+function Wide({ seen, layout, widths, width }: WideProps) {
+  const gap = Math.min(
+    mostGap,
+    (width - widths.reduce((sum, one) => sum + one, 0)) / Math.max(1, layout.columns - 1),
+  )
+  const isDense = layout.rows > mostTallRows
+  const rowHeight = isDense ? 172 : 256
+  const lefts = widths.map((_, column) => widths.slice(0, column).reduce((sum, one) => sum + one + gap, 0))
+  const spots = new Map(
+    layout.placed.map(one => {
+      const isChannel = one.node.kind === 'channel'
+      const middle = lefts[one.column]! + widths[one.column]! / 2
+      const half = isChannel ? channelWidth / 2 : 16
+      return [one.node.id, { ...one, middle, half, y: one.row * rowHeight + lineAt }] as const
+    }),
+  )
+  const heaviest = Math.max(1, ...seen.edges.map(edge => edge.perSecond ?? 0))
+  return (
+    <div class="race" style={{ height: `${layout.rows * rowHeight}px` }}>
+      {seen.agents.map(agent => {
+        const own = layout.placed.filter(({ node }) => node.agent === agent.address)
+        if (own.length === 0) return null
+        const columns = own.map(({ column }) => column)
+        const rows = own.map(({ row }) => row)
+        const left = lefts[Math.min(...columns)]! - 8
+        const last = Math.max(...columns)
+        return (
+          <div
+            key={agent.address}
+            class="ground"
+            style={{
+              left: `${left}px`,
+              width: `${lefts[last]! + widths[last]! + 8 - left}px`,
+              top: `${Math.min(...rows) * rowHeight}px`,
+              height: `${(Math.max(...rows) - Math.min(...rows) + 1) * rowHeight - 8}px`,
+            }}
+          >
+            <AgentLine agent={agent} />
+          </div>
+        )
+      })}
+      <svg class="lines" width={width} height={layout.rows * rowHeight} aria-hidden="true">
+        {seen.edges.map(edge => {
+          const [from, to] = [spots.get(edge.from), spots.get(edge.to)]
+          if (from === undefined || to === undefined) return null
+          const [x1, x2] = [from.middle + from.half, to.middle - to.half]
+          const bend = (x1 + x2) / 2
+          const d =
+            from.y === to.y
+              ? `M${x1} ${from.y}H${x2}`
+              : `M${x1} ${from.y}C${bend} ${from.y} ${bend} ${to.y} ${x2} ${to.y}`
+          const thick = lineWidth(edge.perSecond, heaviest)
+          return (
+            <g key={`${edge.from} ${edge.to}`} class={edge.perSecond === null ? 'unknown' : ''}>
+              <path class="water" d={d} style={{ strokeWidth: `${thick}px` }} />
+              {(edge.perSecond ?? 0) > 0 ? (
+                <path
+                  class="crest"
+                  d={d}
+                  style={{ animationDuration: `${crestSeconds(edge.perSecond!)}s` }}
+                />
+              ) : null}
+            </g>
+          )
+        })}
+      </svg>
+      <ol class="nodes">
+        {layout.placed.map(one => (
+          <Spot
+            key={one.node.id}
+            placed={one}
+            left={lefts[one.column]!}
+            width={widths[one.column]!}
+            top={spots.get(one.node.id)!.y - 22}
+            isDense={isDense}
+          />
+        ))}
+      </ol>
+      {seen.edges.map(edge => {
+        const [from, to] = [spots.get(edge.from), spots.get(edge.to)]
+        if (from === undefined || to === undefined) return null
+        const x = (from.middle + from.half + to.middle - to.half) / 2
+        return (
+          <div
+            key={`${edge.from} ${edge.to}`}
+            class="carries"
+            style={{ left: `${x}px`, top: `${(from.y + to.y) / 2}px` }}
+          >
+            <EdgeFigure edge={edge} />
+            {edge.label === '' ? null : <span class="via">{edge.label}</span>}
+          </div>
+        )
+      })}
+    </div>
+  )
+}
+
+const lineWidth = (perSecond: number | null, heaviest: number): number =>
+  perSecond === null || perSecond < 0.05 ? 2 : 3 + 6 * Math.sqrt(perSecond / heaviest)
+
+const crestSeconds = (perSecond: number): number => Math.max(0.5, 2.4 - 0.4 * Math.log10(1 + perSecond))
+
+function EdgeFigure({ edge }: { edge: FlowEdge }) {
+  if (shown() === 'total') return <span class="rate">{wholeOr(edge.total)}</span>
+  return (
+    <span class="rate">
+      <Number value={rate(edge.perSecond)} />
+    </span>
+  )
+}
+
+const AgentLine = ({ agent }: { agent: FlowAgent }) => (
+  <p class="agent">
+    <span class="b">agent {agent.name}</span>
+    {agent.name === agent.address ? null : <span class="faint">{agent.address}</span>}
+    <State level={agent.level} word={agent.state} />
+  </p>
+)
+
+interface SpotProps {
+  readonly placed: Placed
+  readonly left: number
+  readonly width: number
+  readonly top: number
+  readonly isDense: boolean
+}
+
+function Spot({ placed: { node }, left, width, top, isDense }: SpotProps) {
+  const isOpen = parameter('node') === node.id
+  return (
+    <li
+      class={`st ${node.kind} ${node.level}`}
+      aria-current={isOpen ? 'true' : undefined}
+      style={{ left: `${left}px`, width: `${width}px`, top: `${top}px` }}
+    >
+      <NodeMark node={node} />
+      <NodeName node={node} />
+      <span class="kd">{kindOf(node)}</span>
+      {node.fill === null ? <NodeNote node={node} /> : <Pond node={node} isDense={isDense} />}
+      <TopicLag node={node} />
+    </li>
+  )
+}
+
+function NodeNote({ node }: { node: FlowNode }) {
+  if (node.level !== 'good')
+    return (
+      <span class="sx">
+        <State level={node.level} word={node.state} />
+      </span>
+    )
+  return node.interceptors.length === 0 ? null : <span class="sx faint">{node.interceptors.join(', ')}</span>
+}
+
+/** From top to bottom, agent by agent: a phone. */
+function Narrow({ seen, layout }: { seen: Flow; layout: Layout }) {
+  const order = layout.placed.toSorted((one, other) => one.column - other.column || one.row - other.row)
+  const groups: { agent: string | null; placed: Placed[] }[] = []
+  for (const one of order) {
+    const last = groups.find(({ agent }) => agent !== null && agent === one.node.agent)
+    if (last === undefined) groups.push({ agent: one.node.agent, placed: [one] })
+    else last.placed.push(one)
+  }
+  return (
+    <div class="column">
+      {groups.map(({ agent, placed }) => {
+        const found = seen.agents.find(({ address }) => address === agent)
+        return (
+          <section key={placed[0]!.node.id} class={found === undefined ? '' : 'ground'}>
+            {found === undefined ? null : <AgentLine agent={found} />}
+            <ol>
+              {placed.map(({ node }) => (
+                <li key={node.id} class={`st ${node.kind} ${node.level}`}>
+                  {node.kind === 'channel' ? null : <NodeMark node={node} />}
+                  <NodeName node={node} />
+                  <span class="kd">{kindOf(node)}</span>
+                  {node.fill === null ? <NodeNote node={node} /> : <Pond node={node} />}
+                  <TopicLag node={node} />
+                  {node.fill === null ? null : (
+                    <span class={`fill ${node.level}`}>
+                      <i style={{ width: `${(100 * node.fill.size) / (node.fill.capacity || Infinity)}%` }} />
+                    </span>
+                  )}
+                  <ul class="outs">
+                    {seen.edges
+                      .filter(({ from }) => from === node.id)
+                      .map(edge => (
+                        <li key={edge.to}>
+                          <span aria-hidden="true">↓ </span>
+                          <EdgeFigure edge={edge} /> <span class="faint">{edge.label}</span>
+                        </li>
+                      ))}
+                  </ul>
+                </li>
+              ))}
+            </ol>
+          </section>
+        )
+      })}
+    </div>
+  )
+}
