@@ -18,7 +18,7 @@ const bundle = await rolldown({
 })
 const { output } = await bundle.generate({ format: 'es', minify: true, comments: false })
 await bundle.close()
-const css = ['tokens', 'base', 'controls', 'parts', 'flow']
+const css = ['tokens', 'base', 'controls', 'parts', 'flow', 'login']
   .map(name => readFileSync(`${web}${name}.css`, 'utf8'))
   .join('\n')
 

@@ -1,17 +1,21 @@
 // The console's browser program: the frame around the pages, and which page the address names.
 import { render, type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { Account } from './account.tsx'
 import { time } from './format.ts'
+import { Logo } from './logo.tsx'
 import { Banner, Head, Icon, Mark, type IconName } from './parts.tsx'
 import { BrokersPage } from './pages/brokers.tsx'
 import { FlowPage } from './pages/flow.tsx'
 import { GroupPage, GroupsPage } from './pages/groups.tsx'
+import { LoginPage } from './pages/login.tsx'
 import { MessagesPage } from './pages/messages.tsx'
 import { clusterName } from './pages/shared.tsx'
 import { TopicPage, TopicsPage } from './pages/topics.tsx'
 import { followLinks, go, path, setParameter } from './router.ts'
-import { clusters, flow, heardAt, isCutOff, isPaused, listen, now, worst } from './store.ts'
+import { clusters, entry, flow, heardAt, isCutOff, isPaused, listen, now, worst } from './store.ts'
 import { isTyping } from './table.tsx'
+import { restoreTheme, switchTheme } from './theme.ts'
 
 interface Place {
   readonly name: string
@@ -73,10 +77,7 @@ function Rail() {
   return (
     <nav class="rail" aria-label="Console">
       <div class="mark" title="Millrace">
-        <svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true">
-          <path d="M4 15V9.5a4.5 4.5 0 0 1 9 0V15M13 9.5a4.5 4.5 0 0 1 9 0V15" />
-          <path d="M2.5 20.5c1.8-1.3 3.5-1.3 5.2 0s3.5 1.3 5.3 0 3.5-1.3 5.2 0 3.5 1.3 5.3 0" />
-        </svg>
+        <Logo />
       </div>
       <ul>
         {places().map(place => (
@@ -152,20 +153,13 @@ function Top({ title }: { title: string }) {
           <span class="pulse" aria-hidden="true" />
           {isPaused.value ? 'Paused' : 'Live'}
         </button>
+        <Account />
         <button class="btn quiet icon" aria-label="Switch theme" title="Switch theme" onClick={switchTheme}>
           <Icon name="theme" size={18} />
         </button>
       </div>
     </header>
   )
-}
-
-function switchTheme(): void {
-  const { dataset } = document.documentElement
-  const isDark =
-    (dataset['theme'] ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark'
-  dataset['theme'] = isDark ? 'light' : 'dark'
-  localStorage.setItem('theme', dataset['theme'])
 }
 
 const helpLines = [
@@ -257,7 +251,13 @@ function moveRow(step: number): void {
   link?.scrollIntoView({ block: 'nearest' })
 }
 
-const theme = localStorage.getItem('theme')
-if (theme === 'dark' || theme === 'light') document.documentElement.dataset['theme'] = theme
+/** Nothing is shown before it is known who looks. */
+function Gate() {
+  const { value } = entry
+  if (value === 'unknown') return null
+  return value === 'in' ? <App /> : <LoginPage />
+}
+
+restoreTheme()
 listen()
-render(<App />, document.getElementById('app')!)
+render(<Gate />, document.getElementById('app')!)

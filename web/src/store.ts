@@ -15,6 +15,8 @@ export const isCutOff = signal(false)
 export const now = signal(Date.now())
 export const clusters = signal<Clusters>([])
 
+/** Whether the reader has to log in: over: once more. */
+export const entry = signal<'unknown' | 'in' | 'login' | 'over'>('unknown')
 /** Who is logged in; null until it is known. */
 export const session = signal<Session | null>(null)
 
@@ -32,16 +34,29 @@ export const mayLook = (role: Role, topic?: string | null): boolean =>
 export const worst = computed(() => flow.value?.verdict.level ?? 'off')
 
 export function listen(): void {
+  void askForSession().then(follow)
+  setInterval(() => (now.value = Date.now()), 1000)
+}
+
+async function askForSession(): Promise<void> {
+  const found = await ask<Session>('/api/session')
+  if ('data' in found) session.value = found.data
+  // Where the server is away, the pages say so.
+  if (entry.value === 'unknown') entry.value = 'in'
+}
+
+function follow(): void {
+  if (entry.value !== 'in') return
   const stream = new EventSource('/api/flow/stream')
   stream.addEventListener('flow', event => {
     isCutOff.value = false
     heardAt.value = Date.now()
     if (!isPaused.value) flow.value = JSON.parse(event.data) as Flow
   })
-  stream.addEventListener('error', () => (isCutOff.value = true))
-  setInterval(() => (now.value = Date.now()), 1000)
-  void ask<Session>('/api/session').then(found => {
-    if ('data' in found) session.value = found.data
+  stream.addEventListener('error', () => {
+    isCutOff.value = true
+    // A stream does not say why it was refused.
+    if (stream.readyState === EventSource.CLOSED) void askForSession()
   })
   void ask<Clusters>('/api/clusters').then(found => {
     if ('data' in found) clusters.value = found.data
@@ -68,6 +83,7 @@ export async function ask<T>(url: string, request?: RequestInit): Promise<Answer
   try {
     const answer = await fetch(url, request)
     const body = (await answer.json()) as T | Refusal
+    if (answer.status === 401 && url !== '/api/login') entry.value = entry.value === 'in' ? 'over' : 'login'
     return answer.ok ? { data: body as T } : { refusal: body as Refusal }
   } catch {
     return {
