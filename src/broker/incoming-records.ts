@@ -191,7 +191,7 @@ function* keptForm(batch: Buffer, rules: IncomingRules): Generator<void, Buffer>
 /** Records that are read in one step. */
 const readAtOnce = 2000
 /** A record that is longer takes a step of its own. */
-const longBytes = 65_536
+const longBytes = 2048
 
 /** The next record, or null. */
 function* nextOf(reader: RecordReader, read: number, broken: ErrorName): Generator<void, KafkaRecord | null> {

@@ -8,6 +8,8 @@ import type { Pace } from '../system/pace.ts'
 const entryHeaderBytes = 12
 /** Records that are converted between two looks at the pace. */
 const convertedAtOnce = 500
+/** After a record that is longer it is looked at as well. */
+const longBytes = 8192
 
 /**
  * Messages from offset `from` on, unpacked: as many as fit `maxBytes`, but one at least. Rejects with FormatError where
@@ -25,9 +27,11 @@ export async function toMessageSet(
     if (batch.lastOffset < from || batch.isControl) continue
     const records = batch.reader()
     for (let record = records.next(), read = 1; record !== null; record = records.next(), read++) {
-      if ((record === undefined || read % convertedAtOnce === 0) && pace.isOver) await pace.turn()
+      const bytes = (record?.key?.length ?? 0) + (record?.value?.length ?? 0)
+      const isLong = record === undefined || bytes > longBytes
+      if ((isLong || read % convertedAtOnce === 0) && pace.isOver) await pace.turn()
       if (record === undefined || record.offset < from) continue
-      const size = builder.sizeBytes + (record.key?.length ?? 0) + (record.value?.length ?? 0)
+      const size = builder.sizeBytes + bytes
       if (offsets.length > 0 && size > maxBytes) break reading
       builder.append(record)
       offsets.push(record.offset)

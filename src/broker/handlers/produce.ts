@@ -1,5 +1,6 @@
 // Produce: appends to partitions. acks=1 and acks=all are the same here and are answered when the data is
 // synced; all appends are begun before the first wait, so that requests in flight keep their order.
+import { decoderBytes } from '../../wire/kafka/compression.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
@@ -8,10 +9,13 @@ import type { Call } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 import type { BrokerParts } from '../broker-parts.ts'
 import { RefusedRecords, takeIncoming } from '../incoming-records.ts'
-import type { BatchHeader } from '../log/batch-header.ts'
+import { batchHeaderBytes, type BatchHeader } from '../log/batch-header.ts'
 import { batchFlags } from '../log/transaction-marker.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { logSettingsOf } from '../topic-settings.ts'
+
+const magicAt = 16
+const attributesAt = 21
 
 type PartitionAnswer = ResponseInputOf<typeof produce>['responses'][number]['partitionResponses'][number]
 type PartitionData = RequestOf<typeof produce>['topicData'][number]['partitionData'][number]
@@ -35,9 +39,14 @@ export async function answerProduce(
       }
       // What is short is done at once, so that requests under way share a sync.
       const steps = append(name, data, { ...call, transactionalId })
+      const room = await takeDecoderRoom(data, call)
       let step = steps.next()
       for (; step.done !== true; step = steps.next()) if (pace.isOver) await pace.turn()
       partitions.push(step.value)
+      if (room > 0) {
+        call.memory.add(-room)
+        call.memory.finished()
+      }
     }
     appending.push({ name, partitions })
   }
@@ -48,6 +57,18 @@ export async function answerProduce(
     responses.push({ name, partitionResponses: await Promise.all(partitions) })
   }
   return acks === 0 ? null : { responses }
+}
+
+/** Counts what the decoder of a batch keeps, before there is one; waits for room where others have taken it. */
+async function takeDecoderRoom({ records }: PartitionData, { memory, signal }: Call): Promise<number> {
+  if (records === null || records.length < batchHeaderBytes || records[magicAt] !== 2) return 0
+  const codec = records.readInt16BE(attributesAt) & batchFlags.codec
+  const room = decoderBytes(records.subarray(batchHeaderBytes), codec)
+  if (room === 0) return 0
+  // Who holds something may be let on beyond the limit, one at a time: or this might wait for its own request.
+  memory.add(1)
+  await memory.reserve('the window of a batch of zstd', room - 1, 0, signal)
+  return room
 }
 
 /** Appends in steps; what it gives never rejects. */

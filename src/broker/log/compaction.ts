@@ -222,11 +222,16 @@ async function* recordsOf(batch: Buffer, pace: Pace): AsyncGenerator<readonly Ka
     checksums: false,
   }).reader()
   let read: KafkaRecord[] = []
+  let bytes = 0
   for (let record = reader.next(); record !== null; record = reader.next()) {
-    if (record !== undefined) read.push(record)
-    if (record !== undefined && read.length < recordsAtOnce) continue
+    if (record !== undefined) {
+      read.push(record)
+      bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
+      if (read.length < recordsAtOnce && bytes < chunkBytes) continue
+    }
     yield read
     read = []
+    bytes = 0
     if (pace.isOver) await pace.turn()
   }
   yield read

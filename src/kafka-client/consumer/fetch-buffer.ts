@@ -15,6 +15,7 @@ export interface AbortedTransaction {
 
 /** Records before the position that are passed over in one turn of the event loop. */
 const mostPassed = 50_000
+const mostPassedBytes = 4 * 1024 * 1024
 
 export interface BufferLimits extends RecordLimits {
   /** Most bytes of one answer, to begin with. */
@@ -55,6 +56,7 @@ export class FetchBuffer {
   readonly share: MemoryShare
   readonly #limits: BufferLimits
   #batches: RecordBatch[] = []
+  #decoderBytes = 0
   /** The batch before those, of which records are left. */
   #open: { readonly batch: RecordBatch; readonly reader: RecordReader } | null = null
 
@@ -108,6 +110,7 @@ export class FetchBuffer {
    */
   take(out: ConsumedRecord[], room: Room): boolean {
     const { topic, partition } = this
+    let passedBytes = 0
     for (let passed = 0; room.records > 0 && room.bytes > 0;) {
       const reader = this.#open?.reader ?? this.#openNext()
       if (reader === null) return true
@@ -120,7 +123,8 @@ export class FetchBuffer {
       const { offset, timestamp, key, value, headers, headersLeftOut = 0 } = record
       // A broker gives whole batches, which may begin before the position.
       if (offset < this.position) {
-        if (++passed === mostPassed) return false
+        passedBytes += (key?.length ?? 0) + (value?.length ?? 0)
+        if (++passed === mostPassed || passedBytes > mostPassedBytes) return false
         continue
       }
       if (headersLeftOut > 0) this.#limits.onLeftOut(offset, `${headersLeftOut} of its headers`, false)
@@ -135,11 +139,25 @@ export class FetchBuffer {
   /** Drops everything; goes on at `offset`. */
   moveTo(offset: number): void {
     this.#batches = []
-    this.#open = null
+    this.#close()
     this.#hold(-this.bytes)
     this.position = offset
     this.fetchOffset = offset
     this.leaderEpoch = -1
+  }
+
+  /** The batch that is being read is used up, or given up. */
+  #close(): void {
+    this.#open = null
+    if (this.#decoderBytes === 0) return
+    this.share.add(-this.#decoderBytes)
+    this.#decoderBytes = 0
+    this.share.finished()
+  }
+
+  /** Its decoder holds memory that is counted. */
+  get isUnpacking(): boolean {
+    return this.#decoderBytes > 0
   }
 
   #hold(bytes: number): void {
@@ -148,8 +166,16 @@ export class FetchBuffer {
   }
 
   #openNext(): RecordReader | null {
-    const batch = this.#batches.shift()
+    const [batch] = this.#batches
     if (batch === undefined) return null
+    // What the decoder keeps may be far more than the batch: it waits for room, and one at a time need not.
+    const { decoderBytes } = batch
+    if (decoderBytes > 0 && !this.share.tryTake(decoderBytes)) {
+      if (!this.share.mayRead(true)) return null
+      this.share.add(decoderBytes)
+    }
+    this.#decoderBytes = decoderBytes
+    this.#batches.shift()
     this.#hold(-batch.sizeBytes)
     const { maxRecordBytes } = this.#limits
     try {
@@ -176,7 +202,7 @@ export class FetchBuffer {
       )
       return null
     }
-    this.#open = null
+    this.#close()
     this.position = Math.max(this.position, batch.lastOffset + 1)
     return null
   }

@@ -102,7 +102,7 @@ export class Fetcher {
       this.#buffers.get(name)?.share.close()
       const buffer = new FetchBuffer(
         position,
-        system.memory.share(() => this.kick()),
+        system.memory.share(() => this.wake()),
         {
           maxBytes,
           ...recordLimits,
@@ -340,7 +340,7 @@ export class Fetcher {
       void this.#learnLeaders()
     } finally {
       this.#busyLeaders.delete(leader)
-      for (const { share } of ready) share.finished()
+      for (const { share, isUnpacking } of ready) if (!isUnpacking) share.finished()
       this.kick()
     }
   }

@@ -5,7 +5,7 @@ import { PackingError } from './format-error.ts'
 import { unpackGzip } from './gzip.ts'
 import { compressLz4, unpackLz4 } from './lz4.ts'
 import { compressSnappy, unpackSnappy } from './snappy.ts'
-import { unpackZstd } from './zstd.ts'
+import { unpackZstd, windowBytes } from './zstd.ts'
 
 /** In the order of their numbers, with the names that `compression.type` knows. */
 export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -59,6 +59,15 @@ export function unpack(
   throw new PackingError(
     `records are packed with codec ${codecNumber}, which message format ${magic} does not have`,
   )
+}
+
+/** A decoder that keeps more is counted. */
+const uncountedBytes = 2_097_152
+
+/** How much memory the decoder of the packed bytes takes beside what it gives; 0 where that is not worth counting. */
+export function decoderBytes(bytes: Buffer, codecNumber: number): number {
+  const kept = compressions[codecNumber] === 'zstd' ? windowBytes(bytes) : 0
+  return kept > uncountedBytes ? kept : 0
 }
 
 /** The same in one go. */

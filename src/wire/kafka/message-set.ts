@@ -219,6 +219,8 @@ function batchOf(
     producerEpoch: -1,
     baseSequence: -1,
     partitionLeaderEpoch: -1,
+    // zstd came with the format after these.
+    decoderBytes: 0,
     records: () => readAll(reader()),
     reader,
   }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { snappyCompress } from '@platformatic/wasm-utils'
 import { SeededRandom } from '../../simulation/seeded-random.ts'
 import { compress, compressions, decompress } from './compression.ts'
 import { crc32c, crc32cInSteps } from './crc32c.ts'
 import { packInSteps } from './packing.ts'
+import { unpackSnappy } from './snappy.ts'
+import { windowBytes } from './zstd.ts'
 
 const random = new SeededRandom(7)
 const text = (size: number): Buffer => {
@@ -42,3 +45,57 @@ test('a checksum in steps is the same', () => {
     assert.equal(step.value, crc32c(bytes, start))
   }
 })
+
+test('a long block of Snappy without framing unpacks piece by piece to the same, and damage is noticed', () => {
+  const bytes = Buffer.concat([
+    text(700_000),
+    Buffer.alloc(3_000_000, 'ab'),
+    random.bytes(500_000),
+    text(400_000),
+  ])
+  const block = snappyCompress(bytes)
+  const pieces = [...unpackSnappy(block, Infinity)]
+  assert.ok(Buffer.concat(pieces).equals(bytes))
+  assert.ok(Math.max(...pieces.map(piece => piece.length)) <= 400_000)
+  assert.throws(() => [...unpackSnappy(block, 4_000_000)], /more than the 4000000 bytes allowed/)
+  for (const damaged of [block.subarray(0, -1), Buffer.concat([block, Buffer.of(0, 65)])])
+    assert.throws(() => [...unpackSnappy(damaged, Infinity)], /damaged/)
+  for (let round = 0; round < 50; round++) {
+    const changed = Buffer.from(block)
+    changed[4 + random.below(block.length - 4)]! ^= 1 << random.below(8)
+    try {
+      assert.equal(Buffer.concat([...unpackSnappy(changed, Infinity)]).length, bytes.length)
+    } catch (error) {
+      assert.match(String(error), /PackingError/)
+    }
+  }
+})
+
+test('the window of zstd is what its first frame asks for', () => {
+  const content = text(3_000_000)
+  const window = (windowLog: number, isKnown: boolean) => {
+    const engine = {
+      params: {
+        [constants.ZSTD_c_windowLog]: windowLog,
+        [constants.ZSTD_c_contentSizeFlag]: Number(isKnown),
+      },
+    }
+    return zstdCompressSync(content, engine)
+  }
+  assert.equal(windowBytes(window(27, true)), 3_000_000)
+  for (const log of [17, 21]) assert.equal(windowBytes(window(log, false)), 2 ** log)
+  assert.equal(windowBytes(window(20, true)), 2 ** 20)
+  assert.equal(windowBytes(Buffer.from('no frame')), 0)
+  assert.equal(windowBytes(zstdCompressSync(Buffer.alloc(300))), 300)
+  // The second asks for more than whoever looked at the first has counted.
+  const two = Buffer.concat([zstdCompressSync(Buffer.from('a')), frameOf(27)])
+  assert.throws(
+    () => decompress(two, 4, 2, 1e9),
+    /asks for a window of 134217728 bytes, larger than the first/,
+  )
+  assert.equal(decompress(Buffer.concat([frameOf(27), frameOf(27)]), 4, 2, 1e9).length, 2)
+})
+
+/** A frame that holds one byte and asks for a window of so many bits. */
+const frameOf = (bits: number): Buffer =>
+  Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (bits - 10) << 3, 9, 0, 0, 97])

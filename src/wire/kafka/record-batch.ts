@@ -12,7 +12,7 @@
 //   record       length varint | attributes int8 = 0 | timestamp delta varlong | offset delta varint |
 //                key length varint, -1: null | key | value length | value | header count varint |
 //                headers: key length varint | key | value length varint, -1: null | value
-import { compressions, unpack, type Compression } from './compression.ts'
+import { compressions, decoderBytes, unpack, type Compression } from './compression.ts'
 import { crc32c, crc32cInSteps } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
 import { packInSteps } from './packing.ts'
@@ -214,6 +214,7 @@ export function readRecordBatch(
     producerEpoch: bytes.readInt16BE(start + 51),
     baseSequence: bytes.readInt32BE(start + 53),
     partitionLeaderEpoch: bytes.readInt32BE(start + 12),
+    decoderBytes: decoderBytes(bytes.subarray(start + batchHeaderBytes, end), attributes & 7),
     records: () => readAll(readerOf({})),
     reader: readerOf,
   }
@@ -293,8 +294,12 @@ class RecordCursor extends UnpackedWindow {
 
   *checkAll(count: number): Generator<void, void> {
     if (count < 0) throw this.broken(`it claims ${count} records`)
+    let next = turnBytes
     for (let index = 0; index < count; index++) {
-      if (index % checkedAtOnce === checkedAtOnce - 1) yield
+      if (index % checkedAtOnce === checkedAtOnce - 1 || this.passed > next) {
+        next = this.passed + turnBytes
+        yield
+      }
       if (this.begin(index) > longRecordBytes) {
         yield* this.#checkLong(index)
         continue

@@ -49,6 +49,8 @@ export interface RecordBatch {
   readonly producerEpoch: number
   readonly baseSequence: number
   readonly partitionLeaderEpoch: number
+  /** Memory that its decoder keeps while it unpacks, beside what it gives. */
+  readonly decoderBytes: number
   /** Decodes all of them. Throws FormatError. */
   records(): KafkaRecord[]
   /** Decodes them one by one, and unpacks no more than that takes. Throws FormatError. */

@@ -10,6 +10,10 @@ import { PackingError } from './format-error.ts'
 const header = Buffer.from('82534e41505059000000000100000001', 'hex')
 /** By it readers know the header of a stream where a size is due. */
 const headerBegin = header.readUInt32BE(0)
+/** Longer blocks are unpacked piece by piece; copies of these reach back so far. */
+const longBytes = 1_048_576
+const historyBytes = 65_536
+const pieceBytes = 262_144
 /** What snappy-java puts into one block. */
 const blockBytes = 32768
 
@@ -27,7 +31,7 @@ export function compressSnappy(bytes: Buffer): Buffer {
 /** Block by block. Throws PackingError above `maxBytes` of output, before anything of that size is made. */
 export function* unpackSnappy(bytes: Buffer, maxBytes: number): Generator<Buffer> {
   if (bytes.length < header.length || bytes.compare(header, 0, 8, 0, 8) !== 0)
-    return yield unpack(bytes, maxBytes, maxBytes)
+    return void (yield* unpack(bytes, maxBytes, maxBytes))
   let left = maxBytes
   // As in snappy-java, fewer bytes than a size takes are ignored at the end.
   for (let at = header.length; bytes.length - at >= 4;) {
@@ -39,14 +43,13 @@ export function* unpackSnappy(bytes: Buffer, maxBytes: number): Generator<Buffer
     }
     at += 4
     if (size > bytes.length - at) throw new PackingError('the Snappy data are cut off')
-    const part = unpack(bytes.subarray(at, at + size), left, maxBytes)
-    left -= part.length
+    left -= yield* unpack(bytes.subarray(at, at + size), left, maxBytes)
     at += size
-    yield part
   }
 }
 
-function unpack(block: Buffer, left: number, maxBytes: number): Buffer {
+/** Gives how much it was. */
+function* unpack(block: Buffer, left: number, maxBytes: number): Generator<Buffer, number> {
   let size = 0
   let at = 0
   for (let scale = 1; ; scale *= 128) {
@@ -58,7 +61,14 @@ function unpack(block: Buffer, left: number, maxBytes: number): Buffer {
   if (size > left) throw new PackingError(`Snappy data unpack to more than the ${maxBytes} bytes allowed`)
   // The densest element, a copy of 64 bytes, takes three bytes.
   if (size > block.length * 64) throw new PackingError(`a Snappy block claims to unpack to ${size} bytes`)
-  if (size === 0) return Buffer.alloc(0)
+  if (size === 0) {
+    yield Buffer.alloc(0)
+    return 0
+  }
+  if (size > longBytes) {
+    yield* unpackLong(block, at, size)
+    return size
+  }
   let unpacked: Buffer
   try {
     unpacked = snappyDecompress(block)
@@ -66,5 +76,56 @@ function unpack(block: Buffer, left: number, maxBytes: number): Buffer {
     throw new PackingError('a Snappy block is damaged', { cause: error })
   }
   if (unpacked.length !== size) throw new PackingError('a Snappy block is damaged')
-  return unpacked
+  yield unpacked
+  return size
+}
+
+/**
+ * A long block (clients that are not Java's send a batch as one), piece by piece. It is made of elements, whose tags say in
+ * their low two bits what follows. 0: literals, their length less one in the upper six bits or, from 60 on, in one to four
+ * bytes more; 1: a copy of 4 to 11 bytes from up to 2 KiB before; 2 and 3: one of up to 64 bytes, with the distance in two
+ * or four bytes. All encoders look back 64 KiB at most. Source: format_description.txt of google/snappy.
+ */
+function* unpackLong(block: Buffer, start: number, size: number): Generator<Buffer> {
+  const damaged = () => new PackingError('a Snappy block is damaged')
+  let output = Buffer.allocUnsafeSlow(historyBytes + pieceBytes)
+  /** Of the output: what has not been given away begins at `from`. */
+  let from = 0
+  let to = 0
+  let left = size
+  for (let at = start; at < block.length;) {
+    const tag = block[at++]!
+    const kind = tag & 3
+    let length = (tag >>> 2) + 1
+    let distance = 0
+    const extra = kind === 0 ? Math.max(0, length - 60) : kind === 3 ? 4 : kind
+    if (block.length - at < extra) throw damaged()
+    const number = extra === 0 ? 0 : block.readUIntLE(at, extra)
+    at += extra
+    if (kind === 0) {
+      if (extra > 0) length = number + 1
+      if (length > block.length - at) throw damaged()
+    } else if (kind === 1) {
+      length = ((tag >>> 2) & 7) + 4
+      distance = ((tag >>> 5) << 8) | number
+    } else distance = number
+    if (length > left || (kind > 0 && (distance === 0 || distance > to))) throw damaged()
+    left -= length
+    while (length > 0) {
+      if (to === output.length) {
+        yield output.subarray(from, to)
+        const next = Buffer.allocUnsafeSlow(historyBytes + pieceBytes)
+        output.copy(next, 0, to - historyBytes, to)
+        output = next
+        from = to = historyBytes
+      }
+      const part = Math.min(length, output.length - to)
+      if (kind === 0) at += block.copy(output, to, at, at + part)
+      else for (let index = 0; index < part; index++) output[to + index] = output[to + index - distance]!
+      to += part
+      length -= part
+    }
+  }
+  if (left > 0) throw damaged()
+  if (to > from) yield output.subarray(from, to)
 }
