@@ -91,7 +91,7 @@ const options = {
     since: 'ours',
   }),
   maxConnections: int({
-    doc: 'Connections that may stand at once, and at most three quarters of the descriptors that the agent may open; more are closed.',
+    doc: 'Connections that may stand at once, and at most half of the descriptors that the agent may open; more are closed.',
     default: 4096,
     min: 1,
     since: 'ours',

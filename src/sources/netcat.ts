@@ -47,7 +47,7 @@ Lines that arrive together are put together and answered in order (Flume: one af
       min: 1,
     }),
     maxConnections: int({
-      doc: 'Connections that may stand at once, and at most three quarters of the descriptors that the agent may open; more are closed.',
+      doc: 'Connections that may stand at once, and at most half of the descriptors that the agent may open; more are closed.',
       default: 4096,
       min: 1,
       since: 'ours',

@@ -1,4 +1,5 @@
 // The door to the disk. Positions and sizes are bytes.
+import { descriptorLimit } from './descriptors.ts'
 import * as fs from 'node:fs'
 import * as promises from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -63,6 +64,8 @@ export interface Disk {
   obstacleAt?(path: string, use: PathUse): Promise<string | null>
   /** Who keeps others out of the directory; null: nobody. Changes nothing. */
   directoryHolder?(directory: string): Promise<string | null>
+  /** Files and connections that the process may have open at a time. */
+  descriptorLimit?(): number
   /** When the file's bytes were last changed, ms since 1970. */
   modifiedAt?(path: string): Promise<number>
   /** The nine bits of who may read, write and run the file. */
@@ -290,5 +293,6 @@ export const realDisk: Disk = {
   obstacleAt,
   directoryHolder,
   modifiedAt: async path => (await promises.stat(path)).mtimeMs,
+  descriptorLimit,
   permissions: async path => (await promises.stat(path)).mode & 0o777,
 }

@@ -2,7 +2,6 @@
 // Node Duplex, so that zlib and TLS can be laid over it in either order.
 import { lookup } from 'node:dns'
 import { reverse } from 'node:dns/promises'
-import { readFileSync } from 'node:fs'
 import { createServer, connect as connectTcp, type Server, type Socket } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
@@ -10,6 +9,7 @@ import { listenFault, whereOf, withoutBrackets } from '../address.ts'
 import { Fault } from '../errors.ts'
 import { realClock } from './clock.ts'
 import { DeflatedStream } from './compression.ts'
+import { descriptorLimit } from './descriptors.ts'
 import { sharingLookups } from './name-lookups.ts'
 
 /** A connection's two ends as text, `host:port`. */
@@ -60,15 +60,8 @@ export interface Network {
   addresses(): string[]
 }
 
-/** Of the descriptors that the process may have (`ulimit -n`), a quarter is left for files and for connections that it makes. */
-function acceptedDescriptors(): number {
-  try {
-    const most = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
-    return Math.floor(Number(most ?? Infinity) * 0.75)
-  } catch {
-    return Infinity
-  }
-}
+/** Of the descriptors of the process the rest is left for files and for connections that it makes. */
+const acceptedShare = 0.5
 
 function connectionOf(socket: Socket): Connection {
   socket.setNoDelay(true)
@@ -120,7 +113,7 @@ export const realNetwork: Network = {
     return new Promise((resolve, reject) => {
       const at = { host: withoutBrackets(host), port }
       const server: Server = createServer({ allowHalfOpen: halfOpen }, socket => accept(connectionOf(socket)))
-      server.maxConnections = Math.min(maxConnections, acceptedDescriptors())
+      server.maxConnections = Math.min(maxConnections, Math.floor(descriptorLimit() * acceptedShare))
       server.on('drop', dropped =>
         refused?.(whereOf({ host: dropped?.remoteAddress ?? '', port: dropped?.remotePort ?? 0 })),
       )

@@ -3,8 +3,9 @@
 // descriptors.
 import type { Disk, DiskFile } from '../../system/disk.ts'
 
-/** Each may take two descriptors. */
+/** Each may take two descriptors: together they take no more than a quarter of those that the process may have. */
 const mostOpen = 500
+const shareOfDescriptors = 8
 
 class OpenFiles {
   /** In the order of their last use. */
@@ -13,6 +14,11 @@ class OpenFiles {
   #closing = 0
   /** Who waits for one of them to be used no more, or closed. */
   readonly #waiting: (() => void)[] = []
+  readonly #most: number
+
+  constructor(descriptors: number) {
+    this.#most = Math.max(1, Math.min(mostOpen, Math.floor(descriptors / shareOfDescriptors)))
+  }
 
   /** Adds it, or makes it the one that was used last. */
   touch(file: SegmentFile): void {
@@ -21,7 +27,7 @@ class OpenFiles {
   }
 
   /** Closes what nobody uses where there are more than `most`; says whether there are no more then. */
-  hasRoom(most = mostOpen): boolean {
+  hasRoom(most = this.#most): boolean {
     for (const file of this.#open) {
       if (this.#open.size <= most) break
       if (!file.isUsed) this.#close(file)
@@ -31,7 +37,7 @@ class OpenFiles {
 
   /** Resolves with room for one more. */
   async room(): Promise<void> {
-    while (!this.hasRoom(mostOpen - 1)) await new Promise<void>(resolve => void this.#waiting.push(resolve))
+    while (!this.hasRoom(this.#most - 1)) await new Promise<void>(resolve => void this.#waiting.push(resolve))
   }
 
   /** One of them is used no more. */
@@ -72,7 +78,7 @@ export class SegmentFile implements DiskFile {
     this.#disk = disk
     this.path = file.path
     this.#file = Promise.resolve(file)
-    const files = filesOf.get(disk) ?? new OpenFiles()
+    const files = filesOf.get(disk) ?? new OpenFiles(disk.descriptorLimit?.() ?? Infinity)
     filesOf.set(disk, files)
     this.#files = files
     if (file.writeDurably !== undefined)
