@@ -2,7 +2,7 @@
 // all the while.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ async function attacked(
   t: TestContext,
   settings: Readonly<Record<string, string>> = {},
   limits: Limits = {},
-): Promise<{ child: HostileChild; port: number; client: WireClient; logs: string }> {
+): Promise<{ child: HostileChild; port: number; client: WireClient }> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-hostile-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const pairs = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
@@ -36,7 +36,7 @@ async function attacked(
   )
   const client = await WireClient.connect(ready.port)
   t.after(() => client.close())
-  return { child, port: ready.port, client, logs: join(directory, 'logs') }
+  return { child, port: ready.port, client }
 }
 
 function assertBounded({ peakBytes, longestMs }: Taken, mostMb = 400): void {
@@ -184,8 +184,6 @@ const hasPrlimit = (() => {
 const limitDescriptors = ({ process: { pid } }: HostileChild, count: number) =>
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:${count}`])
 
-const partitionsIn = (logs: string): number => readdirSync(logs).filter(name => /-\d+$/.test(name)).length
-
 test(
   'a topic of more partitions than there are descriptors is created, written and read',
   { skip: !hasPrlimit && 'prlimit is not here' },
@@ -215,23 +213,6 @@ test(
     const { responses } = await client.ask(fetch, 4, fetchAll('t', 650))
     assert.ok(responses[0]!.partitions.every(one => one.records!.length === 2 * records.length))
     await child.taken()
-  },
-)
-
-test(
-  'what was begun of a topic for which the descriptors do not suffice is undone',
-  { skip: !hasPrlimit && 'prlimit is not here' },
-  async t => {
-    const { child, client, port, logs } = await attacked(t)
-    limitDescriptors(child, 150)
-    const { topics } = await client.ask(createTopics, 5, { topics: [newTopic('t', 650)] })
-    assert.equal(topics[0]!.errorCode, 56, String(topics[0]!.errorMessage))
-    assert.match(topics[0]!.errorMessage!, /EMFILE|too many open files/)
-    assert.equal(partitionsIn(logs), 0)
-    const another = await WireClient.connect(port)
-    t.after(() => another.close())
-    await create(another, 't', 2)
-    assert.equal(partitionsIn(logs), 2)
   },
 )
 
