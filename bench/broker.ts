@@ -55,7 +55,6 @@ const ours = (name: string, overrides: readonly string[]): Kind => ({
       directory,
       command: [join(root, 'bin/millrace'), 'broker', ...pairs.flatMap(pair => ['--override', pair])],
       ready: /Kafka broker .* started/,
-      readyWithinMs: 20_000,
     })
     return Object.assign(running, { bootstrap: `127.0.0.1:${port}` })
   },
@@ -118,7 +117,6 @@ async function tool(directory: string, name: string, main: string, args: readonl
       ...args,
     ],
     ready: /records\/sec|start\.time/,
-    readyWithinMs: 120_000,
   })
   const code = await running.ended
   if (code !== 0) throw new Error(`${main} ended with ${code}:\n${running.output}`)

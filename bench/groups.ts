@@ -93,7 +93,6 @@ export async function runGroupsBench(): Promise<void> {
       directory,
       command: [join(root, 'bin/millrace'), 'broker', ...overrides.flatMap(pair => ['--override', pair])],
       ready: /Kafka broker .* started/,
-      readyWithinMs: 20_000,
     })
     const messages = Array.from({ length: events }, (_, index) => ({
       key: null,

@@ -426,7 +426,7 @@ a1.sinks.k1.channel = c1
   const agent = spawnSync(
     process.execPath,
     [join(root, 'src/cli/main.ts'), 'flume-ng', 'agent', '-n', 'a1', '-f', file],
-    { encoding: 'utf8', timeout: 30_000 },
+    { encoding: 'utf8', timeout: 120_000 },
   )
   assert.equal(agent.status, 2, agent.stderr)
   assert.match(

@@ -39,7 +39,7 @@ async function outputOf(lines: readonly string[], isEnough: RegExp): Promise<str
   }
   child.stdout.setEncoding('utf8').on('data', read)
   child.stderr.setEncoding('utf8').on('data', read)
-  const guard = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  const guard = setTimeout(() => child.kill('SIGKILL'), 120_000)
   await new Promise(resolve => void child.on('close', resolve))
   clearTimeout(guard)
   assert.match(output, isEnough)

@@ -18,7 +18,7 @@ const noLowPort =
 
 const run = (words: readonly string[]) => {
   const [program, ...args] = [...withoutRights, ...words]
-  const { status, stdout, stderr } = spawnSync(program!, args, { encoding: 'utf8', timeout: 60_000 })
+  const { status, stdout, stderr } = spawnSync(program!, args, { encoding: 'utf8', timeout: 120_000 })
   return { code: status, output: `${stdout}${stderr}` }
 }
 
@@ -64,7 +64,7 @@ const faults = [
   },
 ] as const
 
-describe('where nobody can listen', { timeout: 120_000, concurrency: 2 }, () => {
+describe('where nobody can listen', { concurrency: 2 }, () => {
   for (const { name, bind, port, key, says, helps, skip } of faults)
     test(`${name}: the check and the agent say the same`, { skip }, () =>
       inDirectory(async directory => {
@@ -103,7 +103,6 @@ describe('where nobody can listen', { timeout: 120_000, concurrency: 2 }, () => 
               ...monitoring,
             ],
             ready: /Agent a1 started without SOURCE\.r1/,
-            readyWithinMs: 30_000,
           })
           for (const what of ['Starting source r1', 'Serving the monitoring pages']) {
             const told = agent.output.split('\n').find(one => one.includes(what))!

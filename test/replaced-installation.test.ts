@@ -18,7 +18,7 @@ a1.sinks.k1.type = ${sink}
 a1.sinks.k1.channel = c1
 `
 
-test('a changed configuration is refused, and /health says why', { timeout: 60_000 }, () =>
+test('a changed configuration is refused, and /health says why', () =>
   inDirectory(async directory => {
     const copy = join(directory, 'copy')
     mkdirSync(copy)
@@ -35,7 +35,6 @@ test('a changed configuration is refused, and /health says why', { timeout: 60_0
       directory,
       command: [join(copy, 'bin/flume-ng'), 'agent', '-n', 'a1', '-f', file, ...monitoring],
       ready: /Agent a1 started/,
-      readyWithinMs: 30_000,
     })
     const [, url] = /Monitoring on (\S+)\/metrics,/.exec(agent.output)!
     const page = await fetch(`${url}/metrics/prometheus`)
@@ -56,5 +55,4 @@ test('a changed configuration is refused, and /health says why', { timeout: 60_0
     assert.equal(health.warnings.length, 2, JSON.stringify(health))
     agent.kill('SIGTERM')
     assert.equal(await agent.ended, 0, agent.output)
-  }),
-)
+  }))

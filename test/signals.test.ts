@@ -24,7 +24,7 @@ const logOf = (directory: string, name = 'a.log') => {
   return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 const logged = (directory: string, pattern: RegExp) =>
-  waitFor(() => pattern.test(logOf(directory)), `${pattern} in the log`, 20_000)
+  waitFor(() => pattern.test(logOf(directory)), `${pattern} in the log`)
 
 /** Counts to `events` and goes on to run; its sink is a file or the log. */
 function configuration(directory: string, { events = 1, sink = 'logger', more = '' } = {}): string {
@@ -56,7 +56,6 @@ function startAgent(
     directory,
     command: [...command, 'agent', '-n', 'a1', '-f', file, ...logging(directory), ...args],
     ready: /Agent a1 started/,
-    readyWithinMs: 20_000,
   })
 }
 
@@ -72,7 +71,6 @@ function startBroker(directory: string, command: readonly string[] = [millrace])
       ...logging(directory),
     ],
     ready: /Kafka broker \d+ started/,
-    readyWithinMs: 20_000,
   })
 }
 
@@ -116,7 +114,7 @@ test('the guide has a row for every signal, with what is done', () => {
   }
 })
 
-describe('signals', { timeout: 120_000, concurrency: 2 }, () => {
+describe('signals', { concurrency: 2 }, () => {
   for (const [what, start, isAgent] of [
     ['agent', startAgent, true],
     ['broker', startBroker, false],
@@ -215,7 +213,6 @@ describe('signals', { timeout: 120_000, concurrency: 2 }, () => {
           directory,
           command: ['script', '-q', '-f', '-c', `exec ${command}`, '/dev/null'],
           ready: / started/,
-          readyWithinMs: 20_000,
         })
         await logged(directory, / (Agent a1|Kafka broker \d+) started/)
         const { pid } = processesNaming(directory).find(one => one.command.includes('start.mjs'))!
@@ -230,7 +227,7 @@ describe('signals', { timeout: 120_000, concurrency: 2 }, () => {
 })
 
 // A job of a shell is told before the terminal hangs up, and by the shell alone.
-test('a job whose shell ends with its terminal stops cleanly', { skip: noTerminal, timeout: 60_000 }, () =>
+test('a job whose shell ends with its terminal stops cleanly', { skip: noTerminal }, () =>
   inDirectory(async directory => {
     const agent = `${flumeNg} agent -n a1 -f ${configuration(directory)} ${logging(directory).join(' ')}`
     await using terminal = await startProcess({
@@ -238,7 +235,6 @@ test('a job whose shell ends with its terminal stops cleanly', { skip: noTermina
       directory,
       command: ['script', '-q', '-f', '-c', `set -m; ${agent} & wait`, '/dev/null'],
       ready: /Agent a1 started/,
-      readyWithinMs: 20_000,
     })
     const { pid } = processesNaming(directory).find(one => one.command.includes('start.mjs'))!
     process.kill(pid, 'SIGHUP')
@@ -250,7 +246,7 @@ test('a job whose shell ends with its terminal stops cleanly', { skip: noTermina
 )
 
 // npm hands SIGTERM to its shell, which ends without telling what it runs, and cannot hand on SIGKILL.
-describe('npx', { timeout: 120_000, concurrency: 2 }, () => {
+describe('npx', { concurrency: 2 }, () => {
   const npx = (words: readonly string[], directory: string, ready: RegExp, more: readonly string[] = []) =>
     startProcess({
       name: 'npx',
@@ -258,7 +254,6 @@ describe('npx', { timeout: 120_000, concurrency: 2 }, () => {
       command: [...more, 'npx', ...words],
       cwd: root,
       ready,
-      readyWithinMs: 30_000,
     })
   const brokerOf = (directory: string) => [
     'millrace',
@@ -304,7 +299,7 @@ describe('npx', { timeout: 120_000, concurrency: 2 }, () => {
     }))
 })
 
-describe('lost output', { timeout: 120_000, concurrency: 2 }, () => {
+describe('lost output', { concurrency: 2 }, () => {
   test('readers that go away: agent and broker run on and stop with 0', () =>
     inDirectory(async directory => {
       const commands = [

@@ -34,7 +34,7 @@ if (process.argv.includes('broker')) {
   const { status, stderr } = spawnSync(
     process.execPath,
     ['--import', hook, join(root, 'bin', 'start.mjs'), ...args],
-    { env: { ...process.env, ...environment }, encoding: 'utf8', timeout: 60_000 },
+    { env: { ...process.env, ...environment }, encoding: 'utf8', timeout: 120_000 },
   )
   assert.equal(status, 0, stderr)
   const below = new URL('.', `file://${root}/`).href

@@ -72,26 +72,22 @@ test('the page has the steps of the article', () => {
     )
 })
 
-test(
-  'from an empty directory, on 127.0.0.1, the message comes through',
-  { timeout: 120_000 },
-  async context => {
-    const directory = emptyDirectory(context)
-    const [kafka, avro] = [await freePort(), await freePort()]
-    const home = join(directory, 'home')
-    mkdirSync(home)
-    const run = await runPage(
-      directory,
-      // Flume's place for what agent A misspells is the user's home.
-      { ADDRESS: '127.0.0.1', FLUME_JAVA_OPTS: `-Duser.home=${home}` },
-      commands =>
-        commands
-          .replaceAll(/\b9092\b/g, String(kafka))
-          .replace('sed "', `sed "s/9092/${kafka}/; s/44444/${avro}/; `),
-    )
-    check(run, '127.0.0.1')
-  },
-)
+test('from an empty directory, on 127.0.0.1, the message comes through', async context => {
+  const directory = emptyDirectory(context)
+  const [kafka, avro] = [await freePort(), await freePort()]
+  const home = join(directory, 'home')
+  mkdirSync(home)
+  const run = await runPage(
+    directory,
+    // Flume's place for what agent A misspells is the user's home.
+    { ADDRESS: '127.0.0.1', FLUME_JAVA_OPTS: `-Duser.home=${home}` },
+    commands =>
+      commands
+        .replaceAll(/\b9092\b/g, String(kafka))
+        .replace('sed "', `sed "s/9092/${kafka}/; s/44444/${avro}/; `),
+  )
+  check(run, '127.0.0.1')
+})
 
 const canUnshare = spawnSync('unshare', ['-n', '-m', 'true']).status === 0
 const skip = canUnshare ? false : 'a network namespace of its own needs root'
@@ -102,7 +98,7 @@ mkdir -p "$1"; mount -t tmpfs tmpfs "$1"
 shift
 exec "$@"`
 
-test('as it stands, on the article’s address', { skip, timeout: 120_000 }, async context => {
+test('as it stands, on the article’s address', { skip }, async context => {
   const directory = emptyDirectory(context)
   const { stdout } = await promisify(execFile)(
     'unshare',
@@ -119,7 +115,7 @@ test('as it stands, on the article’s address', { skip, timeout: 120_000 }, asy
       directory,
     ],
     {
-      timeout: 100_000,
+      timeout: 300_000,
       maxBuffer: 64 * 1024 * 1024,
       env: { ...process.env, ADDRESS: '', FLUME_JAVA_OPTS: `-Duser.home=${join(directory, 'home')}` },
     },

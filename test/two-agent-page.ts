@@ -73,14 +73,13 @@ export async function runPage(
           directory,
           command,
           ready,
-          readyWithinMs: 40_000,
           environment: env,
         })
         terminals.push({ commands, running })
         continue
       }
       if (/kafka-server-stop/.test(commands)) ended = await stop()
-      const ran = await promisify(execFile)('sh', ['-ec', script], { cwd: directory, env, timeout: 40_000 })
+      const ran = await promisify(execFile)('sh', ['-ec', script], { cwd: directory, env, timeout: 120_000 })
       printed.push({ commands, text: ran.stdout + ran.stderr })
       if (/kafka-console-consumer/.test(commands)) messageMs = performance.now() - begun
     }

@@ -134,7 +134,7 @@ class LateReader {
     socket.on('error', () => {})
     await new Promise<void>(resolve => socket.once('connect', () => resolve()))
     const to = { host: '127.0.0.1', port }
-    return new LateReader(await clientLayers(socket, to, wantedOf(layers), AbortSignal.timeout(10_000)))
+    return new LateReader(await clientLayers(socket, to, wantedOf(layers), AbortSignal.timeout(120_000)))
   }
 
   /** Writes one request; resolves when the layers have taken its bytes. */

@@ -300,7 +300,7 @@ test('garbage behind a good handshake closes, with one line', async t => {
 })
 
 test('half a request: one line when the sender ends, and when it stalls', async t => {
-  const { open, log } = await serve(t, { stallMs: 100 })
+  const { open, log } = await serve(t, { stallMs: 1000 })
   const half = Buffer.concat(encodeAppendBatch(1, shakeOf({}), [Event.of({}, 'x'.repeat(5000))])).subarray(
     0,
     3000,
@@ -352,7 +352,7 @@ test('over the budget reading pauses, nobody is cut off, and everything arrives'
 })
 
 test('halves that use up the budget and stall are cut off; an honest sender gets through', async t => {
-  const { open, bodies } = await serve(t, { memory: new MemoryBudget(100_000), stallMs: 200 })
+  const { open, bodies } = await serve(t, { memory: new MemoryBudget(100_000), stallMs: 1500 })
   const stalling = await Promise.all(Array.from({ length: 5 }, open))
   const half = Buffer.concat(encodeAppendBatch(1, shakeOf({}), [Event.of({}, 'x'.repeat(90_000))])).subarray(
     0,
@@ -405,7 +405,7 @@ test('bytes that are no zlib stream where deflate is set: one line that names th
   assert.match(log.lines[0]!, /no valid zlib stream .*compression-type/)
 })
 
-test('hostile bytes of every kind leave memory within 64 MiB', { timeout: 60_000 }, async t => {
+test('hostile bytes of every kind leave memory within 64 MiB', async t => {
   const { open, log } = await serve(t, { deflate: false })
   const packed = await serve(t, { deflate: true, maxRequestBytes: 8 * 1024 * 1024 })
   const collect = globalThis.gc ?? (() => {})

@@ -104,7 +104,7 @@ it('gives deliveries under way up at once when nobody waits for them any longer'
   const delivery = sink.open(giveUp.signal).deliver([Event.of({}, Buffer.from('x'))])
   await waitFor(() => broker.asked.some(({ name }) => name === 'Produce'), 'the record is under way')
   // Far below request.timeout.ms, 30 s.
-  const limit = AbortSignal.timeout(5_000)
+  const limit = AbortSignal.timeout(25_000)
   giveUp.abort()
   const late = new Promise((_, reject) =>
     limit.addEventListener('abort', () => reject(limit.reason as Error)),

@@ -110,7 +110,7 @@ async function take(running: RunningBroker, count: number): Promise<string[]> {
   while (values.length < count) {
     const records = await consumer.poll({
       maxRecords: count - values.length,
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(120_000),
     })
     assert.ok(records.length > 0, `only ${values.length} of ${count} came`)
     values.push(...records.map(({ value }) => String(value)))

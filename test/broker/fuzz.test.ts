@@ -34,8 +34,8 @@ function send(port: number, frame: Buffer, awaitsAnswer: boolean): Promise<boole
       if (awaitsAnswer) socket.write(frame)
       else socket.end(frame)
     })
-    socket.setTimeout(20_000, () => {
-      reject(new Error(`no answer within 20 s to ${frame.toString('hex').slice(0, 400)}`))
+    socket.setTimeout(120_000, () => {
+      reject(new Error(`no answer within 120 s to ${frame.toString('hex').slice(0, 400)}`))
       socket.destroy()
     })
     socket.on('data', () => {

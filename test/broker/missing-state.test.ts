@@ -391,59 +391,47 @@ for (const [what, harm] of [
     },
   ],
 ] as const)
-  test(
-    `its partitions go offline where a log directory ${what} while nothing is written`,
-    { timeout: 20_000 },
-    () =>
-      inDirectory(async directory => {
-        const [one, two] = [join(directory, 'one'), join(directory, 'two')]
-        await within(directory, { 'log.dirs': `${one},${two}` }, async (client, { broker, lines }) => {
-          await create(client, 't', 4)
-          for (const index of [0, 1, 2, 3]) assert.equal(await send(client, 't', index), 0)
-          await harm(two)
-          const before = await readdir(directory, { recursive: true })
-          assert.match(
-            await logged(client, lines, /^ERROR .* was removed/),
-            /^ERROR log directory \S+two was removed, renamed or replaced while the broker runs: t-1, t-3 .* put it back/,
-          )
-          for (const index of [1, 3])
-            assert.equal(await send(client, 't', index), errorCodes.KAFKA_STORAGE_ERROR)
-          for (const index of [0, 2]) assert.equal(await send(client, 't', index), 0)
-          await assert.rejects(
-            broker.topics.create('t9', 2),
-            /directory \S+two was removed, renamed or replaced/,
-          )
-          await broker.topics.create('t8', 1)
-          assert.deepEqual(
-            (await readdir(directory, { recursive: true })).filter(name => !before.includes(name)),
-            ['one/t8-0', 'one/t8-0/00000000000000000000.log'],
-          )
-          assert.equal(lines.filter(line => /^(ERROR|WARN)/.test(line)).length, 1, lines.join('\n'))
-        })
-      }),
-  )
+  test(`its partitions go offline where a log directory ${what} while nothing is written`, () =>
+    inDirectory(async directory => {
+      const [one, two] = [join(directory, 'one'), join(directory, 'two')]
+      await within(directory, { 'log.dirs': `${one},${two}` }, async (client, { broker, lines }) => {
+        await create(client, 't', 4)
+        for (const index of [0, 1, 2, 3]) assert.equal(await send(client, 't', index), 0)
+        await harm(two)
+        const before = await readdir(directory, { recursive: true })
+        assert.match(
+          await logged(client, lines, /^ERROR .* was removed/),
+          /^ERROR log directory \S+two was removed, renamed or replaced while the broker runs: t-1, t-3 .* put it back/,
+        )
+        for (const index of [1, 3])
+          assert.equal(await send(client, 't', index), errorCodes.KAFKA_STORAGE_ERROR)
+        for (const index of [0, 2]) assert.equal(await send(client, 't', index), 0)
+        await assert.rejects(
+          broker.topics.create('t9', 2),
+          /directory \S+two was removed, renamed or replaced/,
+        )
+        await broker.topics.create('t8', 1)
+        assert.deepEqual(
+          (await readdir(directory, { recursive: true })).filter(name => !before.includes(name)),
+          ['one/t8-0', 'one/t8-0/00000000000000000000.log'],
+        )
+        assert.equal(lines.filter(line => /^(ERROR|WARN)/.test(line)).length, 1, lines.join('\n'))
+      })
+    }))
 
 for (const name of ['t-0', 't-0/00000000000000000000.log'])
-  test(
-    `a partition goes offline where ${name} is deleted while nothing is written`,
-    { timeout: 20_000 },
-    () =>
-      inDirectory(directory =>
-        within(directory, {}, async (client, { broker, lines }) => {
-          await create(client, 't', 2)
-          assert.equal(await send(client, 't', 0), 0)
-          await rm(join(directory, 'logs', name), { recursive: true })
-          await logged(
-            client,
-            lines,
-            /^ERROR \S+t-0, or its newest segment, was removed.*: t-0 stays offline/,
-          )
-          assert.equal(await send(client, 't', 0), errorCodes.KAFKA_STORAGE_ERROR)
-          assert.equal(await send(client, 't', 1), 0)
-          assert.deepEqual([...broker.away], [join(directory, 'logs', 't-0')])
-        }),
-      ),
-  )
+  test(`a partition goes offline where ${name} is deleted while nothing is written`, () =>
+    inDirectory(directory =>
+      within(directory, {}, async (client, { broker, lines }) => {
+        await create(client, 't', 2)
+        assert.equal(await send(client, 't', 0), 0)
+        await rm(join(directory, 'logs', name), { recursive: true })
+        await logged(client, lines, /^ERROR \S+t-0, or its newest segment, was removed.*: t-0 stays offline/)
+        assert.equal(await send(client, 't', 0), errorCodes.KAFKA_STORAGE_ERROR)
+        assert.equal(await send(client, 't', 1), 0)
+        assert.deepEqual([...broker.away], [join(directory, 'logs', 't-0')])
+      }),
+    ))
 
 test('no topic is created in a log directory that is gone since a moment', () =>
   inDirectory(async directory => {

@@ -22,7 +22,7 @@ type Text = Message<string, string, string, string>
 
 const texts = (from: number, count: number) => Array.from({ length: count }, (_, index) => `${from + index}`)
 
-describe('@platformatic/kafka', { timeout: 60_000 }, () => {
+describe('@platformatic/kafka', () => {
   let directory: string
   let broker: RunningBroker
   let admin: Admin

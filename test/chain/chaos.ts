@@ -104,7 +104,6 @@ const startOne = (): Promise<Running> =>
       ...Object.entries(brokerSettings).flatMap(([key, value]) => ['--override', `${key}=${value}`]),
     ],
     ready: /Kafka broker \d+ started/,
-    readyWithinMs: 60_000,
     environment: clockEnvironment,
   })
 const brokerFile = join(directory, 'server.properties')

@@ -81,7 +81,7 @@ async function start(words: readonly string[], environment: Record<string, strin
   const ended = new Promise<number | null>(resolve => child.on('exit', resolve))
   let isOver = false
   void ended.then(() => (isOver = true))
-  await waitFor(() => isOver || /Console on http\S+/.test(text), 'it starts', 30_000)
+  await waitFor(() => isOver || /Console on http\S+/.test(text), 'it starts')
   const [, url] = /Console on (http\S+)/.exec(text) ?? []
   assert.ok(url !== undefined, text)
   return {

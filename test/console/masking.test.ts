@@ -102,7 +102,7 @@ function queriesOf({ query = {} }: Route): string[] {
 /** All that comes; of a stream that does not end, what comes first. The text without what was asked. */
 async function begin(url: URL): Promise<string> {
   const over = new AbortController()
-  const answer = await fetch(url, { signal: AbortSignal.any([over.signal, AbortSignal.timeout(20_000)]) })
+  const answer = await fetch(url, { signal: AbortSignal.any([over.signal, AbortSignal.timeout(120_000)]) })
   const isEndless = answer.headers.get('content-type') === 'text/event-stream'
   if (!isEndless) return (await answer.text()).replaceAll(`=${canary}`, '')
   const { value } = await answer.body!.getReader().read()

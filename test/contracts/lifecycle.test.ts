@@ -143,7 +143,7 @@ const network: Network = {
   },
 }
 
-describe('every component lives and ends', { timeout: 60_000 }, () => {
+describe('every component lives and ends', () => {
   for (const { kind, names, load } of catalogue) {
     if (load === undefined) continue
     test(`${kind} ${names[0]}`, async () => {

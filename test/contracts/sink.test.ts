@@ -7,7 +7,7 @@ import { checksOf } from './sink.ts'
 import { sinkPlans } from './sink-stages.ts'
 
 for (const [type, plan] of Object.entries(sinkPlans))
-  describe(`sink ${type}`, { timeout: 120_000 }, () => {
+  describe(`sink ${type}`, () => {
     for (const [what, check] of Object.entries(checksOf(plan))) it(what, check)
   })
 
@@ -21,7 +21,7 @@ it('every sink of the catalogue has a stage', () => {
   assert.deepEqual(missing, [])
 })
 
-describe('the checks', { timeout: 300_000, concurrency: true }, () => {
+describe('the checks', { concurrency: true }, () => {
   it('let a sink pass that is as it should be', async () => {
     for (const check of Object.values(checksOf(planOf(() => new ModelStage(modelSession))))) await check()
   })

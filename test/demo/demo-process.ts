@@ -35,7 +35,6 @@ export async function startDemo(
       ...(options ?? []),
     ],
     ready: /./,
-    readyWithinMs: 30_000,
     ...(more.environment === undefined ? {} : { environment: more.environment }),
   })
   return Object.defineProperty(running, 'dataDirectory', { value: dataDirectory }) as DemoRun
@@ -68,7 +67,7 @@ export function processesNaming(text: string): { pid: number; command: string }[
 
 /** Resolves when no process names the directory any more; agents get the time they have for stopping. */
 export const nobodyLeft = (directory: string): Promise<void> =>
-  waitFor(() => processesNaming(directory).length === 0, `no process is left in ${directory}`, 20_000)
+  waitFor(() => processesNaming(directory).length === 0, `no process is left in ${directory}`)
 
 export async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-demo-test-'))

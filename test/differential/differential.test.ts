@@ -8,7 +8,7 @@ import { apiTable } from '../../src/broker/api-table.ts'
 import { differences, isKnown, type Difference } from './comparison.ts'
 import { kafkaVersions, playAll, readRecorded, shared, show, versionsOf, withOurs } from './playing.ts'
 
-describe('the embedded broker answers as Kafka does', { timeout: 120_000 }, () => {
+describe('the embedded broker answers as Kafka does', () => {
   const found: Difference[] = []
   for (const [kafka, isForeign] of kafkaVersions.flatMap(kafka => [
     [kafka, false] as const,

@@ -11,7 +11,7 @@ import { root } from '../source-text.ts'
 
 const skip = process.getuid?.() === 0 && process.platform === 'linux' ? false : 'file systems are mounted'
 
-describe('an agent that is started on', { skip, timeout: 120_000 }, () => {
+describe('an agent that is started on', { skip }, () => {
   for (const [what, options] of Object.entries({
     'a full disk': 'size=64k',
     'a disk without a free byte or inode': 'size=4k,nr_inodes=2',
@@ -56,7 +56,6 @@ a1.sinks.k1.channel = c1
             directory,
             command: [program, 'agent', ...words],
             ready: /Agent a1 started/,
-            readyWithinMs: 20_000,
           })
           await agent.line(/ERROR .*channel c1 refuses puts: /)
           mount('remount,size=64m,nr_inodes=1000')

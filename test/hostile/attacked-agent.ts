@@ -65,7 +65,7 @@ export class AttackedAgent {
     const { stopMs } = await this.#child.ask<{ stopMs: number }>('stop')
     assert.ok(peakBytes < mostMb * megabyte, `${peakBytes} bytes`)
     assert.ok(longestMs < mostTurnMs, `a turn of ${longestMs} ms`)
-    assert.ok(stopMs < 10_000, `stopped within ${stopMs} ms`)
+    assert.ok(stopMs < 30_000, `stopped within ${stopMs} ms`)
   }
 }
 

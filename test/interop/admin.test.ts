@@ -20,7 +20,7 @@ const adminOf = (bootstrap: string): Admin =>
 const numbered = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ key: null, value: `${index}`, partition: 0 }))
 
-describe('three brokers of Kafka 4.1', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
+describe('three brokers of Kafka 4.1', { skip: skipWithoutPeers }, () => {
   let directory: string
   let cluster: KafkaCluster
   let admin: Admin
@@ -151,7 +151,7 @@ describe('three brokers of Kafka 4.1', { skip: skipWithoutPeers, timeout: 300_00
   })
 })
 
-describe('Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 120_000 }, () => {
+describe('Kafka 0.10.2.1', { skip: skipWithoutPeers }, () => {
   const stack = new AsyncDisposableStack()
   let admin: Admin
 

@@ -98,7 +98,7 @@ it('to Millrace, with several requests in flight', async () => {
   await source.stop()
 })
 
-describe('to Flume 1.11.0', { skip: skipWithoutPeers, timeout: 120_000 }, () => {
+describe('to Flume 1.11.0', { skip: skipWithoutPeers }, () => {
   it('in parts that its transactions hold; not where its channel is full', async t => {
     const directory = await mkdtemp(join(tmpdir(), 'batch-size-'))
     t.after(() => rm(directory, { recursive: true, force: true }))

@@ -24,7 +24,7 @@ async function eventually(what: () => boolean): Promise<void> {
 }
 
 for (const version of ['1.8.0', '1.11.0'] as const)
-  test(`Flume ${version}, both directions`, { skip: skipWithoutPeers, timeout: 180_000 }, async t => {
+  test(`Flume ${version}, both directions`, { skip: skipWithoutPeers }, async t => {
     const directory = await mkdtemp(join(tmpdir(), 'avro-flume-'))
     t.after(() => rm(directory, { recursive: true, force: true }))
     const authority = createAuthority()

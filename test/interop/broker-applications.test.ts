@@ -39,7 +39,7 @@ const settingOf = (bootstrap: string, topic: string, setting: string) =>
     return resources[0]?.configEntries[0]?.configValue
   })
 
-describe("Kafka's applications", { skip: skipWithoutPeers, timeout: 240_000 }, () => {
+describe("Kafka's applications", { skip: skipWithoutPeers }, () => {
   test('MirrorMaker 2 copies records, changes of settings and positions of groups, and complains of nothing', () =>
     withBrokers(['source', 'target'], async ([source, target], directory, stack) => {
       const values = Array.from({ length: 200 }, (_, index) => `record ${index}`)

@@ -9,7 +9,7 @@ import { skipWithout } from './peers/fetch.ts'
 const python = await skipWithout('confluent-kafka', getConfluentKafka)
 const go = await skipWithout('the clients of Go', getGoClients)
 
-describe('librdkafka of today, through confluent-kafka', { skip: python, timeout: 60_000 }, () => {
+describe('librdkafka of today, through confluent-kafka', { skip: python }, () => {
   test('topics are listed, a pattern is read, transactions hold, and groups of the newer kind fail at once', () =>
     withBroker(async ({ bootstrap }) => {
       const refusal = 'Broker: API version not supported'
@@ -31,7 +31,7 @@ describe('librdkafka of today, through confluent-kafka', { skip: python, timeout
     }))
 })
 
-describe('the libraries of Go', { skip: go, timeout: 120_000 }, () => {
+describe('the libraries of Go', { skip: go }, () => {
   // The program ends with the first step that fails, so that the last one tells of all.
   for (const library of ['franz-go', 'sarama', 'sarama-1.27'])
     test(`${library}: records, groups, settings and what administrators ask`, () =>

@@ -11,7 +11,7 @@ import { createTopic } from './peers/topics.ts'
 const texts = (from: number, count: number) => Array.from({ length: count }, (_, index) => `${from + index}`)
 const lines = (printed: string) => printed.split('\n').filter(line => line !== '')
 
-describe('kcat', { skip: await skipWithoutKcat(), timeout: 90_000 }, () => {
+describe('kcat', { skip: await skipWithoutKcat() }, () => {
   let directory: string
   let broker: RunningBroker
   before(async () => {

@@ -13,7 +13,7 @@ import { consumeAll, createTopic, produceAll } from './peers/topics.ts'
 const count = 3000
 type Make = 'Millrace' | '1.8.0' | '1.11.0'
 
-describe('agents A and B on the embedded broker', { skip: skipWithoutPeers, timeout: 180_000 }, () => {
+describe('agents A and B on the embedded broker', { skip: skipWithoutPeers }, () => {
   let directory: string
   let broker: RunningBroker
   before(async () => {

@@ -34,7 +34,7 @@ const mains: Readonly<Record<string, string>> = {
   'share-groups': 'org.apache.kafka.tools.consumer.group.ShareGroupCommand',
 }
 
-describe('the tools of Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 }, () => {
+describe('the tools of Kafka 4.1.0', { skip: skipWithoutPeers }, () => {
   let directory: string
   let broker: RunningBroker
   let tools: Tools
@@ -261,7 +261,7 @@ describe('the tools of Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 180_000 
   })
 })
 
-describe('the tools of Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 120_000 }, () => {
+describe('the tools of Kafka 0.10.2.1', { skip: skipWithoutPeers }, () => {
   test('console clients, and the groups of the new consumer', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-old-tools-'))
     await using stack = new AsyncDisposableStack()

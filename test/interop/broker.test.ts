@@ -11,7 +11,7 @@ import { consumeAll, createTopic, produceAll } from './peers/topics.ts'
 
 const count = 2000
 
-describe('the embedded broker with real clients', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
+describe('the embedded broker with real clients', { skip: skipWithoutPeers }, () => {
   let directory: string
   let broker: RunningBroker
   before(async () => {

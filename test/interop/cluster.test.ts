@@ -70,9 +70,9 @@ describe('three brokers of Kafka 4.1, acks = all', { skip: skipWithoutPeers, tim
     await chain.flows()
     const gone = [cluster.broker(1), cluster.broker(2)]
     await Promise.all(gone.map(broker => broker.kill()))
-    await waitFor(async () => (await chain.held()) > 500, 'the channels fill', 60_000)
+    await waitFor(async () => (await chain.held()) > 500, 'the channels fill')
     const delivered = await chain.delivered()
-    await waitFor(async () => (await chain.held()) > 1500, 'the channels fill', 60_000)
+    await waitFor(async () => (await chain.held()) > 1500, 'the channels fill')
     assert.equal(await chain.delivered(), delivered)
     await Promise.all(gone.map(broker => broker.start()))
     await chain.assertComplete(t, 2 * inFlight)
@@ -121,7 +121,7 @@ describe('three brokers of Kafka 4.1, acks = all', { skip: skipWithoutPeers, tim
   })
 })
 
-describe('two brokers of Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
+describe('two brokers of Kafka 0.10.2.1', { skip: skipWithoutPeers }, () => {
   let directory: string
   let cluster: KafkaCluster
 
@@ -165,7 +165,7 @@ describe('two brokers of Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 300
     })
     const acknowledged = await killLeader(chain)
     await chain.load.stop()
-    await waitFor(async () => (await chain.held()) === 0, 'the channels are empty', 60_000)
+    await waitFor(async () => (await chain.held()) === 0, 'the channels are empty')
     const { faults, repeats } = await chain.arrivals(t, 5_000)
     t.diagnostic(`lost with acks = 1: ${faults.join('; ')}`)
     let lost = 0

@@ -10,7 +10,7 @@ import { skipWithoutPeers, startKafka010, startKafka41, startZooKeeper, type Kaf
 import { countOf, createTopic, produceAll, withAdmin } from './peers/topics.ts'
 
 for (const version of ['4.1.0', '0.10.2.1'] as const)
-  describe(`the quickstart on Kafka ${version}`, { skip: skipWithoutPeers, timeout: 180_000 }, () => {
+  describe(`the quickstart on Kafka ${version}`, { skip: skipWithoutPeers }, () => {
     let directory: string
     const stack = new AsyncDisposableStack()
     let kafka: Kafka

@@ -24,7 +24,7 @@ import { skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from '.
 /** Retention, first looked at after 30 s, would take the records of a session that have old times. */
 const withoutRetention = { 'log.initial.task.delay.ms': '3600000' }
 
-describe('real Kafka still answers as it was recorded', { skip: skipWithoutPeers, timeout: 240_000 }, () => {
+describe('real Kafka still answers as it was recorded', { skip: skipWithoutPeers }, () => {
   for (const kafka of kafkaVersions)
     it(kafka, async () => {
       const directory = await mkdtemp(join(tmpdir(), 'millrace-differential-'))

@@ -16,7 +16,7 @@ import { waitFor } from './peers/waiting.ts'
 
 const partitions = 4
 
-describe('the first commit of a group of two', { skip: skipWithoutPeers, timeout: 180_000 }, () => {
+describe('the first commit of a group of two', { skip: skipWithoutPeers }, () => {
   let directory: string
   let kafka: Kafka
   before(async () => {
@@ -69,7 +69,7 @@ describe('the first commit of a group of two', { skip: skipWithoutPeers, timeout
     two.kill('SIGKILL')
     await two.ended
     await start('two')
-    await waitFor(() => [...load.sent.values()].every(count => count >= 500), 'the load has gone on', 60_000)
+    await waitFor(() => [...load.sent.values()].every(count => count >= 500), 'the load has gone on')
     const arrival = await readArrivals(bootstrap, chain.to, await load.stop())
     t.diagnostic(`${arrival.events} events, ${arrival.repeats} repeats`)
     // What the killed one held in its channel comes late; that is no fault here.

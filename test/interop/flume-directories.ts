@@ -159,7 +159,7 @@ export async function deliveredByFlume(
     ].join('\n'),
   })
   try {
-    await waitFor(() => isEmpty(flume, metricsPort), 'an empty channel', 60_000)
+    await waitFor(() => isEmpty(flume, metricsPort), 'an empty channel')
   } catch (error) {
     throw new Error(`Flume did not deliver all: ${flume.output.slice(-3000)}`, { cause: error })
   } finally {

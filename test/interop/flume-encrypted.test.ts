@@ -44,7 +44,7 @@ for (const [version, keyBytes] of [
 ] as const satisfies [FlumeVersion, number][])
   it(
     `takes over what Flume ${version} encrypted with a key of ${keyBytes * 8} bits`,
-    { skip: skipWithoutPeers, timeout: 300_000 },
+    { skip: skipWithoutPeers },
     async () => {
       const home = mkdtempSync(join(tmpdir(), 'millrace-encrypted-'))
       try {

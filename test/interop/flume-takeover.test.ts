@@ -82,7 +82,7 @@ for (const version of ['1.8.0', '1.11.0'] as const satisfies FlumeVersion[])
     for (const end of ['stop', 'kill'] as const)
       it(
         `takes over from Flume ${version} with ${dataDirectories} data directories after a ${end}`,
-        { skip: skipWithoutPeers, timeout: 300_000 },
+        { skip: skipWithoutPeers },
         async t => {
           const home = mkdtempSync(join(tmpdir(), 'millrace-takeover-'))
           try {
@@ -123,7 +123,7 @@ for (const version of ['1.8.0', '1.11.0'] as const satisfies FlumeVersion[])
 
 it(
   'takes over from Flume 1.11.0 by the copy of a checkpoint that was being written',
-  { skip: skipWithoutPeers, timeout: 300_000 },
+  { skip: skipWithoutPeers },
   async t => {
     const home = mkdtempSync(join(tmpdir(), 'millrace-takeover-'))
     const backup = join(home, 'backup')

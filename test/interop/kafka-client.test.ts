@@ -108,7 +108,7 @@ const brokers: [version: string, start: (options?: Parameters<typeof startKafka4
   ]
 
 for (const [version, start] of brokers)
-  describe(`the Kafka client on Kafka ${version}`, { skip: skipWithoutPeers, timeout: 240_000 }, () => {
+  describe(`the Kafka client on Kafka ${version}`, { skip: skipWithoutPeers }, () => {
     let kafka: Kafka
     let admin: Admin
     let proxy: FaultProxy

@@ -85,7 +85,7 @@ async function runSink(
 const headersOf = (event: Event) => Object.fromEntries(event.headers)
 
 for (const kind of ['0.10.2.1', '4.1.0'] as const)
-  describe(`Kafka ${kind}`, { skip: skipWithoutPeers, timeout: 120_000 }, () => {
+  describe(`Kafka ${kind}`, { skip: skipWithoutPeers }, () => {
     const peers = new AsyncDisposableStack()
     const hasRecordHeaders = kind !== '0.10.2.1'
     let bootstrap: string

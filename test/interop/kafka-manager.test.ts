@@ -73,7 +73,7 @@ describe('bin/kafka-manager', { skip: skipWithoutPeers }, () => {
     child.stdout.on('data', (chunk: Buffer) => (text += String(chunk)))
     child.stderr.on('data', (chunk: Buffer) => (text += String(chunk)))
     try {
-      await waitFor(() => /Console on http\S+/.test(text), 'it starts', 30_000)
+      await waitFor(() => /Console on http\S+/.test(text), 'it starts')
       const url = /Console on (http\S+)/.exec(text)![1]!
       const ask = async <T>(path: string): Promise<T> => {
         const answer = await fetch(new URL(path, url))

@@ -20,7 +20,7 @@ import { waitFor } from './peers/waiting.ts'
 
 const produceKey = 0
 
-describe('the producer on Kafka 4.1', { skip: skipWithoutPeers, timeout: 120_000 }, () => {
+describe('the producer on Kafka 4.1', { skip: skipWithoutPeers }, () => {
   let directory: string
   let kafka: Kafka
   let proxy: FaultProxy

@@ -65,7 +65,7 @@ const saidByOurs: Readonly<Record<string, RegExp>> = {
   'a wrong password with SCRAM': /refuses user "bob" with SASL SCRAM-SHA-512: .*the password is wrong/,
 }
 
-describe('a secured embedded broker', { skip: skipWithoutPeers, timeout: 120_000 }, () => {
+describe('a secured embedded broker', { skip: skipWithoutPeers }, () => {
   const peers = new AsyncDisposableStack()
   let certificates: Certificates
   let broker: SecuredBroker
@@ -143,7 +143,7 @@ async function attempt(address: string, properties: Properties): Promise<Fault |
   return fault
 }
 
-describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
+describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers }, () => {
   const peers = new AsyncDisposableStack()
   let directory: string
   let certificates: Certificates
@@ -439,7 +439,7 @@ ${Object.entries(sink)
   })
 })
 
-describe('a secured Kafka 0.10.2.1', { skip: skipWithoutPeers, timeout: 120_000 }, () => {
+describe('a secured Kafka 0.10.2.1', { skip: skipWithoutPeers }, () => {
   it('takes the login of its time, and refuses a wrong one by closing the connection', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'kafka-security-010-'))
     await using peers = new AsyncDisposableStack()

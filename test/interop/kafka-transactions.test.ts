@@ -59,8 +59,8 @@ const startEmbedded: Start = async (directory, port, advertised) => {
   return () => broker.end('SIGTERM')
 }
 
-describe('transactions on Kafka 4.1', { skip: skipWithoutPeers, timeout: 180_000 }, () => prove(startReal))
-describe('transactions on the embedded broker', { timeout: 180_000 }, () => prove(startEmbedded))
+describe('transactions on Kafka 4.1', { skip: skipWithoutPeers }, () => prove(startReal))
+describe('transactions on the embedded broker', () => prove(startEmbedded))
 
 function prove(start: Start): void {
   let directory: string

@@ -100,7 +100,7 @@ async function withstands(t: TestContext, chain: WatchedChain, outage: Outage): 
   await outage.end()
   const delivered = await chain.delivered()
   const ended = performance.now()
-  await waitFor(async () => (await chain.delivered()) > delivered, `${name} drains`, 60_000)
+  await waitFor(async () => (await chain.delivered()) > delivered, `${name} drains`)
   const drainMs = Math.round(performance.now() - ended)
   const during = { a: a.mostMib, b: b.mostMib }
   const arrived = await chain.finish()

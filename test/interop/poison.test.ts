@@ -130,7 +130,7 @@ function assertOnce(received: readonly Received[], expected: readonly number[], 
 
 const range = (count: number) => Array.from({ length: count }, (_, number) => number)
 
-describe('events that can never be delivered', { skip: skipWithoutPeers, timeout: 300_000 }, () => {
+describe('events that can never be delivered', { skip: skipWithoutPeers }, () => {
   const stack = new AsyncDisposableStack()
   const brokers = new Map<string, Kafka>()
 

@@ -15,7 +15,7 @@ import { waitFor } from './peers/waiting.ts'
 const numbered = (first: number, count: number) =>
   Array.from({ length: count }, (_, index) => ({ key: null, value: `${first + index}`, partition: 0 }))
 
-describe('positions on Kafka 4.1', { skip: skipWithoutPeers, timeout: 180_000 }, () => {
+describe('positions on Kafka 4.1', { skip: skipWithoutPeers }, () => {
   let directory: string
   let bootstrap: string
   const stack = new AsyncDisposableStack()

@@ -112,7 +112,7 @@ async function survives(
   const hop = new Hop(options)
   hop.proxy.faults = ({ connection, direction }) => fault(connection, direction)
   await hop.start()
-  await waitFor(() => hop.proxy.connections >= 3 && hop.arrivals > 100, 'a third connection', 20_000)
+  await waitFor(() => hop.proxy.connections >= 3 && hop.arrivals > 100, 'a third connection')
   await hop.drain()
   const { put, numbers } = await hop.finish()
   const repeats = assertAllInOrder(put, numbers)
@@ -158,9 +158,9 @@ describe('time-outs', { concurrency: true }, () => {
     const hop = new Hop()
     hop.proxy.isDeaf = true
     await hop.start()
-    await waitFor(() => hop.proxy.connections >= 3, 'a third connection', 20_000)
+    await waitFor(() => hop.proxy.connections >= 3, 'a third connection')
     hop.proxy.isDeaf = false
-    await waitFor(() => hop.arrivals > 100, 'events', 20_000)
+    await waitFor(() => hop.arrivals > 100, 'events')
     await hop.drain()
     const { put, numbers } = await hop.finish()
     assertAllInOrder(put, numbers)
@@ -180,7 +180,7 @@ describe('time-outs', { concurrency: true }, () => {
       })
       hop.proxy.delayMs.up = hop.proxy.delayMs.down = 200
       await hop.start()
-      await waitFor(() => hop.arrivals >= 60, '60 events', 30_000)
+      await waitFor(() => hop.arrivals >= 60, '60 events')
       await hop.drain()
       const { put, numbers } = await hop.finish()
       assert.equal(assertAllInOrder(put, numbers), 0)
@@ -198,7 +198,7 @@ describe('time-outs', { concurrency: true }, () => {
       const hop = new Hop({ ...rest, sink: { ...sink, ...patient } })
       hop.proxy.piece.up = hop.proxy.piece.down = { bytes: 1, pauseMs: 0 }
       await hop.start()
-      await waitFor(() => hop.arrivals >= 100, '100 events', 30_000)
+      await waitFor(() => hop.arrivals >= 100, '100 events')
       await hop.drain()
       const { put, numbers } = await hop.finish()
       assert.equal(assertAllInOrder(put, numbers), 0)
@@ -208,7 +208,7 @@ describe('time-outs', { concurrency: true }, () => {
 
 // ------------------------------------------------------------------------------------- real Flume
 
-describe('with Flume 1.11 between', { skip: skipWithoutPeers, timeout: 120_000 }, () => {
+describe('with Flume 1.11 between', { skip: skipWithoutPeers }, () => {
   const conf = (port: number, to: number) => `
 F.sources = s
 F.channels = c

@@ -25,7 +25,7 @@ try {
   cpSync(join(root, 'conf'), join(home, 'conf'), { recursive: true })
   cpSync(join(root, 'test/broker/files/server.properties'), join(home, 'config/server.properties'))
   const run = (name: string, command: string, ready = /Agent \S+ started/) =>
-    startProcess({ name, directory, cwd: home, command: command.split(/\s+/), ready, readyWithinMs: 30_000 })
+    startProcess({ name, directory, cwd: home, command: command.split(/\s+/), ready })
 
   const startEmbedded = async () => {
     execFileSync('bin/zkServer.sh', ['start', 'conf/zoo.cfg'], { cwd: home })

@@ -156,7 +156,7 @@ async function standing(
 }
 
 /** Looks until it holds; whether it did. Real time: a machine with much else to do takes long for a hurried minute. */
-async function comesTrue(holds: () => boolean, limitMs = 30_000): Promise<boolean> {
+async function comesTrue(holds: () => boolean, limitMs = 120_000): Promise<boolean> {
   const end = realSystem.clock.monotonic() + limitMs
   while (!holds()) {
     if (realSystem.clock.monotonic() > end) return false

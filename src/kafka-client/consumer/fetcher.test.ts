@@ -121,7 +121,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
     become: (other: Log) => void (current = other),
     async read(count: number, atOnce = 500): Promise<string[]> {
       const values: string[] = []
-      const signal = AbortSignal.timeout(10_000)
+      const signal = AbortSignal.timeout(120_000)
       while (values.length < count && !signal.aborted)
         for (const { value } of await fetcher.poll(Math.min(atOnce, count - values.length), signal))
           values.push(value!.toString())

@@ -94,7 +94,6 @@ export async function java(
       ...given.main,
     ],
     ready: given.ready,
-    readyWithinMs: 90_000,
   })
 }
 
@@ -302,6 +301,5 @@ export function startMillrace(
       ...defines(options.properties),
     ],
     ready: options.ready ?? /Agent \S+ started/,
-    readyWithinMs: 20_000,
   })
 }

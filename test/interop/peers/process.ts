@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, openSync, closeSync, appendFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { hangMs } from './waiting.ts'
 
 export interface Running extends AsyncDisposable {
   readonly name: string
@@ -47,7 +48,6 @@ export async function startProcess(given: {
   directory: string
   command: readonly string[]
   ready: RegExp
-  readyWithinMs: number
   environment?: Readonly<Record<string, string>>
   /** Where it runs; the directory of its log where absent. */
   cwd?: string
@@ -86,7 +86,7 @@ export async function startProcess(given: {
   })
   const tail = () => output.split('\n').slice(-30).join('\n')
 
-  const line = (pattern: RegExp, withinMs = 30_000) =>
+  const line = (pattern: RegExp, withinMs = hangMs) =>
     new Promise<string>((resolve, reject) => {
       const timer = setTimeout(
         () =>
@@ -135,7 +135,7 @@ export async function startProcess(given: {
     },
   }
   try {
-    await line(given.ready, given.readyWithinMs)
+    await line(given.ready)
   } catch (error) {
     await running.stop()
     throw error

@@ -1,10 +1,13 @@
 // For what a test can only look at from outside (files another process writes): looks until it is so.
 
+/** After so long a test that waits for something says that it never came: the machine may be slow. */
+export const hangMs = 120_000
+
 /** Resolves when `holds` gives true; rejects after `limitMs`, saying what was waited for. */
 export function waitFor(
   holds: () => boolean | Promise<boolean>,
   what: string,
-  limitMs = 30_000,
+  limitMs = hangMs,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = performance.now() + limitMs
