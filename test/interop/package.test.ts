@@ -20,7 +20,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { test } from 'node:test'
 
-const root = new URL('..', import.meta.url).pathname
+const root = new URL('../..', import.meta.url).pathname
 
 /** The first line that matches. Rejects when the stream ends before. */
 async function lineOf(stream: Readable, pattern: RegExp): Promise<RegExpExecArray> {
@@ -142,7 +142,7 @@ test('the packed tarball runs on a Node of the user and carries none', async () 
     // Either way of importing it gives the same, and all that the types promise.
     const same =
       "import * as all from 'millrace'; import { createRequire } from 'node:module'; const one = createRequire(import.meta.url)('millrace'); console.log(one.Agent === all.Agent, Object.keys(all).join())"
-    const names = Object.keys(await import('../src/index.ts'))
+    const names = Object.keys(await import('../../src/index.ts'))
     assert.equal(run('node', ['--input-type=module', '-e', same]).stdout, `true ${names.join()}\n`)
     // The whole system, from the link that npm makes for it.
     mkdirSync(join(modules, '.bin'))
