@@ -42,6 +42,7 @@ ${agentsUsage}
   --tls-key FILE                    PEM
   --auth-proxy-header HEADER        names the user that a proxy has logged in, such as X-Forwarded-User
   --auth-proxy-addresses ADDR,...   the proxies that are believed
+  --audit-file FILE                 what was changed and by whom, a JSON object a line
   --session-idle-minutes N          a session ends after so long without a request (30)
   --session-longest-hours N         and after so long in any case (12)
   --help

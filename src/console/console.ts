@@ -6,6 +6,7 @@ import { listenFault, whereOf } from '../address.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import { silentLogger, type Logger } from '../observe/log.ts'
 import type { Disk } from '../system/disk.ts'
+import { Audit } from './access/audit.ts'
 import { Access } from './access/access.ts'
 import { Agents, type AgentsOptions } from './agents.ts'
 import { ClusterList, type ZooKeeperOptions } from './cluster-list.ts'
@@ -43,6 +44,8 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
   const files = await readWebFiles(disk, webDirectory)
   const access = await Access.open(settings, { disk, clock, log })
   const { certificate } = access
+  const audit = new Audit({ disk, clock, log, path: settings['audit.file'] ?? null })
+  await audit.open()
   const clusters = new ClusterList(options.clusters, options.zookeeper ?? null, system)
   const lags = new Lags(clusters, clock)
   const agents = new Agents(options.agents, clock, { lagOf: lags.of })
@@ -56,6 +59,7 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
     names: access.names,
     isProxy: access.isProxy,
     certificate,
+    audit,
     masks: settings.masks,
   })
   access.onCertificate = ({ options: replaced }) =>

@@ -6,6 +6,7 @@ import type { Agents } from './agents.ts'
 import type { Role } from './api.ts'
 import type { ClusterList } from './cluster-list.ts'
 import type { KafkaCluster } from './clusters.ts'
+import type { Audit } from './access/audit.ts'
 import type { Asking, Login } from './access/login.ts'
 import { Refused } from './refused.ts'
 
@@ -16,6 +17,7 @@ export interface RouteParts {
   readonly agents: Agents
   readonly clusters: ClusterList
   readonly isReadOnly: boolean
+  readonly audit: Audit
   /** Null: whoever has an account on this machine is the user. */
   readonly login: Login | null
 }
@@ -81,6 +83,8 @@ export interface Look<
   readonly method: 'GET'
   /** In the audit log, where a look belongs there: a few words such as "search messages". */
   readonly action?: string
+  /** Of the query, what the audit log holds. */
+  readonly audited?: readonly NoInfer<Query>[]
   readonly answer: Answer
   handle(given: Given<NamesIn<Path>, Query>): Promise<Static<Answer>> | Static<Answer>
 }
@@ -123,6 +127,8 @@ export interface Stream<Path extends string = string, Query extends string = str
 > {
   readonly method: 'GET'
   readonly action?: string
+  /** Of the query, what the audit log holds. */
+  readonly audited?: readonly NoInfer<Query>[]
   /** `text/event-stream` and what a download may be. */
   readonly type: string
   /** The name under which a browser keeps it; it is shown where absent. */

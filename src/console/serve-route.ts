@@ -2,14 +2,17 @@
 import { Type } from 'typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { forgery } from './access/guard.ts'
+import type { Audit } from './access/audit.ts'
 import type { Asking } from './access/login.ts'
 import { Session } from './access/session.ts'
+import { messageOf } from '../errors.ts'
 import * as api from './api.ts'
 import {
   isChange,
   isStream,
   namesIn,
   Refused,
+  type Change,
   type Given,
   type Outlet,
   type Route,
@@ -31,6 +34,7 @@ declare module 'fastify' {
 
 export interface Serving {
   readonly isReadOnly: boolean
+  readonly audit: Audit
   /** The headers of every answer. */
   readonly headers: Readonly<Record<string, string>>
 }
@@ -59,7 +63,15 @@ export class RouteServer {
           : { response: { 200: route.answer, '4xx': api.Refusal, '5xx': api.Refusal } }),
       },
       ...(isChange(route) && route.bodyLimit !== undefined ? { bodyLimit: route.bodyLimit } : {}),
-      onRequest: async request => this.#admit(route, request),
+      onRequest: async request => {
+        try {
+          this.#admit(route, request)
+        } catch (error) {
+          // Who is not known cannot fill the log.
+          if (isChange(route) && request.session !== null) await this.#tell(route, request, error)
+          throw error
+        }
+      },
       handler: (request, reply) => this.#answer(route, request, reply),
     })
   }
@@ -102,14 +114,46 @@ export class RouteServer {
       gone: session.over === undefined ? over.signal : AbortSignal.any([over.signal, session.over]),
       answerWith: (header, value) => void reply.header(header, value),
     } as Given<never, never, never>
+    if (!isChange(route) && route.action !== undefined) await this.#tell(route, request, null)
     if (isStream(route)) return this.#stream(route, given, reply)
-    if (isChange(route)) {
+    if (isChange(route)) return this.#change(route, given, request)
+    return route.handle(given)
+  }
+
+  /** What is done, is done only where it can be written down; however it ends, it is. */
+  async #change(route: Change, given: Given<never, never, never>, request: FastifyRequest): Promise<unknown> {
+    try {
+      await this.#serving.audit.require()
+      const { session } = given
       const topics = route.touches(given)
       if (topics === null && !session.may(route.role, null)) throw tooLowly(session, route, null)
       for (const topic of topics ?? [])
         if (!session.may(route.role, topic)) throw tooLowly(session, route, topic)
+      const answer = await route.handle(given)
+      await this.#tell(route, request, null)
+      return answer
+    } catch (error) {
+      await this.#tell(route, request, error)
+      throw error
     }
-    return route.handle(given)
+  }
+
+  /** Writes down how it ended; not where someone is slowed down, who could fill the disk with it. */
+  async #tell(route: Route, { body, query, params, session }: FastifyRequest, error: unknown): Promise<void> {
+    if (error instanceof Refused && [429, 503].includes(error.status)) return
+    const [from, names] = isChange(route)
+      ? [body, route.audited]
+      : [query, (route as { audited?: readonly string[] }).audited ?? []]
+    const given = (from ?? {}) as Readonly<Record<string, unknown>>
+    await this.#serving.audit.write({
+      user: session?.user ?? '',
+      from: session?.from ?? '',
+      action: route.action ?? '',
+      target: params as Record<string, string>,
+      details: Object.fromEntries(names.flatMap(name => (name in given ? [[name, given[name]]] : []))),
+      result: error === null ? 'done' : error instanceof Refused ? 'refused' : 'failed',
+      why: error === null ? '' : messageOf(error),
+    })
   }
 
   async #stream(route: Stream, given: Given<never, never>, reply: FastifyReply): Promise<unknown> {

@@ -86,8 +86,8 @@ export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyI
       new Refused(status, messageOf(error), status >= 500 ? 'This is a bug in the console.' : ''),
     )
   })
-  const { isReadOnly } = parts
-  const routeServer = new RouteServer(server, { isReadOnly, headers: securityHeaders })
+  const { isReadOnly, audit } = parts
+  const routeServer = new RouteServer(server, { isReadOnly, audit, headers: securityHeaders })
   const description = look({
     method: 'GET',
     path: '/api/openapi.json',

@@ -52,6 +52,9 @@ const options = {
   mask: prefix({
     doc: 'What is hidden of messages: mask.NAME.topics, and what of headers, key, value, fields, pattern and unless the rule takes.',
   }),
+  'audit.file': text({
+    doc: 'File of what was changed and by whom, a JSON object a line, for its owner alone; the log has it in any case.',
+  }),
   'session.idle.minutes': int({
     doc: 'A session ends after so long without a request.',
     min: 1,

@@ -3,6 +3,8 @@ import { request, type RequestOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isLoopback } from '../../src/address.ts'
 import { Agents } from '../../src/console/agents.ts'
+import { Audit } from '../../src/console/access/audit.ts'
+import { silentLogger } from '../../src/observe/log.ts'
 import { Session } from '../../src/console/access/session.ts'
 import { ClusterList } from '../../src/console/cluster-list.ts'
 import type { Grant, Role } from '../../src/console/api.ts'
@@ -58,6 +60,7 @@ export const partsWith = (more: Partial<ServerParts> = {}): ServerParts => ({
   isProxy: () => false,
   certificate: null,
   masks: [],
+  audit: new Audit({ disk: realSystem.disk, clock: realSystem.clock, log: silentLogger, path: null }),
   ...more,
 })
 

@@ -5,6 +5,7 @@ import { Account } from './account.tsx'
 import { time } from './format.ts'
 import { Logo } from './logo.tsx'
 import { Banner, Head, Icon, Mark, type IconName } from './parts.tsx'
+import { AuditPage } from './pages/audit.tsx'
 import { BrokersPage } from './pages/brokers.tsx'
 import { FlowPage } from './pages/flow.tsx'
 import { GroupPage, GroupsPage } from './pages/groups.tsx'
@@ -13,7 +14,7 @@ import { MessagesPage } from './pages/messages.tsx'
 import { clusterName } from './pages/shared.tsx'
 import { TopicPage, TopicsPage } from './pages/topics.tsx'
 import { followLinks, go, path, setParameter } from './router.ts'
-import { clusters, entry, flow, heardAt, isCutOff, isPaused, listen, now, worst } from './store.ts'
+import { clusters, entry, flow, heardAt, isCutOff, isPaused, listen, mayLook, now, worst } from './store.ts'
 import { isTyping } from './table.tsx'
 import { restoreTheme, switchTheme } from './theme.ts'
 
@@ -32,7 +33,12 @@ const kafkaPlaces: readonly Place[] = [
   { name: 'groups', icon: 'groups', title: 'Groups', href: '/groups', key: 'g' },
   { name: 'brokers', icon: 'brokers', title: 'Brokers', href: '/brokers', key: 'b' },
 ]
-const places = (): readonly Place[] => [flowPlace, ...(clusters.value.length > 0 ? kafkaPlaces : [])]
+const auditPlace: Place = { name: 'audit', icon: 'audit', title: 'Audit', href: '/audit', key: 'a' }
+const places = (): readonly Place[] => [
+  flowPlace,
+  ...(clusters.value.length > 0 ? kafkaPlaces : []),
+  ...(mayLook('admin', null) ? [auditPlace] : []),
+]
 
 function pageOf([name = '', item, part]: readonly string[]): { title: string; page: ComponentChildren } {
   if (name === '') return { title: 'Flow', page: <FlowPage /> }
@@ -58,6 +64,7 @@ function pageOf([name = '', item, part]: readonly string[]): { title: string; pa
     return item === undefined
       ? { title: 'Groups', page: <GroupsPage /> }
       : { title: item, page: <GroupPage key={item} id={item} /> }
+  if (name === 'audit' && mayLook('admin', null)) return { title: 'Audit log', page: <AuditPage /> }
   if (name === 'brokers') return { title: 'Brokers', page: <BrokersPage /> }
   return {
     title: 'Not there',
@@ -168,6 +175,7 @@ const helpLines = [
   ['g t', 'topics'],
   ['g g', 'consumer groups'],
   ['g b', 'brokers'],
+  ['g a', 'the audit log, for administrators'],
   ['j, k', 'next and previous row'],
   ['Enter', 'open the row'],
   ['Esc', 'close'],

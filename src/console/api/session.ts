@@ -1,6 +1,6 @@
 // Who asks, and what they may do: what the browser program shows its controls by. The server refuses by itself.
 import { Type, type Static } from 'typebox'
-import { nullable, text } from './schemas.ts'
+import { nullable, number, text } from './schemas.ts'
 
 /** Each may do what those before it may. */
 export const Role = Type.Union([Type.Literal('viewer'), Type.Literal('operator'), Type.Literal('admin')])
@@ -27,3 +27,22 @@ const limited = (maxLength: number) => Type.String({ maxLength })
 export const Login = Type.Object({ user: limited(256), password: limited(1024) })
 
 export const Done = Type.Object({})
+
+/** One thing that was changed, or refused. */
+export const AuditEntry = Type.Object({
+  at: number,
+  user: text,
+  /** Address that the request came from. */
+  from: text,
+  action: text,
+  /** What the address of the request names. */
+  target: Type.Record(text, text),
+  /** Of the body, without secrets and without what messages hold. */
+  details: Type.Record(text, Type.Unknown()),
+  result: Type.Union([Type.Literal('done'), Type.Literal('refused'), Type.Literal('failed')]),
+  why: text,
+})
+export type AuditEntry = Static<typeof AuditEntry>
+
+export const AuditLog = Type.Object({ entries: Type.Array(AuditEntry) })
+export type AuditLog = Static<typeof AuditLog>

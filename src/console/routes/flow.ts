@@ -62,6 +62,7 @@ export const flowRoutes = ({ agents }: RouteParts): readonly Route[] => [
     summary: 'A live sample of the events that pass from one component of an agent to the next.',
     role: 'operator',
     action: 'tap an edge',
+    audited: ['from', 'to'],
     query: { from: 'id of a source or channel', to: 'id of the channel or sink behind it' },
     type: 'text/event-stream',
     async run({ query: { from = '', to = '' }, session, gone }, outlet) {

@@ -2,9 +2,9 @@
 import { Type } from 'typebox'
 import { cookieFor } from '../access/login.ts'
 import * as api from '../api.ts'
-import { change, look, type Route, type RouteParts } from '../route.ts'
+import { change, look, Refused, type Route, type RouteParts } from '../route.ts'
 
-export const sessionRoutes = ({ isReadOnly, login }: RouteParts): readonly Route[] => [
+export const sessionRoutes = ({ isReadOnly, login, audit }: RouteParts): readonly Route[] => [
   look({
     method: 'GET',
     path: '/api/session',
@@ -18,6 +18,21 @@ export const sessionRoutes = ({ isReadOnly, login }: RouteParts): readonly Route
       isReadOnly,
       hasLogin: login !== null,
     }),
+  }),
+  look({
+    method: 'GET',
+    path: '/api/audit',
+    summary: 'What was changed, and what was refused, the newest first.',
+    role: 'admin',
+    answer: api.AuditLog,
+    handle({ session }) {
+      if (!session.may('admin', null))
+        throw new Refused(
+          403,
+          `the audit log takes the role admin for all topics, which ${session.user} has not`,
+        )
+      return { entries: [...audit.entries] }
+    },
   }),
   ...(login === null
     ? []

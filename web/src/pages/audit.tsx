@@ -1,0 +1,67 @@
+// What was changed, by whom, and what was refused: for administrators.
+import type { AuditEntry, AuditLog } from '../../../src/console/api.ts'
+import { counted, exactTime } from '../format.ts'
+import { Page, Scroll, State } from '../parts.tsx'
+import { useLook } from '../store.ts'
+
+const levels = { done: 'good', refused: 'warn', failed: 'bad' } as const
+
+export function AuditPage() {
+  const asked = useLook<AuditLog>('/api/audit', 5000)
+  return (
+    <Page
+      title="Audit log"
+      what="the audit log"
+      asked={asked}
+      sub={({ entries }) => counted(entries.length, 'action')}
+    >
+      {({ entries }) =>
+        entries.length === 0 ? (
+          <p class="blank soft">Nothing has been changed since the console began.</p>
+        ) : (
+          <Entries entries={entries} />
+        )
+      }
+    </Page>
+  )
+}
+
+const Entries = ({ entries }: { entries: readonly AuditEntry[] }) => (
+  <Scroll>
+    <table class="t">
+      <caption class="vh">What was changed, the newest first</caption>
+      <thead>
+        <tr>
+          <th scope="col">Time</th>
+          <th scope="col">User</th>
+          <th scope="col" class="p2">
+            From
+          </th>
+          <th scope="col">Action</th>
+          <th scope="col">On</th>
+          <th scope="col" class="p1">
+            Details
+          </th>
+          <th scope="col">Result</th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry, index) => (
+          <tr key={index}>
+            <td class="nw">{exactTime(entry.at)}</td>
+            <td>{entry.user}</td>
+            <td class="p2 mono">{entry.from}</td>
+            <td>{entry.action}</td>
+            <td class="mono">{Object.values(entry.target).join(' / ')}</td>
+            <td class="p1 mono cut">
+              {Object.keys(entry.details).length === 0 ? '' : JSON.stringify(entry.details)}
+            </td>
+            <td title={entry.why}>
+              <State level={levels[entry.result]} word={entry.result} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </Scroll>
+)
