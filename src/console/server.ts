@@ -72,6 +72,8 @@ export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyI
       throw new Refused(403, why, 'Open the address that the console printed, or add the name to host.names.')
     // The program is for everybody, who has to log in with it.
     if (!request.url.startsWith('/api/')) return
+    // No browser shows it to who comes after.
+    void reply.header('cache-control', 'no-store')
     request.asking = askingOf(request, isProxy)
     const session = await doorkeeper.sessionOf(request.asking)
     request.session = session?.maskedBy(parts.masks) ?? null
