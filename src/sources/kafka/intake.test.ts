@@ -20,7 +20,8 @@ const recordsOf = (partition: number, first: number, count: number): ConsumedRec
   }))
 
 /** A supply that gives batches as they are set out, and a channel that takes them when told. */
-function setUp({ emptyPollMs = 60_000 } = {}) {
+function setUp({ emptyPollMs = 60_000, makingMs = 0 } = {}) {
+  let now = 0
   const { counters, system } = contextFor('SOURCE', 'r1', kafkaSourceCounters)
   const log = new KeptLog(true)
   const batches: ConsumedRecord[][] = []
@@ -42,9 +43,12 @@ function setUp({ emptyPollMs = 60_000 } = {}) {
       memory: new MemoryBudget(),
       emptyPollMs,
       counters,
-      clock: system.clock,
+      clock: makingMs === 0 ? system.clock : { ...system.clock, monotonic: () => now },
       log,
-      makeEvent: record => (record.value!.length === 0 ? null : Event.of({}, record.value!)),
+      makeEvent: record => {
+        now += makingMs
+        return record.value!.length === 0 ? null : Event.of({}, record.value!)
+      },
       endBatch() {},
       processor: {
         process: () => assert.fail('not for sources that can wait'),
@@ -275,4 +279,22 @@ it('commits at the end what was accepted', async () => {
   stopping.abort()
   await intake.close()
   assert.deepEqual(commits, ['t-0@1'])
+})
+
+it('makes events that take long in several turns, and gives up what belongs to others by then', async () => {
+  const { intake, supply, puts, stopping } = setUp({ makingMs: 1 })
+  supply([...recordsOf(0, 0, 20), ...recordsOf(1, 0, 20)])
+  const polled = intake.poll(stopping.signal)
+  while (puts.length === 0) await Promise.resolve()
+  assert.deepEqual([puts[0]!.bodies.length, puts[0]!.bodies.at(-1)], [16, '0:15'])
+  intake.forget([{ topic: 't', partition: 0 }])
+  await polled
+  assert.deepEqual(
+    puts.slice(1).map(({ bodies }) => [bodies.length, bodies[0], bodies.at(-1)]),
+    [
+      [16, '1:0', '1:15'],
+      [4, '1:16', '1:19'],
+    ],
+  )
+  for (const { accept } of puts) accept()
 })

@@ -41,6 +41,9 @@ interface Flight {
 /** Batches handed to the channel and not yet accepted, and their bytes: a batch more is begun below both. */
 const windowBatches = (batchSize: number) => Math.min(128, Math.max(4, Math.ceil(2000 / batchSize)))
 const windowBytes = 33_554_432
+/** How long events are made in one turn, ms, which is looked at after so many records. */
+const turnMs = 10
+const lookedAfter = 16
 /** How long a revocation waits for the channel before the partitions are given away regardless. */
 const revocationPatienceMs = 30_000
 const commitBackoffMs = 1000
@@ -96,10 +99,22 @@ export class Intake {
       return
     }
     counters.add('KafkaEventGetTimer', Math.round(clock.monotonic() - begin))
-    const flight = this.#flightOf(records)
-    this.#flights.push(flight)
-    this.#share.add(flight.bytes)
-    void this.#put(flight, signal)
+    for (let rest = records; rest.length > 0;) {
+      const { flight, count } = this.#flightOf(rest)
+      this.#flights.push(flight)
+      this.#share.add(flight.bytes)
+      void this.#put(flight, signal)
+      rest = count === rest.length ? [] : await this.#afterTurn(rest.slice(count))
+      // What is in no flight is not committed either.
+      if (signal.aborted) return
+    }
+  }
+
+  /** In the next turn: without records of partitions that were given away meanwhile, which others read. */
+  async #afterTurn(records: readonly ConsumedRecord[]): Promise<readonly ConsumedRecord[]> {
+    const tenures = new Map(records.map(record => [nameOf(record), this.#tenureOf(nameOf(record))]))
+    await new Promise<void>(resolve => this.#parts.clock.soon(resolve))
+    return records.filter(record => tenures.get(nameOf(record)) === this.#tenureOf(nameOf(record)))
   }
 
   #isFull(): boolean {
@@ -175,8 +190,10 @@ export class Intake {
     this.#share.close()
   }
 
-  #flightOf(records: readonly ConsumedRecord[]): Flight {
-    const { makeEvent, endBatch, counters } = this.#parts
+  /** Of all records, or of as many as a turn of the event loop may take: events may have many headers. */
+  #flightOf(records: readonly ConsumedRecord[]): { flight: Flight; count: number } {
+    const { makeEvent, endBatch, counters, clock } = this.#parts
+    const until = clock.monotonic() + turnMs
     const events: Event[] = []
     const positions = new Map<string, Position>()
     let name = ''
@@ -186,7 +203,9 @@ export class Intake {
       if (last === undefined) return
       positions.set(name, { topic: last.topic, partition: last.partition, offset: last.offset + 1 })
     }
-    for (const record of records) {
+    let count = 0
+    while (count < records.length) {
+      const record = records[count++]!
       if (last === undefined || last.partition !== record.partition || last.topic !== record.topic) {
         note()
         name = nameOf(record)
@@ -195,12 +214,13 @@ export class Intake {
       bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0) + itemBytes
       const event = makeEvent(record)
       if (event !== null) events.push(event)
+      if (count % lookedAfter === 0 && clock.monotonic() > until) break
     }
     note()
     endBatch()
     counters.add('EventReceivedCount', events.length)
     const tenures = new Map([...positions.keys()].map(one => [one, this.#tenureOf(one)]))
-    return { events, positions, bytes, tenures, state: 'under way' }
+    return { flight: { events, positions, bytes, tenures, state: 'under way' }, count }
   }
 
   async #put(flight: Flight, signal: AbortSignal): Promise<void> {
