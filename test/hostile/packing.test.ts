@@ -82,7 +82,7 @@ for (const codec of ['gzip', 'snappy', 'lz4', 'zstd'])
       'message.timestamp.type': 'LogAppendTime',
     })
     const records = writeRecords([
-      { timestamp: 1, key: Buffer.from('k'), value: text(isDeep ? 16_000_000 : 6_000_000) },
+      { timestamp: 1, key: Buffer.from('k'), value: text(isDeep ? 16_000_000 : 3_000_000) },
     ])
     child.reset()
     assert.equal(await send(client, 't', records), 0)
@@ -103,7 +103,7 @@ test('millions of records with one key, and records that unpack to much, are com
     'min.cleanable.dirty.ratio': '0.0',
   })
   const tiny = { timestamp: Date.now(), key: Buffer.from('k'), value: Buffer.from('v') }
-  const count = isDeep ? 5_000_000 : 800_000
+  const count = isDeep ? 5_000_000 : 400_000
   const many = writeRecords(
     Array.from({ length: count }, () => tiny),
     { codec: 'zstd' },

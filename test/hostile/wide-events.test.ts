@@ -14,7 +14,7 @@ import { WireClient } from '../broker/wire-client.ts'
 import { accepted, AttackedAgent } from './attacked-agent.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined
-const count = isDeep ? 1_000_000 : 30_000
+const count = isDeep ? 1_000_000 : 10_000
 const inBatch = 10_000
 const headerCount = 100
 
