@@ -242,6 +242,14 @@ function App() {
       <div class="app" onClick={followLinks}>
         <Rail />
         <Top title={title} />
+        {isCutOff.value ? (
+          <p class="cut-off" role="alert">
+            <Mark level="bad" />
+            <strong>No connection to the console’s server.</strong> What is shown is from{' '}
+            {time(heardAt.value)}. The connection is tried again by itself; see whether millrace console still
+            runs.
+          </p>
+        ) : null}
         {page}
         {isHelp ? <Help close={() => setHelp(false)} /> : null}
       </div>

@@ -33,6 +33,44 @@ export const mayLook = (role: Role, topic?: string | null): boolean =>
 
 export const worst = computed(() => flow.value?.verdict.level ?? 'off')
 
+/** The flow comes every second: after so long without it the connection is dead, whatever the browser thinks of it. */
+const silentMs = 8000
+const againMs = 500
+/** What one try may take. */
+const patienceMs = 2000
+
+/**
+ * Server-sent events, for as long as the page is there. A browser gives up a stream that a server that starts refuses, and
+ * notices nothing of one that died while the machine slept: then it is opened again.
+ */
+function listenTo(url: string, name: string, read: (data: unknown) => void): void {
+  let stream: EventSource
+  let heard = Date.now()
+  let openedAt = 0
+  const open = () => {
+    openedAt = Date.now()
+    stream = new EventSource(url)
+    stream.addEventListener(name, event => {
+      heard = Date.now()
+      read(JSON.parse(event.data))
+    })
+    stream.addEventListener('error', () => {
+      isCutOff.value = true
+      // A stream does not say why it was refused.
+      if (stream.readyState === EventSource.CLOSED) void askForSession()
+    })
+  }
+  const renew = () => {
+    if (Date.now() - heard > silentMs) isCutOff.value = true
+    if (!isCutOff.value || entry.value !== 'in' || Date.now() - openedAt < patienceMs) return
+    stream.close()
+    open()
+  }
+  open()
+  setInterval(renew, againMs)
+  for (const event of ['online', 'pageshow', 'visibilitychange']) addEventListener(event, renew)
+}
+
 export function listen(): void {
   void askForSession().then(follow)
   setInterval(() => (now.value = Date.now()), 1000)
@@ -47,16 +85,10 @@ async function askForSession(): Promise<void> {
 
 function follow(): void {
   if (entry.value !== 'in') return
-  const stream = new EventSource('/api/flow/stream')
-  stream.addEventListener('flow', event => {
+  listenTo('/api/flow/stream', 'flow', data => {
     isCutOff.value = false
     heardAt.value = Date.now()
-    if (!isPaused.value) flow.value = JSON.parse(event.data) as Flow
-  })
-  stream.addEventListener('error', () => {
-    isCutOff.value = true
-    // A stream does not say why it was refused.
-    if (stream.readyState === EventSource.CLOSED) void askForSession()
+    if (!isPaused.value) flow.value = data as Flow
   })
   void ask<Clusters>('/api/clusters').then(found => {
     if ('data' in found) clusters.value = found.data

@@ -1,7 +1,7 @@
 // The first page: the flow from topic to topic across all agents, the sentence that says how it stands, the same as a
 // list, and what has happened lately. A component opens beside it.
 import type { Flow, FlowNode } from '../../../src/console/api.ts'
-import { counted, duration, rate, time, whole } from '../format.ts'
+import { counted, duration, rate, time, whole, wholeOr } from '../format.ts'
 import { Banner, Fact, Head, Number, Waiting } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { flow } from '../store.ts'
@@ -47,7 +47,9 @@ function Totals({ seen }: { seen: Flow }) {
       <Fact name="In" value={<Number value={rate(inPerSecond)} />} />
       <Fact name="Out" value={<Number value={rate(outPerSecond)} />} />
       <Fact name="Waiting in channels" value={whole(inChannels)} />
-      {inTopics === null ? null : <Fact name="Waiting in topics" value={whole(inTopics)} />}
+      {seen.nodes.some(({ kind }) => kind === 'topic') ? (
+        <Fact name="Waiting in topics" value={wholeOr(inTopics)} />
+      ) : null}
       <Fact name="Oldest" value={oldestEventAgeMs === null ? '–' : duration(oldestEventAgeMs / 1000)} />
       <div class="last">
         <dt>Last error</dt>

@@ -23,6 +23,8 @@ export function Picture({ seen }: { seen: Flow }) {
   useLayoutEffect(() => {
     const look = new ResizeObserver(([entry]) => setWidth(entry!.contentRect.width))
     look.observe(place.current!)
+    // Before the first paint, so that nothing moves when the picture comes.
+    setWidth(place.current!.clientWidth)
     return () => look.disconnect()
   }, [])
   const layout = layoutOf(seen)
