@@ -78,7 +78,7 @@ for (const [text, problem] of [
   ['a {\n b=1', 'a.conf:2: error: a { is not closed'],
   ['a=1 }', 'a.conf:1: error: "}" follows the end'],
   ['a=[1,\n2', 'a.conf:1: error: a [ is not closed'],
-  ['a=${b', 'a.conf:1: error: a $ that begins no'],
+  ['a=${b', 'a.conf:1: error: a value holds a $ that begins no'],
   ['a=${b}\nb=${a}', 'a.conf:1: error: a refers to itself'],
   ['a=${nothing}', 'a.conf:1: error: ${nothing} is set neither here nor in the environment'],
   ['a', 'a.conf:1: error: a has no value'],

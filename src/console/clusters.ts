@@ -11,9 +11,8 @@ import { Rates } from '../observe/rate.ts'
 import { silentLogger } from '../observe/log.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
-import type { Brokers, Group, GroupRow, Groups, Messages, Topic, TopicRow, Topics } from './api.ts'
-import type { Session } from './access/session.ts'
-import { lookForMessages, type Question } from './messages.ts'
+import type { Brokers, Group, GroupRow, Groups, Topic, TopicRow, Topics } from './api.ts'
+import type { Source } from './messages/scan.ts'
 import { percentagesOf } from './percentages.ts'
 
 const sharedMs = 2000
@@ -128,10 +127,9 @@ export class KafkaCluster {
     }
   }
 
-  /** Undefined where there is no such topic or partition. */
-  messages(question: Question, session: Session): Promise<Messages | undefined> {
-    const [admin, settings, system] = [this.admin, this.#settings, this.#system]
-    return lookForMessages(question, { admin, settings, system }, session)
+  /** What messages are read through. */
+  get source(): Source {
+    return { admin: this.admin, settings: this.#settings, system: this.#system }
   }
 
   groups(): Promise<Groups> {

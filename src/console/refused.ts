@@ -17,3 +17,8 @@ export class Refused extends Error {
     this.retryAfter = retryAfter
   }
 }
+
+export const notThere = (what: string): Refused =>
+  new Refused(404, `there is no ${what}`, 'Look at the list that it was in.')
+
+export const unreadable = (problem: string): Refused => new Refused(400, problem)

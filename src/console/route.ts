@@ -8,9 +8,9 @@ import type { ClusterList } from './cluster-list.ts'
 import type { KafkaCluster } from './clusters.ts'
 import type { Audit } from './access/audit.ts'
 import type { Asking, Login } from './access/login.ts'
-import { Refused } from './refused.ts'
+import { notThere, unreadable } from './refused.ts'
 
-export { Refused } from './refused.ts'
+export { notThere, Refused, unreadable } from './refused.ts'
 
 /** What routes are made over. */
 export interface RouteParts {
@@ -21,11 +21,6 @@ export interface RouteParts {
   /** Null: whoever has an account on this machine is the user. */
   readonly login: Login | null
 }
-
-export const notThere = (what: string): Refused =>
-  new Refused(404, `there is no ${what}`, 'Look at the list that it was in.')
-
-export const unreadable = (problem: string): Refused => new Refused(400, problem)
 
 /** The value, or 404 where there is none. */
 export function there<T>(value: T | undefined, what: string): T {
@@ -98,6 +93,8 @@ export interface Change<
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** A few words: "create topic". The parts of the path stand beside it in the audit log. */
   readonly action: string
+  /** It changes nothing, and is sent with a body alone: a console that is read-only answers it too. */
+  readonly isQuestion?: true
   /** Of the body, what the audit log holds: no message's content. Values with the name of a secret are hidden there. */
   readonly audited: readonly (keyof Static<Body> & string)[]
   /** It changes the session and nothing else: nobody has to be logged in, and a read-only console does it. */
@@ -118,7 +115,7 @@ export interface Outlet {
   readonly isReady: boolean
   /** Resolves when more can be sent, and when the reader has gone. */
   ready(): Promise<void>
-  send(text: string): void
+  send(data: string | Uint8Array): void
 }
 
 export interface Stream<Path extends string = string, Query extends string = string> extends Common<

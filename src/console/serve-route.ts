@@ -90,7 +90,7 @@ export class RouteServer {
     if (isChange(route)) {
       const problem = forgery(headers, session.token)
       if (problem !== null) throw new Refused(403, problem, 'See /api/session.')
-      if (this.#serving.isReadOnly)
+      if (this.#serving.isReadOnly && route.isQuestion !== true)
         throw new Refused(
           403,
           `${route.action}: this console is read-only`,
@@ -190,10 +190,10 @@ export class RouteServer {
           response.once('drain', go)
           given.gone.addEventListener('abort', go)
         }),
-      send(text) {
+      send(data) {
         if (given.gone.aborted) return
         begin()
-        response.write(text)
+        response.write(data)
       },
     }
     this.#streams++

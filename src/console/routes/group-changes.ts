@@ -1,7 +1,7 @@
 // Routes that move and delete the positions of consumer groups.
 import { nameOf } from '../../kafka-client/contract.ts'
 import * as api from '../api.ts'
-import { timeOf } from '../messages.ts'
+import { timeOf } from '../messages/question.ts'
 import { planReset, readScope, whoIsIn, type Target } from '../offset-reset.ts'
 import { change, clusterOf, look, Refused, unreadable, type Route, type RouteParts } from '../route.ts'
 import { confirm } from './topic-changes.ts'

@@ -5,7 +5,7 @@ import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
 import { Cluster } from '../connection/cluster.ts'
 import type { ClientSystem } from '../connection/connection.ts'
-import { nameOf, type ConsumedRecord, type Position } from '../contract.ts'
+import { nameOf, type ConsumedRecord, type Position, type TopicPartition } from '../contract.ts'
 import { Fetcher } from './fetcher.ts'
 import { recreatedWarning } from './position-note.ts'
 import { earliest, listAllEnds } from './offsets.ts'
@@ -66,6 +66,13 @@ export class PartitionReader {
   /** As soon as there is one record; empty when the signal is aborted first. Rejects with KAFKA or KAFKA_FATAL. */
   poll(options: { maxRecords: number; signal: AbortSignal }): Promise<ConsumedRecord[]> {
     return this.#fetcher.poll(options.maxRecords, options.signal)
+  }
+
+  /** Where reading goes on: behind what was polled, and behind what is no record, such as markers of transactions. */
+  position(partition: TopicPartition): number {
+    const buffer = this.#fetcher.buffer(partition)
+    if (buffer === undefined) return -1
+    return buffer.hasRecords ? buffer.position : buffer.fetchOffset
   }
 
   close(): void {
