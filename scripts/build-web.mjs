@@ -16,9 +16,15 @@ const bundle = await rolldown({
   tsconfig: false,
   transform: { jsx: { runtime: 'automatic', importSource: 'preact' }, target: 'es2022' },
 })
-const { output } = await bundle.generate({ format: 'es', minify: true, comments: false })
+const { output } = await bundle.generate({
+  format: 'es',
+  minify: true,
+  comments: false,
+  entryFileNames: 'console-[hash].js',
+  chunkFileNames: '[name]-[hash].js',
+})
 await bundle.close()
-const css = ['tokens', 'base', 'controls', 'parts', 'flow', 'login']
+const css = ['tokens', 'base', 'controls', 'parts', 'flow', 'login', 'messages']
   .map(name => readFileSync(`${web}${name}.css`, 'utf8'))
   .join('\n')
 
@@ -42,9 +48,8 @@ let page = readFileSync(`${web}index.html`, 'utf8').replace(
 )
 for (const chunk of output) {
   if (chunk.type !== 'chunk') continue
-  const name = chunk.isEntry ? named('console.js', chunk.code) : chunk.fileName
-  files.set(name, chunk.code)
-  if (chunk.isEntry) page = page.replace('/console.js', `/${name}`)
+  files.set(chunk.fileName, chunk.code)
+  if (chunk.isEntry) page = page.replace('/console.js', `/${chunk.fileName}`)
 }
 files.set('index.html', page)
 

@@ -4,19 +4,39 @@ import { useEffect, useState } from 'preact/hooks'
 import { Account } from './account.tsx'
 import { time } from './format.ts'
 import { Logo } from './logo.tsx'
-import { Banner, Head, Icon, Mark, type IconName } from './parts.tsx'
+import { Banner, Head, Icon, Mark, Waiting, type IconName } from './parts.tsx'
 import { AuditPage } from './pages/audit.tsx'
 import { BrokersPage } from './pages/brokers.tsx'
 import { FlowPage } from './pages/flow.tsx'
 import { GroupPage, GroupsPage } from './pages/groups.tsx'
 import { LoginPage } from './pages/login.tsx'
-import { MessagesPage } from './pages/messages.tsx'
 import { clusterName } from './pages/shared.tsx'
 import { TopicPage, TopicsPage } from './pages/topics.tsx'
 import { followLinks, go, path, setParameter } from './router.ts'
 import { clusters, entry, flow, heardAt, isCutOff, isPaused, listen, mayLook, now, worst } from './store.ts'
 import { isTyping } from './table.tsx'
 import { restoreTheme, switchTheme } from './theme.ts'
+
+type MessagesPage = (typeof import('./pages/messages.tsx'))['MessagesPage']
+let messagesPage: MessagesPage | null = null
+
+/** The page of messages is loaded when it is opened. */
+function LazyMessagesPage({ topic }: { topic: string }) {
+  const [Page, setPage] = useState(() => messagesPage)
+  useEffect(() => {
+    void import('./pages/messages.tsx').then(loaded => {
+      messagesPage = loaded.MessagesPage
+      setPage(() => messagesPage)
+    })
+  }, [])
+  if (Page !== null) return <Page topic={topic} />
+  return (
+    <main class="main" id="main">
+      <Head title={topic} sub="" />
+      <Waiting what="the messages" />
+    </main>
+  )
+}
 
 interface Place {
   readonly name: string
@@ -55,7 +75,7 @@ function pageOf([name = '', item, part]: readonly string[]): { title: string; pa
       ),
     }
   if (name === 'topics' && item !== undefined && part === 'messages')
-    return { title: item, page: <MessagesPage key={item} topic={item} /> }
+    return { title: item, page: <LazyMessagesPage key={item} topic={item} /> }
   if (name === 'topics')
     return item === undefined
       ? { title: 'Topics', page: <TopicsPage /> }

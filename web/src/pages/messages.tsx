@@ -1,262 +1,374 @@
-// Messages of a topic: where to look, what was found, and one of them whole.
-import { useState } from 'preact/hooks'
-import type { ComponentChildren } from 'preact'
-import type { Message, Messages, Shown } from '../../../src/console/api.ts'
-import { bytes, counted, duration, exactTime, whole } from '../format.ts'
-import { Head, Number as Figure, Scroll, Waiting } from '../parts.tsx'
+// Messages of a topic: a page of them, a search, or as they come. Everything that is asked for is in the address.
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type {
+  Message,
+  Messages,
+  Refusal,
+  SearchEnd,
+  SearchProgress,
+  TailBatch,
+} from '../../../src/console/api.ts'
+import { bytes, counted, duration, rate, whole } from '../format.ts'
+import { openStream } from '../event-stream.ts'
+import { Banner, Head, Number as Figure, Waiting } from '../parts.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
-import { useLook } from '../store.ts'
+import { isPaused, useLook } from '../store.ts'
+import { MessageTable } from './message-table.tsx'
+import { Query } from './message-query.tsx'
 import { apiOf } from './shared.tsx'
 
 /** Kept in the address: what is looked for. */
-const asked = ['from', 'partition', 'find', 'limit'] as const
+const asked = ['from', 'until', 'partition', 'find', 'in', 'limit', 'before', 'after'] as const
+const mostFollowed = 500
 
-export function MessagesPage({ topic }: { topic: string }) {
+function queryOf(...names: readonly string[]): URLSearchParams {
   const query = new URLSearchParams()
-  for (const name of asked) {
+  for (const name of names) {
     const value = parameter(name)
     if (value !== null) query.set(name, value)
   }
-  const { data, refusal } = useLook<Messages>(`${apiOf('topics', topic, 'messages')}?${query}`, 5000)
-  const open = parameter('open')
+  return query
+}
+
+export function MessagesPage({ topic }: { topic: string }) {
+  const isFollowing = parameter('follow') !== null
+  const isSearch = !isFollowing && (parameter('find') !== null || parameter('until') !== null)
+  const url = apiOf('topics', topic, 'messages')
   return (
     <main class="main" id="main">
       <Head title={topic} sub="Messages; looking commits nothing">
+        <Export url={`${url}/export`} query={queryOf('from', 'until', 'partition', 'find', 'in')} />
         <a class="btn" href={pathOf('topics', topic)}>
           Partitions and settings
         </a>
       </Head>
-      <Query topic={topic} partitions={data?.partitions ?? []} />
-      {data === undefined ? (
-        <Waiting refusal={refusal} what="the messages" />
+      <Query topic={topic} url={url} />
+      {isFollowing ? (
+        <Follow
+          key={topic}
+          topic={topic}
+          url={`${url}/tail`}
+          query={queryOf('partition', 'find', 'in').toString()}
+        />
+      ) : isSearch ? (
+        <SearchResults topic={topic} url={`${url}/search`} query={queryOf(...asked).toString()} />
       ) : (
-        <>
-          {refusal === undefined ? null : <Waiting refusal={refusal} what="what is new" />}
-          <Progress data={data} />
-          {data.messages.length === 0 ? (
-            <p class="blank soft">
-              {data.all === 0
-                ? 'There is no message from this place on.'
-                : 'No message that was looked at has this text in its key, value or headers.'}
-            </p>
-          ) : (
-            <Found messages={data.messages} open={open} />
-          )}
-        </>
+        <Browse topic={topic} url={url} query={queryOf(...asked).toString()} />
       )}
     </main>
   )
 }
 
-function Query({ topic, partitions }: { topic: string; partitions: readonly number[] }) {
-  const from = parameter('from') ?? 'newest'
-  const isPlace = from === 'newest' || from === 'oldest'
-  const [place, setPlace] = useState(isPlace ? '' : from)
-  const [find, setFind] = useState(parameter('find') ?? '')
-  const [chosen, setChosen] = useState(isPlace ? from : 'place')
-  const search = (event: SubmitEvent) => {
-    event.preventDefault()
-    setParameter('open', null, false)
-    setParameter('find', find, false)
-    setParameter('from', chosen === 'place' ? place.trim() : chosen === 'newest' ? null : chosen)
-  }
-  return (
-    <form class="query" onSubmit={search} aria-label={`Search ${topic}`}>
-      <fieldset class="field full">
-        <legend>From</legend>
-        <div class="seg">
-          {(
-            [
-              ['newest', 'Newest'],
-              ['oldest', 'Oldest'],
-              ['place', 'Offset or time'],
-            ] as const
-          ).map(([value, label]) => (
-            <label key={value}>
-              <input type="radio" name="from" checked={chosen === value} onChange={() => setChosen(value)} />
-              {label}
-            </label>
-          ))}
-        </div>
-      </fieldset>
-      {chosen === 'place' ? (
-        <label class="field grow">
-          <span class="lab">Offset, or time such as 2026-11-29T14:00Z</span>
-          <input class="in" value={place} required onInput={event => setPlace(event.currentTarget.value)} />
-        </label>
-      ) : null}
-      <label class="field">
-        <span class="lab">Partition</span>
-        <select
-          class="in"
-          value={parameter('partition') ?? ''}
-          onChange={event => setParameter('partition', event.currentTarget.value)}
-        >
-          <option value="">All</option>
-          {partitionChoices(partitions).map(one => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
-      </label>
-      <label class="field grow">
-        <span class="lab">Contains</span>
-        <input class="in" value={find} onInput={event => setFind(event.currentTarget.value)} />
-      </label>
-      <button class="btn primary">Search</button>
-    </form>
-  )
-}
-
-/** The one that is chosen stays, also where the answer names no other. */
-function partitionChoices(partitions: readonly number[]): number[] {
-  const chosen = parameter('partition')
-  return [...new Set([...partitions, ...(chosen === null ? [] : [+chosen])])].sort(
-    (one, other) => one - other,
-  )
-}
-
-function Progress({ data }: { data: Messages }) {
-  return (
-    <p class="progress" role="status">
-      <span>
-        looked at <b>{whole(data.scanned)}</b> of {counted(data.all, 'message')}
-        {' · '}
-        <Figure value={bytes(data.bytes)} />
-        {' · '}
-        {duration(data.elapsedMs / 1000)}
-        {data.isComplete ? '' : ' · stopped there: it took too long; choose a later place or one partition'}
-      </span>
-    </p>
-  )
-}
-
-function Found({ messages, open }: { messages: readonly Message[]; open: string | null }) {
-  return (
-    <Scroll>
-      <table class="t dense">
-        <caption class="vh">Messages found</caption>
-        <thead>
-          <tr>
-            <th scope="col" class="r p1">
-              Partition
-            </th>
-            <th scope="col" class="r">
-              Offset
-            </th>
-            <th scope="col" class="p2">
-              Time
-            </th>
-            <th scope="col" class="p2">
-              Key
-            </th>
-            <th scope="col">Value</th>
-            <th scope="col" class="r p1">
-              Size
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {messages.map(message => {
-            const id = `${message.partition}-${message.offset}`
-            const isOpen = id === open
-            return [
-              <tr key={id} class={isOpen ? 'open' : ''}>
-                <td class="r p1">{message.partition}</td>
-                <td class="r">
-                  <button
-                    class="btn link"
-                    aria-expanded={isOpen}
-                    onClick={() => setParameter('open', isOpen ? null : id, false)}
-                  >
-                    {whole(message.offset)}
-                  </button>
-                </td>
-                <td class="p2">{exactTime(message.timestamp)}</td>
-                <td class="mono p2 key-cell">
-                  <Preview of={message.key} />
-                </td>
-                <td class="mono cut">
-                  <Preview of={message.value} isValue />
-                </td>
-                <td class="r p1">
-                  <Figure value={bytes(message.value.bytes)} />
-                </td>
-              </tr>,
-              isOpen ? (
-                <tr key={`${id} open`} class="whole-message">
-                  <td colSpan={6}>
-                    <Whole message={message} />
-                  </td>
-                </tr>
-              ) : null,
-            ]
-          })}
-        </tbody>
-      </table>
-    </Scroll>
-  )
-}
-
-function Preview({ of, isValue = false }: { of: Shown; isValue?: boolean }) {
-  if (of.kind === 'null') return <span class="none">{isValue ? 'null: deletes the key' : 'null'}</span>
-  if (of.bytes === 0) return <span class="none">empty</span>
-  return <>{of.text.slice(0, 300)}</>
-}
-
-function Whole({ message }: { message: Message }) {
-  const { headers } = message
-  const facts: readonly (readonly [string, ComponentChildren])[] = [
-    ['UTC', message.timestamp === null ? '–' : new Date(message.timestamp).toISOString()],
-    ['Key', <Content of={message.key} />],
-    ...headers.map(({ key, value }) => [`Header ${key}`, <Content of={value} />] as const),
-  ]
-  return (
-    <div class="whole">
-      <dl>
-        {facts.map(([name, value], index) => (
-          <div key={index}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      <Content of={message.value} isValue />
+const Export = ({ url, query }: { url: string; query: URLSearchParams }) => (
+  <details class="menu">
+    <summary class="btn">Export</summary>
+    <div>
+      {(['ndjson', 'csv'] as const).map(kind => (
+        <a key={kind} href={`${url}.${kind}?${query}`} download>
+          {kind === 'csv' ? 'CSV' : 'NDJSON'}
+        </a>
+      ))}
+      <p class="hint">
+        What is asked for here, 100 000 messages at most. The file’s last line says how it ended.
+      </p>
     </div>
-  )
+  </details>
+)
+
+// ----------------------------------------------------------------------------------------------- pages
+
+interface BrowseProps {
+  readonly topic: string
+  readonly url: string
+  readonly query: string
 }
 
-function Content({ of, isValue = false }: { of: Shown; isValue?: boolean }) {
-  if (of.kind === 'null' || of.bytes === 0) return <Preview of={of} isValue={isValue} />
-  const { text, unit } = bytes(of.bytes)
+function Browse({ topic, url, query }: BrowseProps) {
+  const isNewest = parameter('from') === null && parameter('before') === null && parameter('after') === null
+  // What somebody reads does not move.
+  const everyMs = isNewest && parameter('open') === null ? 5000 : 3_600_000
+  const { data, refusal } = useLook<Messages>(`${url}?${query}`, everyMs)
+  if (data === undefined) return <Waiting refusal={refusal} what="the messages" />
+  // Pages go the way they were begun: newest first, or on from a place.
+  const isDown = (parameter('from') ?? 'newest') === 'newest'
+  const isTurned = isDown ? parameter('after') !== null : parameter('before') !== null
+  const messages = isTurned ? data.messages.toReversed() : data.messages
   return (
     <>
-      {isValue ? (
-        <pre class="code" tabIndex={0} aria-label="Value">
-          {of.kind === 'hex' ? hexLines(of.text) : of.text}
-        </pre>
+      {refusal === undefined ? null : <Waiting refusal={refusal} what="what is new" />}
+      <div class="progress" role="status">
+        <span>
+          {data.messages.length === 0 ? 'No message' : counted(data.messages.length, 'message')} of{' '}
+          <b>{whole(data.all)}</b> {isDown ? 'up to here' : 'from here on'}
+          {isNewest ? ', the newest first' : ''}
+          {data.isComplete
+            ? ''
+            : ' · a partition took too long and is missing: choose one partition, or a later place'}
+        </span>
+        <Pages data={data} />
+      </div>
+      {messages.length === 0 ? (
+        <div class="blank">
+          {data.older === null && data.newer === null ? (
+            <p>
+              The topic is empty. Choose <b>Follow</b> to wait for its first message.
+            </p>
+          ) : (
+            <p>There is no message from this place on.</p>
+          )}
+        </div>
       ) : (
-        <code>{of.text}</code>
+        <>
+          <MessageTable topic={topic} messages={messages} find="" />
+          <div class="progress foot-pages">
+            <Pages data={data} />
+          </div>
+        </>
       )}
-      {of.isCut ? (
-        <p class="hint">
-          Too large to show whole ({text} {unit}): this is its beginning.
-        </p>
-      ) : null}
     </>
   )
 }
 
-/** 16 bytes a line, with what is readable of them. */
-function hexLines(hex: string): string {
-  const lines: string[] = []
-  for (let at = 0; at < hex.length; at += 32) {
-    const pairs = hex.slice(at, at + 32).match(/../g) ?? []
-    const readable = pairs
-      .map(pair => parseInt(pair, 16))
-      .map(code => (code > 31 && code < 127 ? String.fromCharCode(code) : '.'))
-    lines.push(
-      `${(at / 2).toString(16).padStart(6, '0')}  ${pairs.join(' ').padEnd(48)} ${readable.join('')}`,
-    )
+function Pages({ data }: { data: Messages }) {
+  const turn = (name: 'before' | 'after', place: string | null) => () => {
+    setParameter('open', null, false)
+    setParameter(name === 'before' ? 'after' : 'before', null, false)
+    setParameter(name, place)
   }
-  return lines.join('\n')
+  return (
+    <span class="pages">
+      <button class="btn quiet" disabled={data.newer === null} onClick={turn('after', data.newer)}>
+        Newer
+      </button>
+      <button class="btn quiet" disabled={data.older === null} onClick={turn('before', data.older)}>
+        Older
+      </button>
+    </span>
+  )
+}
+
+// ---------------------------------------------------------------------------------------------- search
+
+interface Found {
+  readonly messages: readonly Message[]
+  readonly progress: SearchProgress | null
+  readonly end: SearchEnd | null
+  readonly refusal: Refusal | null
+  readonly isCancelled: boolean
+}
+
+const nothing: Found = { messages: [], progress: null, end: null, refusal: null, isCancelled: false }
+
+function SearchResults({ topic, url, query }: { topic: string; url: string; query: string }) {
+  const [found, setFound] = useState(nothing)
+  const close = useRef<() => void>(() => {})
+  const open = (more: string) => {
+    close.current()
+    close.current = openStream(`${url}?${query}${more}`, {
+      on: {
+        found: (batch: readonly Message[]) =>
+          setFound(old => ({ ...old, messages: [...old.messages, ...batch] })),
+        progress: (progress: SearchProgress) => setFound(old => ({ ...old, progress })),
+        end: (end: SearchEnd) => setFound(old => ({ ...old, end, progress: end })),
+      },
+      over: refusal => setFound(old => (refusal === null ? old : { ...old, refusal })),
+    })
+  }
+  useEffect(() => {
+    setFound(nothing)
+    open('')
+    return () => close.current()
+  }, [url, query])
+  const { messages, progress, end, refusal, isCancelled } = found
+  const isRunning = end === null && refusal === null && !isCancelled
+  const goOn = () => {
+    setFound(old => ({ ...old, end: null, refusal: null, isCancelled: false }))
+    open(`&${end!.rest}`)
+  }
+  return (
+    <>
+      <div class="progress" aria-busy={isRunning}>
+        {isRunning ? (
+          <progress max={progress?.all ?? 1} value={progress?.scanned ?? 0} aria-label="Searched">
+            {progress === null ? '' : `${whole(progress.scanned)} of ${whole(progress.all)}`}
+          </progress>
+        ) : null}
+        {progress === null ? (
+          <span>Searching …</span>
+        ) : (
+          <span>
+            looked at <b>{whole(progress.scanned)}</b> of {whole(progress.all)} ·{' '}
+            <Figure value={bytes(progress.bytes)} /> · {duration(progress.elapsedMs / 1000)} ·{' '}
+            <Figure value={rate((progress.scanned * 1000) / Math.max(1, progress.elapsedMs))} />
+          </span>
+        )}
+        {isRunning ? (
+          <button
+            class="btn link"
+            onClick={() => {
+              close.current()
+              setFound(old => ({ ...old, isCancelled: true }))
+            }}
+          >
+            Cancel
+          </button>
+        ) : null}
+        <span class="pages" role="status">
+          <span>
+            <b>{whole(messages.length)}</b> found{whyOf(end, isCancelled)}
+          </span>
+          {end?.rest === null || end === null ? null : (
+            <button class="btn" onClick={goOn}>
+              Continue
+            </button>
+          )}
+        </span>
+      </div>
+      {refusal === null ? null : (
+        <Banner level="bad" title="The search ended">
+          {refusal.error} {refusal.remedy}
+        </Banner>
+      )}
+      {messages.length > 0 ? (
+        <MessageTable topic={topic} messages={messages} find={parameter('find') ?? ''} />
+      ) : refusal !== null ? null : (
+        <div class="blank">
+          <p>
+            {isRunning
+              ? 'Nothing is found so far.'
+              : end?.why === 'end'
+                ? 'No message has this text where it was looked for. Look in all parts, in all partitions, or from the oldest on.'
+                : 'Nothing was found as far as the search came.'}
+          </p>
+        </div>
+      )}
+    </>
+  )
+}
+
+function whyOf(end: SearchEnd | null, isCancelled: boolean): string {
+  if (isCancelled) return ', cancelled'
+  switch (end?.why) {
+    case 'end':
+      return ', and that is all'
+    case 'time':
+      return ', stopped after a minute'
+    case 'records':
+      return ', stopped after 5 million messages'
+    case 'found':
+      return ', and there may be more'
+    default:
+      return ''
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- follow
+
+interface Tail {
+  readonly messages: readonly Message[]
+  readonly last: TailBatch | null
+  /** What came while somebody reads. */
+  readonly held: readonly Message[]
+  readonly perSecond: number | null
+  readonly refusal: Refusal | null
+}
+
+function Follow({ topic, url, query }: { topic: string; url: string; query: string }) {
+  const [tail, setTail] = useState<Tail>({
+    messages: [],
+    last: null,
+    held: [],
+    perSecond: null,
+    refusal: null,
+  })
+  const [isReading, setReading] = useState(false)
+  const reads = useRef(false)
+  reads.current = isReading || parameter('open') !== null
+  const place = useRef('')
+  const counts = useRef<{ at: number; seen: number }[]>([])
+  const base = useRef({ seen: 0, matched: 0, dropped: 0 })
+  const paused = isPaused.value
+  useEffect(() => {
+    if (paused) return
+    counts.current = []
+    const from = { ...base.current }
+    return openStream(`${url}?${query}${place.current === '' ? '' : `&after=${place.current}`}`, {
+      on: {
+        tail: (batch: TailBatch) => {
+          place.current = batch.after
+          base.current = {
+            seen: from.seen + batch.seen,
+            matched: from.matched + batch.matched,
+            dropped: from.dropped + batch.dropped,
+          }
+          const at = Date.now()
+          counts.current = [...counts.current.filter(one => at - one.at < 5000), { at, seen: batch.seen }]
+          const [first] = counts.current
+          const perSecond =
+            at - first!.at < 500 ? null : ((batch.seen - first!.seen) * 1000) / (at - first!.at)
+          const last = { ...batch, ...base.current, messages: [] }
+          const fresh = batch.messages.toReversed()
+          setTail(old => {
+            const add = (to: readonly Message[]) => [...fresh, ...to].slice(0, mostFollowed)
+            return reads.current
+              ? { ...old, held: add(old.held), last, perSecond, refusal: null }
+              : { messages: add(old.messages), held: old.held, last, perSecond, refusal: null }
+          })
+        },
+      },
+      over: refusal =>
+        setTail(old => ({
+          ...old,
+          refusal: refusal ?? { error: 'The console ended the tail.', remedy: 'Load the page again.' },
+        })),
+    })
+  }, [url, query, paused])
+  const show = () =>
+    setTail(old => ({ ...old, messages: [...old.held, ...old.messages].slice(0, mostFollowed), held: [] }))
+  useEffect(() => {
+    if (!reads.current && tail.held.length > 0) show()
+  })
+  const { messages, last, held, perSecond, refusal } = tail
+  return (
+    <>
+      <div class="progress">
+        <span class="state">
+          <span class={paused ? 'dot off' : 'dot'} aria-hidden="true" />
+          {paused ? 'Paused; going on continues from here' : 'Following'}
+        </span>
+        {last === null ? null : (
+          <span>
+            <b>{whole(last.seen)}</b> came
+            {last.matched === last.seen ? '' : `, ${whole(last.matched)} with this text`} ·{' '}
+            <Figure value={rate(perSecond)} />
+            {last.dropped === 0 ? '' : ` · ${whole(last.dropped)} left out: more than can be read`}
+          </span>
+        )}
+        <button class="btn link" onClick={() => (isPaused.value = !paused)}>
+          {paused ? 'Go on' : 'Pause'}
+        </button>
+        {held.length > 0 ? (
+          <span class="pages">
+            <button class="btn" onClick={show}>
+              {held.length === mostFollowed ? `${mostFollowed} or more` : whole(held.length)} new
+            </button>
+          </span>
+        ) : null}
+      </div>
+      {refusal === null ? null : (
+        <Banner level="bad" title="The tail ended">
+          {refusal.error} {refusal.remedy}
+        </Banner>
+      )}
+      {messages.length === 0 ? (
+        <div class="blank">
+          <p>Waiting for the next message of {topic} …</p>
+        </div>
+      ) : (
+        <div onPointerEnter={() => setReading(true)} onPointerLeave={() => setReading(false)}>
+          <MessageTable topic={topic} messages={messages} find={parameter('find') ?? ''} />
+        </div>
+      )}
+    </>
+  )
 }

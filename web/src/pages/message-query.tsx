@@ -1,0 +1,177 @@
+// What is asked of a topic's messages: where to begin, which partition, what they contain.
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Messages } from '../../../src/console/api.ts'
+import { parameter, setParameter } from '../router.ts'
+import { useLook } from '../store.ts'
+import { isTyping } from '../table.tsx'
+
+type Place = 'newest' | 'oldest' | 'offset' | 'time'
+
+const placeOf = (from: string | null): Place =>
+  from === null || from === 'newest'
+    ? 'newest'
+    : from === 'oldest'
+      ? 'oldest'
+      : /^\d+$/.test(from)
+        ? 'offset'
+        : 'time'
+
+/** Of a field for local times; what the address holds is UTC. */
+function localTime(text: string | null): string {
+  const at =
+    text === null
+      ? Number.NaN
+      : Date.parse(text.startsWith('@') ? new Date(Number(text.slice(1))).toISOString() : text)
+  if (Number.isNaN(at)) return ''
+  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
+}
+const utcOf = (local: string): string | null => {
+  const at = Date.parse(local)
+  return Number.isNaN(at) ? null : new Date(at).toISOString()
+}
+
+export function Query({ topic, url }: { topic: string; url: string }) {
+  const partitions = useLook<Messages>(`${url}?limit=1`, 3_600_000).data?.partitions ?? []
+  const from = parameter('from')
+  const [chosen, setChosen] = useState<Place>(placeOf(from))
+  const [offset, setOffset] = useState(placeOf(from) === 'offset' ? from! : '')
+  const [begin, setBegin] = useState(placeOf(from) === 'time' ? localTime(from) : '')
+  const [until, setUntil] = useState(localTime(parameter('until')))
+  const [find, setFind] = useState(parameter('find') ?? '')
+  const field = useRef<HTMLInputElement>(null)
+  const isFollowing = parameter('follow') !== null
+  useEffect(() => {
+    const focus = (event: KeyboardEvent) => {
+      if (event.key !== '/' || isTyping(event)) return
+      event.preventDefault()
+      field.current?.focus()
+    }
+    addEventListener('keydown', focus)
+    return () => removeEventListener('keydown', focus)
+  }, [])
+  const ask = (follow: boolean) => {
+    const place = { newest: null, oldest: 'oldest', offset: offset.trim(), time: utcOf(begin) }[chosen]
+    for (const name of ['open', 'before', 'after']) setParameter(name, null, false)
+    setParameter('find', find, false)
+    setParameter('until', chosen === 'time' ? utcOf(until) : null, false)
+    setParameter('follow', follow ? 'on' : null, false)
+    setParameter('from', place)
+  }
+  return (
+    <form
+      class="query"
+      aria-label={`Search ${topic}`}
+      onSubmit={event => {
+        event.preventDefault()
+        ask(false)
+      }}
+    >
+      <fieldset class="field full">
+        <legend>From</legend>
+        <div class="seg">
+          {(
+            [
+              ['newest', 'Newest'],
+              ['oldest', 'Oldest'],
+              ['offset', 'Offset'],
+              ['time', 'Time'],
+            ] as const
+          ).map(([value, label]) => (
+            <label key={value}>
+              <input type="radio" name="from" checked={chosen === value} onChange={() => setChosen(value)} />
+              {label}
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      {chosen === 'offset' ? (
+        <label class="field">
+          <span class="lab">Offset</span>
+          <input
+            class="in num"
+            inputMode="numeric"
+            pattern="[0-9]{1,16}"
+            title="a whole number"
+            value={offset}
+            required
+            onInput={event => setOffset(event.currentTarget.value)}
+          />
+        </label>
+      ) : null}
+      {chosen === 'time' ? (
+        <>
+          <label class="field">
+            <span class="lab">Begin, local time</span>
+            <input
+              class="in"
+              type="datetime-local"
+              step="1"
+              value={begin}
+              required
+              onInput={event => setBegin(event.currentTarget.value)}
+            />
+          </label>
+          <label class="field">
+            <span class="lab">Before (if any)</span>
+            <input
+              class="in"
+              type="datetime-local"
+              step="1"
+              value={until}
+              onInput={event => setUntil(event.currentTarget.value)}
+            />
+          </label>
+        </>
+      ) : null}
+      <label class="field">
+        <span class="lab">Partition</span>
+        <select
+          class="in"
+          value={parameter('partition') ?? ''}
+          onChange={event => choose('partition', event.currentTarget.value)}
+        >
+          <option value="">All{partitions.length > 1 ? ` ${partitions.length}` : ''}</option>
+          {partitionChoices(partitions).map(one => (
+            <option key={one}>{one}</option>
+          ))}
+        </select>
+      </label>
+      <label class="field grow">
+        <span class="lab">Contains</span>
+        <input class="in" ref={field} value={find} onInput={event => setFind(event.currentTarget.value)} />
+      </label>
+      <label class="field">
+        <span class="lab">Look in</span>
+        <select
+          class="in"
+          value={parameter('in') ?? ''}
+          onChange={event => choose('in', event.currentTarget.value)}
+        >
+          <option value="">Key, value, headers</option>
+          <option value="value">Value</option>
+          <option value="key">Key</option>
+          <option value="headers">Headers</option>
+        </select>
+      </label>
+      <div class="buttons">
+        <button class="btn primary">{find === '' && until === '' ? 'Show' : 'Search'}</button>
+        <button type="button" class="btn" aria-pressed={isFollowing} onClick={() => ask(!isFollowing)}>
+          Follow
+        </button>
+      </div>
+    </form>
+  )
+}
+
+function choose(name: string, value: string): void {
+  for (const page of ['open', 'before', 'after']) setParameter(page, null, false)
+  setParameter(name, value)
+}
+
+/** The one that is chosen stays, also where the answer names no other. */
+function partitionChoices(partitions: readonly number[]): number[] {
+  const chosen = parameter('partition')
+  return [...new Set([...partitions, ...(chosen === null ? [] : [+chosen])])].toSorted(
+    (one, other) => one - other,
+  )
+}
