@@ -2,7 +2,9 @@
 import { readMetrics, readSnapshot } from '../../src/console/agent-answers.ts'
 import { FlumeAgent } from '../../src/console/flume-agent.ts'
 import { flowOf } from '../../src/console/flow.ts'
-import { isPlace, shownOf, timeOf } from '../../src/console/messages.ts'
+import { questionOf } from '../../src/console/messages/question.ts'
+import { shownOf } from '../../src/console/messages/shown.ts'
+import { Refused } from '../../src/console/refused.ts'
 import { realClock } from '../../src/system/clock.ts'
 import { BadRequest, handlerNames, makeHandler, TooMany } from '../../src/sources/http/handlers.ts'
 import { elementsOf, NoArray } from '../../src/sources/http/json-array.ts'
@@ -118,7 +120,7 @@ const requests: Decoder[] = [
     seeds: textsOf('newest', '17', '@1700000000000', '2026-01-31T12:00:00Z'),
     decode(bytes) {
       const from = bytes.toString()
-      const number = isPlace(from) ? Number(timeOf(from) ?? (/^\d+$/.test(from) ? from : 0)) : 0
+      const number = placeOf(from)
       if (!Number.isSafeInteger(number)) throw new Error(`${from} is taken for a place`)
     },
     allowed: [],
@@ -126,7 +128,7 @@ const requests: Decoder[] = [
   {
     name: 'console: shown bytes',
     seeds: textsOf('{"a":1}', 'text', '\u0000'),
-    decode: bytes => void shownOf(bytes),
+    decode: bytes => void shownOf(bytes, { as: 'auto', mostChars: 20_000 }),
     allowed: [],
   },
   {
@@ -172,3 +174,14 @@ const requests: Decoder[] = [
 ]
 
 export const answerDecoders: readonly Decoder[] = requests
+
+/** The number of the place, an offset or a time; 0 where it has none, or is refused. */
+function placeOf(text: string): number {
+  try {
+    const { from } = questionOf('t', { from: text })
+    return typeof from === 'string' ? 0 : 'time' in from ? from.time : from.offset
+  } catch (error) {
+    if (error instanceof Refused) return 0
+    throw error
+  }
+}

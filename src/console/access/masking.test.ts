@@ -110,6 +110,12 @@ test('a rule is for its topics, for all where the topic is not known, and not fo
     assert.equal(shown(topic, isExempt), isShown ? '4111' : '[masked]', String(topic))
 })
 
+test('an Avro container, whose blocks may be packed, is hidden whole by every rule that looks into values', () => {
+  const container = Buffer.concat([Buffer.from('Obj\x01'), Buffer.alloc(40)])
+  for (const options of [{ pattern: '4111' }, { fields: 'card' }] as const)
+    assert.equal(valueBy(options, container), '[masked]')
+})
+
 test('a rule that is misspelt, or hides nothing, ends the start, with its place', () => {
   const problems = (lines: readonly string[]) => {
     const said: string[] = []

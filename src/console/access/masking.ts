@@ -1,6 +1,7 @@
 // What of messages is hidden, by rules of the configuration. A rule that cannot be followed hides the whole: fields are
 // looked for in JSON objects alone, so that of a value that is none nothing is shown where there is a rule for fields.
 import { choice, flag, list, regex, type OptionsOf } from '../../fields.ts'
+import { isAvroContainer } from '../../wire/avro/container.ts'
 import type { Role } from '../api/session.ts'
 import { fits } from './roles.ts'
 
@@ -93,7 +94,8 @@ function insideOf(rules: readonly MaskRule[]): Hide {
   const hideIn = (text: string) => patterns.reduce((left, one) => left.replaceAll(one, masked), text)
   return (bytes, isHeader = false) => {
     if (bytes === null || bytes.length === 0) return bytes
-    if (bytes.length > mostBytes) return whole(bytes)
+    // What is packed cannot be looked through, and would be unpacked for who reads it.
+    if (bytes.length > mostBytes || isAvroContainer(bytes)) return whole(bytes)
     let text: string
     try {
       text = utf8.decode(bytes)

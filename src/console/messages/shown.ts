@@ -57,7 +57,8 @@ export function shownOf(bytes: Buffer | null, { as, schema = null, mostChars }: 
     if ('text' in avro) return shown('avro', avro.format, avro.text, avro.isCut)
     if (as === 'avro') return hex('Bytes', avro.problem)
   }
-  if (bytes.length > mostJudged && as === 'auto') return hex('Bytes, too large to be judged')
+  if (bytes.length > mostJudged && as === 'auto')
+    return hex('Bytes', 'larger than 1 MiB: choose how it is read')
   const text = textOf(bytes)
   if (as === 'text' || as === 'json') {
     if (text === null) return hex('Bytes', 'these bytes are no UTF-8')

@@ -109,7 +109,7 @@ const around = 40
 export function Preview({ of, find, isValue = false }: { of: Shown; find: string; isValue?: boolean }) {
   if (of.kind === 'null') return <span class="none">{isValue ? 'null, deletes the key' : 'null'}</span>
   if (of.bytes === 0) return <span class="none">empty</span>
-  if (of.kind === 'hex' && of.problem === null && of.bytes > 1024 * 1024) {
+  if (of.kind === 'hex' && of.bytes > 1024 * 1024) {
     const { text: size, unit } = bytes(of.bytes)
     return (
       <span class="none">
