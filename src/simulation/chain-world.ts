@@ -26,8 +26,8 @@ import { letSignalsGo } from './signals.ts'
 import { Supervised } from './supervised.ts'
 
 /**
- * How long everything may take to arrive once the faults are over. The longest wait is that of a JoinGroup whose
- * connection has gone silent: max.poll.interval.ms (5 minutes) and 5 s more, as in Java's client.
+ * How long everything may take to arrive once the faults are over. The longest waits are for a JoinGroup whose connection has
+ * gone silent (45 s) and for members that do not come back.
  */
 const drainMs = 400_000
 /** How long nothing may arrive before what is missing counts as lost, where the chain may lose. */

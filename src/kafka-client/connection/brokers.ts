@@ -105,6 +105,13 @@ export class Brokers {
     return opening
   }
 
+  /** Ends the connection, so that another is opened, and gives whether there was one: an answer is late on it. */
+  giveUp(address: Address | null, purpose: Purpose): boolean {
+    const open = address === null ? undefined : this.#open.get(keyOf(address, purpose))
+    open?.fail('PEER_CLOSED', `the connection to ${open.where} was given up: an answer is late on it`)
+    return open !== undefined
+  }
+
   /** Closes all connections; requests under way reject with STOPPED. */
   close(): void {
     this.#stop.abort()

@@ -29,6 +29,7 @@ import {
   encodeSubscription,
 } from './group-protocol.ts'
 import type { TopicPartition } from '../contract.ts'
+import { askAgainWhenLate } from './late-answer.ts'
 import { isFinal, refuse, rejoinCodes, wordsOf, movedCodes } from '../connection/refusal.ts'
 import type { ConsumerSettings } from '../settings.ts'
 
@@ -89,6 +90,7 @@ export class Group {
   /** It was thrown out: joined is not well before a heartbeat is. */
   #wasLost = false
   #isInstanceIdIgnored = false
+  #joinVersion = -1
   /** The broker asked not to be asked before, monotonic ms. */
   #restsUntil = 0
   /** When the coordinator last took us for a member, monotonic ms. */
@@ -151,7 +153,8 @@ export class Group {
       const restMs = this.#restsUntil - this.#parts.system.clock.monotonic()
       if (restMs > 0) await this.#parts.system.clock.sleep(restMs, signal)
       const connection = await cluster.brokers.connect(this.#coordinator, 'group')
-      this.#checkInstanceId(connection.versionOf(joinGroup))
+      this.#joinVersion = connection.versionOf(joinGroup)
+      this.#checkInstanceId(this.#joinVersion)
       const answer = await connection.request(api, body, extraTimeMs)
       const { throttleTimeMs = 0 } = answer as { throttleTimeMs?: number }
       if (throttleTimeMs > 0) this.#restsUntil = cluster.noteThrottle(connection.where, { throttleTimeMs })
@@ -263,12 +266,10 @@ export class Group {
         return { name, metadata: encodeSubscription({ topics, userData }) }
       }),
     })
-    let answer = await this.#abortable(
-      this.request(joinGroup, body(this.memberId), maxPollIntervalMs + 5_000),
-    )
+    let answer = await this.#askPatiently(joinGroup, body(this.memberId), maxPollIntervalMs + 5_000)
     if (answer.errorCode === errorCodes.MEMBER_ID_REQUIRED) {
       this.memberId = answer.memberId
-      answer = await this.#abortable(this.request(joinGroup, body(this.memberId), maxPollIntervalMs + 5_000))
+      answer = await this.#askPatiently(joinGroup, body(this.memberId), maxPollIntervalMs + 5_000)
     }
     this.#check(answer.errorCode, 'join')
     checkJoined(this.memberId, answer)
@@ -303,22 +304,17 @@ export class Group {
     joined: ResponseOf<typeof joinGroup>,
     assignments: { memberId: string; assignment: Buffer }[],
   ): Promise<TopicPartition[]> {
-    const { settings } = this.#parts
-    const answer = await this.#abortable(
-      this.request(
-        syncGroup,
-        {
-          groupId: this.#groupId,
-          generationId: this.generation,
-          memberId: this.memberId,
-          groupInstanceId: settings.groupInstanceId,
-          protocolType: 'consumer',
-          protocolName: joined.protocolName,
-          assignments,
-        },
-        settings.maxPollIntervalMs,
-      ),
-    )
+    const { groupInstanceId, maxPollIntervalMs } = this.#parts.settings
+    const question = {
+      groupId: this.#groupId,
+      generationId: this.generation,
+      memberId: this.memberId,
+      groupInstanceId,
+      protocolType: 'consumer',
+      protocolName: joined.protocolName,
+      assignments,
+    }
+    const answer = await this.#askPatiently(syncGroup, question, maxPollIntervalMs)
     this.#check(answer.errorCode, 'sync')
     return decodeAssignment(answer.assignment)
   }
@@ -468,6 +464,14 @@ export class Group {
         `INCONSISTENT_GROUP_PROTOCOL: its members use none of the assignors offered here (${this.#parts.settings.assignors.join(', ')}); have them offer one of range, roundrobin, sticky (partition.assignment.strategy), or use another group.id`,
       )
     refuse(code, `the coordinator refuses to ${step}`)
+  }
+
+  /** Before version 4 a member without an id would become another one with each question. */
+  #askPatiently<Q, S>(api: ClientApi<Q, S>, body: Q, extraTimeMs: number): Promise<S> {
+    const { cluster, system } = this.#parts
+    const isSafe = () => this.memberId !== '' || this.#joinVersion >= 4
+    const giveUp = () => isSafe() && cluster.brokers.giveUp(this.#coordinator, 'group')
+    return askAgainWhenLate(system.clock, () => this.#abortable(this.request(api, body, extraTimeMs)), giveUp)
   }
 
   /** Does not wait for the answer once close was called. */
