@@ -63,6 +63,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   // An idle agent without a listener has nothing else that keeps the process alive.
   const alive = setInterval(() => {}, 1 << 30)
   log.info(`Starting agent ${name} from ${texts.map(text => text.file).join(', ')}`)
+  void stopping.then(() => agent.giveUp())
   try {
     await agent.start()
   } catch (error) {

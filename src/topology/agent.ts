@@ -156,9 +156,14 @@ export class Agent implements EventView {
     this.#refused.raise(problem, { remedy })
   }
 
+  /** Sources that wait in their start for others wait no longer: `stop` follows. */
+  giveUp(): void {
+    for (const source of this.#sources.values()) source.giveUp?.()
+  }
+
   /** Resolves when all has stopped, within 10 s; a second call waits for the first. */
   stop(): Promise<void> {
-    for (const source of this.#sources.values()) source.giveUp?.()
+    this.giveUp()
     return this.#alone(async () => {
       if (this.#state === 'stopped') return
       this.#state = 'stopping'
