@@ -296,8 +296,9 @@ export class ClientConnection {
     const now = this.#parts.clock.monotonic()
     const tookMs = now - Math.max(call.sentAt, this.#lastAnswerAt)
     this.#lastAnswerAt = now
-    this.#inFlight.splice(index, 1)
+    // As long as its reply may turn out to be none, the call is one of those that a fault rejects.
     const refusal = this.#refusalIn(reader, tookMs)
+    this.#inFlight.splice(index, 1)
     if (refusal !== null) {
       call.reject(refusal)
       return this.fail(refusal)
