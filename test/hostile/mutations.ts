@@ -20,7 +20,7 @@ const varints = [
 ].map(hex => Buffer.from(hex, 'hex')) // prettier-ignore
 
 const brackets = ['[', '{', '(', '((', '"', '{"a":', '[[', '${', '(?:', '%{', '\\', '<', ',', '\n']
-const numbers = ['0', '-1', '2147483647', '2147483648', '9223372036854775807', '1e309', 'NaN', '-0', '0x10', '.', ''] // prettier-ignore
+const numbers = ['0', '-1', '2147483647', '2147483648', '9223372036854775807', '1e309', 'Infinity', '-0', '0x10', '.', ''] // prettier-ignore
 
 type Change = (random: SeededRandom, bytes: Buffer, corpus: readonly Buffer[]) => Buffer
 
