@@ -239,6 +239,8 @@ const values: Decoder[] = [
     },
     allowed: [],
     words: ['\\p{', '(?', '[^', '&&', '{1,', '\\k<', '\\Q', '\\E', '(?<', '*+', '\\x{', '(?x)'],
+    // Of 64 KB; the time grows as the text does.
+    mostMs: 500,
   },
   {
     name: 'Joda pattern',
