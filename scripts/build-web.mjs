@@ -20,11 +20,11 @@ const { output } = await bundle.generate({
   format: 'es',
   minify: true,
   comments: false,
-  entryFileNames: 'console-[hash].js',
-  chunkFileNames: '[name]-[hash].js',
+  entryFileNames: 'console-[hash:8].js',
+  chunkFileNames: '[name]-[hash:8].js',
 })
 await bundle.close()
-const css = ['tokens', 'base', 'controls', 'parts', 'flow', 'login', 'messages']
+const css = ['tokens', 'base', 'controls', 'parts', 'forms', 'flow', 'login', 'messages']
   .map(name => readFileSync(`${web}${name}.css`, 'utf8'))
   .join('\n')
 

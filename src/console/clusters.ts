@@ -3,7 +3,7 @@
 import { whereOf } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/kafka-client.ts'
-import { nameOf } from '../kafka-client/contract.ts'
+import { byTopic, nameOf } from '../kafka-client/contract.ts'
 import { earliest, latest } from '../kafka-client/consumer/offsets.ts'
 import { groupPositions, ledPartitions } from '../kafka-client/admin/group-positions.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
@@ -78,6 +78,12 @@ export class KafkaCluster {
           leaders: partitions.filter(({ leader }) => leader === broker.id).length,
           replicas: partitions.filter(({ replicas }) => replicas.includes(broker.id)).length,
           bytes: totalOf((directories.get(broker.id) ?? []).flatMap(one => [0, ...one.replicas.values()])),
+          directories:
+            directories.get(broker.id)?.map(({ replicas, ...one }) => ({
+              ...one,
+              replicas: replicas.size,
+              bytes: totalOf([0, ...replicas.values()])!,
+            })) ?? null,
         })),
       }
     })
@@ -114,7 +120,9 @@ export class KafkaCluster {
         bytes: of(partition.index, bytes),
       })),
       settings:
-        settings?.get(name)?.map(one => ({ name: one.name, value: one.value, isDefault: one.isDefault })) ??
+        settings
+          ?.get(name)
+          ?.map(({ name: key, value, source, isSensitive }) => ({ name: key, value, source, isSensitive })) ??
         null,
       groups: await Promise.all(
         groups.groups
@@ -202,7 +210,10 @@ export class KafkaCluster {
         instanceId: member.instanceId,
         clientId: member.clientId,
         host: member.host.replace(/^\//, ''),
-        partitions: member.partitions.length,
+        assigned: byTopic(member.partitions).map(([topic, list]) => ({
+          topic,
+          partitions: list.map(({ partition }) => partition).sort((one, other) => one - other),
+        })),
       })),
       positions,
     }

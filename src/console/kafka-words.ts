@@ -4,7 +4,8 @@ import { Refused } from './route.ts'
 
 /** The field of the body that an error is about, and what can be done. */
 const rows: Readonly<Record<string, readonly [field: string | undefined, remedy: string]>> = {
-  INVALID_TOPIC: ['name', 'Letters, digits, dot, hyphen and underscore are allowed, 249 at most.'],
+  UNKNOWN_TOPIC_OR_PARTITION: [undefined, 'It may have been deleted: look at the list of topics.'],
+  INVALID_TOPIC: ['name', ''],
   TOPIC_ALREADY_EXISTS: ['name', 'Choose another name.'],
   INVALID_PARTITIONS: ['partitions', ''],
   INVALID_REPLICATION_FACTOR: ['replicas', 'There can be one replica on each broker.'],
@@ -31,7 +32,14 @@ const rows: Readonly<Record<string, readonly [field: string | undefined, remedy:
   OFFSET_OUT_OF_RANGE: ['partitions', 'Look at the offsets again: they have changed.'],
 }
 
-export function wordsOf({ message, errorName }: KafkaRefusal): Refused {
+export function wordsOf({ message, errorName, said }: KafkaRefusal): Refused {
   const [field, remedy] = rows[errorName] ?? [undefined, '']
-  return new Refused(422, message, remedy, field)
+  // Beside the field it is known what was not done.
+  const problem = field === undefined ? message : said
+  return new Refused(
+    422,
+    problem.replace(/^[a-z](?=[a-z]* )/, letter => letter.toUpperCase()),
+    remedy,
+    field,
+  )
 }

@@ -57,9 +57,9 @@ export function positionIn(
 ): { to: number | null; note: string } {
   const within = (wanted: number) =>
     wanted < first
-      ? { to: first, note: 'earlier records are gone: the first that is left' }
+      ? { to: first, note: 'limited to the first record' }
       : wanted > end
-        ? { to: end, note: 'not written yet: the end' }
+        ? { to: end, note: 'limited to the end' }
         : { to: wanted, note: '' }
   switch (target.to) {
     case 'earliest':

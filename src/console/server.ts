@@ -137,8 +137,8 @@ function sendFile(
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return refuse(reply, new Refused(405, `${request.method} is not for this address`))
   const path = request.url.split('?', 1)[0]!.slice(1)
-  // The pages are in the browser program: every address without a file is one of them.
-  const file = files.get(path) ?? (/\.\w+$/.test(path) ? undefined : files.get('index.html'))
+  // The pages are in the browser program: every address without a file is one of them. Names of topics have dots.
+  const file = files.get(path) ?? (/^[^/]*\.\w+$/.test(path) ? undefined : files.get('index.html'))
   if (file === undefined)
     return refuse(reply, new Refused(404, `there is no ${path}`, 'The first page is at /.'))
   void reply.headers({

@@ -74,6 +74,7 @@ test('a setting tells its source and what holds without it', () =>
     await admin.topics.alterSettings('t', new Map([['max.message.bytes', null]]))
     const reset = await settingOf(admin, 'max.message.bytes')
     assert.deepEqual([reset.value, reset.source, reset.isDefault], ['1048588', 'default', true])
+    await assert.rejects(admin.topics.settings(['u']), { errorName: 'UNKNOWN_TOPIC_OR_PARTITION' })
     const broker = (await admin.brokers.settings(0))!
     assert.equal(broker.find(one => one.name === 'log.dirs')!.source, "broker's file")
     assert.ok(broker.every(one => !one.isSensitive || one.value === null))

@@ -47,8 +47,8 @@ test('a topic is tried, made, given partitions, and deleted by its name', async 
   })
   assert.deepEqual(await named(), [])
   for (const [wrong, field, problem] of [
-    [{ name: 'a b' }, 'name', /INVALID_TOPIC/],
-    [{ replicas: 3 }, 'replicas', /INVALID_REPLICATION_FACTOR/],
+    [{ name: 'a b' }, 'name', /a topic name has 1 to 249 letters/],
+    [{ replicas: 3 }, 'replicas', /^The replication factor|replica/i],
     [{ settings: [{ name: 'retention.ms', value: 'long' }] }, 'settings', /retention\.ms/],
     [{ settings: [{ name: 'nope', value: '1' }] }, 'settings', /nope/],
   ] as const) {

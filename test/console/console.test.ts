@@ -237,6 +237,7 @@ test('what is not there is named', async () => {
     assert.deepEqual([status, (JSON.parse(body) as Refusal).error], [404, what])
   }
   assert.equal((await ask('/nope.js')).status, 404)
+  assert.match((await ask('/topics/orders.v1')).body, /<!doctype html>/)
 })
 
 test('lag is never negative while records are written and read', async () => {

@@ -1,30 +1,21 @@
 // The console's pages in a real browser: what they show, in both themes and three widths, without a violation that axe-core
-// finds; keys; an agent that goes; text from Kafka that would like to be a program. Wants Chromium; with REQUIRE_BROWSER=1
-// a machine without one fails.
+// finds; keys; an agent that goes; text from Kafka that would like to be a program.
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { chromium, type Browser, type Page } from 'playwright-core'
+import { chromiumPath, skipWithoutChromium } from './peers/chromium.ts'
 import { waitFor } from './peers/waiting.ts'
 import { send, startWorld, type World } from '../console/world.ts'
-
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  path => existsSync(path),
-)
-const skip =
-  executablePath === undefined && process.env['REQUIRE_BROWSER'] !== '1'
-    ? 'no Chromium on this machine'
-    : false
-if (skip !== false) process.stderr.write(`SKIPPED: the console's pages in a browser: ${skip}\n`)
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 /** A group may have any name. */
 const hostile = '<img src=x onerror="window.hurt=1">'
 
-describe('pages', { skip }, () => {
+describe('pages', { skip: skipWithoutChromium }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-browser-'))
   let world: World
   let browser: Browser
@@ -35,7 +26,7 @@ describe('pages', { skip }, () => {
     world = await startWorld(directory)
     await send(world, 'test3', 500)
     await world.admin.groups.commit(hostile, [{ topic: 'test3', partition: 0, offset: 1 }])
-    browser = await chromium.launch({ executablePath: executablePath ?? 'chromium', args: ['--no-sandbox'] })
+    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
   })
   after(async () => {
     await browser?.close()

@@ -6,13 +6,13 @@ import { time } from './format.ts'
 import { Logo } from './logo.tsx'
 import { Banner, Head, Icon, Mark, Waiting, type IconName } from './parts.tsx'
 import { AuditPage } from './pages/audit.tsx'
-import { BrokersPage } from './pages/brokers.tsx'
+import { BrokerPage, BrokersPage } from './pages/brokers.tsx'
 import { FlowPage } from './pages/flow.tsx'
 import { GroupPage, GroupsPage } from './pages/groups.tsx'
 import { LoginPage } from './pages/login.tsx'
 import { clusterName } from './pages/shared.tsx'
 import { TopicPage, TopicsPage } from './pages/topics.tsx'
-import { followLinks, go, path, setParameter } from './router.ts'
+import { followLinks, go, parameter, path, setParameter } from './router.ts'
 import { clusters, entry, flow, heardAt, isCutOff, isPaused, listen, mayLook, now, worst } from './store.ts'
 import { isTyping } from './table.tsx'
 import { restoreTheme, switchTheme } from './theme.ts'
@@ -74,6 +74,12 @@ function pageOf([name = '', item, part]: readonly string[]): { title: string; pa
         </main>
       ),
     }
+  const task = parameter('do')
+  if (task !== null && ['topics', 'groups', 'brokers'].includes(name))
+    return {
+      title: item ?? kafkaPlaces.find(one => one.name === name)!.title,
+      page: <TaskPage key={`${name}/${item}/${task}`} task={task} />,
+    }
   if (name === 'topics' && item !== undefined && part === 'messages')
     return { title: item, page: <LazyMessagesPage key={item} topic={item} /> }
   if (name === 'topics')
@@ -85,7 +91,10 @@ function pageOf([name = '', item, part]: readonly string[]): { title: string; pa
       ? { title: 'Groups', page: <GroupsPage /> }
       : { title: item, page: <GroupPage key={item} id={item} /> }
   if (name === 'audit' && mayLook('admin', null)) return { title: 'Audit log', page: <AuditPage /> }
-  if (name === 'brokers') return { title: 'Brokers', page: <BrokersPage /> }
+  if (name === 'brokers')
+    return item === undefined
+      ? { title: 'Brokers', page: <BrokersPage /> }
+      : { title: `Broker ${item}`, page: <BrokerPage key={item} id={item} /> }
   return {
     title: 'Not there',
     page: (
@@ -97,6 +106,34 @@ function pageOf([name = '', item, part]: readonly string[]): { title: string; pa
       </main>
     ),
   }
+}
+
+type Tasks = typeof import('./tasks/tasks.tsx')
+let loadedTasks: Tasks | undefined
+
+/** Pages that change something are loaded when the first of them is opened. */
+function TaskPage({ task }: { task: string }) {
+  const [tasks, setTasks] = useState(loadedTasks)
+  const [problem, setProblem] = useState(false)
+  useEffect(() => {
+    if (tasks !== undefined) return
+    import('./tasks/tasks.tsx').then(
+      loaded => setTasks((loadedTasks = loaded)),
+      () => setProblem(true),
+    )
+  }, [tasks])
+  const page = tasks?.taskOf(task, path.value)
+  if (page) return page
+  return (
+    <main class="main" id="main">
+      <Head title={tasks === undefined ? 'Loading' : 'There is no such page'} sub="" />
+      {problem ? (
+        <Banner level="bad" title="The page cannot be loaded">
+          Load it again.
+        </Banner>
+      ) : null}
+    </main>
+  )
 }
 
 function Rail() {

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Level, Refusal } from '../../src/console/api.ts'
 import type { Quantity } from './format.ts'
-import type { Asked } from './store.ts'
+import { notice, type Asked } from './store.ts'
 
 const marks: Record<Level, string> = { good: 'dot', warn: 'dot warn', bad: 'dot bad', off: 'dot off' }
 
@@ -112,9 +112,30 @@ interface PageProps<T> {
   readonly children: (data: T) => ComponentChildren
 }
 
+/** What was changed last, on the page that follows. */
+export const Notice = () => (
+  <div role="status" class="notice">
+    {notice.value === null ? null : (
+      <>
+        <Mark level="good" />
+        <span>{notice.value}</span>
+        <button
+          class="btn quiet icon"
+          aria-label="Dismiss"
+          title="Dismiss"
+          onClick={() => (notice.value = null)}
+        >
+          <Icon name="close" size={14} />
+        </button>
+      </>
+    )}
+  </div>
+)
+
 /** A page over an answer: what it says until there is one, and what it says when there is no newer one. */
 export const Page = <T,>({ title, what, asked: { data, refusal }, sub, action, children }: PageProps<T>) => (
   <main class="main" id="main">
+    <Notice />
     <Head title={title} sub={data === undefined ? '' : sub(data)}>
       {data === undefined ? undefined : action}
     </Head>

@@ -31,6 +31,9 @@ export const may = (role: Role, topic?: string | null): boolean =>
 export const mayLook = (role: Role, topic?: string | null): boolean =>
   session.value !== null && mayDo(session.value.grants, role, topic)
 
+/** What was changed last: stands on the page that follows, until it is dismissed or something else is changed. */
+export const notice = signal<string | null>(null)
+
 export const worst = computed(() => flow.value?.verdict.level ?? 'off')
 
 /** The flow comes every second: after so long without it the connection is dead, whatever the browser thinks of it. */
@@ -127,14 +130,17 @@ export async function ask<T>(url: string, request?: RequestInit): Promise<Answer
   }
 }
 
-/** The answer, asked for again every `everyMs` while the page is seen; the last one stays while the next is waited for. */
+/**
+ * The answer, asked for again every `everyMs` while the page is seen; the last one stays while the next is waited for. Nothing is asked
+ * where the URL is empty.
+ */
 export function useLook<T>(url: string, everyMs = 3000): Asked<T> {
   const [known, setKnown] = useState<{ url: string; asked: Asked<T> }>({ url, asked: {} })
   useEffect(() => {
     let isOver = false
     let timer = 0
     const look = async () => {
-      if (!isPaused.value && !document.hidden) {
+      if (url !== '' && !isPaused.value && !document.hidden) {
         const found = await ask<T>(url)
         if (isOver) return
         setKnown(before => {

@@ -27,6 +27,20 @@ export const Brokers = Type.Object({
       leaders: number,
       replicas: number,
       bytes: nullable(number),
+      /** Null where the broker does not tell them (before Kafka 1.0). */
+      directories: nullable(
+        Type.Array(
+          Type.Object({
+            path: text,
+            problem: nullable(text),
+            replicas: number,
+            bytes: number,
+            /** Of the file system; null before Kafka 3.3. */
+            totalBytes: nullable(number),
+            usableBytes: nullable(number),
+          }),
+        ),
+      ),
     }),
   ),
 })

@@ -25,7 +25,13 @@ export const Group = Type.Object({
   assignor: text,
   coordinator: text,
   members: Type.Array(
-    Type.Object({ id: text, instanceId: nullable(text), clientId: text, host: text, partitions: number }),
+    Type.Object({
+      id: text,
+      instanceId: nullable(text),
+      clientId: text,
+      host: text,
+      assigned: Type.Array(Type.Object({ topic: text, partitions: Type.Array(number) })),
+    }),
   ),
   positions: Type.Array(
     Type.Object({

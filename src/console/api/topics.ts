@@ -49,7 +49,7 @@ export const Topic = Type.Object({
   ),
   /** Null where brokers do not tell them (before Kafka 0.11). */
   settings: nullable(
-    Type.Array(Type.Object({ name: text, value: nullable(text), isDefault: Type.Boolean() })),
+    Type.Array(Type.Object({ name: text, value: nullable(text), source: text, isSensitive: Type.Boolean() })),
   ),
   groups: Type.Array(Type.Object({ id: text, lag: nullable(number) })),
 })

@@ -5,7 +5,7 @@ import { createPartitions } from '../../wire/kafka/messages/create-partitions.ts
 import { createTopics } from '../../wire/kafka/messages/create-topics.ts'
 import { deleteTopics } from '../../wire/kafka/messages/delete-topics.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
-import { askController, changeMs, refuse, type AdminParts } from './question.ts'
+import { askController, changeMs, KafkaRefusal, refuse, type AdminParts } from './question.ts'
 import { alterSettings, describeSettings, type ChangeOptions, type Setting } from './settings.ts'
 
 export interface TopicDescription {
@@ -131,9 +131,17 @@ export class TopicAdmin {
   }
 
   /** By topic; null where brokers do not tell them (before Kafka 0.11). */
-  settings(names: readonly string[]): Promise<Map<string, Setting[]> | null> {
+  async settings(names: readonly string[]): Promise<Map<string, Setting[]> | null> {
     const resources = names.map(name => ({ type: 'topic' as const, name }))
-    return this.#parts.cluster.ask(connection => describeSettings(connection, resources))
+    const answer = await this.#parts.cluster.ask(connection =>
+      describeSettings(connection, resources).catch((error: unknown) => {
+        // A refusal is an answer: the other brokers would give the same.
+        if (error instanceof KafkaRefusal) return error
+        throw error
+      }),
+    )
+    if (answer instanceof KafkaRefusal) throw answer
+    return answer
   }
 
   /** Null takes a setting back (Kafka 0.11 and later). */

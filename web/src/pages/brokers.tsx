@@ -1,32 +1,151 @@
-// Brokers of a cluster.
-import type { Brokers } from '../../../src/console/api.ts'
-import { bytes, counted, whole } from '../format.ts'
-import { Number, Page } from '../parts.tsx'
-import { useLook } from '../store.ts'
+// Brokers of a cluster, and one broker.
+import type { Brokers, MovesUnderWay, Settings } from '../../../src/console/api.ts'
+import { bytes, counted, percent, whole } from '../format.ts'
+import { Fact, Number, Page, Section, State } from '../parts.tsx'
+import { may, useLook } from '../store.ts'
 import { Rows, type Cell } from '../table.tsx'
-import { apiOf } from './shared.tsx'
+import { MovesSection } from './moves.tsx'
+import { pathOf } from '../router.ts'
+import { apiOf, taskHref, withCluster } from './shared.tsx'
+import { SettingsSection } from './settings.tsx'
 
 const none = <span class="faint">–</span>
 
-const columns: readonly Cell<Brokers['brokers'][number]>[] = [
-  { title: 'Id', isNumber: true, cell: ({ id }) => id },
+type Broker = Brokers['brokers'][number]
+type Directory = NonNullable<Broker['directories']>[number]
+
+const usedOf = (directories: readonly Directory[]) => {
+  const [total, usable] = (['totalBytes', 'usableBytes'] as const).map(name =>
+    directories.reduce<number | null>(
+      (sum, one) => (sum === null || one[name] === null ? null : sum + one[name]),
+      0,
+    ),
+  )
+  return total === null || usable === null ? null : { total: total!, used: total! - usable! }
+}
+
+const columns: readonly Cell<Broker>[] = [
+  {
+    title: 'Id',
+    cell: ({ id }) => <a href={withCluster(pathOf('brokers', String(id)))}>{id}</a>,
+  },
   { title: 'Address', cell: ({ host, port }) => `${host}:${port}` },
   { title: 'Rack', drop: 'p2', cell: ({ rack }) => rack ?? none },
   { title: 'Leads', isNumber: true, cell: ({ leaders }) => whole(leaders) },
-  { title: 'Replicas', isNumber: true, cell: ({ replicas }) => whole(replicas) },
-  { title: 'Size', isNumber: true, cell: broker => <Number value={bytes(broker.bytes)} /> },
-  { title: 'Role', cell: ({ isController }) => (isController ? 'controller' : none) },
+  { title: 'Replicas', isNumber: true, drop: 'p1', cell: ({ replicas }) => whole(replicas) },
+  { title: 'Size', isNumber: true, drop: 'p1', cell: broker => <Number value={bytes(broker.bytes)} /> },
+  {
+    title: 'Disk used %',
+    isNumber: true,
+    drop: 'p2',
+    cell: ({ directories }) => {
+      const used = usedOf(directories ?? [])
+      return used === null || used.total === 0 ? none : percent(used.used, used.total)
+    },
+  },
+  {
+    title: 'State',
+    cell: ({ isController, directories }) =>
+      directories?.some(({ problem }) => problem !== null) ? (
+        <State level="bad" word="a log directory failed" />
+      ) : isController ? (
+        'controller'
+      ) : (
+        none
+      ),
+  },
 ]
 
-export const BrokersPage = () => (
-  <Page
-    title="Brokers"
-    what="the brokers"
-    asked={useLook<Brokers>(apiOf('brokers'), 5000)}
-    sub={({ brokers, clusterId }) =>
-      `${counted(brokers.length, 'broker')}${clusterId === null ? '' : `, cluster ${clusterId}`}`
-    }
-  >
-    {({ brokers }) => <Rows label="Brokers" rows={brokers} columns={columns} nameOf={({ id }) => id} />}
-  </Page>
-)
+export const BrokersPage = () => {
+  const moves = useLook<MovesUnderWay>(apiOf('moves'), 5000)
+  return (
+    <Page
+      title="Brokers"
+      what="the brokers"
+      asked={useLook<Brokers>(apiOf('brokers'), 5000)}
+      sub={({ brokers, clusterId }) =>
+        `${counted(brokers.length, 'broker')}${clusterId === null ? '' : `, cluster ${clusterId}`}`
+      }
+      action={
+        may('operator') ? (
+          <a class="btn" href={taskHref('elect', 'brokers')}>
+            Elect preferred leaders
+          </a>
+        ) : undefined
+      }
+    >
+      {({ brokers }) => (
+        <>
+          <Rows label="Brokers" rows={brokers} columns={columns} nameOf={({ id }) => id} />
+          <MovesSection moves={moves.data?.moves ?? []} />
+        </>
+      )}
+    </Page>
+  )
+}
+
+const directoryColumns: readonly Cell<Directory>[] = [
+  { title: 'Directory', cell: ({ path }) => <span class="mono">{path}</span> },
+  {
+    title: 'State',
+    cell: ({ problem }) =>
+      problem === null ? <State level="good" word="usable" /> : <State level="bad" word={problem} />,
+  },
+  { title: 'Replicas', isNumber: true, drop: 'p1', cell: ({ replicas }) => whole(replicas) },
+  { title: 'Size', isNumber: true, cell: one => <Number value={bytes(one.bytes)} /> },
+  { title: 'Free', isNumber: true, drop: 'p1', cell: one => <Number value={bytes(one.usableBytes)} /> },
+  { title: 'Of', isNumber: true, drop: 'p2', cell: one => <Number value={bytes(one.totalBytes)} /> },
+]
+
+export const BrokerPage = ({ id }: { id: string }) => {
+  const settings = useLook<Settings>(apiOf('brokers', id, 'settings'), 15_000)
+  return (
+    <Page
+      title={`Broker ${id}`}
+      what={`broker ${id}`}
+      asked={useLook<Brokers>(apiOf('brokers'), 5000)}
+      sub={({ brokers }) => {
+        const broker = brokers.find(one => String(one.id) === id)
+        return broker === undefined ? 'is not part of the cluster' : `${broker.host}:${broker.port}`
+      }}
+    >
+      {({ brokers }) => {
+        const broker = brokers.find(one => String(one.id) === id)
+        if (broker === undefined)
+          return (
+            <p class="blank soft">
+              The cluster has {counted(brokers.length, 'broker')}, and none of this id.
+            </p>
+          )
+        return (
+          <>
+            <dl class="facts wide-facts">
+              <Fact name="Leads" value={whole(broker.leaders)} />
+              <Fact name="Replicas" value={whole(broker.replicas)} />
+              <Fact name="Size" value={<Number value={bytes(broker.bytes)} />} />
+              <Fact name="Rack" value={broker.rack ?? '–'} />
+              <Fact name="Controller" value={broker.isController ? 'yes' : 'no'} />
+            </dl>
+            <Section title="Log directories">
+              {broker.directories === null ? (
+                <p class="soft">The broker does not tell them: that came with Kafka 1.0.</p>
+              ) : (
+                <Rows
+                  label={`Log directories of broker ${id}`}
+                  rows={broker.directories}
+                  columns={directoryColumns}
+                  nameOf={one => one.path}
+                />
+              )}
+            </Section>
+            <SettingsSection
+              of={`broker ${id}`}
+              settings={settings.data?.settings}
+              change={may('admin', null) ? taskHref('settings', 'brokers', id) : undefined}
+            />
+          </>
+        )
+      }}
+    </Page>
+  )
+}

@@ -3,9 +3,9 @@ import type { Group, GroupRow, Groups } from '../../../src/console/api.ts'
 import { counted, duration, wholeOr } from '../format.ts'
 import { Fact, Page, Section, State } from '../parts.tsx'
 import { pathOf } from '../router.ts'
-import { useLook } from '../store.ts'
+import { may, useLook } from '../store.ts'
 import { finds, Rows, Search, Table, type Cell, type Column } from '../table.tsx'
-import { apiOf } from './shared.tsx'
+import { apiOf, taskHref, withCluster } from './shared.tsx'
 
 const levelOf = ({ state, problem }: GroupRow) =>
   problem !== null ? 'bad' : state === 'Stable' ? 'good' : state === 'Empty' ? 'off' : 'warn'
@@ -25,7 +25,7 @@ const columns: readonly Column<GroupRow>[] = [
   {
     key: 'group',
     title: 'Group',
-    cell: row => <a href={pathOf('groups', row.id)}>{row.id}</a>,
+    cell: row => <a href={withCluster(pathOf('groups', row.id))}>{row.id}</a>,
     order: row => row.id,
   },
   {
@@ -105,7 +105,7 @@ export const GroupsPage = () => (
 )
 
 const positionColumns: readonly Cell<Group['positions'][number]>[] = [
-  { title: 'Topic', cell: ({ topic }) => <a href={pathOf('topics', topic)}>{topic}</a> },
+  { title: 'Topic', cell: ({ topic }) => <a href={withCluster(pathOf('topics', topic))}>{topic}</a> },
   { title: 'Partition', isNumber: true, cell: ({ partition }) => partition },
   { title: 'Committed', isNumber: true, cell: ({ committed }) => wholeOr(committed) },
   { title: 'End', isNumber: true, cell: ({ end }) => wholeOr(end) },
@@ -120,7 +120,15 @@ const positionColumns: readonly Cell<Group['positions'][number]>[] = [
 const memberColumns: readonly Cell<Group['members'][number]>[] = [
   { title: 'Client', cell: ({ clientId }) => clientId },
   { title: 'Host', cell: ({ host }) => host },
-  { title: 'Partitions', isNumber: true, cell: ({ partitions }) => partitions },
+  {
+    title: 'Reads',
+    cell: ({ assigned }) =>
+      assigned.length === 0 ? (
+        <span class="faint">nothing</span>
+      ) : (
+        assigned.map(({ topic, partitions }) => `${topic}: ${partitions.join(', ')}`).join('; ')
+      ),
+  },
   {
     title: 'Member',
     drop: 'p2',
@@ -134,6 +142,20 @@ export const GroupPage = ({ id }: { id: string }) => (
     what={`group ${id}`}
     asked={useLook<Group>(apiOf('groups', id))}
     sub={({ row, coordinator }) => `${counted(row.members ?? 0, 'member')}, coordinator ${coordinator}`}
+    action={
+      <>
+        {may('admin', null) ? (
+          <a class="btn quiet" href={taskHref('delete', 'groups', id)}>
+            Delete group
+          </a>
+        ) : null}
+        {may('operator') ? (
+          <a class="btn primary" href={taskHref('reset', 'groups', id)}>
+            Reset offsets
+          </a>
+        ) : null}
+      </>
+    }
   >
     {({ row, assignor, positions, members }) => (
       <>

@@ -12,10 +12,10 @@ import { bytes, counted, duration, rate, whole } from '../format.ts'
 import { openStream } from '../event-stream.ts'
 import { Banner, Head, Number as Figure, Waiting } from '../parts.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
-import { isPaused, useLook } from '../store.ts'
+import { isPaused, may, useLook } from '../store.ts'
 import { MessageTable } from './message-table.tsx'
 import { Query } from './message-query.tsx'
-import { apiOf } from './shared.tsx'
+import { apiOf, taskHref, withCluster } from './shared.tsx'
 
 /** Kept in the address: what is looked for. */
 const asked = ['from', 'until', 'partition', 'find', 'in', 'limit', 'before', 'after'] as const
@@ -37,8 +37,13 @@ export function MessagesPage({ topic }: { topic: string }) {
   return (
     <main class="main" id="main">
       <Head title={topic} sub="Messages; looking commits nothing">
+        {may('operator', topic) ? (
+          <a class="btn" href={taskHref('produce', 'topics', topic, 'messages')}>
+            Produce
+          </a>
+        ) : null}
         <Export url={`${url}/export`} query={queryOf('from', 'until', 'partition', 'find', 'in')} />
-        <a class="btn" href={pathOf('topics', topic)}>
+        <a class="btn" href={withCluster(pathOf('topics', topic))}>
           Partitions and settings
         </a>
       </Head>

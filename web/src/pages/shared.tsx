@@ -9,6 +9,18 @@ export const clusterName = (): string => parameter('cluster') ?? clusters.value[
 export const apiOf = (...parts: readonly string[]): string =>
   pathOf('api', 'clusters', clusterName(), ...parts)
 
+/** The same cluster on another page. */
+export function withCluster(href: string): string {
+  const cluster = parameter('cluster')
+  return cluster === null
+    ? href
+    : `${href}${href.includes('?') ? '&' : '?'}cluster=${encodeURIComponent(cluster)}`
+}
+
+/** The page that does it. */
+export const taskHref = (task: string, ...parts: readonly string[]): string =>
+  withCluster(`${pathOf(...parts)}?do=${task}`)
+
 type Key = keyof TopicRow['percentages']
 
 /** CMAK's limits: spread is bad up to 50 and worth a look up to 75; of the others from 34 and from 1 on. */

@@ -1,11 +1,13 @@
 // Topics of a cluster, and one topic.
-import type { Topic, TopicRow, Topics } from '../../../src/console/api.ts'
+import type { MovesUnderWay, Topic, TopicRow, Topics } from '../../../src/console/api.ts'
 import { bytes, counted, rate, whole, wholeOr } from '../format.ts'
 import { Fact, Mark, Number, Page, Section } from '../parts.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
-import { useLook } from '../store.ts'
+import { may, useLook } from '../store.ts'
 import { finds, Rows, Search, Table, type Cell, type Column } from '../table.tsx'
-import { apiOf, CmakNote, Percent } from './shared.tsx'
+import { MovesSection } from './moves.tsx'
+import { SettingsSection } from './settings.tsx'
+import { apiOf, CmakNote, Percent, taskHref, withCluster } from './shared.tsx'
 
 const columns: readonly Column<TopicRow>[] = [
   {
@@ -81,6 +83,13 @@ export const TopicsPage = () => {
       title="Topics"
       what="the topics"
       asked={useLook<Topics>(apiOf('topics'))}
+      action={
+        may('operator') ? (
+          <a class="btn primary" href={taskHref('create', 'topics')}>
+            Create topic
+          </a>
+        ) : undefined
+      }
       sub={data => {
         const all = shown(data)
         const partitions = all.reduce((sum, row) => sum + row.partitions, 0)
@@ -99,11 +108,7 @@ export const TopicsPage = () => {
               rows={found}
               columns={columns}
               nameOf={row => row.name}
-              empty={
-                all.length === 0
-                  ? 'There is no topic yet. kafka-topics.sh --create --topic NAME makes one.'
-                  : 'No topic has these words in its name.'
-              }
+              empty={all.length === 0 ? 'There is no topic yet.' : 'No topic has these words in its name.'}
             />
             <p class="foot">
               {internal === 0 ? null : (
@@ -137,7 +142,7 @@ const Flagged = ({ level, text }: { level: 'warn' | 'bad'; text: string }) => (
 )
 
 const partitionColumns: readonly Cell<Partition>[] = [
-  { title: 'Partition', isNumber: true, cell: ({ index }) => index },
+  { title: 'Partition', cell: ({ index }) => index },
   { title: 'First', isNumber: true, cell: ({ first }) => wholeOr(first) },
   { title: 'Next', isNumber: true, cell: ({ next }) => wholeOr(next) },
   {
@@ -149,6 +154,16 @@ const partitionColumns: readonly Cell<Partition>[] = [
   {
     title: 'Leader',
     cell: ({ leader }) => (leader < 0 ? <Flagged level="bad" text="none" /> : leader),
+  },
+  {
+    title: 'Preferred',
+    drop: 'p2',
+    cell: ({ leader, replicas }) =>
+      leader === replicas[0] ? (
+        <span class="soft">yes</span>
+      ) : (
+        <Flagged level="warn" text={`no, ${replicas[0]}`} />
+      ),
   },
   { title: 'Replicas', drop: 'p1', cell: ({ replicas }) => replicas.join(', ') },
   {
@@ -168,96 +183,151 @@ const groupColumns: readonly Cell<Topic['groups'][number]>[] = [
   { title: 'Lag here', isNumber: true, cell: ({ lag }) => wholeOr(lag) },
 ]
 
-const settingColumns: readonly Cell<NonNullable<Topic['settings']>[number]>[] = [
-  { title: 'Setting', cell: ({ name }) => name },
-  {
-    title: 'Value',
-    cell: ({ value, isDefault }) => <span class={isDefault ? 'soft' : 'changed'}>{value ?? '[hidden]'}</span>,
-  },
-]
-
-export const TopicPage = ({ name }: { name: string }) => (
-  <Page
-    title={name}
-    what={`topic ${name}`}
-    asked={useLook<Topic>(apiOf('topics', name))}
-    sub={({ row }) => `${counted(row.partitions, 'partition')}, ${counted(row.replicas, 'replica')} of each`}
-    action={
-      <a class="btn primary" href={pathOf('topics', name, 'messages')}>
-        Messages
-      </a>
-    }
-  >
-    {({ row, partitions, groups, settings }) => (
+const PartitionActions = ({ name }: { name: string }) => (
+  <span class="right actions">
+    {may('operator', name) ? (
       <>
-        <dl class="facts wide-facts">
-          <Fact name="Offsets" value={wholeOr(row.offsets)} />
-          <Fact name="Rate" value={<Number value={rate(row.perSecond)} />} />
-          <Fact name="Size of leaders" value={<Number value={bytes(row.bytes)} />} />
-          <Fact name="Preferred replicas" value={<Percent of="preferred" row={row} />} />
-          <Fact name="Under-replicated" value={<Percent of="underReplicated" row={row} />} />
-          <Fact name="Brokers skewed" value={<Percent of="skew" row={row} />} />
-          <Fact name="Leaders skewed" value={<Percent of="leaderSkew" row={row} />} />
-          <Fact name="Brokers spread" value={<Percent of="spread" row={row} />} />
-        </dl>
-        <Section title="Partitions">
-          <Rows
-            label={`Partitions of ${name}`}
-            rows={partitions}
-            columns={partitionColumns}
-            nameOf={({ index }) => index}
-          />
-        </Section>
-        <Section title="Consumer groups">
-          {groups.length === 0 ? (
-            <p class="soft">No group has a position here, and none reads it.</p>
-          ) : (
-            <Rows
-              label={`Groups that read ${name}`}
-              rows={groups}
-              columns={groupColumns}
-              nameOf={({ id }) => id}
-            />
-          )}
-        </Section>
-        <Settings topic={name} settings={settings} />
+        <a class="btn" href={taskHref('partitions', 'topics', name)}>
+          Add partitions
+        </a>
+        <a class="btn" href={taskHref('elect', 'topics', name)}>
+          Elect preferred leaders
+        </a>
       </>
-    )}
-  </Page>
+    ) : null}
+    {may('admin', name) ? (
+      <a class="btn" href={taskHref('spread', 'topics', name)}>
+        Spread over brokers
+      </a>
+    ) : null}
+  </span>
 )
 
-function Settings({ topic, settings }: { topic: string; settings: Topic['settings'] }) {
-  if (settings === null)
-    return (
-      <Section title="Settings">
-        <p class="soft">The brokers do not tell them: that came with Kafka 0.11.</p>
-      </Section>
-    )
-  const showsAll = parameter('settings') === 'all'
-  const shown = showsAll ? settings : settings.filter(({ isDefault }) => !isDefault)
+interface Holder {
+  readonly id: number
+  readonly held: readonly number[]
+  readonly led: readonly number[]
+  /** Holds, or leads, more than its share: CMAK's formula. */
+  readonly isSkewed: boolean
+  readonly isLeaderSkewed: boolean
+}
+
+function brokersOf(partitions: readonly Partition[]): Holder[] {
+  const ids = [...new Set(partitions.flatMap(({ replicas }) => replicas))].sort((one, other) => one - other)
+  const replicas = Math.max(0, ...partitions.map(one => one.replicas.length))
+  const share = Math.ceil((partitions.length / ids.length) * replicas)
+  const leadShare = Math.ceil(partitions.length / ids.length)
+  const indexes = (fits: (one: Partition) => boolean) => partitions.filter(fits).map(({ index }) => index)
+  return ids.map(id => {
+    const held = indexes(one => one.replicas.includes(id))
+    const led = indexes(one => one.leader === id)
+    return { id, held, led, isSkewed: held.length > share, isLeaderSkewed: led.length > leadShare }
+  })
+}
+
+const Indexes = ({ of, isSkewed }: { of: readonly number[]; isSkewed: boolean }) => (
+  <>
+    {isSkewed ? <Flagged level="warn" text={`${of.length}, skewed`} /> : of.length}
+    {of.length === 0 ? null : <span class="soft"> ({rangesOf(of)})</span>}
+  </>
+)
+
+/** 0-3, 7, 9-11 */
+function rangesOf(sorted: readonly number[]): string {
+  const ranges: [number, number][] = []
+  for (const one of sorted) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last[1] === one - 1) last[1] = one
+    else ranges.push([one, one])
+  }
+  return ranges.map(([from, to]) => (from === to ? from : `${from}-${to}`)).join(', ')
+}
+
+const brokerColumns: readonly Cell<Holder>[] = [
+  {
+    title: 'Broker',
+    cell: ({ id }) => <a href={withCluster(pathOf('brokers', String(id)))}>{id}</a>,
+  },
+  { title: 'Holds', cell: ({ held, isSkewed }) => <Indexes of={held} isSkewed={isSkewed} /> },
+  { title: 'Leads', cell: ({ led, isLeaderSkewed }) => <Indexes of={led} isSkewed={isLeaderSkewed} /> },
+]
+
+export const TopicPage = ({ name }: { name: string }) => {
+  const moves = useLook<MovesUnderWay>(apiOf('moves')).data?.moves ?? []
   return (
-    <Section
-      title="Settings"
+    <Page
+      title={name}
+      what={`topic ${name}`}
+      asked={useLook<Topic>(apiOf('topics', name))}
+      sub={({ row }) =>
+        `${counted(row.partitions, 'partition')}, ${counted(row.replicas, 'replica')} of each`
+      }
       action={
-        <button
-          class="btn link right"
-          onClick={() => setParameter('settings', showsAll ? null : 'all', false)}
-        >
-          {showsAll ? 'Only those that are set' : `All ${settings.length}`}
-        </button>
+        <>
+          {may('admin', name) ? (
+            <>
+              <a class="btn quiet" href={taskHref('empty', 'topics', name)}>
+                Delete records
+              </a>
+              <a class="btn quiet" href={taskHref('delete', 'topics', name)}>
+                Delete topic
+              </a>
+            </>
+          ) : null}
+          <a class="btn primary" href={withCluster(pathOf('topics', name, 'messages'))}>
+            Messages
+          </a>
+        </>
       }
     >
-      {!showsAll && shown.length === 0 ? (
-        <p class="soft">All are the brokers’ defaults.</p>
-      ) : (
-        <Rows
-          label={`Settings of ${topic}`}
-          rows={shown}
-          columns={settingColumns}
-          nameOf={one => one.name}
-          isDense
-        />
+      {({ row, partitions, groups, settings }) => (
+        <>
+          <dl class="facts wide-facts">
+            <Fact name="Offsets" value={wholeOr(row.offsets)} />
+            <Fact name="Rate" value={<Number value={rate(row.perSecond)} />} />
+            <Fact name="Size of leaders" value={<Number value={bytes(row.bytes)} />} />
+            <Fact name="Preferred replicas" value={<Percent of="preferred" row={row} />} />
+            <Fact name="Under-replicated" value={<Percent of="underReplicated" row={row} />} />
+            <Fact name="Brokers skewed" value={<Percent of="skew" row={row} />} />
+            <Fact name="Leaders skewed" value={<Percent of="leaderSkew" row={row} />} />
+            <Fact name="Brokers spread" value={<Percent of="spread" row={row} />} />
+          </dl>
+          <MovesSection topic={name} moves={moves.filter(one => one.topic === name)} />
+          <Section title="Partitions" action={<PartitionActions name={name} />}>
+            <Rows
+              label={`Partitions of ${name}`}
+              rows={partitions}
+              columns={partitionColumns}
+              nameOf={({ index }) => index}
+            />
+          </Section>
+          <Section title="Brokers">
+            <Rows
+              label={`Brokers that hold ${name}`}
+              rows={brokersOf(partitions)}
+              columns={brokerColumns}
+              nameOf={({ id }) => id}
+            />
+          </Section>
+          <Section title="Consumer groups">
+            {groups.length === 0 ? (
+              <p class="soft">No group has a position here, and none reads it.</p>
+            ) : (
+              <Rows
+                label={`Groups that read ${name}`}
+                rows={groups}
+                columns={groupColumns}
+                nameOf={({ id }) => id}
+              />
+            )}
+          </Section>
+          <SettingsSection
+            of={name}
+            settings={settings}
+            change={may('operator', name) ? taskHref('settings', 'topics', name) : undefined}
+          />
+        </>
       )}
-    </Section>
+    </Page>
   )
 }

@@ -1,0 +1,137 @@
+// The page that writes one message into a topic.
+import { useState } from 'preact/hooks'
+import type { NewMessage, Topic, Written } from '../../../src/console/api.ts'
+import { whole } from '../format.ts'
+import { State } from '../parts.tsx'
+import { apiOf, withCluster } from '../pages/shared.tsx'
+import { parameter, pathOf, setParameter } from '../router.ts'
+import { useLook } from '../store.ts'
+import { Check, Choice, Field, Pairs, Task, TaskWaiting, useChange, type Pair } from './form.tsx'
+
+type Format = 'json' | NewMessage['encoding']
+
+const formats: readonly (readonly [Format, string])[] = [
+  ['text', 'Text'],
+  ['json', 'JSON'],
+  ['hex', 'Hex'],
+  ['base64', 'Base64'],
+]
+
+export function Produce({ topic }: { topic: string }) {
+  const { data, refusal } = useLook<Topic>(apiOf('topics', topic), 10_000)
+  const change = useChange()
+  const [key, setKey] = useState('')
+  const [hasKey, setHasKey] = useState(true)
+  const [value, setValue] = useState('')
+  const [hasValue, setHasValue] = useState(true)
+  const [headers, setHeaders] = useState<readonly Pair[]>([])
+  const [written, setWritten] = useState<readonly Written[]>([])
+  const back = pathOf('topics', topic, 'messages')
+  if (data === undefined) return <TaskWaiting title={`Produce to ${topic}`} refusal={refusal} />
+  const partition = parameter('partition')
+  const format = formats.find(([one]) => one === parameter('format'))?.[0] ?? 'text'
+  const submit = async () => {
+    if (format === 'json' && hasValue)
+      try {
+        JSON.parse(value)
+      } catch (error) {
+        return change.refuse(`This is no JSON: ${(error as Error).message}`, 'value')
+      }
+    const body: NewMessage = {
+      partition: partition === null ? null : +partition,
+      key: hasKey ? key : null,
+      value: hasValue ? value : null,
+      encoding: format === 'json' ? 'text' : format,
+      headers: headers
+        .filter(({ name }) => name !== '')
+        .map(({ name, value: text }) => ({ name, value: text })),
+    }
+    const answer = await change.run<Written>('Writing', 'POST', apiOf('topics', topic, 'messages'), body)
+    if (answer !== null) setWritten([answer, ...written].slice(0, 5))
+  }
+  return (
+    <div
+      class="contents"
+      onKeyDown={event => {
+        if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && change.busy === null) void submit()
+      }}
+    >
+      <Task
+        title={`Produce to ${topic}`}
+        sub="One message; Ctrl+Enter writes it"
+        back={back}
+        change={change}
+        fields={['key', 'value']}
+        button="Write message"
+        submit={() => void submit()}
+      >
+        <div class="row">
+          <label class="field short">
+            <span class="lab">Partition</span>
+            <select
+              class="in"
+              value={partition ?? ''}
+              onChange={event => setParameter('partition', event.currentTarget.value, false)}
+            >
+              <option value="">By key</option>
+              {data.partitions.map(({ index }) => (
+                <option key={index}>{index}</option>
+              ))}
+            </select>
+          </label>
+          <Choice
+            label="Key and value are"
+            name="format"
+            value={format}
+            of={formats}
+            set={one => setParameter('format', one === 'text' ? null : one, false)}
+          />
+        </div>
+        <div>
+          <Field
+            label="Key"
+            value={hasKey ? key : ''}
+            set={setKey}
+            isMono
+            isOff={!hasKey}
+            problem={change.problemOf('key')}
+          />
+          <Check label="No key" isOn={!hasKey} set={isOn => setHasKey(!isOn)} />
+        </div>
+        <div>
+          <Field
+            label="Value"
+            value={hasValue ? value : ''}
+            set={setValue}
+            isArea
+            isOff={!hasValue}
+            problem={change.problemOf('value')}
+          />
+          <Check
+            label="Tombstone: no value, which deletes the key in a compacted topic"
+            isOn={!hasValue}
+            set={isOn => setHasValue(!isOn)}
+          />
+        </div>
+        <Pairs label="Headers" what="header" pairs={headers} set={setHeaders} />
+        <div role="status" class="steps">
+          {written.map(one => (
+            <p key={`${one.partition}-${one.offset}`}>
+              <State
+                level="good"
+                word={`Written to partition ${one.partition} at offset ${whole(one.offset)}.`}
+              />{' '}
+              <a
+                href={withCluster(
+                  `${back}?from=${one.offset}&partition=${one.partition}&open=${one.partition}-${one.offset}`,
+                )}
+              >
+                Look at it
+              </a>
+            </p>
+          ))}
+        </div>
+      </Task>
+    </div>
+  )
+}
