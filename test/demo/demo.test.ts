@@ -25,7 +25,6 @@ import { root } from '../source-text.ts'
 import { endedDemo, inDirectory, nobodyLeft, processesNaming, startDemo } from './demo-process.ts'
 import { TerminalScreen } from './terminal-screen.ts'
 
-const timeout = 120_000
 const streaming = /^in [1-9]\d* = out [1-9]\d* \+ in flight \d+ \(lag \d+, channel A \d+, channel B \d+\)/
 const npmStart = ['npm', '--prefix', root, 'start', '--']
 /** The figures of one frame agree: what is in flight is somewhere, and nowhere is more. */
@@ -48,7 +47,7 @@ const agentOf = (letter: string, directory: string) =>
     one.command.includes(` --name ${letter === 'A' ? 'kafka-memory-avro' : 'avro-memory-kafka'} `),
   )!
 
-describe('the quickstart', { timeout, concurrency: 2 }, () => {
+describe('the quickstart', { concurrency: 2 }, () => {
   test('npm start: 10,000 events arrive in order, none twice, and it ends with 0', () =>
     inDirectory(async directory => {
       const begun = performance.now()

@@ -13,8 +13,6 @@ import { createTopic, produceAll } from '../interop/peers/topics.ts'
 import { root } from '../source-text.ts'
 import { endedDemo, inDirectory, nobodyLeft, startDemo } from './demo-process.ts'
 
-const timeout = 120_000
-
 /** The checkout with its own conf/, which the test may change. */
 function copyOfCheckout(directory: string): string {
   const copy = join(directory, 'checkout')
@@ -35,7 +33,7 @@ async function withBroker(run: (broker: RunningBroker, directory: string) => Pro
   })
 }
 
-describe('a falsified run of the quickstart', { timeout, concurrency: 2 }, () => {
+describe('a falsified run of the quickstart', { concurrency: 2 }, () => {
   test('an event that is dropped on its way is named, and it ends with 1', () =>
     inDirectory(async directory => {
       const checkout = copyOfCheckout(directory)
@@ -110,7 +108,7 @@ ${s1}.i2.excludeEvents = true
     }))
 })
 
-describe('the quickstart on a Kafka of the user’s', { timeout }, () => {
+describe('the quickstart on a Kafka of the user’s', () => {
   test('topics that hold data keep it, other partitions do no harm, and no group stays behind', () =>
     withBroker(async ({ bootstrap, kafkajs, broker }, directory) => {
       await createTopic(bootstrap, 'test3', 3)
