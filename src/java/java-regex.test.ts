@@ -149,7 +149,7 @@ const refused: readonly (readonly [source: string, problem: RegExp])[] = [
   ['a{2}{3,2}', /fewer at most than at least/],
   ['a{3,2}', /fewer at most than at least/],
   ['\\', /backslash stands at the end/],
-  ['\\y', /\\y is not known/],
+  ['\\y', /\\y is unknown/],
   ['[z-a]', /ends before it begins/],
   ['(?<a>x)(?<a>y)', /two groups named a/],
   ['\\2(a)', /\\2 names a group that is not before it/],

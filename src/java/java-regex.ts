@@ -41,7 +41,11 @@ export function compileJavaRegex(source: string, flags = ''): CompiledRegex {
       unicodeClasses: false,
     }
     const text = translation.whole(modes)
-    return { value: new RegExp(text, `v${flags.replaceAll(/[imsuv]/g, '')}`) }
+    const value = new RegExp(text, `v${flags.replaceAll(/[imsuv]/g, '')}`)
+    // V8 compiles at the first use: what is too large for it is found here, and not at an event.
+    value.test('')
+    value.lastIndex = 0
+    return { value }
   } catch (error) {
     if (error instanceof RegexProblem) return { problem: `${error.message} (at character ${translation.at})` }
     return { problem: `JavaScript cannot read what it means: ${String(error)}` }

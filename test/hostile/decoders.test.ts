@@ -43,6 +43,11 @@ const cases: readonly (readonly [decoder: string, hex: string, met: string])[] =
     'a stack overflow',
   ],
   [
+    'command line of a Kafka tool',
+    Buffer.from(`--topic\n${'a'.repeat(40_000)}`).toString('hex'),
+    'a SyntaxError',
+  ],
+  [
     'log4j.properties and log4j2.xml',
     Buffer.from('<File fileName="${a(b}"/>').toString('hex'),
     'a SyntaxError',
