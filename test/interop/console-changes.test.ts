@@ -184,7 +184,7 @@ describe('changes by keys alone', { skip: skipWithoutChromium, timeout: 300_000 
     await press(page, 'Write message')
     await page.getByText(/Written to partition \d at offset 4\./).waitFor()
     await press(page, 'Look at it')
-    await page.getByText('null: deletes the key').first().waitFor()
+    await page.getByText('null, deletes the key').first().waitFor()
     await page.close()
   })
 
