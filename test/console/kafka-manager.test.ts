@@ -157,6 +157,10 @@ test('what cannot be taken is refused, with file and line', () => {
       '\nkafka-manager.zkhosts="h:2181"\nbasicAuthentication {\n enabled=true\n ldap.enabled=true\n}',
       'conf/checked.conf:5: error: basicAuthentication.ldap.enabled is true, and the console has no login by LDAP',
     ],
+    [
+      'kafka-manager.zkhosts="h:2181"\nbasicAuthentication.enabled=true',
+      'conf/checked.conf:2: error: basicAuthentication.enabled is true, and the console keeps hashes of passwords in a file of their own. Run millrace console --hash-password',
+    ],
     ['', 'error: no ZooKeeper is named. Write kafka-manager.zkhosts="host:2181" in conf/application.conf'],
     ['kafka-manager.zkhosts="h:2181"', 'error: -Dhttp.port is many', { 'http.port': 'many' }],
     ['kafka-manager.zkhosts="h:2181"\nhttps.port=9443', 'conf/checked.conf:2: error: https.port is set'],

@@ -10,12 +10,15 @@ import {
 import { silentLogger } from '../../src/observe/log.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { startBroker } from '../broker/running-broker.ts'
-import { ownHeaders, serve, type Serving } from './serving.ts'
+import type { Session } from '../../src/console/access/session.ts'
+import { ownHeaders, serve, sessionWith, type Serving } from './serving.ts'
 
 export interface KafkaServing extends AsyncDisposable {
   readonly admin: Admin
   readonly bootstrap: string
   readonly serving: Serving
+  /** Whose requests they are; an administrator's at first. */
+  session: Session
   /** The body of the answer; its status must be the one given, 200 where absent. */
   look<T>(path: string, status?: number): Promise<T>
   change<T>(method: string, path: string, body: object, status?: number): Promise<T>
@@ -35,7 +38,8 @@ export async function serveKafka(directory: string): Promise<KafkaServing> {
   const system = { ...realSystem, systemProperties: new Map() }
   const clusters = new ClusterList([{ name: 'lab', settings: settings! }], null, system)
   stack.defer(() => clusters.close())
-  const serving = stack.use(await serve({ clusters }))
+  const sessionOf = async () => kafka.session
+  const serving = stack.use(await serve({ clusters, doorkeeper: { sessionOf } }))
   const answered = async <T>(
     status: number,
     ...[method, path, options]: Parameters<Serving['ask']>
@@ -45,7 +49,8 @@ export async function serveKafka(directory: string): Promise<KafkaServing> {
     return JSON.parse(answer.body) as T
   }
   const all = stack.move()
-  return {
+  const kafka: KafkaServing = {
+    session: sessionWith('admin'),
     admin,
     bootstrap,
     serving,
@@ -71,4 +76,5 @@ export async function serveKafka(directory: string): Promise<KafkaServing> {
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
+  return kafka
 }
