@@ -204,7 +204,7 @@ const cases: Readonly<Record<string, Case>> = {
   'an encrypted channel whose key store has another password': {
     lines: directory => encrypted(directory, {}),
     prepare: file('password', 'secret-1'),
-    says: /error: a1\.channels\.c1\.encryption\.keyProvider\.keyStoreFile: .*aes\.jceks/,
+    says: /error: a1\.channels\.c1\.encryption\.keyProvider\.keyStoreFile: .*quick\.jceks/,
   },
   "a Flume's channel that holds more events than fit": {
     lines: directory => ({
