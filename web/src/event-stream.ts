@@ -32,8 +32,8 @@ export function openStream(url: string, { on, over }: StreamOptions): () => void
     () =>
       closing.signal.aborted ||
       over({
-        error: 'The connection to the console broke.',
-        remedy: 'See whether millrace console still runs.',
+        error: 'The connection to the console was lost.',
+        remedy: 'Check that millrace console is running.',
       }),
   )
   return () => closing.abort()

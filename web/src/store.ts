@@ -124,7 +124,7 @@ export async function ask<T>(url: string, request?: RequestInit): Promise<Answer
     return {
       refusal: {
         error: 'The console’s server does not answer.',
-        remedy: 'See whether millrace console still runs.',
+        remedy: 'Check that millrace console is running.',
       },
     }
   }

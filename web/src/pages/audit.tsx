@@ -17,7 +17,7 @@ export function AuditPage() {
     >
       {({ entries }) =>
         entries.length === 0 ? (
-          <p class="blank soft">Nothing has been changed since the console began.</p>
+          <p class="blank soft">No changes since the console was started.</p>
         ) : (
           <Entries entries={entries} />
         )
@@ -29,7 +29,7 @@ export function AuditPage() {
 const Entries = ({ entries }: { entries: readonly AuditEntry[] }) => (
   <Scroll>
     <table class="t">
-      <caption class="vh">What was changed, the newest first</caption>
+      <caption class="vh">Changes, newest first</caption>
       <thead>
         <tr>
           <th scope="col">Time</th>

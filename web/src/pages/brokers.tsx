@@ -128,7 +128,7 @@ export const BrokerPage = ({ id }: { id: string }) => {
             </dl>
             <Section title="Log directories">
               {broker.directories === null ? (
-                <p class="soft">The broker does not tell them: that came with Kafka 1.0.</p>
+                <p class="soft">This broker does not report log directories. Kafka 1.0 introduced that.</p>
               ) : (
                 <Rows
                   label={`Log directories of broker ${id}`}

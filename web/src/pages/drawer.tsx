@@ -83,7 +83,7 @@ function Conditions({ node }: { node: FlowNode }) {
     <section>
       <h3>Conditions</h3>
       {node.conditions.length === 0 ? (
-        <p class="soft">None is raised.</p>
+        <p class="soft">No condition is raised.</p>
       ) : (
         <ul class="raised">
           {node.conditions.map(one => (

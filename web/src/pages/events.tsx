@@ -48,7 +48,7 @@ export function Events({ node, seen }: { node: FlowNode; seen: Flow }) {
       {tapped === undefined ? null : <Tap key={tapped.name} from={tapped.from} to={tapped.to} />}
       {isPeek ? <Oldest id={node.id} /> : null}
       {tapped === undefined && !isPeek ? (
-        <p class="hint">A look takes no event and does not hold up the flow.</p>
+        <p class="hint">Peek does not take events and does not delay the flow.</p>
       ) : null}
     </section>
   )
@@ -86,7 +86,7 @@ function Tap({ from, to }: { from: string; to: string }) {
       stream.close()
     })
     stream.addEventListener('error', () =>
-      setRefusal({ error: 'The stream was interrupted.', remedy: 'It is connected again by itself.' }),
+      setRefusal({ error: 'The stream was interrupted.', remedy: 'The page reconnects automatically.' }),
     )
     return () => stream.close()
   }, [from, to])
@@ -105,8 +105,8 @@ function Tap({ from, to }: { from: string; to: string }) {
           {refusal.error} {refusal.remedy}
         </p>
       )}
-      {rows.length === 0 && refusal === null ? <p class="soft">No event passes at the moment.</p> : null}
-      <ol class="events" tabIndex={0} aria-label="Sample of events, the newest first">
+      {rows.length === 0 && refusal === null ? <p class="soft">No events at the moment.</p> : null}
+      <ol class="events" tabIndex={0} aria-label="Sample of events, newest first">
         {rows.map(({ number, at, event }) => (
           <EventLine key={number} event={event} note={time(at)} />
         ))}
@@ -131,7 +131,7 @@ function Oldest({ id }: { id: string }) {
       <p class="hint">
         {whole(data.events.length)} oldest of {counted(data.size, 'event')}; none is taken by looking
       </p>
-      <ol class="events" tabIndex={0} aria-label="Oldest events, the oldest first">
+      <ol class="events" tabIndex={0} aria-label="Oldest events, oldest first">
         {data.events.map((event, index) => (
           <EventLine key={index} event={event} note={event.isTaken ? 'with a sink' : ''} />
         ))}

@@ -72,7 +72,7 @@ export function Notices({ seen }: { seen: Flow }) {
       action={<span class="faint">since this console was started{isPaused.value ? '; paused' : ''}</span>}
     >
       {seen.notices.length === 0 ? (
-        <p class="soft">Nothing has happened: no condition began or ended.</p>
+        <p class="soft">No condition has begun or ended.</p>
       ) : (
         <Scroll>
           <table class="t dense">

@@ -91,7 +91,7 @@ export const GroupsPage = () => (
             empty={
               groups.length === 0
                 ? 'There is no consumer group. One appears when a consumer joins or commits a position.'
-                : 'No group has these words in its name.'
+                : 'No group name contains this text.'
             }
           />
           <p class="foot">
@@ -180,7 +180,7 @@ export const GroupPage = ({ id }: { id: string }) => (
         </Section>
         <Section title="Members">
           {members.length === 0 ? (
-            <p class="soft">Nobody is in the group at the moment.</p>
+            <p class="soft">The group has no members at the moment.</p>
           ) : (
             <Rows label={`Members of ${id}`} rows={members} columns={memberColumns} nameOf={one => one.id} />
           )}

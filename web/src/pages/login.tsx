@@ -35,7 +35,7 @@ export function LoginPage() {
         <h1>Log in</h1>
         <p class="soft">
           {entry.value === 'over'
-            ? 'Your session has ended. You will be back on this page.'
+            ? 'Your session has ended. After the login you return to this page.'
             : `Console on ${location.host}`}
         </p>
         <form
@@ -103,7 +103,7 @@ export function LoginPage() {
           </button>
         </form>
         <p class="gate-foot">
-          <span>No account? Ask whoever runs this console.</span>
+          <span>No account? Ask the operator of this console.</span>
           <button class="btn quiet icon" aria-label="Switch theme" title="Switch theme" onClick={switchTheme}>
             <Icon name="theme" size={18} />
           </button>

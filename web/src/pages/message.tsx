@@ -237,7 +237,7 @@ function Content({ of, find, part, url }: ContentProps) {
       {of.isCut ? (
         <p class="hint">
           Too large to display ({text} {unit}): this is its beginning.{' '}
-          <a href={`${url}/${part}`}>Download all of it</a>.
+          <a href={`${url}/${part}`}>Download the whole value</a>.
         </p>
       ) : null}
       <pre class="code" tabIndex={0} aria-label={part === 'value' ? 'Value' : 'Key'}>

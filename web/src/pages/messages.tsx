@@ -36,7 +36,7 @@ export function MessagesPage({ topic }: { topic: string }) {
   const url = apiOf('topics', topic, 'messages')
   return (
     <main class="main" id="main">
-      <Head title={topic} sub="Messages; looking commits nothing">
+      <Head title={topic} sub="Reading messages commits nothing">
         {may('operator', topic) ? (
           <a class="btn" href={taskHref('produce', 'topics', topic, 'messages')}>
             Produce
@@ -119,7 +119,7 @@ function Browse({ topic, url, query }: BrowseProps) {
               The topic is empty. Choose <b>Follow</b> to wait for its first message.
             </p>
           ) : (
-            <p>There is no message from this place on.</p>
+            <p>There are no messages from this position on.</p>
           )}
         </div>
       ) : (
@@ -202,7 +202,7 @@ function SearchResults({ topic, url, query }: { topic: string; url: string; quer
           <span>Searching …</span>
         ) : (
           <span>
-            looked at <b>{whole(progress.scanned)}</b> of {whole(progress.all)} ·{' '}
+            scanned <b>{whole(progress.scanned)}</b> of {whole(progress.all)} ·{' '}
             <Figure value={bytes(progress.bytes)} /> · {duration(progress.elapsedMs / 1000)} ·{' '}
             <Figure value={rate((progress.scanned * 1000) / Math.max(1, progress.elapsedMs))} />
           </span>
@@ -242,8 +242,8 @@ function SearchResults({ topic, url, query }: { topic: string; url: string; quer
             {isRunning
               ? 'Nothing is found so far.'
               : end?.why === 'end'
-                ? 'No message has this text where it was looked for. Look in all parts, in all partitions, or from the oldest on.'
-                : 'Nothing was found as far as the search came.'}
+                ? 'No message contains this text. Search in key, value and headers, in all partitions, or from the oldest message.'
+                : 'No match so far.'}
           </p>
         </div>
       )}
@@ -339,7 +339,7 @@ function Follow({ topic, url, query }: { topic: string; url: string; query: stri
       <div class="progress">
         <span class="state">
           <span class={paused ? 'dot off' : 'dot'} aria-hidden="true" />
-          {paused ? 'Paused; going on continues from here' : 'Following'}
+          {paused ? 'Paused; resuming continues from here' : 'Following'}
         </span>
         {last === null ? null : (
           <span>

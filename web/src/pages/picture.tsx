@@ -43,7 +43,7 @@ export function Picture({ seen }: { seen: Flow }) {
           <Narrow seen={seen} layout={layout} />
         )}
       </div>
-      <p class="legend">The wider the line, the higher the rate. Marks on a channel are at 60 % and 85 %.</p>
+      <p class="legend">The width of a line shows its rate. The marks on a channel are at 60 % and 85 %.</p>
     </section>
   )
 }

@@ -35,7 +35,7 @@ export function SettingsSection({
   if (settings === null)
     return (
       <Section title="Settings">
-        <p class="soft">The brokers do not tell them: that came with Kafka 0.11.</p>
+        <p class="soft">These brokers do not report settings. Kafka 0.11 introduced that.</p>
       </Section>
     )
   const showsAll = parameter('settings') === 'all'
@@ -57,7 +57,7 @@ export function SettingsSection({
       }
     >
       {!showsAll && shown.length === 0 ? (
-        <p class="soft">All are the brokers’ defaults.</p>
+        <p class="soft">All settings have the brokers’ defaults.</p>
       ) : (
         <Rows
           label={`${counted(shown.length, 'setting')} of ${of}`}

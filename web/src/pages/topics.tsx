@@ -108,7 +108,7 @@ export const TopicsPage = () => {
               rows={found}
               columns={columns}
               nameOf={row => row.name}
-              empty={all.length === 0 ? 'There is no topic yet.' : 'No topic has these words in its name.'}
+              empty={all.length === 0 ? 'There is no topic yet.' : 'No topic name contains this text.'}
             />
             <p class="foot">
               {internal === 0 ? null : (
@@ -311,7 +311,7 @@ export const TopicPage = ({ name }: { name: string }) => {
           </Section>
           <Section title="Consumer groups">
             {groups.length === 0 ? (
-              <p class="soft">No group has a position here, and none reads it.</p>
+              <p class="soft">No consumer group reads this topic or has a position in it.</p>
             ) : (
               <Rows
                 label={`Groups that read ${name}`}

@@ -69,7 +69,9 @@ export function ResetOffsets({ id }: { id: string }) {
   return (
     <Task
       title={title}
-      sub={active === null ? 'Nobody is in the group: it can be reset' : 'Shown only: the group is in use'}
+      sub={
+        active === null ? 'The group has no members and can be reset' : 'Preview only: the group has members'
+      }
       back={pathOf('groups', id)}
       change={change}
       isWide
@@ -99,7 +101,9 @@ export function ResetOffsets({ id }: { id: string }) {
             type="datetime-local"
             value={localOf(value)}
             set={local => setParameter('value', local === '' ? null : new Date(local).toISOString(), false)}
-            hint={value === '' ? 'The first record at or after it' : `${value.replace('.000', '')} in UTC`}
+            hint={
+              value === '' ? 'The first record at or after this time' : `${value.replace('.000', '')} in UTC`
+            }
             problem={valueProblem?.error}
           />
         ) : needsValue ? (
@@ -134,10 +138,10 @@ export function ResetOffsets({ id }: { id: string }) {
         <p class="soft" role="status">
           {chosen.length === 0
             ? topics.length === 0
-              ? 'The group has no position to move.'
+              ? 'The group has no position to reset.'
               : 'Choose a topic.'
             : !isAsked
-              ? 'Say where to; what it would do is shown here before anything is done.'
+              ? 'Choose a target. The preview appears here before anything is changed.'
               : plan.refusal !== undefined && valueProblem === undefined
                 ? plan.refusal.error
                 : plan.refusal === undefined
@@ -189,7 +193,7 @@ function Preview({
       />
       <Scroll>
         <table class="t">
-          <caption class="vh">Where the group would read on</caption>
+          <caption class="vh">Positions of the group after the reset</caption>
           <thead>
             <tr>
               <th scope="col">Partition</th>

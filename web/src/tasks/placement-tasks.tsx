@@ -107,7 +107,7 @@ export function Reassign({ name }: { name: string }) {
           />
           <Scroll>
             <table class="t">
-              <caption class="vh">Where replicas lie, and where they would</caption>
+              <caption class="vh">Current and planned replicas</caption>
               <thead>
                 <tr>
                   <th scope="col">Partition</th>
@@ -162,14 +162,14 @@ export function StopMoves({ name }: { name: string }) {
     leave(
       pathOf('topics', name),
       answer.outcomes.length === 0
-        ? `Nothing of ${name} moved any more.`
+        ? `No partition of ${name} was moving.`
         : `${counted(answer.outcomes.length, 'partition')} of ${name} stay where they were.`,
     )
   }
   return (
     <Task
       title={`Stop the moves of ${name}?`}
-      sub="Replicas stay where they were"
+      sub="Replicas stay on their current brokers"
       back={pathOf('topics', name)}
       change={change}
       button="Stop the moves"
@@ -191,7 +191,7 @@ async function elect(change: Change, topics: readonly string[], back: string): P
   leave(
     back,
     answer.outcomes.length === 0
-      ? 'Every partition had its preferred leader already.'
+      ? 'Every partition already had its preferred leader.'
       : `${counted(answer.outcomes.length, 'partition')} ${answer.outcomes.length === 1 ? 'has its' : 'have their'} preferred leader.`,
   )
 }
@@ -213,7 +213,7 @@ export function ElectForTopic({ name }: { name: string }) {
       submit={() => void elect(change, [name], pathOf('topics', name))}
     >
       {wrong.length === 0 ? (
-        <p class="lead">Every partition is led by its preferred replica, the first of its list.</p>
+        <p class="lead">Every partition is led by its preferred replica (the first in its list).</p>
       ) : (
         <>
           <p class="lead">
@@ -225,7 +225,7 @@ export function ElectForTopic({ name }: { name: string }) {
           </p>
           <Scroll>
             <table class="t">
-              <caption class="vh">Partitions that another replica leads</caption>
+              <caption class="vh">Partitions with another leader</caption>
               <thead>
                 <tr>
                   <th scope="col">Partition</th>
@@ -267,7 +267,7 @@ export function ElectForCluster() {
   return (
     <Task
       title="Elect preferred leaders"
-      sub={`${counted(wrong.length, 'topic')} with partitions that another replica leads`}
+      sub={`${counted(wrong.length, 'topic')} with partitions that have another leader`}
       back="/brokers"
       change={change}
       button={wrong.length === 0 ? undefined : `Elect for ${counted(wrong.length, 'topic')}`}
@@ -280,11 +280,11 @@ export function ElectForCluster() {
       }
     >
       {wrong.length === 0 ? (
-        <p class="lead">Every partition is led by its preferred replica, the first of its list.</p>
+        <p class="lead">Every partition is led by its preferred replica (the first in its list).</p>
       ) : (
         <Scroll>
           <table class="t">
-            <caption class="vh">Topics with partitions that another replica leads</caption>
+            <caption class="vh">Topics with partitions that have another leader</caption>
             <thead>
               <tr>
                 <th scope="col">Topic</th>

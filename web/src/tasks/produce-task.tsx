@@ -58,7 +58,7 @@ export function Produce({ topic }: { topic: string }) {
     >
       <Task
         title={`Produce to ${topic}`}
-        sub="One message; Ctrl+Enter writes it"
+        sub="Ctrl+Enter sends the message"
         back={back}
         change={change}
         fields={['key', 'value']}

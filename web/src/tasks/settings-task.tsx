@@ -82,7 +82,7 @@ export function ChangeSettings({
         <Search what="settings" found={shown.length} all={known.length} />
         {kind === 'topic' ? null : (
           <Check
-            label="Also those that can be changed in the broker’s file alone"
+            label="Including settings that only the broker’s file can change"
             isOn={showsAll}
             set={isOn => setParameter('all', isOn ? 'yes' : null, false)}
           />

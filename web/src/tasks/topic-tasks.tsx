@@ -38,7 +38,7 @@ export function CreateTopic() {
     if (name === '') return change.refuse('A topic has a name.', 'name')
     for (const one of ['partitions', 'replicas'])
       if (of(one) !== '' && (!isWhole(of(one)) || +of(one) === 0))
-        return change.refuse('Write a whole number above 0, or nothing.', one)
+        return change.refuse('Enter a whole number above 0, or leave the field empty.', one)
     const body = {
       name,
       partitions: of('partitions') === '' ? null : +of('partitions'),
@@ -53,7 +53,7 @@ export function CreateTopic() {
   return (
     <Task
       title="Create a topic"
-      sub="The brokers check it before it is made"
+      sub="Kafka validates the topic before it is created"
       back="/topics"
       change={change}
       fields={['name', 'partitions', 'replicas', ...(settings.length > 0 ? ['settings'] : [])]}
@@ -78,7 +78,7 @@ export function CreateTopic() {
         />
       </div>
       <Pairs
-        label="Settings other than the brokers’ defaults"
+        label="Settings that differ from the brokers’ defaults"
         what="setting"
         pairs={settings}
         set={setSettings}
@@ -94,7 +94,7 @@ const recordsOf = ({ partitions }: Topic): number =>
 
 const Readers = ({ groups }: { groups: Topic['groups'] }) =>
   groups.length === 0 ? (
-    <p class="soft">No consumer group has a position in it.</p>
+    <p class="soft">No consumer group has a position in this topic.</p>
   ) : (
     <p>
       {groups.length === 1 ? 'One consumer group reads it' : `${groups.length} consumer groups read it`}:{' '}
@@ -129,7 +129,7 @@ export function DeleteTopic({ name }: { name: string }) {
       isReady={typed === name}
       submit={() => void submit()}
     >
-      <p class="lead">The topic, every message in it and its settings are gone for good.</p>
+      <p class="lead">This deletes the topic, its messages and its settings. It cannot be undone.</p>
       <Effects
         of={[
           ['Partitions', whole(data.partitions.length)],
