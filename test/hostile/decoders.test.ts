@@ -6,8 +6,8 @@ import { decoders } from './decoders.ts'
 import { fuzz, mostGrowthBytes, repeat, run, summaryOf } from './fuzzing.ts'
 
 const onlySeed = process.env['MILLRACE_SEED']
-/** As many as take some seconds; test/interop/decoders.test.ts runs ten times as many. */
-const inputs = process.env['MILLRACE_DEEP'] === undefined ? 200_000 : 50_000_000
+/** As many as take some seconds; test/interop/decoders.test.ts runs two million. */
+const inputs = process.env['MILLRACE_DEEP'] === undefined ? 60_000 : 50_000_000
 
 test(`every decoder, ${onlySeed === undefined ? `${inputs} inputs` : `seed ${onlySeed}`}`, async t => {
   if (onlySeed !== undefined) return await repeat(Number(onlySeed))
@@ -22,6 +22,14 @@ test(`every decoder, ${onlySeed === undefined ? `${inputs} inputs` : `seed ${onl
 /** Decoder, input in hex, and what it was met by. */
 const cases: readonly (readonly [decoder: string, hex: string, met: string])[] = [
   ['Java regular expression', Buffer.from('{0x10,').toString('hex'), 'an endless loop'],
+  ...['$', '\\b', '\\B', '\\Z', '(?m)$', '(?m)^', '$\\b'].map(
+    place =>
+      [
+        'Java regular expression',
+        Buffer.from(`(k${place.repeat(40)})x`).toString('hex'),
+        'a compilation that doubles with each place',
+      ] as const,
+  ),
   [
     'Java regular expression',
     Buffer.from('('.repeat(20_000)).toString('hex'),

@@ -1,4 +1,4 @@
-// Every decoder under two million inputs that nobody writes on purpose: ten times as many as npm test has, others than those.
+// Every decoder under two million inputs that nobody writes on purpose, others than those of npm test.
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { fuzz, mostGrowthBytes, summaryOf } from '../hostile/fuzzing.ts'
