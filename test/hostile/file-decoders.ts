@@ -425,6 +425,8 @@ const logs: Decoder[] = [
     seeds: () => [batches(), positions(), Buffer.concat([batches(), Buffer.alloc(100)])],
     change: sealed,
     decode: bytes => readPartition([{ path: `${name}.log`, bytes }]),
+    // It opens the partition, in many turns.
+    mostMs: 500,
     allowed: [Fault, FormatError],
     share: 0.08,
   },

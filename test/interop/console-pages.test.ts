@@ -151,7 +151,7 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     await page.getByText('null').first().waitFor()
     await page.getByLabel('Contains').fill('nowhere')
     await page.getByRole('button', { name: 'Search' }).click()
-    await page.getByText('No message has this text').waitFor()
+    await page.getByText('No message contains this text').waitFor()
     await page.close()
   })
 

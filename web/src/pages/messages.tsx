@@ -36,7 +36,7 @@ export function MessagesPage({ topic }: { topic: string }) {
   const url = apiOf('topics', topic, 'messages')
   return (
     <main class="main" id="main">
-      <Head title={topic} sub="Reading messages commits nothing">
+      <Head title={topic} sub="Shown without a consumer group; nothing is committed">
         {may('operator', topic) ? (
           <a class="btn" href={taskHref('produce', 'topics', topic, 'messages')}>
             Produce
