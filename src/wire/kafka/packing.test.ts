@@ -99,3 +99,13 @@ test('the window of zstd is what its first frame asks for', () => {
 /** A frame that holds one byte and asks for a window of so many bits. */
 const frameOf = (bits: number): Buffer =>
   Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (bits - 10) << 3, 9, 0, 0, 97])
+
+test('ten thousand damaged blocks of Snappy leave the codecs at work', () => {
+  const bytes = Buffer.alloc(30_000, 7)
+  const packed = compress(bytes, 'snappy', 2)
+  const damaged = Buffer.from([5, 1, 2])
+  for (let index = 0; index < 10_000; index++)
+    assert.throws(() => [...unpackSnappy(damaged, 100)], /a Snappy block is damaged/)
+  assert.deepEqual(Buffer.concat([...unpackSnappy(packed, 100_000)]), bytes)
+  assert.ok(compress(bytes, 'lz4', 2).length < bytes.length)
+})

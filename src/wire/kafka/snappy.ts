@@ -3,15 +3,14 @@
 //
 //   82 53 4e 41 50 50 59 00 | version int32 = 1 | lowest reader int32 = 1 | blocks
 //   block: size int32 (big-endian) | raw Snappy, which starts with its unpacked size as a varint
-import { snappyCompress, snappyDecompress } from '@platformatic/wasm-utils'
+import { snappyCompress } from '@platformatic/wasm-utils'
 import { PackingError } from './format-error.ts'
 
 /** Its versions are not looked at. Streams may follow one another, each with a header. */
 const header = Buffer.from('82534e41505059000000000100000001', 'hex')
 /** By it readers know the header of a stream where a size is due. */
 const headerBegin = header.readUInt32BE(0)
-/** Longer blocks are unpacked piece by piece; copies of these reach back so far. */
-const longBytes = 1_048_576
+/** Copies reach back so far. */
 const historyBytes = 65_536
 const pieceBytes = 262_144
 /** What snappy-java puts into one block. */
@@ -65,30 +64,20 @@ function* unpack(block: Buffer, left: number, maxBytes: number): Generator<Buffe
     yield Buffer.alloc(0)
     return 0
   }
-  if (size > longBytes) {
-    yield* unpackLong(block, at, size)
-    return size
-  }
-  let unpacked: Buffer
-  try {
-    unpacked = snappyDecompress(block)
-  } catch (error) {
-    throw new PackingError('a Snappy block is damaged', { cause: error })
-  }
-  if (unpacked.length !== size) throw new PackingError('a Snappy block is damaged')
-  yield unpacked
+  yield* unpackElements(block, at, size)
   return size
 }
 
 /**
- * A long block (clients that are not Java's send a batch as one), piece by piece. It is made of elements, whose tags say in
- * their low two bits what follows. 0: literals, their length less one in the upper six bits or, from 60 on, in one to four
+ * A block, piece by piece where it is long (clients that are not Java's send a batch as one). Not by the wasm module that
+ * packs: a damaged block ends in a panic there, which keeps its memory, and after some thousands of them the module packs
+ * and unpacks nothing any more. A block is made of elements, whose tags say in their low two bits what follows. 0: literals, their length less one in the upper six bits or, from 60 on, in one to four
  * bytes more; 1: a copy of 4 to 11 bytes from up to 2 KiB before; 2 and 3: one of up to 64 bytes, with the distance in two
  * or four bytes. All encoders look back 64 KiB at most. Source: format_description.txt of google/snappy.
  */
-function* unpackLong(block: Buffer, start: number, size: number): Generator<Buffer> {
+function* unpackElements(block: Buffer, start: number, size: number): Generator<Buffer> {
   const damaged = () => new PackingError('a Snappy block is damaged')
-  let output = Buffer.allocUnsafeSlow(historyBytes + pieceBytes)
+  let output = Buffer.allocUnsafeSlow(Math.min(size, historyBytes + pieceBytes))
   /** Of the output: what has not been given away begins at `from`. */
   let from = 0
   let to = 0
