@@ -116,22 +116,26 @@ function wordsFor(
       )
     }
   }
-  if (isOn('basicAuthentication.enabled') && isOn('basicAuthentication.ldap.enabled'))
-    say(
-      'error',
-      'basicAuthentication.ldap.enabled',
-      'is true, and the console has no login by LDAP',
-      'put a proxy with the login before the pages, or use basicAuthentication.username and password',
-    )
   const words: string[] = []
   const has = (name: string) => rest.some(word => word === `--${name}` || word.startsWith(`--${name}=`))
-  if (isOn('basicAuthentication.enabled') && !isOn('basicAuthentication.ldap.enabled') && !has('users-file'))
-    say(
-      'error',
-      'basicAuthentication.enabled',
-      'is true, and the console keeps hashes of passwords in a file of their own',
-      'run millrace console --hash-password, write the line NAME = HASH admin into a file with mode 600, and add --users-file FILE',
-    )
+  if (isOn('basicAuthentication.enabled')) {
+    const withUsers =
+      'run millrace console --hash-password, write the line NAME = HASH admin into a file with mode 600, and add --users-file FILE'
+    if (isOn('basicAuthentication.ldap.enabled'))
+      say(
+        'error',
+        'basicAuthentication.ldap.enabled',
+        'is true, and the console has no login by LDAP',
+        `set it to false, and ${withUsers}`,
+      )
+    else if (!has('users-file'))
+      say(
+        'error',
+        'basicAuthentication.enabled',
+        'is true, and the console keeps hashes of passwords in a file of their own',
+        withUsers,
+      )
+  }
   const zkhosts = zooKeeperOf(settings, say)
   if (zkhosts !== null && !has('zookeeper')) words.push('--zookeeper', zkhosts)
   else if (!has('zookeeper') && !has('bootstrap-server') && !has('agents'))

@@ -152,7 +152,9 @@ export function stopSignal(
     stop(cause) {
       log.info(`${cause}: stopping`)
       setTimeout(() => {
-        log.error(`Shutdown timed out after 9.5 s; the process exits now, and ${ending.kept}`)
+        log.error(
+          `Shutdown timed out after ${ending.limitMs / 1000} s; the process exits now, and ${ending.kept}`,
+        )
         process.exit(ending.forcedCode)
       }, ending.limitMs).unref()
       resolve()

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/kafka-client.ts'
 import { byTopic, nameOf } from '../kafka-client/contract.ts'
 import { earliest, latest } from '../kafka-client/consumer/offsets.ts'
+import { replicaBytes } from '../kafka-client/admin/brokers.ts'
 import { groupPositions, ledPartitions } from '../kafka-client/admin/group-positions.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
 import { Rates } from '../observe/rate.ts'
@@ -250,10 +251,7 @@ export class KafkaCluster {
     for (const topic of topics)
       for (const { index, leader } of topic.partitions) {
         const key = nameOf({ topic: topic.name, partition: index })
-        const size = directories
-          .get(leader)
-          ?.find(one => one.replicas.has(key))
-          ?.replicas.get(key)
+        const size = replicaBytes(directories.get(leader), key)
         if (size !== undefined) bytes.set(key, size)
       }
     const rows = (topic: TopicDescription): TopicRow => {

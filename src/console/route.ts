@@ -3,7 +3,7 @@
 import type { Static, TObject, TSchema } from 'typebox'
 import type { Session } from './access/session.ts'
 import type { Agents } from './agents.ts'
-import type { Role } from './api.ts'
+import type { Outcomes, Role } from './api.ts'
 import type { ClusterList } from './cluster-list.ts'
 import type { KafkaCluster } from './clusters.ts'
 import type { Audit } from './access/audit.ts'
@@ -31,6 +31,11 @@ export function there<T>(value: T | undefined, what: string): T {
 export function clusterOf({ clusters }: RouteParts, name: string): KafkaCluster {
   return there(clusters.find(name), `cluster ${name}`)
 }
+
+/** As the API answers them. */
+export const outcomesOf = (outcomes: ReadonlyMap<string, string | null>): Outcomes => ({
+  outcomes: [...outcomes].map(([what, problem]) => ({ what, problem })),
+})
 
 /** A whole number of a query. */
 export function wholeOf(name: string, text: string): number {

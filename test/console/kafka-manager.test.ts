@@ -155,7 +155,7 @@ test('what cannot be taken is refused, with file and line', () => {
     ],
     [
       '\nkafka-manager.zkhosts="h:2181"\nbasicAuthentication {\n enabled=true\n ldap.enabled=true\n}',
-      'conf/checked.conf:5: error: basicAuthentication.ldap.enabled is true, and the console has no login by LDAP',
+      'conf/checked.conf:5: error: basicAuthentication.ldap.enabled is true, and the console has no login by LDAP. Set it to false, and run millrace console --hash-password',
     ],
     [
       'kafka-manager.zkhosts="h:2181"\nbasicAuthentication.enabled=true',

@@ -2,7 +2,7 @@
 // no control that changes something for a viewer (C17); a page of another origin reads nothing and changes nothing (S30).
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
@@ -15,20 +15,12 @@ import { isChange } from '../../src/console/route.ts'
 import { routesOf } from '../../src/console/routes.ts'
 import { partsWith } from '../console/serving.ts'
 import { send, startWorld, type World } from '../console/world.ts'
-
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  path => existsSync(path),
-)
-const skip =
-  executablePath === undefined && process.env['REQUIRE_BROWSER'] !== '1'
-    ? 'no Chromium on this machine'
-    : false
-if (skip !== false) process.stderr.write(`SKIPPED: access to the console in a browser: ${skip}\n`)
+import { chromiumPath, skipWithoutChromium } from './peers/chromium.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const passwords = { anna: 'mill pond', eve: 'mill dam' }
 
-describe('access', { skip }, () => {
+describe('access', { skip: skipWithoutChromium }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-access-'))
   let world: World
   let browser: Browser
@@ -39,7 +31,7 @@ describe('access', { skip }, () => {
     writeFileSync(users, `anna = ${anna} admin\neve = ${eve} viewer\n`, { mode: 0o600 })
     world = await startWorld(directory, { settings: { 'users.file': users } })
     await send(world, 'test3', 20)
-    browser = await chromium.launch({ executablePath: executablePath ?? 'chromium', args: ['--no-sandbox'] })
+    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
   })
   after(async () => {
     await browser?.close()

@@ -2,7 +2,7 @@
 // that goes and comes back, a machine that sleeps (C19), and links that lead to what was seen (C21). Wants Chromium; with
 // REQUIRE_BROWSER=1 a machine without one fails.
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -11,16 +11,8 @@ import type { Groups, Topics } from '../../src/console/api.ts'
 import { startConsole } from '../../src/console/console.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { send, startWorld, type World } from '../console/world.ts'
+import { chromiumPath, skipWithoutChromium } from './peers/chromium.ts'
 import { waitFor } from './peers/waiting.ts'
-
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  path => existsSync(path),
-)
-const skip =
-  executablePath === undefined && process.env['REQUIRE_BROWSER'] !== '1'
-    ? 'no Chromium on this machine'
-    : false
-if (skip !== false) process.stderr.write(`SKIPPED: the console measured in a browser: ${skip}\n`)
 
 /** The machine may be busy with other tests: the best of so many tries counts. */
 const tries = 8
@@ -78,7 +70,7 @@ const describeState = `(() => {
   })
 })()`
 
-describe('the console, measured', { skip }, () => {
+describe('the console, measured', { skip: skipWithoutChromium }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-measures-'))
   let world: World
   let browser: Browser
@@ -87,7 +79,7 @@ describe('the console, measured', { skip }, () => {
     world = await startWorld(directory)
     await send(world, 'test3', 200)
     browser = await chromium.launch({
-      executablePath: executablePath ?? 'chromium',
+      executablePath: chromiumPath,
       args: ['--no-sandbox', '--enable-precise-memory-info', '--js-flags=--expose-gc'],
     })
   })

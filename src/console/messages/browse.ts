@@ -4,6 +4,7 @@
 import type { ConsumedRecord } from '../../kafka-client/contract.ts'
 import type { Session } from '../access/session.ts'
 import type { Message, Messages } from '../api.ts'
+import { withDeadline } from './deadline.ts'
 import { offsetsText, type Offsets, type Question } from './question.ts'
 import { extentOf, isBackwards, readRanges, Scan, type Extent, type Range, type Source } from './scan.ts'
 import { shownOf } from './shown.ts'
@@ -30,7 +31,9 @@ export async function browse(question: Question, parts: BrowseParts): Promise<Me
   const extent = await extentOf(question, parts.source)
   if (extent === null) return null
   const isSearch = question.find !== '' || question.until !== null
-  const found = isSearch ? await searched(question, extent, parts) : await paged(question, extent, parts)
+  const found = isSearch
+    ? await searched(question, extent, parts)
+    : await withDeadline(clock, budgetMs, parts.gone, gone => paged(question, extent, { ...parts, gone }))
   return {
     takenAt: clock.now(),
     partitions: extent.partitions.map(({ partition }) => partition),
@@ -75,7 +78,6 @@ async function paged(question: Question, extent: Extent, parts: BrowseParts): Pr
   const { source, limit, gone } = parts
   const { topic } = question
   const down = isBackwards(question)
-  const over = AbortSignal.any([gone, deadline(source)])
   const lanes = extent.ranges.map(({ partition, from, to }): Lane => ({
     partition,
     rows: [],
@@ -96,13 +98,13 @@ async function paged(question: Question, extent: Extent, parts: BrowseParts): Pr
           : { partition, from: at, to: Math.min(end, at + limit) }
       })
     const read = new Map<number, Message[]>(ranges.map(({ partition }) => [partition, []]))
-    for await (const batch of readRanges({ topic, ranges, signal: over }, source))
+    for await (const batch of readRanges({ topic, ranges, signal: gone }, source))
       for (const record of batch) {
         read.get(record.partition)!.push(rowOf(parts.session.mask(topic, record)))
         scanned++
         bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
       }
-    if (over.aborted) isComplete = false
+    if (gone.aborted) isComplete = false
     else
       for (const { partition, from, to } of ranges) {
         const lane = lanes.find(one => one.partition === partition)!
@@ -153,12 +155,6 @@ function mergeInto(messages: Message[], { lanes, limit, down, places }: Merge): 
     places.set(lane.partition, lane.rows.length === 0 ? lane.at : down ? row.offset : row.offset + 1)
   }
   return true
-}
-
-function deadline({ system }: Source): AbortSignal {
-  const over = new AbortController()
-  system.clock.after(budgetMs, () => over.abort(), { background: true })
-  return over.signal
 }
 
 /** What a row shows of a message. */

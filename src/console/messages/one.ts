@@ -2,6 +2,7 @@
 import type { ConsumedRecord } from '../../kafka-client/contract.ts'
 import type { Session } from '../access/session.ts'
 import { notThere, Refused } from '../refused.ts'
+import { withDeadline } from './deadline.ts'
 import { readRanges, type Source } from './scan.ts'
 
 const patienceMs = 15_000
@@ -21,18 +22,13 @@ export async function messageAt(
       `there is no ${name}: the partition holds ${first} to ${next - 1}`,
       'Look at the newest.',
     )
-  const over = new AbortController()
-  const timer = source.system.clock.after(patienceMs, () => over.abort(), { background: true })
-  const signal = AbortSignal.any([gone, over.signal])
-  try {
+  return withDeadline(source.system.clock, patienceMs, gone, async signal => {
     const ranges = [{ partition, from: offset, to: offset + 1 }]
     for await (const [record] of readRanges({ topic, ranges, signal }, source))
       if (record !== undefined) return session.mask(topic, record)
-  } finally {
-    timer.cancel()
-  }
-  throw new Refused(
-    404,
-    `there is no message at ${name}: compaction removed it, or it is a marker of a transaction`,
-  )
+    throw new Refused(
+      404,
+      `there is no message at ${name}: compaction removed it, or it is a marker of a transaction`,
+    )
+  })
 }

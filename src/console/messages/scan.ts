@@ -11,6 +11,7 @@ import { consumerDefaults, type ConnectionSettings } from '../../kafka-client/se
 import { looseConditions } from '../../observe/conditions.ts'
 import { silentLogger } from '../../observe/log.ts'
 import type { Session } from '../access/session.ts'
+import { withDeadline } from './deadline.ts'
 import { holds, type Offsets, type Question } from './question.ts'
 
 /** What a scan reads through. */
@@ -112,13 +113,9 @@ export async function* readRanges(
     )
     let heardAt = clock.monotonic()
     while (left.size > 0 && !signal.aborted) {
-      const idle = new AbortController()
-      const timer = clock.after(idleMs, () => idle.abort(), { background: true })
-      const records = await reader.poll({
-        maxRecords: pollRecords,
-        signal: AbortSignal.any([signal, idle.signal]),
-      })
-      timer.cancel()
+      const records = await withDeadline(clock, idleMs, signal, over =>
+        reader.poll({ maxRecords: pollRecords, signal: over }),
+      )
       if (records.length > 0) heardAt = clock.monotonic()
       const inside: ConsumedRecord[] = []
       for (const record of records) {

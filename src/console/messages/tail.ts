@@ -7,6 +7,7 @@ import type { ConsumedRecord } from '../../kafka-client/contract.ts'
 import type { Session } from '../access/session.ts'
 import type { TailBatch } from '../api.ts'
 import { eventOf, type Outlet } from '../route.ts'
+import { withDeadline } from './deadline.ts'
 import { rowOf } from './browse.ts'
 import { holds, offsetsText, type Question } from './question.ts'
 import { readerOf, type Extent, type Source } from './scan.ts'
@@ -73,14 +74,10 @@ export async function tail(question: Question, extent: Extent, parts: TailParts)
     reader.add([...places].map(([partition, offset]) => ({ topic, partition, offset })))
     send()
     while (!gone.aborted) {
-      const pause = new AbortController()
       const untilMs = waiting.length > 0 ? Math.max(0, sentAt + everyMs - clock.monotonic()) : heartbeatMs
-      const timer = clock.after(untilMs, () => pause.abort(), { background: true })
-      const records = await reader.poll({
-        maxRecords: pollRecords,
-        signal: AbortSignal.any([gone, pause.signal]),
-      })
-      timer.cancel()
+      const records = await withDeadline(clock, untilMs, gone, over =>
+        reader.poll({ maxRecords: pollRecords, signal: over }),
+      )
       for (const record of records) {
         places.set(record.partition, record.offset + 1)
         seen++

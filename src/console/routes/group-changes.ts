@@ -3,7 +3,16 @@ import { nameOf } from '../../kafka-client/contract.ts'
 import * as api from '../api.ts'
 import { timeOf } from '../messages/question.ts'
 import { planReset, readScope, whoIsIn, type Target } from '../offset-reset.ts'
-import { change, clusterOf, look, Refused, unreadable, type Route, type RouteParts } from '../route.ts'
+import {
+  change,
+  clusterOf,
+  look,
+  outcomesOf,
+  Refused,
+  unreadable,
+  type Route,
+  type RouteParts,
+} from '../route.ts'
 import { confirm } from './topic-changes.ts'
 
 function targetOf(to: string, value: string): Target {
@@ -102,7 +111,7 @@ export const groupChangeRoutes = (parts: RouteParts): readonly Route[] => [
       if (held.length === 0) return { outcomes: [] }
       const outcomes = await at.admin.groups.deletePositions(group, held)
       at.forget()
-      return { outcomes: [...outcomes].map(([what, problem]) => ({ what, problem })) }
+      return outcomesOf(outcomes)
     },
   }),
   change({

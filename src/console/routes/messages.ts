@@ -21,6 +21,7 @@ import {
   there,
   unreadable,
   wholeOf,
+  type Given,
   type Route,
   type RouteParts,
 } from '../route.ts'
@@ -53,6 +54,15 @@ export const messageRoutes = (parts: RouteParts): readonly Route[] => {
       extent: there((await extentOf(question, source)) ?? undefined, placeOf(question)),
     }
   }
+  const recordAt = ({
+    params: { cluster, topic, partition, offset },
+    session,
+    gone,
+  }: Pick<Given<'cluster' | 'topic' | 'partition' | 'offset'>, 'params' | 'session' | 'gone'>) =>
+    messageAt(
+      { topic, partition: wholeOf('partition', partition), offset: offsetOf(offset) },
+      { source: clusterOf(parts, cluster).source, session, gone },
+    )
   const limitOf = (text: string, most: number) => Math.min(most, Math.max(1, wholeOf('limit', text)))
   return [
     look({
@@ -156,12 +166,9 @@ export const messageRoutes = (parts: RouteParts): readonly Route[] => {
       role: 'viewer',
       query: { as: `how key and value are read: ${formats.join(', ')}; auto where absent` },
       answer: api.Message,
-      async handle({ params: { cluster, topic, partition, offset }, query, session, gone }) {
-        const record = await messageAt(
-          { topic, partition: wholeOf('partition', partition), offset: offsetOf(offset) },
-          { source: clusterOf(parts, cluster).source, session, gone },
-        )
-        const as = formatOf(query.as ?? 'auto')
+      async handle(given) {
+        const record = await recordAt(given)
+        const as = formatOf(given.query.as ?? 'auto')
         const whole = messageOf(record, wholeChars, wholeHeaders)
         if (as === 'auto') return whole
         const reading = { as, mostChars: wholeChars }
@@ -180,12 +187,9 @@ export const messageRoutes = (parts: RouteParts): readonly Route[] => {
       bodyLimit: 1024 * 1024,
       touches: ({ params: { topic } }) => [topic],
       answer: api.Message,
-      async handle({ params: { cluster, topic, partition, offset }, body, session, gone }) {
-        const record = await messageAt(
-          { topic, partition: wholeOf('partition', partition), offset: offsetOf(offset) },
-          { source: clusterOf(parts, cluster).source, session, gone },
-        )
-        const schema = schemaOf(body.schema)
+      async handle(given) {
+        const record = await recordAt(given)
+        const schema = schemaOf(given.body.schema)
         const value = shownOf(record.value, { as: 'avro', schema, mostChars: wholeChars })
         const key = shownOf(record.key, { as: 'auto', schema, mostChars: wholeChars })
         return { ...messageOf(record, wholeChars, wholeHeaders), key, value }
@@ -200,11 +204,8 @@ export const messageRoutes = (parts: RouteParts): readonly Route[] => {
         action: `download ${part}`,
         type: 'application/octet-stream',
         fileName: ({ params: { topic, partition, offset } }) => `${topic}-${partition}-${offset}.${part}`,
-        async run({ params: { cluster, topic, partition, offset }, session, gone }, outlet) {
-          const record = await messageAt(
-            { topic, partition: wholeOf('partition', partition), offset: offsetOf(offset) },
-            { source: clusterOf(parts, cluster).source, session, gone },
-          )
+        async run(given, outlet) {
+          const record = await recordAt(given)
           const bytes = record[part]
           if (bytes === null) throw new Refused(404, `the ${part} of this message is null`)
           outlet.send(bytes)

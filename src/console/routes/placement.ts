@@ -1,5 +1,5 @@
 // Routes of where partitions lie: a plan, moving by it, what moves, and electing the preferred leaders.
-import type { Outcomes } from '../../kafka-client/admin/partitions.ts'
+import { replicaBytes } from '../../kafka-client/admin/brokers.ts'
 import { nameOf } from '../../kafka-client/contract.ts'
 import * as api from '../api.ts'
 import type { KafkaCluster } from '../clusters.ts'
@@ -8,6 +8,7 @@ import {
   change,
   clusterOf,
   look,
+  outcomesOf,
   Refused,
   there,
   unreadable,
@@ -15,10 +16,6 @@ import {
   type Route,
   type RouteParts,
 } from '../route.ts'
-
-const listed = (outcomes: Outcomes): api.Outcomes => ({
-  outcomes: [...outcomes].map(([what, problem]) => ({ what, problem })),
-})
 
 async function planned(
   cluster: KafkaCluster,
@@ -53,11 +50,7 @@ async function underWay(cluster: KafkaCluster): Promise<api.MovesUnderWay> {
   const moves = await cluster.admin.partitions.moves()
   if (moves === null || moves.length === 0) return { takenAt: cluster.takenAt, moves: moves && [] }
   const directories = await cluster.admin.brokers.logDirectories()
-  const sizeOn = (broker: number, name: string) =>
-    directories
-      .get(broker)
-      ?.find(one => one.replicas.has(name))
-      ?.replicas.get(name)
+  const sizeOn = (broker: number, name: string) => replicaBytes(directories.get(broker), name)
   return {
     takenAt: cluster.takenAt,
     moves: moves.map(move => {
@@ -122,7 +115,7 @@ export const placementRoutes = (parts: RouteParts): readonly Route[] => [
       const moves = partitions.map(({ index, after }) => ({ topic, partition: index, replicas: after }))
       const outcomes = await at.admin.partitions.reassign(moves)
       at.forget()
-      return listed(outcomes)
+      return outcomesOf(outcomes)
     },
   }),
   change({
@@ -142,7 +135,7 @@ export const placementRoutes = (parts: RouteParts): readonly Route[] => [
       const ended = moves.map(({ partition }) => ({ topic, partition, replicas: null }))
       const outcomes = await at.admin.partitions.reassign(ended)
       at.forget()
-      return listed(outcomes)
+      return outcomesOf(outcomes)
     },
   }),
   look({
@@ -176,7 +169,7 @@ export const placementRoutes = (parts: RouteParts): readonly Route[] => [
       if (wanted.length === 0) return { outcomes: [] }
       const outcomes = await at.admin.partitions.electPreferred(wanted)
       at.forget()
-      return listed(outcomes)
+      return outcomesOf(outcomes)
     },
   }),
 ]

@@ -31,6 +31,12 @@ export interface LogDirectory {
   readonly usableBytes: number | null
 }
 
+/** Of the partition named so, on the broker that has the directories; undefined where it has no replica, or was left out. */
+export const replicaBytes = (
+  directories: readonly LogDirectory[] | undefined,
+  name: string,
+): number | undefined => directories?.find(one => one.replicas.has(name))?.replicas.get(name)
+
 export class BrokerAdmin {
   readonly #parts: AdminParts
 

@@ -71,9 +71,10 @@ function* unpack(block: Buffer, left: number, maxBytes: number): Generator<Buffe
 /**
  * A block, piece by piece where it is long (clients that are not Java's send a batch as one). Not by the wasm module that
  * packs: a damaged block ends in a panic there, which keeps its memory, and after some thousands of them the module packs
- * and unpacks nothing any more. A block is made of elements, whose tags say in their low two bits what follows. 0: literals, their length less one in the upper six bits or, from 60 on, in one to four
- * bytes more; 1: a copy of 4 to 11 bytes from up to 2 KiB before; 2 and 3: one of up to 64 bytes, with the distance in two
- * or four bytes. All encoders look back 64 KiB at most. Source: format_description.txt of google/snappy.
+ * and unpacks nothing any more. A block is made of elements, whose tags say in their low two bits what follows. 0: literals,
+ * their length less one in the upper six bits or, from 60 on, in one to four bytes more; 1: a copy of 4 to 11 bytes from up
+ * to 2 KiB before; 2 and 3: one of up to 64 bytes, with the distance in two or four bytes. All encoders look back 64 KiB at
+ * most. Source: format_description.txt of google/snappy.
  */
 function* unpackElements(block: Buffer, start: number, size: number): Generator<Buffer> {
   const damaged = () => new PackingError('a Snappy block is damaged')
