@@ -1,5 +1,6 @@
 // Asks real Kafka what it makes of packed records: its broker for the answer to a Produce request, its consumer
 // for the records it reads of them, whoever has stored them.
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { errorCodes } from '../../src/wire/kafka/error-codes.ts'
 import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
@@ -30,20 +31,17 @@ export async function answersOf(kafka: Kafka, cases: readonly FramingCase[]): Pr
   try {
     const name = `framing-${randomUUID()}`
     const isOld = kafka.version === '0.10.2.1'
-    await client.ask(createTopics, isOld ? 1 : 5, {
+    const { topics } = await client.ask(createTopics, isOld ? 1 : 5, {
       topics: [{ name, numPartitions: cases.length, replicationFactor: 1, assignments: [], configs: [] }],
       timeoutMs: 60_000,
       validateOnly: false,
     })
-    await waitFor(
-      async () => {
-        const { topics } = await client.ask(metadata, isOld ? 1 : 8, { topics: [{ name }] })
-        const partitions = topics[0]?.partitions ?? []
-        return partitions.length === cases.length && partitions.every(one => one.errorCode === 0)
-      },
-      'every partition has its leader',
-      120_000,
-    )
+    assert.equal(kafkaError(topics[0]!.errorCode).name, 'NONE')
+    await waitFor(async () => {
+      const { topics } = await client.ask(metadata, isOld ? 1 : 8, { topics: [{ name }] })
+      const partitions = topics[0]?.partitions ?? []
+      return partitions.length === cases.length && partitions.every(one => one.errorCode === 0)
+    }, 'every partition has its leader')
     const answers: string[] = []
     for (const [index, { magic, records }] of cases.entries()) {
       const version = [1, 2, 8][magic]!

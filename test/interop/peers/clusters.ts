@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { fetchPeer } from './fetch.ts'
 import { freePort, java, properties, startZooKeeper, type Running } from './peers.ts'
+import { untilListed } from './topics.ts'
 
 type Properties = Readonly<Record<string, string | number>>
 
@@ -109,7 +110,10 @@ function clusterOf(brokers: readonly ClusterBroker[], below: AsyncDisposable | n
 async function startAll(cluster: KafkaCluster): Promise<KafkaCluster> {
   const started = await Promise.allSettled(cluster.brokers.map(broker => broker.start()))
   const failed = started.find(one => one.status === 'rejected')
-  if (failed === undefined) return cluster
+  if (failed === undefined) {
+    await untilListed(cluster.bootstrap)
+    return cluster
+  }
   await cluster[Symbol.asyncDispose]()
   throw failed.reason
 }

@@ -14,6 +14,7 @@ import { createServer, type ListenOptions, type Server } from 'node:net'
 import { join } from 'node:path'
 import { fetchPeer, type PeerSet } from './fetch.ts'
 import { startProcess, type Running } from './process.ts'
+import { untilListed } from './topics.ts'
 
 export { skipWithoutPeers } from './fetch.ts'
 export type { Running } from './process.ts'
@@ -176,7 +177,10 @@ export async function startKafka010(
       /\[?Kafka Server 1\]?, started|started \(kafka\.server\.KafkaServer\)|kafka\.server\.KafkaServer: .*started/,
     ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
   })
-  return Object.assign(running, { bootstrap: `${host}:${port}`, version: '0.10.2.1' as const })
+  const bootstrap = `${host}:${port}`
+  // A listener of the caller's may ask for a login.
+  if (options.properties?.['listeners'] === undefined) await untilListed(bootstrap)
+  return Object.assign(running, { bootstrap, version: '0.10.2.1' as const })
 }
 
 /** Kafka 4.1.0, broker and controller in one (KRaft); `format` are more words for preparing its storage. */
