@@ -166,7 +166,7 @@ const channels: Decoder[] = [
     change: sealedSegment,
     decode: async bytes => readChannel(await diskWith([{ path: segment.path, bytes }])),
     allowed: [Fault],
-    share: 0.08,
+    share: 0.04,
   },
   {
     name: 'file channel checkpoint',
@@ -175,7 +175,7 @@ const channels: Decoder[] = [
       readChannel(await diskWith([segment, { path: '/d/millrace.checkpoint', bytes: checkpointOf(bytes) }])),
     allowed: [Fault],
     words: ['null', '[]', '{}', '"x"', '-1', '1e300', '"__proto__"'],
-    share: 0.08,
+    share: 0.04,
   },
   {
     name: 'file channel mark',
@@ -187,7 +187,7 @@ const channels: Decoder[] = [
     },
     allowed: [Fault],
     words: ['null', '[]', '{}', '"x"', '-1'],
-    share: 0.3,
+    share: 0.15,
   },
 ]
 
@@ -211,7 +211,7 @@ const flume: Decoder[] = recordings.flatMap(recording => {
     seeds: () => [bytes],
     decode: (changed: Buffer) => read(path, changed),
     allowed: [Fault],
-    share: 0.005,
+    share: 0.0025,
     mostMs: 2000,
   }))
 })
@@ -248,7 +248,7 @@ const jsonEntries = (
   },
   allowed: [Fault],
   words: ['null', '[]', '{}', '"x"', '-1', '1e300', '"__proto__":', '"a-0"'],
-  share: 0.3,
+  share: 0.15,
 })
 const place = { home: '/b', acceptsLoss: false, mustHold: () => null }
 const written = readBrokerSettings('', '', {}).settings
@@ -428,7 +428,7 @@ const logs: Decoder[] = [
     // It opens the partition, in many turns.
     mostMs: 500,
     allowed: [Fault, FormatError],
-    share: 0.08,
+    share: 0.04,
   },
   {
     // One that is full is believed as its checkpoint says, and read when somebody asks for it.
@@ -448,7 +448,7 @@ const logs: Decoder[] = [
       ])
     },
     allowed: [Fault, FormatError],
-    share: 0.08,
+    share: 0.04,
   },
   {
     name: 'checkpoint of a partition',
@@ -461,7 +461,7 @@ const logs: Decoder[] = [
     },
     allowed: [Fault, FormatError],
     words: ['null', '[]', '{}', '"x"', '-1', '1e300'],
-    share: 0.08,
+    share: 0.04,
   },
   {
     name: 'index of a partition',
@@ -491,7 +491,7 @@ const logs: Decoder[] = [
       ])
     },
     allowed: [Fault, FormatError],
-    share: 0.08,
+    share: 0.04,
   },
 ]
 

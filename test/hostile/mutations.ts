@@ -27,6 +27,8 @@ type Change = (random: SeededRandom, bytes: Buffer, corpus: readonly Buffer[]) =
 const pick = <T>(random: SeededRandom, from: readonly T[]): T => from[random.below(from.length)]!
 const place = (random: SeededRandom, bytes: Buffer): number => random.below(bytes.length + 1)
 
+const isDigit = (byte: number): boolean => byte >= 48 && byte <= 57
+
 function replaced(bytes: Buffer, from: number, to: number, by: Buffer): Buffer {
   return Buffer.concat([bytes.subarray(0, from), by, bytes.subarray(to)])
 }
@@ -87,10 +89,12 @@ const changes: readonly Change[] = [
   },
   (random, bytes) => {
     // In digits, where the input is a text.
-    const at = bytes.findIndex((byte, index) => index >= place(random, bytes) && byte >= 48 && byte <= 57)
-    const from = at === -1 ? place(random, bytes) : at
+    const begin = place(random, bytes)
+    let from = begin
+    while (from < bytes.length && !isDigit(bytes[from]!)) from++
+    if (from === bytes.length) from = begin
     let to = from
-    while (to < bytes.length && bytes[to]! >= 48 && bytes[to]! <= 57) to++
+    while (to < bytes.length && isDigit(bytes[to]!)) to++
     return replaced(bytes, from, to, Buffer.from(pick(random, numbers)))
   },
   (random, bytes) => {
@@ -100,7 +104,7 @@ const changes: readonly Change[] = [
     // Most nest a little; few so deep that a parser that calls itself would run out of its stack.
     const times = random.chance(0.05) ? 1 + random.below(20_000) : 1 + random.below(40)
     const count = Math.min(times, Math.floor(mostBytes / Math.max(1, what.length)))
-    return replaced(bytes, at, at, Buffer.concat(Array<Buffer>(count).fill(what)))
+    return replaced(bytes, at, at, Buffer.alloc(count * what.length, what))
   },
 ]
 

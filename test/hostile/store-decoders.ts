@@ -77,7 +77,7 @@ const stores: Decoder[] = [
       for (const alias of store.aliases) await store.key(alias, password)
     },
     allowed: [Fault],
-    share: 0.01,
+    share: 0.005,
     mostMs: 2000,
   },
   {

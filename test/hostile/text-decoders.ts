@@ -117,7 +117,7 @@ const configurations: Decoder[] = [
       '*',
     ],
     mostMs: 500,
-    share: 0.05,
+    share: 0.025,
   },
   {
     name: 'server.properties',
@@ -131,7 +131,7 @@ const configurations: Decoder[] = [
     ],
     decode: bytes => void readBrokerSettings(bytes.toString(), 'server.properties'),
     allowed: [],
-    share: 0.03,
+    share: 0.015,
   },
   {
     name: 'properties of Kafka clients',
@@ -149,7 +149,7 @@ const configurations: Decoder[] = [
         read(properties)
     },
     allowed: [],
-    share: 0.04,
+    share: 0.02,
   },
   {
     name: 'JAAS',
@@ -241,6 +241,7 @@ const values: Decoder[] = [
     words: ['\\p{', '(?', '[^', '&&', '{1,', '\\k<', '\\Q', '\\E', '(?<', '*+', '\\x{', '(?x)'],
     // Of 64 KB; the time grows as the text does.
     mostMs: 500,
+    share: 0.5,
   },
   {
     name: 'Joda pattern',
@@ -256,7 +257,7 @@ const values: Decoder[] = [
     },
     allowed: [],
     words: ["'", "''", 'yyyy', 'SSS', 'ZZZ', 'zzzz', 'ww', 'xxxx', 'e', 'CC'],
-    share: 0.5,
+    share: 0.25,
   },
   {
     name: 'escapes',
@@ -277,7 +278,7 @@ const values: Decoder[] = [
     allowed: [Error],
     saysWhatItReads: true,
     words: ['%{', '%[', '%t', '%z', '%c'],
-    share: 0.3,
+    share: 0.15,
   },
   {
     name: 'time zone',
