@@ -4,6 +4,7 @@ import { apiReferenceName, apiReferencePage } from './reference/kafka-apis-page.
 import { settingsReferenceName, settingsReferencePage } from './reference/broker-settings-page.ts'
 import { clientReferenceName, clientReferencePage } from './reference/kafka-client-page.ts'
 import { catalogue } from '../src/components.ts'
+import { metricsReferenceName, metricsReferencePage } from './reference/metrics-page.ts'
 import { referencePages } from './reference/component-pages.ts'
 
 const folder = new URL('../docs/reference/', import.meta.url)
@@ -12,6 +13,7 @@ const pages = new Map([
   [apiReferenceName, apiReferencePage()],
   [clientReferenceName, clientReferencePage()],
   [settingsReferenceName, settingsReferencePage()],
+  [metricsReferenceName, await metricsReferencePage()],
 ])
 mkdirSync(folder, { recursive: true })
 for (const name of readdirSync(folder)) if (!pages.has(name)) rmSync(new URL(name, folder))

@@ -6,8 +6,10 @@ import { apiReferenceName, apiReferencePage } from '../scripts/reference/kafka-a
 import { settingsReferenceName, settingsReferencePage } from '../scripts/reference/broker-settings-page.ts'
 import { runnerBackoff } from '../src/backoff.ts'
 import { clientReferenceName, clientReferencePage } from '../scripts/reference/kafka-client-page.ts'
+import { counterMeanings, ownCounterMeanings } from '../src/observe/counters.ts'
 import { catalogue } from '../src/components.ts'
 import { pageName, referencePages } from '../scripts/reference/component-pages.ts'
+import { metricsReferenceName, metricsReferencePage } from '../scripts/reference/metrics-page.ts'
 import { filesBelow, read } from './source-text.ts'
 
 const folder = new URL('../docs/reference/', import.meta.url)
@@ -18,6 +20,7 @@ test('docs/reference is fresh', async () => {
     [apiReferenceName, apiReferencePage()],
     [clientReferenceName, clientReferencePage()],
     [settingsReferenceName, settingsReferencePage()],
+    [metricsReferenceName, await metricsReferencePage()],
   ])
   assert.deepEqual(readdirSync(folder).sort(), [...pages.keys()].sort(), 'run npm run docs')
   for (const [name, text] of pages)
@@ -36,6 +39,25 @@ test('each component has a page of its own, and every option is on it', async ()
     for (const key of Object.keys(definition.options))
       assert.ok(pages.get(name)!.includes(`\`${key.replace(/\.$/, '')}`), `${name}: ${key}`)
   }
+})
+
+test('every counter has a meaning, and one that nothing counts is described as always 0', () => {
+  const counted = new Set<string>()
+  const own = new Set<string>()
+  for (const path of filesBelow('src').filter(
+    one => /\.ts$/.test(one) && !/\.test\.ts$|^src\/observe/.test(one),
+  ))
+    for (const [, name] of read(path).matchAll(/'([A-Z]\w+)'/g)) counted.add(name!)
+  for (const path of filesBelow('src').filter(one => /\.ts$/.test(one) && !/\.test\.ts$/.test(one)))
+    for (const [, name] of read(path).matchAll(/(?:addOwn|#lost)\(\s*'(\w+)'/g)) own.add(name!)
+  for (const call of ['Append', 'AppendBatch'])
+    for (const what of ['Received', 'Accepted']) counted.add(`${call}${what}Count`)
+  for (const meanings of Object.values(counterMeanings))
+    for (const [name, meaning] of Object.entries(meanings))
+      assert.equal(counted.has(name), !/always 0$/.test(meaning), name)
+  assert.ok(own.size > 8, [...own].join())
+  const described = new Set(Object.values(ownCounterMeanings).flatMap(one => Object.keys(one)))
+  assert.deepEqual([...own].sort(), [...described].sort())
 })
 
 test('every page gives the bounds of the back-off that the runners have', () => {

@@ -55,5 +55,5 @@ test('the page names every limit of every source', async () => {
 
 test('README and the guide on operation lead to the page', () => {
   assert.match(read('README.md'), /\(docs\/security\.md\)/)
-  assert.match(read('docs/guides/operation.md'), /\(\.\.\/security\.md\)/)
+  assert.match(read('docs/guides/operations.md'), /\(\.\.\/security\.md\)/)
 })

@@ -380,7 +380,10 @@ describe('lost output', { concurrency: 2 }, () => {
       await waitFor(() => output.length > 1024 * 1024, 'it is read again')
       child.kill('SIGUSR2')
       await waitFor(
-        () => /\n[1-9]\d* lines of the log are left out here: nobody read them\n/.test(output),
+        () =>
+          /\[WARN - millrace\.main\] [1-9]\d* lines of the log are left out here: nobody read them\n/.test(
+            output,
+          ),
         'it says so',
       )
       child.kill('SIGTERM')

@@ -75,7 +75,8 @@ function indexPage(
     '',
     'Every component of Flume: whether it is here, and whether it behaves as in Flume. "differs" means that its page names',
     'differences; they are deliberate. Pages of their own have [what can go wrong while an agent runs](errors.md), the',
-    '[properties of the Kafka client](kafka-client.md) and the [settings of the embedded broker](broker-settings.md).',
+    '[metrics](metrics.md), the [properties of the Kafka client](kafka-client.md) and the',
+    '[settings of the embedded broker](broker-settings.md).',
     '',
   ]
   for (const [kind, title] of kinds) {

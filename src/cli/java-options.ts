@@ -10,6 +10,7 @@ export const knownProperties: readonly string[] = [
   'flume.root.logger',
   'flume.log.dir',
   'flume.log.file',
+  'flume.log.format',
   'flume.monitoring.type',
   'flume.monitoring.port',
   'flume.monitoring.host',

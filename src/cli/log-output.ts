@@ -4,7 +4,11 @@
 //   2026-11-23 01:02:03,456 (k1) [INFO - millrace.k1] Component type: SINK, name: k1 started
 //
 // the pattern of Flume's own log, %d (%t) [%p - %l] %m%n: where a thread and a line of Java would stand,
-// the component stands.
+// the component stands. With -Dflume.log.format=json each line is an object:
+//
+//   {"time":"2026-11-23T01:02:03.456Z","level":"INFO","component":"k1","message":"Component type: …","lines":["…"]}
+//
+// `lines` has what the pattern prints below the message: a stack at DEBUG, the dump of an event.
 import { closeSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pino, type Logger as Pino } from 'pino'
@@ -39,17 +43,21 @@ interface LogSink {
 export interface LogSettings {
   /** pino's name of the least level. */
   readonly level: string
+  readonly isJson: boolean
   readonly isOnConsole: boolean
   /** null: no file. */
   readonly file: { readonly directory: string; readonly path: string } | null
   readonly problems: readonly Problem[]
 }
 
-/** The log as the properties ask: flume.root.logger (INFO,console where absent), flume.log.dir, flume.log.file. */
+/**
+ * The log as the properties ask: flume.root.logger (INFO,console where absent), flume.log.dir, flume.log.file,
+ * flume.log.format (pattern where absent).
+ */
 export function readLogSettings(properties: ReadonlyMap<string, string>): LogSettings {
   const problems: Problem[] = []
-  const complain = (problem: string, fix: string) =>
-    void problems.push({ severity: 'warning', problem: `flume.root.logger: ${problem}`, fix })
+  const complain = (problem: string, fix: string, key = 'flume.root.logger') =>
+    void problems.push({ severity: 'warning', problem: `${key}: ${problem}`, fix })
   const [levelWord = '', ...places] = (properties.get('flume.root.logger') ?? 'INFO,console')
     .split(',')
     .map(word => word.trim())
@@ -62,10 +70,15 @@ export function readLogSettings(properties: ReadonlyMap<string, string>): LogSet
   const isConsole = (place: string) => /^console$/i.test(place)
   for (const place of places)
     if (!isFile(place) && !isConsole(place)) complain(`"${place}" is not known`, 'write console or LOGFILE')
+  const shape = (properties.get('flume.log.format') ?? 'pattern').trim()
+  const isJson = /^json$/i.test(shape)
+  if (!isJson && !/^pattern$/i.test(shape))
+    complain(`"${shape}" is not a format; pattern is used`, 'write pattern or json', 'flume.log.format')
   const directory = properties.get('flume.log.dir') ?? './logs'
   const hasFile = places.some(isFile)
   return {
     level,
+    isJson,
     isOnConsole: places.some(isConsole) || !hasFile,
     file: hasFile
       ? { directory, path: join(directory, properties.get('flume.log.file') ?? 'flume.log') }
@@ -76,12 +89,13 @@ export function readLogSettings(properties: ReadonlyMap<string, string>): LogSet
 
 /** Throws where the file cannot be written. */
 export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
-  const { level, isOnConsole, file } = readLogSettings(properties)
+  const { level, isJson, isOnConsole, file } = readLogSettings(properties)
+  const render = isJson ? jsonOf : patternOf
   const sinks: LogSink[] = [
-    ...(isOnConsole ? [new ConsoleSink()] : []),
+    ...(isOnConsole ? [new ConsoleSink(render)] : []),
     ...(file === null ? [] : [new FileSink(file.directory, file.path)]),
   ]
-  const destination = { write: (line: string) => format(line, sinks) }
+  const destination = { write: (line: string) => format(line, render, sinks) }
   const root = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, destination)
   const log = new PinoLogger(root, 'main')
   const reopen = (): void => {
@@ -96,19 +110,22 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
 }
 
 class ConsoleSink implements LogSink {
+  readonly #render: Render
   #leftOut = 0
+
+  constructor(render: Render) {
+    this.#render = render
+  }
 
   write(text: string): void {
     if (isUnread(process.stderr)) {
       this.#leftOut++
       return
     }
-    const note =
-      this.#leftOut === 0
-        ? ''
-        : `${countOf(this.#leftOut, 'line')} of the log ${this.#leftOut === 1 ? 'is' : 'are'} left out here: nobody read them\n`
+    const note = `${countOf(this.#leftOut, 'line')} of the log ${this.#leftOut === 1 ? 'is' : 'are'} left out here: nobody read them`
+    const noted = this.#leftOut === 0 ? '' : this.#render(Date.now(), 'WARN', 'main', [note])
     this.#leftOut = 0
-    process.stderr.write(note + text)
+    process.stderr.write(noted + text)
   }
 }
 
@@ -168,14 +185,8 @@ class FileSink implements LogSink {
   }
 }
 
-function format(line: string, sinks: readonly LogSink[]): void {
-  const {
-    level,
-    time,
-    msg,
-    name,
-    below = [],
-  } = JSON.parse(line) as {
+function format(line: string, render: Render, sinks: readonly LogSink[]): void {
+  const { level, time, msg, name, below } = JSON.parse(line) as {
     level: number
     time: number
     msg: string
@@ -183,9 +194,20 @@ function format(line: string, sinks: readonly LogSink[]): void {
     below?: string[]
   }
   const word = pino.levels.labels[level]?.toUpperCase() ?? String(level)
-  const lines = [`${stamp(time)} (${name}) [${word} - millrace.${name}] ${msg}`, ...below]
-  const text = lines.map(one => `${printable(one)}\n`).join('')
+  const text = render(time, word, printable(name), [msg, ...(below ?? [])].map(printable))
   for (const sink of sinks) sink.write(text)
+}
+
+type Render = (time: number, level: string, name: string, lines: readonly string[]) => string
+
+const patternOf: Render = (time, level, name, [message, ...below]) =>
+  [`${stamp(time)} (${name}) [${level} - millrace.${name}] ${message}`, ...below]
+    .map(line => `${line}\n`)
+    .join('')
+
+const jsonOf: Render = (time, level, name, [message, ...lines]) => {
+  const more = lines.length === 0 ? {} : { lines }
+  return `${JSON.stringify({ time: new Date(time).toISOString(), level, component: name, message, ...more })}\n`
 }
 
 /** Local time as log4j's %d prints it. */

@@ -1,35 +1,71 @@
 // Counters under Flume's names. One group a component; a component moves those of its own attributes
 // that Flume's moves, the rest stay 0. What Flume has no name for is counted beside them, under names
-// of ours, and appears on the Prometheus page only.
+// of ours, and appears on the Prometheus page only. Each has its meaning here, which that page and
+// docs/reference/metrics.md print. A name that ends in Timer counts milliseconds.
 
 const common = {
-  SOURCE: [
-    'EventReceivedCount',
-    'EventAcceptedCount',
-    'AppendReceivedCount',
-    'AppendAcceptedCount',
-    'AppendBatchReceivedCount',
-    'AppendBatchAcceptedCount',
-    'OpenConnectionCount',
-  ],
-  CHANNEL: [
-    'ChannelSize',
-    'ChannelCapacity',
-    'EventPutAttemptCount',
-    'EventPutSuccessCount',
-    'EventTakeAttemptCount',
-    'EventTakeSuccessCount',
-  ],
-  SINK: [
-    'ConnectionCreatedCount',
-    'ConnectionClosedCount',
-    'ConnectionFailedCount',
-    'BatchEmptyCount',
-    'BatchUnderflowCount',
-    'BatchCompleteCount',
-    'EventDrainAttemptCount',
-    'EventDrainSuccessCount',
-  ],
+  SOURCE: {
+    EventReceivedCount: 'Events that arrived',
+    EventAcceptedCount: 'Events that the channels accepted',
+    AppendReceivedCount: 'Calls with a single event that arrived',
+    AppendAcceptedCount: 'Calls with a single event that the channels accepted',
+    AppendBatchReceivedCount: 'Batches that arrived',
+    AppendBatchAcceptedCount: 'Batches that the channels accepted',
+    OpenConnectionCount: 'Connections that are open',
+  },
+  CHANNEL: {
+    ChannelSize: 'Events in the channel, those of open transactions included',
+    ChannelCapacity: 'Most events that the channel may hold',
+    EventPutAttemptCount: 'Events that sources wanted to put',
+    EventPutSuccessCount: 'Events that were put',
+    EventTakeAttemptCount: 'Events that sinks took, and takes that found the channel empty',
+    EventTakeSuccessCount: 'Events that sinks took and committed',
+  },
+  SINK: {
+    ConnectionCreatedCount: 'Connections that were opened',
+    ConnectionClosedCount: 'Connections that were closed',
+    ConnectionFailedCount: 'Connections that could not be opened',
+    BatchEmptyCount: 'Takes that found no event; always 0',
+    BatchUnderflowCount: 'Batches smaller than the batch size',
+    BatchCompleteCount: 'Batches of the full batch size',
+    EventDrainAttemptCount: 'Events that the sink tried to deliver',
+    EventDrainSuccessCount: 'Events that were delivered',
+  },
+} as const
+
+/** Flume 1.9 added these, but not to its Kafka components. */
+const failures = {
+  SOURCE: {
+    EventReadFail: 'Requests or events that could not be read',
+    ChannelWriteFail: 'Batches that a channel refused',
+    GenericProcessingFail: 'Other failures of a request',
+  },
+  SINK: {
+    EventWriteFail: 'Batches that could not be delivered',
+    ChannelReadFail: 'Takes that the channel failed; always 0',
+  },
+} as const
+
+const kafka = {
+  SOURCE: {
+    KafkaEventGetTimer: 'Time spent on waiting for records',
+    KafkaCommitTimer: 'Time spent on committing positions',
+    KafkaEmptyCount: 'Polls that returned no record',
+  },
+  SINK: {
+    KafkaEventSendTimer: 'Time spent on sending batches',
+    RollbackCount: 'Batches that were returned to the channel',
+  },
+} as const
+
+const fileChannel = {
+  Open: '1 while the channel is open',
+  Closed: '1 after the channel was closed',
+  Unhealthy: '1 while the channel cannot write its log',
+  EventPutErrorCount: 'Puts that failed',
+  EventTakeErrorCount: 'Takes that failed',
+  CheckpointWriteErrorCount: 'Checkpoints that could not be written',
+  CheckpointBackupWriteErrorCount: 'Copies of checkpoints that could not be written; always 0',
 } as const
 
 export type CounterKind = keyof typeof common
@@ -41,32 +77,52 @@ export const flowCounters: Readonly<Record<CounterKind, readonly [inward: string
   SINK: ['EventDrainAttemptCount', 'EventDrainSuccessCount'],
 }
 
-/** What every group of the kind has; Flume 1.9 added the three failure counts, but not to its Kafka components. */
-export const sourceCounters: readonly string[] = [
-  ...common.SOURCE,
-  'EventReadFail',
-  'ChannelWriteFail',
-  'GenericProcessingFail',
-]
-export const sinkCounters: readonly string[] = [...common.SINK, 'EventWriteFail', 'ChannelReadFail']
-export const kafkaSourceCounters: readonly string[] = [
-  ...common.SOURCE,
-  'KafkaEventGetTimer',
-  'KafkaCommitTimer',
-  'KafkaEmptyCount',
-]
-export const kafkaSinkCounters: readonly string[] = [...common.SINK, 'KafkaEventSendTimer', 'RollbackCount']
-export const channelCounters: readonly string[] = common.CHANNEL
-export const fileChannelCounters: readonly string[] = [
-  ...common.CHANNEL,
+const namesOf = (...tables: readonly object[]): readonly string[] => tables.flatMap(one => Object.keys(one))
+
+export const sourceCounters: readonly string[] = namesOf(common.SOURCE, failures.SOURCE)
+export const sinkCounters: readonly string[] = namesOf(common.SINK, failures.SINK)
+export const kafkaSourceCounters: readonly string[] = namesOf(common.SOURCE, kafka.SOURCE)
+export const kafkaSinkCounters: readonly string[] = namesOf(common.SINK, kafka.SINK)
+export const channelCounters: readonly string[] = namesOf(common.CHANNEL)
+export const fileChannelCounters: readonly string[] = namesOf(common.CHANNEL, fileChannel)
+
+/** All attributes of Flume's, with what they mean. */
+export const counterMeanings: Readonly<Record<CounterKind, Readonly<Record<string, string>>>> = {
+  SOURCE: { ...common.SOURCE, ...failures.SOURCE, ...kafka.SOURCE },
+  CHANNEL: { ...common.CHANNEL, ...fileChannel },
+  SINK: { ...common.SINK, ...failures.SINK, ...kafka.SINK },
+}
+
+/** Attributes that go up and down; the others only grow. */
+export const gauges: ReadonlySet<string> = new Set([
+  'ChannelSize',
+  'ChannelCapacity',
+  'OpenConnectionCount',
   'Open',
   'Closed',
   'Unhealthy',
-  'EventPutErrorCount',
-  'EventTakeErrorCount',
-  'CheckpointWriteErrorCount',
-  'CheckpointBackupWriteErrorCount',
-]
+])
+
+/** What Flume has no name for; a component of the user's own may count more. */
+export const ownCounterMeanings: Readonly<Record<CounterKind, Readonly<Record<string, string>>>> = {
+  SOURCE: {
+    events_diverted: 'Events written to the dead letters',
+    records_left_out: 'Records larger than maxRecordBytes that were left out',
+    records_gone: 'Records that Kafka removed before they were read',
+    records_cut_off: 'Records read that a new leader of the partition does not have',
+    partitions_recreated: 'Partitions whose topic was deleted and created again',
+    records_not_flume_events: 'Records that are no event and were skipped',
+    records_null_value: 'Records without a value, which became events with an empty body',
+    records_binary_key: 'Records whose key is not UTF-8',
+    records_binary_header: 'Records with a mapped header that is not UTF-8',
+    records_unmapped_headers: 'Records with headers that no option maps',
+  },
+  CHANNEL: { events_lost_to_damage: 'Events that damaged or missing files of the channel cost' },
+  SINK: {
+    events_diverted: 'Events written to the dead letters',
+    brokers_without_record_headers: 'Times that a broker without record headers was met',
+  },
+}
 
 export class Counters {
   readonly kind: CounterKind
@@ -106,7 +162,7 @@ export class Counters {
     return this.#values.get(attribute)
   }
 
-  /** Counts something Flume has no name for: snake_case, e.g. `records_with_headers`. */
+  /** Counts something Flume has no name for: snake_case, e.g. `records_gone`. */
   addOwn(name: string, delta = 1): void {
     this.#own.set(name, (this.#own.get(name) ?? 0) + delta)
   }

@@ -1,5 +1,6 @@
-// Health: whether anything is wrong with an agent, what, and what of it runs; the page /health.
-import { componentsOf, type Snapshot } from './snapshot.ts'
+// Health: whether anything is wrong with an agent, what, and what of it runs; the page /health. Readiness: whether all
+// of it runs, no reload under way; the page /ready.
+import { type AgentState, componentsOf, type Snapshot } from './snapshot.ts'
 
 interface HealthProblem {
   readonly component: string
@@ -35,6 +36,18 @@ export function healthOf(snapshot: Snapshot): Health {
     running: names(true),
     notRunning: names(false),
   }
+}
+
+/** What a rolling restart waits for. An agent whose peers are away is ready: it keeps the events. */
+export interface Readiness {
+  readonly ready: boolean
+  readonly state: AgentState
+  readonly notRunning: readonly string[]
+}
+
+export function readinessOf(snapshot: Snapshot): Readiness {
+  const { notRunning } = healthOf(snapshot)
+  return { ready: snapshot.state === 'running' && notRunning.length === 0, state: snapshot.state, notRunning }
 }
 
 /** Completes "Agent a1 started": what does not run, where there is something. */

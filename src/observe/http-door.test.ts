@@ -11,7 +11,7 @@ import { openHttpDoor, type Observed } from './http-door.ts'
 import { javaDouble } from './metrics-json.ts'
 import { readMonitoring } from './metrics-settings.ts'
 import { shutdownMetricLines } from './shutdown-metrics.ts'
-import { Changes, type ComponentSnapshot, type ConditionSnapshot } from './snapshot.ts'
+import { type AgentState, Changes, type ComponentSnapshot, type ConditionSnapshot } from './snapshot.ts'
 
 function get(
   port: number,
@@ -44,12 +44,13 @@ function sample() {
     () => 5,
     error => assert.fail(String(error)),
   )
+  const status = { state: 'running' as AgentState, sinkRuns: false }
   const component = (group: Counters): ComponentSnapshot => ({
     name: group.name,
     type: 'some',
     writtenAt: 'a.conf:1',
     options: {},
-    state: group === channel ? 'running' : 'not running',
+    state: group === channel || status.sinkRuns ? 'running' : 'not running',
     reason: null,
     startedAt: group.startTime || null,
     stoppedAt: null,
@@ -70,7 +71,7 @@ function sample() {
     peek: async (channel, events) => (channel === 'c1' ? { at: 1, size: events, events: [] } : null),
     snapshot: () => ({
       agent: 'a1',
-      state: 'running',
+      state: status.state,
       takenAt: 1,
       process: idleProcess,
       sources: [],
@@ -82,7 +83,7 @@ function sample() {
   }
   const raise = (isRed: boolean) =>
     conditions.push({ component: 'SINK.k1', name: 'peer', problem: 'no broker', remedy: '', since: 1, isRed })
-  return { agent, changes, raise, taps }
+  return { agent, changes, raise, taps, status }
 }
 
 async function open({
@@ -145,6 +146,25 @@ test('serves what Flume serves, and Prometheus, health and the snapshot beside i
   assert.equal((await get(port, '/metrics', { method: 'POST' })).status, 200)
   for (const method of ['TRACE', 'OPTIONS'])
     assert.equal((await get(port, '/metrics', { method })).status, 403)
+})
+
+test('an agent is ready while all of it runs and it neither reloads nor stops, whatever its peers do', async () => {
+  const { agent, raise, status } = sample()
+  await using door = await open({ agent })
+  const { port } = door
+  const answer = async () => {
+    const { status: code, text } = await get(port, '/ready')
+    return [code, JSON.parse(text)]
+  }
+  assert.deepEqual(await answer(), [503, { ready: false, state: 'running', notRunning: ['SINK.k1'] }])
+  status.sinkRuns = true
+  raise(true)
+  assert.equal((await get(port, '/health')).status, 503)
+  assert.deepEqual(await answer(), [200, { ready: true, state: 'running', notRunning: [] }])
+  for (const state of ['starting', 'reloading', 'stopping', 'stopped'] as const) {
+    status.state = state
+    assert.deepEqual(await answer(), [503, { ready: false, state, notRunning: [] }])
+  }
 })
 
 test('what holds configuration is for the machine itself, and for no page of the Internet', async () => {

@@ -1,5 +1,5 @@
-// The HTTP door of an agent: Flume's /metrics, and beside it /metrics/prometheus, /health, /snapshot, /events, /tap
-// and /peek. Any method but TRACE and OPTIONS, paths in any case, as in Flume. Nobody logs in here: what holds more
+// The HTTP door of an agent: Flume's /metrics, and beside it /metrics/prometheus, /health, /ready, /snapshot, /events,
+// /tap and /peek. Any method but TRACE and OPTIONS, paths in any case, as in Flume. Nobody logs in here: what holds more
 // than numbers and names of components is for this machine, unless the operator has named an address to serve, and
 // events are shown where the operator has asked for it. The same pages, without limits, are on the agent's own socket,
 // which is for its user alone (announcement.ts).
@@ -10,7 +10,7 @@ import { messageOf } from '../errors.ts'
 import { printable } from '../printable.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 import type { EventView } from './event-view.ts'
-import { healthOf } from './health.ts'
+import { healthOf, readinessOf } from './health.ts'
 import type { Logger } from './log.ts'
 import { metricsOf } from './metrics-json.ts'
 import type { PrometheusPage } from './metrics-prometheus.ts'
@@ -102,7 +102,7 @@ export async function openHttpDoor(parts: HttpDoorParts): Promise<HttpDoor> {
       ? ', on this and every other address of this machine (flume.monitoring.host gives one)'
       : ''
   log.info(
-    `Monitoring on http://${whereOf({ host: withoutBrackets(host ?? 'localhost'), port: bound })}/metrics, /metrics/prometheus, /health, /snapshot and /events${everywhere}${showsEvents ? '; /tap and /peek show events to whoever reads these' : ''}`,
+    `Monitoring on http://${whereOf({ host: withoutBrackets(host ?? 'localhost'), port: bound })}/metrics, /metrics/prometheus, /health, /ready, /snapshot and /events${everywhere}${showsEvents ? '; /tap and /peek show events to whoever reads these' : ''}`,
   )
   return {
     port: bound,
@@ -159,6 +159,13 @@ function pagesOf(parts: PageParts): ReadonlyMap<string, Answer> {
       (_, response) => {
         const health = healthOf(agent.snapshot())
         send(response, health.ok ? 200 : 503, json, JSON.stringify(health))
+      },
+    ],
+    [
+      '/ready',
+      (_, response) => {
+        const readiness = readinessOf(agent.snapshot())
+        send(response, readiness.ready ? 200 : 503, json, JSON.stringify(readiness))
       },
     ],
     [

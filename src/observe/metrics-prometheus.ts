@@ -7,19 +7,40 @@
 // EventPutSuccessCount of a channel is millrace_channel_event_put_success_total, ChannelSize is
 // millrace_channel_size, KafkaEventSendTimer is millrace_sink_kafka_event_send_milliseconds_total.
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
-import { healthOf } from './health.ts'
+import { counterMeanings, gauges, ownCounterMeanings, type CounterKind } from './counters.ts'
+import { healthOf, readinessOf } from './health.ts'
 import { fillPercentage } from './metrics-json.ts'
-import { componentsOf, type Snapshot } from './snapshot.ts'
+import { componentsOf, type ProcessSnapshot, type Snapshot } from './snapshot.ts'
 
-/** Attributes that go up and down. */
-const gauges = new Set([
-  'ChannelSize',
-  'ChannelCapacity',
-  'OpenConnectionCount',
-  'Open',
-  'Closed',
-  'Unhealthy',
-])
+/** What is no component's, from the snapshot of the process. */
+export const processGauges: readonly (readonly [
+  name: string,
+  help: string,
+  of: (process: ProcessSnapshot) => number,
+])[] = [
+  ['millrace_memory_budget_bytes', 'Limit of what is received, unpacked and decoded', of => of.memoryBudget],
+  ['millrace_memory_used_bytes', 'Bytes that count in that budget', of => of.memoryUsed],
+  ['millrace_memory_most_used_bytes', 'The most of them since the start', of => of.memoryMostUsed],
+  [
+    'millrace_memory_waiting',
+    'Connections and partitions that wait for room in the budget',
+    of => of.memoryWaiting,
+  ],
+  [
+    'millrace_event_loop_delay_seconds',
+    'The longest time for which the event loop was held up in the last 30 s',
+    of => of.loopDelayMs / 1000,
+  ],
+]
+
+/** Every kind of component has the time of its start; channels with a capacity have their fill. */
+export const otherGauges = {
+  start_time_seconds: 'When the component was started, in seconds since 1970; 0 while it is stopped',
+  millrace_channel_fill_ratio: 'Share of the capacity in use, 0 to 1',
+  millrace_healthy: '1 while no condition is red, as /health reports it',
+  millrace_ready: '1 while every component runs and no reload is under way, as /ready reports it',
+  millrace_component_problem: '1 while a red condition of the component is raised; /health has its text',
+} as const
 
 export class PrometheusPage {
   readonly #process = new Registry()
@@ -55,49 +76,39 @@ function registryOf(snapshot: Snapshot): Registry {
     const kind = label.toLowerCase()
     for (const [attribute, value] of Object.entries(counters)) {
       const grows = !gauges.has(attribute)
-      report(prometheusName(kind, attribute), `Flume's ${attribute}`, grows, component, Number(value))
+      report(prometheusName(kind, attribute), helpOf(label, attribute), grows, component, Number(value))
     }
-    for (const [name, value] of Object.entries(ownCounters))
-      report(`millrace_${kind}_${name}_total`, name.replaceAll('_', ' '), true, component, value)
-    if (Number(counters['ChannelCapacity'] ?? 0) > 0)
-      report(
-        'millrace_channel_fill_ratio',
-        'Share of the capacity in use, 0 to 1',
-        false,
-        component,
-        fillPercentage(counters) / 100,
-      )
-    report(
-      `millrace_${kind}_start_time_seconds`,
-      'When the component was started, since 1970; 0 while it is not',
-      false,
-      component,
-      (startedAt ?? 0) / 1000,
-    )
+    for (const [name, value] of Object.entries(ownCounters)) {
+      const help = ownCounterMeanings[label][name] ?? name.replaceAll('_', ' ')
+      report(`millrace_${kind}_${name}_total`, help, true, component, value)
+    }
+    if (Number(counters['ChannelCapacity'] ?? 0) > 0) {
+      const ratio = fillPercentage(counters) / 100
+      report('millrace_channel_fill_ratio', otherGauges.millrace_channel_fill_ratio, false, component, ratio)
+    }
+    const started = (startedAt ?? 0) / 1000
+    report(`millrace_${kind}_start_time_seconds`, otherGauges.start_time_seconds, false, component, started)
   }
-  const { process } = snapshot
-  for (const [name, help, value] of [
-    ['millrace_memory_budget_bytes', 'Limit of what is received, unpacked and decoded', process.memoryBudget],
-    ['millrace_memory_used_bytes', 'What counts in that budget', process.memoryUsed],
-    ['millrace_memory_most_used_bytes', 'The most so far', process.memoryMostUsed],
-    ['millrace_memory_waiting', 'Connections and partitions that wait for room in it', process.memoryWaiting],
-    [
-      'millrace_event_loop_delay_seconds',
-      'How long the event loop was held up at most in the last 30 s',
-      process.loopDelayMs / 1000,
-    ],
-  ] as const)
-    new Gauge({ name, help, registers }).set(value)
+  for (const [name, help, of] of processGauges) new Gauge({ name, help, registers }).set(of(snapshot.process))
   const health = healthOf(snapshot)
-  new Gauge({ name: 'millrace_healthy', help: '1 while nothing is wrong', registers }).set(health.ok ? 1 : 0)
+  const isTrue = (name: 'millrace_healthy' | 'millrace_ready', value: boolean) =>
+    new Gauge({ name, help: otherGauges[name], registers }).set(value ? 1 : 0)
+  isTrue('millrace_healthy', health.ok)
+  isTrue('millrace_ready', readinessOf(snapshot).ready)
   const problems = new Gauge({
     name: 'millrace_component_problem',
-    help: '1 while something is wrong with the component; /health says what',
+    help: otherGauges.millrace_component_problem,
     labelNames: ['component'],
     registers,
   })
   for (const { component } of health.problems) problems.set({ component }, 1)
   return registry
+}
+
+/** The meaning, with Flume's name. */
+const helpOf = (kind: CounterKind, attribute: string): string => {
+  const meaning = counterMeanings[kind][attribute]
+  return meaning === undefined ? attribute : `${meaning} (Flume's ${attribute})`
 }
 
 /** The metric name of Flume's `attribute` of a component of `kind` (source, channel, sink). */

@@ -74,10 +74,16 @@ for (const [host, said] of [
   [undefined, /http:\/\/localhost:\d+\/metrics, .* on this and every other address of this machine/],
   [
     '127.0.0.1',
-    /http:\/\/127\.0\.0\.1:\d+\/metrics, \/metrics\/prometheus, \/health, \/snapshot and \/events$/,
+    /http:\/\/127\.0\.0\.1:\d+\/metrics, \/metrics\/prometheus, \/health, \/ready, \/snapshot and \/events$/,
   ],
-  ['::1', /http:\/\/\[::1\]:\d+\/metrics, \/metrics\/prometheus, \/health, \/snapshot and \/events$/],
-  ['[::1]', /http:\/\/\[::1\]:\d+\/metrics, \/metrics\/prometheus, \/health, \/snapshot and \/events$/],
+  [
+    '::1',
+    /http:\/\/\[::1\]:\d+\/metrics, \/metrics\/prometheus, \/health, \/ready, \/snapshot and \/events$/,
+  ],
+  [
+    '[::1]',
+    /http:\/\/\[::1\]:\d+\/metrics, \/metrics\/prometheus, \/health, \/ready, \/snapshot and \/events$/,
+  ],
 ] as const)
   test(`the line names the address: flume.monitoring.host = ${host}`, async () => {
     await using made = await monitoringOf({
