@@ -9,6 +9,7 @@ import { clientReferenceName, clientReferencePage } from '../scripts/reference/k
 import { counterMeanings, ownCounterMeanings } from '../src/observe/counters.ts'
 import { catalogue } from '../src/components.ts'
 import { pageName, referencePages } from '../scripts/reference/component-pages.ts'
+import { alertNames, monitoringFiles } from '../scripts/reference/monitoring-files.ts'
 import { metricsReferenceName, metricsReferencePage } from '../scripts/reference/metrics-page.ts'
 import { filesBelow, read } from './source-text.ts'
 
@@ -25,6 +26,16 @@ test('docs/reference is fresh', async () => {
   assert.deepEqual(readdirSync(folder).sort(), [...pages.keys()].sort(), 'run npm run docs')
   for (const [name, text] of pages)
     assert.equal(readFileSync(new URL(name, folder), 'utf8'), text, `${name}: run npm run docs`)
+})
+
+test('the alerts and the dashboard are fresh, and the guide describes every alert', () => {
+  for (const [name, text] of monitoringFiles())
+    assert.equal(read(`examples/ops/${name}`), text, `${name}: run npm run docs`)
+  const guide = read('docs/guides/operations.md')
+  assert.deepEqual(
+    alertNames.filter(name => !guide.includes(`\`${name}\``)),
+    [],
+  )
 })
 
 test('each component has a page of its own, and every option is on it', async () => {
@@ -44,17 +55,17 @@ test('each component has a page of its own, and every option is on it', async ()
 test('every counter has a meaning, and one that nothing counts is described as always 0', () => {
   const counted = new Set<string>()
   const own = new Set<string>()
-  for (const path of filesBelow('src').filter(
-    one => /\.ts$/.test(one) && !/\.test\.ts$|^src\/observe/.test(one),
-  ))
-    for (const [, name] of read(path).matchAll(/'([A-Z]\w+)'/g)) counted.add(name!)
-  for (const path of filesBelow('src').filter(one => /\.ts$/.test(one) && !/\.test\.ts$/.test(one)))
-    for (const [, name] of read(path).matchAll(/(?:addOwn|#lost)\(\s*'(\w+)'/g)) own.add(name!)
+  for (const path of filesBelow('src').filter(one => one.endsWith('.ts') && !one.endsWith('.test.ts'))) {
+    const text = read(path)
+    for (const [, name] of text.matchAll(/(?:addOwn|#lost)\(\s*'(\w+)'/g)) own.add(name!)
+    if (path.startsWith('src/observe')) continue
+    for (const [, name] of text.matchAll(/'([A-Z]\w+)'/g)) counted.add(name!)
+  }
   for (const call of ['Append', 'AppendBatch'])
     for (const what of ['Received', 'Accepted']) counted.add(`${call}${what}Count`)
   for (const meanings of Object.values(counterMeanings))
     for (const [name, meaning] of Object.entries(meanings))
-      assert.equal(counted.has(name), !/always 0$/.test(meaning), name)
+      assert.equal(counted.has(name), !meaning.endsWith('always 0'), name)
   assert.ok(own.size > 8, [...own].join())
   const described = new Set(Object.values(ownCounterMeanings).flatMap(one => Object.keys(one)))
   assert.deepEqual([...own].sort(), [...described].sort())
