@@ -1,6 +1,6 @@
-// Broken configurations, each through bin/flume-ng as a user starts it: the agent refuses with all
-// problems at once and a non-zero code, or starts and warns; and it says the sentence the user needs,
-// with file and line.
+// Broken configurations: the agent refuses with all problems at once and a non-zero code, or starts and warns; and it
+// says the sentence the user needs, with file and line. What starts, and one refusal of each kind, goes through
+// bin/flume-ng as a user starts it; the other refusals are made by the same code, without a process for each.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { checked } from './checked.ts'
+import { checked, refusedStart } from './checked.ts'
 
 const root = join(import.meta.dirname, '..')
 const directory = mkdtempSync(join(tmpdir(), 'broken-'))
@@ -41,6 +41,8 @@ interface Case {
   readonly code?: number
   readonly args?: (file: string) => string[]
   readonly environment?: Readonly<Record<string, string>>
+  /** A refusal that is seen as a user sees it. */
+  readonly isProcess?: boolean
 }
 
 interface Outcome {
@@ -75,18 +77,29 @@ function flumeNg(
 
 let files = 0
 
-async function check({ change = {}, add = [], says, hides = [], code = 2, args, environment }: Case) {
+async function check({
+  change = {},
+  add = [],
+  says,
+  hides = [],
+  code = 2,
+  args,
+  environment,
+  isProcess,
+}: Case) {
   const file = join(directory, `flume-${++files}.conf`)
   const lines = [...sound.map((line, index) => change[index + 1] ?? line), ...add]
   writeFileSync(file, `${lines.join('\n')}\n`)
-  const outcome = await flumeNg(args?.(file) ?? ['agent', '-n', 'a1', '-f', file], environment)
+  const [command, ...words] = args?.(file) ?? ['agent', '-n', 'a1', '-f', file]
+  const isInside = code === 2 && command === 'agent' && environment === undefined && isProcess !== true
+  const outcome =
+    (isInside ? await refusedStart(words) : null) ?? (await flumeNg([command!, ...words], environment))
   for (const sentence of says) {
     const wanted = sentence.replaceAll('FILE', file)
     assert.ok(outcome.output.includes(wanted), `not said: ${wanted}\n${outcome.output}`)
   }
   for (const text of hides) assert.ok(!outcome.output.includes(text), `said: ${text}\n${outcome.output}`)
   assert.equal(outcome.code, code, outcome.output)
-  const [command, ...words] = args?.(file) ?? ['agent', '-n', 'a1', '-f', file]
   if (command === 'agent' && environment === undefined) await agree(outcome, words)
 }
 
@@ -106,6 +119,7 @@ const cases: Readonly<Record<string, Case>> = {
 
   // ------------------------------------------------------------------------------------ names and lists
   'the agent is not in the file': {
+    isProcess: true,
     args: file => ['agent', '-n', 'a2', '-f', file],
     says: ['error: no agent named a2 in FILE. Did you mean a1? Use --name with one of: a1.'],
   },
@@ -309,6 +323,7 @@ const cases: Readonly<Record<string, Case>> = {
     says: ['FILE:11: error: \\u00zz is not an escape: four hexadecimal digits must follow \\u.'],
   },
   'everything at once': {
+    isProcess: true,
     change: {
       4: 'a1.sources.r1.type = sec',
       6: 'a1.sources.r1.chanels = c1',
@@ -371,6 +386,7 @@ const cases: Readonly<Record<string, Case>> = {
 
   // ---------------------------------------------------------------------------------------- the outside
   'there is no such file': {
+    isProcess: true,
     args: () => ['agent', '-n', 'a1', '-f', inside('none.conf')],
     says: [`cannot read the configuration ${join(directory, 'none.conf')}: there is no such file`],
   },
