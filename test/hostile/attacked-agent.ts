@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Snapshot } from '../../src/observe/snapshot.ts'
+import { hangMs } from '../interop/peers/waiting.ts'
 import { HostileChild, type Limits, mostTurnMs } from './child.ts'
 
 const megabyte = 1024 * 1024
@@ -42,8 +43,8 @@ export class AttackedAgent {
     return this.#child.ask<Snapshot>('snapshot')
   }
 
-  /** Asks until `isSo`, for a minute at most unless told otherwise. */
-  async until(isSo: (snapshot: Snapshot) => boolean, limitMs = 60_000): Promise<Snapshot> {
+  /** Asks until `isSo`, for `limitMs` at most. */
+  async until(isSo: (snapshot: Snapshot) => boolean, limitMs = hangMs): Promise<Snapshot> {
     const end = performance.now() + limitMs
     for (;;) {
       const snapshot = await this.snapshot()

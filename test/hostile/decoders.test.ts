@@ -6,7 +6,7 @@ import { decoders } from './decoders.ts'
 import { fuzz, mostGrowthBytes, repeat, run, summaryOf } from './fuzzing.ts'
 
 const onlySeed = process.env['MILLRACE_SEED']
-/** As many as take some seconds; test/interop/decoders.test.ts runs two million. */
+/** As many as take some seconds; test/interop/decoders.test.ts runs 600,000. */
 const inputs = process.env['MILLRACE_DEEP'] === undefined ? 20_000 : 50_000_000
 
 test(`every decoder, ${onlySeed === undefined ? `${inputs} inputs` : `seed ${onlySeed}`}`, async t => {

@@ -6,6 +6,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
+import { hangMs } from '../interop/peers/waiting.ts'
 import { decoders, type Decoder } from './decoders.ts'
 import { mutated } from './mutations.ts'
 
@@ -13,8 +14,6 @@ import { mutated } from './mutations.ts'
 export const mostDecodeMs = 50
 /** What took longer is tried again; below, the clock is believed. */
 const suspectMs = mostDecodeMs / 10
-/** What is behind it by more than this has hung. */
-const hangMs = 30_000
 /** Seeds that a thread takes at once. */
 const seedsAtOnce = 500
 /** Heap and external memory, bytes, that a thread may hold at the end beyond what it held after the warm-up. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { hangMs } from '../interop/peers/waiting.ts'
 import { AttackedAgent } from './attacked-agent.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined
@@ -46,7 +47,7 @@ const isAnswered = ({ socket }: Visitor): Promise<boolean> =>
   })
 
 async function until(isSo: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 60_000
+  const end = performance.now() + hangMs
   while (!isSo()) {
     assert.ok(performance.now() < end, what)
     await new Promise(resolve => setImmediate(resolve))

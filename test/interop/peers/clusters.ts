@@ -11,7 +11,6 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { fetchPeer } from './fetch.ts'
 import { freePort, java, properties, startZooKeeper, type Running } from './peers.ts'
-import { untilListed } from './topics.ts'
 
 type Properties = Readonly<Record<string, string | number>>
 
@@ -110,10 +109,7 @@ function clusterOf(brokers: readonly ClusterBroker[], below: AsyncDisposable | n
 async function startAll(cluster: KafkaCluster): Promise<KafkaCluster> {
   const started = await Promise.allSettled(cluster.brokers.map(broker => broker.start()))
   const failed = started.find(one => one.status === 'rejected')
-  if (failed === undefined) {
-    await untilListed(cluster.bootstrap)
-    return cluster
-  }
+  if (failed === undefined) return cluster
   await cluster[Symbol.asyncDispose]()
   throw failed.reason
 }

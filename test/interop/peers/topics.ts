@@ -42,18 +42,16 @@ export async function withAdmin<T>(bootstrap: string, work: (admin: Admin) => Pr
 }
 
 /**
- * Resolves when every broker of `bootstrap` lists them all. Kafka 0.10.2.1 takes requests before it lists itself,
- * and until then refuses to create a topic, or creates one of its own when it is asked about one.
+ * Resolves when the broker lists itself. Kafka 0.10.2.1 takes requests before it does, and until then refuses to create
+ * a topic, or creates one of its own when it is asked about one.
  */
 export async function untilListed(bootstrap: string): Promise<void> {
-  const brokers = bootstrap.split(',')
-  for (const broker of brokers)
-    await withAdmin(broker, admin =>
-      waitFor(
-        async () => (await admin.describeCluster()).brokers.length === brokers.length,
-        `${broker} lists ${brokers.length} brokers`,
-      ),
-    )
+  await withAdmin(bootstrap, admin =>
+    waitFor(async () => {
+      const { brokers } = await admin.describeCluster()
+      return brokers.some(({ host, port }) => `${host}:${port}` === bootstrap)
+    }, `${bootstrap} lists itself`),
+  )
 }
 
 /** Resolves when every partition has a leader that the broker tells of; a new topic may take it a moment. */
