@@ -240,12 +240,15 @@ export function named<W extends string, const C extends Common<NoInfer<W>>>(
 export function list<
   const C extends Common<readonly string[]> & { separator?: ',' | ' '; among?: readonly string[] },
 >(about: C): Made<readonly string[], C> {
-  const pattern = about.separator === ',' ? /\s*,\s*/ : /\s+/
+  const pattern = about.separator === ',' ? ',' : /\s+/
   const separated = about.separator === ',' ? 'separated by commas' : 'separated by blanks'
   const { among } = about
   const accepts = `${among === undefined ? 'words' : `${among.join(', ')},`} ${separated}`
   return field<readonly string[], C>('list', accepts, about, raw => {
-    const value = raw.trim().split(pattern).filter(Boolean)
+    const value = raw
+      .split(pattern)
+      .map(one => one.trim())
+      .filter(Boolean)
     const odd = among === undefined ? undefined : value.find(word => !among.includes(word))
     return odd === undefined
       ? { value }

@@ -161,7 +161,7 @@ export function topicFilter(text: string, names: readonly string[]): (name: stri
     .trim()
     .replaceAll(',', '|')
     .replaceAll(' ', '')
-    .replaceAll(/^["']+|["']+$/g, '')
+    .replaceAll(/^["']+|(?<!["'])["']+$/g, '')
   const compiled = compileJavaRegex(`^(?:${source})$`)
   if ('problem' in compiled) throw new UsageError(`${text} is no regular expression: ${compiled.problem}`)
   return name => compiled.value.test(name)

@@ -56,7 +56,7 @@ const levelOf = (text: string | undefined) => /^\s*([A-Za-z]+)/.exec(text ?? '')
 
 /** `${name}` by what the file itself says of it. */
 const fill = (text: string, find: (name: string) => string | undefined): string =>
-  text.replaceAll(/\$\{(?:sys:)?([^}:]+)[^}]*\}/g, (whole, name: string) => find(name) ?? whole)
+  text.replaceAll(/\$\{(?:sys:)?([^{}:]+)(?::[^{}]*)?\}/g, (whole, name: string) => find(name) ?? whole)
 
 function ofProperties(text: string, path: string): Asked {
   const settings = new Map(parseProperties(text, path).settings.map(({ key, value }) => [key, value]))

@@ -223,6 +223,7 @@ const named: Record<string, string> = { t: '\t', n: '\n', r: '\r', f: '\f' }
 function unescape(raw: string, place: Place, problems: Problem[]): string {
   if (!raw.includes('\\')) return raw
   let out = ''
+  let isReported = false
   for (let index = 0; index < raw.length; index++) {
     const char = raw[index]!
     if (char !== '\\') {
@@ -239,7 +240,9 @@ function unescape(raw: string, place: Place, problems: Problem[]): string {
     if (/^[0-9a-fA-F]{4}$/.test(digits)) {
       out += String.fromCharCode(Number.parseInt(digits, 16))
       index += 4
-    } else {
+    } else if (!isReported) {
+      // One is enough to find the others, of which garbage may have thousands.
+      isReported = true
       problems.push({
         severity: 'error',
         place,

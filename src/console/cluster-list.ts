@@ -163,7 +163,7 @@ const withoutEmpty = (found: readonly Found[], own: string): readonly Found[] =>
 
 /** Connect strings of one place: in whatever order its servers are written. */
 function placeOf(connect: string): string {
-  const [, hosts = '', path = ''] = /^([^/]*)(.*)$/.exec(connect.replaceAll(' ', '')) ?? []
+  const [, hosts = '', path = ''] = /^([^/]*)(.*)$/s.exec(connect.replaceAll(' ', '')) ?? []
   return addressesIn(hosts)
     .map(one => (/:\d+$/.test(one) ? one : `${one}:2181`))
     .toSorted()

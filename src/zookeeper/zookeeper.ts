@@ -97,7 +97,7 @@ export async function findPositions(
 
 /** Null where it is none: hosts, each with a port or that of ZooKeeper, and a path of Kafka's below its root. */
 export function readConnectString(text: string): { servers: Address[]; chroot: string } | null {
-  const [, hosts = '', path = ''] = /^([^/]*)(.*)$/.exec(text.trim()) ?? []
+  const [, hosts = '', path = ''] = /^([^/]*)(.*)$/s.exec(text.trim()) ?? []
   const servers = addressesIn(hosts).map(one => parseAddress(one) ?? parseAddress(`${one}:2181`))
   if (servers.length === 0 || servers.some(one => one === null || one.host === '')) return null
   return { servers: servers as Address[], chroot: path.replace(/\/$/, '') }

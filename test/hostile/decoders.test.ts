@@ -60,6 +60,21 @@ const cases: readonly (readonly [decoder: string, hex: string, met: string])[] =
     Buffer.from('<File fileName="${a(b}"/>').toString('hex'),
     'a SyntaxError',
   ],
+  [
+    'log4j.properties and log4j2.xml',
+    Buffer.from(`<File fileName="${'${a'.repeat(20_000)}"/>`).toString('hex'),
+    'steps that grow with the square of its length',
+  ],
+  ...(
+    [
+      ['addresses', `${'a'.repeat(20_000)}/\n`],
+      ['properties file', '\\u'.repeat(17_000)],
+      ['command line of a Kafka tool', `--topic\n${'"'.repeat(20_000)}b`],
+    ] as const
+  ).map(
+    ([name, text]) =>
+      [name, Buffer.from(text).toString('hex'), 'steps that grow with the square of its length'] as const,
+  ),
   ['console: from', Buffer.from('@99999999999999999999').toString('hex'), 'a time beyond int64'],
   ['console: from', Buffer.from('9999999999999999').toString('hex'), 'an offset beyond 2^53'],
   ['ip filter rules', Buffer.from(`deny:name:${'x'.repeat(60_000)}`).toString('hex'), 'a SyntaxError'],
