@@ -122,10 +122,13 @@ class ConsoleSink implements LogSink {
       this.#leftOut++
       return
     }
-    const note = `${countOf(this.#leftOut, 'line')} of the log ${this.#leftOut === 1 ? 'is' : 'are'} left out here: nobody read them`
-    const noted = this.#leftOut === 0 ? '' : this.#render(Date.now(), 'WARN', 'main', [note])
-    this.#leftOut = 0
-    process.stderr.write(noted + text)
+    let note = ''
+    if (this.#leftOut > 0) {
+      const lines = `${countOf(this.#leftOut, 'line')} of the log ${this.#leftOut === 1 ? 'is' : 'are'} left out here: nobody read them`
+      note = this.#render(Date.now(), 'WARN', 'main', [lines])
+      this.#leftOut = 0
+    }
+    process.stderr.write(note + text)
   }
 }
 

@@ -45,9 +45,8 @@ export interface Readiness {
   readonly notRunning: readonly string[]
 }
 
-export function readinessOf(snapshot: Snapshot): Readiness {
-  const { notRunning } = healthOf(snapshot)
-  return { ready: snapshot.state === 'running' && notRunning.length === 0, state: snapshot.state, notRunning }
+export function readinessOf({ state }: Snapshot, { notRunning }: Health): Readiness {
+  return { ready: state === 'running' && notRunning.length === 0, state, notRunning }
 }
 
 /** Completes "Agent a1 started": what does not run, where there is something. */

@@ -164,7 +164,8 @@ function pagesOf(parts: PageParts): ReadonlyMap<string, Answer> {
     [
       '/ready',
       (_, response) => {
-        const readiness = readinessOf(agent.snapshot())
+        const snapshot = agent.snapshot()
+        const readiness = readinessOf(snapshot, healthOf(snapshot))
         send(response, readiness.ready ? 200 : 503, json, JSON.stringify(readiness))
       },
     ],

@@ -94,7 +94,7 @@ function registryOf(snapshot: Snapshot): Registry {
   const isTrue = (name: 'millrace_healthy' | 'millrace_ready', value: boolean) =>
     new Gauge({ name, help: otherGauges[name], registers }).set(value ? 1 : 0)
   isTrue('millrace_healthy', health.ok)
-  isTrue('millrace_ready', readinessOf(snapshot).ready)
+  isTrue('millrace_ready', readinessOf(snapshot, health).ready)
   const problems = new Gauge({
     name: 'millrace_component_problem',
     help: otherGauges.millrace_component_problem,
