@@ -6,7 +6,12 @@ import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import { addressesIn } from '../address.ts'
 import type { Timer } from '../system/clock.ts'
-import { findBrokers, findStoredClusters, type StoredCluster } from '../zookeeper/zookeeper.ts'
+import {
+  findBrokers,
+  findStoredClusters,
+  splitConnectString,
+  type StoredCluster,
+} from '../zookeeper/zookeeper.ts'
 import type { Clusters } from './api.ts'
 import { KafkaCluster, type ClusterOptions } from './clusters.ts'
 
@@ -163,7 +168,7 @@ const withoutEmpty = (found: readonly Found[], own: string): readonly Found[] =>
 
 /** Connect strings of one place: in whatever order its servers are written. */
 function placeOf(connect: string): string {
-  const [, hosts = '', path = ''] = /^([^/]*)(.*)$/s.exec(connect.replaceAll(' ', '')) ?? []
+  const { hosts, path } = splitConnectString(connect.replaceAll(' ', ''))
   return addressesIn(hosts)
     .map(one => (/:\d+$/.test(one) ? one : `${one}:2181`))
     .toSorted()

@@ -95,9 +95,15 @@ export async function findPositions(
   })
 }
 
+/** What stands before the first slash of a connect string, and the path from there on. */
+export function splitConnectString(text: string): { hosts: string; path: string } {
+  const [hosts = ''] = text.split('/', 1)
+  return { hosts, path: text.slice(hosts.length) }
+}
+
 /** Null where it is none: hosts, each with a port or that of ZooKeeper, and a path of Kafka's below its root. */
 export function readConnectString(text: string): { servers: Address[]; chroot: string } | null {
-  const [, hosts = '', path = ''] = /^([^/]*)(.*)$/s.exec(text.trim()) ?? []
+  const { hosts, path } = splitConnectString(text.trim())
   const servers = addressesIn(hosts).map(one => parseAddress(one) ?? parseAddress(`${one}:2181`))
   if (servers.length === 0 || servers.some(one => one === null || one.host === '')) return null
   return { servers: servers as Address[], chroot: path.replace(/\/$/, '') }
