@@ -5,7 +5,7 @@
 // Writes and reads can fail too, and the disk can be full: then part of a write may have happened.
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../errors.ts'
-import type { Disk, DiskFile } from '../system/disk.ts'
+import type { Disk, DiskFile, FileState } from '../system/disk.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 const sectorBytes = 512
@@ -54,7 +54,10 @@ class Content {
   }
 }
 
+let inodes = 0
+
 class Inode {
+  readonly number = String(++inodes)
   /** What reads give, and what is on the platter. */
   current = new Content()
   durable = new Content()
@@ -62,6 +65,16 @@ class Inode {
   /** The size to which it was cut since the last sync; null where it was not. */
   truncatedTo: number | null = null
 }
+
+/** This disk keeps no times: none of its files is known to be old. */
+const stateOf = ({ number, current }: Inode): FileState => ({
+  identity: number,
+  inode: number,
+  bytes: current.length,
+  modifiedMs: Infinity,
+  bornMs: 0,
+  kind: 'file',
+})
 
 type NameChange = { readonly name: string; readonly inode: Inode | null }
 
@@ -199,6 +212,7 @@ export class SimulatedDisk {
     }
     const fileOf = (path: string, inode: Inode, appends: boolean): DiskFile => ({
       path,
+      stat: () => step(() => stateOf(inode)),
       size: () => step(() => inode.current.length),
       read: (target, position) =>
         step(() => {
@@ -240,6 +254,12 @@ export class SimulatedDisk {
           () =>
             this.#directories.has(path) ||
             (this.#directories.get(dirname(path))?.current.has(basename(path)) ?? false),
+        ),
+      stat: path =>
+        step(() =>
+          this.#directories.has(path)
+            ? { ...stateOf(new Inode()), identity: path, kind: 'directory' }
+            : stateOf(inodeOf(path)),
         ),
       list: path =>
         step(() => {

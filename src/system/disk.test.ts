@@ -1,6 +1,16 @@
 // What the real disk must do that a simulated one cannot show.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, readlinkSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -50,5 +60,26 @@ test('a full disk is told, and what was there stays', { skip: process.platform !
   const file = await realDisk.open('/dev/full', 'write')
   await assert.rejects(file.writeDurably!([Buffer.from('x')], 0), { code: 'ENOSPC' })
   await assert.rejects(file.writeDurably!([Buffer.from('x'), Buffer.from('y')], 0), { code: 'ENOSPC' })
+  await file.close()
+})
+
+test('a file has one identity under all of its names, and what replaces it has another', async () => {
+  const path = join(directory, 'identity')
+  writeFileSync(path, 'four')
+  linkSync(path, `${path}-link`)
+  const file = await realDisk.open(path, 'read')
+  const state = await file.stat!()
+  assert.deepEqual(await realDisk.stat!(`${path}-link`), state)
+  assert.equal(state.inode, String(statSync(path, { bigint: true }).ino))
+  assert.equal(state.bytes, 4)
+  assert.equal(state.kind, 'file')
+  assert.ok(Math.abs(state.modifiedMs - statSync(path).mtimeMs) < 1)
+  assert.ok(state.bornMs <= state.modifiedMs)
+  rmSync(path)
+  writeFileSync(path, 'five!')
+  assert.notEqual((await realDisk.stat!(path)).identity, state.identity)
+  assert.equal((await realDisk.stat!(directory)).kind, 'directory')
+  assert.equal((await realDisk.stat!('/dev/null')).kind, 'other')
+  await assert.rejects(realDisk.stat!(`${path}-none`), { code: 'ENOENT' })
   await file.close()
 })

@@ -7,8 +7,23 @@ import { directoryHolder, lockDirectory, type DirectoryLock } from './directory-
 import { obstacleAt, type PathUse } from './disk-access.ts'
 import { lockHolder } from './file-lock.ts'
 
+/** What the file system knows of a file or directory. */
+export interface FileState {
+  /** Device and inode: the same for every name of one file, among those that exist at a time. */
+  readonly identity: string
+  /** The inode alone, in decimal digits: it may be beyond 2^53. */
+  readonly inode: string
+  readonly bytes: number
+  /** When its bytes were last changed, ms since 1970 with a fraction. */
+  readonly modifiedMs: number
+  /** When it was made; 0 where the file system does not tell. */
+  readonly bornMs: number
+  readonly kind: 'file' | 'directory' | 'other'
+}
+
 export interface DiskFile {
   readonly path: string
+  stat?(): Promise<FileState>
   size(): Promise<number>
   /** Fills `target` from `position`; gives the bytes read, fewer at the end of the file. */
   read(target: Buffer, position: number): Promise<number>
@@ -66,8 +81,8 @@ export interface Disk {
   directoryHolder?(directory: string): Promise<string | null>
   /** Files and connections that the process may have open at a time. */
   descriptorLimit?(): number
-  /** When the file's bytes were last changed, ms since 1970. */
-  modifiedAt?(path: string): Promise<number>
+  /** Of the file or directory that the path leads to. */
+  stat?(path: string): Promise<FileState>
   /** The nine bits of who may read, write and run the file. */
   permissions?(path: string): Promise<number>
 }
@@ -198,6 +213,14 @@ class RealFile implements DiskFile {
     )
   }
 
+  stat(): Promise<FileState> {
+    return new Promise((resolve, reject) =>
+      fs.fstat(this.#fd, { bigint: true }, (error, stat) =>
+        error === null ? resolve(stateOf(stat)) : reject(error),
+      ),
+    )
+  }
+
   async isRemoved(): Promise<boolean> {
     return (await this.#stat()).nlink === 0
   }
@@ -224,6 +247,20 @@ class RealFile implements DiskFile {
     await new Promise<void>((resolve, reject) =>
       fs.close(this.#fd, error => (!error ? resolve() : reject(error))),
     )
+  }
+}
+
+const msOf = (nanoseconds: bigint): number => Number(nanoseconds) / 1e6
+
+function stateOf(stat: fs.BigIntStats): FileState {
+  return {
+    identity: `${stat.dev}:${stat.ino}`,
+    inode: String(stat.ino),
+    bytes: Number(stat.size),
+    modifiedMs: msOf(stat.mtimeNs),
+    // Where the system has no such time, Node gives that of the last change, or 0.
+    bornMs: stat.birthtimeNs === stat.ctimeNs ? 0 : msOf(stat.birthtimeNs),
+    kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other',
   }
 }
 
@@ -292,7 +329,12 @@ export const realDisk: Disk = {
   lockHolder,
   obstacleAt,
   directoryHolder,
-  modifiedAt: async path => (await promises.stat(path)).mtimeMs,
+  stat: path =>
+    new Promise((resolve, reject) =>
+      fs.stat(path, { bigint: true }, (error, stat) =>
+        error === null ? resolve(stateOf(stat)) : reject(error),
+      ),
+    ),
   descriptorLimit,
   permissions: async path => (await promises.stat(path)).mode & 0o777,
 }

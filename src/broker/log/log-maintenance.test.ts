@@ -21,7 +21,10 @@ const openIn = (
   { modifiedAt = 0, warnings = [] as string[] } = {},
 ): Promise<PartitionLog> =>
   openPartitionLog({
-    system: { ...realSystem, disk: { ...disk, modifiedAt: async () => modifiedAt } },
+    system: {
+      ...realSystem,
+      disk: { ...disk, stat: async path => ({ ...(await disk.stat!(path)), modifiedMs: modifiedAt }) },
+    },
     log: { ...silentLogger, warn: line => void warnings.push(line) },
     name: 't-0',
     directory,

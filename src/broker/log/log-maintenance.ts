@@ -50,7 +50,7 @@ export class LogMaintenance {
   /** Time of the newest record, ms. Where none has a time, as of producers before 0.10: when the file was written to. */
   async newestTime({ maxTimestamp, path }: Segment): Promise<number> {
     if (maxTimestamp >= 0) return maxTimestamp
-    return (await this.#own.parts.system.disk.modifiedAt?.(path)) ?? Infinity
+    return (await this.#own.parts.system.disk.stat?.(path))?.modifiedMs ?? Infinity
   }
 
   /** Resolves when nothing is being changed. */
