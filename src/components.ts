@@ -27,7 +27,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     ['source.NetcatSource', 'netcat', () => import('./sources/netcat.ts').then(m => m.netcatSource)],
     ['source.http.HTTPSource', 'http', () => import('./sources/http.ts').then(m => m.httpSource)],
     ['source.ThriftSource', 'thrift', no('Thrift source')],
-    ['source.ExecSource', 'exec', no('exec source')],
+    ['source.ExecSource', 'exec', () => import('./sources/exec.ts').then(m => m.execSource)],
     ['source.NetcatUdpSource', 'netcatudp', no('netcat UDP source')],
     ['source.SyslogTcpSource', 'syslogtcp', no('syslog TCP source')],
     ['source.SyslogUDPSource', 'syslogudp', no('syslog UDP source')],

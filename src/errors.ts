@@ -55,6 +55,10 @@ const table = {
     retry: 'never',
     remedy: 'End the program that uses the directory, or name one of its own.',
   },
+  COMMAND: {
+    retry: 'after-backoff',
+    remedy: 'Correct the command, or the rights of the program that it names.',
+  },
   PEER_UNREACHABLE: { retry: 'after-backoff', remedy: 'Start the peer or correct host and port.' },
   PEER_CLOSED: { retry: 'after-backoff', remedy: 'See the log of the peer.' },
   PEER_TIMEOUT: { retry: 'after-backoff', remedy: 'See whether the peer is overloaded; raise the time-out.' },

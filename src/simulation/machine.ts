@@ -81,6 +81,7 @@ export class Program {
         () => new Promise(resolve => schedule.after(random.next() * machine.diskMs, this.guard(resolve))),
       ),
       network: network.doorOf(this),
+      programs: { open: () => Promise.reject(new Error('a simulated machine runs no programs')) },
       random: {
         next: () => random.next(),
         bytes: size => random.bytes(size),

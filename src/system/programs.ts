@@ -1,5 +1,6 @@
 // The door to other programs.
-import { execFile, spawn } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { createInterface } from 'node:readline'
 
@@ -48,4 +49,55 @@ export function startProgram(parts: {
     child.once('close', (code, signal) => resolve({ code, signal }))
   })
   return { pid: child.pid ?? 0, ended, signal: name => void child.kill(name) }
+}
+
+/** A program whose outputs are read by whoever opened it: it is held back while they are not. */
+export interface OpenProgram {
+  readonly output: Readable
+  readonly errors: Readable
+  /** The program's own end; outputs may go on, by what it has started. */
+  readonly ended: Promise<ProgramEnd>
+  /** To the program and to what it has started, as long as one of them runs in its group. */
+  signalGroup(name: 'SIGTERM' | 'SIGKILL'): void
+}
+
+/** The door to programs, as components receive it. */
+export interface Programs {
+  /**
+   * Starts a program in a group of its own, with this process's environment; its standard input stays open and brings
+   * nothing. Rejects where it cannot be started.
+   */
+  open(command: readonly string[]): Promise<OpenProgram>
+}
+
+export const realPrograms: Programs = {
+  async open([program, ...rest]) {
+    const child = spawn(program!, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    child.stdin?.on('error', () => {}) // a program that is gone is told by its end
+    const ended = new Promise<ProgramEnd>(resolve =>
+      child.once('exit', (code, signal) => resolve({ code, signal })),
+    )
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', reject)
+    })
+    const signalGroup = groupOf(child)
+    return { output: child.stdout!, errors: child.stderr!, ended, signalGroup }
+  },
+}
+
+/** Its number belongs to the group until the last of it has ended; what has ended is not signalled, for another may have it. */
+function groupOf(child: ChildProcess): OpenProgram['signalGroup'] {
+  const signal = (name: NodeJS.Signals | 0): boolean => {
+    try {
+      return process.kill(-child.pid!, name)
+    } catch {
+      return false
+    }
+  }
+  let isThere = true
+  child.once('exit', () => (isThere = signal(0)))
+  return name => {
+    if (isThere) isThere = signal(name)
+  }
 }

@@ -3,12 +3,14 @@ import { realClock, type Clock } from './clock.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { realDisk, type Disk } from './disk.ts'
 import { realNetwork, type Network } from './network.ts'
+import { realPrograms, type Programs } from './programs.ts'
 import { realRandom, type Random } from './random.ts'
 
 export interface System {
   readonly clock: Clock
   readonly disk: Disk
   readonly network: Network
+  readonly programs: Programs
   readonly random: Random
   /** Of the whole process. */
   readonly memory: MemoryBudget
@@ -18,6 +20,7 @@ export const realSystem: System = {
   clock: realClock,
   disk: realDisk,
   network: realNetwork,
+  programs: realPrograms,
   random: realRandom,
   memory: new MemoryBudget(),
 }

@@ -27,6 +27,7 @@ const values: Readonly<Record<string, string>> = {
   'kafka.bootstrap.servers': '127.0.0.1:1',
   'kafka.topics': 't',
   'sink.directory': directory,
+  command: 'true',
   searchPattern: 'a',
   regex: '(a)',
   serializers: 's1',
