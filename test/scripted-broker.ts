@@ -40,7 +40,7 @@ export class ScriptedBroker implements AsyncDisposable {
   tamperBytes: (api: string, bytes: Buffer) => Buffer = (_, bytes) => bytes
 
   async start(port = 0): Promise<this> {
-    this.#server = createServer(socket => this.#serve(socket))
+    this.#server = createServer({ noDelay: true }, socket => this.#serve(socket))
     this.#server.listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
     this.port = (this.#server.address() as AddressInfo).port

@@ -75,7 +75,7 @@ export async function runGroups(words: readonly string[]): Promise<number> {
 
 async function list(admin: Admin, given: Given): Promise<number> {
   const wanted = given.value('state')?.toLowerCase().split(',')
-  let groups = await admin.groups.list()
+  let groups: readonly { id: string; state: string }[] = await admin.groups.list()
   // Brokers before 2.6 tell states one by one.
   if (given.has('state') && groups.some(({ state }) => state === ''))
     groups = await Promise.all(groups.map(({ id }) => admin.groups.describe(id)))

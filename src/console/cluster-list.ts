@@ -53,7 +53,9 @@ export class ClusterList {
     this.#system = system
   }
 
+  /** Begins to sample lags, and to look at ZooKeeper. */
   start(): void {
+    for (const cluster of this.#given) cluster.start()
     if (this.#zookeeper === null) return
     this.#found = [{ ...this.#own(this.#zookeeper), cluster: null, problem: 'ZooKeeper is being asked' }]
     void this.#look(this.#zookeeper)
@@ -152,9 +154,10 @@ export class ClusterList {
       const servers = addressesIn(await findBrokers(connect, this.#system, protocol))
       // The client learns of brokers by itself, as long as one of those that it knew is left.
       const isSame = known !== null && addressesIn(known.servers).some(one => servers.includes(one))
-      const cluster = isSame
-        ? known
-        : new KafkaCluster({ name, settings: { ...settings, bootstrapServers: servers } }, this.#system)
+      if (isSame) return { ...wanted, cluster: known, problem: null }
+      const bootstrapServers = servers
+      const cluster = new KafkaCluster({ name, settings: { ...settings, bootstrapServers } }, this.#system)
+      cluster.start()
       return { ...wanted, cluster, problem: null }
     } catch (error) {
       return { ...wanted, cluster: known, problem: messageOf(error) }

@@ -1,24 +1,36 @@
 // What the console shows of Kafka clusters. One look at a time serves every browser that asks within two seconds; a
 // group's positions are asked for before the ends of its partitions, so that no lag is negative.
 import { whereOf } from '../address.ts'
-import { messageOf } from '../errors.ts'
+import { Fault, messageOf } from '../errors.ts'
 import { createAdmin, type Admin } from '../kafka-client/kafka-client.ts'
 import { byTopic, nameOf } from '../kafka-client/contract.ts'
 import { earliest, latest } from '../kafka-client/consumer/offsets.ts'
 import { replicaBytes } from '../kafka-client/admin/brokers.ts'
-import { groupPositions, ledPartitions } from '../kafka-client/admin/group-positions.ts'
+import {
+  groupPositions,
+  ledPartitions,
+  positionsOf,
+  type GroupPosition,
+} from '../kafka-client/admin/group-positions.ts'
+import type { GroupDescription } from '../kafka-client/admin/groups.ts'
 import type { TopicDescription } from '../kafka-client/admin/topics.ts'
 import { Rates } from '../observe/rate.ts'
 import { silentLogger } from '../observe/log.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
-import type { Brokers, Group, GroupRow, Groups, Topic, TopicRow, Topics } from './api.ts'
+import type { Timer } from '../system/clock.ts'
+import type { Brokers, Group, Groups, Topic, TopicRow, Topics } from './api.ts'
+import { LagHistory } from './lag-history.ts'
 import type { Source } from './messages/scan.ts'
 import { percentagesOf } from './percentages.ts'
 
 const sharedMs = 2000
-/** A group's lag within this time tells how it grows. */
-const trendMs = 60_000
+/** A broker that does not answer within this time is left out. */
+const brokerMs = 5000
+/** How often the lag of all groups is looked at; the rest is so many times what a look takes. */
+const sampleMs = 10_000
+const mostSampleMs = 60_000
+const sampleRest = 20
 
 export interface ClusterOptions {
   readonly name: string
@@ -32,9 +44,11 @@ export class KafkaCluster {
   readonly admin: Admin
   readonly #system: ClientSystem
   readonly #settings: ConnectionSettings
-  readonly #looks = new Map<string, { at: number; work: Promise<unknown> }>()
+  readonly #looks = new Map<string, { until: number; work: Promise<unknown> }>()
   readonly #rates = new Rates()
-  readonly #lags = new Map<string, { at: number; lag: number }[]>()
+  readonly #lags = new LagHistory()
+  #sampling: Timer | null = null
+  #isClosed = false
 
   constructor({ name, settings }: ClusterOptions, system: ClientSystem) {
     this.name = name
@@ -50,6 +64,8 @@ export class KafkaCluster {
   }
 
   close(): void {
+    this.#isClosed = true
+    this.#sampling?.cancel()
     this.admin.close()
   }
 
@@ -67,7 +83,7 @@ export class KafkaCluster {
       const [description, topics, directories] = await Promise.all([
         this.admin.brokers.describe(),
         this.admin.topics.describe(),
-        this.admin.brokers.logDirectories(),
+        this.admin.brokers.logDirectories(brokerMs),
       ])
       const partitions = topics.flatMap(topic => topic.partitions)
       return {
@@ -102,9 +118,9 @@ export class KafkaCluster {
     const { topics, rows, first, next, bytes } = await this.#topicRows(name)
     const [topic] = topics
     if (topic === undefined) return undefined
-    const [settings, groups] = await Promise.all([
+    const [settings, { groups }] = await Promise.all([
       this.admin.topics.settings([name]).catch(() => null),
-      this.groups(),
+      this.#allGroups(),
     ])
     const of = (index: number, from: ReadonlyMap<string, number>) =>
       from.get(nameOf({ topic: name, partition: index })) ?? null
@@ -125,14 +141,10 @@ export class KafkaCluster {
           ?.get(name)
           ?.map(({ name: key, value, source, isSensitive }) => ({ name: key, value, source, isSensitive })) ??
         null,
-      groups: await Promise.all(
-        groups.groups
-          .filter(({ topics: read }) => read.includes(name))
-          .map(async ({ id }) => {
-            const positions = (await this.group(id))?.positions.filter(one => one.topic === name) ?? []
-            return { id, lag: totalOf(positions.map(({ lag }) => lag)) }
-          }),
-      ),
+      groups: [...groups].flatMap(([id, { positions }]) => {
+        const here = positions.filter(one => one.topic === name)
+        return here.length === 0 ? [] : [{ id, lag: totalOf(here.map(({ lag }) => lag)) }]
+      }),
     }
   }
 
@@ -141,72 +153,111 @@ export class KafkaCluster {
     return { admin: this.admin, settings: this.#settings, system: this.#system }
   }
 
-  groups(): Promise<Groups> {
-    return this.#shared('groups', async () => {
-      const found = await this.admin.groups.list()
-      const looked = await Promise.all(found.map(({ id }) => this.#group(id)))
-      return { takenAt: this.takenAt, groups: looked.map(({ row }) => row) }
-    })
+  async groups(): Promise<Groups> {
+    const { takenAt, groups, problems } = await this.#allGroups()
+    return { takenAt, groups: [...groups.values()].map(({ row }) => row), problems }
   }
 
   /** Undefined where there is no such group. */
-  async group(id: string): Promise<Group | undefined> {
-    const group = await this.#group(id)
-    return group.row.state === 'Dead' ? undefined : group
+  group(id: string): Promise<Group | undefined> {
+    return this.#shared(`group ${id}`, async () => {
+      const description = await this.admin.groups.describe(id)
+      if (description.state === 'Dead') return undefined
+      const positions = await groupPositions(this.admin, description)
+      return this.#groupOf(description, positions, true)
+    })
   }
 
-  #group(id: string): Promise<Group> {
-    return this.#shared(`group ${id}`, () => this.#lookAtGroup(id))
+  /** Samples the lag of all groups until it is closed: the more slowly, the longer a look takes. */
+  start(): void {
+    const { clock } = this.#system
+    const look = async () => {
+      const begun = clock.monotonic()
+      await this.#allGroups().catch(() => {})
+      const tookMs = clock.monotonic() - begun
+      const restMs = Math.min(mostSampleMs, Math.max(sampleMs, sampleRest * tookMs))
+      if (!this.#isClosed) this.#sampling = clock.after(restMs, () => void look(), { background: true })
+    }
+    void look()
   }
 
-  async #lookAtGroup(id: string): Promise<Group> {
-    try {
-      return await this.#describeGroup(id)
-    } catch (error) {
-      // One coordinator that is away does not hide the other groups.
-      const row = {
-        id,
-        state: '',
-        members: null,
-        topics: [],
-        lag: null,
-        lagPerSecond: null,
-        drainsInSeconds: null,
+  #allGroups(): Promise<{ takenAt: number; groups: ReadonlyMap<string, Group>; problems: string[] }> {
+    return this.#shared('groups', async () => {
+      const { groups: listed, faults } = await this.admin.groups.known(brokerMs)
+      const looks = await this.admin.groups.look(listed, brokerMs)
+      const there = [...looks].flatMap(([id, one]) => (one instanceof Fault ? [] : [{ id, one }]))
+      const positions = await positionsOf(
+        this.admin,
+        there.map(({ one }) => one),
+      )
+      const positionsById = new Map(there.map(({ id }, index) => [id, positions[index]!]))
+      const groups = new Map<string, Group>()
+      for (const { id, type } of listed) {
+        const look = looks.get(id)!
+        if (look instanceof Fault) groups.set(id, this.#unknown(id, messageOf(look)))
+        else if (look.state !== 'Dead') groups.set(id, this.#groupOf(look, positionsById.get(id)!, false))
+        else if (type !== 'classic' && type !== 'consumer' && type !== '')
+          groups.set(
+            id,
+            this.#unknown(id, `it is a ${type} group, whose members and positions are not shown`),
+          )
       }
-      return {
-        takenAt: this.takenAt,
-        row: { ...row, problem: messageOf(error) },
-        assignor: '',
-        coordinator: '',
-        members: [],
-        positions: [],
-      }
+      // Of brokers that are away the groups are not known.
+      if (faults.size === 0) this.#lags.keep(new Set(groups.keys()))
+      const problems = [...faults.values()].map(
+        fault => `the groups of one broker are missing: ${messageOf(fault)}`,
+      )
+      return { takenAt: this.takenAt, groups, problems }
+    })
+  }
+
+  /** A group that one coordinator does not answer for does not hide the others. */
+  #unknown(id: string, problem: string): Group {
+    const none = {
+      state: '',
+      members: null,
+      topics: [],
+      lag: null,
+      lagPerSecond: null,
+      drainsInSeconds: null,
+    }
+    return {
+      takenAt: this.takenAt,
+      row: { id, ...none, problem },
+      assignor: '',
+      coordinator: '',
+      members: [],
+      positions: [],
+      history: this.#lags.of(id, this.#system.clock.monotonic()),
     }
   }
 
-  async #describeGroup(id: string): Promise<Group> {
-    const description = await this.admin.groups.describe(id)
-    const positions = (await groupPositions(this.admin, description)).map(({ member, ...one }) => ({
+  #groupOf(
+    { id, state, assignor, coordinator, members }: GroupDescription,
+    given: readonly GroupPosition[],
+    isLooked: boolean,
+  ): Group {
+    const positions = given.map(({ member, ...one }) => ({
       ...one,
       lag: one.end === null || one.committed === null ? null : Math.max(0, one.end - one.committed),
       owner: member?.clientId ?? null,
     }))
     const lag = totalOf(positions.map(one => one.lag))
-    const row: GroupRow = {
-      id,
-      state: description.state,
-      members: description.members.length,
-      topics: [...new Set(positions.map(({ topic }) => topic))],
-      lag,
-      ...this.#trend(id, lag),
-      problem: null,
-    }
+    const at = this.#system.clock.monotonic()
     return {
       takenAt: this.takenAt,
-      row,
-      assignor: description.assignor,
-      coordinator: `${whereOf(description.coordinator)} (${description.coordinator.nodeId})`,
-      members: description.members.map(member => ({
+      row: {
+        id,
+        state,
+        members: members.length,
+        topics: [...new Set(positions.map(({ topic }) => topic))],
+        lag,
+        ...this.#lags.add(id, lag, at, isLooked),
+        problem: null,
+      },
+      assignor,
+      coordinator: `${whereOf(coordinator)} (${coordinator.nodeId})`,
+      members: members.map(member => ({
         id: member.id,
         instanceId: member.instanceId,
         clientId: member.clientId,
@@ -217,21 +268,8 @@ export class KafkaCluster {
         })),
       })),
       positions,
+      history: this.#lags.of(id, at),
     }
-  }
-
-  #trend(id: string, lag: number | null): Pick<GroupRow, 'lagPerSecond' | 'drainsInSeconds'> {
-    const at = this.#system.clock.monotonic()
-    const points = (this.#lags.get(id) ?? []).filter(point => at - point.at <= trendMs)
-    if (lag !== null) points.push({ at, lag })
-    this.#lags.set(id, points)
-    const [first] = points
-    if (lag === null || first === undefined || at - first.at < 2000)
-      return { lagPerSecond: null, drainsInSeconds: null }
-    const change = lag - first.lag
-    // What is being read at the moment is no trend.
-    const perSecond = Math.abs(change) < Math.max(10, 0.01 * lag) ? 0 : (change * 1000) / (at - first.at)
-    return { lagPerSecond: perSecond, drainsInSeconds: perSecond < 0 && lag > 0 ? lag / -perSecond : null }
   }
 
   async #topicRows(name?: string) {
@@ -242,11 +280,12 @@ export class KafkaCluster {
     const partitions = ledPartitions(topics)
     const [{ brokers }, first, next, directories] = await Promise.all([
       this.admin.brokers.describe(),
-      this.admin.offsets.at(name === undefined ? [] : partitions, earliest),
-      this.admin.offsets.at(partitions, latest),
-      this.admin.brokers.logDirectories(),
+      this.admin.offsets.known(topics, name === undefined ? [] : partitions, earliest, brokerMs),
+      this.admin.offsets.known(topics, partitions, latest, brokerMs),
+      this.admin.brokers.logDirectories(brokerMs),
     ])
     const now = this.#system.clock.monotonic()
+    if (name === undefined) this.#rates.keep(new Set(topics.map(topic => topic.name)))
     const bytes = new Map<string, number>()
     for (const topic of topics)
       for (const { index, leader } of topic.partitions) {
@@ -274,16 +313,20 @@ export class KafkaCluster {
     return { topics, rows, first, next, bytes }
   }
 
+  /** One look at a time: those who ask while it is under way, or within two seconds of its end, share it. */
   #shared<T>(key: string, look: () => Promise<T>): Promise<T> {
-    const at = this.#system.clock.monotonic()
-    for (const [other, known] of this.#looks) if (at - known.at >= sharedMs) this.#looks.delete(other)
+    const { clock } = this.#system
+    for (const [other, { until }] of this.#looks) if (clock.monotonic() >= until) this.#looks.delete(other)
     const known = this.#looks.get(key)
     if (known !== undefined) return known.work as Promise<T>
-    const work = look()
-    this.#looks.set(key, { at, work })
-    // A failure is told to who waits, and not to those who come later.
-    work.catch(() => this.#looks.delete(key))
-    return work
+    const own = { until: Infinity, work: look() }
+    this.#looks.set(key, own)
+    own.work.then(
+      () => (own.until = clock.monotonic() + sharedMs),
+      // Who waits gets the failure, and who comes later another look.
+      () => (own.until = -Infinity),
+    )
+    return own.work
   }
 }
 

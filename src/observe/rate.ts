@@ -25,6 +25,11 @@ export class Rate {
 export class Rates {
   readonly #rates = new Map<string, Rate>()
 
+  /** Forgets all counts but those of these names. */
+  keep(names: ReadonlySet<string>): void {
+    for (const name of this.#rates.keys()) if (!names.has(name)) this.#rates.delete(name)
+  }
+
   /**
    * Events a second, from the count as it is now; null before there are two, and where it has gone back: what is
    * counted has been replaced. `nowMs` never goes back.

@@ -156,6 +156,7 @@ describe('the console, measured', { skip: skipWithoutChromium }, () => {
         drainsInSeconds: null,
         problem: null,
       })),
+      problems: [],
     }
     const seen: { rows: number; key: number; nodes: number; heap: number }[] = []
     for (let turn = 0; turn < tries; turn++) {

@@ -16,7 +16,12 @@ const GroupRow = Type.Object({
 })
 export type GroupRow = Static<typeof GroupRow>
 
-export const Groups = Type.Object({ takenAt: number, groups: Type.Array(GroupRow) })
+export const Groups = Type.Object({
+  takenAt: number,
+  groups: Type.Array(GroupRow),
+  /** Brokers whose groups are missing, in sentences. */
+  problems: Type.Array(text),
+})
 export type Groups = Static<typeof Groups>
 
 export const Group = Type.Object({
@@ -43,5 +48,7 @@ export const Group = Type.Object({
       owner: nullable(text),
     }),
   ),
+  /** The lag of the last hour, the oldest first. */
+  history: Type.Object({ stepSeconds: number, lag: Type.Array(nullable(number)) }),
 })
 export type Group = Static<typeof Group>

@@ -30,6 +30,8 @@ export const groupRoutes = (parts: RouteParts): readonly Route[] => [
         row,
         members: found.members.map(one => ({ ...one, assigned: one.assigned.filter(sees) })),
         positions: found.positions.filter(sees),
+        // As the lag itself: not over topics that the session does not see.
+        history: row.lag === found.row.lag ? found.history : { ...found.history, lag: [] },
       }
     },
   }),

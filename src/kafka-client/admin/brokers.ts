@@ -6,7 +6,7 @@ import { wordsOf } from '../connection/refusal.ts'
 import { nameOf } from '../contract.ts'
 import { alterSettings, describeSettings, type ChangeOptions, type Setting } from './settings.ts'
 import type { BrokerConnection } from '../connection/connection.ts'
-import type { AdminParts } from './question.ts'
+import { askEach, type AdminParts } from './question.ts'
 
 export interface ClusterDescription {
   /** Null where brokers do not tell it. */
@@ -57,25 +57,20 @@ export class BrokerAdmin {
   }
 
   /**
-   * Log directories of every broker (Kafka 1.0 and later). A broker that is older, away or does not permit it is
-   * left out.
+   * Log directories of every broker (Kafka 1.0 and later). A broker that is older, away, does not permit it or does not
+   * answer within `withinMs` is left out.
    */
-  async logDirectories(): Promise<Map<number, LogDirectory[]>> {
+  async logDirectories(withinMs = Infinity): Promise<Map<number, LogDirectory[]>> {
     const { cluster } = this.#parts
     await cluster.refresh()
     const found = new Map<number, LogDirectory[]>()
-    await Promise.all(
-      cluster.nodeIds
-        .map(async id => {
-          const connection = await cluster.connect(id, 'metadata')
-          if (connection.versionOf(describeLogDirs) === -1) return
-          const { errorCode, results } = await connection.request(describeLogDirs, { topics: null })
-          // Who is not permitted gets an error, or before 3.2 no directory at all.
-          if (errorCode !== 0 || results.length === 0) return
-          found.set(id, results.map(directoryOf))
-        })
-        .map(work => work.catch(() => {})),
-    )
+    await askEach(this.#parts, cluster.nodeIds, withinMs, async id => {
+      const connection = await cluster.connect(id, 'metadata')
+      if (connection.versionOf(describeLogDirs) === -1) return
+      const { errorCode, results } = await connection.request(describeLogDirs, { topics: null })
+      // Who is not permitted gets an error, or before 3.2 no directory at all.
+      if (errorCode === 0 && results.length > 0) found.set(id, results.map(directoryOf))
+    })
     return found
   }
 

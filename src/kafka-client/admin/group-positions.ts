@@ -3,6 +3,7 @@
 import { byName, nameOf, type TopicPartition } from '../contract.ts'
 import { latest } from '../consumer/offsets.ts'
 import type { Admin } from './admin.ts'
+import type { GroupLook } from './group-look.ts'
 import type { GroupDescription } from './groups.ts'
 import type { TopicDescription } from './topics.ts'
 
@@ -14,31 +15,45 @@ export interface GroupPosition extends TopicPartition {
   readonly member: GroupDescription['members'][number] | null
 }
 
+/** A leader that does not tell the ends of its partitions within this time leaves them unknown. */
+const endsMs = 5000
+
 /** Every partition that the group has a position in or reads, by topic and number. */
 export async function groupPositions(admin: Admin, group: GroupDescription): Promise<GroupPosition[]> {
   const committed = await admin.groups.committed(group.id)
-  const positions = new Map(committed.map(one => [nameOf(one), one.offset]))
-  const owned = group.members.flatMap(member => member.partitions.map(one => ({ member, one })))
-  const members = new Map(owned.map(({ member, one }) => [nameOf(one), member]))
-  const known: readonly TopicPartition[] = [...committed, ...owned.map(({ one }) => one)]
-  const partitions = [...new Map(known.map(one => [nameOf(one), one])).values()].sort(byName)
-  // A topic may be gone while its positions are still kept.
-  const topics = await admin.topics.describe([...new Set(partitions.map(({ topic }) => topic))])
-  const isThere = new Set(ledPartitions(topics).map(nameOf))
-  const ends = await admin.offsets.at(
-    partitions.filter(one => isThere.has(nameOf(one))),
-    latest,
-  )
-  return partitions.map(({ topic, partition }) => {
-    const name = nameOf({ topic, partition })
+  return (await positionsOf(admin, [{ ...group, committed }]))[0]!
+}
+
+/** Of several groups, whose ends are asked for together: as groupPositions, in the order of the groups. */
+export async function positionsOf(
+  admin: Admin,
+  groups: readonly Pick<GroupLook, 'members' | 'committed'>[],
+): Promise<GroupPosition[][]> {
+  const listed = groups.map(({ members, committed }) => {
+    const owned = members.flatMap(member => member.partitions.map(one => ({ member, one })))
+    const known: readonly TopicPartition[] = [...committed, ...owned.map(({ one }) => one)]
     return {
-      topic,
-      partition,
-      committed: positions.get(name) ?? null,
-      end: ends.get(name) ?? null,
-      member: members.get(name) ?? null,
+      positions: new Map(committed.map(one => [nameOf(one), one.offset])),
+      owners: new Map(owned.map(({ member, one }) => [nameOf(one), member])),
+      partitions: [...new Map(known.map(one => [nameOf(one), one])).values()].sort(byName),
     }
   })
+  const all = new Map(listed.flatMap(({ partitions }) => partitions.map(one => [nameOf(one), one])))
+  // A topic may be gone while its positions are still kept.
+  const topics = await admin.topics.describe([...new Set([...all.values()].map(({ topic }) => topic))])
+  const ends = await admin.offsets.known(topics, [...all.values()], latest, endsMs)
+  return listed.map(({ positions, owners, partitions }) =>
+    partitions.map(({ topic, partition }) => {
+      const name = nameOf({ topic, partition })
+      return {
+        topic,
+        partition,
+        committed: positions.get(name) ?? null,
+        end: ends.get(name) ?? null,
+        member: owners.get(name) ?? null,
+      }
+    }),
+  )
 }
 
 /** Those that can be asked for offsets: a partition without a leader keeps who asks waiting. */

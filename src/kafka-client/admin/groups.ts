@@ -2,7 +2,7 @@
 // positions, and deleting them.
 import { Fault } from '../../errors.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
-import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
+import { kafkaError } from '../../wire/kafka/error-codes.ts'
 import { deleteGroups } from '../../wire/kafka/messages/delete-groups.ts'
 import { describeGroups } from '../../wire/kafka/messages/describe-groups.ts'
 import { consumerGroupDescribe } from '../../wire/kafka/messages/group-descriptions.ts'
@@ -13,27 +13,37 @@ import { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
 import { whereOf } from '../../address.ts'
 import type { Broker } from '../connection/cluster.ts'
 import { Coordinator, type Question } from '../connection/coordinator.ts'
-import { byName, byTopic, nameOf, type Position, type TopicPartition } from '../contract.ts'
-import { decodeAssignment } from '../consumer/group-protocol.ts'
-import { refuse, tooOld, type AdminParts } from './question.ts'
+import { byTopic, nameOf, type Position, type TopicPartition } from '../contract.ts'
+import {
+  classicDescription,
+  lookAtGroups,
+  newDescription,
+  noGroup,
+  positionsIn,
+  type Description,
+  type GroupLook,
+} from './group-look.ts'
+import { askEach, refuse, tooOld, type AdminParts } from './question.ts'
 
-export interface GroupDescription {
+export interface GroupDescription extends Description {
   readonly id: string
-  /** Kafka's word: Stable, Empty, PreparingRebalance, CompletingRebalance (AwaitingSync before 1.0), or Dead: there is none. */
-  readonly state: string
-  readonly assignor: string
   readonly coordinator: Broker
-  readonly members: readonly {
-    readonly id: string
-    readonly instanceId: string | null
-    readonly clientId: string
-    /** As the broker tells it, with a slash in front. */
-    readonly host: string
-    readonly partitions: readonly TopicPartition[]
-  }[]
 }
 
-type Description = Pick<GroupDescription, 'state' | 'assignor' | 'members'>
+export interface ListedGroup {
+  readonly id: string
+  /** '' where brokers do not tell it (before 2.6). */
+  readonly state: string
+  /** classic, consumer, share or streams; '' where brokers do not tell it (before 3.8). */
+  readonly type: string
+  /** Id of the broker that lists it: only its coordinator does. */
+  readonly coordinator: number
+}
+
+/** One answer holds the members and positions of so many groups at most. */
+const groupsAtOnce = 500
+/** Of so many groups it is remembered who coordinates them. */
+const mostCoordinators = 100
 
 export class GroupAdmin {
   readonly #parts: AdminParts
@@ -43,31 +53,55 @@ export class GroupAdmin {
     this.#parts = parts
   }
 
-  /** Of all brokers; the state is '' where brokers do not tell it (before 2.6). */
-  async list(): Promise<{ id: string; state: string }[]> {
+  /** Of all brokers. Rejects where one of them does not answer. */
+  async list(): Promise<ListedGroup[]> {
+    const { groups, faults } = await this.known()
+    for (const fault of faults.values()) throw fault
+    return groups
+  }
+
+  /** Of the brokers that answer; by their ids why the others do not, which are asked for `withinMs` at most. */
+  async known(withinMs = Infinity): Promise<{ groups: ListedGroup[]; faults: Map<number, Fault> }> {
     const { cluster } = this.#parts
     await cluster.refresh()
-    const answers = await Promise.all(
-      cluster.nodeIds.map(async id => {
-        const connection = await cluster.connect(id, 'group')
-        const answer = await connection.request(listGroups, { statesFilter: [], typesFilter: [] })
-        refuse(answer.errorCode, `the groups at ${connection.where}`)
-        return answer.groups
-      }),
-    )
-    return answers
-      .flat()
-      .map(({ groupId, groupState }) => ({ id: groupId, state: groupState }))
-      .sort((one, other) => (one.id < other.id ? -1 : 1))
+    const groups: ListedGroup[] = []
+    const { faults } = await askEach(this.#parts, cluster.nodeIds, withinMs, async coordinator => {
+      const connection = await cluster.connect(coordinator, 'group')
+      const answer = await connection.request(listGroups, { statesFilter: [], typesFilter: [] })
+      refuse(answer.errorCode, `the groups at ${connection.where}`)
+      for (const { groupId, groupState, groupType } of answer.groups)
+        groups.push({ id: groupId, state: groupState, type: groupType.toLowerCase(), coordinator })
+    })
+    return { groups: groups.sort((one, other) => (one.id < other.id ? -1 : 1)), faults }
+  }
+
+  /**
+   * What the groups are, and their positions: each coordinator is asked for all of its groups together, for `withinMs`
+   * at most. By group; a fault where one is not answered for.
+   */
+  async look(
+    listed: readonly ListedGroup[],
+    withinMs = Infinity,
+  ): Promise<Map<string, (GroupDescription & GroupLook) | Fault>> {
+    const { cluster } = this.#parts
+    const found: Awaited<ReturnType<GroupAdmin['look']>> = new Map()
+    const byCoordinator = Map.groupBy(listed, one => one.coordinator)
+    const { faults } = await askEach(this.#parts, [...byCoordinator.keys()], withinMs, async nodeId => {
+      const connection = await cluster.connect(nodeId, 'group')
+      const coordinator = { nodeId, ...cluster.addressOf(nodeId)! }
+      const ids = byCoordinator.get(nodeId)!.map(one => one.id)
+      for (let from = 0; from < ids.length; from += groupsAtOnce)
+        for (const [id, look] of await lookAtGroups(connection, ids.slice(from, from + groupsAtOnce)))
+          found.set(id, look instanceof Fault ? look : { id, coordinator, ...look })
+    })
+    for (const [nodeId, fault] of faults)
+      for (const { id } of byCoordinator.get(nodeId)!) if (!found.has(id)) found.set(id, fault)
+    return found
   }
 
   async describe(group: string): Promise<GroupDescription> {
     const found = (await this.#describeClassic(group)) ?? (await this.#describeNew(group))
-    return {
-      id: group,
-      coordinator: this.#coordinatorOf(group).broker!,
-      ...(found ?? { state: 'Dead', assignor: '', members: [] }),
-    }
+    return { id: group, coordinator: this.#coordinatorOf(group).broker!, ...(found ?? noGroup) }
   }
 
   /** Null where there is no such group. */
@@ -76,25 +110,10 @@ export class GroupAdmin {
       body: () => ({ groups: [group] }),
       codeOf: given => given.groups[0]?.errorCode ?? 0,
     })
-    const [found] = answer.groups
-    // Newer brokers call a group an error that nobody has ever heard of, or whose protocol is the new one.
-    if (found === undefined || found.errorCode === errorCodes.GROUP_ID_NOT_FOUND) return null
-    refuse(found.errorCode, `group ${group}`)
-    if (found.groupState === 'Dead') return null
-    return {
-      state: found.groupState,
-      assignor: found.protocolData,
-      members: found.members.map(one => ({
-        id: one.memberId,
-        instanceId: one.groupInstanceId,
-        clientId: one.clientId,
-        host: one.clientHost,
-        partitions: found.protocolType === 'consumer' ? decodeAssignment(one.memberAssignment) : [],
-      })),
-    }
+    return classicDescription(answer.groups[0])
   }
 
-  /** Of the protocol "consumer", which came with Kafka 4; null where there is none, or a broker does not know it. */
+  /** Null where there is none, or the broker does not know the newer protocol. */
   async #describeNew(group: string): Promise<Description | null> {
     const answer = await this.#ask(group, consumerGroupDescribe, '4.0', {
       body: () => ({ groupIds: [group], includeAuthorizedOperations: false }),
@@ -103,23 +122,7 @@ export class GroupAdmin {
       if (error instanceof Fault && error.code === 'KAFKA_FATAL') return null
       throw error
     })
-    const found = answer?.groups[0]
-    const none: readonly number[] = [errorCodes.GROUP_ID_NOT_FOUND, errorCodes.UNSUPPORTED_VERSION]
-    if (found === undefined || none.includes(found.errorCode)) return null
-    refuse(found.errorCode, `group ${group}`, found.errorMessage)
-    return {
-      state: found.groupState,
-      assignor: found.assignorName,
-      members: found.members.map(one => ({
-        id: one.memberId,
-        instanceId: one.instanceId,
-        clientId: one.clientId,
-        host: one.clientHost,
-        partitions: one.assignment.topicPartitions.flatMap(({ topicName, partitions }) =>
-          partitions.map(partition => ({ topic: topicName, partition })),
-        ),
-      })),
-    }
+    return newDescription(answer?.groups[0])
   }
 
   /** The positions a group has committed, in any topic, by name and partition. */
@@ -129,13 +132,7 @@ export class GroupAdmin {
       codeOf: given => given.errorCode,
     })
     refuse(answer.errorCode, `the positions of group ${group}`)
-    return answer.topics
-      .flatMap(({ name, partitions }) =>
-        partitions
-          .filter(one => one.errorCode === 0 && one.committedOffset >= 0)
-          .map(one => ({ topic: name, partition: one.partitionIndex, offset: one.committedOffset })),
-      )
-      .sort(byName)
+    return positionsIn(answer.topics)
   }
 
   /** Moves the positions of a group without members, which need not be there before. */
@@ -208,6 +205,8 @@ export class GroupAdmin {
   #coordinatorOf(group: string): Coordinator {
     const known = this.#coordinators.get(group)
     if (known !== undefined) return known
+    const [oldest] = this.#coordinators.keys()
+    if (this.#coordinators.size >= mostCoordinators) this.#coordinators.delete(oldest!)
     const made = new Coordinator({ ...this.#parts, kind: 'group', key: group })
     this.#coordinators.set(group, made)
     return made

@@ -1,8 +1,9 @@
 // Offsets: where partitions begin and end, and which record is the first of a time.
 import { Fault } from '../../errors.ts'
 import { nameOf, type TopicPartition } from '../contract.ts'
-import { askOffsets, earliest, latest } from '../consumer/offsets.ts'
-import type { AdminParts } from './question.ts'
+import { askLeader, askOffsets, earliest, latest } from '../consumer/offsets.ts'
+import { askEach, type AdminParts } from './question.ts'
+import type { TopicDescription } from './topics.ts'
 
 export class OffsetAdmin {
   readonly #parts: AdminParts
@@ -24,7 +25,7 @@ export class OffsetAdmin {
   ): Promise<Map<string, number>> {
     const { cluster, system, patienceMs } = this.#parts
     if (partitions.length === 0) return new Map()
-    cluster.watch(new Set(partitions.map(one => one.topic)))
+    using _watched = cluster.watchFor(partitions.map(one => one.topic))
     await cluster.refresh()
     const deadline = system.clock.monotonic() + patienceMs
     const found = new Map<string, number>()
@@ -42,10 +43,39 @@ export class OffsetAdmin {
     }
   }
 
+  /**
+   * As `at`, of partitions that were described, and as far as their leaders answer at once, within `withinMs`: what is
+   * not known is missing.
+   */
+  async known(
+    topics: readonly TopicDescription[],
+    wanted: readonly TopicPartition[],
+    time: number,
+    withinMs: number,
+  ): Promise<Map<string, number>> {
+    const { cluster } = this.#parts
+    const leaders = new Map(
+      topics.flatMap(({ name, partitions }) =>
+        partitions.map(({ index, leader }) => [nameOf({ topic: name, partition: index }), leader]),
+      ),
+    )
+    const byLeader = Map.groupBy(wanted, one => leaders.get(nameOf(one)) ?? -1)
+    byLeader.delete(-1)
+    const found = new Map<string, number>()
+    if (byLeader.size === 0) return found
+    await cluster.refresh()
+    await askEach(this.#parts, [...byLeader.keys()], withinMs, async leader => {
+      const connection = await cluster.connect(leader, 'data')
+      const answers = await askLeader(connection, byLeader.get(leader)!, time, 0)
+      for (const [name, offset] of answers.found) found.set(name, offset)
+    })
+    return found
+  }
+
   /** First and next offset of every partition of the topic; empty where there is no such topic. */
   async of(topic: string): Promise<{ partition: number; first: number; next: number }[]> {
     const { cluster } = this.#parts
-    cluster.watch([topic])
+    using _watched = cluster.watchFor([topic])
     await cluster.refresh()
     const partitions = (cluster.topic(topic)?.partitions ?? []).map(({ index }) => ({
       topic,

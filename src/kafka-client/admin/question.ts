@@ -1,5 +1,5 @@
 // What all administration has in common: asking a broker that may be too old, and saying what it refuses.
-import { Fault } from '../../errors.ts'
+import { Fault, messageOf } from '../../errors.ts'
 import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
@@ -47,6 +47,32 @@ export function refuse(code: number, what: string, message: string | null = null
   const error = kafkaError(code)
   const name = error.name.replace(/_EXCEPTION$/, '')
   throw new KafkaRefusal(what, name, message === null || message === '' ? error.meaning : message)
+}
+
+/** Asks brokers by their ids at the same time; by id why one of them did not answer, or not within so many ms. */
+export async function askEach(
+  { system }: AdminParts,
+  ids: readonly number[],
+  withinMs: number,
+  ask: (id: number) => Promise<void>,
+): Promise<{ faults: Map<number, Fault> }> {
+  const faults = new Map<number, Fault>()
+  await Promise.all(
+    ids.map(async id => {
+      const late = Promise.withResolvers<never>()
+      const because = new Fault('PEER_TIMEOUT', `broker ${id} did not answer within ${withinMs} ms`)
+      const timer =
+        withinMs === Infinity
+          ? null
+          : system.clock.after(withinMs, () => late.reject(because), { background: true })
+      await Promise.race([ask(id), late.promise])
+        .catch((error: unknown) =>
+          faults.set(id, error instanceof Fault ? error : new Fault('KAFKA', messageOf(error))),
+        )
+        .finally(() => timer?.cancel())
+    }),
+  )
+  return { faults }
 }
 
 /** How long the controller may take to have a change known everywhere. */

@@ -26,7 +26,7 @@ export class RecordAdmin {
     const { topic, key, value, headers = [], timestamp = system.clock.now() } = record
     const deadline = system.clock.monotonic() + patienceMs
     for (let failures = 1; ; failures++) {
-      cluster.watch([topic])
+      using _watched = cluster.watchFor([topic])
       await cluster.refresh()
       const count = cluster.topic(topic)?.partitions.length ?? 0
       const partition =
@@ -68,7 +68,7 @@ export class RecordAdmin {
    */
   async deleteBefore(offsets: readonly Position[]): Promise<Map<string, number>> {
     const { cluster } = this.#parts
-    cluster.watch(offsets.map(one => one.topic))
+    using _watched = cluster.watchFor(offsets.map(one => one.topic))
     await cluster.refresh()
     const found = new Map<string, number>()
     for (const list of Map.groupBy(offsets, one => cluster.leaderOf(one.topic, one.partition)).values()) {

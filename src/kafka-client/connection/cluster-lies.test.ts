@@ -7,10 +7,11 @@ import { Fault } from '../../errors.ts'
 import { silentLogger } from '../../observe/log.ts'
 import type { Network } from '../../system/network.ts'
 import type { ResponseInputOf } from '../../wire/kafka/api.ts'
-import { findCoordinator } from '../../wire/kafka/messages/find-coordinator.ts'
+import { findCoordinator as findCoordinatorApi } from '../../wire/kafka/messages/find-coordinator.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
 import { connectionDefaults } from '../settings.ts'
 import { Cluster } from './cluster.ts'
+import { findCoordinator } from './coordinator.ts'
 
 const system = hurriedSystem(50)
 const id = (letter: string): string => `${letter.repeat(21)}A`
@@ -100,7 +101,7 @@ it('addresses that cannot be any', async () => {
     assert.deepEqual(made.cluster.nodeIds, [])
     let times = 0
     made.broker.on(
-      findCoordinator,
+      findCoordinatorApi,
       () => ({ errorCode: 0, nodeId: 0, ...(++times === 1 ? { host, port } : made.broker.address) }),
       [0, 0],
     )
@@ -108,7 +109,7 @@ it('addresses that cannot be any', async () => {
     await made.cluster.refresh()
     const why: string[] = []
     const { signal } = new AbortController()
-    const found = await made.cluster.findCoordinator('g', signal, 'group', text => void why.push(text))
+    const found = await findCoordinator(made.cluster, 'g', signal, 'group', text => void why.push(text))
     assert.equal(found.port, made.broker.port)
     assert.match(why.join(), /cannot exist/)
   }

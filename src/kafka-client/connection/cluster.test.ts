@@ -5,9 +5,10 @@ import { hurriedSystem, metadataOf, ScriptedBroker, type TopicScript } from '../
 import { Fault } from '../../errors.ts'
 import { silentLogger } from '../../observe/log.ts'
 import type { Network } from '../../system/network.ts'
-import { findCoordinator } from '../../wire/kafka/messages/find-coordinator.ts'
+import { findCoordinator as findCoordinatorApi } from '../../wire/kafka/messages/find-coordinator.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
 import { Cluster } from './cluster.ts'
+import { findCoordinator } from './coordinator.ts'
 import { connectionDefaults } from '../settings.ts'
 
 const system = hurriedSystem(20)
@@ -135,14 +136,14 @@ describe('finding a broker that answers', () => {
     let answers = 0
     for (const broker of two.brokers)
       broker.on(
-        findCoordinator,
+        findCoordinatorApi,
         () => (++answers < 3 ? away : { errorCode: 0, nodeId: 1, ...two.addresses[1]! }),
         [0, 3],
       )
     using cluster = clusterOn(two.bootstrap)
     await cluster.refresh()
     two.brokers[0]!.isSilent = true
-    const finding = cluster.findCoordinator('g', new AbortController().signal, 'group', () => {})
+    const finding = findCoordinator(cluster, 'g', new AbortController().signal, 'group', () => {})
     assert.ok((await msOf(finding)) < 30_000)
     assert.deepEqual(await finding, { nodeId: 1, ...two.addresses[1] })
     assert.equal(answers, 3)

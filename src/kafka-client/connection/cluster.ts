@@ -8,7 +8,6 @@ import type { Logger } from '../../observe/log.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { zeroUuid } from '../../wire/kafka/fields.ts'
-import { findCoordinator } from '../../wire/kafka/messages/find-coordinator.ts'
 import { metadata } from '../../wire/kafka/messages/metadata.ts'
 import { Brokers, type Purpose } from './brokers.ts'
 import type { BrokerConnection, ClientSystem } from './connection.ts'
@@ -58,8 +57,6 @@ const idDoubtMs = 60_000
 /** A bootstrap server is asked before more brokers than these: whoever told of them may be mistaken in all. */
 const mostBeforeBootstrap = 3
 
-export type CoordinatorKind = 'group' | 'transactional id'
-
 export interface Broker extends Address {
   readonly nodeId: number
 }
@@ -83,13 +80,16 @@ export class Cluster {
   readonly #topics = new Map<string, Topic>()
   /** The last id of each topic, and those before: a broker that lags behind may still tell of them. */
   readonly #ids = new Map<string, string>()
-  readonly #formerIds = new Set<string>()
+  /** Of which topics. */
+  readonly #formerIds = new Map<string, string>()
   /** When first an answer lacked what is known of the topic, monotonic ms. */
   readonly #doubts = new Map<string, number>()
   /** Brokers that were silent when they were asked last. */
   readonly #silent = new Set<string>()
   #askedLast: { where: string; at: number } = { where: '', at: -Infinity }
   readonly #watched = new Set<string>()
+  /** Topics that are watched for a while, by how many. */
+  readonly #borrowed = new Map<string, number>()
   #watchesAll = false
   #controllerId = -1
   readonly #unanswered: Condition
@@ -140,6 +140,25 @@ export class Cluster {
       }
   }
 
+  /** As `watch`, until it is disposed: then what nobody else watches is forgotten. */
+  watchFor(topics: Iterable<string>): Disposable {
+    const names = [...new Set(topics)]
+    for (const name of names) {
+      if (!this.#watched.has(name) && !this.#borrowed.has(name)) this.#askedAll = false
+      this.#borrowed.set(name, (this.#borrowed.get(name) ?? 0) + 1)
+    }
+    return { [Symbol.dispose]: () => names.forEach(name => this.#release(name)) }
+  }
+
+  #release(name: string): void {
+    const others = this.#borrowed.get(name)! - 1
+    if (others > 0) return void this.#borrowed.set(name, others)
+    this.#borrowed.delete(name)
+    if (this.#wants(name)) return
+    for (const known of [this.#topics, this.#ids, this.#doubts]) known.delete(name)
+    for (const [id, topic] of this.#formerIds) if (topic === name) this.#formerIds.delete(id)
+  }
+
   /** From the next refresh on all topics of the cluster are known. */
   watchAll(): void {
     this.#watchesAll = true
@@ -163,6 +182,11 @@ export class Cluster {
   /** As of the last refresh; empty before. */
   get nodeIds(): readonly number[] {
     return [...this.#nodes.keys()]
+  }
+
+  /** As of the last refresh; undefined where there is no such broker. */
+  addressOf(nodeId: number): Address | undefined {
+    return this.#nodes.get(nodeId)
   }
 
   /** Why nothing can be read of the topic; null where it is there. */
@@ -332,7 +356,8 @@ export class Cluster {
     let topics: { name: string }[] | null | undefined
     return this.ask(async connection => {
       if (topics === undefined) {
-        topics = this.#watchesAll ? null : [...this.#watched].map(name => ({ name }))
+        const names = new Set([...this.#watched, ...this.#borrowed.keys()])
+        topics = this.#watchesAll ? null : [...names].map(name => ({ name }))
         this.#askedAll = true
       }
       // Before version 4 brokers decide alone.
@@ -361,13 +386,18 @@ export class Cluster {
     this.#controllerId = answer.controllerId
     const named = new Set<string>()
     for (const topic of answer.topics)
-      if (topic.name !== null) {
+      if (topic.name !== null && this.#wants(topic.name)) {
         named.add(topic.name)
         this.#takeTopic(topic.name, topic)
       }
     if (!this.#watchesAll) return
     for (const name of this.#topics.keys())
       if (!named.has(name) && !this.#isDoubtful(name)) this.#topics.delete(name)
+  }
+
+  /** Not one that was watched for a while, which was over before the answer came. */
+  #wants(name: string): boolean {
+    return this.#watchesAll || this.#watched.has(name) || this.#borrowed.has(name)
   }
 
   #takeTopic(name: string, answer: TopicAnswer): void {
@@ -377,7 +407,7 @@ export class Cluster {
     this.#formerIds.delete(id)
     if (id !== '') {
       const last = this.#ids.get(name) ?? id
-      if (last !== id) this.#formerIds.add(last)
+      if (last !== id) this.#formerIds.set(last, name)
       this.#ids.set(name, id)
     }
     const known = this.#topics.get(name)
@@ -419,48 +449,6 @@ export class Cluster {
     if (now - (since ?? now) < forMs) return true
     this.#doubts.delete(name)
     return false
-  }
-
-  /**
-   * The coordinator of a group or a transactional id: asked for until there is one; `onRefused` hears why there
-   * is none yet. Rejects with KAFKA_FATAL where the user may not use it, and with STOPPED, which says why
-   * there was none.
-   */
-  async findCoordinator(
-    key: string,
-    signal: AbortSignal,
-    kind: CoordinatorKind,
-    onRefused: (why: string) => void,
-  ): Promise<Broker> {
-    const keyType = kind === 'group' ? 0 : 1
-    for (let failures = 1; ; failures++) {
-      let why: string
-      try {
-        const question = { key, keyType, coordinatorKeys: [] }
-        // The first version knows groups alone.
-        const answer = await this.ask(async connection =>
-          kind !== 'group' && connection.versionOf(findCoordinator) === 0
-            ? null
-            : connection.request(findCoordinator, question),
-        )
-        if (answer === null)
-          throw new Fault('KAFKA_FATAL', 'the brokers know no transactions: these came with Kafka 0.11')
-        const { errorCode, host, port, nodeId } = answer
-        if (errorCode === 0 && isPossible(answer)) return { host, port, nodeId }
-        why =
-          errorCode === 0
-            ? `Kafka returns an address for it that cannot exist: ${JSON.stringify(whereOf(answer))}`
-            : wordsOf(errorCode)
-        if (isFinalCode(errorCode)) refuse(errorCode, `the coordinator of ${kind} "${key}" is not available`)
-      } catch (error) {
-        if (error instanceof Fault && error.retry === 'never') throw error
-        why = messageOf(error)
-      }
-      onRefused(why)
-      await this.pause(failures, signal).catch(() => {
-        throw new Fault('STOPPED', why)
-      })
-    }
   }
 
   /** The broker that creates topics. */

@@ -270,11 +270,14 @@ export class BrokerConnection {
     else this.#closed.push(run)
   }
 
-  /** The highest version both sides speak, `most` at most; -1 where there is none. */
-  versionOf(api: { key: number; minVersion: number; maxVersion: number }, most = Infinity): number {
+  /** The highest version both sides speak, `most` at most, which may be above the usual ceiling; -1 where there is none. */
+  versionOf(
+    api: { key: number; minVersion: number; maxVersion: number },
+    most = apiCeilings[api.key] ?? Infinity,
+  ): number {
     const theirs = this.#versions.get(api.key)
     if (theirs === undefined) return -1
-    const highest = Math.min(most, theirs.max, api.maxVersion, apiCeilings[api.key] ?? Infinity)
+    const highest = Math.min(most, theirs.max, api.maxVersion)
     return highest >= Math.max(theirs.min, api.minVersion) ? highest : -1
   }
 
@@ -282,7 +285,7 @@ export class BrokerConnection {
    * Sends at once and resolves with the answer's body. Rejects with PEER_CLOSED, PEER_TIMEOUT (the
    * connection is closed then, since answers come in order), PROTOCOL or STOPPED.
    */
-  request<Q, S>(api: ClientApi<Q, S>, body: Q, extraTimeMs = 0, most = Infinity): Promise<S> {
+  request<Q, S>(api: ClientApi<Q, S>, body: Q, extraTimeMs = 0, most?: number): Promise<S> {
     const version = this.versionOf(api, most)
     if (version === -1) return Promise.reject(this.lacks(api))
     this.#sent++

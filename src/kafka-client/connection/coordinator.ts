@@ -4,9 +4,13 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { Condition, ConditionMaker } from '../../observe/conditions.ts'
 import type { ClientApi } from '../../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
-import type { Broker, Cluster, CoordinatorKind } from './cluster.ts'
+import { findCoordinator as findCoordinatorApi } from '../../wire/kafka/messages/find-coordinator.ts'
+import { isPossible, whereOf } from '../../address.ts'
+import type { Broker, Cluster } from './cluster.ts'
 import type { ClientSystem } from './connection.ts'
-import { movedCodes } from './refusal.ts'
+import { isFinalCode, movedCodes, refuse, wordsOf } from './refusal.ts'
+
+export type CoordinatorKind = 'group' | 'transactional id'
 
 export interface CoordinatorParts {
   readonly cluster: Cluster
@@ -101,7 +105,7 @@ export class Coordinator {
       leftMs === Infinity ? null : system.clock.after(leftMs, () => patience.abort(), { background: true })
     try {
       const either = AbortSignal.any([signal, patience.signal])
-      return await cluster.findCoordinator(key, either, kind, why => this.#unusable(why))
+      return await findCoordinator(cluster, key, either, kind, why => this.#unusable(why))
     } catch (error) {
       if (!patience.signal.aborted || signal.aborted) throw error
       throw new Fault('PEER_TIMEOUT', messageOf(error))
@@ -135,5 +139,48 @@ export class Coordinator {
     const { system, patienceMs } = this.#parts
     if (system.clock.monotonic() > deadline)
       throw new Fault('PEER_TIMEOUT', `${this.#name} has not agreed within ${patienceMs} ms: ${why}`)
+  }
+}
+
+/**
+ * The coordinator of a group or a transactional id: asked for until there is one; `onRefused` hears why there
+ * is none yet. Rejects with KAFKA_FATAL where the user may not use it, and with STOPPED, which says why
+ * there was none.
+ */
+export async function findCoordinator(
+  cluster: Cluster,
+  key: string,
+  signal: AbortSignal,
+  kind: CoordinatorKind,
+  onRefused: (why: string) => void,
+): Promise<Broker> {
+  const keyType = kind === 'group' ? 0 : 1
+  for (let failures = 1; ; failures++) {
+    let why: string
+    try {
+      const question = { key, keyType, coordinatorKeys: [] }
+      // The first version knows groups alone.
+      const answer = await cluster.ask(async connection =>
+        kind !== 'group' && connection.versionOf(findCoordinatorApi) === 0
+          ? null
+          : connection.request(findCoordinatorApi, question),
+      )
+      if (answer === null)
+        throw new Fault('KAFKA_FATAL', 'the brokers know no transactions: these came with Kafka 0.11')
+      const { errorCode, host, port, nodeId } = answer
+      if (errorCode === 0 && isPossible(answer)) return { host, port, nodeId }
+      why =
+        errorCode === 0
+          ? `Kafka returns an address for it that cannot exist: ${JSON.stringify(whereOf(answer))}`
+          : wordsOf(errorCode)
+      if (isFinalCode(errorCode)) refuse(errorCode, `the coordinator of ${kind} "${key}" is not available`)
+    } catch (error) {
+      if (error instanceof Fault && error.retry === 'never') throw error
+      why = messageOf(error)
+    }
+    onRefused(why)
+    await cluster.pause(failures, signal).catch(() => {
+      throw new Fault('STOPPED', why)
+    })
   }
 }

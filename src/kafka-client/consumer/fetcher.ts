@@ -296,7 +296,7 @@ export class Fetcher {
       const connection = await cluster.connect(leader, 'fetch')
       isConnected = true
       // From version 13 on topics are named by their ids alone.
-      const version = connection.versionOf(fetch, ready.every(one => one.topicId !== '') ? Infinity : 12)
+      const version = connection.versionOf(fetch, ready.every(one => one.topicId !== '') ? undefined : 12)
       // Kafka 2.7 and later compare with their log.
       const tellsCuts = version >= 12
       const byTopic = Map.groupBy(asked, ({ buffer }) => buffer.topic)

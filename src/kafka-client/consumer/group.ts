@@ -16,9 +16,9 @@ import { joinGroup } from '../../wire/kafka/messages/join-group.ts'
 import { leaveGroup } from '../../wire/kafka/messages/leave-group.ts'
 import { syncGroup } from '../../wire/kafka/messages/sync-group.ts'
 import { assignors, type Assignment, type PartitionCounts } from './assignors.ts'
-import type { Address } from '../../address.ts'
-import { graceMs, type Cluster } from '../connection/cluster.ts'
+import { graceMs, type Broker, type Cluster } from '../connection/cluster.ts'
 import type { ClientSystem } from '../connection/connection.ts'
+import { findCoordinator } from '../connection/coordinator.ts'
 import {
   checkAssigned,
   checkJoined,
@@ -66,7 +66,7 @@ export class Group {
   readonly #parts: GroupParts
   readonly #groupId: string
   readonly #stop = new AbortController()
-  #coordinator: Address | null = null
+  #coordinator: Broker | null = null
   /** The last assignment, for the sticky assignor. */
   #had: { partitions: readonly TopicPartition[]; generation: number } = { partitions: [], generation: -1 }
   #isLeader = false
@@ -144,7 +144,7 @@ export class Group {
     signal: AbortSignal = this.#stop.signal,
   ): Promise<S> {
     const { cluster } = this.#parts
-    this.#coordinator ??= await cluster.findCoordinator(this.#groupId, signal, 'group', why =>
+    this.#coordinator ??= await findCoordinator(cluster, this.#groupId, signal, 'group', why =>
       this.#notJoined.raise(
         `group "${this.#groupId}" cannot be used, because its coordinator is not available: ${why}`,
       ),

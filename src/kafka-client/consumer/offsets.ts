@@ -5,6 +5,7 @@ import { listOffsets } from '../../wire/kafka/messages/list-offsets.ts'
 import { offsetCommit } from '../../wire/kafka/messages/offset-commit.ts'
 import { offsetFetch } from '../../wire/kafka/messages/offset-fetch.ts'
 import type { Cluster } from '../connection/cluster.ts'
+import type { BrokerConnection } from '../connection/connection.ts'
 import type { Group } from './group.ts'
 import { isFinal, isFinalCode, refuse, wordsOf } from '../connection/refusal.ts'
 import { nameOf, type Position, type TopicPartition, byTopic } from '../contract.ts'
@@ -96,58 +97,72 @@ const newerTimes: Readonly<Record<number, readonly [version: number, since: stri
 const isOffset = (told: number, time: number): boolean =>
   told >= (time === earliest || time === latest ? 0 : -1) && Number.isSafeInteger(told + 1)
 
-/** Asks each leader once for the offsets of a time: ms since 1970, or a number below 0 with a meaning of its own. */
+/** Asks the broker, which leads the partitions, for the offsets of a time: ms since 1970, or a number below 0 with a meaning of its own. */
+export async function askLeader(
+  connection: BrokerConnection,
+  list: readonly TopicPartition[],
+  time: number,
+  isolationLevel: 0 | 1,
+): Promise<OffsetAnswers> {
+  const found = new Map<string, number>()
+  const refused: OffsetAnswers['refused'] = new Map()
+  const [version, since] = newerTimes[time] ?? [-1, '']
+  if (connection.versionOf(listOffsets) < version)
+    throw new Fault(
+      'KAFKA_FATAL',
+      `${connection.where} does not know the time ${time}, which came with Kafka ${since}`,
+    )
+  const answer = await connection.request(listOffsets, {
+    isolationLevel,
+    topics: byTopic(list).map(([name, ones]) => ({
+      name,
+      partitions: ones.map(({ partition }) => ({ partitionIndex: partition, timestamp: time })),
+    })),
+  })
+  for (const { name, partitions: ones } of answer.topics)
+    for (const { partitionIndex, errorCode, offset, oldStyleOffsets } of ones) {
+      const one = nameOf({ topic: name, partition: partitionIndex })
+      const told = oldStyleOffsets[0] ?? offset
+      if (errorCode === 0 && isOffset(told, time)) found.set(one, told)
+      else if (errorCode === 0)
+        refused.set(one, { problem: `${connection.where} answers offset ${told}`, isFinal: false })
+      else refused.set(one, { problem: wordsOf(errorCode), isFinal: isFinalCode(errorCode) })
+    }
+  for (const one of list.map(nameOf))
+    if (!found.has(one) && !refused.has(one))
+      refused.set(one, { problem: `${connection.where} does not answer for it`, isFinal: false })
+  return { found, refused }
+}
+
+/** Asks each leader once, as askLeader does. */
 export async function askOffsets(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
   time: number,
   isolationLevel: 0 | 1,
 ): Promise<OffsetAnswers> {
-  const found = new Map<string, number>()
-  const refused = new Map<string, { problem: string; isFinal: boolean }>()
+  const all: OffsetAnswers = { found: new Map(), refused: new Map() }
   const byLeader = Map.groupBy(partitions, one => cluster.leaderOf(one.topic, one.partition))
-  const ask = async (leader: number, list: readonly TopicPartition[]) => {
-    const connection = await cluster.connect(leader, 'data')
-    const [version, since] = newerTimes[time] ?? [-1, '']
-    if (connection.versionOf(listOffsets) < version)
-      throw new Fault(
-        'KAFKA_FATAL',
-        `${connection.where} does not know the time ${time}, which came with Kafka ${since}`,
-      )
-    const answer = await connection.request(listOffsets, {
-      isolationLevel,
-      topics: byTopic(list).map(([name, ones]) => ({
-        name,
-        partitions: ones.map(({ partition }) => ({ partitionIndex: partition, timestamp: time })),
-      })),
-    })
-    for (const { name, partitions: ones } of answer.topics)
-      for (const { partitionIndex, errorCode, offset, oldStyleOffsets } of ones) {
-        const one = nameOf({ topic: name, partition: partitionIndex })
-        const told = oldStyleOffsets[0] ?? offset
-        if (errorCode === 0 && isOffset(told, time)) found.set(one, told)
-        else if (errorCode === 0)
-          refused.set(one, { problem: `${connection.where} answers offset ${told}`, isFinal: false })
-        else refused.set(one, { problem: wordsOf(errorCode), isFinal: isFinalCode(errorCode) })
-      }
-    for (const one of list.map(nameOf))
-      if (!found.has(one) && !refused.has(one))
-        refused.set(one, { problem: `${connection.where} does not answer for it`, isFinal: false })
-  }
+  const refusedBy = (error: unknown) => ({ problem: messageOf(error), isFinal: isFinal(error) })
   await Promise.all(
     [...byLeader].map(async ([leader, list]) => {
-      const refuseAll = (problem: string, isFinal: boolean) => {
-        for (const one of list) refused.set(nameOf(one), { problem, isFinal })
-      }
-      if (leader !== -1)
-        return ask(leader, list).catch((error: unknown) => refuseAll(messageOf(error), isFinal(error)))
-      for (const one of list) {
-        const { why, isFinal: isHopeless } = cluster.whyNoLeader(one.topic, one.partition)
-        refused.set(nameOf(one), { problem: why, isFinal: isHopeless })
-      }
+      if (leader === -1)
+        return list.forEach(one => {
+          const { why, isFinal: isHopeless } = cluster.whyNoLeader(one.topic, one.partition)
+          all.refused.set(nameOf(one), { problem: why, isFinal: isHopeless })
+        })
+      const answers = await cluster
+        .connect(leader, 'data')
+        .then(connection => askLeader(connection, list, time, isolationLevel))
+        .catch((error: unknown) => ({
+          found: new Map<string, number>(),
+          refused: new Map(list.map(one => [nameOf(one), refusedBy(error)])),
+        }))
+      for (const [name, offset] of answers.found) all.found.set(name, offset)
+      for (const [name, why] of answers.refused) all.refused.set(name, why)
     }),
   )
-  return { found, refused }
+  return all
 }
 
 /** The offsets of an end, asked for until every partition has answered; `onRefused` hears why one has not. Rejects with STOPPED. */

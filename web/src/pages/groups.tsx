@@ -1,5 +1,6 @@
 // Consumer groups of a cluster, and one group.
 import type { Group, GroupRow, Groups } from '../../../src/console/api.ts'
+import { Chart } from '../chart.tsx'
 import { counted, duration, wholeOr } from '../format.ts'
 import { Fact, Page, Section, State } from '../parts.tsx'
 import { pathOf } from '../router.ts'
@@ -78,7 +79,7 @@ export const GroupsPage = () => (
       return `${counted(groups.length, 'group')}, ${counted(lag, 'record')} behind`
     }}
   >
-    {({ groups }) => {
+    {({ groups, problems }) => {
       const found = groups.filter(({ id }) => finds(id))
       return (
         <>
@@ -94,6 +95,11 @@ export const GroupsPage = () => (
                 : 'No group name contains this text.'
             }
           />
+          {problems.map(problem => (
+            <p key={problem} class="soft">
+              {problem}
+            </p>
+          ))}
           <p class="foot">
             Positions are read before the ends of partitions, so that a lag may be a moment too high and is
             never negative.
@@ -157,7 +163,7 @@ export const GroupPage = ({ id }: { id: string }) => (
       </>
     }
   >
-    {({ row, assignor, positions, members }) => (
+    {({ row, assignor, positions, members, history }) => (
       <>
         <dl class="facts wide-facts">
           <Fact name="State" value={<State level={levelOf(row)} word={row.state} />} />
@@ -166,6 +172,11 @@ export const GroupPage = ({ id }: { id: string }) => (
           <Fact name="Drained in" value={row.lag === 0 ? '0 s' : duration(row.drainsInSeconds)} />
           <Fact name="Assignor" value={assignor || '–'} />
         </dl>
+        <Chart
+          title="Lag, the last hour"
+          lines={[{ name: 'records', values: history.lag, kind: 'a' }]}
+          stepSeconds={history.stepSeconds}
+        />
         <Section title="Positions">
           {positions.length === 0 ? (
             <p class="soft">The group has committed no position and reads no partition.</p>
