@@ -1,20 +1,13 @@
-// kcat, the command line client on librdkafka, for the tests: taken from Debian's packages into the cache of
-// peers once and unpacked there, not installed.
+// kcat, the command line client on librdkafka, for the tests.
 import { spawn } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { cached, runProgram, skipWithout } from './fetch.ts'
+import { unpacked } from './debian.ts'
+import { skipWithout } from './fetch.ts'
 
 // With the libraries a small machine may be without.
 const packages = ['kcat', 'librdkafka1', 'libyajl2', 'libsasl2-2', 'liblz4-1', 'libzstd1', 'libssl3']
 
-const getKcat = (): Promise<string> =>
-  cached('kcat', async making => {
-    const fetched = join(making, 'packages')
-    mkdirSync(fetched)
-    await runProgram('apt-get', ['download', ...packages], { cwd: fetched })
-    for (const name of readdirSync(fetched)) await runProgram('dpkg', ['-x', join(fetched, name), making])
-  })
+const getKcat = (): Promise<string> => unpacked('kcat', packages)
 
 /** What to pass as `skip` to tests of kcat: false where it can be run, else the reason. */
 export const skipWithoutKcat = (): Promise<false | string> => skipWithout('kcat', () => runKcat(['-V']))
