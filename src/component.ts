@@ -126,7 +126,7 @@ export interface ChannelProcessor {
 
 export interface Source {
   /**
-   * Ready when resolved. Rejected: the runner says so and tries again every 3 s, as Flume's supervisor does. With the
+   * Ready when resolved. Rejected: the runner reports it and retries every 3 s, as Flume's supervisor does. With the
    * signal a start that waits for others is given up.
    */
   start(signal?: AbortSignal): Promise<void>

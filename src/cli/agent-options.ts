@@ -80,7 +80,7 @@ export function readAgentOptions(rest: readonly string[]): AgentOptions {
   const [word] = parser.args
   if (word !== undefined)
     throw new UsageError(
-      `${word} stands without an option: write --name for the agent, --conf-file for the file`,
+      `${word} does not belong to an option: write --name before the agent, --conf-file before the file`,
     )
   const known = new Map(
     parser.options.map(option => [

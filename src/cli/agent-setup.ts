@@ -64,7 +64,7 @@ export async function prepareAgent(setup: AgentSetup, { isCheck = false } = {}):
   if (readMemoryBudget(budget) === null)
     problems.push({
       severity: 'error',
-      problem: `-D${memoryBudgetSetting}=${budget} is no number of bytes from ${leastMemoryBudgetBytes} on`,
+      problem: `-D${memoryBudgetSetting}=${budget} is not a number of bytes of at least ${leastMemoryBudgetBytes}`,
       fix: 'write a whole number, e.g. 134217728, or leave it out',
     })
   const monitoring = readMonitoring(properties)

@@ -103,7 +103,8 @@ async function planned(admin: Admin, given: Given, form: Form, group: string): P
       ]
       return place(name => {
         const offset = found.get(name)!
-        if (offset < 0) process.stderr.write(`${name} has no record so late: its end is taken\n`)
+        if (offset < 0)
+          process.stderr.write(`${name} has no record at or after that time: its end offset is used\n`)
         return offset < 0 ? ends.get(name)! : offset
       })
     }

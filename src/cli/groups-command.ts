@@ -41,8 +41,8 @@ export async function runGroups(words: readonly string[]): Promise<number> {
     refused: {
       zookeeper: `${noZooKeeper}; groups of the consumer of Kafka 0.8 are not known to brokers`,
       'from-file': 'write --topic TOPIC:PARTITION --to-offset N for each position',
-      export: 'what is printed says it all: group, topic, partition and offset in columns',
-      type: 'types of groups are not told here',
+      export: 'the output of --reset-offsets has group, topic, partition and offset in columns',
+      type: 'this tool does not report the types of groups',
       'validate-regex': 'patterns are checked where they are used',
     },
   })

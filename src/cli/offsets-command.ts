@@ -82,7 +82,7 @@ function partitionFilter(given: Given): (names: readonly string[]) => Filter {
     }
   }
   if (topic !== undefined || numbers !== undefined)
-    throw new UsageError('--topic-partitions says it all: leave --topic and --partitions out')
+    throw new UsageError('--topic-partitions excludes the other two: leave --topic and --partitions out')
   const parts = rules.split(',').map(rule => {
     const [matched, name = '', range = '-'] = /^([^:]*)(?::(\d+|\d*-\d*)?)?$/.exec(rule) ?? []
     if (matched === undefined)

@@ -43,7 +43,7 @@ function ask(prompt: string): Promise<string> {
         }
         if (letter === '\u0003') {
           finish()
-          return reject(new UsageError('given up'))
+          return reject(new UsageError('no password was entered: the input was interrupted'))
         }
         if (letter === '\u007f' || letter === '\b') text = [...text].slice(0, -1).join('')
         else if (letter === '\u0015') text = ''

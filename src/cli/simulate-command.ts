@@ -75,7 +75,7 @@ Every agent of the files takes part, unless some are named. Faults: ${faultKinds
   const files = planOfFiles(topologies, { records: events, stormMs })
   if (files.enters.length === 0) {
     process.stderr.write(
-      'millrace: no event would ever enter these agents: there is no source that could be simulated\n',
+      'millrace: no event would enter these agents: they have no source that can be simulated\n',
     )
     return exitCodes.configuration
   }

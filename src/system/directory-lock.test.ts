@@ -114,7 +114,7 @@ test(
 test('what stands in the place of the lock is not followed, and a line of the holder cannot forge another', async t => {
   const directory = directoryFor(t)
   symlinkSync('/dev/null', join(directory, 'millrace.lock'))
-  await assert.rejects(lockDirectory(directory, 'me'), { code: 'DISK', message: /it is no file/ })
+  await assert.rejects(lockDirectory(directory, 'me'), { code: 'DISK', message: /it is not a file/ })
   rmSync(join(directory, 'millrace.lock'))
   const lock = await lockDirectory(directory, 'me')
   writeFileSync(

@@ -100,7 +100,7 @@ async function take(file: string): Promise<DatabaseSync | null> {
     const there = await lstat(file).catch(() => null)
     if (there !== null && !there.isFile()) {
       // The lock of a version before this one was a socket.
-      if (!there.isSocket()) throw failed(new Error('it is no file; remove it'))
+      if (!there.isSocket()) throw failed(new Error('it is not a file; remove it'))
       await rm(file, { force: true })
     }
     return null

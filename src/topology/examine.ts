@@ -107,7 +107,7 @@ export async function troubleAt(network: Network, address: Address): Promise<Lis
     return {
       isPort: wantsOtherPort(error),
       problem: messageOf(error),
-      fix: `${remedy}; an agent that starts goes on without it and tries it again`,
+      fix: `${remedy}; an agent that starts runs without it and retries`,
     }
   }
 }
