@@ -28,10 +28,7 @@ test('systemd accepts the units, and finds them well confined', { skip }, () => 
       const path = join(directory, name.replace('@', '@a1'))
       const text = readFileSync(join(directory, name), 'utf8')
       // The commands of the units must be there: those of this checkout are.
-      writeFileSync(
-        path,
-        text.replaceAll('/opt/millrace/', `${root}/`).replaceAll('/usr/bin/curl', '/bin/true'),
-      )
+      writeFileSync(path, text.replaceAll('/opt/millrace/', `${root}/`))
       const verified = analyze('verify', '--man=no', path)
       assert.deepEqual([verified.status, verified.text.trim()], [0, ''], name)
       // In tenths: 20 is "OK", the best that a service of the network with a compiler in it can be near to.

@@ -21,6 +21,7 @@ import { readTexts, sameTexts } from './configuration-source.ts'
 import { loadTopology } from '../load-topology.ts'
 import { backupPath, prepareAgent, type AgentSetup, type Prepared } from './agent-setup.ts'
 import { openLog } from './log-output.ts'
+import { reportStart } from './service-manager.ts'
 
 export interface AgentCommand extends AgentSetup {
   readonly reload: boolean
@@ -75,6 +76,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const announced = await announce({ agent, clock: realSystem.clock, log })
   if (announced !== null) agent.closeAtStop(announced)
   sayWhatRuns(log, `Agent ${name} started`, agent)
+  await reportStart(log)
   const watching = new AbortController()
   const watch = command.reload
     ? watchConfiguration(command, { topology, load, agent, texts, log, bell }, watching.signal)

@@ -15,6 +15,7 @@ import { readScramUser } from '../broker/security/scram-user.ts'
 import type { Arguments } from './arguments.ts'
 import { gatherJavaOptions, unknownOptions, wordsOf } from './java-options.ts'
 import { openLog, readLogSettings } from './log-output.ts'
+import { reportStart } from './service-manager.ts'
 import { stopSignal } from './signals.ts'
 
 const exitCodes = { stopped: 0, refused: 1, forced: 4 }
@@ -138,6 +139,7 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   brokerLog.info(
     `Kafka broker ${settings.nodeId} started on ${placesOf(settings, broker)}, ${topicsOf(broker)} in ${settings.logDirectories.join(', ')}`,
   )
+  await reportStart(brokerLog)
   await stopping
   await broker.stop()
   const away = [...broker.away]
