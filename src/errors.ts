@@ -17,18 +17,25 @@ interface FaultEntry {
 const table = {
   CHANNEL_FULL: {
     retry: 'after-backoff',
-    remedy: 'The sink drains slower than the source fills: raise the channel capacity or look at the sink.',
+    remedy:
+      'The sink delivers more slowly than the source fills the channel. Check the sink, or raise the capacity of the channel.',
   },
   TRANSACTION_TOO_LARGE: {
     retry: 'never',
     remedy: "Raise the channel's transactionCapacity or lower the batch size of the source or sender.",
   },
-  CHANNEL_CLOSED: { retry: 'after-backoff', remedy: 'The channel is stopping or failed; see the log above.' },
+  CHANNEL_CLOSED: {
+    retry: 'after-backoff',
+    remedy: 'The channel is stopping or has failed. Read the log above.',
+  },
   CHANNEL_FAILED: {
     retry: 'after-backoff',
     remedy: 'The channel could not write; see the cause named with it.',
   },
-  DISK: { retry: 'after-backoff', remedy: 'Look at the disk and the rights of the directory named.' },
+  DISK: {
+    retry: 'after-backoff',
+    remedy: 'Check the disk, and the permissions of the directory named above.',
+  },
   DISK_FULL: { retry: 'after-backoff', remedy: 'Free space on the file system named.' },
   CORRUPT: {
     retry: 'never',
@@ -61,7 +68,7 @@ const table = {
   },
   PEER_UNREACHABLE: { retry: 'after-backoff', remedy: 'Start the peer or correct host and port.' },
   PEER_CLOSED: { retry: 'after-backoff', remedy: 'See the log of the peer.' },
-  PEER_TIMEOUT: { retry: 'after-backoff', remedy: 'See whether the peer is overloaded; raise the time-out.' },
+  PEER_TIMEOUT: { retry: 'after-backoff', remedy: 'Check the load of the peer, or raise the timeout.' },
   PEER_REFUSED: { retry: 'after-backoff', remedy: 'See the log of the peer for its reason.' },
   PROTOCOL: { retry: 'after-backoff', remedy: 'Check that the peer speaks this protocol on this port.' },
   TLS: { retry: 'after-backoff', remedy: 'Check certificates, host names and protocol versions.' },
@@ -81,7 +88,7 @@ const table = {
     remedy:
       'Fix the cause named above. To set such events aside instead, use deadLetter.file or deadLetter.topic if the component has them.',
   },
-  KAFKA: { retry: 'after-backoff', remedy: 'Where that does not say enough, see the log of the brokers.' },
+  KAFKA: { retry: 'after-backoff', remedy: 'Read the log of the brokers for the reason.' },
   KAFKA_FATAL: { retry: 'never', remedy: 'Correct what the message names, and start again.' },
   STOPPED: { retry: 'never', remedy: 'The agent is stopping.' },
 } as const satisfies Record<string, FaultEntry>

@@ -139,7 +139,7 @@ describe('the command line', { concurrency: 2 }, () => {
     assert.equal(await refused.ended, 1)
     assert.match(
       refused.output,
-      /^flume-ng: wide:1: error: the file is no text of UTF-8: it begins as UTF-16 does/,
+      /^flume-ng: wide:1: error: the file is not UTF-8 text: it begins as UTF-16 does/,
     )
   })
 
@@ -208,7 +208,7 @@ describe('the command line', { concurrency: 2 }, () => {
     assert.equal(await run.stop(), 0)
     assert.match(
       readFileSync(inside('moved/a.log'), 'utf8'),
-      /Agent a1 started[^]*the log goes on in the file it had[^]*Agent a1 stopped/,
+      /Agent a1 started[^]*the log file cannot be reopened, and the process writes on in the old one[^]*Agent a1 stopped/,
     )
   })
 
@@ -280,7 +280,7 @@ describe('the command line', { concurrency: 2 }, () => {
     )
     const run = flumeNg(['agent', '-n', 'a1', '-f', path, ...monitoring])
     await run.says(
-      /WARN .*Agent a1 started without SOURCE\.r2, which is tried again until it starts; running: CHANNEL\.c1, SINK\.k1, SOURCE\.r1\n/,
+      /WARN .*Agent a1 started without SOURCE\.r2, which the agent retries; running: CHANNEL\.c1, SINK\.k1, SOURCE\.r1\n/,
     )
     assert.match(
       run.output,

@@ -381,7 +381,7 @@ describe('lost output', { concurrency: 2 }, () => {
       child.kill('SIGUSR2')
       await waitFor(
         () =>
-          /\[WARN - millrace\.main\] [1-9]\d* lines of the log are left out here: nobody read them\n/.test(
+          /\[WARN - millrace\.main\] [1-9]\d* lines of the log are discarded here, because standard error was not read\n/.test(
             output,
           ),
         'it says so',

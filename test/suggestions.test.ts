@@ -395,7 +395,7 @@ const cases: Readonly<Record<string, Case>> = {
     change: { 2: 'a1.channels = c1 c2', 9: 'a1.sinks.k1.channel = c2' },
     add: ['a1.channels.c2.type = memory'],
     says: [
-      'f:6: warning: no sink takes events from channel c1: when it is full, its sources can put nothing any more. Give a sink channel = c1, or take c1 out of the channels of its sources.',
+      'f:6: warning: no sink takes events from channel c1: when it is full, its sources stop. Give a sink channel = c1, or take c1 out of the channels of its sources.',
       'f:10: warning: no source puts events into channel c2: its sinks deliver what it holds already, and nothing else. Add c2 to the channels of a source.',
     ],
   },

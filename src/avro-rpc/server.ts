@@ -66,7 +66,10 @@ export class AvroServer {
   async start(): Promise<void> {
     const { host, port, network, maxConnections } = this.#options
     const refused = (remote: string) =>
-      this.#complain(remote, 'as many stand as are allowed (maxConnections, and the limit of open files)')
+      this.#complain(
+        remote,
+        'the limit of connections is reached. The sender can reconnect when one closes. Raise maxConnections, or the limit of open files (ulimit -n)',
+      )
     this.#listener = await network.listen(
       { host, port, halfOpen: true, ...(maxConnections === undefined ? {} : { maxConnections }), refused },
       connection => void this.#accept(connection),

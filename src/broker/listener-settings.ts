@@ -133,7 +133,7 @@ function readProtocolMap(given: GivenSettings): (name: string) => ListenerProtoc
     if (text === undefined)
       given.error(
         'listeners',
-        `${name} is no protocol`,
+        `${name} is not a protocol`,
         `write ${protocols.join(', ')}, or say in ${key}=${name}:… which of them it is`,
       )
     else

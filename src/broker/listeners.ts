@@ -55,7 +55,7 @@ export class Listeners {
     try {
       const refused = (remote: string) =>
         this.#log.warn(
-          `connection from ${remote} to ${name} closed: as many stand as the limit of open files allows (ulimit -n)`,
+          `connection from ${remote} to ${name} closed: the limit of open files is reached. The client can reconnect when another connection closes. Raise the limit (ulimit -n)`,
         )
       return await this.#network.listen({ host, port, backlog, refused }, accept)
     } catch (error) {

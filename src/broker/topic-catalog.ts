@@ -197,7 +197,7 @@ export class TopicCatalog {
           'FOREIGN_FILES',
           `${parts.directory} lies in ${another} as well: one of them is a copy`,
           {
-            remedy: 'Move the one that is not wanted away, and start the broker again.',
+            remedy: 'Move the one that you do not need away, and restart the broker.',
           },
         )
       if (places.length === 0 && !acceptsLoss)
@@ -259,7 +259,7 @@ export class TopicCatalog {
       const { topic, index } = partitionOfName(name)!
       if (index < (state.topics.get(topic)?.partitions ?? 0)) continue
       for (const place of where)
-        log.warn(`${join(place, name)} belongs to no topic of this broker and is left alone`)
+        log.warn(`${join(place, name)} does not belong to a topic of this broker. The broker ignores it`)
     }
   }
 

@@ -151,7 +151,8 @@ export class PutGate {
     return isOfBytes
       ? {
           why: 'its bytes are used up (byteCapacity)',
-          remedy: 'The sink drains slower than the source fills: raise byteCapacity or look at the sink.',
+          remedy:
+            'The sink delivers more slowly than the source fills the channel. Check the sink, or raise byteCapacity.',
         }
       : {
           why: `it holds ${this.#usedEvents} of ${this.#total.events} events`,
@@ -161,5 +162,5 @@ export class PutGate {
 }
 
 function stopped(): Fault {
-  return new Fault('STOPPED', 'the put was given up: stopping')
+  return new Fault('STOPPED', 'the put was abandoned because the agent is stopping')
 }

@@ -44,7 +44,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const bell = new Bell()
   const { stopping, stop } = stopSignal(
     log,
-    { limitMs: stopLimitMs, forcedCode: exitCodes.forced, kept: 'what is durable stays so' },
+    { limitMs: stopLimitMs, forcedCode: exitCodes.forced, kept: 'events in file channels stay safe' },
     {
       reload() {
         reopen()

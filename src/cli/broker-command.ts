@@ -116,7 +116,7 @@ export async function runBroker(given: Arguments, program: string): Promise<numb
   })
   const { stopping } = stopSignal(
     brokerLog,
-    { limitMs: stopLimitMs, forcedCode: exitCodes.forced, kept: 'what is acknowledged stays' },
+    { limitMs: stopLimitMs, forcedCode: exitCodes.forced, kept: 'acknowledged records stay safe' },
     {
       reload() {
         reopen()

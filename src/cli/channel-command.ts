@@ -173,7 +173,7 @@ async function verify(words: readonly string[], properties: Properties): Promise
     tellDamage(content.damage)
     if (content.ours?.unfinished) {
       const { path, from } = content.ours.unfinished
-      print(`${path}: an unfinished write at byte ${from}; it was never acknowledged and is no damage`)
+      print(`${path}: an unfinished write at byte ${from}; it was never acknowledged, so nothing is lost`)
     }
     const isGood = content.damage.length === 0
     const whole = content.locked === null ? 'every byte is as it was written' : 'every checksum fits'

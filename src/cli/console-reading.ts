@@ -67,8 +67,8 @@ function topicLooker({ given, admin, settings, log }: ReadingParts): () => Promi
     if (topics.length === 0 && !isMissing)
       log.warn(
         'name' in wanted
-          ? `topic ${wanted.name} does not exist at ${where}; it is waited for. To make it: ${commandLine('kafka-topics.sh', '--bootstrap-server', where, '--create', '--topic', wanted.name)}`
-          : `no topic at ${where} fits ${wanted.source}; such topics are waited for`,
+          ? `topic ${wanted.name} does not exist at ${where}. The command waits for it. To create it: ${commandLine('kafka-topics.sh', '--bootstrap-server', where, '--create', '--topic', wanted.name)}`
+          : `no topic at ${where} matches ${wanted.source}. The command waits for one`,
       )
     isMissing = topics.length === 0
     return topics

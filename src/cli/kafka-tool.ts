@@ -110,7 +110,7 @@ export function readWords(words: readonly string[], options: ToolOptions): Given
     if (unknown === undefined) throw new UsageError(error.message.replace(/^error: /, ''))
     const near = names.find(name => unknown !== '' && name.startsWith(unknown)) ?? suggest(unknown, names)
     throw new UsageError(
-      `--${unknown} is no option of this tool${near === undefined ? '' : `; did you mean --${near}?`} --help lists them`,
+      `--${unknown} is not an option of this tool${near === undefined ? '' : `; did you mean --${near}?`} --help lists them`,
     )
   }
   const values = new Map<string, unknown>()

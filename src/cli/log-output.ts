@@ -103,7 +103,10 @@ export function openLog(properties: ReadonlyMap<string, string>): LogOutput {
       try {
         sink.reopen?.()
       } catch (error) {
-        log.error('the log goes on in the file it had', error)
+        log.error(
+          'the log file cannot be reopened, and the process writes on in the old one. Correct the cause, and send SIGHUP again',
+          error,
+        )
       }
   }
   return { log, reopen }
@@ -124,7 +127,7 @@ class ConsoleSink implements LogSink {
     }
     let note = ''
     if (this.#leftOut > 0) {
-      const lines = `${countOf(this.#leftOut, 'line')} of the log ${this.#leftOut === 1 ? 'is' : 'are'} left out here: nobody read them`
+      const lines = `${countOf(this.#leftOut, 'line')} of the log ${this.#leftOut === 1 ? 'is' : 'are'} discarded here, because standard error was not read`
       note = this.#render(Date.now(), 'WARN', 'main', [lines])
       this.#leftOut = 0
     }

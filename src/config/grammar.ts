@@ -234,7 +234,7 @@ function checkEnds(
   else if (!emptied.has(name))
     warn(
       place,
-      `no sink takes events from channel ${name}: when it is full, its sources can put nothing any more`,
+      `no sink takes events from channel ${name}: when it is full, its sources stop`,
       `give a sink channel = ${name}, or take ${name} out of the channels of its sources`,
     )
   else if (!filled.has(name))

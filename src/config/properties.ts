@@ -173,7 +173,7 @@ export function decodeText(bytes: Uint8Array, file: string, problems: Problem[])
     void problems.push({
       severity: 'error',
       place: { file, line },
-      problem: `the file is no text of UTF-8: ${why}`,
+      problem: `the file is not UTF-8 text: ${why}`,
       fix: 'save it as UTF-8',
     })
   const mark = marks.find(([, begin]) => begin.every((byte, index) => bytes[index] === byte))

@@ -57,7 +57,9 @@ export class ClusterList {
   start(): void {
     for (const cluster of this.#given) cluster.start()
     if (this.#zookeeper === null) return
-    this.#found = [{ ...this.#own(this.#zookeeper), cluster: null, problem: 'ZooKeeper is being asked' }]
+    this.#found = [
+      { ...this.#own(this.#zookeeper), cluster: null, problem: 'waiting for an answer of ZooKeeper' },
+    ]
     void this.#look(this.#zookeeper)
   }
 

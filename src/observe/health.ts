@@ -52,5 +52,5 @@ export function readinessOf({ state }: Snapshot, { notRunning }: Health): Readin
 /** Completes "Agent a1 started": what does not run, where there is something. */
 export function exceptions({ running, notRunning }: Health): string {
   if (notRunning.length === 0) return ''
-  return ` without ${notRunning.join(', ')}, which is tried again until it starts; running: ${running.join(', ')}`
+  return ` without ${notRunning.join(', ')}, which the agent retries; running: ${running.join(', ')}`
 }

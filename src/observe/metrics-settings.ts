@@ -47,6 +47,6 @@ export function readMonitoring(systemProperties: ReadonlyMap<string, string>): M
         'write -Dflume.monitoring.type=http: the Prometheus page is /metrics/prometheus there',
       )
     default:
-      return problem(`there is no monitoring of type ${type}`)
+      return problem(`the monitoring type ${type} does not exist`)
   }
 }

@@ -46,7 +46,7 @@ describe('a login text', () => {
       [`a.B required password="${secret}" "${secret}";`, /no option/],
       [`a.B required password="${secret};`, /not closed/],
       [`a.B required password="${secret}\n";`, /not closed/],
-      [`a.B required password="x"; ${secret}.C required;`, /goes on behind/],
+      [`a.B required password="x"; ${secret}.C required;`, /text after the semicolon/],
     ] as const)
       assert.throws(
         () => parseJaas(text),

@@ -27,7 +27,7 @@ export function parseJaas(text: string): JaasEntry {
   const entry = readEntry(tokens)
   if (entry === null) throw new JaasError('names no login module')
   if (tokens.next() !== null)
-    throw new JaasError('goes on behind the semicolon: one login module is possible')
+    throw new JaasError('has text after the semicolon: only one login module is possible')
   return entry
 }
 

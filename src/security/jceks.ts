@@ -54,7 +54,7 @@ export function readSecretKeyStore(bytes: Buffer, password: string, name: string
         if (content !== undefined) return await unseal(content, keyPassword)
         throw new Error(
           aliases.length === 0
-            ? 'the store holds no secret key at all; make one with keytool -genseckey -storetype jceks'
+            ? 'the store holds no secret key. Create one with keytool -genseckey -storetype jceks'
             : `it is not there; the secret keys there are: ${aliases.join(', ')}`,
         )
       } catch (error) {
@@ -70,7 +70,7 @@ export function readSecretKeyStore(bytes: Buffer, password: string, name: string
 function readEntries(bytes: Buffer, password: string): Map<string, JavaValue> {
   if (bytes.length < 32 || bytes.readInt32BE(0) !== magic)
     throw new Error(
-      'it is no JCEKS store; keytool -importkeystore -deststoretype jceks makes one of another key store',
+      'it is not a JCEKS store. Convert another key store with keytool -importkeystore -deststoretype jceks',
     )
   const content = bytes.subarray(0, -20)
   const passwordBytes = Buffer.from(password, 'utf16le').swap16()

@@ -406,7 +406,7 @@ export class SimulatedNetwork {
         ),
       )
       const abort = (): void => {
-        fail(new Fault('STOPPED', `connecting to ${where} was given up: stopping`))
+        fail(new Fault('STOPPED', `connecting to ${where} was abandoned because the agent is stopping`))
       }
       if (signal?.aborted === true) return abort()
       signal?.addEventListener('abort', abort, { once: true })

@@ -84,7 +84,7 @@ test('a channel that refuses: FAILED, counted, one warning, and a line when it a
   const [warning, over, ...more] = context.log.lines.slice(1)
   assert.equal(
     warning,
-    'WARN Avro source r1 answered FAILED: no room for 1 event in channel c1 within 3000 ms. The sink drains slower than the source fills: raise the channel capacity or look at the sink.',
+    'WARN Avro source r1 answered FAILED: no room for 1 event in channel c1 within 3000 ms. The sink delivers more slowly than the source fills the channel. Check the sink, or raise the capacity of the channel.',
   )
   assert.match(over!, /^INFO Avro source r1 accepts events again, after \d+\.\d s$/)
   assert.deepEqual(more, [])

@@ -202,7 +202,7 @@ class HttpSource implements Source {
     const tls = await this.#loadTls()
     const refused = (remote: string) =>
       this.#log.warn(
-        `connection of ${remote} refused: as many stand as are allowed (maxConnections, and the limit of open files)`,
+        `connection of ${remote} refused: the limit of connections is reached. The sender can reconnect when one closes. Raise maxConnections, or the limit of open files (ulimit -n)`,
       )
     this.#listener = await system.network.listen(
       { host: this.#bind, port: this.#port, maxConnections: this.#maxConnections, refused },

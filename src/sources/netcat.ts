@@ -72,7 +72,7 @@ Lines that arrive together are put together and answered in order (Flume: one af
     const { bind, port, encoding, maxConnections } = options
     const refused = (remote: string) =>
       spared.warn(
-        `connection of ${remote} refused: as many stand as are allowed (maxConnections, and the limit of open files)`,
+        `connection of ${remote} refused: the limit of connections is reached. The sender can reconnect when one closes. Raise maxConnections, or the limit of open files (ulimit -n)`,
       )
     const behaviour = {
       encoding,

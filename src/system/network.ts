@@ -91,7 +91,8 @@ export const realNetwork: Network = {
       const timer = realClock.after(timeoutMs, () =>
         fail(new Fault('PEER_TIMEOUT', `no connection to ${where} within ${timeoutMs} ms`)),
       )
-      const abort = () => fail(new Fault('STOPPED', `connecting to ${where} was given up: stopping`))
+      const abort = () =>
+        fail(new Fault('STOPPED', `connecting to ${where} was abandoned because the agent is stopping`))
       const refuse = (error: Error) =>
         fail(new Fault('PEER_UNREACHABLE', `cannot connect to ${where}: ${error.message}`, { cause: error }))
       const finish = () => {

@@ -195,7 +195,7 @@ function shaken(
       reject(new Fault('TLS', `${what}: ${reasonOf(error)}`, { cause: error }))
     }
     const closed = () => fail(new Error('the other side closed the connection during the handshake'))
-    const abort = () => fail(new Error('it took too long or was given up'))
+    const abort = () => fail(new Error('it took too long, or it was cancelled'))
     socket.once('error', fail)
     socket.once('close', closed)
     socket.once(event, () => {

@@ -275,7 +275,7 @@ test('a source that cannot start is named as not running until it does', async (
   })
   assert.equal(
     exceptions(agent.health()),
-    ' without SOURCE.r1, which is tried again until it starts; running: CHANNEL.c1, SINK.k1',
+    ' without SOURCE.r1, which the agent retries; running: CHANNEL.c1, SINK.k1',
   )
   isTaken = false
   await log.line(/Starting source r1 succeeds, after/)

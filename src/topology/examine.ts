@@ -76,7 +76,7 @@ export async function rehearseChannels(
     if (holder?.endsWith(`, agent ${agent}, channel ${part.name}`) === true)
       warn(
         `${claim} is in use by ${holder}: agent ${agent} runs already`,
-        'end it before it is started once more',
+        'stop it before you start it again',
       )
     else
       await rehearseChannel(part, shared).catch((error: unknown) =>

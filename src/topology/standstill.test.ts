@@ -76,5 +76,5 @@ test('a source that stops waiting ends it', async () => {
   await clock.advance(5000)
   standstill.end(false)
   assert.deepEqual(health(), [])
-  assert.match(log.lines.at(-1)!, /INFO nothing waits for channel c1 any more/)
+  assert.match(log.lines.at(-1)!, /INFO nothing waits for channel c1 now/)
 })

@@ -42,7 +42,7 @@ export class Standstill {
     if (!isTaken && this.#underWay > 0) return
     const { name } = this.#parts
     this.#condition.clear(
-      isTaken ? `channel ${name} takes events again` : `nothing waits for channel ${name} any more`,
+      isTaken ? `channel ${name} takes events again` : `nothing waits for channel ${name} now`,
     )
   }
 

@@ -149,7 +149,7 @@ async function withZooKeeper<T>(
   })
 }
 
-const stopped = (): Fault => new Fault('STOPPED', 'ZooKeeper is asked no more')
+const stopped = (): Fault => new Fault('STOPPED', 'the ZooKeeper client is stopped')
 
 class Session {
   readonly #stream: Duplex

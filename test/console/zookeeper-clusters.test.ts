@@ -102,11 +102,11 @@ test('where kafka-manager alone keeps something, no cluster is missing', async (
 test('no broker, and no ZooKeeper, are said with the cluster', async () => {
   await using zookeeper = await startScriptedZooKeeper({ '/brokers/ids': '' })
   using over = listOver(zookeeper.connect)
-  await waitFor(() => over.list.list()[0]!.problem !== 'ZooKeeper is being asked', 'asked')
+  await waitFor(() => over.list.list()[0]!.problem !== 'waiting for an answer of ZooKeeper', 'asked')
   assert.match(over.list.list()[0]!.problem!, /^ZooKeeper at .* knows no broker \(\/brokers\/ids\)$/)
   await zookeeper.stop()
   using away = listOver(zookeeper.connect)
-  await waitFor(() => away.list.list()[0]!.problem !== 'ZooKeeper is being asked', 'asked')
+  await waitFor(() => away.list.list()[0]!.problem !== 'waiting for an answer of ZooKeeper', 'asked')
   assert.match(away.list.list()[0]!.problem!, /^no ZooKeeper of .* answers: /)
   assert.throws(() => away.list.find('kafka'), /the brokers of kafka are not known: no ZooKeeper/)
 })

@@ -90,7 +90,8 @@ export const onEvery: readonly Case[] = [
   {
     name: 'a topic that does not exist',
     headers: topic => ({ topic: `${topic}-missing` }),
-    reason: /topic \S+-missing does not exist, say the brokers for \d+ s \(max\.block\.ms\)\. Create it/,
+    reason:
+      /topic \S+-missing does not exist: the brokers have reported this for \d+ s \(max\.block\.ms\)\. Create it/,
     remedy: (bootstrap, topic) => createWith(bootstrap, `${topic}-missing`),
     elsewhere: true,
   },

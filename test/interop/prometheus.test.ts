@@ -9,7 +9,6 @@ import { alertNames } from '../../scripts/reference/monitoring-files.ts'
 import { root } from '../source-text.ts'
 import { unpacked } from './peers/debian.ts'
 import { runProgram, skipWithout } from './peers/fetch.ts'
-import { freePort } from './peers/peers.ts'
 import { startProcess } from './peers/process.ts'
 import { waitFor } from './peers/waiting.ts'
 
@@ -144,7 +143,6 @@ a1.sinks.k1.channel = c1
     assert.match(config, new RegExp(address!))
     writeFileSync(join(directory, 'server.yml'), config)
     copyFileSync(join(examples, 'prometheus/alerts.yml'), join(directory, 'alerts.yml'))
-    const port = await freePort()
     await using server = await startProcess({
       name: 'prometheus',
       directory,
@@ -152,10 +150,11 @@ a1.sinks.k1.channel = c1
         join(await place(), 'usr/bin/prometheus'),
         `--config.file=${directory}/server.yml`,
         `--storage.tsdb.path=${directory}/tsdb`,
-        `--web.listen-address=127.0.0.1:${port}`,
+        '--web.listen-address=127.0.0.1:0',
       ],
       ready: /Server is ready to receive web requests/,
     })
+    const [, port] = /address=127\.0\.0\.1:(\d+)/.exec(await server.line(/Listening on.* address=/))!
     const ask = async <R>(path: string): Promise<R> => {
       const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`)
       const answer = (await response.json()) as { status: string; error?: string; data: R }

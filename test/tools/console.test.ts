@@ -209,7 +209,7 @@ describe('messages are read', { concurrency: 2 }, () => {
       const waiting = consumer(`--topic ${topic} --max-messages 1 ${group}`)
       await waiting.says(
         new RegExp(
-          `topic ${topic} does not exist at \\S+; it is waited for. To make it: \\S*kafka-topics.sh`,
+          `topic ${topic} does not exist at \\S+. The command waits for it. To create it: \\S*kafka-topics.sh`,
         ),
       )
       await make(topic)
@@ -219,7 +219,7 @@ describe('messages are read', { concurrency: 2 }, () => {
     }
     const idle = await consumer('--include nothing.* --timeout-ms 200').ended
     assert.equal(idle.code, 0)
-    assert.match(idle.err, /no topic at \S+ fits nothing\.\*; such topics are waited for/)
+    assert.match(idle.err, /no topic at \S+ matches nothing\.\*\. The command waits for one/)
     await ground.refused(
       'kafka-console-consumer.sh',
       onBroker("--topic 'bad/name'").join(' '),

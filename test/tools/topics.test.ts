@@ -147,12 +147,12 @@ describe('options', () => {
     [
       'kafka-topics.sh',
       `${unreachable} --list --partitons 1`,
-      /--partitons is no option of this tool; did you mean --partitions\? --help/,
+      /--partitons is not an option of this tool; did you mean --partitions\? --help/,
     ],
     [
       'kafka-topics.sh',
       '--boot x --list',
-      /--boot is no option of this tool; did you mean --bootstrap-server\?/,
+      /--boot is not an option of this tool; did you mean --bootstrap-server\?/,
     ],
     ['kafka-topics.sh', '--bootstrap-server here --list', /--bootstrap-server: "here" is not host:port/],
     ['kafka-topics.sh', `${unreachable} --list --command-config /none`, /cannot read \/none: ENOENT/],

@@ -67,7 +67,9 @@ export class Security {
       this.#secured.set(name, { context, users: await this.#readUsers(name, systemProperties) })
     }
     if (listeners.some(({ security }) => security.sasl !== null))
-      this.#log.info('who is logged in may do everything: this broker has no access control lists')
+      this.#log.info(
+        'every client that has logged in may do everything: this broker has no access control lists',
+      )
   }
 
   /** Keeps the users that were given with the start. */

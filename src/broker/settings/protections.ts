@@ -30,7 +30,8 @@ const has = (listeners: readonly ListenerSettings[], part: 'tls' | 'sasl') =>
 export const protections: readonly Protection[] = [
   {
     keys: /^(authorizer\.class\.name|super\.users|allow\.everyone\.if\.no\.acl\.found)$/,
-    missing: 'nobody is authorized: every client that connects may read, write and change everything',
+    missing:
+      'the broker does not check permissions: every client that connects may read, write and change everything',
     fix: 'keep the listeners on 127.0.0.1, or ask for logins with SASL_SSL and sasl.enabled.mechanisms',
   },
   {

@@ -156,7 +156,7 @@ test('every file that cannot be used is named, with what to do', async () => {
   const cases: readonly (readonly [Record<string, string>, string, RegExp])[] = [
     [store('none'), 'key-128', /cannot read the key store \S+none: it does not exist\. Correct/],
     [store('directory'), 'key-128', /directory: it is a directory/],
-    [store('store'), 'key-128', /store: it is no JCEKS store; keytool/],
+    [store('store'), 'key-128', /store: it is not a JCEKS store\. Convert/],
     [password('none'), 'key-128', /cannot read the password file \S+none: it does not exist/],
     [password('empty'), 'key-128', /password file \S+empty is empty: write/],
     [{ 'keyProvider.keyStorePasswordFile': large }, 'key-128', /at most 65536 are read/],

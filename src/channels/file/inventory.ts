@@ -73,7 +73,7 @@ export async function takeInventory(parts: InventoryParts): Promise<Inventory> {
   })
   for (const { id, path } of absent)
     if (!givenUp.includes(id))
-      log.info(`channel ${channel} goes on without its directory ${path}, which held no undelivered event`)
+      log.info(`channel ${channel} runs without its directory ${path}, which held no undelivered event`)
   if (state === null && found.channelId !== null)
     log.warn(
       `channel ${channel}: ${checkpoint.path} ${checkpoint.isUnreadable ? 'cannot be read' : 'is not there'}; what is inside was read from the segments in ${dataDirectories.join(', ')}`,

@@ -135,7 +135,7 @@ it('opens after d1, then d1 and d2, then d2 only where nothing undelivered is le
   await home.keep(['d2'], 60, 70)
   assert.match(
     home.context.log.lines.join('\n'),
-    /goes on without its directory \S+\/d1, which held no undelivered event/,
+    /runs without its directory \S+\/d1, which held no undelivered event/,
   )
   // And back again.
   await home.keep(two, 70, 80)

@@ -142,7 +142,7 @@ export class Opening {
     if (isDiskFull(error))
       return new Fault('DISK_FULL', `channel ${name} refuses puts: ${messageOf(error)}`, {
         cause: error,
-        remedy: 'Free space on the file system named: the channel goes on by itself.',
+        remedy: 'Free space on the file system named above. The channel then continues without a restart.',
       })
     if (error instanceof Fault) return error
     return diskFault(`channel ${name} cannot open its log`, error)

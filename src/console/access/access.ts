@@ -109,7 +109,10 @@ export class Access {
         // Said once, until it is something else.
         if (this.#seen.get(what) === text) return
         seen.set(what, text)
-        log.error(`${what} has changed and cannot be used; what was read before goes on counting`, error)
+        log.error(
+          `${what} has changed and cannot be used. The console keeps the version that it read before`,
+          error,
+        )
       } finally {
         for (const [path, text] of seen) this.#seen.set(path, text)
       }

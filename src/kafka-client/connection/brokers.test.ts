@@ -92,7 +92,7 @@ describe('the log of a broker that goes', () => {
     const { brokers, lines, health } = made
     brokers.list([])
     await assert.rejects(brokers.connect(address, 'data'))
-    await lines.line(/is not part of the cluster any more/)
+    await lines.line(/has left the cluster/)
     assert.deepEqual(health(), [])
   })
 })

@@ -123,7 +123,8 @@ export class Brokers {
     const key = keyOf(address, purpose)
     const restMs = this.restMs(address)
     if (restMs > 0) await this.#system.clock.sleep(restMs, this.#stop.signal)
-    if (this.#stop.signal.aborted) throw new Fault('STOPPED', `connecting to ${where} was given up: stopping`)
+    if (this.#stop.signal.aborted)
+      throw new Fault('STOPPED', `connecting to ${where} was abandoned because the agent is stopping`)
     const { clientId, socketConnectionSetupTimeoutMs, requestTimeoutMs } = this.#settings
     let connection: BrokerConnection
     try {
@@ -143,7 +144,7 @@ export class Brokers {
     this.#succeeded(where)
     if (this.#stop.signal.aborted) {
       connection.close()
-      throw new Fault('STOPPED', `connecting to ${where} was given up: stopping`)
+      throw new Fault('STOPPED', `connecting to ${where} was abandoned because the agent is stopping`)
     }
     this.#open.set(key, connection)
     const what = `Kafka broker ${where} (${purpose})`
@@ -242,7 +243,7 @@ export class Brokers {
       if (!this.#listed.has(where) && clock.monotonic() - outage.since > unlistedMs) {
         this.#outages.delete(where)
         this.#conditionOf(where).clear(
-          `Kafka broker ${where} is not part of the cluster any more and not looked for`,
+          `Kafka broker ${where} has left the cluster. The client no longer connects to it`,
         )
         this.#conditions.delete(where)
         return

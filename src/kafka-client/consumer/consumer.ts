@@ -188,7 +188,7 @@ export class GroupConsumer implements Consumer {
     if (foreign !== undefined)
       throw new Fault(
         'KAFKA',
-        `${nameOf(foreign)} is not read here any more; its position belongs to another member`,
+        `${nameOf(foreign)} has moved to another member of the group, which commits its position from now on`,
       )
     const { groupId, groupInstanceId } = this.#settings
     const epoch = this.#epoch

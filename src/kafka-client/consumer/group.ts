@@ -218,7 +218,7 @@ export class Group {
         failures++
         if (error instanceof Fault && error.code === 'KAFKA_FATAL') onFault(error)
         this.#notJoined.raise(`group "${this.#groupId}" is not joined: ${messageOf(error)}`, {
-          remedy: 'It is tried again until it is; nothing is read here before.',
+          remedy: 'The client retries, and reads nothing until then.',
           atOnce: isFinal(error),
         })
         this.#parts.log.debug(`group ${this.#groupId}: ${messageOf(error)}`)
@@ -237,7 +237,7 @@ export class Group {
     const { settings, condition } = this.#parts
     this.#isFenced = true
     condition('fenced').raise(
-      `group "${this.#groupId}": another member with group.instance.id = ${settings.groupInstanceId} has taken over (FENCED_INSTANCE_ID), nothing is read here any more`,
+      `group "${this.#groupId}": another member with group.instance.id = ${settings.groupInstanceId} has taken over (FENCED_INSTANCE_ID). This member no longer reads`,
       { remedy: 'Give each member an id of its own and start this one again.' },
     )
   }

@@ -23,6 +23,6 @@ export class ProduceFault extends Fault {
 export const noSuchTopic = (topic: string, missingMs: number, record: ProducerRecord): ProduceFault =>
   new ProduceFault(
     'UNDELIVERABLE',
-    `topic ${topic} does not exist, say the brokers for ${(missingMs / 1000) | 0} s (max.block.ms). Create it, or let the brokers do so (auto.create.topics.enable)`,
+    `topic ${topic} does not exist: the brokers have reported this for ${(missingMs / 1000) | 0} s (max.block.ms). Create it, or let the brokers do so (auto.create.topics.enable)`,
     { record },
   )

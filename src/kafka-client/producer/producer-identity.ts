@@ -96,7 +96,7 @@ export class IdempotentIdentities implements Identities {
       if (this.#producerId === -1) return null
       if (sequence.left > 0)
         this.#log.warn(
-          `${sequence.left} records for ${queue.name} were given up, and it is not known whether they are written: sent again they may be there twice`,
+          `${sequence.left} records for ${queue.name} were abandoned without an answer, so the broker may have written them. The sink sends them again, and they may be there twice`,
         )
       sequence.start(this.#producerId, isSame ? sequence.epoch + 1 : 0)
       // The next to begin again gets another id.

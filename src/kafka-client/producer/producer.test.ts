@@ -198,7 +198,7 @@ describe('numbers', () => {
     }
     await stage.producer.send(recordsOf(10, 14))
     assert.deepEqual(stage.logs.of('t-0'), [...texts(0, 14), ...texts(10, 14)])
-    assert.match(stage.lines.join('\n'), /5 records for t-0 were given up.*may be there twice/)
+    assert.match(stage.lines.join('\n'), /5 records for t-0 were abandoned.*may be there twice/)
   })
 
   it('go on after a record that is never accepted', async () => {

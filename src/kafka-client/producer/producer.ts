@@ -76,7 +76,8 @@ export class OrderedProducer implements Producer {
     const deadline = this.#system.clock.monotonic() + this.#settings.deliveryTimeoutMs
     const send = new Send({ session, records, deadline }, (failed, fault) => this.#holdBack(failed, fault))
     this.#sends.add(send)
-    const abort = () => this.#end(session, new Fault('STOPPED', 'the send was given up: stopping'))
+    const abort = () =>
+      this.#end(session, new Fault('STOPPED', 'the send was abandoned because the agent is stopping'))
     signal?.addEventListener('abort', abort, { once: true })
     const forget = () => {
       this.#sends.delete(send)
@@ -226,7 +227,7 @@ export class OrderedProducer implements Producer {
   #noSuchPartition(record: ProducerRecord, topic: Topic): Fault {
     return new ProduceFault(
       'UNDELIVERABLE',
-      `a record is meant for partition ${record.partition} of topic ${record.topic}, which has the partitions 0 to ${topic.partitions.length - 1}. Correct the partition, or add partitions to the topic`,
+      `a record names partition ${record.partition} of topic ${record.topic}, which has the partitions 0 to ${topic.partitions.length - 1}. Correct the partition, or add partitions to the topic`,
       { record },
     )
   }

@@ -75,7 +75,7 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
   init(signal?: AbortSignal): Promise<void> {
     return this.#alone('init', async () => {
       this.#state = 'over'
-      await this.#giveUp('the transaction was given up: starting over')
+      await this.#giveUp('the transaction was abandoned; the producer starts a new one')
       await this.#takeId(null, signal)
     })
   }

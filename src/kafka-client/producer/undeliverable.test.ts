@@ -90,7 +90,7 @@ it('is a record of a topic that brokers deny for max.block.ms, and of one delete
   const first = await refused(
     stage.producer.send([record('1'), missing, record('2')]),
     'UNDELIVERABLE',
-    /topic missing does not exist, say the brokers for [4-9] s \(max\.block\.ms\)/,
+    /topic missing does not exist: the brokers have reported this for [4-9] s \(max\.block\.ms\)/,
   )
   assert.ok((performance.now() - begin) * times >= 4_000)
   assert.equal(first.record, missing)
@@ -129,7 +129,7 @@ it('is not a record of a topic without a leader, nor of a partition that went aw
   // Once a second at last, so that this is well beyond max.block.ms.
   await stage.asked(12)
   stop.abort()
-  await refused(waiting, 'STOPPED', /given up/)
+  await refused(waiting, 'STOPPED', /abandoned/)
   // Made anew with one partition.
   topics['t'] = { leaders: [0] }
   await refused(

@@ -55,7 +55,7 @@ export function explainTls(error: unknown, situation: TlsSituation): string | nu
   )
     return `${where} does not answer in TLS: use the port of a listener with TLS, or correct security.protocol`
   if (/UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|VERSION_TOO_LOW/.test(code))
-    return `${where} speaks no version of TLS that is wanted here: see ssl.enabled.protocols`
+    return `${where} does not speak a TLS version that this side allows. Compare ssl.enabled.protocols on both sides`
   if (!situation.hasAnswered && !/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/.test(code))
     return `${where} closes the connection when TLS begins: use the port of a listener with TLS, or correct security.protocol`
   if (/^ERR_SSL_|^ERR_TLS_|^EPROTO$/.test(code))

@@ -47,7 +47,8 @@ export class AvroSession implements SinkSession {
     this.#isConnected = true
     const reset = () => (this.#isOver = true)
     const timer = resetMs === 0 ? null : clock.after(resetMs, reset, { background: true })
-    const stop = () => client.destroy(new Fault('STOPPED', 'the request was given up: the agent is stopping'))
+    const stop = () =>
+      client.destroy(new Fault('STOPPED', 'the request was abandoned because the agent is stopping'))
     signal.addEventListener('abort', stop)
     if (signal.aborted) stop()
     client.onClose(() => {

@@ -45,7 +45,7 @@ export class LeftOutRecords {
         this.#condition.clear(`source ${name} writes to deadLetter.file again`)
       } catch (error) {
         this.#condition.raise(`source ${name} waits: ${messageOf(error)}`, {
-          remedy: 'Make room, or let the user of the agent write there. It is tried again each second.',
+          remedy: 'The source retries every second. Free space, or let the user of the agent write there.',
           cause: error,
         })
         await system.clock.sleep(retryMs, this.#end.signal)
