@@ -1,5 +1,6 @@
 // `millrace console`: the web console, until a signal ends it.
 import { hashPassword } from '../console/access/passwords.ts'
+import { singleUser } from '../console/access/users.ts'
 import { startConsole } from '../console/console.ts'
 import { usualPort } from '../console/settings.ts'
 import { explanationOf } from '../errors.ts'
@@ -11,6 +12,7 @@ import { exitCodes } from './exit-codes.ts'
 import { readWords } from './kafka-tool.ts'
 import { openLog } from './log-output.ts'
 import { gatherJavaOptions } from './java-options.ts'
+import type { PlainUser } from './kafka-manager-settings.ts'
 import { readPassword } from './password-prompt.ts'
 import { stopSignal } from './signals.ts'
 
@@ -50,8 +52,8 @@ ${agentsUsage}
 Exit codes: 0 stopped by a signal, 1 refused.
 `
 
-/** Resolves with the exit code. */
-export async function runConsole(given: Arguments): Promise<number> {
+/** `user`: the one who may log in, as an administrator, where there is no users file. Resolves with the exit code. */
+export async function runConsole(given: Arguments, user: PlainUser | null = null): Promise<number> {
   const words = readWords(given.rest, {
     usage,
     flags: `${settingOptions.flags} hash-password`,
@@ -64,7 +66,7 @@ export async function runConsole(given: Arguments): Promise<number> {
     process.stdout.write(`${await hashPassword(await readPassword())}\n`)
     return 0
   }
-  const { settings, clusters, zookeeper, system } = readConsole(words)
+  const { settings, clusters, zookeeper, system } = readConsole(words, user !== null)
   const agents = agentsGiven(settings.agents)
   const { log, reopen } = openLog(gatherJavaOptions([], given).properties)
   let running
@@ -74,6 +76,7 @@ export async function runConsole(given: Arguments): Promise<number> {
       clusters,
       zookeeper,
       settings,
+      users: user === null ? null : await singleUser(user.name, user.password),
       log: log.child('console'),
       system: { ...realSystem, ...system },
     })

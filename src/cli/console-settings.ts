@@ -35,8 +35,8 @@ export interface ReadConsole {
   readonly system: Partial<Connected<unknown>['system']>
 }
 
-/** Throws UsageError with a sentence for each thing that is wrong. */
-export function readConsole(words: Given): ReadConsole {
+/** `hasLogin`: there is one without a users file. Throws UsageError with a sentence for each thing that is wrong. */
+export function readConsole(words: Given, hasLogin = false): ReadConsole {
   const written = new Map<string, Written>(fileOf(words.value('config')))
   for (const { key, name, isFlag } of keys)
     if (words.has(name)) written.set(key, { value: isFlag ? 'true' : words.value(name)! })
@@ -50,7 +50,7 @@ export function readConsole(words: Given): ReadConsole {
     const problem = clause(isOption ? optionOf(key) : key, named(said))
     problems.push(sentenceOf({ severity: 'error', place, problem, fix: named(fix) }))
   }
-  const settings = readConsoleSettings(written, { error, warning: error })
+  const settings = readConsoleSettings(written, { error, warning: error }, hasLogin)
   if (settings === undefined) throw new UsageError(problems.join('\n'))
   const all = [...commandCluster(words), ...namedClusters(written)]
   const { zookeeper: connect } = settings

@@ -28,7 +28,7 @@ export async function runKafkaManager(given: Arguments): Promise<number> {
   if (all.some(({ severity }) => severity === 'error')) return exitCodes.usage
   const forget = writeProcessId(read.pidFile)
   try {
-    return await runConsole({ ...given, properties, rest: read.words })
+    return await runConsole({ ...given, properties, rest: read.words }, read.user)
   } finally {
     forget()
   }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isUserName } from '../console/access/users.ts'
 import { readHocon, type Hocon } from '../config/hocon.ts'
 import { inOrder, type Place, type Problem } from '../config/problem.ts'
 import { suggest } from '../did-you-mean.ts'
@@ -30,6 +31,12 @@ const server = [
 const needless =
   /^(akka|logger|logback|db|evolutionplugin|java|user|file|sun|pinned-dispatcher|play\.(crypto|i18n|http\.(secret|session|requestHandler|errorHandler|filters|flash|cookies)|application|modules|filters|akka|temporaryFile|allowGlobalApplication|server\.(akka|netty|provider|dir|debug))|application\.(secret|langs|global)|basicAuthentication\.(realm|excluded|salt|secret)|(cmak|kafka-manager)\.[\w-]*(thread|queue|period|timeout|millis|seconds|size|dispatcher|interval)[\w.-]*)(\.|$)/i
 
+/** The password as it was written. */
+export interface PlainUser {
+  readonly name: string
+  readonly password: string
+}
+
 interface Setting {
   readonly value: string
   readonly place: Place | undefined
@@ -39,6 +46,8 @@ export interface KafkaManager {
   readonly problems: readonly Problem[]
   /** Of `millrace console`; none with an error. */
   readonly words: readonly string[]
+  /** Who may log in, by basicAuthentication; null where everybody on this machine may. */
+  readonly user: PlainUser | null
   /** Where scripts look for the process id; null where they do not. */
   readonly pidFile: { readonly path: string; readonly place: Place | undefined } | null
 }
@@ -58,7 +67,64 @@ export function readKafkaManager(given: Pick<Arguments, 'properties' | 'rest'>):
   for (const [key, value] of properties) settings.set(key, { value, place: undefined })
   const all = [...problems]
   const words = all.some(({ severity }) => severity === 'error') ? [] : wordsFor(settings, all, rest)
-  return { problems: inOrder(all), words: [...words, ...rest], pidFile: pidFileOf(settings, home) }
+  const user = hasWord(rest, 'users-file') ? null : userOf(settings, all)
+  return { problems: inOrder(all), words: [...words, ...rest], user, pidFile: pidFileOf(settings, home) }
+}
+
+const hasWord = (rest: readonly string[], name: string) =>
+  rest.some(word => word === `--${name}` || word.startsWith(`--${name}=`))
+
+/** The user of basicAuthentication, who may do everything there too; adds to `problems`, which never hold the password. */
+function userOf(settings: ReadonlyMap<string, Setting>, problems: Problem[]): PlainUser | null {
+  const of = (name: string) => settings.get(`basicAuthentication.${name}`)
+  const isOn = (name: string) => of(name)?.value.trim().toLowerCase() === 'true'
+  if (!isOn('enabled')) return null
+  const say = (name: string, severity: Problem['severity'], problem: string, fix: string) => {
+    const key = `basicAuthentication.${name}`
+    problems.push({ severity, place: of(name)?.place, problem: `${nameOf(settings, key)} ${problem}`, fix })
+  }
+  const withUsers =
+    'run millrace console --hash-password, write the line NAME = HASH admin into a file with mode 600, and add --users-file FILE'
+  if (isOn('ldap.enabled')) {
+    say(
+      'ldap.enabled',
+      'error',
+      'is true, and the console has no login by LDAP',
+      `set it to false, and ${withUsers}`,
+    )
+    return null
+  }
+  // What kafka-manager takes where they are missing.
+  const [name, password] = [of('username')?.value ?? 'admin', of('password')?.value ?? 'password']
+  if (!isUserName(name)) {
+    say(
+      'username',
+      'error',
+      'holds a colon, a comma or a control character, or is empty',
+      'choose another name',
+    )
+    return null
+  }
+  if (password === '' || password === 'password') {
+    say(
+      of('password') === undefined ? 'enabled' : 'password',
+      'error',
+      'stands for a login with the password that kafka-manager comes with, which everybody knows, or with none',
+      `set basicAuthentication.password to another one, or ${withUsers}`,
+    )
+    return null
+  }
+  const file = of('password')?.place?.file
+  // It may stand there as a name of the environment.
+  const isWritten = file !== undefined && readFileSync(file, 'utf8').includes(password)
+  if (isWritten && (statSync(file).mode & 0o077) !== 0)
+    say(
+      'password',
+      'warning',
+      'is written in a file that other users of this machine may read',
+      `run chmod 600 ${file}`,
+    )
+  return { name, password }
 }
 
 /** As Play has it: pidfile.path, or RUNNING_PID of application.home. */
@@ -82,7 +148,6 @@ function wordsFor(
       problem: `${nameOf(settings, key)} ${problem}`,
       fix,
     })
-  const isOn = (key: string) => settings.get(key)?.value.trim().toLowerCase() === 'true'
   const first = (...keys: readonly string[]): readonly [string, string] | undefined => {
     const key = keys.find(one => (settings.get(one)?.value.trim() ?? '') !== '')
     return key === undefined ? undefined : [key, settings.get(key)!.value.trim()]
@@ -117,25 +182,7 @@ function wordsFor(
     }
   }
   const words: string[] = []
-  const has = (name: string) => rest.some(word => word === `--${name}` || word.startsWith(`--${name}=`))
-  if (isOn('basicAuthentication.enabled')) {
-    const withUsers =
-      'run millrace console --hash-password, write the line NAME = HASH admin into a file with mode 600, and add --users-file FILE'
-    if (isOn('basicAuthentication.ldap.enabled'))
-      say(
-        'error',
-        'basicAuthentication.ldap.enabled',
-        'is true, and the console has no login by LDAP',
-        `set it to false, and ${withUsers}`,
-      )
-    else if (!has('users-file'))
-      say(
-        'error',
-        'basicAuthentication.enabled',
-        'is true, and the console keeps hashes of passwords in a file of their own',
-        withUsers,
-      )
-  }
+  const has = (name: string) => hasWord(rest, name)
   const zkhosts = zooKeeperOf(settings, say)
   if (zkhosts !== null && !has('zookeeper')) words.push('--zookeeper', zkhosts)
   else if (!has('zookeeper') && !has('bootstrap-server') && !has('agents'))

@@ -8,6 +8,7 @@ import { silentLogger, type Logger } from '../observe/log.ts'
 import type { Disk } from '../system/disk.ts'
 import { Audit } from './access/audit.ts'
 import { Access } from './access/access.ts'
+import type { Users } from './access/users.ts'
 import { Agents, type AgentsOptions } from './agents.ts'
 import { ClusterList, type ZooKeeperOptions } from './cluster-list.ts'
 import type { ClusterOptions } from './clusters.ts'
@@ -20,6 +21,8 @@ export interface ConsoleOptions {
   readonly agents: AgentsOptions
   readonly clusters: readonly ClusterOptions[]
   readonly zookeeper?: ZooKeeperOptions | null
+  /** Who may log in where settings name no users file; null: whoever has an account on this machine may do everything. */
+  readonly users?: Users | null
   /** The defaults where absent. */
   readonly settings?: Partial<ConsoleSettings>
   readonly log?: Logger
@@ -42,7 +45,7 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningCons
   const settings: ConsoleSettings = { ...consoleDefaults, ...options.settings }
   const { host, port } = settings
   const files = await readWebFiles(disk, webDirectory)
-  const access = await Access.open(settings, { disk, clock, log })
+  const access = await Access.open(settings, { disk, clock, log }, options.users ?? null)
   const { certificate } = access
   const audit = new Audit({ disk, clock, log, path: settings['audit.file'] ?? null })
   await audit.open()

@@ -82,10 +82,11 @@ export const consoleDefaults = {
 
 export const optionOf = (key: string): string => `--${key.replaceAll('.', '-')}`
 
-/** Undefined where something is wrong, which `say` has said then. */
+/** `hasLogin`: there is one without a users file. Undefined where something is wrong, which `say` has said then. */
 export function readConsoleSettings(
   written: ReadonlyMap<string, Written>,
   say: Say,
+  hasLogin = false,
 ): ConsoleSettings | undefined {
   let isWrong = false
   const error: Say['error'] = (...what) => {
@@ -101,7 +102,7 @@ export function readConsoleSettings(
       warning: (key, problem, ...fix) => error(key, problem.replace(/ and is ignored$/, ''), ...fix),
     },
   })
-  if (!isWrong) check(values, error)
+  if (!isWrong) check(values, hasLogin, error)
   const masks = masksOf(written, error)
   return isWrong ? undefined : { ...values, masks }
 }
@@ -134,7 +135,7 @@ function masksOf(written: ReadonlyMap<string, Written>, error: Say['error']): Ma
   })
 }
 
-function check(values: OptionsOf<typeof options>, error: Say['error']): void {
+function check(values: OptionsOf<typeof options>, hasLogin: boolean, error: Say['error']): void {
   const { host } = values
   const [certificate, key] = [values['tls.certificate'], values['tls.key']]
   if ((certificate === undefined) !== (key === undefined)) {
@@ -176,7 +177,7 @@ function check(values: OptionsOf<typeof options>, error: Say['error']): void {
       )
   if (isLoopback(host)) return
   const missing = [
-    ...(values['users.file'] === undefined ? ['users.file'] : []),
+    ...(values['users.file'] === undefined && !hasLogin ? ['users.file'] : []),
     ...(certificate === undefined ? ['tls.certificate and tls.key'] : []),
   ]
   if (missing.length > 0)

@@ -132,6 +132,38 @@ test('the start command as it is written, over the archive’s file; its pid fil
   }
 })
 
+test('the user of basicAuthentication logs in, and nobody else does', async () => {
+  const file = join(directory, 'conf/login.conf')
+  const login =
+    'basicAuthentication.enabled=true\nbasicAuthentication.username="ops"\nbasicAuthentication.password="a long s3cret"\n'
+  writeFileSync(file, application(zookeeper.connect, login), { mode: 0o644 })
+  const words = [`-Dconfig.file=${file}`, '-Dhttp.port=0', '-Dpidfile.path=/dev/null']
+  const started = await start(words)
+  try {
+    const statusAs = async (password: string | null, user = 'ops') => {
+      const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+      const headers = password === null ? {} : { authorization }
+      return (await fetch(new URL('/api/clusters', started.url), { headers })).status
+    }
+    assert.deepEqual(
+      [
+        await statusAs(null),
+        await statusAs('password', 'admin'),
+        await statusAs('password'),
+        await statusAs('a long s3cret'),
+      ],
+      [401, 401, 401, 200],
+    )
+    assert.match(
+      started.lines(),
+      /login\.conf:\d+: warning: basicAuthentication\.password is written in a file/,
+    )
+    assert.doesNotMatch(started.lines(), /s3cret/)
+  } finally {
+    await started.end()
+  }
+})
+
 /** What stands in the file, and on the command line; each place relative to the directory. */
 function readAs(
   text: string,
@@ -159,7 +191,19 @@ test('what cannot be taken is refused, with file and line', () => {
     ],
     [
       'kafka-manager.zkhosts="h:2181"\nbasicAuthentication.enabled=true',
-      'conf/checked.conf:2: error: basicAuthentication.enabled is true, and the console keeps hashes of passwords in a file of their own. Run millrace console --hash-password',
+      'conf/checked.conf:2: error: basicAuthentication.enabled stands for a login with the password that kafka-manager comes with, which everybody knows, or with none. Set basicAuthentication.password to another one',
+    ],
+    [
+      'kafka-manager.zkhosts="h:2181"\nbasicAuthentication {\n enabled=true\n username="admin"\n password="password"\n}',
+      'conf/checked.conf:5: error: basicAuthentication.password stands for a login with the password that kafka-manager comes with',
+    ],
+    [
+      'kafka-manager.zkhosts="h:2181"\nbasicAuthentication.enabled=true\nbasicAuthentication.password=""',
+      'conf/checked.conf:3: error: basicAuthentication.password stands for',
+    ],
+    [
+      'kafka-manager.zkhosts="h:2181"\nbasicAuthentication {\n enabled=true\n username="a:b"\n password="s3cret"\n}',
+      'conf/checked.conf:4: error: basicAuthentication.username holds a colon',
     ],
     ['', 'error: no ZooKeeper is named. Write kafka-manager.zkhosts="host:2181" in conf/application.conf'],
     ['kafka-manager.zkhosts="h:2181"', 'error: -Dhttp.port is many', { 'http.port': 'many' }],

@@ -71,10 +71,10 @@ export class Access {
     this.#lookLater()
   }
 
-  /** Rejects with DISK, TLS or ADDRESS, naming what is wrong with a file. */
-  static async open(settings: ConsoleSettings, reading: Reading): Promise<Access> {
+  /** `given` counts where settings name no users file. Rejects with DISK, TLS or ADDRESS, naming what is wrong with a file. */
+  static async open(settings: ConsoleSettings, reading: Reading, given: Users | null): Promise<Access> {
     const seen = new Map<string, string>()
-    const users = await readUsers(settings, reading.disk, seen)
+    const users = (await readUsers(settings, reading.disk, seen)) ?? given
     const certificate = await readCertificate(settings, reading.disk, seen)
     return new Access(settings, reading, { users, certificate, seen })
   }

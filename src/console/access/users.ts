@@ -9,7 +9,7 @@ import type { Problem } from '../../config/problem.ts'
 import { decodeText, parseProperties } from '../../config/properties.ts'
 import type { Setting } from '../../config/agent-config.ts'
 import type { Grant } from '../api/session.ts'
-import { parseHash, type PasswordHash } from './passwords.ts'
+import { hashPassword, parseHash, type PasswordHash } from './passwords.ts'
 
 export interface User {
   readonly name: string
@@ -21,6 +21,12 @@ export interface User {
 export type Users = ReadonlyMap<string, User>
 
 const hashFix = 'write what millrace console --hash-password prints, or - for a user without a password'
+
+/** One administrator; of the password the hash alone is kept. */
+export async function singleUser(name: string, password: string): Promise<Users> {
+  const hash = parseHash(await hashPassword(password))
+  return new Map([[name, { name, password: hash, grants: [{ role: 'admin', topics: null }] }]])
+}
 
 /** `problems` are all errors. No problem repeats what may be a part of a password. */
 export function parseUsers(bytes: Uint8Array, file: string): { users: Users; problems: readonly Problem[] } {
@@ -45,13 +51,17 @@ export function parseUsers(bytes: Uint8Array, file: string): { users: Users; pro
   return { users, problems: problems.map(one => ({ ...one, severity: 'error' })) }
 }
 
+/** HTTP Basic ends a name at its colon. */
+export const isUserName = (name: string): boolean =>
+  name !== '' && name.length <= 256 && !/[\p{Cc}:,]/u.test(name)
+
 function userOf(
   { key: name, value }: Setting,
   complain: (problem: string, fix: string) => void,
 ): User | null {
   const [hash = '', ...words] = value.split(/\s+/).filter(Boolean)
   const password = hash === '-' ? null : parseHash(hash)
-  if (name === '' || name.length > 256 || /[\p{Cc}:,]/u.test(name)) {
+  if (!isUserName(name)) {
     complain(
       'the name of the user is empty, too long, or holds a colon, a comma or a control character',
       'choose another name',
