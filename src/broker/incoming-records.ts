@@ -9,6 +9,7 @@ import {
   type KafkaRecord,
   type RecordReader,
   type RecordsBuilder,
+  type Steps,
 } from '../wire/kafka/record.ts'
 import { RecordSetReader, recordsBuilder } from '../wire/kafka/record-set.ts'
 import {
@@ -68,7 +69,7 @@ function endAt(records: Buffer, at: number): number | null {
 export function* takeIncoming(
   records: Buffer | null,
   rules: IncomingRules,
-): Generator<void, { batch: Buffer; header: BatchHeader }> {
+): Steps<{ batch: Buffer; header: BatchHeader }> {
   if (records === null || records.length === 0)
     throw new RefusedRecords('INVALID_RECORD', 'the partition comes without records')
   const isBatch = records[oldestMagic] === 2 || rules.version >= firstOfBatches
@@ -142,7 +143,7 @@ function* checkedBatch(given: Buffer, rules: IncomingRules): Generator<void, Buf
 }
 
 /** Checks what a topic asks of every record, and packs the batch as the topic wants it kept. */
-function* keptForm(batch: Buffer, rules: IncomingRules): Generator<void, Buffer> {
+function* keptForm(batch: Buffer, rules: IncomingRules): Steps<Buffer> {
   const {
     now,
     messageTimestampAfterMaxMs: aheadMs,
@@ -223,7 +224,7 @@ function builderOf(
   })
 }
 
-function* convertedBatch(records: Buffer, rules: IncomingRules): Generator<void, Buffer> {
+function* convertedBatch(records: Buffer, rules: IncomingRules): Steps<Buffer> {
   // One batch is made of all of them; with its own framing it is not a quarter as long.
   requireSize(Math.floor(records.length / 4), rules)
   try {

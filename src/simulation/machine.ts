@@ -129,6 +129,7 @@ export class Program {
           signal?.addEventListener('abort', done, { once: true })
         }),
       soon: run => void schedule.after(0, this.guard(run)),
+      isSimulated: true,
     }
     return clock
   }

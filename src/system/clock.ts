@@ -16,6 +16,8 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
   /** Calls `run` in the next turn of the event loop, after waiting input and output. */
   soon(run: () => void): void
+  /** Time moves only where it is moved: nothing may wait for a thread. */
+  readonly isSimulated?: boolean
 }
 
 /** Node runs what is to come later than this at once. */

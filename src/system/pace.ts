@@ -2,6 +2,7 @@
 // and wait for another turn where this one has lasted long enough. All of them together have one turn: what is due while
 // others wait waits behind them, in order (`isAwaited`).
 import type { Clock } from './clock.ts'
+import { packByZstd, type ZstdTask } from './threads.ts'
 
 /** After so long others get a turn, ms. */
 export const turnMs = 10
@@ -38,11 +39,17 @@ export class Pace {
     return new Promise(resolve => void this.#waiting.push(resolve))
   }
 
-  /** All steps, with other turns between them where they take long. */
-  async run<R>(steps: Generator<void, R>): Promise<R> {
+  /** All steps, with other turns between them where they take long; a step may be waited for. */
+  async run<R>(steps: Generator<void | ZstdTask, R>): Promise<R> {
     let step = steps.next()
-    for (; step.done !== true; step = steps.next()) if (this.isOver) await this.turn()
+    for (; step.done !== true; step = steps.next()) await this.after(step.value)
     return step.value
+  }
+
+  /** Before the step that follows one of `run`. */
+  after(step: void | ZstdTask): void | Promise<void> {
+    if (step !== undefined) return packByZstd(step, this.#clock)
+    return this.isOver ? this.turn() : undefined
   }
 
   /** `make` of each, one after another. */

@@ -73,17 +73,35 @@ function text(bytes: number): Buffer {
   return Buffer.from(parts.join('').slice(0, bytes))
 }
 
-for (const codec of ['gzip', 'snappy', 'lz4', 'zstd'])
-  test(`records that a topic wants packed by ${codec}, and of the broker's time`, async t => {
+/** Zeros and ones: what takes gzip longest. */
+function bits(bytes: number): Buffer {
+  const text = Buffer.alloc(bytes)
+  for (let at = 0; at < bytes; at++) text[at] = 48 + random.below(2)
+  return text
+}
+
+for (const [codec, level] of [
+  ['gzip', null],
+  ['gzip', '9'],
+  ['snappy', null],
+  ['lz4', null],
+  ['zstd', null],
+  ['zstd', '9'],
+  ['zstd', '10'],
+  ['zstd', '19'],
+  ['zstd', '22'],
+] as const)
+  test(`records that a topic wants packed by ${codec} at ${level ?? 'its usual level'}, and of the broker's time`, async t => {
     const { child, client } = await attacked(t)
     await create(client, 't', {
       'compression.type': codec,
+      ...(level === null ? {} : { [`compression.${codec}.level`]: level }),
       'max.message.bytes': '16777216',
       'message.timestamp.type': 'LogAppendTime',
     })
-    const records = writeRecords([
-      { timestamp: 1, key: Buffer.from('k'), value: text(isDeep ? 16_000_000 : 3_000_000) },
-    ])
+    const size = isDeep ? 16_000_000 : level === null ? 3_000_000 : 500_000
+    const value = codec === 'gzip' ? bits(size) : text(size)
+    const records = writeRecords([{ timestamp: 1, key: Buffer.from('k'), value }])
     child.reset()
     assert.equal(await send(client, 't', records), 0)
     assertBounded(await child.taken())

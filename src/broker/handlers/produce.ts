@@ -5,6 +5,7 @@ import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../wire/kafka/api.ts'
 import { offsetsTopicName } from '../../wire/kafka/messages/offsets-topic.ts'
 import type { produce } from '../../wire/kafka/messages/produce.ts'
+import type { Steps } from '../../wire/kafka/record.ts'
 import type { Call } from '../api-row.ts'
 import type { ErrorName } from '../error-name.ts'
 import type { BrokerParts } from '../broker-parts.ts'
@@ -41,7 +42,7 @@ export async function answerProduce(
       const steps = append(name, data, { ...call, transactionalId })
       const room = await takeDecoderRoom(data, call)
       let step = steps.next()
-      for (; step.done !== true; step = steps.next()) if (pace.isOver) await pace.turn()
+      for (; step.done !== true; step = steps.next()) await pace.after(step.value)
       partitions.push(step.value)
       if (room > 0) {
         call.memory.add(-room)
@@ -76,7 +77,7 @@ function* append(
   name: string,
   { index, records }: PartitionData,
   { broker, version, transactionalId }: Call & { transactionalId: string | null },
-): Generator<void, Promise<PartitionAnswer>> {
+): Steps<Promise<PartitionAnswer>> {
   const topic = broker.topics.topics.get(name)
   const log = topic?.partitions[index]
   if (topic === undefined || log === undefined)

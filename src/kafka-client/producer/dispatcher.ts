@@ -5,7 +5,7 @@ import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { errorCodes, kafkaError } from '../../wire/kafka/error-codes.ts'
 import { produce } from '../../wire/kafka/messages/produce.ts'
-import { finished, type ProducerIdentity } from '../../wire/kafka/record.ts'
+import type { ProducerIdentity, Steps } from '../../wire/kafka/record.ts'
 import { magicOfProduce, recordsBuilder } from '../../wire/kafka/record-set.ts'
 import { Pace } from '../../system/pace.ts'
 import type { Cluster } from '../connection/cluster.ts'
@@ -58,8 +58,6 @@ const unwrittenCodes = new Set<number>([
 ])
 /** Brokers before 2.4 call a missing key in a compacted topic corrupt, which Kafka lists as retriable. */
 const corruptTries = 3
-/** Larger batches are packed in several turns of the event loop, bytes. */
-const packedAtOnce = 262_144
 
 export class Dispatcher {
   readonly #system: ClientSystem
@@ -251,7 +249,7 @@ export class Dispatcher {
       if (batch.encoded?.magic !== magic) {
         const identity = magic === 2 ? this.#identities.stamp(queue) : null
         const steps = this.#encode(batch, magic, identity)
-        const bytes = batch.bytes <= packedAtOnce ? finished(steps) : await this.#pace.run(steps)
+        const bytes = await this.#pace.run(steps)
         batch.encoded = { magic, bytes, identity }
         batch.isDoubtful = false
       }
@@ -272,7 +270,7 @@ export class Dispatcher {
     return null
   }
 
-  *#encode(batch: Batch, magic: 0 | 1 | 2, identity: ProducerIdentity | null): Generator<void, Buffer> {
+  *#encode(batch: Batch, magic: 0 | 1 | 2, identity: ProducerIdentity | null): Steps<Buffer> {
     const { compressionType: type, compressionGzipLevel: gzip, compressionZstdLevel: zstd } = this.#settings
     const level = type === 'gzip' ? gzip : type === 'zstd' ? zstd : undefined
     const builder = recordsBuilder(magic, type, {

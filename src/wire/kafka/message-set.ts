@@ -9,12 +9,11 @@
 // A packed set is the value of one message, the wrapper. Its offset is that of its last message; the
 // messages inside count from 0 in format 1 and have their own offsets in format 0.
 import { crc32 } from 'node:zlib'
-import { compressions, type Compression, unpack } from './compression.ts'
+import { compress, compressions, type Compression, unpack } from './compression.ts'
 import { FormatError, PackingError } from './format-error.ts'
 import { packInSteps } from './packing.ts'
 import { readInt64, readTime, writeInt64 } from './record-batch.ts'
 import {
-  finished,
   noHeaders,
   readAll,
   RecordTooLarge,
@@ -24,6 +23,7 @@ import {
   type RecordReader,
   type RecordReaderOptions,
   type RecordsBuilder,
+  type Steps,
 } from './record.ts'
 import { turnBytes, UnpackedWindow } from './unpacked-window.ts'
 
@@ -67,13 +67,19 @@ export class MessageSetBuilder implements RecordsBuilder {
   }
 
   finish(): Buffer {
-    return finished(this.finishInSteps())
+    return this.#sealed(compress(this.#plain, this.#codec, this.#magic, this.#level))
   }
 
-  *finishInSteps(): Generator<void, Buffer> {
-    const plain = this.#bytes.subarray(0, this.#at)
-    if (this.#codec === 'none') return plain
-    const packed = yield* packInSteps(plain, this.#codec, this.#magic, this.#level)
+  *finishInSteps(): Steps<Buffer> {
+    return this.#sealed(yield* packInSteps(this.#plain, this.#codec, this.#magic, this.#level))
+  }
+
+  get #plain(): Buffer {
+    return this.#bytes.subarray(0, this.#at)
+  }
+
+  #sealed(packed: Buffer): Buffer {
+    if (this.#codec === 'none') return packed
     const wrapper = Buffer.allocUnsafeSlow(overhead[this.#magic] + packed.length)
     const codec = compressions.indexOf(this.#codec)
     writeEntry(wrapper, 0, this.count - 1, this.#magic, codec, this.#maxTimestamp, null, packed)

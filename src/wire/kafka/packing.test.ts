@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { snappyCompress } from '@platformatic/wasm-utils'
 import { SeededRandom } from '../../simulation/seeded-random.ts'
+import { packByZstd } from '../../system/threads.ts'
 import { compress, compressions, decompress } from './compression.ts'
 import { crc32c, crc32cInSteps } from './crc32c.ts'
 import { packInSteps } from './packing.ts'
@@ -16,20 +17,29 @@ const text = (size: number): Buffer => {
   return bytes
 }
 
-for (const codec of compressions)
-  test(`what ${codec} packs in steps unpacks to the same`, () => {
+for (const [codec, level] of [
+  ...compressions.map(one => [one] as const),
+  ['zstd', 10],
+  ['zstd', 22],
+] as const)
+  test(`what ${codec} packs in steps, at ${level ?? 'its usual level'}, unpacks to the same`, async () => {
     for (const size of [0, 1, 262_144, 262_145, 524_288, 1_300_000]) {
       const bytes = text(size)
       for (const magic of codec === 'zstd' ? [2] : [0, 1, 2]) {
-        const packing = packInSteps(bytes, codec, magic)
+        const packing = packInSteps(bytes, codec, magic, level)
         let steps = 1
         let step = packing.next()
-        for (; step.done !== true; step = packing.next()) steps++
+        for (; step.done !== true; step = packing.next()) {
+          if (step.value !== undefined) await packByZstd(step.value, { isSimulated: level === 22 })
+          steps++
+        }
         const packed = step.value
         const number = compressions.indexOf(codec)
         assert.ok(decompress(packed, number, magic, size + 1).equals(bytes), `${size} ${magic}`)
         assert.ok(packed.length < compress(bytes, codec, magic).length * 1.05 + 100)
-        if (codec !== 'none') assert.equal(steps, Math.max(1, Math.ceil(size / 262_144)))
+        const stepBytes = codec === 'gzip' ? 8192 : 262_144
+        if (level !== undefined) assert.equal(steps, 2)
+        else if (codec !== 'none') assert.equal(steps, Math.max(1, Math.ceil(size / stepBytes)))
         if (codec === 'gzip') assert.ok(gunzipSync(packed).equals(bytes))
         if (codec === 'zstd') assert.ok(zstdDecompressSync(packed).equals(bytes))
       }

@@ -4,11 +4,18 @@ import { lz4Compress } from '@platformatic/wasm-utils'
 import { constants, Gzip, ZstdCompress } from 'node:zlib'
 import { compress, type Compression } from './compression.ts'
 import { PackingError } from './format-error.ts'
+import type { Steps, ZstdTask } from './record.ts'
 import { compressSnappy } from './snappy.ts'
 import type { ZlibInside } from './unpacked-frames.ts'
 
-/** A multiple of the blocks of Snappy. */
+/** Bytes of a step: a multiple of the blocks of Snappy. */
 const stepBytes = 262_144
+/** Of gzip: at level 9, text of two letters takes 4 ms a kilobyte. */
+const gzipStepBytes = 8192
+/** Above this level, one block of zstd may take longer than a turn of the event loop: the thread pool packs. */
+const quickLevel = 9
+/** Windows of 2 MiB: at level 22, the tables of a larger one take hundreds of megabytes. */
+const mostWindowLog = 21
 const outputBytes = 65_536
 /** Magic, flags, block size and checksum of a frame of LZ4; and the end mark behind its blocks. */
 const lz4HeaderBytes = 7
@@ -21,17 +28,20 @@ export function* packInSteps(
   codec: Compression,
   magic: number,
   level?: number,
-): Generator<void, Buffer> {
-  if (codec === 'none' || bytes.length <= stepBytes) return compress(bytes, codec, magic, level)
+): Steps<Buffer> {
+  if (codec === 'zstd' && level !== undefined && level > quickLevel) return yield* packedByPool(bytes, level)
+  if (codec === 'none' || bytes.length <= (codec === 'gzip' ? gzipStepBytes : stepBytes))
+    return compress(bytes, codec, magic, level)
   switch (codec) {
     case 'gzip':
-      return yield* packedBy(new Gzip(level === undefined ? {} : { level }), bytes, {
+      return yield* packedBy(new Gzip(level === undefined ? {} : { level }), bytes, gzipStepBytes, {
         more: constants.Z_NO_FLUSH,
         end: constants.Z_FINISH,
       })
     case 'zstd': {
       const params = level === undefined ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } }
-      return yield* packedBy(new ZstdCompress({ pledgedSrcSize: bytes.length, ...params }), bytes, {
+      const engine = new ZstdCompress({ pledgedSrcSize: bytes.length, ...params })
+      return yield* packedBy(engine, bytes, stepBytes, {
         more: constants.ZSTD_e_continue,
         end: constants.ZSTD_e_end,
       })
@@ -45,6 +55,23 @@ export function* packInSteps(
       return frame
     }
   }
+}
+
+function* packedByPool(bytes: Buffer, level: number): Steps<Buffer> {
+  const task: ZstdTask = {
+    bytes,
+    options: {
+      pledgedSrcSize: bytes.length,
+      params: {
+        [constants.ZSTD_c_compressionLevel]: level,
+        [constants.ZSTD_c_windowLog]: Math.min(mostWindowLog, Math.max(10, 32 - Math.clz32(bytes.length))),
+      },
+    },
+    packed: null,
+  }
+  yield task
+  if (task.packed === null) throw new PackingError('records cannot be packed by zstd')
+  return task.packed
 }
 
 /** Pieces that were packed by themselves, without the beginnings and endings between them. */
@@ -67,6 +94,7 @@ function* joined(
 function* packedBy(
   engine: Gzip | ZstdCompress,
   bytes: Buffer,
+  step: number,
   flush: { readonly more: number; readonly end: number },
 ): Generator<void, Buffer> {
   const { _handle: handle, _writeState: state } = engine as unknown as ZlibInside
@@ -74,27 +102,25 @@ function* packedBy(
   Object.assign(handle, { onerror: (message: string) => (failure = message) })
   const parts: Buffer[] = []
   try {
-    for (let from = 0; from < bytes.length; from += stepBytes) {
+    let output = Buffer.allocUnsafeSlow(outputBytes)
+    let room = outputBytes
+    for (let from = 0; from < bytes.length; from += step) {
       if (from > 0) yield
-      const end = Math.min(from + stepBytes, bytes.length)
+      const end = Math.min(from + step, bytes.length)
       let at = from
-      for (let room = 0; room === 0;) {
-        const output = Buffer.allocUnsafeSlow(outputBytes)
-        handle.writeSync(
-          end === bytes.length ? flush.end : flush.more,
-          bytes,
-          at,
-          end - at,
-          output,
-          0,
-          outputBytes,
-        )
+      for (;;) {
+        const how = end === bytes.length ? flush.end : flush.more
+        handle.writeSync(how, bytes, at, end - at, output, outputBytes - room, room)
         if (failure !== null) throw new PackingError(`records cannot be packed: ${String(failure)}`)
         room = state[0]!
         at = end - state[1]!
-        parts.push(output.subarray(0, outputBytes - room))
+        if (room > 0) break
+        parts.push(output)
+        output = Buffer.allocUnsafeSlow(outputBytes)
+        room = outputBytes
       }
     }
+    parts.push(output.subarray(0, outputBytes - room))
   } finally {
     handle.close()
   }

@@ -12,7 +12,7 @@
 //   record       length varint | attributes int8 = 0 | timestamp delta varlong | offset delta varint |
 //                key length varint, -1: null | key | value length | value | header count varint |
 //                headers: key length varint | key | value length varint, -1: null | value
-import { compressions, decoderBytes, unpack, type Compression } from './compression.ts'
+import { compress, compressions, decoderBytes, unpack, type Compression } from './compression.ts'
 import { crc32c, crc32cInSteps } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
 import { packInSteps } from './packing.ts'
@@ -28,6 +28,7 @@ import {
   type RecordHeader,
   type RecordReader,
   type RecordReaderOptions,
+  type Steps,
   type RecordsBuilder,
 } from './record.ts'
 import { turnBytes, UnpackedWindow } from './unpacked-window.ts'
@@ -122,14 +123,21 @@ export class RecordBatchBuilder implements RecordsBuilder {
   }
 
   finish(identity?: ProducerIdentity): Buffer {
-    return finished(this.finishInSteps(identity))
+    return finished(this.#sealed(compress(this.#plain, this.#codec, 2, this.#level), identity))
   }
 
-  *finishInSteps(identity?: ProducerIdentity): Generator<void, Buffer> {
+  *finishInSteps(identity?: ProducerIdentity): Steps<Buffer> {
+    return yield* this.#sealed(yield* packInSteps(this.#plain, this.#codec, 2, this.#level), identity)
+  }
+
+  get #plain(): Buffer {
+    return this.#bytes.subarray(batchHeaderBytes, this.#at)
+  }
+
+  *#sealed(packed: Buffer, identity?: ProducerIdentity): Generator<void, Buffer> {
     let bytes = this.#bytes.subarray(0, this.#at)
     const number = compressions.indexOf(this.#codec)
     if (number !== 0) {
-      const packed = yield* packInSteps(bytes.subarray(batchHeaderBytes), this.#codec, 2, this.#level)
       const smaller = Buffer.allocUnsafeSlow(batchHeaderBytes + packed.length)
       packed.copy(smaller, batchHeaderBytes)
       bytes = smaller

@@ -1,4 +1,5 @@
 // A record of a Kafka topic, as it is read and as it is written.
+import type { ZstdOptions } from 'node:zlib'
 import { FormatError } from './format-error.ts'
 
 /** Kafka allows the same key more than once and keeps the order. */
@@ -87,6 +88,16 @@ export class RecordTooLarge extends FormatError {
   }
 }
 
+/** What the thread pool has to pack before the next step: `packed` is null where it cannot. */
+export interface ZstdTask {
+  readonly bytes: Buffer
+  readonly options: ZstdOptions
+  packed: Buffer | null
+}
+
+/** Work in steps of some milliseconds. */
+export type Steps<R> = Generator<void | ZstdTask, R>
+
 /** Goes through all steps at once. */
 export function finished<R>(steps: Generator<void, R>): R {
   let step = steps.next()
@@ -109,7 +120,7 @@ export interface RecordsBuilder {
   /** The bytes; the builder is used up. Identity fields are for record batches (magic 2) only. */
   finish(identity?: ProducerIdentity): Buffer
   /** The same in steps of some milliseconds. */
-  finishInSteps(identity?: ProducerIdentity): Generator<void, Buffer>
+  finishInSteps(identity?: ProducerIdentity): Steps<Buffer>
 }
 
 export interface ProducerIdentity {
