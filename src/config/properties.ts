@@ -11,6 +11,7 @@
 // What Java reads in silence and nobody means is a warning: \d that becomes d, a comment behind a value, blanks
 // behind a backslash, a line that a backslash at the end of the line before has swallowed, characters in a key
 // that only look like others.
+import { countOf } from '../printable.ts'
 import type { Setting } from './agent-config.ts'
 import type { Place, Problem } from './problem.ts'
 
@@ -20,23 +21,30 @@ export interface PropertiesText {
   readonly problems: readonly Problem[]
 }
 
+/** Of each severity in one file: garbage may have one a line, and all of them are formatted and compared. */
+const mostKept = 1000
+
 const keyEnd = /^(?:\\[^]?|[^\\=: \t\f])*/
 const separator = /^[ \t\f]*(?:[=:][ \t\f]*)?/
 
 /** Reads `text`; `file` is the name that places carry. */
 export function parseProperties(text: string, file: string): PropertiesText {
   const problems: Problem[] = []
+  const kept = { error: 0, warning: 0 }
   const settings = new Map<string, Setting>()
+  const report = (problem: Problem) => {
+    if (++kept[problem.severity] <= mostKept) problems.push(problem)
+  }
   for (const { line, content, swallowed } of logicalLines(text)) {
     const place = { file, line }
     const { rawKey, rawValue } = splitPair(content)
-    const key = unescape(rawKey, place, problems)
-    const value = unescape(rawValue, place, problems)
+    const key = unescape(rawKey, place, report)
+    const value = unescape(rawValue, place, report)
     for (const one of surprises({ key, rawKey, rawValue, swallowed }))
-      problems.push({ severity: 'warning', place, ...one })
+      report({ severity: 'warning', place, ...one })
     const before = settings.get(key)
     if (before !== undefined && before.value !== value)
-      problems.push({
+      report({
         severity: 'warning',
         place,
         problem: `${key} is written twice, first in line ${before.place.line}; this one counts`,
@@ -45,6 +53,14 @@ export function parseProperties(text: string, file: string): PropertiesText {
     if (before !== undefined) settings.delete(key)
     settings.set(key, { key, value, place })
   }
+  for (const severity of ['error', 'warning'] as const)
+    if (kept[severity] > mostKept)
+      problems.push({
+        severity,
+        place: { file, line: 1 },
+        problem: `${countOf(kept[severity] - mostKept, `further ${severity}`)} of the file are not listed`,
+        fix: 'mend those that are listed first',
+      })
   return { settings: [...settings.values()], problems }
 }
 
@@ -220,7 +236,7 @@ function firstBadByte(bytes: Uint8Array): number {
 
 const named: Record<string, string> = { t: '\t', n: '\n', r: '\r', f: '\f' }
 
-function unescape(raw: string, place: Place, problems: Problem[]): string {
+function unescape(raw: string, place: Place, report: (problem: Problem) => void): string {
   if (!raw.includes('\\')) return raw
   let out = ''
   let isReported = false
@@ -243,7 +259,7 @@ function unescape(raw: string, place: Place, problems: Problem[]): string {
     } else if (!isReported) {
       // One is enough to find the others, of which garbage may have thousands.
       isReported = true
-      problems.push({
+      report({
         severity: 'error',
         place,
         problem: `\\u${digits} is not an escape: four hexadecimal digits must follow \\u`,

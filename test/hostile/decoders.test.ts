@@ -65,6 +65,9 @@ const cases: readonly (readonly [decoder: string, hex: string, met: string])[] =
     Buffer.from(`<File fileName="${'${a'.repeat(20_000)}"/>`).toString('hex'),
     'steps that grow with the square of its length',
   ],
+  ['properties file', Buffer.from('\\b\n'.repeat(20_000)).toString('hex'), 'a warning for each line'],
+  ['properties file', Buffer.from('\\u\n'.repeat(20_000)).toString('hex'), 'an error for each line'],
+  ['zstd of Kafka', '28b52ffd2000010000'.repeat(9000), '256 KiB of memory for each frame of 0 bytes'],
   ...(
     [
       ['addresses', `${'a'.repeat(20_000)}/\n`],

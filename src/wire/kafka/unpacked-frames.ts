@@ -36,7 +36,8 @@ export class UnpackedFrames {
   readonly #maxBytes: number
   readonly #engine: ZlibInside
   #left: number
-  #size: number
+  /** Where the next piece is written: the same memory for as long as nobody was given it. */
+  #output: Buffer
   #frames = 0
   #failure: string | null = null
   /** Where the frame that was unpacked last ends. */
@@ -46,7 +47,9 @@ export class UnpackedFrames {
     this.#codec = codec
     this.#bytes = bytes
     this.#maxBytes = this.#left = maxBytes
-    this.#size = Math.min(pieceBytes.most, Math.max(pieceBytes.least, bytes.length * 4))
+    this.#output = Buffer.allocUnsafeSlow(
+      Math.min(pieceBytes.most, Math.max(pieceBytes.least, bytes.length * 4)),
+    )
     this.#engine = (codec === 'zstd' ? new ZstdDecompress() : new InflateRaw()) as unknown as ZlibInside
     const onerror = (message: string) => (this.#failure = message)
     Object.assign(this.#engine._handle, { onerror })
@@ -61,14 +64,16 @@ export class UnpackedFrames {
     if (this.#codec === 'gzip' && at > 0) this.#engine._handle.reset()
     this.end = at
     for (let isOver = false; !isOver;) {
-      const output = Buffer.allocUnsafeSlow(this.#size)
+      const output = this.#output
       const room = this.#step(output, mayBeCutOff)
       isOver = room > 0
       const piece = output.subarray(0, output.length - room)
       this.#left -= piece.length
       if (this.#left < 0) throw this.broken(`unpack to more than the ${this.#maxBytes} bytes allowed`)
-      this.#size = Math.min(pieceBytes.most, this.#size * 2)
-      if (piece.length > 0) yield piece.length * 2 < output.length ? copyOf(piece) : piece
+      if (piece.length * 2 >= output.length) {
+        this.#output = Buffer.allocUnsafeSlow(Math.min(pieceBytes.most, output.length * 2))
+        yield piece
+      } else if (piece.length > 0) yield copyOf(piece)
     }
   }
 
