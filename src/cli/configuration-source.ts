@@ -12,6 +12,9 @@ export interface SourceOptions {
 }
 
 const httpLimitMs = 60_000
+/** Of one part: an answer without an end would take all memory of a running agent. */
+const mostBytes = 16_777_216
+const tooLarge = () => new Error(`it has more than ${mostBytes} bytes`)
 
 /** Reads every part. Rejects with one sentence naming the part that cannot be read. */
 export async function readTexts({
@@ -38,6 +41,7 @@ async function readPart(name: string, path: string): Promise<ConfigurationText> 
     const found = await stat(path)
     // A pipe may have no writer, and a device no end.
     if (!found.isFile() && !found.isDirectory()) throw new Error('it is not a regular file')
+    if (found.size > mostBytes) throw tooLarge()
     return { file: name, bytes: await readFile(path) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -64,7 +68,13 @@ async function fetchPart(
   try {
     const response = await fetch(uri, { headers, signal: AbortSignal.timeout(httpLimitMs) })
     if (!response.ok) throw new Error(`the server answers ${response.status} ${response.statusText}`)
-    return { file: uri, bytes: new Uint8Array(await response.arrayBuffer()) }
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of response.body ?? []) {
+      if ((size += chunk.length) > mostBytes) throw tooLarge()
+      chunks.push(chunk)
+    }
+    return { file: uri, bytes: Buffer.concat(chunks) }
   } catch (error) {
     // fetch says only that it failed; why is one level down.
     const reason = error instanceof Error && error.cause !== undefined ? error.cause : error
