@@ -212,7 +212,7 @@ const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/demo\//, /^(commandLine|sendHttp|writeText|\w+Directory|temporaryDirectories|removeTree)$/],
   [/^src\/observe\/announcement\.ts$/, /^listenForOwnUser$/],
   [/^src\/kafka-client\/security\/security\.ts$/, /^sendHttp$/],
-  [/^src\/security\/jceks\.ts$/, /^nextTurn$/],
+  [/^src\/(security|kafka-client\/security|broker\/security)\//, /^(nextTurn|derive\w+)$/],
   [/^src\/security\/ssl-settings\.ts$/, /^environmentVariable$/],
 ]
 

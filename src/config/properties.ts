@@ -59,7 +59,7 @@ export function parseProperties(text: string, file: string): PropertiesText {
         severity,
         place: { file, line: 1 },
         problem: `${countOf(kept[severity] - mostKept, `further ${severity}`)} of the file are not listed`,
-        fix: 'mend those that are listed first',
+        fix: 'correct those that are listed first',
       })
   return { settings: [...settings.values()], problems }
 }

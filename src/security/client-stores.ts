@@ -91,7 +91,7 @@ async function loadTrust(
   const { trusted, keys } =
     pem === undefined
       ? await loadStore(path!, storePassword, system.disk)
-      : readText(pem, undefined, trustedFrom)
+      : await readText(pem, undefined, trustedFrom)
   // Java trusts the certificates of key entries in a trust store too.
   const authorities = [...trusted, ...keys.flatMap(key => key.chain.slice(0, 1))]
   if (authorities.length === 0) throw new Fault('TLS', `the trust store ${trustedFrom} holds no certificate`)
@@ -110,7 +110,7 @@ async function loadIdentity(
   const { keys } =
     pem === undefined
       ? await loadStore(path!, storePassword, system.disk, keyPassword?.reveal() ?? storePassword)
-      : readText(pem.reveal(), keyPassword?.reveal(), name)
+      : await readText(pem.reveal(), keyPassword?.reveal(), name)
   const [identity] = keys
   if (identity === undefined)
     throw new Fault(

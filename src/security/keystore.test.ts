@@ -4,9 +4,10 @@ import { test } from 'node:test'
 import { createAuthority } from '../../test/certificates.ts'
 import type { KeyStore } from './key-entries.ts'
 import { pemOf, readKeyStore } from './keystore.ts'
+import { digests, FilePassword } from './password-encryption.ts'
 
 // Written by Java 17's keytool with the password "changeit": an elliptic-curve key in JKS and in PKCS12,
-// and two trusted certificates in each.
+// and two trusted certificates in each. rc2.p12 is openssl's, with the ciphers of old stores.
 const written = {
   'ec.jks': [
     '/u3+7QAAAAIAAAABAAAAAQADc3J2AAABogZJ9OgAAAB/MH0wDgYKKwYBBAEqAhEBAQUABGsl/D5kUk+ooWKX+pDd1P5ozUqCUy7F',
@@ -32,6 +33,21 @@ const written = {
     'nX6BgEeY2tBiAjN/b2Yw+blR+3VLnLtMtM3laZsi1ttsvOdsHTl5qT7QmUXap+BjYyP5P3IlXScXCEh0SS+GUR7nKL8xTSdh3FGM',
     '9en9gYSGyPRbXEUMB4VEpJlbdeDOpbUOVLFAH9C6tkPtp4c3rnJDOUNGMDBNMDEwDQYJYIZIAWUDBAIBBQAEIGPCmw/eXmkh4mgX',
     'rT6kMtWnnaMrQ9g38O7FMU//b+V+BBR8/TgVJfwTrtd+Yfr5IXSwHGK5fwICJxA=',
+  ],
+  'rc2.p12': [
+    'MIIDtQIBAzCCA3sGCSqGSIb3DQEHAaCCA2wEggNoMIIDZDCCAj8GCSqGSIb3DQEHBqCCAjAwggIsAgEAMIICJQYJKoZIhvcNAQcBMBwG',
+    'CiqGSIb3DQEMAQYwDgQI4qRmTV69TwQCAggAgIIB+FSeVexEsKwuy5bqNMsY3EMhE8jDSJLIOjAs7nYEKedPjqtarHdfgIp/3pimiIYB',
+    'ok9HJ35fLJ21Kfe8TpffMAb6gCGKA80vhztiG2Ay6JaKbWVZAeK1OMrjgqbRombKyfStfYq4Ib2MRxaG1A1xOW4mZYZJ4IQ9f6pHjeeW',
+    'zVNjUZf84BiQpLDQ25rnO9rWMl2ulnRnhsIp/HHeGMDPbGwgop179b08W6lpdunylWhG1LrkLVqPErtRUJ2Txlv1AcIhbKUmT+0UcCBm',
+    'nnjpfwLYDEX6RCgT2R+IuY75PEPDRo8y7ylBrMos+W1B2BSEhRxNCwkSY4JeXy6K88kVbKk5y+EMoLdCwQBdLEKImkMqzJUrPcYTy/HV',
+    'JHaFNLk0MW9JC5ovvqESiHdfOgUL1IDiOb3p8R/oOGykVFoIKw1duUVXP7VHsUMRQ1+8A0eSn5dWoATI6/TL6fuLxi6fhzKAu4BvpiLa',
+    'eeqh2V0ldOk8jLGOT66uwx7o7/CU5vD0fzhXotYC+OiYKBXwpuCaoW9v0oxL0ZnLn9rTV8U6PKx9xFDQ3jY+Ja2d8fXCp5o66BWSg3wj',
+    'r3edrrNbu4v7zVO79WWJpp3NV1wu+FX2mt1+GD1vfZURAFfIEDLunZDpG5MNEqeXSEz34eC2Lw/c+yPpSa+FbznHdjCCAR0GCSqGSIb3',
+    'DQEHAaCCAQ4EggEKMIIBBjCCAQIGCyqGSIb3DQEMCgECoIG0MIGxMBwGCiqGSIb3DQEMAQQwDgQIe546K7eRt0cCAggABIGQrzcRMkcf',
+    'y6eqrYZUpPLwe4BK9fWhMIwvS98DgJcg79LKafTeFdStmV80YLMmBaOdYaym3ZcmtO66IEhsc+01/D5Vgk6GhHdHP42ZDrUwGBejCpdJ',
+    'mKi1JqGNM+LVGPN4vuFfD9Fp/oTgMAsaBxsMVYNNcEKhpNEN3FL1QVB0riN6M2qkFKKlFcbyL/OPDIaWMTwwFQYJKoZIhvcNAQkUMQge',
+    'BgBzAHIAdjAjBgkqhkiG9w0BCRUxFgQUW2D53ZZOq+gQIlwbeJUiLGHNSv0wMTAhMAkGBSsOAwIaBQAEFG5IwAabCQ9AOrSU3R+hnM8k',
+    'A9TvBAjz8FDXulhyzwICCAA=',
   ],
   'trust.jks': [
     '/u3+7QAAAAIAAAACAAAAAgABYgAAAaIGSfxeAAVYLjUwOQAAAWAwggFcMIIBAqADAgECAgkAg1ghU6SJaCowCgYIKoZIzj0EAwIw',
@@ -86,21 +102,21 @@ function assertPair(store: KeyStore): void {
   assert.ok(createPublicKey(entry.key).equals(certificate.publicKey))
 }
 
-for (const name of ['ec.jks', 'ec.p12'] as const)
-  test(`${name}: key and certificate fit, a wrong password is said without being shown`, () => {
-    const store = readKeyStore(bytesOf(name), 'changeit', name)
+for (const name of ['ec.jks', 'ec.p12', 'rc2.p12'] as const)
+  test(`${name}: key and certificate fit, a wrong password is said without being shown`, async () => {
+    const store = await readKeyStore(bytesOf(name), 'changeit', name)
     assertPair(store)
     assert.equal(store.keys[0]!.alias, 'srv')
     assert.deepEqual(store.trusted, [])
-    assert.throws(
-      () => readKeyStore(bytesOf(name), 'guessed', name),
+    await assert.rejects(
+      readKeyStore(bytesOf(name), 'guessed', name),
       (error: Error) => /the password is wrong/.test(error.message) && !error.message.includes('guessed'),
     )
   })
 
 for (const name of ['trust.jks', 'trust.p12'] as const)
-  test(`${name}: trusted certificates`, () => {
-    const { keys, trusted } = readKeyStore(bytesOf(name), 'changeit', name)
+  test(`${name}: trusted certificates`, async () => {
+    const { keys, trusted } = await readKeyStore(bytesOf(name), 'changeit', name)
     assert.deepEqual(keys, [])
     assert.deepEqual(
       trusted.map(pem => new X509Certificate(pem).subject),
@@ -108,47 +124,127 @@ for (const name of ['trust.jks', 'trust.p12'] as const)
     )
   })
 
-test('certificates of a JKS store are read without the password, as in Java', () => {
-  assert.equal(readKeyStore(bytesOf('trust.jks'), undefined, 'x').trusted.length, 2)
+test('certificates of a JKS store are read without the password, as in Java', async () => {
+  assert.equal((await readKeyStore(bytesOf('trust.jks'), undefined, 'x')).trusted.length, 2)
 })
 
-test('PKCS12 and PEM made here: the chain follows the key', () => {
+test('PKCS12 and PEM made here: the chain follows the key', async () => {
   const signed = createAuthority().sign({ host: 'localhost' })
   for (const bytes of [signed.pkcs12('pass'), Buffer.from(signed.pem)]) {
-    const store = readKeyStore(bytes, 'pass', 'made')
+    const store = await readKeyStore(bytes, 'pass', 'made')
     assertPair(store)
     assert.equal(store.keys[0]!.chain.length, 2)
   }
 })
 
-test('an encrypted PEM key needs its password', () => {
+test('an encrypted PEM key needs its password', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const pem = Buffer.from(
     privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'right' }),
   )
-  assert.ok(createPrivateKey(readKeyStore(pem, 'right', 'x').keys[0]!.key).equals(privateKey))
-  assert.throws(() => readKeyStore(pem, 'wrong', 'x'), /password does not open its key/)
-  assert.throws(() => readKeyStore(pem, undefined, 'x'), /its key needs a password/)
+  assert.ok(createPrivateKey((await readKeyStore(pem, 'right', 'x')).keys[0]!.key).equals(privateKey))
+  await assert.rejects(readKeyStore(pem, 'wrong', 'x'), /password does not open its key/)
+  await assert.rejects(readKeyStore(pem, undefined, 'x'), /its key needs a password/)
 })
 
-test('a store that was changed, cut short or is none at all says so, with its name', () => {
+test('a store that was changed, cut short or is none at all says so, with its name', async () => {
   const changed = bytesOf('ec.jks')
   changed[100]! ^= 1
-  assert.throws(
-    () => readKeyStore(changed, 'changeit', '/a/b.jks'),
+  await assert.rejects(
+    readKeyStore(changed, 'changeit', '/a/b.jks'),
     /key store \/a\/b\.jks: the password is wrong, or/,
   )
   const whole = bytesOf('trust.jks')
   for (let length = 0; length < whole.length - 20; length += 7)
-    assert.throws(
-      () => readKeyStore(whole.subarray(0, length), undefined, 'x'),
+    await assert.rejects(
+      readKeyStore(whole.subarray(0, length), undefined, 'x'),
       /cannot read the key store x/,
     )
-  assert.throws(() => readKeyStore(Buffer.from('hello'), 'x', 'x'), /neither JKS nor PKCS12 nor PEM/)
-  assert.throws(() => readKeyStore(Buffer.from('cececece00', 'hex'), 'x', 'x'), /JCEKS.*keytool/)
+  await assert.rejects(readKeyStore(Buffer.from('hello'), 'x', 'x'), /neither JKS nor PKCS12 nor PEM/)
+  await assert.rejects(readKeyStore(Buffer.from('cececece00', 'hex'), 'x', 'x'), /JCEKS.*keytool/)
 })
 
 test('PEM lines are 64 characters', () => {
   const lines = pemOf('CERTIFICATE', Buffer.alloc(100)).split('\n')
   assert.equal(lines[1]!.length, 64)
+})
+
+/** A key of openssl whose password goes through scrypt; its cost N is the two bytes behind the salt's. */
+const scryptPem = `-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHkME8GCSqGSIb3DQEFDTBCMCEGCSsGAQQB2kcECzAUBAhiY1iA6VkrLQICQAAC
+AQgCAQEwHQYJYIZIAWUDBAEqBBA7Nx9WRAdHdFKiFW+05EACBIGQ2mpOgDWVhkFf
+bal8hK8rlUT5VwEf9mtEeGCDSZYEptdTwA99nY0CM48So9dMrJl5iJ5p+5ZMgOJU
+4c7HeQ4PhXA/IMSpWBuFR/gRGVrKORwn3YDx3xR8tFpQ3EHMn5/rp2hFRo/Y9ymD
+WbeK1H6OQ+ovTERh3dUU3xFds72Fi0Ph+K+bhfxbZ7QEQ3zDKqtd
+-----END ENCRYPTED PRIVATE KEY-----
+`
+const asPem = (der: Buffer) =>
+  Buffer.from(pemOf('PRIVATE KEY', der).replaceAll('PRIVATE KEY', 'ENCRYPTED PRIVATE KEY'))
+
+test('a key that goes through scrypt is read, and one that asks for too much of it is not', async () => {
+  const { keys } = await readKeyStore(Buffer.from(scryptPem), 'right', 'x')
+  assert.equal(createPrivateKey(keys[0]!.key).asymmetricKeyType, 'ec')
+  const der = Buffer.from(scryptPem.replaceAll(/-----.*-----/g, ''), 'base64')
+  const costAt = der.indexOf('02024000', 'hex') + 2
+  // The largest cost of two bytes, and the largest size of a block of one.
+  der.writeUInt16BE(0x7fff, costAt)
+  der[costAt + 4] = 127
+  await assert.rejects(
+    readKeyStore(asPem(der), 'right', '/a/k.pem'),
+    /key store \/a\/k\.pem: it wants 4161409 blocks of scrypt; at most 1048576 are computed/,
+  )
+})
+
+test('a file that wants its password hashed without end is refused at once, with the number', async t => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const der = privateKey.export({
+    type: 'pkcs8',
+    format: 'der',
+    cipher: 'aes-256-cbc',
+    passphrase: 'changeit',
+  })
+  // INTEGER 2048, or 10,000, of two bytes: its salt is cut by two, which become the upper half of the number.
+  const p12 = bytesOf('ec.p12')
+  const longer = (bytes: Buffer, count: string, nth = 0): Buffer => {
+    const at = [...bytes.keys()].filter(index =>
+      bytes.subarray(index, index + 4).equals(Buffer.from(count, 'hex')),
+    )[nth]!
+    const saltBytes = [20, 16, 8].find(size => bytes[at - size - 1] === size && bytes[at - size - 2] === 4)!
+    const changed = Buffer.from(bytes)
+    changed[at - saltBytes - 1] = saltBytes - 2
+    changed.write('02047fff', at - 2, 'hex')
+    return changed
+  }
+  const cases: readonly (readonly [string, Buffer])[] = [
+    ['checksum of PKCS12', longer(p12, '02022710', 2)],
+    ['checksum of openssl', longer(bytesOf('rc2.p12'), '02020800', 2)],
+    ['key in PEM', asPem(longer(der, '02020800'))],
+  ]
+  for (const [name, bytes] of cases)
+    await t.test(name, async () => {
+      await assert.rejects(
+        readKeyStore(bytes, 'changeit', '/a/k.p12'),
+        /key store \/a\/k\.p12: it wants 21474\d+ rounds of hashing, and at most 5000000 are computed/,
+      )
+    })
+})
+
+test('other turns come in between while a password is hashed', async () => {
+  let turns = 0
+  let isOver = false
+  const count = (): void => {
+    turns++
+    if (!isOver) setImmediate(count)
+  }
+  count()
+  const digest = digests['1.3.14.3.2.26']!
+  await new FilePassword('x').derive({
+    digest,
+    salt: Buffer.alloc(8),
+    rounds: 100_000,
+    purpose: 'mac',
+    size: 20,
+  })
+  isOver = true
+  assert.ok(turns > 20, `${turns} turns`)
 })

@@ -8,11 +8,10 @@
 // the text "Mighty Aphrodite" and everything before. A key is protected by an XOR stream: 20 bytes salt,
 // the key under SHA-1(password, salt), SHA-1(password, that), ..., 20 bytes SHA-1(password, plain key).
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import type Forge from 'node-forge'
 import { ByteCursor } from './byte-cursor.ts'
-import { forge } from './forge.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { KeyEntry, KeyStore } from './key-entries.ts'
+import { FilePassword, octetsOf, oidOf, parseDer, partsOf, TooCostly } from './password-encryption.ts'
 import { readPkcs12 } from './pkcs12.ts'
 
 const jksMagic = 0xfeedfeed
@@ -21,21 +20,21 @@ const jceksMagic = 0xcececece
 /**
  * Reads a key store. `name` is its path, for messages; no message holds the password. Without a password
  * certificates can be read from JKS and PEM, keys cannot. `keyPassword` is that of the keys, where JKS or
- * PEM have another one for them. Throws Fault TLS.
+ * PEM have another one for them. Rejects with Fault TLS.
  */
-export function readKeyStore(
+export async function readKeyStore(
   bytes: Buffer,
   password: string | undefined,
   name: string,
   keyPassword = password,
-): KeyStore {
+): Promise<KeyStore> {
   try {
     const magic = bytes.length >= 4 ? bytes.readUInt32BE(0) : 0
     if (magic === jksMagic) return readJks(bytes, password, keyPassword)
     if (magic === jceksMagic)
       throw new Error('it is a JCEKS store; convert it with keytool -importkeystore -deststoretype PKCS12')
-    if (bytes.includes('-----BEGIN ')) return readPem(bytes.toString('latin1'), keyPassword)
-    if (bytes[0] === 0x30) return readPkcs12(bytes, password ?? '')
+    if (bytes.includes('-----BEGIN ')) return await readPem(bytes.toString('latin1'), keyPassword)
+    if (bytes[0] === 0x30) return await readPkcs12(bytes, new FilePassword(password ?? ''))
     throw new Error('it is neither JKS nor PKCS12 nor PEM')
   } catch (error) {
     throw new Fault('TLS', `cannot read the key store ${name}: ${messageOf(error)}`)
@@ -47,7 +46,7 @@ export function pemOf(label: 'CERTIFICATE' | 'PRIVATE KEY', der: Buffer): string
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
-function readPem(text: string, password: string | undefined): KeyStore {
+async function readPem(text: string, password: string | undefined): Promise<KeyStore> {
   const blocks = text.match(/-----BEGIN ([A-Z0-9 ]+)-----[\s\S]+?-----END \1-----/g) ?? []
   const certificates = blocks
     .filter(block => block.startsWith('-----BEGIN CERTIFICATE-----'))
@@ -57,15 +56,20 @@ function readPem(text: string, password: string | undefined): KeyStore {
   if (key === undefined) return { keys: [], trusted: certificates }
   const encrypted = key.includes('ENCRYPTED')
   if (encrypted && password === undefined) throw new Error('its key needs a password')
-  const pem = decryptPem(key, encrypted ? password : undefined)
+  const pem = await decryptPem(key, encrypted ? password : undefined)
   return { keys: [{ alias: '1', key: pem, chain: certificates }], trusted: [] }
 }
 
-function decryptPem(key: string, passphrase: string | undefined): string {
+async function decryptPem(key: string, passphrase: string | undefined): Promise<string> {
   try {
-    const plain = createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) })
+    const plain = createPrivateKey(
+      passphrase !== undefined && key.startsWith(encryptedPkcs8)
+        ? { key: await decryptPkcs8(key, passphrase), format: 'der', type: 'pkcs8' }
+        : { key, ...(passphrase === undefined ? {} : { passphrase }) },
+    )
     return plain.export({ type: 'pkcs8', format: 'pem' }).toString()
   } catch (error) {
+    if (error instanceof TooCostly) throw error
     throw new Error(
       passphrase === undefined
         ? `its key is damaged (${messageOf(error)})`
@@ -73,6 +77,15 @@ function decryptPem(key: string, passphrase: string | undefined): string {
       { cause: error },
     )
   }
+}
+
+const encryptedPkcs8 = '-----BEGIN ENCRYPTED PRIVATE KEY-----'
+
+/** OpenSSL would hash the password as often as the file says, in one turn of the event loop. */
+async function decryptPkcs8(pem: string, password: string): Promise<Buffer> {
+  const der = Buffer.from(pem.replaceAll(/-----[^-]+-----/g, ''), 'base64')
+  const [algorithm, encrypted] = partsOf(parseDer(der))
+  return await new FilePassword(password).decrypt(algorithm, octetsOf(encrypted))
 }
 
 function readJks(bytes: Buffer, password: string | undefined, keyPassword: string | undefined): KeyStore {
@@ -115,11 +128,10 @@ const javaBytes = (password: string | undefined): Buffer | null =>
 
 /** Takes Sun's key protection off; see the head of the file. */
 function unprotect(info: Buffer, password: Buffer): Buffer {
-  const der = forge().asn1.fromDer(info.toString('binary'))
-  const parts = der.value as Forge.asn1.Asn1[]
-  const oid = forge().asn1.derToOid((parts[0]!.value as Forge.asn1.Asn1[])[0]!.value as string)
+  const [algorithm, content] = partsOf(parseDer(info))
+  const oid = oidOf(partsOf(algorithm)[0])
   if (oid !== '1.3.6.1.4.1.42.2.17.1.1') throw new Error(`its key is protected in an unknown way (${oid})`)
-  const data = Buffer.from(parts[1]!.value as string, 'binary')
+  const data = octetsOf(content)
   const cipher = data.subarray(20, -20)
   const plain = Buffer.alloc(cipher.length)
   let stream = data.subarray(0, 20)

@@ -100,8 +100,7 @@ export async function loadClientTls(
 }
 
 /**
- * Stores by what they were read from: opening a PKCS12 file takes a fifth of a second of computing, which
- * nothing else gets meanwhile, and the same file often serves several components and is looked at again.
+ * Stores by what they were read from: opening a PKCS12 file takes some time of computing, and the same file often serves several components and is looked at again.
  */
 const known = new Map<string, KeyStore>()
 const mostKnown = 32
@@ -122,7 +121,7 @@ export async function loadStore(
     const hash = createHash('sha256').update(bytes)
     for (const secret of [password, keyPassword]) hash.update(JSON.stringify(secret ?? null))
     const digest = hash.digest('base64')
-    const store = known.get(digest) ?? readKeyStore(bytes, password, path, keyPassword)
+    const store = known.get(digest) ?? (await readKeyStore(bytes, password, path, keyPassword))
     if (known.size >= mostKnown) known.clear()
     known.set(digest, store)
     return store

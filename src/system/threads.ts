@@ -1,7 +1,7 @@
 // The door to the thread pool, for computations that would keep the event loop longer than a turn may last. One at a time,
 // so that the pool has threads left for disks, and memory for one set of tables. Where time is simulated they are done at
 // once: simulated time does not wait for threads.
-import { pbkdf2, pbkdf2Sync } from 'node:crypto'
+import { pbkdf2, pbkdf2Sync, scrypt, scryptSync } from 'node:crypto'
 import { zstdCompress, zstdCompressSync, type ZstdOptions } from 'node:zlib'
 import type { Clock } from './clock.ts'
 
@@ -57,4 +57,23 @@ export async function derivePbkdf2(
   return time.isSimulated === true
     ? pbkdf2Sync(password, salt, iterations, size, hash)
     : await inTurn(done => pbkdf2(password, salt, iterations, size, hash, done))
+}
+
+export interface Scrypt extends Omit<Pbkdf2, 'hash' | 'iterations'> {
+  readonly cost: number
+  readonly blockSize: number
+  readonly parallel: number
+  /** It may take no more memory. */
+  readonly mostBytes: number
+}
+
+/** Rejects with an Error where the numbers make no sense, or ask for too much. */
+export async function deriveScrypt(
+  { password, salt, size, cost, blockSize, parallel, mostBytes }: Scrypt,
+  time: Time,
+): Promise<Buffer> {
+  const options = { N: cost, r: blockSize, p: parallel, maxmem: mostBytes }
+  return time.isSimulated === true
+    ? scryptSync(password, salt, size, options)
+    : await inTurn(done => scrypt(password, salt, size, options, done))
 }

@@ -8,11 +8,12 @@ import { readKeyStore } from '../security/keystore.ts'
 import { createTlsContext, secureClient, secureServer, type TlsPolicy } from './tls.ts'
 
 const authority = createAuthority()
-const identity = readKeyStore(
+const store = await readKeyStore(
   Buffer.from(authority.sign({ host: 'localhost', ip: '127.0.0.1' }).pem),
   undefined,
   'test',
-).keys[0]!
+)
+const identity = store.keys[0]!
 const open: TlsPolicy = {
   includeProtocols: [],
   excludeProtocols: [],

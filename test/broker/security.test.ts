@@ -1,6 +1,7 @@
 // Listeners with TLS and SASL: what is read, who gets in, what is said to those who do not, and that no
 // password stands anywhere. Kafka's own clients are tried in test/interop/kafka-security.test.ts.
 import assert from 'node:assert/strict'
+import { pbkdf2Sync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -17,7 +18,7 @@ import { describeUserScramCredentials } from '../../src/wire/kafka/messages/desc
 import { metadata } from '../../src/wire/kafka/messages/metadata.ts'
 import { saslAuthenticate } from '../../src/wire/kafka/messages/sasl-authenticate.ts'
 import { saslHandshake } from '../../src/wire/kafka/messages/sasl-handshake.ts'
-import { saltPassword, scramDetails } from '../../src/wire/kafka/scram-keys.ts'
+import { scramDetails } from '../../src/wire/kafka/scram-keys.ts'
 import { createAuthority } from '../certificates.ts'
 import { runLauncher, startBrokerProcess } from './broker-process.ts'
 import { inDirectory, startBroker, type RunningBroker } from './running-broker.ts'
@@ -155,8 +156,8 @@ test('users of SCRAM are kept, changed and removed; logins by them are proved on
     const salt = Buffer.from('salt-of-this-test')
     const upsertion = (name: string, given: { mechanism?: number; iterations?: number } = {}) => {
       const { mechanism = 2, iterations = 4096 } = given
-      const details = scramDetails(mechanism === 1 ? 'SCRAM-SHA-256' : 'SCRAM-SHA-512')
-      const saltedPassword = saltPassword(details, password, salt, iterations)
+      const { hash, size } = scramDetails(mechanism === 1 ? 'SCRAM-SHA-256' : 'SCRAM-SHA-512')
+      const saltedPassword = pbkdf2Sync(password, salt, iterations, size, hash)
       return { name, mechanism, iterations, salt, saltedPassword }
     }
     const alter = async (

@@ -11,7 +11,7 @@ import { readKeyStore } from '../../src/security/keystore.ts'
 import { diskWith } from './file-decoders.ts'
 import type { Decoder } from './decoders.ts'
 
-const golden = (store: string) => readFileSync(new URL(`../golden/jceks/${store}`, import.meta.url))
+const golden = (store: string) => readFileSync(new URL(`../golden/${store}`, import.meta.url))
 const password = 'store-password'
 
 /** With the checksum that fits, so that what lies behind it is met. */
@@ -24,13 +24,13 @@ function signed(bytes: Buffer): Buffer {
 }
 
 const jks = (): Buffer => {
-  const bytes = Buffer.from(golden('mixed.jceks'))
+  const bytes = Buffer.from(golden('jceks/mixed.jceks'))
   bytes.writeUInt32BE(0xfeedfeed, 0)
   return signed(bytes)
 }
 /** An object in a stream of Java's serialization, as it stands in a store. */
 const javaObjects = (): Buffer[] => {
-  const bytes = golden('aes.jceks')
+  const bytes = golden('jceks/aes.jceks')
   const found: Buffer[] = []
   for (let at = bytes.indexOf('aced0005', 'hex'); at !== -1; at = bytes.indexOf('aced0005', at + 4, 'hex'))
     found.push(bytes.subarray(at, at + 600))
@@ -60,7 +60,7 @@ const stores: Decoder[] = [
   },
   {
     name: 'JCEKS',
-    seeds: () => ['aes', 'mixed'].map(store => golden(`${store}.jceks`)),
+    seeds: () => ['aes', 'mixed'].map(store => golden(`jceks/${store}.jceks`)),
     change: signed,
     decode: bytes => readSecretKeyStore(bytes, password, 'k.jceks').aliases,
     allowed: [Fault],
@@ -68,7 +68,7 @@ const stores: Decoder[] = [
   },
   {
     name: 'key of a JCEKS store',
-    seeds: () => [golden('few-rounds.jceks')],
+    seeds: () => [golden('jceks/few-rounds.jceks')],
     change: signed,
     async decode(bytes) {
       const store = readSecretKeyStore(bytes, password, 'k.jceks')
@@ -93,6 +93,18 @@ const stores: Decoder[] = [
     decode: bytes => readKeyStore(bytes, password, 'k.jks'),
     allowed: [Fault],
     share: 0.3,
+  },
+  {
+    name: 'PKCS12',
+    seeds: () => ['old', 'aes'].map(store => golden(`pkcs12/${store}.p12`)),
+    decode: async bytes =>
+      // As above: other numbers of rounds than 1 take their time, in short turns or other threads.
+      bytes.includes('0202', 0, 'hex') || bytes.includes('0203', 0, 'hex')
+        ? null
+        : await readKeyStore(bytes, password, 'k.p12'),
+    allowed: [Fault],
+    share: 0.1,
+    mostMs: 2000,
   },
 ]
 

@@ -317,7 +317,7 @@ const logins: Decoder[] = [
     ],
     decode(bytes) {
       const login = { username: 'user', password: new Secret('secret'), isToken: false }
-      return converseScram('SCRAM-SHA-256', login, 'nonce').answer(bytes)
+      return converseScram('SCRAM-SHA-256', login, 'nonce', realClock).answer(bytes)
     },
     allowed: [SaslError],
     share: 0.02,

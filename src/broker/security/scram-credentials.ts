@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import type { Logger } from '../../observe/log.ts'
 import { Journal } from '../../storage/journal.ts'
 import { either, object, readJson, text, whole, type Shape } from '../../json-shape.ts'
+import type { Clock } from '../../system/clock.ts'
 import type { Disk } from '../../system/disk.ts'
+import { derivePbkdf2 } from '../../system/threads.ts'
 import type { JournalPlace } from '../log-directories.ts'
 import {
-  saltPassword,
   scramDetails,
   scramMechanisms,
   serverKeyOf,
@@ -100,14 +101,16 @@ export class ScramCredentials {
     )
   }
 
-  putPassword(
+  async putPassword(
     user: string,
     mechanism: ScramMechanism,
     given: { password: string; salt: Buffer; iterations: number },
+    clock: Pick<Clock, 'isSimulated'>,
   ): Promise<void> {
-    const { password, salt, iterations } = given
-    const saltedPassword = saltPassword(scramDetails(mechanism), password, salt, iterations)
-    return this.put(user, mechanism, { salt, iterations, saltedPassword })
+    const { salt, iterations } = given
+    const { hash, size } = scramDetails(mechanism)
+    const saltedPassword = await derivePbkdf2({ ...given, hash, size }, clock)
+    await this.put(user, mechanism, { salt, iterations, saltedPassword })
   }
 
   /** Resolves when it is durable. */

@@ -75,8 +75,9 @@ export class Security {
   /** Keeps the users that were given with the start. */
   async addUsers(users: readonly ScramUser[]): Promise<void> {
     for (const { user, mechanism, password, iterations } of users) {
-      const salt = this.#system.random.bytes(24)
-      await this.credentials.putPassword(user, mechanism, { password: password.reveal(), salt, iterations })
+      const { clock, random } = this.#system
+      const given = { password: password.reveal(), salt: random.bytes(24), iterations }
+      await this.credentials.putPassword(user, mechanism, given, clock)
       this.#log.info(`user ${user} may log in by ${mechanism}`)
     }
   }

@@ -4,8 +4,8 @@ import type { Secret } from '../../security/secret.ts'
 /** Serves one authentication. */
 export interface Conversation {
   readonly first: Buffer
-  /** The token that answers the broker's; null when there is nothing more to say. Throws SaslError. */
-  answer(token: Buffer): Buffer | null
+  /** The token that answers the broker's; null when there is nothing more to say. Throws or rejects with SaslError. */
+  answer(token: Buffer): Buffer | null | Promise<Buffer>
   /** What was learned before the broker refused, such as an OAuth error. */
   readonly reason?: string | undefined
 }

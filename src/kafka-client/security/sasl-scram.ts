@@ -12,7 +12,6 @@ import {
   clientKeyOf,
   decodeBase64,
   leastIterations,
-  saltPassword,
   scramDetails,
   scramHmac,
   serverKeyOf,
@@ -20,6 +19,8 @@ import {
   xor,
   type ScramMechanism,
 } from '../../wire/kafka/scram-keys.ts'
+import type { Clock } from '../../system/clock.ts'
+import { derivePbkdf2 } from '../../system/threads.ts'
 import { SaslError, type Conversation } from './sasl-conversation.ts'
 import type { Secret } from '../../security/secret.ts'
 
@@ -32,18 +33,25 @@ export interface ScramLogin {
   readonly isToken: boolean
 }
 
-/** The most work a broker may ask for: a tenth of a second. */
+/** The most work a broker may ask for: a tenth of a second of another thread. */
 const mostIterations = 100_000
 
-export function converseScram(mechanism: ScramMechanism, login: ScramLogin, nonce: string): Conversation {
+export function converseScram(
+  mechanism: ScramMechanism,
+  login: ScramLogin,
+  nonce: string,
+  clock: Pick<Clock, 'isSimulated'>,
+): Conversation {
   const details = scramDetails(mechanism)
   const name = login.username.replaceAll('=', '=3D').replaceAll(',', '=2C')
   const clientFirst = `n=${name},r=${nonce}${login.isToken ? ',tokenauth=true' : ''}`
   let signature: Buffer | null = null
 
-  function prove(serverFirst: string): Buffer {
+  async function prove(serverFirst: string): Promise<Buffer> {
     const { serverNonce, salt, iterations } = readServerFirst(serverFirst, nonce)
-    const salted = saltPassword(details, login.password.reveal(), salt, iterations)
+    const { hash, size } = details
+    const password = login.password.reveal()
+    const salted = await derivePbkdf2({ hash, password, salt, iterations, size }, clock)
     const withoutProof = `c=biws,r=${serverNonce}`
     const message = `${clientFirst},${serverFirst},${withoutProof}`
     const proof = xor(clientKeyOf(details, salted), scramHmac(details, storedKeyOf(details, salted), message))

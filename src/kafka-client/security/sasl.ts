@@ -62,7 +62,7 @@ export async function authenticate(channel: SaslChannel, identity: Identity): Pr
       if (round === mostRounds) throw new SaslError('it goes on for ever')
       const answer: Answer = await send(token)
       lifetimeMs = answer.lifetimeMs
-      token = conversation.answer(answer.token)
+      token = await conversation.answer(answer.token)
     }
   } catch (error) {
     if (!(error instanceof SaslError)) throw error

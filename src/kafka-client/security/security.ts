@@ -157,7 +157,7 @@ export class Security {
         converse: async () =>
           login.mechanism === 'PLAIN'
             ? conversePlain(username, password)
-            : converseScram(login.mechanism, login, random.bytes(24).toString('base64url')),
+            : converseScram(login.mechanism, login, random.bytes(24).toString('base64url'), clock),
       }
     }
     const { source, stores } = login

@@ -6,8 +6,10 @@ import { printDatum, type Printed } from './datum.ts'
 import { readAvroSchema } from './schema.ts'
 
 const magic = Buffer.from('Obj\x01', 'latin1')
-/** Of one block, unpacked. */
-const mostBlockBytes = 16 * 1024 * 1024
+/** Of all blocks together, unpacked: what unpacks in some 20 ms. */
+const mostUnpackedBytes = 4 * 1024 * 1024
+/** What a block counts for at least: unpacking nothing takes its time as well. */
+const leastBlockBytes = 4096
 
 export const isAvroContainer = (bytes: Buffer): boolean =>
   bytes.length > 20 && bytes.subarray(0, 4).equals(magic)
@@ -29,9 +31,19 @@ export function printContainer(bytes: Buffer, mostChars: number): Printed & { re
   const texts: string[] = []
   let left = mostChars
   let objects = 0
+  let room = mostUnpackedBytes
   while (reader.at < bytes.length) {
     const count = reader.readLong()
-    const data = new AvroReader(unpack(codec, reader.readBytes()))
+    const packed = reader.readBytes()
+    const block = room > 0 ? unpack(codec, packed, room) : null
+    if (block === null) {
+      if (objects > 0) return { text: texts.join('\n'), isCut: true, objects }
+      throw reader.broken(
+        `blocks cannot be unpacked (${codec}): they have more than ${mostUnpackedBytes} bytes`,
+      )
+    }
+    if (block !== packed) room -= Math.max(block.length, leastBlockBytes)
+    const data = new AvroReader(block)
     for (let index = 0; index < count; index++) {
       const { text, isCut } = printDatum(data, type, left)
       texts.push(text)
@@ -45,8 +57,9 @@ export function printContainer(bytes: Buffer, mostChars: number): Printed & { re
   return { text: texts.join('\n'), isCut: false, objects }
 }
 
-function unpack(codec: string, data: Buffer): Buffer {
-  const options = { maxOutputLength: mostBlockBytes }
+/** Null where it unpacks to more than `room`. */
+function unpack(codec: string, data: Buffer, room: number): Buffer | null {
+  const options = { maxOutputLength: room }
   try {
     switch (codec) {
       case 'null':
@@ -58,6 +71,7 @@ function unpack(codec: string, data: Buffer): Buffer {
         return zstdDecompressSync(data, options)
     }
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return null
     throw new AvroFormatError(`a block cannot be unpacked (${codec}): ${(error as Error).message}`)
   }
   throw new AvroFormatError(`blocks are packed by the codec ${codec.slice(0, 40)}, which is not read here`)

@@ -186,6 +186,9 @@ const container = (
   ])
 }
 
+const times = (blocks: number, objects: number, data: Buffer) =>
+  Array.from({ length: blocks }, () => [objects, data] as const)
+
 test('container files: their objects, by every codec that we write; what lies about its size', () => {
   const two = Buffer.from([2, 4])
   const plain = container('null', 'int', [[2, two]])
@@ -194,6 +197,15 @@ test('container files: their objects, by every codec that we write; what lies ab
   assert.equal(printContainer(container('deflate', 'int', [[2, deflateRawSync(two)]]), 100).text, '1\n2')
   const bomb = container('deflate', 'bytes', [[1, deflateRawSync(Buffer.alloc(64 * 1024 * 1024))]])
   assert.throws(() => printContainer(bomb, 100), /cannot be unpacked \(deflate\)/)
+  const packed = deflateRawSync(Buffer.concat([two, Buffer.alloc(4_000_000)]))
+  const many = container('deflate', 'int', times(300, 2, packed))
+  const own = process.threadCpuUsage()
+  assert.deepEqual(printContainer(many, 100), { text: '1\n2', isCut: true, objects: 2 })
+  assert.ok(process.threadCpuUsage(own).user < 200_000, 'blocks that nobody sees were unpacked')
+  const empty = container('deflate', 'int', times(300, 0, packed))
+  const nothing = container('deflate', 'int', times(50_000, 0, deflateRawSync(Buffer.alloc(0))))
+  for (const blocks of [empty, nothing])
+    assert.throws(() => printContainer(blocks, 100), /cannot be unpacked \(deflate\): they have more than/)
   assert.throws(() => printContainer(container('snappy', 'int', [[1, two]]), 100), /the codec snappy/)
   assert.throws(() => printContainer(container('null', 'int', [[3, two]]), 100), AvroFormatError)
   const nothings = container('null', 'null', [[2 ** 40, Buffer.alloc(0)]])

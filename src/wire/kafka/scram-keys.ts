@@ -1,7 +1,7 @@
 // What SCRAM (RFC 5802, RFC 7677) derives from a password: the salted password, and from it the keys of the
 // two sides. Who has StoredKey and ServerKey alone can check a login and prove to be the server, but cannot
 // log in. Names and passwords are UTF-8 as they are, as Kafka takes them, without SASLprep.
-import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 
 /** Numbers of the protocol (KIP-554). */
 export const scramMechanisms = [
@@ -16,16 +16,6 @@ export const leastIterations = 4096
 
 export const scramDetails = (name: ScramMechanism): ScramDetails =>
   scramMechanisms.find(one => one.name === name)!
-
-/** Takes milliseconds: it is meant to be slow. */
-export function saltPassword(
-  { hash, size }: ScramDetails,
-  password: string,
-  salt: Buffer,
-  iterations: number,
-): Buffer {
-  return pbkdf2Sync(password, salt, iterations, size, hash)
-}
 
 export const scramHmac = ({ hash }: ScramDetails, key: Buffer, text: string): Buffer =>
   createHmac(hash, key).update(text).digest()
