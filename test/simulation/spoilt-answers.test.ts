@@ -29,6 +29,9 @@ const known = [
   'SyncGroup. = "no answer"',
 ]
 
+/** After this one the client took no topic for its own for a minute: two answers told two wrong ids of it. */
+const knownBytes = 2112
+
 if (onlySeed !== undefined) it(`seed ${onlySeed}`, () => runSeed(Number(onlySeed)).then(() => {}))
 else {
   it('a field with a value nobody has meant', async () => {
@@ -41,6 +44,8 @@ else {
   })
 
   it('bytes that are wrong, in any answer', async t => {
+    assert.ok(knownBytes >= fieldCases.length)
+    await runSeed(knownBytes)
     const { counted, traces } = await runSeeds(module, isDeep ? 3_000 : 24, { from: fieldCases.length })
     t.diagnostic(`${counted['worstMs']! / traces.length} ms to recover, on average`)
   })

@@ -74,6 +74,19 @@ it("another id, told once, is not the topic's", async () => {
   assert.equal(made.cluster.idOf('t'), id('B'))
 })
 
+it('other ids, of which no two are the same', async () => {
+  await using made = await one({ id: id('B'), leaders: [0] })
+  let times = 0
+  made.telling.change = told => {
+    const other = { topicId: id(['C', 'D', 'E', 'F'][times++ % 4]!), partitions: [] }
+    for (const topic of told.topics) Object.assign(topic, other)
+    return told
+  }
+  for (let asked = 0; asked < 4; asked++) await made.cluster.refresh()
+  assert.equal(made.cluster.idOf('t'), id('B'))
+  assert.equal(made.cluster.leaderOf('t', 0), 0)
+})
+
 it('another id, told again and again, and then the former one', async () => {
   await using made = await one({ id: id('B'), leaders: [0] })
   made.telling.topic = { id: id('C'), leaders: [0] }

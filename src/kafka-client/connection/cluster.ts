@@ -340,9 +340,11 @@ export class Cluster {
 
   async #refresh(): Promise<void> {
     let answer = await this.#askTopics()
-    // What was read of a topic counts no more when its id is another: one answer is not enough for that.
-    if (answer.topics.some(one => this.#tellsOtherId(one))) answer = await this.#askTopics()
-    this.#take(answer)
+    // What was read of a topic counts no more when its id is another: two answers in a row must tell it.
+    const others = answer.topics.filter(one => this.#tellsOtherId(one))
+    const told = new Map(others.map(({ name, topicId }) => [name, topicId]))
+    if (told.size > 0) answer = await this.#askTopics()
+    this.#take(answer, one => !this.#tellsOtherId(one) || told.get(one.name) === one.topicId)
     this.brokers.judge()
     this.refreshedAt = this.#system.clock.monotonic()
   }
@@ -370,7 +372,7 @@ export class Cluster {
     })
   }
 
-  #take(answer: ResponseOf<typeof metadata>): void {
+  #take(answer: ResponseOf<typeof metadata>, isBelieved: (topic: TopicAnswer) => boolean): void {
     this.#nodes.clear()
     for (const { nodeId, host, port } of answer.brokers)
       if (isPossible({ host, port })) this.#nodes.set(nodeId, { host, port })
@@ -388,7 +390,7 @@ export class Cluster {
     for (const topic of answer.topics)
       if (topic.name !== null && this.#wants(topic.name)) {
         named.add(topic.name)
-        this.#takeTopic(topic.name, topic)
+        if (isBelieved(topic)) this.#takeTopic(topic.name, topic)
       }
     if (!this.#watchesAll) return
     for (const name of this.#topics.keys())
