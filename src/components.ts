@@ -33,7 +33,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     ['source.SyslogUDPSource', 'syslogudp', no('syslog UDP source')],
     ['source.MultiportSyslogTCPSource', 'multiport_syslogtcp', no('multiport syslog source')],
     ['source.SpoolDirectorySource', 'spooldir', no('spooling directory source')],
-    ['source.taildir.TaildirSource', 'taildir', no('taildir source')],
+    [
+      'source.taildir.TaildirSource',
+      'taildir',
+      () => import('./sources/taildir.ts').then(m => m.taildirSource),
+    ],
     ['source.jms.JMSSource', 'jms', no('JMS source')],
     ['source.StressSource', null, no('stress source')],
     ['source.twitter.TwitterSource', null, 'The API the Twitter source used no longer exists'],

@@ -52,6 +52,14 @@ export function compileJavaRegex(source: string, flags = ''): CompiledRegex {
   }
 }
 
+/** The same for an expression that has to match a whole text, as Java's matches() has it. */
+export function compileJavaMatch(source: string): CompiledRegex {
+  const alone = compileJavaRegex(source)
+  if ('problem' in alone) return alone
+  const isOpen = source.lastIndexOf('\\Q') > source.lastIndexOf('\\E')
+  return compileJavaRegex(`\\A(?:${source}${isOpen ? '\\E' : ''})\\z`)
+}
+
 /** \Q…\E as escapes of the single characters. */
 function withoutQuotes(source: string): string {
   return source.replaceAll(/\\(?:Q(.*?)(?:\\E|$)|[^])/gs, (whole, quoted: string | undefined) =>

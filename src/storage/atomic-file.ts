@@ -2,17 +2,25 @@
 import { dirname } from 'node:path'
 import type { Disk } from '../system/disk.ts'
 
-/** Writes beside it, syncs, renames, syncs the directory; a failure leaves nothing beside it. Not for two callers at once on one path. */
-export async function replaceFile(disk: Disk, path: string, bytes: Buffer): Promise<void> {
-  const putInPlace = await prepareFile(disk, path, bytes)
+/**
+ * Writes beside it, syncs, renames, syncs the directory; a failure leaves nothing beside it. Not for two callers at once
+ * on one path. The file is its owner's alone; where `isShared`, others may read it as the umask lets them.
+ */
+export async function replaceFile(disk: Disk, path: string, bytes: Buffer, isShared = false): Promise<void> {
+  const putInPlace = await prepareFile(disk, path, bytes, isShared)
   await putInPlace()
 }
 
 /** The first half: the new bytes are durable beside the file. Gives the second, which puts them in its place. */
-export async function prepareFile(disk: Disk, path: string, bytes: Buffer): Promise<() => Promise<void>> {
+export async function prepareFile(
+  disk: Disk,
+  path: string,
+  bytes: Buffer,
+  isShared = false,
+): Promise<() => Promise<void>> {
   const fresh = `${path}.new`
   if (await disk.exists(fresh)) await disk.remove(fresh)
-  const file = await disk.open(fresh, 'create')
+  const file = await disk.open(fresh, 'create', isShared)
   try {
     await file.write(bytes, 0)
     await file.sync()

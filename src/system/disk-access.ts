@@ -4,10 +4,10 @@ import { access, lstat, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
- * As what a path is to be used: a directory, one that is made where it is missing, a file that is written and made with
- * its directory where it is missing, a file that is read.
+ * As what a path is to be used: a directory, one that is only listed, one that is made where it is missing, a file that
+ * is written and made with its directory where it is missing, a file that is read.
  */
-export type PathUse = 'directory' | 'new directory' | 'written file' | 'read file'
+export type PathUse = 'directory' | 'read directory' | 'new directory' | 'written file' | 'read file'
 
 /** One clause, null where nothing is known to be in the way. What only a write itself finds (a quota) is not seen. */
 export async function obstacleAt(path: string, use: PathUse): Promise<string | null> {
@@ -15,14 +15,16 @@ export async function obstacleAt(path: string, use: PathUse): Promise<string | n
   if (found instanceof Error) {
     if (found.code !== 'ENOENT') return reasonOf(found, path)
     if (await isLink(path)) return `${path} is a link to nothing`
-    if (use === 'directory' || use === 'read file') return `${path} does not exist`
+    if (use === 'directory' || use.startsWith('read')) return `${path} does not exist`
     return obstacleAt(dirname(path), 'new directory')
   }
-  const isDirectory = use === 'directory' || use === 'new directory'
+  const isDirectory = use.endsWith('directory')
   if (found.isDirectory() !== isDirectory) return `${path} is ${isDirectory ? 'not ' : ''}a directory`
-  if (isDirectory && (await isOfKernel(path))) return `no file can be made in ${path}`
+  if (isDirectory && use !== 'read directory' && (await isOfKernel(path)))
+    return `no file can be made in ${path}`
   const { R_OK, W_OK, X_OK } = constants
-  const rights = isDirectory ? R_OK | W_OK | X_OK : use === 'read file' ? R_OK : W_OK
+  const toRead = isDirectory ? R_OK | X_OK : R_OK
+  const rights = use.startsWith('read') ? toRead : isDirectory ? toRead | W_OK : W_OK
   return access(path, rights).then(
     () => null,
     (error: NodeJS.ErrnoException) => reasonOf(error, path),

@@ -252,14 +252,23 @@ class RealFile implements DiskFile {
 
 const msOf = (nanoseconds: bigint): number => Number(nanoseconds) / 1e6
 
+/**
+ * Where the system does not tell when a file was made, Node gives 0 or the time of its last change. A file for which both
+ * times are the same is a new one only where another has shown that they can differ.
+ */
+let tellsBirths: boolean | undefined
+const showsBirths = ({ birthtimeNs, ctimeNs }: fs.BigIntStats): boolean =>
+  birthtimeNs > 0n && birthtimeNs < ctimeNs
+
 function stateOf(stat: fs.BigIntStats): FileState {
+  tellsBirths ??= showsBirths(fs.statSync(process.execPath, { bigint: true }))
+  tellsBirths ||= showsBirths(stat)
   return {
     identity: `${stat.dev}:${stat.ino}`,
     inode: String(stat.ino),
     bytes: Number(stat.size),
     modifiedMs: msOf(stat.mtimeNs),
-    // Where the system has no such time, Node gives that of the last change, or 0.
-    bornMs: stat.birthtimeNs === stat.ctimeNs ? 0 : msOf(stat.birthtimeNs),
+    bornMs: tellsBirths ? msOf(stat.birthtimeNs) : 0,
     kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other',
   }
 }

@@ -34,6 +34,9 @@ const values: Readonly<Record<string, string>> = {
   'serializers.s1.name': 'h',
   checkpointDir: join(directory, 'checkpoint'),
   dataDirs: join(directory, 'data'),
+  filegroups: 'g',
+  'filegroups.g': join(directory, '.*'),
+  positionFile: join(directory, 'positions.json'),
 }
 
 /** Values that a required option of one component takes instead. */
