@@ -267,8 +267,8 @@ export async function sayFailure(work: Promise<unknown>, say: Say, key: string, 
 }
 
 /**
- * What a component does with topics, addresses and headers, as far as its options alone tell it; the
- * warning about events that return to the topic they came from is made of these.
+ * What a component does with topics, addresses, headers and channels, as far as its options alone tell it. The checks
+ * of several agents are made of these (src/agent-set/).
  */
 export type Flow =
   | {
@@ -279,14 +279,38 @@ export type Flow =
       topicHeader: string | null
       /** Of the consumer group; absent where it is none. */
       group?: string
-      /** Events may bring headers of their own, which keep or replace those the source sets. */
-      bringsHeaders?: boolean
+      /** Values are whole events, whose headers stay but for those that the source overwrites. */
+      flumeFormat?: boolean
+      /** Event header -> the record header it comes from. */
+      recordHeaders?: Readonly<Record<string, string>>
     }
-  | { does: 'write-topic'; servers: string; topic: string; topicHeader: string | null }
-  | { does: 'send'; host: string; port: number }
-  | { does: 'receive'; host: string; port: number }
+  | {
+      does: 'write-topic'
+      servers: string
+      /** With escapes where a header may name another topic. */
+      topic: string
+      topicHeader: string | null
+      flumeFormat?: boolean
+      /** Event header -> the record header it becomes. */
+      recordHeaders?: Readonly<Record<string, string>>
+      /** As brokers are asked: -1 for all in-sync replicas. */
+      acks?: number
+      /** The topic takes only what cannot be delivered elsewhere. */
+      isDeadLetter?: boolean
+    }
+  | { does: 'send'; host: string; port: number; deflate?: boolean; tls?: boolean }
+  | { does: 'receive'; host: string; port: number; deflate?: boolean; tls?: boolean }
+  /** A selector: to all channels, to one in turn, or by a header's value (lists of channels). */
+  | { does: 'select-all' }
+  | { does: 'select-one' }
+  | {
+      does: 'select-by-header'
+      header: string
+      mapping: ReadonlyMap<string, readonly string[]>
+      fallback: readonly string[]
+    }
   | { does: 'set-header'; header: string; value: string | null; overwrite: boolean }
-  | { does: 'remove-header'; header: string }
+  | { does: 'remove-header'; header: string | RegExp }
 
 /** Places outside the options that defaults depend on. */
 export interface Surroundings {

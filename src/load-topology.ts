@@ -1,10 +1,12 @@
 // Configuration texts -> Topology, with everything the reader, the builder and the loop check have to say.
-import type { CatalogueEntry, Flow } from './component.ts'
+import { AgentJoin } from './agent-set/agent-join.ts'
+import { flowAgentOf } from './agent-set/flow-agent.ts'
+import { findLoops } from './agent-set/loops.ts'
+import type { CatalogueEntry } from './component.ts'
 import { catalogue } from './components.ts'
-import type { Setting } from './config/agent-config.ts'
+import type { AgentConfig, Setting } from './config/agent-config.ts'
 import { readConfiguration, type ConfigurationText } from './config/configuration.ts'
 import { readAgent } from './config/grammar.ts'
-import { findLoops, type FlowAgent } from './config/loop.ts'
 import { inOrder, type Problem } from './config/problem.ts'
 import { settingsByAgent } from './config/settings-by-agent.ts'
 import { readMonitoring } from './observe/metrics-settings.ts'
@@ -27,12 +29,16 @@ export interface LoadOptions {
     /** No start follows: what others use at this moment is told, and what channels would meet in their directories. */
     readonly isCheck?: boolean
   }
+  /** The agents of a set are looked at together afterwards (src/agent-set/), which finds loops as well. */
+  readonly isOfSet?: boolean
   /** Components beside those of the catalogue. */
   readonly components?: readonly CatalogueEntry[]
 }
 
 export interface Loaded {
   readonly topology?: Topology
+  /** As written; absent where the text describes no such agent. */
+  readonly config?: AgentConfig
   readonly problems: readonly Problem[]
 }
 
@@ -43,7 +49,7 @@ export async function loadTopology(
   texts: readonly ConfigurationText[],
   options: LoadOptions,
 ): Promise<Loaded> {
-  const { agent, environment, systemProperties, home, examine, components = [] } = options
+  const { agent, environment, systemProperties, home, examine, components = [], isOfSet = false } = options
   const read = await readConfiguration(texts, {
     agent,
     environment,
@@ -70,9 +76,11 @@ export async function loadTopology(
     },
     parts,
   )
-  if (built.topology === undefined || hasErrors(read.problems)) return { problems: inOrder(problems) }
+  if (built.topology === undefined || hasErrors(read.problems))
+    return { config: read.config, problems: inOrder(problems) }
   const topologies = [built, ...others.values()].flatMap(({ topology }) => topology ?? [])
-  for (const problem of findLoops(topologies.map(flowAgentOf))) problems.push(problem)
+  const flowAgents = topologies.map(one => flowAgentOf(one, isOwnInterceptor))
+  if (!isOfSet) problems.push(...findLoops(new AgentJoin(flowAgents, false)).proven)
   if (examine !== undefined && outside !== undefined) {
     problems.push(...(await examineTopology(read.config, built.topology, outside, examine.running)))
     if (examine.isCheck === true) {
@@ -80,7 +88,11 @@ export async function loadTopology(
       if (!hasErrors(problems)) problems.push(...(await rehearseChannels(built.topology, outside)))
     }
   }
-  return { ...(hasErrors(problems) ? {} : { topology: built.topology }), problems: inOrder(problems) }
+  return {
+    config: read.config,
+    ...(hasErrors(problems) ? {} : { topology: built.topology }),
+    problems: inOrder(problems),
+  }
 }
 
 const hasErrors = (problems: readonly Problem[]) => problems.some(one => one.severity === 'error')
@@ -101,25 +113,6 @@ async function neighbours(
   return found
 }
 
-/** Selectors that give every channel of the source some events at least. */
-const givesToAll = new Set(['replicating', 'load_balancing'])
-
-function flowAgentOf(topology: Topology): FlowAgent {
-  const flows = (part: { definition: { flow?: (options: never) => readonly Flow[] }; options: never }) =>
-    part.definition.flow?.(part.options) ?? []
-  const known = (type: string) =>
-    catalogue.some(entry => entry.kind === 'interceptor' && entry.names.includes(type))
-  return {
-    name: topology.agent,
-    sources: topology.sources.map(source => ({
-      name: source.name,
-      place: source.place,
-      channels: givesToAll.has(source.selector.definition.type) ? source.channels : [],
-      flows: flows(source),
-      interceptors: source.interceptors.map(part => (known(part.definition.type) ? flows(part) : null)),
-    })),
-    sinks: topology.sinkGroups.flatMap(group =>
-      group.sinks.map(sink => ({ name: sink.name, channel: sink.channel, flows: flows(sink) })),
-    ),
-  }
-}
+/** Interceptors of the catalogue declare which headers they touch; those of users may touch any. */
+export const isOwnInterceptor = (type: string): boolean =>
+  catalogue.some(({ kind, names }) => kind === 'interceptor' && names.includes(type))

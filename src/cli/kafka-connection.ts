@@ -58,7 +58,7 @@ export function fileOf(path: string | undefined): Map<string, Written> {
 }
 
 /** Waits are shorter than in agents: somebody sits there. */
-const impatience = { 'request.timeout.ms': '15000', 'socket.connection.setup.timeout.ms': '5000' }
+export const impatience = { 'request.timeout.ms': '15000', 'socket.connection.setup.timeout.ms': '5000' }
 
 export interface Connected<S> {
   readonly settings: S

@@ -2,22 +2,18 @@
 // would be lost, doubled, late or stuck. Nothing outside is touched.
 import { commandLine } from '../system/launcher.ts'
 import { Command } from 'commander'
-import { namesIn, settingsByAgent } from '../config/settings-by-agent.ts'
-import { problemLines, type Problem } from '../config/problem.ts'
-import { decodeText, parseProperties } from '../config/properties.ts'
+import { namesIn } from '../config/settings-by-agent.ts'
+import { problemLines } from '../config/problem.ts'
 import { suggest } from '../did-you-mean.ts'
-import { messageOf } from '../errors.ts'
-import { loadTopology } from '../load-topology.ts'
 import type { ChainOutcome } from '../simulation/chain-plan.ts'
 import { runChain } from '../simulation/chain-world.ts'
 import { faultKinds, type FaultKind } from '../simulation/faults.ts'
 import { planOfFiles, type FilesPlan } from '../simulation/plan-of-files.ts'
 import { SeededRandom } from '../simulation/seeded-random.ts'
-import { homeDirectory } from '../system/environment.ts'
 import { realClock } from '../system/clock.ts'
 import type { Topology } from '../topology/topology.ts'
+import { agentsOfFiles } from './agents-of-files.ts'
 import type { Arguments } from './arguments.ts'
-import { readTexts } from './configuration-source.ts'
 import { exitCodes } from './exit-codes.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -107,49 +103,19 @@ function readFaults(list: string): FaultKind[] {
   return names as FaultKind[]
 }
 
-/** Every agent of every file, checked as `millrace check` does; null where one cannot run. */
+/** Every agent that takes part; null where one cannot run. */
 async function load(
   { confFile, name: wanted }: Options,
   systemProperties: ReadonlyMap<string, string>,
 ): Promise<Topology[] | null> {
-  const found: Topology[] = []
-  const names = new Set<string>()
-  const known: string[] = []
-  let isWrong = false
-  const print = (problems: readonly Problem[]): void => {
-    for (const { severity, line } of problemLines(problems))
-      if (severity === 'error') process.stderr.write(`${line}\n`)
-  }
-  for (const file of confFile) {
-    const problems: Problem[] = []
-    const texts = await readTexts({ files: [file], uris: [] }).catch((error: unknown) => {
-      problems.push({ severity: 'error', problem: messageOf(error), fix: 'correct the path, or the file' })
-      return []
-    })
-    const text = texts[0] && decodeText(texts[0].bytes, file, problems)
-    if (text === undefined) {
-      print(problems)
-      isWrong = true
-      continue
-    }
-    for (const agent of settingsByAgent(parseProperties(text, file).settings).agents) {
-      known.push(agent)
-      if (wanted !== undefined && !wanted.includes(agent)) continue
-      if (names.has(agent))
-        throw new UsageError(`agent ${agent} is in more than one file: rename one, or simulate them apart`)
-      names.add(agent)
-      const { topology, problems } = await loadTopology(texts, {
-        agent,
-        environment: process.env,
-        systemProperties,
-        home: homeDirectory(),
-      })
-      print(problems)
-      if (topology === undefined) isWrong = true
-      else found.push(topology)
-    }
-  }
-  const absent = wanted?.find(name => !names.has(name))
+  const { members, problems, known, isWrong } = await agentsOfFiles(confFile, systemProperties, { wanted })
+  for (const { severity, line } of problemLines(problems))
+    if (severity === 'error') process.stderr.write(`${line}\n`)
+  const names = members.map(({ agent }) => agent)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined)
+    throw new UsageError(`agent ${twice} is in more than one file: rename one, or simulate them apart`)
+  const absent = wanted?.find(name => !names.includes(name))
   // What is in a file that cannot be read is not known.
   if (absent !== undefined && !isWrong) {
     const near = suggest(absent, known)
@@ -158,8 +124,8 @@ async function load(
       `no agent ${absent} in ${confFile.join(', ')}; what is described there: ${namesIn(known) || 'no agent'}${hint}`,
     )
   }
-  if (found.length === 0 && !isWrong) throw new UsageError(`no agent in ${confFile.join(', ')}`)
-  return isWrong ? null : found
+  if (members.length === 0 && !isWrong) throw new UsageError(`no agent in ${confFile.join(', ')}`)
+  return isWrong ? null : members.map(({ topology }) => topology!)
 }
 
 function describe({ notes, enters, leaves, plan }: FilesPlan, topologies: readonly Topology[]): void {

@@ -39,15 +39,25 @@ avro-client options:
 `
 
 export const checkUsage = `Usage: millrace check --name <agent> --conf-file <file> [options]...
+       millrace check [--conf-file <file>]... [<file or directory>]... [--format text|json|sarif] [--live]
 
-Prints every problem of a configuration and starts nothing. It takes the options of flume-ng agent (flume-ng help),
-reads flume-env.sh and flume.opts of --conf as that does, and finds what that would refuse: 0 where the agent can start,
-2 where it cannot.
+With --name: prints every problem of one agent's configuration and starts nothing. It takes the options of flume-ng agent
+(flume-ng help), reads flume-env.sh and flume.opts of --conf as that does, and finds what that would refuse: 0 where the
+agent can start, 2 where it cannot.
+
+Without --name: checks all agents of the files together, each file by itself; of a directory those of its .conf and
+.properties files that describe agents. It finds loops over any number of agents, events that arrive twice, sinks and
+sources without a counterpart, ports, directories and consumer groups that agents share, batches that the next agent
+cannot take, TLS and compression on one side only, and acks weaker than the channel. Nothing of this machine is looked at.
+  --format FORMAT   text, json, or sarif (2.1.0)
+  --live            ask the brokers as well: topics, partitions, replicas, sizes, rights
+Exit codes: 0 no error, 1 an error. Warnings and notes are printed.
 `
 
 export const millraceUsage = `Usage: millrace <command> [options]...
 
   check --name <agent> -f <file>    print every problem of a configuration; starts nothing
+  check -f <file>… | <directory>    all agents together: loops, ends without a counterpart, what they share
   agent …                           run an agent; the options of flume-ng agent
   broker [server.properties] [--override key=value]…
                                     run the embedded Kafka broker, one node, no ZooKeeper

@@ -21,8 +21,10 @@ export const removeHeaderInterceptor = defineInterceptor({
     if (withName === undefined && fromList === undefined && matching === undefined)
       say.warning('type', 'this interceptor removes nothing', 'write withName, fromList or matching')
   },
-  flow({ withName, fromList, fromListSeparator }) {
-    return namesOf(withName, fromList, fromListSeparator).map(header => ({ does: 'remove-header', header }))
+  flow({ withName, fromList, fromListSeparator, matching }) {
+    const names = namesOf(withName, fromList, fromListSeparator)
+    const whole = matching === undefined ? [] : [wholeMatch(matching)]
+    return [...names, ...whole].map(header => ({ does: 'remove-header', header }))
   },
   create({ withName, fromList, fromListSeparator, matching }) {
     const names = namesOf(withName, fromList, fromListSeparator)

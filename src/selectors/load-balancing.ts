@@ -15,6 +15,7 @@ export const loadBalancingSelector = defineSelector({
       since: '1.10',
     }),
   },
+  flow: () => [{ does: 'select-one' }],
   create({ policy }, { channels, system: { random } }) {
     const selections = channels.map(name => ({ required: [name], optional: [] }))
     let turn = 0

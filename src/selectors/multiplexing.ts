@@ -45,16 +45,22 @@ by blanks, any number of them (Flume: exactly one). A channel that is required a
         'name it in mapping.<value> or default, or take it out of the channels of the source',
       )
   },
-  create({ header, mapping, default: fallback, optional }, { log }) {
-    const byValue = new Map<string, Selection>()
-    for (const [value, names] of Object.entries(mapping)) {
-      byValue.set(value, { required: words(names), optional: [] })
-    }
-    for (const [value, names] of Object.entries(optional)) {
-      const all = words(names)
-      const required = byValue.get(value)?.required ?? fallback
-      byValue.set(value, { required, optional: all.filter(name => !required.includes(name)) })
-    }
+  flow: given => [
+    {
+      does: 'select-by-header',
+      header: given.header,
+      mapping: new Map(
+        [...selectionsOf(given)].map(([value, { required, optional }]) => [
+          value,
+          [...required, ...optional],
+        ]),
+      ),
+      fallback: given.default,
+    },
+  ],
+  create(given, { log }) {
+    const { header, default: fallback } = given
+    const byValue = selectionsOf(given)
     const otherwise: Selection = fallback.length === 0 ? nothing : { required: fallback, optional: [] }
     let told = false
     return {
@@ -72,6 +78,26 @@ by blanks, any number of them (Flume: exactly one). A channel that is required a
     }
   },
 })
+
+function selectionsOf({
+  mapping,
+  default: fallback,
+  optional,
+}: {
+  readonly mapping: Readonly<Record<string, string>>
+  readonly default: readonly string[]
+  readonly optional: Readonly<Record<string, string>>
+}): Map<string, Selection> {
+  const byValue = new Map<string, Selection>()
+  for (const [value, names] of Object.entries(mapping))
+    byValue.set(value, { required: words(names), optional: [] })
+  for (const [value, names] of Object.entries(optional)) {
+    const all = words(names)
+    const required = byValue.get(value)?.required ?? fallback
+    byValue.set(value, { required, optional: all.filter(name => !required.includes(name)) })
+  }
+  return byValue
+}
 
 function words(text: string): string[] {
   return [...new Set(text.trim().split(/\s+/).filter(Boolean))]

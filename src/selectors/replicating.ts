@@ -16,6 +16,7 @@ export const replicatingSelector = defineSelector({
     }),
   },
   checkNames: ({ optional }, channels, say) => checkChannels('optional', optional, channels, say),
+  flow: () => [{ does: 'select-all' }],
   create({ optional }, { channels }) {
     const selection = {
       required: channels.filter(name => !optional.includes(name)),

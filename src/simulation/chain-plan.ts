@@ -71,6 +71,8 @@ export interface ChainPlan {
   readonly writingSeed: number
   /** Whether memory channels may lose what they hold when their agent is killed. */
   readonly mayLose: boolean
+  /** Only looks for this long, ms, whether an event comes to stand twice in a topic, and ends with the first that does. */
+  readonly watchMs?: number
 }
 
 export interface ChainOutcome {
@@ -85,6 +87,8 @@ export interface ChainOutcome {
   readonly repeats: number
   /** In how many copies each event arrived. */
   readonly copies: ReadonlyMap<string, number>
+  /** Topics in which an event stands more than once, where that is looked for. */
+  readonly doubledIn: readonly string[]
   /** Bodies that nobody handed over. */
   readonly changed: number
   /** How many things happened, one after the other. */

@@ -145,6 +145,7 @@ class ChainWorld {
       isStuck: this.#isStuck,
       repeats: ledger.repeats,
       copies: ledger.arrived.times,
+      doubledIn: [...ledger.doubledIn],
       changed: ledger.invented.length,
       events: this.#schedule.events,
       faults: this.#faults.happened,
@@ -167,6 +168,12 @@ class ChainWorld {
     void this.#outside.write({ inputs, records, duringMs: stormMs / 1.3, ledger: this.#ledger }).then(() => {
       isWritten = true
     })
+    const { watchMs } = this.#plan
+    if (watchMs !== undefined) {
+      await schedule.run(() => this.#ledger.doubledIn.size > 0, schedule.now + stormMs + watchMs)
+      if (!isWritten && this.#ledger.doubledIn.size === 0) this.#violated('not everything was written')
+      return
+    }
     this.#planFaults()
     this.#watchChannels()
     await schedule.run(() => false, schedule.now + stormMs)
@@ -242,8 +249,10 @@ class ChainWorld {
           const isInput = inputs.some(one => one.broker === broker && one.name === name)
           if (seen.has(key) || name.startsWith('__')) continue
           seen.add(key)
-          if (!isInput && this.#plan.isBetween({ broker, name })) continue
-          const take = (body: Buffer | null) => (isInput ? into.find(body) : into.arrive(body))
+          const isWatched = this.#plan.watchMs !== undefined
+          if (!isInput && !isWatched && this.#plan.isBetween({ broker, name })) continue
+          const take = (body: Buffer | null) =>
+            isWatched ? into.see(key, body) : isInput ? into.find(body) : into.arrive(body)
           this.#outside.read({ broker, name, partitions: partitions.length }, take)
         }
       }

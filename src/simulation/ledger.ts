@@ -37,6 +37,9 @@ export class ChainLedger {
   readonly arrived = new Arrivals()
   /** Bodies that nobody handed over. */
   readonly invented: string[] = []
+  /** By topic: what stands in it, where that is looked for. */
+  readonly #standing = new Map<string, Arrivals>()
+  readonly doubledIn = new Set<string>()
   /** Events of channels in memory that a stop has named as lost. */
   announcedLosses = 0
   #missing = 0
@@ -73,6 +76,14 @@ export class ChainLedger {
     const id = this.#known(body)
     if (id === null) return
     if (this.arrived.add(id) <= (this.#due.get(id) ?? 0)) this.#missing--
+  }
+
+  /** A record of whatever topic. */
+  see(topic: string, body: Buffer | null): void {
+    const id = this.#known(body)
+    const standing = this.#standing.get(topic) ?? new Arrivals()
+    this.#standing.set(topic, standing)
+    if (id !== null && standing.add(id) > 1) this.doubledIn.add(topic)
   }
 
   get sentCount(): number {

@@ -44,7 +44,12 @@ const writingSeed = 1
 
 export function planOfFiles(
   agents: readonly Topology[],
-  given: { readonly records: number; readonly stormMs: number },
+  given: {
+    readonly records: number
+    readonly stormMs: number
+    /** Whether outsiders write into every topic that is read, also those that agents write. */
+    readonly intoAll?: boolean
+  },
 ): FilesPlan {
   const notes: string[] = []
   const clusters = clustersOf(agents)
@@ -67,7 +72,7 @@ export function planOfFiles(
   const isRead = (topic: { broker: string; name: string }) =>
     read.some(one => one.broker === topic.broker && one.name === topic.name)
   const inputs = [...new Map(read.map(one => [`${one.broker} ${one.name}`, one])).values()]
-    .filter(({ name }) => !written.has(name))
+    .filter(({ name }) => given.intoAll === true || !written.has(name))
     .map(one => ({ ...one, partitions }))
   const targets = sinks.flatMap(sink => flowOf(sink, 'send') ?? [])
   const ports = sources.flatMap(source => flowOf(source, 'receive') ?? [])

@@ -134,7 +134,9 @@ another host, correct it or set \`ssl.disableHostnameVerification = true\`.`,
     backoff: useGroups,
     maxBackoff: useGroups,
   },
-  flow: ({ hostname, port }) => [{ does: 'send', host: hostname, port }],
+  flow: ({ hostname, port, ssl, 'compression-type': compression }) => [
+    { does: 'send', host: hostname, port, tls: ssl, deflate: compression === 'deflate' },
+  ],
   batchSize: given => given['batch-size'],
   counters: sinkCounters,
   async examine(given, say, outside) {

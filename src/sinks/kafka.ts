@@ -161,6 +161,9 @@ again: docs/formats/dead-letters.md.`,
       servers: given['kafka.bootstrap.servers'],
       topic: given['kafka.topic'],
       topicHeader: given.allowTopicOverride ? given.topicHeader : null,
+      flumeFormat: given.useFlumeEventFormat,
+      recordHeaders: given.header,
+      acks: acksOf(given['kafka.producer']['acks']),
     },
     ...(given['deadLetter.topic'] === undefined
       ? []
@@ -170,6 +173,7 @@ again: docs/formats/dead-letters.md.`,
             servers: given['kafka.bootstrap.servers'],
             topic: given['deadLetter.topic'],
             topicHeader: null,
+            isDeadLetter: true,
           },
         ]),
   ],
@@ -188,6 +192,9 @@ again: docs/formats/dead-letters.md.`,
   },
   create: (given, context) => new KafkaSink(given, context),
 })
+
+/** Flume's default is 1, whatever Kafka's is. */
+const acksOf = (written = '1'): number => (written.trim() === 'all' ? -1 : Number(written))
 
 const notAllowed = (topic: string) => `Kafka allows no topic named ${JSON.stringify(topic)}`
 

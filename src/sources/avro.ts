@@ -152,7 +152,9 @@ Flume answers \`append\` with an Avro error when something other than the channe
     const parsed = parseIpRules(ipFilterRules)
     if ('problem' in parsed) say.error('ipFilterRules', parsed.problem, fix)
   },
-  flow: ({ bind, port }) => [{ does: 'receive', host: bind, port }],
+  flow: ({ bind, port, ssl, 'compression-type': compression }) => [
+    { does: 'receive', host: bind, port, tls: ssl, deflate: compression === 'deflate' },
+  ],
   claims({ bind, port, 'deadLetter.file': file }, { home }) {
     const letters = file === undefined ? [] : [`file ${pathOf(file, home)}`]
     return port === 0 ? letters : [`port ${whereOf({ host: withoutBrackets(bind), port })}`, ...letters]

@@ -181,8 +181,10 @@ function flowsOf({ definition, options, shown }: SourcePart | SinkPart): FlowSna
         const member = group === undefined ? {} : { group }
         return [{ does, servers, topics, pattern: pattern?.source ?? null, ...member }]
       }
-      case 'write-topic':
-        return [flow]
+      case 'write-topic': {
+        const { does, servers, topic, topicHeader } = flow
+        return [{ does, servers, topic, topicHeader }]
+      }
       case 'send':
       case 'receive':
         return [{ does: flow.does, host: flow.host, port: flow.port }]

@@ -8,6 +8,9 @@ import { metadata } from '../../wire/kafka/messages/metadata.ts'
 import { askController, changeMs, KafkaRefusal, refuse, type AdminParts } from './question.ts'
 import { alterSettings, describeSettings, type ChangeOptions, type Setting } from './settings.ts'
 
+/** The protocol's number for what was not asked for. */
+const unknownOperations = -2147483648
+
 export interface TopicDescription {
   readonly name: string
   /** '' where the broker does not tell (before 2.8). */
@@ -15,6 +18,8 @@ export interface TopicDescription {
   readonly isInternal: boolean
   /** Kafka's, such as UNKNOWN_TOPIC_OR_PARTITION; 0 where the topic is there. */
   readonly errorCode: number
+  /** What the login may do with it, a bit for each AclOperation; absent unless asked for, and before Kafka 2.3. */
+  readonly operations?: number
   readonly partitions: readonly {
     readonly index: number
     /** -1: none at the moment. */
@@ -41,22 +46,33 @@ export class TopicAdmin {
   }
 
   /** All topics, or those named; one that is not there has an error or is missing. `create`: brokers may make them. */
-  async describe(names?: readonly string[], options: { create?: boolean } = {}): Promise<TopicDescription[]> {
+  async describe(
+    names?: readonly string[],
+    options: { create?: boolean; operations?: boolean } = {},
+  ): Promise<TopicDescription[]> {
     const mayCreate = options.create ?? false
+    const includeTopicAuthorizedOperations = options.operations ?? false
     const answer = await this.#parts.cluster.ask(connection => {
       // Brokers before 0.11 may make what is asked for by its name, and cannot be told not to.
       const asksAll = names === undefined || (!mayCreate && connection.versionOf(metadata) < 4)
       const topics = asksAll ? null : names.map(name => ({ name }))
       const allowed = mayCreate || connection.versionOf(metadata) < 4
-      return connection.request(metadata, { topics, allowAutoTopicCreation: allowed })
+      return connection.request(metadata, {
+        topics,
+        allowAutoTopicCreation: allowed,
+        includeTopicAuthorizedOperations,
+      })
     })
     const wanted = answer.topics.filter(({ name }) => names?.includes(name!) ?? true)
-    const found = wanted.map(({ name, topicId, isInternal, errorCode, partitions }) => ({
-      name: name!,
-      id: topicId === zeroUuid ? '' : topicId,
-      isInternal,
-      errorCode,
-      partitions: partitions
+    const found = wanted.map(one => ({
+      name: one.name!,
+      id: one.topicId === zeroUuid ? '' : one.topicId,
+      isInternal: one.isInternal,
+      errorCode: one.errorCode,
+      ...(one.topicAuthorizedOperations === unknownOperations
+        ? {}
+        : { operations: one.topicAuthorizedOperations }),
+      partitions: one.partitions
         .map(one => ({
           index: one.partitionIndex,
           leader: one.leaderId,
