@@ -49,6 +49,8 @@ export function serverOf(parts: ServerParts, routes = routesOf(parts)): FastifyI
     exposeHeadRoutes: false,
     requestTimeout: requestMs,
     trustProxy: isProxy,
+    // Names of topics have 249 characters, and those of groups up to what a request line holds (16 KiB).
+    routerOptions: { maxParamLength: 16 * 1024 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   } as const
   // Looked at so often, a slow request ends soon after its time.
