@@ -1,5 +1,5 @@
 // The console in a browser, measured: the first screen with a slow processor (C2), a cluster with 10,000 topics (C3), a server
-// that goes and comes back, a machine that sleeps (C19), and links that lead to what was seen (C21). Wants Chromium; with
+// that goes and comes back, a machine that sleeps (C19), many tabs (C20), and links that lead to what was seen (C21). Wants Chromium; with
 // REQUIRE_BROWSER=1 a machine without one fails.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -245,6 +245,36 @@ describe('the console, measured', { skip: skipWithoutChromium }, () => {
     } finally {
       await served[Symbol.asyncDispose]()
     }
+  })
+
+  test('C20: three tabs share one stream, and the next of them reads it when the first is closed', async () => {
+    const context = await browser.newContext()
+    let streams = 0
+    context.on('request', request => (streams += request.url().endsWith('/api/flow/stream') ? 1 : 0))
+    const tabs: Page[] = []
+    for (let index = 0; index < 3; index++) {
+      const tab = await context.newPage()
+      tab.setDefaultTimeout(60_000)
+      await tab.goto(new URL('/?show=total', world.console.url).href)
+      await tab.locator('.race .st').first().waitFor()
+      tabs.push(tab)
+    }
+    assert.equal(streams, 1, 'all read one stream')
+    let sent = Number((await tabs[0]!.locator('.outs, .carries').first().innerText()).replaceAll(/\D/g, ''))
+    const allFollow = async (some: readonly Page[]) => {
+      await send(world, 'test3', 10)
+      sent += 10
+      for (const tab of some) await tab.getByText(String(sent), { exact: true }).first().waitFor()
+    }
+    await allFollow(tabs)
+    await tabs[0]!.close()
+    await waitFor(async () => streams === 2, 'another tab reads the stream', 60_000)
+    await allFollow(tabs.slice(1))
+    await tabs[1]!.close()
+    await waitFor(async () => streams === 3, 'the last tab reads the stream', 60_000)
+    await allFollow(tabs.slice(2))
+    assert.equal(streams, 3)
+    await context.close()
   })
 
   /** What is to be the same: the page, its fields, what is chosen, opened, sorted and listed. Figures go on. */

@@ -4,6 +4,7 @@ import { computed, signal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
 import type { Clusters, Flow, Refusal, Role, Session } from '../../src/console/api.ts'
 import { mayDo } from '../../src/console/access/roles.ts'
+import { shareStream, silentMs } from './shared-stream.ts'
 
 export const isPaused = signal(false)
 /** The last flow; null before the first. */
@@ -36,40 +37,29 @@ export const notice = signal<string | null>(null)
 
 export const worst = computed(() => flow.value?.verdict.level ?? 'off')
 
-/** The flow comes every second: after so long without it the connection is dead, whatever the browser thinks of it. */
-const silentMs = 8000
 const againMs = 500
-/** What one try may take. */
-const patienceMs = 2000
 
 /**
  * Server-sent events, for as long as the page is there. A browser gives up a stream that a server that starts refuses, and
  * notices nothing of one that died while the machine slept: then it is opened again.
  */
 function listenTo(url: string, name: string, read: (data: unknown) => void): void {
-  let stream: EventSource
   let heard = Date.now()
-  let openedAt = 0
-  const open = () => {
-    openedAt = Date.now()
-    stream = new EventSource(url)
-    stream.addEventListener(name, event => {
+  const tryAgain = shareStream(url, name, {
+    read(data) {
       heard = Date.now()
-      read(JSON.parse(event.data))
-    })
-    stream.addEventListener('error', () => {
+      read(data)
+    },
+    lost(isRefused) {
       isCutOff.value = true
       // A stream does not say why it was refused.
-      if (stream.readyState === EventSource.CLOSED) void askForSession()
-    })
-  }
+      if (isRefused) void askForSession()
+    },
+  })
   const renew = () => {
     if (Date.now() - heard > silentMs) isCutOff.value = true
-    if (!isCutOff.value || entry.value !== 'in' || Date.now() - openedAt < patienceMs) return
-    stream.close()
-    open()
+    if (isCutOff.value && entry.value === 'in') tryAgain()
   }
-  open()
   setInterval(renew, againMs)
   for (const event of ['online', 'pageshow', 'visibilitychange']) addEventListener(event, renew)
 }
