@@ -24,7 +24,7 @@ const { output } = await bundle.generate({
   chunkFileNames: '[name]-[hash:8].js',
 })
 await bundle.close()
-const css = ['tokens', 'base', 'controls', 'parts', 'forms', 'flow', 'login', 'messages']
+const css = ['tokens', 'base', 'controls', 'component', 'parts', 'forms', 'flow', 'login', 'messages']
   .map(name => readFileSync(`${web}${name}.css`, 'utf8'))
   .join('\n')
 

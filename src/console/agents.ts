@@ -10,6 +10,8 @@ import { History } from './history.ts'
 
 const lookMs = 1000
 const mostNotices = 50
+/** Of one component. */
+const mostOwnNotices = 20
 /** An agent that was killed is shown for so long, unless one of its name starts. */
 const missedMs = 3_600_000
 
@@ -76,6 +78,7 @@ export class Agents {
   #agents: readonly Agent[]
   #flow: Flow
   #notices: Notice[] = []
+  readonly #ownNotices = new Map<string, readonly Notice[]>()
   #timer: Timer | null = null
   #isStopped = false
 
@@ -134,6 +137,7 @@ export class Agents {
         name,
         value: String(value),
       })),
+      notices: [...(this.#ownNotices.get(id) ?? [])],
       ...this.#history.of(id),
     }
   }
@@ -224,9 +228,14 @@ export class Agents {
       this.#agents.map(({ view }) => view),
       this.#clock.now(),
       this.#lagOf,
+      this.#flow,
     )
     const news = this.#flow === undefined ? [] : newsBetween(this.#flow, flow)
     this.#notices = [...news, ...this.#notices].slice(0, mostNotices)
+    const own = this.#ownNotices
+    for (const one of news) own.set(one.node, [one, ...(own.get(one.node) ?? [])].slice(0, mostOwnNotices))
+    // What a reload has removed is forgotten.
+    for (const id of own.keys()) if (!flow.nodes.some(node => node.id === id)) own.delete(id)
     return { ...flow, notices: this.#notices }
   }
 }
@@ -272,7 +281,7 @@ function newsBetween(before: Seen, after: Seen): Notice[] {
     )
   const [old, now] = [raised(before), raised(after)]
   for (const [name, { node, one }] of now)
-    if (!old.has(name)) tell(one.isRed ? 'bad' : 'warn', node.id, one.problem)
+    if (!old.has(name)) tell(one.isRed && node.state !== 'waiting' ? 'bad' : 'warn', node.id, one.problem)
   for (const [name, { node, one }] of old)
     // An agent that is away has not ended its troubles.
     if (!now.has(name) && after.nodes.some(({ id, state }) => id === node.id && state !== 'unknown'))

@@ -199,6 +199,8 @@ test('a sink that cannot deliver: what fails, what it leads to, where events sta
       'Delivering events by sink k1 fails: mill-02:44444 refuses connections. Start the peer or correct host and port. Nothing is lost: when c1 is full, events stay in topic test3.',
     node: 'mill-01:41414/SINK.k1',
     since: 3,
+    waiting: 400,
+    error: 'delivering events by sink k1 fails: mill-02:44444 refuses connections',
   })
 })
 
@@ -226,4 +228,87 @@ test('an agent that is away: nothing of what it said last counts as now', () => 
   )
   const touching = flow.edges.filter(({ from, to }) => `${from} ${to}`.includes('mill-01'))
   assert.ok(touching.length > 0 && touching.every(({ perSecond }) => perSecond === null))
+})
+
+const full = { size: 1000, inPerSecond: 0, outPerSecond: 0 }
+const waitsForRoom: ConditionSnapshot = {
+  ...peerAway,
+  component: 'SOURCE.r1',
+  name: 'standstill of c1',
+  problem: 'channel c1 takes no events, and the source waits for room',
+  since: 4,
+}
+const standingsOf = (...views: readonly AgentView[]) => {
+  const flow = flowOf(views, 9)
+  return {
+    ...flow,
+    standings: Object.fromEntries(
+      flow.nodes.flatMap(node => (node.agent === null ? [] : [[node.id, `${node.level} ${node.state}`]])),
+    ),
+    stuck: flow.edges.filter(({ isStuck }) => isStuck).map(({ from, to }) => `${from} > ${to}`),
+  }
+}
+
+test('C24: of a chain that stands still the hop that is stuck alone is red, and what waits for it is amber', () => {
+  const { standings, stuck, verdict } = standingsOf(
+    view({ ...a, channel: full, conditions: [waitsForRoom, { ...peerAway, problem: 'FAILED' }] }),
+    view({ ...b, channel: full, conditions: [{ ...peerAway, problem: 'no broker', since: 2 }] }),
+  )
+  assert.deepEqual(standings, {
+    'mill-01:41414/SOURCE.r1': 'warn waiting',
+    'mill-01:41414/CHANNEL.c1': 'warn full',
+    'mill-01:41414/SINK.k1': 'warn waiting',
+    'mill-02:41414/SOURCE.r1': 'good running',
+    'mill-02:41414/CHANNEL.c1': 'warn full',
+    'mill-02:41414/SINK.k1': 'bad failing',
+  })
+  assert.deepEqual(stuck, ['mill-02:41414/SINK.k1 > topic:k:9092/test2'])
+  const { sentence, since, waiting, error, node } = verdict
+  assert.deepEqual(
+    { sentence, since, waiting, error, node },
+    {
+      sentence: 'k1 of B cannot deliver; c1 of B is full',
+      since: 2,
+      waiting: 2000,
+      error: 'no broker',
+      node: 'mill-02:41414/SINK.k1',
+    },
+  )
+})
+
+test('C24: where an agent is away, the hop to it is stuck, and the verdict leads to the sink before it', () => {
+  const { standings, stuck, verdict } = standingsOf(
+    view({ ...a, channel: full, conditions: [waitsForRoom, peerAway] }),
+    view({ ...b, problem: 'mill-02:41414 cannot be asked' }),
+  )
+  assert.equal(standings['mill-01:41414/SOURCE.r1'], 'warn waiting')
+  assert.equal(standings['mill-01:41414/SINK.k1'], 'bad failing')
+  assert.deepEqual(stuck, ['mill-01:41414/SINK.k1 > mill-02:41414/SOURCE.r1'])
+  assert.deepEqual(
+    [verdict.node, verdict.error, verdict.since],
+    ['mill-01:41414/SINK.k1', 'mill-02:41414 cannot be asked', 5],
+  )
+})
+
+test('a source that fails itself is red, whatever else waits', () => {
+  const failing = { ...waitsForRoom, name: 'reading', problem: 'no leader' }
+  const { standings, stuck } = standingsOf(view({ ...a, channel: full, conditions: [waitsForRoom, failing] }))
+  assert.equal(standings['mill-01:41414/SOURCE.r1'], 'bad failing')
+  assert.deepEqual(stuck, ['topic:k:9092/test3 > mill-01:41414/SOURCE.r1'])
+})
+
+test('a sink that delivers nothing from a full channel is stuck without a condition, since it was first seen so', () => {
+  const idle = view({ ...a, channel: full })
+  const stands: AgentView = {
+    ...idle,
+    snapshot: { ...idle.snapshot!, sinks: idle.snapshot!.sinks.map(one => ({ ...one, outPerSecond: 0 })) },
+  }
+  const runs = flowOf([view(a)], 5)
+  const begun = flowOf([stands], 9, undefined, runs)
+  const { verdict } = flowOf([stands], 20, undefined, begun)
+  assert.deepEqual(
+    [verdict.sentence, verdict.since, verdict.waiting, verdict.level],
+    ['k1 delivers nothing; c1 is full', 9, 1000, 'bad'],
+  )
+  assert.equal(flowOf([stands], 9).verdict.since, null, 'the first look does not know since when')
 })

@@ -10,7 +10,8 @@ import type {
   Snapshot,
   SourceSnapshot,
 } from '../observe/snapshot.ts'
-import type { Condition, Fill, Flow, FlowAgent, FlowEdge, FlowNode, Lag, Level } from './api.ts'
+import type { Condition, Fill, Flow, FlowAgent, FlowEdge, FlowNode, Lag } from './api.ts'
+import { fillStanding, standingOf, standings } from './flow-standing.ts'
 import { verdictOf } from './verdict.ts'
 
 /** What the flow is made of. */
@@ -30,10 +31,6 @@ export interface AgentView {
   readonly isHere?: boolean
 }
 
-/** From this fill on a channel is worth a look, and nearly full. */
-const fullish = { warn: 0.6, bad: 0.85 }
-/** A channel that is full within this time is named. */
-const soonSeconds = 3600
 /** A lag that is read within this time is none. */
 const lagSeconds = 10
 
@@ -44,10 +41,12 @@ export type LagOf = (
   groups: readonly string[],
 ) => Omit<Lag, 'isGrowing'> | null
 
+/** `before`: the flow of the look before, by which states are dated. */
 export function flowOf(
   views: readonly AgentView[],
   takenAt: number,
   lagOf: LagOf = () => null,
+  before: Pick<Flow, 'nodes'> = { nodes: [] },
 ): Omit<Flow, 'notices'> {
   const nodes = new Map<string, FlowNode>()
   const edges: FlowEdge[] = []
@@ -88,7 +87,8 @@ export function flowOf(
   addLags(seen, nodes, lagOf)
   for (const edge of edges)
     if (isAway(agents, nodes.get(edge.from)) || isAway(agents, nodes.get(edge.to))) edge.perSecond = null
-  const flow = { takenAt, agents, nodes: [...nodes.values()], edges }
+  const seenNow = { takenAt, agents, nodes: [...nodes.values()], edges }
+  const flow = { ...seenNow, ...standings(seenNow, before) }
   return { ...flow, totals: totalsOfFlow(flow), verdict: verdictOf(flow) }
 }
 
@@ -162,7 +162,7 @@ function link(
   total: number | null | undefined,
   label = '',
 ): void {
-  edges.push({ from, to, perSecond: perSecond ?? null, total: total ?? null, label })
+  edges.push({ from, to, perSecond: perSecond ?? null, total: total ?? null, label, isStuck: false })
 }
 
 /** Events in and out since the component was started. */
@@ -208,6 +208,7 @@ function componentNode({ address, snapshot }: AgentView, kind: Kind, part: Compo
     type: part.type,
     level,
     state,
+    since: null,
     // A source that makes its events receives none.
     inPerSecond: kind === 'source' ? part.inPerSecond || part.outPerSecond : part.inPerSecond,
     outPerSecond: part.outPerSecond,
@@ -218,13 +219,6 @@ function componentNode({ address, snapshot }: AgentView, kind: Kind, part: Compo
     interceptors: [],
     lag: null,
   }
-}
-
-function standingOf(part: ComponentSnapshot, conditions: readonly Condition[]): [Level, string] {
-  if (part.state === 'not running') return ['bad', 'not running']
-  if (conditions.some(({ isRed }) => isRed)) return ['bad', 'failing']
-  if (part.state === 'starting') return ['off', 'starting']
-  return conditions.length > 0 ? ['warn', 'warning'] : ['good', 'running']
 }
 
 /** Its fill counts where nothing else is wrong with it. */
@@ -253,16 +247,6 @@ function fillOf(part: ChannelSnapshot): Fill | null {
     fullInSeconds: isFilling && capacity !== null && size < capacity ? (capacity - size) / net : null,
     emptyInSeconds: isDraining && size > 0 ? size / -net : null,
   }
-}
-
-function fillStanding({ size, capacity, net, fullInSeconds, emptyInSeconds }: Fill): [Level, string] {
-  const share = capacity === null || capacity === 0 ? 0 : size / capacity
-  if (share >= 1) return ['bad', 'full']
-  if (share >= fullish.bad) return ['bad', 'nearly full']
-  if (fullInSeconds !== null && fullInSeconds < soonSeconds) return ['warn', 'filling']
-  if (share >= fullish.warn) return ['warn', emptyInSeconds === null ? 'filled' : 'draining']
-  if (size === 0) return ['good', 'empty']
-  return ['good', net !== null && emptyInSeconds !== null ? 'draining' : 'steady']
 }
 
 function addLags(seen: readonly AgentView[], nodes: Map<string, FlowNode>, lagOf: LagOf): void {
@@ -433,6 +417,7 @@ const placeNode = (id: string, kind: 'topic' | 'outside', name: string, type: st
   type,
   level: 'good',
   state: '',
+  since: null,
   inPerSecond: null,
   outPerSecond: null,
   inTotal: null,

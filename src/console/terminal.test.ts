@@ -13,6 +13,7 @@ const node = (kind: FlowNode['kind'], name: string, more: Partial<FlowNode> = {}
   type: kind,
   level: 'good',
   state: 'running',
+  since: null,
   inPerSecond: 1234.5,
   outPerSecond: 0.2,
   inTotal: 1,
@@ -71,6 +72,8 @@ const flow: Flow = {
     detail: 'host:1 refuses. '.repeat(20),
     node: null,
     since: 0,
+    waiting: 13_195,
+    error: null,
   },
   notices: [],
 }

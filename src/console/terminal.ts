@@ -35,10 +35,7 @@ export function terminalLines(flow: Flow, looks: TerminalLooks): string[] {
     )
   const head = [
     `${mark(verdict.level)} ${paint(1, cut(verdict.sentence, columns - 2, unicode))}`,
-    ...wrap(
-      `${verdict.detail}${verdict.since === null ? '' : ` Since ${clockOf(verdict.since)}.`}`,
-      columns - 2,
-    )
+    ...wrap([...lastsOf(flow), verdict.detail].join(' '), columns - 2)
       .slice(0, isOnce ? 9 : 2)
       .map(line => `  ${paint(2, line)}`),
     cut(
@@ -95,6 +92,12 @@ export function terminalLines(flow: Flow, looks: TerminalLooks): string[] {
   const body = list.slice(top, top + room)
   return [...head, ...body, paint(2, cut(keys, columns, unicode))].slice(0, rows)
 }
+
+/** Since when, and how many wait: what is below may be cut off. */
+const lastsOf = ({ verdict: { since, waiting }, takenAt }: Flow): string[] => [
+  ...(since === null ? [] : [`Since ${clockOf(since)}, for ${ageOf(takenAt - since)}.`]),
+  ...(since === null || waiting === null ? [] : [`${countOf(waiting)} events wait.`]),
+]
 
 /** Where a list of so many lines can begin. */
 export const topOf = (wanted: number, lines: number, room: number): number =>

@@ -4,20 +4,37 @@ import type { Flow, FlowNode, Verdict } from './api.ts'
 
 type Seen = Pick<Flow, 'agents' | 'nodes' | 'edges'>
 
+/** What is not in it is null. */
+type Found = Pick<Verdict, 'level' | 'sentence' | 'detail'> & Partial<Verdict>
+
 export function verdictOf(flow: Seen): Verdict {
-  if (flow.agents.length === 0)
-    return {
-      level: 'off',
-      sentence: 'No agent is seen',
-      detail:
-        'Agents of this user on this machine appear here when they are started. Others are given with --agents host:port, the address of their monitoring page (-Dflume.monitoring.type=http).',
-      node: null,
-      since: null,
-    }
-  return awayVerdict(flow) ?? troubleVerdict(flow) ?? fillVerdict(flow) ?? calmVerdict(flow)
+  const found =
+    flow.agents.length === 0
+      ? nobodyVerdict
+      : (awayVerdict(flow) ?? troubleVerdict(flow) ?? fillVerdict(flow) ?? calmVerdict(flow))
+  const { node = null, since = null, error = null } = found
+  return { ...found, node, since, error, waiting: node === null ? null : waitingAt(flow, node) }
 }
 
-function awayVerdict(flow: Seen): Verdict | null {
+const nobodyVerdict: Found = {
+  level: 'off',
+  sentence: 'No agent is seen',
+  detail:
+    'Agents of this user on this machine appear here when they are started. Others are given with --agents host:port, the address of their monitoring page (-Dflume.monitoring.type=http).',
+}
+
+/** In this component and in all from which events come to it. */
+function waitingAt(flow: Seen, id: string): number | null {
+  const path = new Set([id])
+  // A set visits what is added meanwhile.
+  for (const one of path) for (const { id: earlier } of before(flow, one)) path.add(earlier)
+  const counts = flow.nodes
+    .filter(one => path.has(one.id))
+    .flatMap(({ fill, lag }) => fill?.size ?? lag?.messages ?? [])
+  return counts.length === 0 ? null : counts.reduce((sum, one) => sum + one, 0)
+}
+
+function awayVerdict(flow: Seen): Found | null {
   const away = flow.agents.filter(({ problem }) => problem !== null)
   const [first] = away
   if (first === undefined) return null
@@ -38,37 +55,55 @@ function awayVerdict(flow: Seen): Verdict | null {
         : `${away.length} agents do not answer: ${names.join(', ')}`
     }${filling === null ? '' : `; ${filling}`}`,
     detail: `${first.problem}. What a file channel holds is kept; the agents before it wait. Start the agent, or correct its address in --agents.`,
-    node: null,
+    node: senderTo(flow, first.address)?.id ?? null,
     since: first.seenAt,
+    error: first.problem,
   }
 }
 
-function troubleVerdict(flow: Seen): Verdict | null {
-  const troubled = flow.nodes.filter(({ level, conditions }) => level === 'bad' && conditions.length > 0)
-  const stopped = flow.nodes.filter(
-    ({ state, conditions }) => state === 'not running' && conditions.length === 0,
-  )
-  const node = lastOf(flow, troubled) ?? lastOf(flow, stopped)
+/** What delivers to an agent, and cannot. */
+function senderTo(flow: Seen, agent: string): FlowNode | null {
+  const senders = flow.nodes
+    .filter(one => one.agent === agent)
+    .flatMap(({ id }) => before(flow, id))
+    .filter(one => one.agent !== agent && one.level === 'bad')
+  return lastOf(flow, senders)
+}
+
+function troubleVerdict(flow: Seen): Found | null {
+  const bad = (fits: (node: FlowNode) => boolean) =>
+    lastOf(
+      flow,
+      flow.nodes.filter(node => node.level === 'bad' && fits(node)),
+    )
+  const node =
+    bad(({ conditions, state }) => conditions.length > 0 || state === 'stuck') ??
+    bad(({ state }) => state === 'not running')
   if (node === null) return null
   const condition = node.conditions.find(({ isRed }) => isRed) ?? node.conditions[0]
   const full = consequenceOf(flow, node)
   return {
     level: 'bad',
-    sentence: `${nameIn(flow, node)} ${node.state === 'not running' ? 'is not running' : wordOf(node)}${full === null ? '' : `; ${full}`}`,
+    sentence: `${nameIn(flow, node)} ${wordOf(node)}${full === null ? '' : `; ${full}`}`,
     detail: [
       condition === undefined ? '' : sentence(condition.problem),
+      node.state === 'stuck' ? 'It has delivered no event for some seconds, and reports no error.' : '',
       sentence(condition?.remedy ?? ''),
       keptIn(flow, node),
     ]
       .filter(text => text !== '')
       .join(' '),
     node: node.id,
-    since: condition?.since ?? null,
+    since: node.since,
+    error: condition?.problem ?? null,
   }
 }
 
-const wordOf = ({ kind }: FlowNode): string =>
-  kind === 'sink' ? 'cannot deliver' : kind === 'source' ? 'receives nothing' : 'is in trouble'
+const wordOf = ({ kind, state }: FlowNode): string => {
+  if (state === 'not running') return 'is not running'
+  if (state === 'stuck') return 'delivers nothing'
+  return kind === 'sink' ? 'cannot deliver' : kind === 'source' ? 'receives nothing' : 'is in trouble'
+}
 
 /** Whether the channel before a sink runs full, and when. */
 function consequenceOf(flow: Seen, node: FlowNode): string | null {
@@ -79,7 +114,7 @@ function consequenceOf(flow: Seen, node: FlowNode): string | null {
   return fullInSeconds === null ? null : `${nameIn(flow, channel)} is full in ${durationOf(fullInSeconds)}`
 }
 
-function fillVerdict(flow: Seen): Verdict | null {
+function fillVerdict(flow: Seen): Found | null {
   const worst = (level: 'bad' | 'warn') =>
     flow.nodes.filter(node => node.kind === 'channel' && node.level === level)
   const node = lastOf(flow, worst('bad')) ?? lastOf(flow, worst('warn'))
@@ -106,11 +141,11 @@ function fillVerdict(flow: Seen): Verdict | null {
       .filter(text => text !== '')
       .join(' '),
     node: node.id,
-    since: null,
+    since: node.since,
   }
 }
 
-function warningVerdict(flow: Seen): Verdict | null {
+function warningVerdict(flow: Seen): Found | null {
   const node = lastOf(
     flow,
     flow.nodes.filter(({ level }) => level === 'warn'),
@@ -122,11 +157,12 @@ function warningVerdict(flow: Seen): Verdict | null {
     sentence: `${nameIn(flow, node)} has a warning`,
     detail: [sentence(condition.problem), sentence(condition.remedy)].filter(text => text !== '').join(' '),
     node: node.id,
-    since: condition.since,
+    since: node.since,
+    error: condition.problem,
   }
 }
 
-function calmVerdict({ nodes, agents }: Seen): Verdict {
+function calmVerdict({ nodes, agents }: Seen): Found {
   if (agents.some(({ level }) => level === 'off'))
     return {
       level: 'off',
@@ -135,8 +171,6 @@ function calmVerdict({ nodes, agents }: Seen): Verdict {
         .filter(({ level }) => level === 'off')
         .map(({ name, state }) => `Agent ${name}: ${state}.`)
         .join(' '),
-      node: null,
-      since: null,
     }
   const sinks = nodes.filter(({ kind }) => kind === 'sink')
   const rate = sinks.reduce((sum, { outPerSecond }) => sum + (outPerSecond ?? 0), 0)
@@ -147,8 +181,6 @@ function calmVerdict({ nodes, agents }: Seen): Verdict {
       rate >= 0.05
         ? 'Every component runs, and no channel fills.'
         : 'Every component runs; no event arrives at the moment.',
-    node: null,
-    since: null,
   }
 }
 

@@ -9,6 +9,10 @@ import type { Clock } from '../system/clock.ts'
 /** How long nothing was taken before it is told; also how often it is looked at. */
 export const standstillMs = 3000
 
+const nameOf = (channel: string): string => `standstill of ${channel}`
+/** Whether a condition of this name is a standstill. */
+export const isStandstill = (name: string): boolean => name.startsWith(nameOf(''))
+
 export interface StandstillParts {
   readonly name: string
   readonly channel: Pick<Channel, 'size' | 'capacity' | 'full'>
@@ -25,7 +29,7 @@ export class Standstill {
 
   constructor(parts: StandstillParts) {
     this.#parts = parts
-    this.#condition = parts.condition(`standstill of ${parts.name}`, { level: 'warn' })
+    this.#condition = parts.condition(nameOf(parts.name), { level: 'warn' })
   }
 
   /** A put begins. */

@@ -12,6 +12,13 @@ import { waitFor } from './peers/waiting.ts'
 import { send, startWorld, type World } from '../console/world.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const long = 'nightly-aggregation-of-orders-by-region-and-customer'.repeat(2)
+/** As WCAG 1.4.12 asks: of letters, words and lines. */
+const spaceText = `(() => {
+  const sheet = new CSSStyleSheet()
+  sheet.replaceSync('* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }')
+  document.adoptedStyleSheets = [sheet]
+})()`
 /** A group may have any name. */
 const hostile = '<img src=x onerror="window.hurt=1">'
 
@@ -25,6 +32,7 @@ describe('pages', { skip: skipWithoutChromium }, () => {
   before(async () => {
     world = await startWorld(directory)
     await send(world, 'test3', 500)
+    await world.admin.groups.commit(long, [{ topic: 'test3', partition: 0, offset: 1 }])
     await world.admin.groups.commit(hostile, [{ topic: 'test3', partition: 0, offset: 1 }])
     browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
   })
@@ -72,7 +80,7 @@ describe('pages', { skip: skipWithoutChromium }, () => {
 
   for (const [path, title] of pages)
     for (const colorScheme of ['light', 'dark'] as const)
-      test(`${path}, ${colorScheme}: shows itself, fits 320 pixels, and axe-core finds nothing`, async () => {
+      test(`C13, C16: ${path}, ${colorScheme}: shows itself, fits 320 pixels, and axe-core finds nothing`, async () => {
         const page = await open(addressOf(path), { colorScheme })
         await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor()
         if (path.includes('NODE')) await page.getByRole('heading', { name: 'Events in c1' }).waitFor()
@@ -93,6 +101,9 @@ describe('pages', { skip: skipWithoutChromium }, () => {
           })
           assert.deepEqual(violations, [], `${width} pixels`)
         }
+        await page.evaluate(spaceText)
+        const fits = () => page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth')
+        await waitFor(fits, 'nothing is wider with the text spaced out', 5000)
         await page.close()
       })
 
@@ -175,7 +186,43 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     await page.close()
   })
 
-  test('which hop is stuck, since when, how many wait: from the screen alone', async () => {
+  test('what counts is in sight on a phone: figures beside long names, the last choice of a row of them', async () => {
+    for (const [path, width, sights] of [
+      ['/', 320, ['th:text-is("Out")', 'th:text-is("State")']],
+      ['/groups', 390, ['th:has-text("Lag")', 'tr:has-text("nightly") td:nth-child(5)']],
+      ['/groups', 320, ['th:has-text("Lag")']],
+      [`/groups/${long}?do=reset`, 320, ['label:text-is("Shift")']],
+      ['/topics/test3/messages?do=produce', 320, ['.top .right button:last-child']],
+    ] as const) {
+      const page = await open(path, { width })
+      for (const sight of sights) {
+        const one = page.locator(sight).first()
+        const inSight = async () => {
+          const box = (await one.count()) === 0 ? null : await one.boundingBox()
+          return box !== null && box.width > 0 && box.x >= 0 && box.x + box.width <= width
+        }
+        await waitFor(inSight, `${path}: ${sight} within ${width} pixels`, 20_000)
+      }
+      await page.close()
+    }
+  })
+
+  test('the trail leads from messages and from a change back to what they are of; a page that is all has no pager', async () => {
+    const page = await open('/topics/test2/messages?from=oldest&limit=500&partition=0')
+    await page.locator('tbody tr').first().waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Older' }).count(), 0)
+    const trail = page.getByRole('navigation', { name: 'Breadcrumb' })
+    assert.equal((await trail.innerText()).replaceAll(/\s+/g, ' '), 'lab Topics test2 Messages')
+    await trail.getByRole('link', { name: 'test2' }).click()
+    await page.getByRole('heading', { name: 'Partitions' }).waitFor()
+    await page.goto(new URL('/groups/readers?do=reset', world.console.url).href)
+    await trail.getByText('Reset offsets').waitFor()
+    await trail.getByRole('link', { name: 'readers' }).click()
+    await page.getByRole('heading', { name: 'Positions' }).waitFor()
+    await page.close()
+  })
+
+  test('C24: which hop is stuck, since when, how many wait, what the last error was: from the screen alone', async () => {
     const page = await open('/')
     await page.getByText('Every component runs').waitFor()
     await world.b.stop()
@@ -184,8 +231,24 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     await page.locator('.race').getByText('failing').waitFor()
     await page.locator('dd', { hasText: '50 / 10\u2009000' }).first().waitFor()
     await page.locator('tr', { hasText: 'avro-sink' }).getByText('failing').waitFor()
-    await page.locator('table').getByRole('link', { name: 'avro-sink' }).click()
+    // The hop alone is red, in the picture and in words, with how long it has been so.
+    assert.equal(await page.locator('.lines .stuck').count(), 1)
+    assert.equal(await page.locator('.race').getByText('stuck', { exact: true }).count(), 1)
+    await page
+      .locator('.race .st', { hasText: 'avro-sink' })
+      .getByText(/^for \d+ (s|min)/)
+      .waitFor()
+    const banner = page.locator('.banner')
+    assert.match(await banner.innerText(), /Since \d\d:\d\d:\d\d, for \d+ (s|min)[^]*50 events wait\./)
+    assert.match(
+      await page.locator('.last dd').innerText(),
+      /^\d\d:\d\d:\d\d, \d+ (s|min)[^:]* ago: .*(ECONNREFUSED|cannot be asked)/,
+    )
+    // The sentence leads to the component, which has what happened to it.
+    await banner.getByRole('link').click()
+    await page.getByRole('heading', { name: 'avro-sink' }).waitFor()
     await page.locator('.raised').getByText('since').first().waitFor()
+    await page.locator('.last-conditions li').first().waitFor()
     await page.close()
   })
 

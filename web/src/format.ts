@@ -42,9 +42,9 @@ export function bytes(value: number | null): Quantity {
 }
 
 /** 0.2 s, 40 s, 1 min 32 s, 3 h 5 min, 2 d 4 h */
-export function duration(seconds: number | null): string {
+export function duration(seconds: number | null, digits = 1): string {
   if (seconds === null) return '–'
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  if (seconds < 10) return `${seconds.toFixed(digits)} s`
   if (seconds < 60) return `${Math.round(seconds)} s`
   const all = Math.round(seconds)
   const parts = [

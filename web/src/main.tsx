@@ -10,9 +10,9 @@ import { BrokerPage, BrokersPage } from './pages/brokers.tsx'
 import { FlowPage } from './pages/flow.tsx'
 import { GroupPage, GroupsPage } from './pages/groups.tsx'
 import { LoginPage } from './pages/login.tsx'
-import { clusterName } from './pages/shared.tsx'
+import { clusterName, withCluster } from './pages/shared.tsx'
 import { TopicPage, TopicsPage } from './pages/topics.tsx'
-import { followLinks, go, parameter, path, setParameter } from './router.ts'
+import { followLinks, go, parameter, path, pathOf, setParameter } from './router.ts'
 import { clusters, entry, flow, heardAt, isCutOff, isPaused, listen, mayLook, now, worst } from './store.ts'
 import { isTyping } from './table.tsx'
 import { restoreTheme, switchTheme } from './theme.ts'
@@ -60,6 +60,20 @@ const places = (): readonly Place[] => [
   ...(mayLook('admin', null) ? [auditPlace] : []),
 ]
 
+/** Of pages that change something. */
+const taskTitles: Readonly<Record<string, string>> = {
+  create: 'Create topic',
+  delete: 'Delete',
+  partitions: 'Add partitions',
+  empty: 'Delete records',
+  settings: 'Change settings',
+  spread: 'Spread over brokers',
+  stop: 'Stop moves',
+  elect: 'Elect preferred leaders',
+  produce: 'Produce',
+  reset: 'Reset offsets',
+}
+
 function pageOf([name = '', item, part]: readonly string[]): { title: string; page: ComponentChildren } {
   if (name === '') return { title: 'Flow', page: <FlowPage /> }
   if (clusters.value.length === 0 && kafkaPlaces.some(one => one.name === name))
@@ -77,11 +91,11 @@ function pageOf([name = '', item, part]: readonly string[]): { title: string; pa
   const task = parameter('do')
   if (task !== null && ['topics', 'groups', 'brokers'].includes(name))
     return {
-      title: item ?? kafkaPlaces.find(one => one.name === name)!.title,
+      title: taskTitles[task] ?? 'Not there',
       page: <TaskPage key={`${name}/${item}/${task}`} task={task} />,
     }
   if (name === 'topics' && item !== undefined && part === 'messages')
-    return { title: item, page: <LazyMessagesPage key={item} topic={item} /> }
+    return { title: 'Messages', page: <LazyMessagesPage key={item} topic={item} /> }
   if (name === 'topics')
     return item === undefined
       ? { title: 'Topics', page: <TopicsPage /> }
@@ -147,7 +161,7 @@ function Rail() {
         {places().map(place => (
           <li key={place.name}>
             <a
-              href={place.href}
+              href={hrefOf(place)}
               aria-current={place.name === current ? 'page' : undefined}
               title={`g ${place.key}`}
             >
@@ -167,8 +181,12 @@ function Rail() {
   )
 }
 
+/** The cluster that is looked at stays the one. */
+const hrefOf = (place: Place): string => (kafkaPlaces.includes(place) ? withCluster(place.href) : place.href)
+
 function Top({ title }: { title: string }) {
-  const [section, item] = path.value
+  const [section, item, part] = path.value
+  const within = parameter('do') ?? part
   const parent = kafkaPlaces.find(({ name }) => name === section)
   const agoSeconds = Math.max(
     0,
@@ -198,10 +216,17 @@ function Top({ title }: { title: string }) {
           </li>
           {item !== undefined && parent !== undefined ? (
             <li>
-              <a href={parent.href}>{parent.title}</a>
+              <a href={hrefOf(parent)}>{parent.title}</a>
             </li>
           ) : null}
-          <li aria-current="page">{title}</li>
+          {item !== undefined && parent !== undefined && within ? (
+            <li>
+              <a href={withCluster(pathOf(section!, item))}>{item}</a>
+            </li>
+          ) : null}
+          <li aria-current="page">
+            <span>{title}</span>
+          </li>
         </ol>
       </nav>
       <div class="right">
@@ -276,7 +301,7 @@ function App() {
       if (isGoing) {
         isGoing = false
         const place = places().find(({ key }) => key === event.key)
-        if (place !== undefined) go(place.href)
+        if (place !== undefined) go(hrefOf(place))
         return
       }
       if (event.key === 'g') isGoing = true
@@ -288,9 +313,11 @@ function App() {
     return () => removeEventListener('keydown', press)
   }, [])
   const { title, page } = pageOf(path.value)
+  const [, item] = path.value
+  const named = item === undefined || title.includes(item) ? title : `${item}: ${title}`
   useEffect(() => {
-    document.title = `${title} · Millrace`
-  }, [title])
+    document.title = `${named} · Millrace`
+  }, [named])
   return (
     <>
       <a class="skip" href="#main">

@@ -60,7 +60,7 @@ export const Banner = ({
   children,
 }: {
   level: Level
-  title: string
+  title: ComponentChildren
   children?: ComponentChildren
 }) => (
   <div class={`banner ${level === 'bad' ? 'bad' : level === 'warn' ? '' : 'info'}`} role="status">

@@ -9,8 +9,8 @@ import { parameter, setParameter } from './router.ts'
 export interface Cell<Row> {
   readonly title: string
   readonly isNumber?: boolean
-  /** From which width of the page on it is left out: p1 the narrowest. */
-  readonly drop?: 'p1' | 'p2' | 'p3'
+  /** From which width of the page on it is left out: p0 the narrowest. */
+  readonly drop?: 'p0' | 'p1' | 'p2' | 'p3'
   readonly cell: (row: Row) => ComponentChildren
 }
 
@@ -95,7 +95,7 @@ export function Table<Row>({ label, rows, columns, nameOf, empty }: TableProps<R
           {first === 0 ? null : <Gap rows={first} columns={columns.length} />}
           {seen.map(row => (
             <tr key={nameOf(row)} data-row={nameOf(row)}>
-              <Cells row={row} columns={columns} />
+              <Cells row={row} columns={columns} name={nameOf(row)} />
             </tr>
           ))}
           {first + seen.length === all.length ? null : (
@@ -110,12 +110,19 @@ export function Table<Row>({ label, rows, columns, nameOf, empty }: TableProps<R
 const classOf = ({ isNumber, drop }: Pick<Cell<never>, 'isNumber' | 'drop'>) =>
   `${isNumber ? 'r' : ''} ${drop ?? ''}`
 
+interface CellsProps<Row> {
+  readonly row: Row
+  readonly columns: readonly Cell<Row>[]
+  /** Where the first cell may be too narrow for it. */
+  readonly name?: string
+}
+
 /** The first cell names the row. */
-const Cells = <Row,>({ row, columns }: { row: Row; columns: readonly Cell<Row>[] }) => (
+const Cells = <Row,>({ row, columns, name }: CellsProps<Row>) => (
   <>
     {columns.map((column, index) =>
       index === 0 ? (
-        <th key={column.title} scope="row" class={classOf(column)}>
+        <th key={column.title} scope="row" class={classOf(column)} title={name}>
           {column.cell(row)}
         </th>
       ) : (

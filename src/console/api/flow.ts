@@ -2,6 +2,10 @@
 import { Type, type Static } from 'typebox'
 import { Level, nullable, number, text } from './schemas.ts'
 
+/** What has begun or ended; `node`: a component, or an agent's address. */
+const Notice = Type.Object({ at: number, level: Level, node: text, text })
+export type Notice = Static<typeof Notice>
+
 const Condition = Type.Object({
   name: text,
   problem: text,
@@ -55,6 +59,8 @@ const FlowNode = Type.Object({
   level: Level,
   /** A word or two: running, filling, not running. */
   state: text,
+  /** Since when, where the level is not good; null where that is not known. */
+  since: nullable(number),
   inPerSecond: nullable(number),
   outPerSecond: nullable(number),
   inTotal: nullable(number),
@@ -74,6 +80,8 @@ const FlowEdge = Type.Object({
   total: nullable(number),
   /** What the line is between two agents: Avro, Avro over TLS. */
   label: text,
+  /** Whether events cannot go this way: what is before it waits. */
+  isStuck: Type.Boolean(),
 })
 export type FlowEdge = Static<typeof FlowEdge>
 
@@ -112,11 +120,12 @@ const Verdict = Type.Object({
   /** The component it is about. */
   node: nullable(text),
   since: nullable(number),
+  /** Events that wait up to this component, in channels and topics. */
+  waiting: nullable(number),
+  /** The error that is the cause; null where there is none. */
+  error: nullable(text),
 })
 export type Verdict = Static<typeof Verdict>
-
-const Notice = Type.Object({ at: number, level: Level, node: text, text })
-export type Notice = Static<typeof Notice>
 
 export const Flow = Type.Object({
   takenAt: number,
@@ -142,6 +151,8 @@ export const NodeDetail = Type.Object({
     }),
   ),
   counters: Type.Array(Type.Object({ name: text, value: text })),
+  /** Conditions of this component that have begun and ended since the console was started; the newest 20, newest first. */
+  notices: Type.Array(Notice),
   /** Seconds between two points of `history`, the last of which is now. */
   stepSeconds: number,
   history: Type.Object({

@@ -35,12 +35,13 @@ const columns: readonly Cell<Broker>[] = [
   { title: 'Replicas', isNumber: true, drop: 'p1', cell: ({ replicas }) => whole(replicas) },
   { title: 'Size', isNumber: true, drop: 'p1', cell: broker => <Number value={bytes(broker.bytes)} /> },
   {
-    title: 'Disk used %',
+    title: 'Disk used',
     isNumber: true,
     drop: 'p2',
     cell: ({ directories }) => {
       const used = usedOf(directories ?? [])
-      return used === null || used.total === 0 ? none : percent(used.used, used.total)
+      if (used === null || used.total === 0) return none
+      return <Number value={{ text: percent(used.used, used.total), unit: '%' }} />
     },
   },
   {
@@ -94,7 +95,7 @@ const directoryColumns: readonly Cell<Directory>[] = [
   { title: 'Replicas', isNumber: true, drop: 'p1', cell: ({ replicas }) => whole(replicas) },
   { title: 'Size', isNumber: true, cell: one => <Number value={bytes(one.bytes)} /> },
   { title: 'Free', isNumber: true, drop: 'p1', cell: one => <Number value={bytes(one.usableBytes)} /> },
-  { title: 'Of', isNumber: true, drop: 'p2', cell: one => <Number value={bytes(one.totalBytes)} /> },
+  { title: 'Capacity', isNumber: true, drop: 'p2', cell: one => <Number value={bytes(one.totalBytes)} /> },
 ]
 
 export const BrokerPage = ({ id }: { id: string }) => {

@@ -7,6 +7,10 @@ import { setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
 import { Events } from './events.tsx'
 import { kindOf } from './kind.ts'
+import { lasting } from './node-name.tsx'
+
+/** As many as the server keeps. */
+const mostNotices = 20
 
 export function closeDrawer(): void {
   setParameter('events', null, false)
@@ -31,10 +35,10 @@ export function Drawer({ node, seen }: { node: FlowNode; seen: Flow }) {
       </header>
       <section aria-label="Now">
         <dl class="facts">
-          <Facts node={node} />
+          <Facts node={node} takenAt={seen.takenAt} />
         </dl>
       </section>
-      <Conditions node={node} />
+      <Conditions node={node} takenAt={seen.takenAt} />
       <Events node={node} seen={seen} />
       {data === undefined ? (
         <section>{refusal === undefined ? <p class="soft">Reading …</p> : <p>{refusal.error}</p>}</section>
@@ -45,18 +49,23 @@ export function Drawer({ node, seen }: { node: FlowNode; seen: Flow }) {
   )
 }
 
-function Facts({ node }: { node: FlowNode }) {
-  const { fill } = node
+function Facts({ node, takenAt }: { node: FlowNode; takenAt: number }) {
+  const { fill, since } = node
+  const standing = [
+    ['State', <State level={node.level} word={node.state} />],
+    ...(since === null ? [] : [['Since', lasting(since, takenAt)] as const]),
+  ] as const
   const facts =
     fill === null
       ? ([
-          ['State', <State level={node.level} word={node.state} />],
+          ...standing,
           ['In', <Number value={rate(node.inPerSecond)} />],
           ['Out', <Number value={rate(node.outPerSecond)} />],
           ['Events in', wholeOr(node.inTotal)],
           ['Events out', wholeOr(node.outTotal)],
         ] as const)
       : ([
+          ...standing,
           ['Fill', `${percent(fill.size, fill.capacity)} %`],
           ['Events', `${whole(fill.size)} / ${wholeOr(fill.capacity)}`],
           fill.fullInSeconds === null
@@ -78,7 +87,7 @@ function Facts({ node }: { node: FlowNode }) {
   )
 }
 
-function Conditions({ node }: { node: FlowNode }) {
+function Conditions({ node, takenAt }: { node: FlowNode; takenAt: number }) {
   return (
     <section>
       <h3>Conditions</h3>
@@ -91,7 +100,10 @@ function Conditions({ node }: { node: FlowNode }) {
               <Mark level={one.isRed ? 'bad' : 'warn'} />
               <div>
                 <p>
-                  {one.problem} <span class="faint nw">since {time(one.since)}</span>
+                  {one.problem}{' '}
+                  <span class="faint nw">
+                    since {time(one.since)}, for {lasting(one.since, takenAt)}
+                  </span>
                 </p>
                 {one.remedy === '' ? null : <p class="soft">{one.remedy}</p>}
               </div>
@@ -126,6 +138,23 @@ function Detail({ node, detail }: { node: FlowNode; detail: NodeDetail }) {
           stepSeconds={stepSeconds}
         />
       </section>
+      {detail.notices.length === 0 ? null : (
+        <section>
+          <h3>
+            Last conditions <span class="u">the newest {mostNotices} at most</span>
+          </h3>
+          <ul class="raised last-conditions">
+            {detail.notices.map(({ at, level, text }) => (
+              <li key={`${at} ${text}`}>
+                <Mark level={level} />
+                <p>
+                  <span class="faint nw">{time(at)}</span> {text}
+                </p>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       {detail.options.length === 0 ? null : (
         <section>
           <h3>

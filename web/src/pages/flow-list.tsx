@@ -8,7 +8,7 @@ import { isPaused } from '../store.ts'
 import { Rows, type Cell } from '../table.tsx'
 import { closeDrawer } from './drawer.tsx'
 import { kindOf } from './kind.ts'
-import { NodeName, shown } from './node-name.tsx'
+import { lasting, NodeName, shown } from './node-name.tsx'
 
 export function Components({ seen }: { seen: Flow }) {
   const components = seen.nodes.filter(({ agent }) => agent !== null)
@@ -20,7 +20,13 @@ export function Components({ seen }: { seen: Flow }) {
     { title: 'Kind', drop: 'p1', cell: node => <span class="soft">{kindOf(node)}</span> },
     { title: 'Agent', cell: node => seen.agents.find(({ address }) => address === node.agent)?.name ?? '' },
     { title: 'State', cell: node => <State level={node.level} word={node.state} /> },
-    { title: 'In', isNumber: true, cell: node => figure(node.inPerSecond, node.inTotal) },
+    {
+      title: 'For',
+      isNumber: true,
+      drop: 'p2',
+      cell: ({ since }) => (since === null ? <span class="zero">–</span> : lasting(since, seen.takenAt)),
+    },
+    { title: 'In', isNumber: true, drop: 'p0', cell: node => figure(node.inPerSecond, node.inTotal) },
     { title: 'Out', isNumber: true, cell: node => figure(node.outPerSecond, node.outTotal) },
     {
       title: 'Conditions',

@@ -7,7 +7,7 @@ import { parameter, setParameter } from '../router.ts'
 import { flow } from '../store.ts'
 import { Drawer } from './drawer.tsx'
 import { Components, Notices } from './flow-list.tsx'
-import { shown } from './node-name.tsx'
+import { lasting, nodeHref, shown } from './node-name.tsx'
 import { Picture } from './picture.tsx'
 
 export function FlowPage() {
@@ -24,10 +24,7 @@ export function FlowPage() {
     <div class={`stage ${node === undefined ? '' : 'with-drawer'}`}>
       <main class="main" id="main">
         <FlowHead seen={seen} />
-        <Banner level={seen.verdict.level} title={seen.verdict.sentence}>
-          {seen.verdict.detail}
-          {seen.verdict.since === null ? '' : ` Since ${time(seen.verdict.since)}.`}
-        </Banner>
+        <Verdict seen={seen} />
         {seen.nodes.length === 0 ? null : <Totals seen={seen} />}
         {seen.nodes.length === 0 ? null : <Picture seen={seen} />}
         {seen.nodes.length === 0 ? null : <Components seen={seen} />}
@@ -38,10 +35,43 @@ export function FlowPage() {
   )
 }
 
-/** The whole flow in one line: what goes in and out, how much waits, and the last trouble. */
+/** What an operator has to know first: what is wrong, since when, and how many events wait for it. */
+function Verdict({ seen: { verdict, takenAt } }: { seen: Flow }) {
+  const { level, sentence, detail, node, since, waiting } = verdict
+  return (
+    <Banner level={level} title={node === null ? sentence : <a href={nodeHref(node)}>{sentence}</a>}>
+      {detail}
+      {since === null ? null : (
+        <>
+          {' '}
+          <span class="nw">
+            Since {time(since)}, for <b>{lasting(since, takenAt)}</b>.
+          </span>
+        </>
+      )}
+      {since === null || waiting === null ? null : (
+        <>
+          {' '}
+          <span class="nw">
+            <b>{counted(waiting, 'event')}</b> {waiting === 1 ? 'waits' : 'wait'}.
+          </span>
+        </>
+      )}
+    </Banner>
+  )
+}
+
+/** The cause of what is wrong now; else the last error that there was. */
+function lastErrorOf({ verdict: { error, since }, notices }: Flow) {
+  if (error !== null) return { at: since, text: error }
+  const last = notices.find(({ level }) => level === 'bad')
+  return last && { at: last.at, text: last.text }
+}
+
+/** The whole flow in one line: what goes in and out, how much waits, and the last error. */
 function Totals({ seen }: { seen: Flow }) {
   const { inPerSecond, outPerSecond, inChannels, inTopics, oldestEventAgeMs } = seen.totals
-  const trouble = seen.notices.find(({ level }) => level === 'bad' || level === 'warn')
+  const error = lastErrorOf(seen)
   return (
     <dl class="totals">
       <Fact name="In" value={<Number value={rate(inPerSecond)} />} />
@@ -53,12 +83,17 @@ function Totals({ seen }: { seen: Flow }) {
       <Fact name="Oldest" value={oldestEventAgeMs === null ? '–' : duration(oldestEventAgeMs / 1000)} />
       <div class="last">
         <dt>Last error</dt>
-        <dd title={trouble?.text}>
-          {trouble === undefined ? (
+        <dd title={error?.text}>
+          {error === undefined ? (
             'none since this console was started'
           ) : (
             <>
-              <span class="nw">{time(trouble.at)}</span> {trouble.text}
+              {error.at === null ? null : (
+                <span class="nw soft">
+                  {time(error.at)}, {lasting(error.at, seen.takenAt)} ago:{' '}
+                </span>
+              )}
+              {error.text}
             </>
           )}
         </dd>

@@ -140,6 +140,8 @@ function Pages({ data }: { data: Messages }) {
     setParameter(name === 'before' ? 'after' : 'before', null, false)
     setParameter(name, place)
   }
+  // One page is all there is.
+  if (data.newer === null && data.older === null) return null
   return (
     <span class="pages">
       <button class="btn quiet" disabled={data.newer === null} onClick={turn('after', data.newer)}>

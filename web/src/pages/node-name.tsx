@@ -1,16 +1,26 @@
-// The name of a component, which opens it beside the flow, and whether rates or totals are shown.
+// The name of a component, which opens it beside the flow, since when it stands so, and whether rates or totals are shown.
 import type { FlowNode } from '../../../src/console/api.ts'
+import { duration } from '../format.ts'
 import { parameter } from '../router.ts'
 
 export const shown = (): 'rate' | 'total' => (parameter('show') === 'total' ? 'total' : 'rate')
 
 export function NodeName({ node }: { node: FlowNode }) {
   if (node.agent === null) return <span class="nm">{node.name}</span>
-  const query = new URLSearchParams({ node: node.id })
-  if (shown() === 'total') query.set('show', 'total')
   return (
-    <a class="nm" href={`/?${query}`} data-node={node.id} title={node.name}>
+    <a class="nm" href={nodeHref(node.id)} data-node={node.id} title={node.name}>
       {node.name}
     </a>
   )
 }
+
+/** Opens the component beside the flow. */
+export function nodeHref(id: string): string {
+  const query = new URLSearchParams({ node: id })
+  if (shown() === 'total') query.set('show', 'total')
+  return `/?${query}`
+}
+
+/** How long something has lasted; seconds are whole, so that they do not flicker. */
+export const lasting = (since: number, now: number): string =>
+  duration(Math.max(0, Math.floor((now - since) / 1000)), 0)

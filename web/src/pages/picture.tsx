@@ -7,7 +7,7 @@ import { Number, State } from '../parts.tsx'
 import { parameter } from '../router.ts'
 import { kindOf } from './kind.ts'
 import { channelWidth, NodeMark, Pond, TopicLag } from './node-looks.tsx'
-import { NodeName, shown } from './node-name.tsx'
+import { lasting, NodeName, shown } from './node-name.tsx'
 
 const plainWidth = 76
 const leastGap = 24
@@ -43,7 +43,10 @@ export function Picture({ seen }: { seen: Flow }) {
           <Narrow seen={seen} layout={layout} />
         )}
       </div>
-      <p class="legend">The width of a line shows its rate. The marks on a channel are at 60 % and 85 %.</p>
+      <p class="legend">
+        The width of a line shows its rate. The marks on a channel are at 60 % and 85 %.
+        {seen.edges.some(({ isStuck }) => isStuck) ? ' A broken red line is the hop that is stuck.' : ''}
+      </p>
     </section>
   )
 }
@@ -84,7 +87,7 @@ function Wide({ seen, layout, widths, width }: WideProps) {
         return (
           <div
             key={agent.address}
-            class="ground"
+            class={`ground ${agent.level}`}
             style={{
               left: `${left}px`,
               width: `${lefts[last]! + widths[last]! + 8 - left}px`,
@@ -108,7 +111,10 @@ function Wide({ seen, layout, widths, width }: WideProps) {
               : `M${x1} ${from.y}C${bend} ${from.y} ${bend} ${to.y} ${x2} ${to.y}`
           const thick = lineWidth(edge.perSecond, heaviest)
           return (
-            <g key={`${edge.from} ${edge.to}`} class={edge.perSecond === null ? 'unknown' : ''}>
+            <g
+              key={`${edge.from} ${edge.to}`}
+              class={edge.isStuck ? 'stuck' : edge.perSecond === null ? 'unknown' : ''}
+            >
               <path class="water" d={d} style={{ strokeWidth: `${thick}px` }} />
               {(edge.perSecond ?? 0) > 0 ? (
                 <path
@@ -130,6 +136,7 @@ function Wide({ seen, layout, widths, width }: WideProps) {
             width={widths[one.column]!}
             top={spots.get(one.node.id)!.y - 22}
             isDense={isDense}
+            takenAt={seen.takenAt}
           />
         ))}
       </ol>
@@ -144,7 +151,13 @@ function Wide({ seen, layout, widths, width }: WideProps) {
             style={{ left: `${x}px`, top: `${(from.y + to.y) / 2}px` }}
           >
             <EdgeFigure edge={edge} />
-            {edge.label === '' ? null : <span class="via">{edge.label}</span>}
+            {edge.isStuck ? (
+              <span class="via">
+                <State level="bad" word="stuck" />
+              </span>
+            ) : edge.label === '' ? null : (
+              <span class="via">{edge.label}</span>
+            )}
           </div>
         )
       })}
@@ -180,9 +193,10 @@ interface SpotProps {
   readonly width: number
   readonly top: number
   readonly isDense: boolean
+  readonly takenAt: number
 }
 
-function Spot({ placed: { node }, left, width, top, isDense }: SpotProps) {
+function Spot({ placed: { node }, left, width, top, isDense, takenAt }: SpotProps) {
   const isOpen = parameter('node') === node.id
   return (
     <li
@@ -193,17 +207,22 @@ function Spot({ placed: { node }, left, width, top, isDense }: SpotProps) {
       <NodeMark node={node} />
       <NodeName node={node} />
       <span class="kd">{kindOf(node)}</span>
-      {node.fill === null ? <NodeNote node={node} /> : <Pond node={node} isDense={isDense} />}
+      {node.fill === null ? (
+        <NodeNote node={node} takenAt={takenAt} />
+      ) : (
+        <Pond node={node} isDense={isDense} />
+      )}
       <TopicLag node={node} />
     </li>
   )
 }
 
-function NodeNote({ node }: { node: FlowNode }) {
+function NodeNote({ node, takenAt }: { node: FlowNode; takenAt: number }) {
   if (node.level !== 'good')
     return (
-      <span class="sx">
+      <span class="note">
         <State level={node.level} word={node.state} />
+        {node.since === null ? null : <span>for {lasting(node.since, takenAt)}</span>}
       </span>
     )
   return node.interceptors.length === 0 ? null : <span class="sx faint">{node.interceptors.join(', ')}</span>
@@ -223,7 +242,7 @@ function Narrow({ seen, layout }: { seen: Flow; layout: Layout }) {
       {groups.map(({ agent, placed }) => {
         const found = seen.agents.find(({ address }) => address === agent)
         return (
-          <section key={placed[0]!.node.id} class={found === undefined ? '' : 'ground'}>
+          <section key={placed[0]!.node.id} class={found === undefined ? '' : `ground ${found.level}`}>
             {found === undefined ? null : <AgentLine agent={found} />}
             <ol>
               {placed.map(({ node }) => (
@@ -231,7 +250,11 @@ function Narrow({ seen, layout }: { seen: Flow; layout: Layout }) {
                   {node.kind === 'channel' ? null : <NodeMark node={node} />}
                   <NodeName node={node} />
                   <span class="kd">{kindOf(node)}</span>
-                  {node.fill === null ? <NodeNote node={node} /> : <Pond node={node} />}
+                  {node.fill === null ? (
+                    <NodeNote node={node} takenAt={seen.takenAt} />
+                  ) : (
+                    <Pond node={node} />
+                  )}
                   <TopicLag node={node} />
                   {node.fill === null ? null : (
                     <span class={`fill ${node.level}`}>
@@ -242,9 +265,14 @@ function Narrow({ seen, layout }: { seen: Flow; layout: Layout }) {
                     {seen.edges
                       .filter(({ from }) => from === node.id)
                       .map(edge => (
-                        <li key={edge.to}>
+                        <li key={edge.to} class={edge.isStuck ? 'stuck' : ''}>
                           <span aria-hidden="true">↓ </span>
-                          <EdgeFigure edge={edge} /> <span class="faint">{edge.label}</span>
+                          <EdgeFigure edge={edge} />{' '}
+                          {edge.isStuck ? (
+                            <State level="bad" word="stuck" />
+                          ) : (
+                            <span class="faint">{edge.label}</span>
+                          )}
                         </li>
                       ))}
                   </ul>

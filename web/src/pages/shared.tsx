@@ -34,11 +34,17 @@ export function Percent({ of, row }: { of: Key; row: TopicRow }) {
   const value = row.percentages[of]
   const level = levelOf(of, value)
   const cmak = row.cmak[of] === value ? undefined : `CMAK shows ${row.cmak[of]} %: it counts replicas in sync`
-  if (level === 'good') return <span class={value === 0 ? 'zero' : ''}>{value}</span>
+  const text = (
+    <span>
+      {value}
+      <span class="u"> %</span>
+    </span>
+  )
+  if (level === 'good') return <span class={value === 0 ? 'zero' : ''}>{text}</span>
   return (
     <span class={`flag ${level}-t`} title={cmak}>
       <Mark level={level} />
-      {value}
+      {text}
     </span>
   )
 }

@@ -13,11 +13,7 @@ const columns: readonly Column<TopicRow>[] = [
   {
     key: 'name',
     title: 'Topic',
-    cell: row => (
-      <a href={pathOf('topics', row.name) + location.search.replace(/[?&](find|sort)=[^&]*/g, '')}>
-        {row.name}
-      </a>
-    ),
+    cell: row => <a href={withCluster(pathOf('topics', row.name))}>{row.name}</a>,
     order: row => row.name,
   },
   {
@@ -59,11 +55,11 @@ const columns: readonly Column<TopicRow>[] = [
   },
   ...(
     [
-      ['skew', 'Skew %'],
-      ['leaderSkew', 'Leader skew %'],
-      ['spread', 'Spread %'],
-      ['preferred', 'Preferred %'],
-      ['underReplicated', 'Under-repl. %'],
+      ['skew', 'Skew'],
+      ['leaderSkew', 'Leader skew'],
+      ['spread', 'Spread'],
+      ['preferred', 'Preferred'],
+      ['underReplicated', 'Under-repl.'],
     ] as const
   ).map(([key, title]): Column<TopicRow> => ({
     key,
@@ -179,7 +175,7 @@ const partitionColumns: readonly Cell<Partition>[] = [
 ]
 
 const groupColumns: readonly Cell<Topic['groups'][number]>[] = [
-  { title: 'Group', cell: ({ id }) => <a href={pathOf('groups', id)}>{id}</a> },
+  { title: 'Group', cell: ({ id }) => <a href={withCluster(pathOf('groups', id))}>{id}</a> },
   { title: 'Lag here', isNumber: true, cell: ({ lag }) => wholeOr(lag) },
 ]
 
