@@ -6,9 +6,9 @@
 //
 // The schema is Flume's: record Event { headers: map<string>, body: bytes }, which is what an event's
 // own encoding is, so a block is encodings put together.
-import { deflateRawSync, zstdCompressSync } from 'node:zlib'
-import type { Event } from '../event.ts'
 import { longSize, writeLong } from '../wire/avro/binary.ts'
+import { packStream } from '../wire/kafka/packing.ts'
+import type { Steps } from '../wire/kafka/record.ts'
 import type { Serializer } from './contract.ts'
 
 const schema = JSON.stringify({
@@ -21,33 +21,31 @@ const schema = JSON.stringify({
 })
 
 /** Codecs of blocks by their Avro names. */
-const codecs: Readonly<Record<string, (data: Buffer) => Buffer>> = {
-  null: data => data,
-  deflate: data => deflateRawSync(data),
-  zstandard: data => zstdCompressSync(data),
+const codecs: Readonly<Record<string, 'deflate' | 'zstd' | null>> = {
+  null: null,
+  deflate: 'deflate',
+  zstandard: 'zstd',
 }
 export const codecNames: readonly string[] = Object.keys(codecs)
 
 /** `syncIntervalBytes` bounds a block before compression; every transaction ends its block. */
 export function avroContainer(codec: string, syncIntervalBytes: number, marker: Buffer): Serializer {
-  const compress = codecs[codec]!
+  const format = codecs[codec]!
   return {
     head: headOf(codec, marker),
-    encode(events) {
+    *encode(events) {
       const blocks: Buffer[] = []
-      let pending: Event[] = []
+      let pending: Buffer[] = []
       let size = 0
-      const flush = () => {
-        if (pending.length > 0) blocks.push(blockOf(pending, compress, marker))
+      for (const [index, event] of events.entries()) {
+        pending.push(event.encoded)
+        size += event.size
+        yield
+        if (size < syncIntervalBytes && index < events.length - 1) continue
+        blocks.push(yield* blockOf(pending, format, marker))
         pending = []
         size = 0
       }
-      for (const event of events) {
-        pending.push(event)
-        size += event.size
-        if (size >= syncIntervalBytes) flush()
-      }
-      flush()
       return Buffer.concat(blocks)
     },
   }
@@ -67,8 +65,13 @@ function headOf(codec: string, marker: Buffer): Buffer {
   ])
 }
 
-function blockOf(events: readonly Event[], compress: (data: Buffer) => Buffer, marker: Buffer): Buffer {
-  const data = compress(Buffer.concat(events.map(event => event.encoded)))
+function* blockOf(
+  events: readonly Buffer[],
+  format: 'deflate' | 'zstd' | null,
+  marker: Buffer,
+): Steps<Buffer> {
+  const plain = Buffer.concat(events)
+  const data = format === null ? plain : yield* packStream(format, plain)
   return Buffer.concat([long(events.length), long(data.length), data, marker])
 }
 

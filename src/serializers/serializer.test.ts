@@ -4,10 +4,19 @@ import { zstdDecompressSync } from 'node:zlib'
 import avro from 'avsc'
 import fc from 'fast-check'
 import { Event } from '../event.ts'
+import { SeededRandom } from '../simulation/seeded-random.ts'
 import { realRandom } from '../system/random.ts'
+import type { Serializer } from './contract.ts'
 import { makeSerializer, serializerField } from './serializer.ts'
 
 const options = { appendNewline: true, syncIntervalBytes: 2_048_000, compressionCodec: 'null' }
+
+function encoded(serializer: Serializer, events: readonly Event[]): Buffer {
+  const steps = serializer.encode(events)
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  return step.value
+}
 
 interface Decoded {
   headers: Record<string, string>
@@ -38,15 +47,15 @@ function readContainer(file: Buffer): Promise<Decoded[]> {
 
 test('text: bodies, with a newline or without', () => {
   const events = [Event.of({ a: '1' }, 'x'), Event.of({}, '')]
-  assert.equal(makeSerializer('TEXT', options, realRandom).encode(events).toString(), 'x\n\n')
+  assert.equal(encoded(makeSerializer('TEXT', options, realRandom), events).toString(), 'x\n\n')
   const joined = makeSerializer('TEXT', { ...options, appendNewline: false }, realRandom)
-  assert.equal(joined.encode(events).toString(), 'x')
+  assert.equal(encoded(joined, events).toString(), 'x')
 })
 
 test('header_and_text: headers as Java prints a map, then the body', () => {
   const events = [Event.of({ a: '1', b: 'ü' }, 'x'), Event.of({}, 'y')]
   const serializer = makeSerializer('HEADER_AND_TEXT', options, realRandom)
-  assert.equal(serializer.encode(events).toString(), '{a=1, b=ü} x\n{} y\n')
+  assert.equal(encoded(serializer, events).toString(), '{a=1, b=ü} x\n{} y\n')
 })
 
 for (const compressionCodec of ['null', 'deflate', 'zstandard'])
@@ -59,7 +68,10 @@ for (const compressionCodec of ['null', 'deflate', 'zstandard'])
           const given = { ...options, syncIntervalBytes, compressionCodec }
           const serializer = makeSerializer('AVRO_EVENT', given, realRandom)
           const parts = transactions.map(one =>
-            serializer.encode(one.map(([headers, body]) => Event.of(headers, Buffer.from(body)))),
+            encoded(
+              serializer,
+              one.map(([headers, body]) => Event.of(headers, Buffer.from(body))),
+            ),
           )
           const found = await readContainer(Buffer.concat([serializer.head, ...parts]))
           assert.deepEqual(
@@ -70,6 +82,22 @@ for (const compressionCodec of ['null', 'deflate', 'zstandard'])
       ),
       { numRuns: 30 },
     )
+  })
+
+for (const compressionCodec of ['null', 'deflate', 'zstandard'])
+  test(`no step of a block of 4 MB with codec ${compressionCodec} is long`, () => {
+    const random = new SeededRandom(1)
+    const body = Buffer.from(Array.from({ length: 4_000_000 }, () => 48 + random.below(2)))
+    const given = { ...options, compressionCodec }
+    const steps = makeSerializer('AVRO_EVENT', given, realRandom).encode([Event.of({}, body)])
+    let most = 0
+    for (let isDone = false; !isDone;) {
+      const before = process.threadCpuUsage()
+      isDone = steps.next().done === true
+      const { user, system } = process.threadCpuUsage(before)
+      most = Math.max(most, user + system)
+    }
+    assert.ok(most < 50_000, `${most} µs`)
   })
 
 test('a serializer is found by alias or class name', () => {

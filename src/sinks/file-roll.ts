@@ -14,6 +14,7 @@ import { makeSerializer, serializerField } from '../serializers/serializer.ts'
 import { isAway } from '../storage/file-place.ts'
 import type { Timer } from '../system/clock.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
+import { Pace } from '../system/pace.ts'
 import { fileNames, pathManagerField } from './file-roll-names.ts'
 
 /** Batches under way at once. */
@@ -136,6 +137,7 @@ class FileRollSink implements SessionSink {
   readonly batchSize: number
   readonly window = batchesUnderWay
   readonly #parts: Parts
+  readonly #pace: Pace
   #open: OpenFile | null = null
   #queue: Delivery[] = []
   #rollDue = false
@@ -145,6 +147,7 @@ class FileRollSink implements SessionSink {
   constructor(parts: Parts) {
     this.batchSize = parts.batchSize
     this.#parts = parts
+    this.#pace = new Pace(parts.context.system.clock)
   }
 
   async start(): Promise<void> {
@@ -212,7 +215,8 @@ class FileRollSink implements SessionSink {
   async #write(batches: readonly (readonly Event[])[]): Promise<void> {
     const open = (this.#open ??= await this.#create())
     const { file, serializer, position } = open
-    const parts = batches.map(events => serializer.encode(events))
+    const parts: Buffer[] = []
+    for (const events of batches) parts.push(await this.#pace.run(serializer.encode(events)))
     const bytes = Buffer.concat(position === 0 ? [serializer.head, ...parts] : parts)
     try {
       await file.write(bytes, position)

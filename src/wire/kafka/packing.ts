@@ -1,7 +1,7 @@
 // Packing in steps of some milliseconds, for whoever must not keep the event loop: what a codec takes whole is given to it
 // piece by piece. Up to one step the bytes are those of packing in one go.
 import { lz4Compress } from '@platformatic/wasm-utils'
-import { constants, Gzip, ZstdCompress } from 'node:zlib'
+import { constants, DeflateRaw, Gzip, ZstdCompress } from 'node:zlib'
 import { compress, type Compression } from './compression.ts'
 import { PackingError } from './format-error.ts'
 import type { Steps, ZstdTask } from './record.ts'
@@ -34,18 +34,8 @@ export function* packInSteps(
     return compress(bytes, codec, magic, level)
   switch (codec) {
     case 'gzip':
-      return yield* packedBy(new Gzip(level === undefined ? {} : { level }), bytes, gzipStepBytes, {
-        more: constants.Z_NO_FLUSH,
-        end: constants.Z_FINISH,
-      })
-    case 'zstd': {
-      const params = level === undefined ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } }
-      const engine = new ZstdCompress({ pledgedSrcSize: bytes.length, ...params })
-      return yield* packedBy(engine, bytes, stepBytes, {
-        more: constants.ZSTD_e_continue,
-        end: constants.ZSTD_e_end,
-      })
-    }
+    case 'zstd':
+      return yield* packStream(codec, bytes, level)
     case 'snappy':
       return yield* joined(bytes, compressSnappy, snappyHeaderBytes, 0)
     case 'lz4': {
@@ -55,6 +45,31 @@ export function* packInSteps(
       return frame
     }
   }
+}
+
+/** One member of gzip, its deflated data alone, or one frame of zstd, at the usual level where none is given. */
+export function* packStream(
+  format: 'gzip' | 'deflate' | 'zstd',
+  bytes: Buffer,
+  level?: number,
+): Generator<void, Buffer> {
+  if (format === 'zstd') {
+    const params = level === undefined ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } }
+    return yield* packedBy(new ZstdCompress({ pledgedSrcSize: bytes.length, ...params }), bytes, stepBytes, {
+      more: constants.ZSTD_e_continue,
+      end: constants.ZSTD_e_end,
+    })
+  }
+  const options = level === undefined ? {} : { level }
+  return yield* packedBy(
+    format === 'gzip' ? new Gzip(options) : new DeflateRaw(options),
+    bytes,
+    gzipStepBytes,
+    {
+      more: constants.Z_NO_FLUSH,
+      end: constants.Z_FINISH,
+    },
+  )
 }
 
 function* packedByPool(bytes: Buffer, level: number): Steps<Buffer> {
@@ -92,7 +107,7 @@ function* joined(
 }
 
 function* packedBy(
-  engine: Gzip | ZstdCompress,
+  engine: Gzip | DeflateRaw | ZstdCompress,
   bytes: Buffer,
   step: number,
   flush: { readonly more: number; readonly end: number },
@@ -104,7 +119,7 @@ function* packedBy(
   try {
     let output = Buffer.allocUnsafeSlow(outputBytes)
     let room = outputBytes
-    for (let from = 0; from < bytes.length; from += step) {
+    for (let from = 0; from === 0 || from < bytes.length; from += step) {
       if (from > 0) yield
       const end = Math.min(from + step, bytes.length)
       let at = from
