@@ -5,6 +5,7 @@
 // that it cannot be refused for ever.
 import type { Duplex } from 'node:stream'
 import { Fault, messageOf } from '../errors.ts'
+import { Arrival } from '../system/arrival.ts'
 import type { Clock } from '../system/clock.ts'
 import { itemBytes, type MemoryBudget, type MemoryShare } from '../system/memory-budget.ts'
 import { AvroFormatError, AvroReader } from '../wire/avro/binary.ts'
@@ -25,7 +26,7 @@ export type Handle = (events: readonly Buffer[], message: 'append' | 'appendBatc
 export interface ServerConnectionParts {
   readonly maxRequestBytes: number
   readonly maxRequestEvents: number
-  /** How long a sender may pause inside a request. */
+  /** How long a sender may pause inside a request, and wait with taking its answers. */
   readonly stallMs: number
   /** Requests in flight offered to Millrace senders. */
   readonly window: number
@@ -43,6 +44,8 @@ const maxQueued = 64
 /** So many events are cut in one turn of the event loop. */
 const eventsInTurn = 10_000
 const maxQueuedBytes = 16 * 1024 * 1024
+/** How long a request may take to arrive, ms: as at the HTTP source. */
+const requestMs = 300_000
 /** How long a sender that was refused may go on without reopening. */
 const reopenMs = 10_000
 /** How long the last answers may take to reach the sender when the server stops. */
@@ -60,6 +63,9 @@ export class ServerConnection {
   readonly #gone = new AbortController()
   #reading = true
   #readSince: number
+  readonly #arrival: Arrival
+  /** Monotonic ms; Infinity while the sender takes its answers. */
+  #unreadSince = Infinity
   #greeted = false
   #agreedWindow = 0
   #refusing = false
@@ -80,6 +86,7 @@ export class ServerConnection {
     this.#parser = new FrameParser(parts.maxRequestBytes)
     this.#share = parts.memory.share(() => this.#adjustReading())
     this.#readSince = parts.clock.monotonic()
+    this.#arrival = new Arrival(parts.clock)
     stream.on('error', error => this.#broken(error))
     stream.on('close', () => this.#end())
     stream.on('end', () => this.#ended())
@@ -87,12 +94,16 @@ export class ServerConnection {
     if (stream.destroyed) this.#end()
   }
 
-  /** Closes the connection when its sender has paused inside a request for too long. */
+  /** Closes the connection when its sender has paused inside a request for too long, drips, or takes no answers. */
   checkStall(now: number): void {
-    if (this.#reading && this.#parser.midFrame && now - this.#readSince > this.#parts.stallMs)
-      this.#refuse(
-        `half a request arrived and then nothing for ${Math.round(this.#parts.stallMs / 1000)} s (${this.#parser.heldBytes} bytes dropped)`,
-      )
+    const { stallMs } = this.#parts
+    const seconds = Math.round(stallMs / 1000)
+    const dropped = `(${this.#parser.heldBytes} bytes dropped)`
+    if (this.#reading && this.#parser.midFrame && now - this.#readSince > stallMs)
+      this.#refuse(`half a request arrived and then nothing for ${seconds} s ${dropped}`)
+    else if (this.#arrival.ms > requestMs)
+      this.#refuse(`a request was still arriving after ${requestMs / 1000} s ${dropped}`)
+    else if (now - this.#unreadSince > stallMs) this.#refuse(`it has not taken its answers for ${seconds} s`)
   }
 
   /** Lets the request being handled end and be answered, then closes. */
@@ -123,8 +134,10 @@ export class ServerConnection {
   #received(chunk: Buffer): void {
     if (this.#closed || this.#leaving) return
     this.#readSince = this.#parts.clock.monotonic()
+    let isWhole = false
     try {
       this.#parser.feed(chunk, frame => {
+        isWhole = true
         this.#queue.push(frame)
         this.#queuedBytes += frame.message.length
       })
@@ -132,6 +145,7 @@ export class ServerConnection {
       if (!(error instanceof FrameError)) throw error
       return this.#refuse(error.message)
     }
+    this.#arrival.note(this.#parser.midFrame, isWhole)
     this.#settleBudget()
     if (this.#queue.length > 0) {
       this.#share.finished()
@@ -228,7 +242,7 @@ export class ServerConnection {
       this.#queuedBytes < maxQueuedBytes &&
       this.#share.mayRead(this.#parser.midFrame)
     if (reading === this.#reading) return
-    this.#reading = reading
+    this.#reading = this.#arrival.isRead = reading
     if (reading) {
       this.#readSince = this.#parts.clock.monotonic()
       this.#stream.resume()
@@ -245,8 +259,10 @@ export class ServerConnection {
   /** Also resolves at the stop: a sender that does not read its answers must not hold that up. */
   #drained(): Promise<void> {
     if (this.#closed || this.#stopping || !this.#stream.writableNeedDrain) return Promise.resolve()
+    this.#unreadSince = this.#parts.clock.monotonic()
     return new Promise(resolve => {
       const done = () => {
+        this.#unreadSince = Infinity
         this.#stream.off('drain', done)
         this.#stream.off('close', done)
         resolve()

@@ -1,6 +1,7 @@
 // One client's connection. Requests are answered in the order in which they came. The next one is begun
 // when the one before is answered, but for Produce: several in flight share one sync.
 import type { Duplex } from 'node:stream'
+import { Arrival } from '../system/arrival.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 import type { MemoryBudget, MemoryShare } from '../system/memory-budget.ts'
 import { Fault, messageOf } from '../errors.ts'
@@ -54,6 +55,7 @@ export class ClientConnection {
     eagerBytes: 0,
     accept: (size, bytes) => this.#accepts(size, bytes),
     take: request => {
+      this.#isWhole = true
       this.#queue.push(request)
       this.#heldByRequests += request.length
     },
@@ -71,11 +73,17 @@ export class ClientConnection {
   #heldByRequests = 0
   #stopping = false
   #lastRead: number
+  readonly #arrival: Arrival
+  /** A request has been read to its end in this turn. */
+  #isWhole = false
+  /** Since when an answer waits to be taken, monotonic ms; Infinity: none does. */
+  #unreadSince = Infinity
 
   constructor(stream: Duplex, parts: ConnectionParts) {
     this.#stream = stream
     this.#parts = parts
     this.#lastRead = parts.clock.monotonic()
+    this.#arrival = new Arrival(parts.clock)
     this.#share = parts.memory.share(() => this.#adjustReading())
     stream.on('error', () => {}) // a close follows
     stream.on('close', () => this.#end())
@@ -83,9 +91,13 @@ export class ClientConnection {
     if (stream.destroyed) this.#end()
   }
 
-  /** When the last bytes came, ms of the monotonic clock; Infinity while a request is under way. */
-  get idleSince(): number {
-    return this.#underWay > 0 ? Infinity : this.#lastRead
+  /** Closes it where for so long nothing came, one request has been arriving, or one answer is not taken. */
+  checkIdle(mostMs: number): void {
+    const now = this.#parts.clock.monotonic()
+    const limit = `${mostMs / 1000} s (connections.max.idle.ms)`
+    if (this.#arrival.ms > mostMs) this.#refuse(`a request was still arriving after ${limit}`)
+    else if (now - this.#unreadSince > mostMs) this.#refuse(`it has not taken an answer for ${limit}`)
+    else if (this.#underWay === 0 && !this.#stream.isPaused() && now - this.#lastRead > mostMs) this.destroy()
   }
 
   /** Ends waiting, lets what was begun be answered, and closes. */
@@ -107,7 +119,9 @@ export class ClientConnection {
   #received(chunk: Buffer): void {
     if (this.#stopping || this.#gone.signal.aborted) return
     this.#lastRead = this.#parts.clock.monotonic()
+    this.#isWhole = false
     this.#frames.read(chunk)
+    this.#arrival.note(this.#frames.isWithin, this.#isWhole)
     if (this.#stream.destroyed) return
     this.#charge()
     this.#begin()
@@ -192,6 +206,7 @@ export class ClientConnection {
   }
 
   #drained(): Promise<void> {
+    this.#unreadSince = this.#parts.clock.monotonic()
     return new Promise(resolve => {
       const watch = (): Timer =>
         this.#parts.clock.after(
@@ -208,6 +223,7 @@ export class ClientConnection {
       let timer = watch()
       const done = () => {
         timer.cancel()
+        this.#unreadSince = Infinity
         this.#stream.off('drain', done)
         this.#stream.off('close', done)
         resolve()
@@ -223,7 +239,9 @@ export class ClientConnection {
       this.#queue.length < maxQueued &&
       this.#heldByRequests < this.#parts.maxRequestBytes &&
       this.#share.mayRead(this.#frames.heldBytes > 0)
+    this.#arrival.isRead = reads
     if (reads === !this.#stream.isPaused()) return
+    this.#lastRead = this.#parts.clock.monotonic()
     if (reads) this.#stream.resume()
     else this.#stream.pause()
   }

@@ -134,9 +134,7 @@ export class ClientConnections {
     this.#idleTimer = clock.after(
       Math.max(10, Math.min(connectionsMaxIdleMs / 10, 10_000)),
       () => {
-        const before = clock.monotonic() - connectionsMaxIdleMs
-        for (const { connection } of this.#admitted)
-          if ((connection?.idleSince ?? Infinity) < before) connection!.destroy()
+        for (const { connection } of this.#admitted) connection?.checkIdle(connectionsMaxIdleMs)
         this.#watchIdle()
       },
       { background: true },

@@ -62,11 +62,14 @@ const prometheusAfterMs = 2000
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
+/** What is asked for has no body: whoever takes longer holds a place that another could have, ms. */
+const slowness = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 }
+
 /** The pages, to be served wherever connections come from. */
 export function pageServer(parts: PageParts): Server {
   const { log } = parts
   const pages = pagesOf(parts)
-  return createServer((request, response) => {
+  return createServer(slowness, (request, response) => {
     request.resume()
     const answer = async () => {
       if (request.method === 'TRACE' || request.method === 'OPTIONS')

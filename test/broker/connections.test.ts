@@ -54,6 +54,24 @@ test('a connection on which nothing comes is closed', () =>
     { 'connections.max.idle.ms': '60' },
   ))
 
+test('a connection whose request never ends is closed, with a reason', () =>
+  withBroker(
+    async ({ broker, lines }) => {
+      const socket = connect(broker.port, '127.0.0.1')
+      socket.on('error', () => {}) // a reset, or an end: either will do
+      const closed = new Promise(resolve => socket.once('close', resolve))
+      socket.write(Buffer.from([0, 1, 0, 0]))
+      const drip = setInterval(() => socket.write('a'), 10)
+      await closed
+      clearInterval(drip)
+      assert.match(
+        lines.join(),
+        /closed: a request was still arriving after 0\.06 s \(connections\.max\.idle/,
+      )
+    },
+    { 'connections.max.idle.ms': '60' },
+  ))
+
 test('a client that begins TLS and goes silent does not hold the stop', () =>
   inDirectory(async directory => {
     const store = join(directory, 'broker.pem')
