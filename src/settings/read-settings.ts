@@ -98,7 +98,7 @@ export function readSettings<F extends Fields, W extends Written>(
   const unknown = [...given.keys()].filter(
     key => !seen.has(key) && !known.includes(key) && !prefixes.some(prefix => key.startsWith(prefix)),
   )
-  const near = nearestIn(vocabulary, reading)
+  const near = unknown.length > 0 ? nearestIn(vocabulary, reading) : () => undefined
   for (const [at, key] of unknown.slice(0, mostUnknown).entries())
     complain(key, { vocabulary, given, values, reading }, at < mostSuggestions ? near : () => undefined)
   const further = unknown[mostUnknown]

@@ -3,7 +3,7 @@
 // and faults of every kind. When the faults are over everything must drain; ledger.ts says what must be true then.
 import { whereOf } from '../address.ts'
 import { Broker } from '../broker/broker.ts'
-import { readBrokerSettings } from '../broker/broker-settings.ts'
+import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
 import { messageOf } from '../errors.ts'
 import { Agent } from '../topology/agent.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -39,6 +39,8 @@ const operatorMs = 20_000
 /** How long a commit may wait for a broker on a connection that has gone silent, and how long it takes then. */
 const silenceMs = 30_000
 const commitMs = 5_000
+/** How often health is looked at meanwhile. */
+const healthMs = 100
 /** How long agents run that were stopped and started again: they join their group and read. */
 const quietStartMs = 4_000
 /** What a stop may take. */
@@ -93,11 +95,14 @@ class ChainWorld {
       new Supervised<S>(at, schedule, make, line => this.#log.note(`${at.name} ${line}`))
     const doors: ModelDoors = { ledger: this.#ledger, onDone: () => void this.#doorsLeft-- }
     this.#topologies = plan.agents.map(({ topology }) => topology(doors))
-    this.#brokers = plan.brokers.map(broker =>
-      supervised(machine(broker.name, broker.addresses.map(whereOf)), program =>
-        this.#makeBroker(program, broker),
-      ),
-    )
+    this.#brokers = plan.brokers.map(broker => {
+      const { name, addresses } = broker
+      const settings = settingsOf(broker)
+      return supervised(
+        machine(name, addresses.map(whereOf)),
+        ({ system }) => new Broker({ system, log: this.#log.of(name), settings }),
+      )
+    })
     this.#agents = plan.agents.map((agent, index) =>
       supervised(machine(agent.name, agent.hosts), program =>
         this.#makeAgent(program, agent.name, this.#topologies[index]!),
@@ -303,7 +308,8 @@ class ChainWorld {
   async #committed(): Promise<void> {
     const schedule = this.#schedule
     const isWell = (): boolean => !this.#network.isWaitedFor && !this.#agents.some(hasFailedChannel)
-    await schedule.run(isWell, schedule.now + silenceMs)
+    const limitMs = schedule.now + silenceMs
+    while (!isWell() && schedule.now < limitMs) await schedule.run(() => false, schedule.now + healthMs)
     await schedule.run(() => false, schedule.now + commitMs)
   }
 
@@ -347,19 +353,6 @@ class ChainWorld {
           })
   }
 
-  #makeBroker(program: Program, { name, addresses }: ChainBroker): Broker {
-    const ports = [...new Set(addresses.map(({ port }) => port))]
-    const { settings, errors } = readBrokerSettings('', 'server.properties', {
-      listeners: ports.map((port, index) => `L${index}://${name}:${port}`).join(','),
-      'listener.security.protocol.map': ports.map((_, index) => `L${index}:PLAINTEXT`).join(','),
-      'inter.broker.listener.name': 'L0',
-      'log.dirs': '/kafka',
-      'log.segment.bytes': '65536',
-    })
-    if (errors.length > 0) throw new Error(errors.join('; '))
-    return new Broker({ system: program.system, log: this.#log.of(name), settings })
-  }
-
   #makeAgent(program: Program, name: string, topology: Topology): Agent {
     return new Agent(topology, {
       agent: name,
@@ -375,6 +368,19 @@ class ChainWorld {
     this.#log.note(`VIOLATED: ${sentence}`)
     this.#violations.push(sentence)
   }
+}
+
+function settingsOf({ name, addresses }: ChainBroker): BrokerSettings {
+  const ports = [...new Set(addresses.map(({ port }) => port))]
+  const { settings, errors } = readBrokerSettings('', 'server.properties', {
+    listeners: ports.map((port, index) => `L${index}://${name}:${port}`).join(','),
+    'listener.security.protocol.map': ports.map((_, index) => `L${index}:PLAINTEXT`).join(','),
+    'inter.broker.listener.name': 'L0',
+    'log.dirs': '/kafka',
+    'log.segment.bytes': '65536',
+  })
+  if (errors.length > 0) throw new Error(errors.join('; '))
+  return settings
 }
 
 const partsOf = (id: string): [door: number, number: number] => id.split('/').map(Number) as [number, number]
