@@ -313,10 +313,18 @@ test('pages and messages hold no phrase that the style avoids', () => {
 
 test('CONTRIBUTING names the commands there are', () => {
   const text = read('CONTRIBUTING.md')
-  for (const command of ['npm ci', 'npm run check', 'npm test', 'npm run docs', 'bin/flume-ng agent'])
+  for (const command of [
+    'npm ci',
+    'npm run check',
+    'npm test',
+    'npm run test:hostile',
+    'npm run docs',
+    'bin/flume-ng agent',
+  ])
     assert.ok(text.includes(`\`${command}`), command)
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-  for (const name of ['check', 'test', 'docs', 'test:deep', 'format']) assert.ok(scripts[name], name)
+  for (const name of ['check', 'test', 'test:hostile', 'docs', 'test:deep', 'format'])
+    assert.ok(scripts[name], name)
 })
 
 // ------------------------------------------------------------------------------------------ tests

@@ -6,12 +6,12 @@ import { decoders } from './decoders.ts'
 import { fuzz, mostGrowthBytes, repeat, run, summaryOf } from './fuzzing.ts'
 
 const onlySeed = process.env['MILLRACE_SEED']
-/** As many as take some seconds; test/interop/decoders.test.ts runs 600,000. */
-const inputs = process.env['MILLRACE_DEEP'] === undefined ? 20_000 : 50_000_000
+const [inputs, first] =
+  process.env['MILLRACE_DEEP'] === undefined ? [600_000, 1_000_000_000] : [50_000_000, 0]
 
 test(`every decoder, ${onlySeed === undefined ? `${inputs} inputs` : `seed ${onlySeed}`}`, async t => {
   if (onlySeed !== undefined) return await repeat(Number(onlySeed))
-  const done = await fuzz(inputs)
+  const done = await fuzz(inputs, first)
   for (const line of summaryOf(done)) t.diagnostic(line)
   assert.ok(
     done.growthBytes < mostGrowthBytes,
