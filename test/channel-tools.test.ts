@@ -1,7 +1,7 @@
-// millrace channel inspect, verify, export, import and repair, and FCINTEGRITYTOOL, as processes of their own on
+// millrace channel inspect, verify, export, import and repair, and FCINTEGRITYTOOL, in a process beside the test, on
 // real directories: whole ones, damaged ones, ones whose headers are gone, used ones, Flume's.
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   cpSync,
@@ -15,12 +15,13 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, before, test } from 'node:test'
+import { after, afterEach, before, test } from 'node:test'
 import { saltOf } from '../src/channels/file/tools/salt.ts'
 import { fileChannel } from '../src/channels/file.ts'
 import type { Channel } from '../src/component.ts'
 import { contextFor, optionsFor } from './context.ts'
 import { eventsOf, textsOf } from './contracts/channel.ts'
+import { startDriver } from './tools/tool-driver.ts'
 
 const root = join(import.meta.dirname, '..')
 const never = new AbortController().signal
@@ -60,22 +61,10 @@ async function contentOf(path: string, more: Record<string, unknown> = {}): Prom
   return found
 }
 
-function run(...words: string[]): { code: number | null; out: string; err: string } {
-  const done = spawnSync(process.execPath, [join(root, 'src/cli/main.ts'), 'millrace', ...words], {
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  })
-  return { code: done.status, out: done.stdout, err: done.stderr }
-}
+const driver = startDriver()
+after(() => driver[Symbol.asyncDispose]())
 
-/** While this process can answer. */
-function runBeside(...words: string[]): Promise<{ code: unknown; err: string }> {
-  return new Promise(resolve =>
-    execFile(process.execPath, [join(root, 'src/cli/main.ts'), 'millrace', ...words], (error, _, err) =>
-      resolve({ code: error?.code ?? 0, err }),
-    ),
-  )
-}
+const run = (...words: string[]) => driver.run('millrace', words)
 
 /** Of every file below, but for the lock's socket. */
 function fingerprint(path: string): string {
@@ -115,46 +104,46 @@ const inside = [...numbers(0, 120), ...numbers(200, 4000)]
 test('a whole channel: inspected, verified, exported, imported; nothing changes', async () => {
   const path = copy()
   const before = fingerprint(path)
-  const told = run('channel', 'inspect', join(path, 'data'))
+  const told = await run('channel', 'inspect', join(path, 'data'))
   assert.equal(told.code, 0, told.err)
   assert.match(told.out, /events inside: 3920\n/)
   assert.match(told.out, /numbers: next 4000, all below 0 gone\nstopped cleanly\n/)
   assert.match(told.out, /millrace-2\.wal: \d+ transactions, \d+ events from number \d+ on/)
-  const json = JSON.parse(run('channel', 'inspect', '--json', join(path, 'data')).out) as Record<
+  const json = JSON.parse((await run('channel', 'inspect', '--json', join(path, 'data'))).out) as Record<
     string,
     unknown
   >
   assert.equal(json['inside'], 3920)
   assert.deepEqual(json['gone'], [{ first: 120, end: 200 }])
-  const verified = run('channel', 'verify', path)
+  const verified = await run('channel', 'verify', path)
   assert.equal(verified.code, 0, verified.err)
   assert.match(verified.out, /^3920 events inside, 0 lost: every byte is as it was written\n$/)
-  const tool = run('tool', 'FCINTEGRITYTOOL', '-l', join(path, 'data'))
+  const tool = await run('tool', 'FCINTEGRITYTOOL', '-l', join(path, 'data'))
   assert.equal(tool.code, 0, tool.err)
   assert.match(
     tool.out,
     /Number of Events in the Channel = 3920\nNumber of Valid Events = 3920\nNumber of Corrupt Events = 0\n/,
   )
-  const lines = run('channel', 'export', path)
+  const lines = await run('channel', 'export', path)
   assert.equal(lines.code, 0)
   assert.equal(lines.out.trim().split('\n').length, 3920)
   const file = join(directory(), 'events.jsonl')
-  assert.equal(run('channel', 'export', path, '--to', file).code, 0)
+  assert.equal((await run('channel', 'export', path, '--to', file)).code, 0)
   assert.equal(readFileSync(file, 'utf8'), lines.out)
   assert.match(
-    run('channel', 'export', path, '--to', file).err,
+    (await run('channel', 'export', path, '--to', file)).err,
     /events\.jsonl is there already; name a new file/,
   )
   assert.equal(fingerprint(path), before)
 
   const target = directory()
-  const imported = run('channel', 'import', join(target, 'data'), '--from', file)
+  const imported = await run('channel', 'import', join(target, 'data'), '--from', file)
   assert.match(imported.out, /^3920 of 3920 events imported behind 0, synced\n$/, imported.err)
-  const refused = run('channel', 'import', join(target, 'data'), '--from', file)
+  const refused = await run('channel', 'import', join(target, 'data'), '--from', file)
   assert.equal(refused.code, 1)
   assert.match(refused.err, /data is not empty; add --append/)
   assert.match(
-    run('channel', 'import', join(target, 'data'), '--from', file, '--append').out,
+    (await run('channel', 'import', join(target, 'data'), '--from', file, '--append')).out,
     /^3920 of 3920 events imported behind 3920, synced\n$/,
   )
   assert.deepEqual(await contentOf(target), [...inside, ...inside])
@@ -172,7 +161,7 @@ test('a damaged transaction is named by file, bytes and events; repair keeps all
   bytes[at + 300]! ^= 4
   writeFileSync(file, bytes)
   const before = fingerprint(path)
-  const verified = run('channel', 'verify', join(path, 'data'))
+  const verified = await run('channel', 'verify', join(path, 'data'))
   assert.equal(verified.code, 1)
   assert.ok(
     verified.err.includes(
@@ -181,14 +170,14 @@ test('a damaged transaction is named by file, bytes and events; repair keeps all
     verified.err,
   )
   assert.match(verified.out, /^3870 events inside, 50 lost: damaged\n/)
-  const tool = run('tool', 'fcintegritytool', '-l', join(path, 'data'))
+  const tool = await run('tool', 'fcintegritytool', '-l', join(path, 'data'))
   assert.equal(tool.code, 1)
   assert.match(
     tool.out,
     /Channel = 3920\nNumber of Valid Events = 3870\nNumber of Corrupt Events = 50\nnothing was changed; "\S*millrace channel repair \S+ --to DIRECTORY"/,
   )
   const target = join(directory(), 'new')
-  const repaired = run('channel', 'repair', path, '--to', target)
+  const repaired = await run('channel', 'repair', path, '--to', target)
   assert.equal(repaired.code, 0, repaired.err)
   assert.match(
     repaired.out,
@@ -199,7 +188,10 @@ test('a damaged transaction is named by file, bytes and events; repair keeps all
     await contentOf(target),
     inside.filter(number => Number(number) < first || Number(number) >= first + 50),
   )
-  assert.match(run('channel', 'repair', path, '--to', target).err, /new is not empty; name a new directory/)
+  assert.match(
+    (await run('channel', 'repair', path, '--to', target)).err,
+    /new is not empty; name a new directory/,
+  )
 })
 
 test('segments whose headers are gone in both copies are read all the same', async () => {
@@ -212,7 +204,7 @@ test('segments whose headers are gone in both copies are read all the same', asy
   }
   rmSync(join(path, 'checkpoint'), { recursive: true })
   const target = join(directory(), 'new')
-  const repaired = run('channel', 'repair', join(path, 'data'), '--to', target)
+  const repaired = await run('channel', 'repair', join(path, 'data'), '--to', target)
   assert.equal(repaired.code, 0, repaired.err)
   assert.match(repaired.err, /millrace-1\.wal: header: it does not begin as a segment does\n/)
   assert.deepEqual(await contentOf(target), inside)
@@ -229,7 +221,7 @@ test('a channel that is open is left alone, and so is what is no channel', async
   const channel = channelAt(path)
   await channel.start()
   for (const words of [['inspect'], ['verify'], ['export'], ['repair', '--to', join(path, 'new')]]) {
-    const { code, err } = await runBeside('channel', words[0]!, path, ...words.slice(1))
+    const { code, err } = await run('channel', words[0]!, path, ...words.slice(1))
     assert.equal(code, 1)
     assert.match(
       err,
@@ -240,33 +232,33 @@ test('a channel that is open is left alone, and so is what is no channel', async
   assert.ok(!existsSync(join(path, 'new')))
   const empty = directory()
   assert.match(
-    run('channel', 'verify', empty).err,
+    (await run('channel', 'verify', empty)).err,
     /there is no file channel in .*neither millrace-<n>\.wal nor Flume's log-<n>/,
   )
-  assert.match(run('channel', 'verify', join(empty, 'x')).err, /cannot read directory .*x: ENOENT/)
+  assert.match((await run('channel', 'verify', join(empty, 'x'))).err, /cannot read directory .*x: ENOENT/)
   assert.match(
-    run('channel', 'mend', empty).err,
+    (await run('channel', 'mend', empty)).err,
     /write millrace channel inspect\|verify\|export\|import\|repair/,
   )
-  assert.match(run('channel', 'verify').err, /missing required argument 'directory'/)
-  assert.match(run('tool', 'FCINTEGRITYTOOL').err, /required option '-l, --dataDirs/)
+  assert.match((await run('channel', 'verify')).err, /missing required argument 'directory'/)
+  assert.match((await run('tool', 'FCINTEGRITYTOOL')).err, /required option '-l, --dataDirs/)
 })
 
 test('what is exported can be imported, whatever its headers hold', async () => {
   const path = directory()
   const letters = join(path, 'events.jsonl')
   writeFileSync(letters, `${JSON.stringify({ headers: { note: 'a\u2028b\u2029c' }, body: 'eA==' })}\n`)
-  const imported = run('channel', 'import', join(path, 'data'), '--from', letters)
+  const imported = await run('channel', 'import', join(path, 'data'), '--from', letters)
   assert.match(imported.out, /^1 of 1 events? imported/, imported.err)
-  const { out } = run('channel', 'export', join(path, 'data'))
+  const { out } = await run('channel', 'export', join(path, 'data'))
   assert.equal(out, readFileSync(letters, 'utf8'))
 })
 
-test('an import with a line that is no event puts nothing, and names the line', () => {
+test('an import with a line that is no event puts nothing, and names the line', async () => {
   const path = directory()
   const file = join(path, 'events.jsonl')
   writeFileSync(file, '{"headers":{"a":"b"},"body":"eA=="}\n\n{"headers":{}}\n')
-  const { code, err } = run('channel', 'import', join(path, 'data'), '--from', file)
+  const { code, err } = await run('channel', 'import', join(path, 'data'), '--from', file)
   assert.equal(code, 1)
   assert.match(err, /events\.jsonl:3: no event: a line is/)
   assert.ok(!existsSync(join(path, 'data')))
@@ -279,17 +271,17 @@ test("Flume's directories, killed with events inside, are inspected, exported an
   mkdirSync(join(path, 'out'))
   const before = fingerprint(join(path, 'data0'))
   const expected = readFileSync(join(golden, 'delivered.txt'), 'utf8').trim().split('\n').length
-  const told = run('channel', 'inspect', join(path, 'data0'))
+  const told = await run('channel', 'inspect', join(path, 'data0'))
   assert.equal(told.code, 0, told.err)
   assert.match(told.out, new RegExp(`Flume's file channel in .*data0\\nevents inside: ${expected}\\n`))
   assert.match(
-    run('tool', 'FCINTEGRITYTOOL', '-l', join(path, 'data0')).out,
+    (await run('tool', 'FCINTEGRITYTOOL', '-l', join(path, 'data0'))).out,
     new RegExp(`Valid Events = ${expected}\\n`),
   )
   const target = join(path, 'out', 'new')
-  assert.equal(run('channel', 'repair', join(path, 'data0'), '--to', target).code, 0)
+  assert.equal((await run('channel', 'repair', join(path, 'data0'), '--to', target)).code, 0)
   assert.equal(fingerprint(join(path, 'data0')), before)
-  assert.match(run('channel', 'verify', target).out, new RegExp(`^${expected} events inside, 0 lost`))
+  assert.match((await run('channel', 'verify', target)).out, new RegExp(`^${expected} events inside, 0 lost`))
 })
 
 test('an encrypted channel: verified without its keys, exported, imported and repaired with those of a configuration', async () => {
@@ -320,16 +312,16 @@ test('an encrypted channel: verified without its keys, exported, imported and re
   const data = at('data')
   const before = fingerprint(data)
 
-  const verified = run('channel', 'verify', data)
+  const verified = await run('channel', 'verify', data)
   assert.equal(verified.code, 0, verified.err)
   assert.match(verified.out, /encrypted with the key "key-128".*verified, and nothing was decrypted/)
   assert.match(verified.out, /1000 events inside, 0 lost/)
-  assert.match(run('channel', 'inspect', data).out, /encrypted with the key "key-128"/)
+  assert.match((await run('channel', 'inspect', data)).out, /encrypted with the key "key-128"/)
   for (const words of [
     ['export', data],
     ['repair', data, '--to', at('new')],
   ]) {
-    const refused = run('channel', ...words)
+    const refused = await run('channel', ...words)
     assert.notEqual(refused.code, 0)
     assert.match(refused.err, /millrace-1\.wal is encrypted with the key "key-128": add --conf-file FILE/)
   }
@@ -342,25 +334,25 @@ test('an encrypted channel: verified without its keys, exported, imported and re
     ['repair', data, '--to', at('new')],
     ['verify', data],
   ]) {
-    const refused = run('channel', ...words, ...other)
+    const refused = await run('channel', ...words, ...other)
     assert.notEqual(refused.code, 0)
     assert.match(refused.err, /encrypted with the key "key-128", which is not available/)
   }
   assert.ok(!existsSync(at('new')))
   assert.ok(!existsSync(at('events')))
-  const tool = run('tool', 'FCINTEGRITYTOOL', '-l', data)
+  const tool = await run('tool', 'FCINTEGRITYTOOL', '-l', data)
   assert.equal(tool.code, 0, tool.err)
   assert.match(tool.out, /nothing was decrypted/)
-  const exported = run('channel', 'export', data, '--to', at('events'), ...keys)
+  const exported = await run('channel', 'export', data, '--to', at('events'), ...keys)
   assert.equal(exported.code, 0, exported.err)
   const bodies = readFileSync(at('events'), 'utf8')
     .trimEnd()
     .split('\n')
     .map(line => Buffer.from((JSON.parse(line) as { body: string }).body, 'base64').toString())
   assert.deepEqual(bodies, numbers(0, 1000))
-  assert.match(run('channel', 'verify', data, ...keys).out, /1000 events inside, 0 lost: every byte/)
+  assert.match((await run('channel', 'verify', data, ...keys)).out, /1000 events inside, 0 lost: every byte/)
 
-  const plain = run(
+  const plain = await run(
     'channel',
     'import',
     data,
@@ -373,9 +365,9 @@ test('an encrypted channel: verified without its keys, exported, imported and re
   assert.notEqual(plain.code, 0)
   assert.match(plain.err, /is encrypted with the key "key-128", and what is imported would be plain text/)
   assert.equal(fingerprint(data), before)
-  const imported = run('channel', 'import', at('imported/data'), '--from', at('events'), ...keys)
+  const imported = await run('channel', 'import', at('imported/data'), '--from', at('events'), ...keys)
   assert.equal(imported.code, 0, imported.err)
-  const repaired = run('channel', 'repair', data, '--to', at('new'), ...keys)
+  const repaired = await run('channel', 'repair', data, '--to', at('new'), ...keys)
   assert.equal(repaired.code, 0, repaired.err)
   assert.equal(fingerprint(data), before)
   // Both copies of a header gone: what is needed to decrypt its events stands in the checkpoint, too.
@@ -383,14 +375,14 @@ test('an encrypted channel: verified without its keys, exported, imported and re
   cpSync(at('checkpoint'), at('damaged/checkpoint'), { recursive: true })
   const first = at('damaged/data/millrace-1.wal')
   writeFileSync(first, readFileSync(first).fill(0, 0, 8192))
-  const rescued = run('channel', 'repair', at('damaged/data'), '--to', at('rescued'), ...keys)
+  const rescued = await run('channel', 'repair', at('damaged/data'), '--to', at('rescued'), ...keys)
   assert.match(rescued.out, /1000 events are in the new channel, 0 could not be read/)
   rmSync(at('damaged/checkpoint'), { recursive: true })
-  const without = run('channel', 'repair', at('damaged/data'), '--to', at('without'), ...keys)
+  const without = await run('channel', 'repair', at('damaged/data'), '--to', at('without'), ...keys)
   assert.match(without.err, /millrace-1\.wal.*its header or the checkpoint must be whole/)
 
   for (const copy of ['imported', 'new', 'rescued']) {
-    const verifiedCopy = run('channel', 'verify', at(`${copy}/data`))
+    const verifiedCopy = await run('channel', 'verify', at(`${copy}/data`))
     assert.match(verifiedCopy.out, /is encrypted with the key "key-128"/)
     assert.deepEqual(await contentOf(at(copy), { encryption }), numbers(0, 1000))
   }
@@ -400,7 +392,7 @@ test('an encrypted channel: verified without its keys, exported, imported and re
     [[...keys.slice(0, 5), 'c2'], /agent a1 has no channel c2; it has c1/],
     [['--conf-file', at('a1.conf'), '--name', 'a2', '--channel', 'c1'], /a2/],
   ] as const) {
-    const wrong = run('channel', 'export', data, ...words)
+    const wrong = await run('channel', 'export', data, ...words)
     assert.notEqual(wrong.code, 0)
     assert.match(wrong.err, pattern)
   }
@@ -449,13 +441,23 @@ a1.sinks.k1.channel = c1
   assert.deepEqual(await contentOf(path, { dataDirs: [other] }), [])
 })
 
-test('no channel is made of a typing error in --accept-loss', () => {
+test('no channel is made of a typing error in --accept-loss', async () => {
   const path = directory()
-  const told = run('channel', 'repair', '--accept-loss', '--checkpoint', join(path, 'c'), join(path, 'd'))
+  const told = await run(
+    'channel',
+    'repair',
+    '--accept-loss',
+    '--checkpoint',
+    join(path, 'c'),
+    join(path, 'd'),
+  )
   assert.equal(told.code, 1)
   assert.match(told.err, /cannot read directory \S+\/d/)
   mkdirSync(join(path, 'd'))
-  assert.match(run('channel', 'repair', '--accept-loss', join(path, 'd')).err, /there is no file channel in/)
+  assert.match(
+    (await run('channel', 'repair', '--accept-loss', join(path, 'd'))).err,
+    /there is no file channel in/,
+  )
   assert.deepEqual(readdirSync(path, { recursive: true }), ['d'])
 })
 
@@ -466,7 +468,7 @@ test('a directory that is missing is told by inspect, verify, export and repair'
   await channel.start()
   for (let at = 0; at < 9000; at += 100) await channel.put(eventsOf(at, 100))
   await channel.stop()
-  assert.equal(run('channel', 'verify', ...dataDirs).code, 0)
+  assert.equal((await run('channel', 'verify', ...dataDirs)).code, 0)
   // The newest segment is the one that nothing else speaks of.
   const newest = readdirSync(path, { recursive: true, encoding: 'utf8' })
     .flatMap(name => /millrace-(\d+)\.wal$/.exec(name)?.[1] ?? [])
@@ -476,11 +478,11 @@ test('a directory that is missing is told by inspect, verify, export and repair'
   rmSync(lost, { recursive: true })
   const missing = new RegExp(`^${lost}: a data directory of this channel that is not there`, 'm')
   for (const words of [['verify'], ['export', '--to', join(path, 'x')], ['inspect']]) {
-    const told = run('channel', ...words, kept!)
+    const told = await run('channel', ...words, kept!)
     assert.match(told.err, missing)
     assert.match(told.err, /events lost: .*to 8999/)
     assert.equal(told.code, words[0] === 'inspect' ? 0 : 1)
   }
   rmSync(join(path, 'checkpoint'), { recursive: true })
-  assert.match(run('channel', 'repair', kept!, '--to', join(path, 'new')).err, missing)
+  assert.match((await run('channel', 'repair', kept!, '--to', join(path, 'new'))).err, missing)
 })

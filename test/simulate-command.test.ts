@@ -6,6 +6,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { promisify } from 'node:util'
+import { startDriver } from './tools/tool-driver.ts'
 
 const root = join(import.meta.dirname, '..')
 const directory = mkdtempSync(join(tmpdir(), 'simulate-'))
@@ -14,14 +16,10 @@ after(() => rmSync(directory, { recursive: true, force: true }))
 const a = join(root, 'conf/kafka-memory-avro.conf')
 const b = join(root, 'conf/avro-memory-kafka.conf')
 
-function simulate(...args: string[]): Promise<{ code: number; output: string; errors: string }> {
-  return new Promise(resolve => {
-    const command = join(root, 'bin/millrace')
-    execFile(command, ['simulate', ...args], { cwd: directory, timeout: 120_000 }, (error, output, errors) =>
-      resolve({ code: error === null ? 0 : Number(error.code), output, errors }),
-    )
-  })
-}
+const driver = startDriver()
+after(() => driver[Symbol.asyncDispose]())
+
+const simulate = (...args: string[]) => driver.run('millrace', ['simulate', ...args])
 
 let changes = 0
 function changed(file: string, change: (text: string) => string): string {
@@ -32,34 +30,36 @@ function changed(file: string, change: (text: string) => string): string {
 
 test('the two agents of conf/ lose nothing, and a seed prints the same again', async () => {
   const first = await simulate('-f', a, '-f', b, '--runs', '3')
-  assert.equal(first.code, 0, first.output + first.errors)
-  assert.match(first.output, /in by {7}topic test3/)
-  assert.match(first.output, /no fault {4}200 of 200 events arrive/)
-  assert.match(first.output, /3 runs, seeds 1 to 3: 600 events, \d+ faults/)
-  assert.match(first.output, /lost {6}0 events in 0 runs/)
-  assert.match(first.output, /stuck {5}0 runs/)
-  assert.equal((await simulate('-f', a, '-f', b, '--runs', '3')).output, first.output)
+  assert.equal(first.code, 0, first.out + first.err)
+  assert.match(first.out, /in by {7}topic test3/)
+  assert.match(first.out, /no fault {4}200 of 200 events arrive/)
+  assert.match(first.out, /3 runs, seeds 1 to 3: 600 events, \d+ faults/)
+  assert.match(first.out, /lost {6}0 events in 0 runs/)
+  assert.match(first.out, /stuck {5}0 runs/)
+  const command = join(root, 'bin/millrace')
+  const again = await promisify(execFile)(command, ['simulate', '-f', a, '-f', b, '--runs', '3'])
+  assert.equal(again.stdout, first.out)
 })
 
 test('a memory channel loses events to kills, and the report names it and a seed that shows it', async () => {
   const inMemory = changed(a, text => text.replace(/(channels\.c1\.type) = file/, '$1 = memory'))
   const args = ['-f', inMemory, '-f', b, '--faults', 'kill,network']
   const run = await simulate(...args, '--runs', '8')
-  assert.equal(run.code, 1, run.output + run.errors)
-  assert.match(run.output, /lost {6}[1-9]\d* events in [1-9]/)
-  assert.match(run.output, /channel c1 of kafka-memory-avro keeps events in memory/)
-  const [, seed] = /--runs 1 --seed (\d+) --timeline/.exec(run.output)!
+  assert.equal(run.code, 1, run.out + run.err)
+  assert.match(run.out, /lost {6}[1-9]\d* events in [1-9]/)
+  assert.match(run.out, /channel c1 of kafka-memory-avro keeps events in memory/)
+  const [, seed] = /--runs 1 --seed (\d+) --timeline/.exec(run.out)!
   const one = await simulate(...args, '--runs', '1', '--seed', seed!, '--timeline')
   assert.equal(one.code, 1)
-  assert.match(one.output, /kafka-memory-avro is killed/)
-  assert.match(one.output, /lost {6}[1-9]/)
+  assert.match(one.out, /kafka-memory-avro is killed/)
+  assert.match(one.out, /lost {6}[1-9]/)
 })
 
 test('an agent alone gets models where its neighbours would be, and the report says which', async () => {
   const run = await simulate('-f', b, '--runs', '3')
-  assert.equal(run.code, 0, run.output + run.errors)
-  assert.match(run.output, /source avro-source \(avro\) is a model/)
-  assert.match(run.output, /out by {6}.*default-flume-topic/)
+  assert.equal(run.code, 0, run.out + run.err)
+  assert.match(run.out, /source avro-source \(avro\) is a model/)
+  assert.match(run.out, /out by {6}.*default-flume-topic/)
 })
 
 test('events whose bodies change cannot be followed', async () => {
@@ -74,7 +74,7 @@ kafka-memory-avro.sources.s1.interceptors.i2.replaceString = x
   )
   const run = await simulate('-f', replacing, '-f', b, '--runs', '2')
   assert.equal(run.code, 1)
-  assert.match(run.output, /200 events arrive with another body/)
+  assert.match(run.out, /200 events arrive with another body/)
 })
 
 test('wrong options and files are refused with a sentence', async () => {
@@ -94,7 +94,7 @@ test('wrong options and files are refused with a sentence', async () => {
   ]
   for (const [args, code, errors] of cases) {
     const run = await simulate(...args)
-    assert.match(run.errors, errors, args.join(' '))
-    assert.equal(run.code, code, `${args.join(' ')}: ${run.errors}`)
+    assert.match(run.err, errors, args.join(' '))
+    assert.equal(run.code, code, `${args.join(' ')}: ${run.err}`)
   }
 })

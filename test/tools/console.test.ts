@@ -26,9 +26,12 @@ async function produce(words: string, input: string | Buffer): Promise<Ran> {
 const consumer = (words: string, options: ToolOptions = {}) =>
   new ToolProcess('kafka-console-consumer.sh', onBroker(words), options)
 
+/** What a reading to its end prints, without a process of its own. */
+const reading = (words: string) => ground.driver.run('kafka-console-consumer.sh', onBroker(words))
+
 /** What a reading from the beginning to the end prints. */
-async function consume(words: string, count: number): Promise<Ran> {
-  const ran = await consumer(`--from-beginning --max-messages ${count} ${words}`).ended
+async function consume(words: string, count: number): Promise<Pick<Ran, 'out'>> {
+  const ran = await reading(`--from-beginning --max-messages ${count} ${words}`)
   assert.deepEqual([ran.code, ran.err], [0, `Processed a total of ${count} messages\n`], words)
   return ran
 }
@@ -41,7 +44,7 @@ describe('lines become messages', { concurrency: 2 }, () => {
       '--topic plain',
       Buffer.concat([Buffer.from('one\ntwo\r\n\nthree\rfour\u2028five\n'), latin, Buffer.from('last')]),
     )
-    const { bytes } = await consume('--topic plain', 7)
+    const { bytes } = await consumer('--topic plain --from-beginning --max-messages 7').ended
     assert.deepEqual(
       bytes,
       Buffer.concat([Buffer.from('one\ntwo\n\nthree\nfour\u2028five\n'), latin, Buffer.from('last\n')]),
@@ -162,7 +165,7 @@ describe('messages are read', { concurrency: 2 }, () => {
     await producer.send({ topic: 'place2', messages: [{ value: 'other' }] })
     await producer.disconnect()
     const read = async (words: string, printed: string, warned = /^Processed/) => {
-      const ran = await consumer(words).ended
+      const ran = await reading(words)
       assert.deepEqual([ran.code, ran.out], [0, printed], words)
       assert.match(ran.err, warned, words)
     }
@@ -217,7 +220,7 @@ describe('messages are read', { concurrency: 2 }, () => {
       const { code, out } = await waiting.ended
       assert.deepEqual([code, out], [0, 'first\n'])
     }
-    const idle = await consumer('--include nothing.* --timeout-ms 200').ended
+    const idle = await reading('--include nothing.* --timeout-ms 200')
     assert.equal(idle.code, 0)
     assert.match(idle.err, /no topic at \S+ matches nothing\.\*\. The command waits for one/)
     await ground.refused(
@@ -235,10 +238,10 @@ describe('messages are read', { concurrency: 2 }, () => {
   test('a reader that has enough ends it quietly, and the group is left with its position', async () => {
     await make('piped')
     await produce('--topic piped', Array.from({ length: 20_000 }, (_, index) => `line ${index}\n`).join(''))
-    const reading = consumer('--topic piped --from-beginning --group piped')
-    await reading.says(/line 0\n/)
-    reading.stopReading()
-    const { code, err } = await reading.ended
+    const begun = consumer('--topic piped --from-beginning --group piped')
+    await begun.says(/line 0\n/)
+    begun.stopReading()
+    const { code, err } = await begun.ended
     assert.equal(code, 0)
     assert.match(err, /^Processed a total of \d+ messages\n$/)
     const described = await ground.ask('kafka-consumer-groups.sh', '--describe --group piped --state')
@@ -254,10 +257,10 @@ describe('messages are read', { concurrency: 2 }, () => {
       ['SIGINT', 130],
       ['SIGTERM', 143],
     ] as const) {
-      const reading = consumer(`--topic ended --from-beginning --group ended-${signal}`)
-      await reading.says(/b\n/)
-      reading.signal(signal)
-      const ran = await reading.ended
+      const begun = consumer(`--topic ended --from-beginning --group ended-${signal}`)
+      await begun.says(/b\n/)
+      begun.signal(signal)
+      const ran = await begun.ended
       assert.deepEqual([ran.code, ran.err], [code, 'Processed a total of 2 messages\n'])
       assert.match(
         await ground.ask('kafka-consumer-groups.sh', `--describe --group ended-${signal}`),

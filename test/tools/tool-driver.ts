@@ -1,21 +1,28 @@
-// Runs our forms of Kafka's tools one after another in one process, so that a test of many does not start as many:
-// started by startDriver, which hands over a command line by message and gets back what it printed.
+// Runs commands (our forms of Kafka's tools, and those of millrace for channels and simulations) one after another in one process, so
+// that a test of many does not start as many: started by startDriver, which hands over a command line by message and
+// gets back what it printed.
 import { fork } from 'node:child_process'
 import type { Ran, ToolName } from './tool-process.ts'
-import { messageOf } from '../../src/errors.ts'
-import { runConsume } from '../../src/cli/consume-command.ts'
-import { runGroups } from '../../src/cli/groups-command.ts'
-import { runOffsets } from '../../src/cli/offsets-command.ts'
-import { runProduce } from '../../src/cli/produce-command.ts'
-import { runTopics } from '../../src/cli/topics-command.ts'
+import { readArguments } from '../../src/cli/arguments.ts'
+import { UsageError } from '../../src/cli/usage-error.ts'
+import { explanationOf } from '../../src/errors.ts'
 
 type Run = (words: readonly string[], program: string) => Promise<number>
 const tools: Readonly<Record<string, Run>> = {
-  'kafka-topics.sh': runTopics,
-  'kafka-console-producer.sh': runProduce,
-  'kafka-console-consumer.sh': runConsume,
-  'kafka-consumer-groups.sh': runGroups,
-  'kafka-get-offsets.sh': runOffsets,
+  'kafka-topics.sh': async words => (await import('../../src/cli/topics-command.ts')).runTopics(words),
+  'kafka-console-producer.sh': async (words, program) =>
+    (await import('../../src/cli/produce-command.ts')).runProduce(words, program),
+  'kafka-console-consumer.sh': async (words, program) =>
+    (await import('../../src/cli/consume-command.ts')).runConsume(words, program),
+  'kafka-consumer-groups.sh': async words =>
+    (await import('../../src/cli/groups-command.ts')).runGroups(words),
+  'kafka-get-offsets.sh': async words => (await import('../../src/cli/offsets-command.ts')).runOffsets(words),
+  async millrace(words) {
+    if (words[0] === 'simulate')
+      return (await import('../../src/cli/simulate-command.ts')).runSimulate(readArguments(words))
+    const { runChannel, runIntegrityTool } = await import('../../src/cli/channel-command.ts')
+    return words[0] === 'tool' ? runIntegrityTool(words.slice(2)) : runChannel(readArguments(words))
+  },
 }
 
 export interface Driver extends AsyncDisposable {
@@ -63,7 +70,7 @@ if (import.meta.main && process.send !== undefined) {
     try {
       code = await tools[name]!(words, name)
     } catch (error) {
-      printed.err += `${name}: ${messageOf(error)}\n`
+      printed.err += `${name}: ${error instanceof UsageError ? error.message : explanationOf(error)}\n`
     }
     process.send!({ code, ...printed })
   })
