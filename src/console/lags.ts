@@ -8,6 +8,8 @@ import type { ClusterList } from './cluster-list.ts'
 const lookMs = 2000
 /** What was asked for so long ago in vain is not known any more. */
 const knownMs = 15_000
+/** What nobody has asked about for so long is forgotten. */
+const forgetMs = 60_000
 
 type Seen = Omit<Lag, 'isGrowing'>
 
@@ -32,6 +34,11 @@ export class Lags {
   of = (servers: string, topic: string, groups: readonly string[]): Seen | null => {
     const key = JSON.stringify([servers, topic, groups])
     const now = this.#clock.monotonic()
+    for (const [other, at] of this.#asked)
+      if (Number.isFinite(at) && now - at > forgetMs) {
+        this.#asked.delete(other)
+        this.#known.delete(other)
+      }
     if (now - (this.#asked.get(key) ?? -Infinity) >= lookMs) {
       // Until it is answered, nobody asks again.
       this.#asked.set(key, Infinity)

@@ -21,7 +21,7 @@ import { waitFor } from './peers/waiting.ts'
 const samples = process.env['MILLRACE_DEEP'] === '1' ? 10_000 : 1000
 const partitions = 4
 
-describe('the lag of a group', { skip: skipWithoutPeers, timeout: 600_000 }, () => {
+describe('the lag of a group', { skip: skipWithoutPeers, timeout: samples * 300 + 300_000 }, () => {
   const stack = new AsyncDisposableStack()
   let directory: string
   let bootstrap: string
@@ -108,6 +108,8 @@ describe('the lag of a group', { skip: skipWithoutPeers, timeout: 600_000 }, () 
     })()
     let taken = 0
     let lagging = 0
+    // A machine under load may not answer within the time that a page waits for a broker.
+    let unknown = 0
     const problems: string[] = []
     try {
       while (taken < samples) {
@@ -117,7 +119,7 @@ describe('the lag of a group', { skip: skipWithoutPeers, timeout: 600_000 }, () 
         const { positions } = await look<Group>(`/groups/${group}`)
         const later = await truth()
         for (const { partition, lag, committed, end } of positions) {
-          if (lag === null) problems.push(`${partition}: no lag at ${committed} of ${end}`)
+          if (lag === null) unknown++
           else if (lag < 0 || lag !== end! - committed!) problems.push(`${partition}: ${lag}`)
           if (lag === null) continue
           const least = earlier.ends.get(partition)! - later.committed.get(partition)!
@@ -134,8 +136,8 @@ describe('the lag of a group', { skip: skipWithoutPeers, timeout: 600_000 }, () 
       await producer.disconnect()
       await first.disconnect()
     }
-    t.diagnostic(`${taken} samples, ${lagging} of them with a lag`)
-    assert.ok(lagging > 0)
+    t.diagnostic(`${taken} samples, ${lagging} of them with a lag, and ${unknown} not known`)
+    assert.ok(lagging > 0 && unknown <= samples / 100)
   })
 
   test('at rest it is what kafka-consumer-groups.sh prints, on the page of one group and of all', async () => {

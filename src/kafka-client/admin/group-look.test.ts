@@ -130,6 +130,42 @@ describe('many groups at once', () => {
     assert.match(words[2]![1]!, /group secret: GROUP_AUTHORIZATION_FAILED/)
   })
 
+  it('shows the others where a client has committed an offset beyond 2^53, or assigned what nobody can read', async () => {
+    await using made = await brokersOf([['a', 'b']], newer)
+    const member = {
+      memberId: 'm',
+      clientId: 'c',
+      clientHost: '/h',
+      memberMetadata: Buffer.of(),
+      memberAssignment: Buffer.of(0, 0, 255),
+    }
+    const group = (groupId: string) => ({
+      groupId,
+      errorCode: 0,
+      groupState: 'Stable',
+      protocolType: 'consumer',
+      protocolData: '',
+      members: [member],
+    })
+    const [broker] = made.brokers
+    broker!.on(describeGroups, ({ groups }) => ({ groups: groups.map(group) }), [0, 6])
+    broker!.tamperBytes = (api, bytes) => {
+      const at = bytes.indexOf(Buffer.of(0, 0, 0, 0, 0, 0, 0, 3))
+      if (api === 'OffsetFetch') bytes[at] = 0x40
+      return bytes
+    }
+    const looks = await made.admin.groups.look(await made.admin.groups.list())
+    assert.deepEqual(
+      [...looks.values()].map(look =>
+        look instanceof Fault ? look.message : [look.members[0]!.partitions, look.committed[0]!.offset],
+      ),
+      [
+        [[], Number.MAX_SAFE_INTEGER],
+        [[], 3],
+      ],
+    )
+  })
+
   it('gives the groups of the other brokers where one is silent', async () => {
     await using made = await brokersOf([named('a', 3), named('b', 3)], newer)
     await made.admin.groups.list()

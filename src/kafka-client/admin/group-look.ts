@@ -1,5 +1,5 @@
 // What brokers answer about consumer groups: of one group, or of many that one coordinator looks after, in few requests.
-import { Fault, messageOf } from '../../errors.ts'
+import { Fault } from '../../errors.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
 import { errorCodes } from '../../wire/kafka/error-codes.ts'
 import { describeGroups } from '../../wire/kafka/messages/describe-groups.ts'
@@ -26,7 +26,7 @@ export interface Description {
 
 export const noGroup: Description = { state: 'Dead', assignor: '', members: [] }
 
-/** Null where there is no such group, or it is of the protocol "consumer". Throws KafkaRefusal, and PROTOCOL. */
+/** Null where there is no such group, or it is of the protocol "consumer". Throws KafkaRefusal. */
 export function classicDescription(
   found: ResponseOf<typeof describeGroups>['groups'][number] | undefined,
 ): Description | null {
@@ -42,8 +42,17 @@ export function classicDescription(
       instanceId: one.groupInstanceId,
       clientId: one.clientId,
       host: one.clientHost,
-      partitions: found.protocolType === 'consumer' ? decodeAssignment(one.memberAssignment) : [],
+      partitions: found.protocolType === 'consumer' ? assignedBy(one.memberAssignment) : [],
     })),
+  }
+}
+
+/** What members of other programs write there may be anything, and hides neither the group nor its positions. */
+function assignedBy(bytes: Buffer): TopicPartition[] {
+  try {
+    return decodeAssignment(bytes)
+  } catch {
+    return []
   }
 }
 
@@ -155,6 +164,7 @@ function attempt<T>(read: () => T): T | Fault {
   try {
     return read()
   } catch (error) {
-    return error instanceof Fault ? error : new Fault('PROTOCOL', messageOf(error), { cause: error })
+    if (error instanceof Fault) return error
+    throw error
   }
 }

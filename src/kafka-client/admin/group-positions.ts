@@ -16,7 +16,7 @@ export interface GroupPosition extends TopicPartition {
 }
 
 /** A leader that does not tell the ends of its partitions within this time leaves them unknown. */
-const endsMs = 5000
+const endsMs = 10_000
 
 /** Every partition that the group has a position in or reads, by topic and number. */
 export async function groupPositions(admin: Admin, group: GroupDescription): Promise<GroupPosition[]> {

@@ -49,7 +49,10 @@ export function refuse(code: number, what: string, message: string | null = null
   throw new KafkaRefusal(what, name, message === null || message === '' ? error.meaning : message)
 }
 
-/** Asks brokers by their ids at the same time; by id why one of them did not answer, or not within so many ms. */
+/**
+ * Asks brokers by their ids at the same time, once more where a connection ends meanwhile; by id why one of them did not
+ * answer, or not within so many ms.
+ */
 export async function askEach(
   { system }: AdminParts,
   ids: readonly number[],
@@ -65,7 +68,9 @@ export async function askEach(
         withinMs === Infinity
           ? null
           : system.clock.after(withinMs, () => late.reject(because), { background: true })
-      await Promise.race([ask(id), late.promise])
+      const again = (error: unknown) =>
+        error instanceof Fault && error.code === 'PEER_CLOSED' ? ask(id) : Promise.reject(error as Error)
+      await Promise.race([ask(id).catch(again), late.promise])
         .catch((error: unknown) =>
           faults.set(id, error instanceof Fault ? error : new Fault('KAFKA', messageOf(error))),
         )

@@ -39,6 +39,11 @@ export async function fetchCommitted(
       if (errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION) continue
       group.noteAnswer(errorCode)
       refuse(errorCode, `the committed offset of ${name}-${partitionIndex}`)
+      if (!Number.isSafeInteger(committedOffset + 1))
+        throw new Fault(
+          'PROTOCOL',
+          `group ${groupId} is at an offset of ${name}-${partitionIndex} beyond 2^53`,
+        )
       if (committedOffset >= 0)
         found.set(`${name}-${partitionIndex}`, { offset: committedOffset, metadata: metadata ?? '' })
     }

@@ -90,6 +90,8 @@ interface Declared<Q extends FieldSet, S extends FieldSet> {
   readonly response: S
   /** The response header has no tagged fields even in flexible versions. */
   readonly plainResponseHeader?: true
+  /** An int64 of a response beyond 2^53 is taken for 2^53: another client has written it, and the rest is to be read. */
+  readonly clampsResponse?: true
   /** The version in which these response bytes are written, where that is not the one asked for. */
   readonly responseVersion?: (version: number, bytes: Buffer) => number
 }
@@ -194,6 +196,7 @@ export function defineApi<const Q extends FieldSet, const S extends FieldSet>(
       const version = declared.responseVersion?.(asked, bytes) ?? asked
       const codec = codecOf('response', version)
       const reader = new ByteReader(bytes, `${name} v${version} response`)
+      reader.clamps = declared.clampsResponse ?? false
       const correlationId = reader.readInt32()
       if (hasTags('response', version)) reader.skipTags()
       return { correlationId, body: codec.read(reader) as BodyOf<S> }

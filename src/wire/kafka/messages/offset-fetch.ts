@@ -8,6 +8,7 @@ export const offsetFetch = defineApi({
   name: 'OffsetFetch',
   versions: '0-10',
   flexible: '6+',
+  clampsResponse: true,
   request: {
     groupId: string({ versions: '0-7' }),
     topics: list({ name: string(), partitionIndexes: array(int32()) }, { versions: '0-7', nullable: '2-7' }),
