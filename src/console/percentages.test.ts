@@ -45,7 +45,7 @@ function counted(partitions: readonly PlacedPartition[], brokers: number, by: 'r
   }
 }
 
-test('500 clusters by seed: as counted broker by broker', () => {
+test('C7: 500 clusters by seed: as counted broker by broker', () => {
   fc.assert(
     fc.property(
       cluster,
@@ -58,7 +58,7 @@ test('500 clusters by seed: as counted broker by broker', () => {
   )
 })
 
-test('an example of CMAK: six partitions of two replicas on three brokers, all led by one', () => {
+test('C7: an example of CMAK: six partitions of two replicas on three brokers, all led by one', () => {
   const partitions = [0, 1, 2, 0, 1, 2].map(first => ({
     leader: 0,
     replicas: [first, (first + 1) % 3],

@@ -103,7 +103,7 @@ describe('pages', { skip: skipWithoutChromium }, () => {
         }
         await page.evaluate(spaceText)
         const fits = () => page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth')
-        await waitFor(fits, 'nothing is wider with the text spaced out', 5000)
+        await waitFor(fits, 'nothing is wider with the text spaced out')
         await page.close()
       })
 
@@ -186,6 +186,45 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     await page.close()
   })
 
+  for (const [path, expected] of [
+    [
+      '/',
+      `navigation "Console"; banner; navigation "Breadcrumb"; button "Live"; button "Switch theme"; main
+       heading "test3 to test2" 1; group "Show"; radio "Rate"; radio "Total"
+       region "Flow"
+       heading "Components" 2; table "Components of the flow"
+       columnheader "Name"; columnheader "Kind"; columnheader "Agent"; columnheader "State"; columnheader "For"
+       columnheader "In"; columnheader "Out"; columnheader "Conditions"
+       rowheader "kafka-source"; rowheader "c1"; rowheader "avro-sink"
+       rowheader "avro-source"; rowheader "c1"; rowheader "kafka-sink"
+       heading "Notices" 2`,
+    ],
+    [
+      '/topics/test3/messages?from=oldest&limit=1&partition=0',
+      `navigation "Console"; banner; navigation "Breadcrumb"; button "Live"; button "Switch theme"; main
+       heading "test3" 1; group
+       form "Search test3"; group "From"; radio "Newest"; radio "Oldest"; radio "Offset"; radio "Time"
+       combobox "Partition"; textbox "Contains"; combobox "Look in"; button "Show"; button "Follow"
+       button "Newer"; button "Older"; table "Messages"
+       columnheader "Partition"; columnheader "Offset"; columnheader "Time"; columnheader "Key"; columnheader "Value"
+       columnheader "Size"; rowheader "0"; button "Newer"; button "Older"`,
+    ],
+  ] as const)
+    test(`C15: what a screen reader goes through on ${path}`, async () => {
+      const page = await open(path)
+      const roles =
+        /- '?(navigation|banner|main|heading|group|radio|region|table|columnheader|rowheader|form|combobox|textbox|button)\b( "[^"]*")?[^\n[]*(?:\[level=(\d)\])?/g
+      const tree = async () =>
+        [...(await page.locator('body').ariaSnapshot()).matchAll(roles)]
+          .map(([, role, name = '', level = '']) => `${role}${name} ${level}`.trim())
+          .join('; ')
+      const wanted = expected.split(/\n\s*/).join('; ')
+      let seen = ''
+      const isSame = async () => (seen = await tree()) === wanted
+      await waitFor(isSame, 'the tree', 30_000).catch(() => assert.equal(seen, wanted))
+      await page.close()
+    })
+
   test('what counts is in sight on a phone: figures beside long names, the last choice of a row of them', async () => {
     for (const [path, width, sights] of [
       ['/', 320, ['th:text-is("Out")', 'th:text-is("State")']],
@@ -201,7 +240,7 @@ describe('pages', { skip: skipWithoutChromium }, () => {
           const box = (await one.count()) === 0 ? null : await one.boundingBox()
           return box !== null && box.width > 0 && box.x >= 0 && box.x + box.width <= width
         }
-        await waitFor(inSight, `${path}: ${sight} within ${width} pixels`, 20_000)
+        await waitFor(inSight, `${path}: ${sight} within ${width} pixels`)
       }
       await page.close()
     }

@@ -47,7 +47,7 @@ const event = avsc.Type.forSchema({
   ],
 } as never)
 
-test('a Flume event, with its headers and its body', () => {
+test('C11: a Flume event, with its headers and its body', () => {
   const { kind, format, text } = show(
     event.toBuffer({ headers: { topic: 'test2' }, body: Buffer.from('{"n":9007199254740993}') }),
   )
@@ -59,7 +59,7 @@ test('a Flume event, with its headers and its body', () => {
   assert.equal(show(Buffer.concat([binary, Buffer.from([0])])).kind, 'hex')
 })
 
-test('Avro behind the registry’s frame: by the schema that is given, else with its number', () => {
+test('C11: Avro behind the registry’s frame: by the schema that is given, else with its number', () => {
   const schema = '{"type":"record","name":"R","fields":[{"name":"id","type":"long"}]}'
   const datum = Buffer.from([0x82, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20])
   const framed = Buffer.concat([Buffer.from([0, 0, 0, 0, 12]), datum])

@@ -20,6 +20,10 @@ import { apiOf, taskHref, withCluster } from './shared.tsx'
 /** Kept in the address: what is looked for. */
 const asked = ['from', 'until', 'partition', 'find', 'in', 'limit', 'before', 'after'] as const
 const mostFollowed = 500
+/** Of more a second than this so many are kept: they are gone before anybody has read them. */
+const fast = { perSecond: 1000, kept: 100 }
+/** Nobody reads faster, and drawing hundreds of rows takes a moment in which keys wait. */
+const drawMs = 400
 
 function queryOf(...names: readonly string[]): URLSearchParams {
   const query = new URLSearchParams()
@@ -299,7 +303,27 @@ function Follow({ topic, url, query }: { topic: string; url: string; query: stri
     if (paused) return
     counts.current = []
     const from = { ...base.current }
-    return openStream(`${url}?${query}${place.current === '' ? '' : `&after=${place.current}`}`, {
+    let fresh: readonly Message[] = []
+    let news: Pick<Tail, 'last' | 'perSecond'> | null = null
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const draw = () => {
+      clearTimeout(timer)
+      timer = undefined
+      if (news === null) return
+      const { last, perSecond } = news
+      const kept = (perSecond ?? 0) > fast.perSecond ? fast.kept : mostFollowed
+      const add = (to: readonly Message[]) => [...added, ...to].slice(0, kept)
+      const added = fresh
+      fresh = []
+      news = null
+      setTail(old =>
+        reads.current
+          ? { ...old, held: add(old.held), last, perSecond, refusal: null }
+          : { messages: add(old.messages), held: old.held, last, perSecond, refusal: null },
+      )
+      timer = setTimeout(draw, drawMs)
+    }
+    const close = openStream(`${url}?${query}${place.current === '' ? '' : `&after=${place.current}`}`, {
       on: {
         tail: (batch: TailBatch) => {
           place.current = batch.after
@@ -313,22 +337,24 @@ function Follow({ topic, url, query }: { topic: string; url: string; query: stri
           const [first] = counts.current
           const perSecond =
             at - first!.at < 500 ? null : ((batch.seen - first!.seen) * 1000) / (at - first!.at)
-          const last = { ...batch, ...base.current, messages: [] }
-          const fresh = batch.messages.toReversed()
-          setTail(old => {
-            const add = (to: readonly Message[]) => [...fresh, ...to].slice(0, mostFollowed)
-            return reads.current
-              ? { ...old, held: add(old.held), last, perSecond, refusal: null }
-              : { messages: add(old.messages), held: old.held, last, perSecond, refusal: null }
-          })
+          news = { last: { ...batch, ...base.current, messages: [] }, perSecond }
+          fresh = [...batch.messages.toReversed(), ...fresh].slice(0, mostFollowed)
+          if (timer === undefined) draw()
         },
       },
-      over: refusal =>
+      over(refusal) {
+        draw()
         setTail(old => ({
           ...old,
           refusal: refusal ?? { error: 'The console ended the tail.', remedy: 'Load the page again.' },
-        })),
+        }))
+      },
     })
+    return () => {
+      close()
+      draw()
+      clearTimeout(timer)
+    }
   }, [url, query, paused])
   const show = () =>
     setTail(old => ({ ...old, messages: [...old.held, ...old.messages].slice(0, mostFollowed), held: [] }))

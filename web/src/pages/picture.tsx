@@ -148,6 +148,7 @@ function Wide({ seen, layout, widths, width }: WideProps) {
           <div
             key={`${edge.from} ${edge.to}`}
             class="carries"
+            aria-hidden="true"
             style={{ left: `${x}px`, top: `${(from.y + to.y) / 2}px` }}
           >
             <EdgeFigure edge={edge} />
