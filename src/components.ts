@@ -32,7 +32,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     ['source.SyslogTcpSource', 'syslogtcp', no('syslog TCP source')],
     ['source.SyslogUDPSource', 'syslogudp', no('syslog UDP source')],
     ['source.MultiportSyslogTCPSource', 'multiport_syslogtcp', no('multiport syslog source')],
-    ['source.SpoolDirectorySource', 'spooldir', no('spooling directory source')],
+    [
+      'source.SpoolDirectorySource',
+      'spooldir',
+      () => import('./sources/spooldir.ts').then(m => m.spooldirSource),
+    ],
     [
       'source.taildir.TaildirSource',
       'taildir',

@@ -2,6 +2,7 @@
 import { SourceRunner } from '../src/topology/source-runner.ts'
 import type { SourceDefinition } from '../src/component.ts'
 import type { Event } from '../src/event.ts'
+import type { System } from '../src/system/system.ts'
 import { contextFor, optionsFor, type TestContext } from './context.ts'
 
 export interface RunningSource {
@@ -21,8 +22,9 @@ export async function runSource(
   definition: SourceDefinition,
   given: Record<string, unknown>,
   put: (events: readonly Event[], signal: AbortSignal) => Promise<void> = async () => {},
+  system?: System,
 ): Promise<RunningSource> {
-  const context = contextFor('SOURCE', 'r1', definition.counters)
+  const context = contextFor('SOURCE', 'r1', definition.counters, system === undefined ? {} : { system })
   const events: Event[] = []
   const puts: number[] = []
   const watchers = new Set<() => void>()

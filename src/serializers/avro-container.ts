@@ -1,12 +1,8 @@
-// Avro container files of events. The format (Apache Avro specification 1.11, "Object Container Files"):
-//
-//   head    "Obj" 01, map<bytes> of avro.schema (JSON) and avro.codec, 16 bytes of sync marker
-//   block   long: objects, long: bytes, the objects encoded one after another (compressed by the codec),
-//           the sync marker
+// Avro container files of events; the format stands at the head of src/wire/avro/container.ts.
 //
 // The schema is Flume's: record Event { headers: map<string>, body: bytes }, which is what an event's
 // own encoding is, so a block is encodings put together.
-import { longSize, writeLong } from '../wire/avro/binary.ts'
+import { containerBlock, containerHead } from '../wire/avro/container.ts'
 import { packStream } from '../wire/kafka/packing.ts'
 import type { Steps } from '../wire/kafka/record.ts'
 import type { Serializer } from './contract.ts'
@@ -32,7 +28,7 @@ export const codecNames: readonly string[] = Object.keys(codecs)
 export function avroContainer(codec: string, syncIntervalBytes: number, marker: Buffer): Serializer {
   const format = codecs[codec]!
   return {
-    head: headOf(codec, marker),
+    head: containerHead({ 'avro.schema': schema, 'avro.codec': codec }, marker),
     *encode(events) {
       const blocks: Buffer[] = []
       let pending: Buffer[] = []
@@ -51,20 +47,6 @@ export function avroContainer(codec: string, syncIntervalBytes: number, marker: 
   }
 }
 
-function headOf(codec: string, marker: Buffer): Buffer {
-  const text = (value: string) => Buffer.concat([long(Buffer.byteLength(value)), Buffer.from(value)])
-  return Buffer.concat([
-    Buffer.from('Obj\x01', 'latin1'),
-    long(2),
-    text('avro.schema'),
-    text(schema),
-    text('avro.codec'),
-    text(codec),
-    long(0),
-    marker,
-  ])
-}
-
 function* blockOf(
   events: readonly Buffer[],
   format: 'deflate' | 'zstd' | null,
@@ -72,11 +54,5 @@ function* blockOf(
 ): Steps<Buffer> {
   const plain = Buffer.concat(events)
   const data = format === null ? plain : yield* packStream(format, plain)
-  return Buffer.concat([long(events.length), long(data.length), data, marker])
-}
-
-function long(value: number): Buffer {
-  const bytes = Buffer.alloc(longSize(value))
-  writeLong(bytes, 0, value)
-  return bytes
+  return containerBlock(events.length, data, marker)
 }

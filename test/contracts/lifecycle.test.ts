@@ -28,6 +28,7 @@ const values: Readonly<Record<string, string>> = {
   'kafka.topics': 't',
   'sink.directory': directory,
   command: 'true',
+  spoolDir: directory,
   searchPattern: 'a',
   regex: '(a)',
   serializers: 's1',

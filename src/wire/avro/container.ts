@@ -1,7 +1,13 @@
-// Avro container files, read: the schema that they bring, and their objects as JSON text. The format stands at the head of
-// src/serializers/avro-container.ts. What is packed may unpack to anything: sizes are bounded.
+// Avro container files: their parts, for reading and writing, and their objects as JSON text. The format (Apache Avro
+// specification 1.11, "Object Container Files"):
+//
+//   head    "Obj" 01, map<bytes> of avro.schema (JSON), avro.codec and others, 16 bytes of sync marker
+//   block   long: objects, long: bytes, the objects encoded one after another (compressed by the codec),
+//           the sync marker
+//
+// What is packed may unpack to anything: sizes are bounded.
 import { inflateRawSync, zstdDecompressSync } from 'node:zlib'
-import { AvroFormatError, AvroReader } from './binary.ts'
+import { AvroFormatError, AvroReader, longSize, writeLong } from './binary.ts'
 import { printDatum, type Printed } from './datum.ts'
 import { readAvroSchema } from './schema.ts'
 
@@ -10,24 +16,62 @@ const magic = Buffer.from('Obj\x01', 'latin1')
 const mostUnpackedBytes = 4 * 1024 * 1024
 /** What a block counts for at least: unpacking nothing takes its time as well. */
 const leastBlockBytes = 4096
+export const markerBytes = 16
 
 export const isAvroContainer = (bytes: Buffer): boolean =>
   bytes.length > 20 && bytes.subarray(0, 4).equals(magic)
 
-/** Its objects, one after another. Throws AvroFormatError. */
-export function printContainer(bytes: Buffer, mostChars: number): Printed & { readonly objects: number } {
-  const reader = new AvroReader(bytes, 4)
-  let schema = ''
-  let codec = 'null'
+export interface ContainerHead {
+  readonly meta: ReadonlyMap<string, Buffer>
+  /** `null` where none is named. */
+  readonly codec: string
+  readonly marker: Buffer
+}
+
+/** What a container begins with; the reader is at the first block then. Throws AvroFormatError. */
+export function readContainerHead(reader: AvroReader): ContainerHead {
+  if (!reader.readFixed(magic.length).equals(magic)) throw reader.broken('it does not begin with Obj 01')
+  const meta = new Map<string, Buffer>()
   for (let count = reader.readBlockCount(); count !== 0; count = reader.readBlockCount())
     for (; count > 0; count--) {
       const key = reader.readString()
-      const value = reader.readBytes()
-      if (key === 'avro.schema') schema = value.toString('utf8')
-      if (key === 'avro.codec') codec = value.toString('utf8')
+      meta.set(key, reader.readBytes())
     }
-  const type = readAvroSchema(schema)
-  const marker = reader.readFixed(16)
+  const codec = meta.get('avro.codec')?.toString('utf8') ?? ''
+  return { meta, codec: codec === '' ? 'null' : codec, marker: reader.readFixed(markerBytes) }
+}
+
+export function containerHead(meta: Readonly<Record<string, string>>, marker: Buffer): Buffer {
+  const entries = Object.entries(meta)
+  return Buffer.concat([
+    magic,
+    long(entries.length),
+    ...entries.flatMap(([key, value]) => [
+      long(Buffer.byteLength(key)),
+      Buffer.from(key),
+      long(Buffer.byteLength(value)),
+      Buffer.from(value),
+    ]),
+    long(0),
+    marker,
+  ])
+}
+
+/** `data` is `objects` encodings one after another, compressed by the container's codec. */
+export const containerBlock = (objects: number, data: Buffer, marker: Buffer): Buffer =>
+  Buffer.concat([long(objects), long(data.length), data, marker])
+
+function long(value: number): Buffer {
+  const bytes = Buffer.alloc(longSize(value))
+  writeLong(bytes, 0, value)
+  return bytes
+}
+
+/** Its objects, one after another. Throws AvroFormatError. */
+export function printContainer(bytes: Buffer, mostChars: number): Printed & { readonly objects: number } {
+  const reader = new AvroReader(bytes)
+  const { meta, codec, marker } = readContainerHead(reader)
+  const type = readAvroSchema(meta.get('avro.schema')?.toString('utf8') ?? '')
   const texts: string[] = []
   let left = mostChars
   let objects = 0
@@ -35,7 +79,7 @@ export function printContainer(bytes: Buffer, mostChars: number): Printed & { re
   while (reader.at < bytes.length) {
     const count = reader.readLong()
     const packed = reader.readBytes()
-    const block = room > 0 ? unpack(codec, packed, room) : null
+    const block = room > 0 ? unpackBlock(codec, packed, room) : null
     if (block === null) {
       if (objects > 0) return { text: texts.join('\n'), isCut: true, objects }
       throw reader.broken(
@@ -52,18 +96,18 @@ export function printContainer(bytes: Buffer, mostChars: number): Printed & { re
       left -= text.length + 1
       if (isCut || left <= 0) return { text: texts.join('\n').slice(0, mostChars), isCut: true, objects }
     }
-    if (!reader.readFixed(16).equals(marker)) throw reader.broken('a block does not end in the marker')
+    if (!reader.readFixed(markerBytes).equals(marker))
+      throw reader.broken('a block does not end in the marker')
   }
   return { text: texts.join('\n'), isCut: false, objects }
 }
 
-/** Null where it unpacks to more than `room`. */
-function unpack(codec: string, data: Buffer, room: number): Buffer | null {
-  const options = { maxOutputLength: room }
+/** Null where it unpacks to more than `mostBytes`. Throws AvroFormatError. */
+export function unpackBlock(codec: string, data: Buffer, mostBytes: number): Buffer | null {
+  const options = { maxOutputLength: mostBytes }
   try {
     switch (codec) {
       case 'null':
-      case '':
         return data
       case 'deflate':
         return inflateRawSync(data, options)

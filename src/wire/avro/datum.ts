@@ -92,6 +92,55 @@ function printInto(reader: AvroReader, type: AvroType, print: (text: string) => 
   }
 }
 
+/** Passes over one datum without looking at what it holds. Throws AvroFormatError where the bytes are none. */
+export function skipDatum(reader: AvroReader, type: AvroType, depth = 0): void {
+  if (depth > mostDepth) throw reader.broken(`the data is more than ${mostDepth} types deep`)
+  switch (type.kind) {
+    case 'null':
+      return
+    case 'boolean':
+      return void reader.readFixed(1)
+    case 'int':
+    case 'long':
+      return skipLong(reader)
+    case 'float':
+      return void reader.readFixed(4)
+    case 'double':
+      return void reader.readFixed(8)
+    case 'bytes':
+    case 'string':
+      return reader.skipBytes()
+    case 'fixed':
+      return void reader.readFixed(type.size)
+    case 'enum':
+      return skipLong(reader)
+    case 'union': {
+      const branch = type.branches[reader.readLong()]
+      if (branch === undefined) throw reader.broken('a union has no such branch')
+      return skipDatum(reader, branch, depth)
+    }
+    case 'record':
+      for (const field of type.fields) skipDatum(reader, field.type, depth + 1)
+      return
+    case 'array':
+    case 'map':
+      for (let count = reader.readBlockCount(); count !== 0; count = reader.readBlockCount())
+        for (; count > 0; count--) {
+          const before = reader.at
+          if (type.kind === 'map') reader.skipBytes()
+          skipDatum(reader, type.items, depth + 1)
+          // Items without bytes may be billions.
+          if (reader.at === before) break
+        }
+  }
+}
+
+/** Of any 64 bits. */
+function skipLong(reader: AvroReader): void {
+  for (let bytes = 1; reader.readFixed(1)[0]! > 127; bytes++)
+    if (bytes === 10) throw reader.broken('a number is longer than 10 bytes')
+}
+
 /** All 64 bits. */
 function readExactLong(reader: AvroReader): bigint {
   let value = 0n
