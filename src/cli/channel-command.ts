@@ -4,27 +4,15 @@
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
-import { Checkpoint, checkpointName } from '../channels/file/checkpoint.ts'
-import type { EncryptionKeys } from '../channels/file/encryption-keys.ts'
-import { flumeDecrypter, type FlumeDecrypter } from '../channels/file/flume/decrypter.ts'
-import { readFlumeChannel } from '../channels/file/flume/flume-channel.ts'
+import { checkpointName } from '../channels/file/checkpoint.ts'
 import { acceptLoss, putAll, type Place } from '../channels/file/tools/copy.ts'
-import {
-  encryptedSegments,
-  eventsInside,
-  examine,
-  firstEncrypted,
-  requireKeys,
-  type Examined,
-  type Damage,
-} from '../channels/file/tools/examine.ts'
+import { firstEncrypted, type Damage } from '../channels/file/tools/examine.ts'
 import { readDeadLetter } from '../dead-letter.ts'
 import type { Event } from '../event.ts'
 import { countOf, printable } from '../printable.ts'
-import type { Disk } from '../system/disk.ts'
-import { commandLine } from '../system/launcher.ts'
 import { realSystem } from '../system/system.ts'
 import type { Arguments } from './arguments.ts'
+import { damageText, howToRepair, readContent, requireReadable, type Content } from './channel-content.ts'
 import { howToGiveKeys, keysOf, type KeyOptions } from './channel-keys.ts'
 import {
   findChannel,
@@ -50,20 +38,6 @@ interface Options extends KeyOptions {
   from?: string
   append?: boolean
   acceptLoss?: boolean
-}
-
-/** What a tool knows of a channel, whoever wrote it. */
-interface Content {
-  /** Undelivered events that can be read. */
-  readonly inside: number
-  /** Why they cannot be decrypted; null where they can, or are not encrypted. */
-  readonly locked: string | null
-  readonly keys: EncryptionKeys | null
-  readonly lost: number
-  readonly damage: readonly Damage[]
-  readonly ours: Examined | null
-  readonly flume: { readonly path: string; readonly bytes: number }[]
-  events(): AsyncIterable<readonly Event[]>
 }
 
 type Properties = Arguments['properties']
@@ -292,9 +266,6 @@ async function repair(words: readonly string[], properties: Properties): Promise
   })
 }
 
-const howToRepair = ({ data }: ChannelDirectories): string =>
-  `nothing was changed; "${commandLine('millrace', 'channel', 'repair', ...data, '--to', 'DIRECTORY')}" makes a new channel of what can be read`
-
 /** Finds, locks and reads the channel, and lets it go again. */
 async function onChannel(
   named: readonly string[],
@@ -306,108 +277,9 @@ async function onChannel(
   const found = await findChannel(disk, named, options.checkpoint)
   const lock = await lockAll(disk, found, line => void process.stderr.write(`${line}\n`))
   try {
-    return await work(
-      found.kind === 'flume' ? await readFlume(disk, found, keys) : await readOurs(disk, found, keys),
-      found,
-    )
+    return await work(await readContent(disk, found, keys), found)
   } finally {
     await lock.release()
-  }
-}
-
-async function readOurs(
-  door: Disk,
-  { data, checkpoint }: ChannelDirectories,
-  keys: EncryptionKeys | null,
-): Promise<Content> {
-  let told = performance.now()
-  const state = await new Checkpoint(door, checkpoint).read()
-  const ours = await examine(door, data, state, (path, done, of) => {
-    if (performance.now() - told < 1000) return
-    told = performance.now()
-    process.stderr.write(`reading ${path}, ${done + 1} of ${of}\n`)
-  })
-  const changed: Damage[] = []
-  let unreadable = 0
-  async function* events(): AsyncGenerator<readonly Event[]> {
-    let count = 0
-    for await (const one of eventsInside(door, ours, keys, problem => void changed.push(problem))) {
-      count += one.events.length
-      yield one.events
-    }
-    unreadable = ours.inside - count
-  }
-  const [encrypted] = keys === null ? encryptedSegments(ours) : []
-  return {
-    get inside() {
-      return ours.inside - unreadable
-    },
-    get lost() {
-      return ours.lost + unreadable
-    },
-    get damage() {
-      return [...ours.damage, ...changed]
-    },
-    locked:
-      encrypted === undefined
-        ? null
-        : `${encrypted.path} is encrypted with the key "${encrypted.encryption.keyAlias}"`,
-    keys,
-    ours,
-    flume: [],
-    events,
-  }
-}
-
-/** Before anything is made. */
-async function requireReadable({ locked, ours, keys }: Content): Promise<void> {
-  if (locked !== null) throw new UsageError(`${locked}: ${howToGiveKeys}`)
-  if (ours !== null && keys !== null) await requireKeys(ours, keys)
-}
-
-const withoutKeys: FlumeDecrypter = ({ path, keyAlias }) =>
-  Promise.reject(new UsageError(`${path} is encrypted with the key "${keyAlias}": ${howToGiveKeys}`))
-
-async function readFlume(
-  door: Disk,
-  { data, checkpoint }: ChannelDirectories,
-  keys: EncryptionKeys | null,
-): Promise<Content> {
-  const channel = await readFlumeChannel(door, {
-    checkpointDirectory: checkpoint,
-    dataDirectories: data,
-    decrypter: keys === null ? withoutKeys : flumeDecrypter(keys),
-  })
-  let unreadable = 0
-  async function* events(): AsyncGenerator<readonly Event[]> {
-    let count = 0
-    for await (const batch of channel.batches()) {
-      count += batch.length
-      yield batch
-    }
-    unreadable = channel.events - count
-  }
-  return {
-    get inside() {
-      return channel.events - unreadable
-    },
-    get lost() {
-      return unreadable
-    },
-    get damage() {
-      return channel.damage.map(({ path, position, message }) => ({
-        path,
-        from: position ?? 0,
-        to: position ?? 0,
-        message,
-        lost: [],
-      }))
-    },
-    locked: null,
-    keys,
-    ours: null,
-    flume: channel.logs.map(({ path, size }) => ({ path, bytes: size })),
-    events,
   }
 }
 
@@ -439,12 +311,7 @@ async function createFile(path: string) {
 }
 
 function tellDamage(damage: readonly Damage[]): void {
-  for (const { path, from, to, message, lost } of damage) {
-    const where = to > from ? `${path}, bytes ${from} to ${to}` : from > 0 ? `${path}, byte ${from}` : path
-    const numbers = lost.map(({ first, end }) => (end - first === 1 ? `${first}` : `${first} to ${end - 1}`))
-    const cost = lost.length > 0 ? `; events lost: ${numbers.join(', ')}` : ''
-    process.stderr.write(`${printable(`${where}: ${message}${cost}`)}\n`)
-  }
+  for (const one of damage) process.stderr.write(`${printable(damageText(one))}\n`)
 }
 
 function summary(content: Content, { kind, data }: ChannelDirectories): unknown {

@@ -32,12 +32,12 @@ export async function findChannel(
     const names = await disk.list(path).catch((cause: Error) => {
       throw new Fault('DISK', `cannot read directory ${path}: ${cause.message}`, { cause })
     })
-    const kind = await kindOf(disk, path)
+    const kind = await channelKindOf(disk, path)
     if (kind !== null) found.push({ path, kind })
     else
       for (const below of names) {
         const inside = join(path, below)
-        const kindInside = await kindOf(disk, inside).catch(() => null)
+        const kindInside = await channelKindOf(disk, inside).catch(() => null)
         if (kindInside !== null) found.push({ path: inside, kind: kindInside })
       }
   }
@@ -80,7 +80,7 @@ export async function requireOwnCheckpoint(
     )
 }
 
-async function kindOf(disk: Disk, path: string): Promise<Kind | null> {
+export async function channelKindOf(disk: Disk, path: string): Promise<Kind | null> {
   const names = await disk.list(path)
   if (names.some(name => name === markName || segmentIdOf(name) !== null)) return 'millrace'
   return (await listFlumeLogs(disk, path)).length > 0 ? 'flume' : null

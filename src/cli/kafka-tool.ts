@@ -21,6 +21,8 @@ export interface ToolOptions {
   readonly optional?: string
   /** Kafka's, which change nothing here. */
   readonly ignored?: string
+  /** Whether words without dashes may follow. */
+  readonly takesOperands?: boolean
   /** Kafka's, which cannot be had here: why, and what to write. */
   readonly refused?: Readonly<Record<string, string>>
 }
@@ -29,8 +31,12 @@ export interface ToolOptions {
 export class Given {
   readonly #values: ReadonlyMap<string, unknown>
 
-  constructor(values: ReadonlyMap<string, unknown>) {
+  /** Words that belong to no option. */
+  readonly operands: readonly string[]
+
+  constructor(values: ReadonlyMap<string, unknown>, operands: readonly string[] = []) {
     this.#values = values
+    this.operands = operands
   }
 
   has(name: string): boolean {
@@ -125,8 +131,9 @@ export function readWords(words: readonly string[], options: ToolOptions): Given
       if (values.has(name))
         throw new UsageError(`--${name}: ${why.replace('HOST', hostOf(values.get(name)))}`)
     const [surplus] = command.args
-    if (surplus !== undefined) throw new UsageError(`"${surplus}" belongs to no option; --help lists them`)
-    return new Given(values)
+    if (surplus !== undefined && options.takesOperands !== true)
+      throw new UsageError(`"${surplus}" belongs to no option; --help lists them`)
+    return new Given(values, command.args)
   }
   return null
 }

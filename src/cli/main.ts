@@ -58,6 +58,7 @@ const commands: Readonly<Record<string, Run>> = {
   broker: async (given, program_) => (await import('./broker-command.ts')).runBroker(given, program_),
   console: async given => (await import('./console-command.ts')).runConsole(given),
   top: async given => (await import('./top-command.ts')).runTop(given),
+  doctor: async given => (await import('./doctor-command.ts')).runDoctor(given),
   tap: async given => (await import('./tap-command.ts')).runTap(given),
   'kafka-manager': async given => (await import('./kafka-manager-command.ts')).runKafkaManager(given),
   demo: async (given, program_) => (await import('./demo-command.ts')).runDemo(given, program_),

@@ -64,6 +64,7 @@ export const millraceUsage = `Usage: millrace <command> [options]...
   console [--agents HOST:PORT,...] [--bootstrap-server HOST:PORT | --zookeeper HOST:PORT]
                                     web pages of the flow and of Kafka: millrace console --help
   top [--agents HOST:PORT,...]      the flow through the agents of this machine, live in the terminal
+  doctor [DIR|LOG|HOST:PORT|-]      what is wrong with an agent, the evidence and the fix, real Flume's too
   tap EDGE [--max N] [--seconds N]  a live sample of events, one JSON line each: millrace tap --help
   kafka-manager -Dconfig.file=FILE  the same by kafka-manager's command line and files
   demo [--events N --exit] [--rate N] [--bootstrap HOST:PORT]…

@@ -177,7 +177,7 @@ export class Changes {
 
 /** Components in the order of /metrics and /health, with their names there. */
 export function* componentsOf(
-  snapshot: Snapshot,
+  snapshot: Pick<Snapshot, 'channels' | 'sinks' | 'sources'>,
 ): Iterable<readonly [kind: 'CHANNEL' | 'SINK' | 'SOURCE', component: ComponentSnapshot]> {
   for (const one of snapshot.channels) yield ['CHANNEL', one]
   for (const one of snapshot.sinks) yield ['SINK', one]
