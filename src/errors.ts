@@ -138,6 +138,17 @@ export function isDiskFull(error: unknown): boolean {
 export const diskFault = (what: string, error: unknown): Fault =>
   new Fault(isDiskFull(error) ? 'DISK_FULL' : 'DISK', `${what}: ${messageOf(error)}`, { cause: error })
 
+/** A file that a later version of Millrace has written; `known` is the newest format of its kind that this one reads. */
+export const laterFormat = (path: string, format: number, known: number): Fault =>
+  new Fault(
+    'FOREIGN_FILES',
+    `${path} has format ${format}, and this version of Millrace reads those up to ${known}`,
+    {
+      remedy:
+        'Nothing was changed. Start the version that wrote it, or restore a copy from before the upgrade.',
+    },
+  )
+
 /** The error's own text, for the middle of a sentence. */
 export function messageOf(error: unknown): string {
   return printable((error instanceof Error ? error.message : String(error)).trim())

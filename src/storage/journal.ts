@@ -11,7 +11,7 @@
 // the file; one before it is damage, and nothing is changed. Files that begin with "MRJRNL1\n" have neither
 // position: their first entry stands at 8, a payload behind the checksum.
 import { crc32 } from 'node:zlib'
-import { Fault, messageOf, isDiskFull, diskFault } from '../errors.ts'
+import { Fault, messageOf, isDiskFull, diskFault, laterFormat } from '../errors.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
 import { prepareFile, readWhole, replaceFile } from './atomic-file.ts'
 import { isAway } from './file-place.ts'
@@ -198,10 +198,13 @@ function journalOf(entries: readonly Buffer[]): Buffer {
 }
 
 function requireHeader(path: string, bytes: Buffer): void {
+  const end = fileHeaderBytes - 4
+  const isWhole = bytes.length >= fileHeaderBytes && crc32(bytes.subarray(0, end)) === bytes.readUInt32LE(end)
+  const [, later] = /^MRJRNL(\d)\n/.exec(bytes.toString('latin1', 0, magic.length)) ?? []
+  if (isWhole && Number(later) > 2) throw laterFormat(path, Number(later), 2)
   if (!bytes.subarray(0, magic.length).equals(magic))
     throw new Fault('CORRUPT', `${path} does not begin as a journal of Millrace`)
-  const end = fileHeaderBytes - 4
-  if (bytes.length < fileHeaderBytes || crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end))
+  if (!isWhole)
     throw new Fault(
       'CORRUPT',
       `${path} is damaged in its first ${fileHeaderBytes} bytes: restore it from a copy`,

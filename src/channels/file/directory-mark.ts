@@ -8,6 +8,7 @@
 // `path` is where a directory was at the last start; the id is what counts, since mount points move. `givenUp`:
 // directories whose loss was accepted, and which must not come back with their old events.
 import { join } from 'node:path'
+import { laterFormat } from '../../errors.ts'
 import { readWhole, replaceFile } from '../../storage/atomic-file.ts'
 import { listOf, object, readJson, text } from '../../json-shape.ts'
 import type { Disk } from '../../system/disk.ts'
@@ -37,6 +38,8 @@ const markShape = object({
   givenUp: listOf(text),
 })
 
+const laterShape = object({ version: value => typeof value === 'number' && value > 1 })
+
 export interface MarkedDirectory {
   readonly path: string
   /** Null where there is none, or it cannot be read: the checkpoint says the same. */
@@ -50,8 +53,12 @@ export async function readMarks(disk: Disk, directories: readonly string[]): Pro
 }
 
 async function readMark(disk: Disk, directory: string): Promise<DirectoryMark | null> {
-  const bytes = await readWhole(disk, join(directory, markName))
-  return bytes === null ? null : readJson<DirectoryMark>(bytes, markShape)
+  const path = join(directory, markName)
+  const bytes = await readWhole(disk, path)
+  if (bytes === null) return null
+  const later = readJson<{ version: number }>(bytes, laterShape)
+  if (later !== null) throw laterFormat(path, later.version, 1)
+  return readJson<DirectoryMark>(bytes, markShape)
 }
 
 /**

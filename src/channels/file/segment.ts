@@ -34,6 +34,7 @@
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Disk, DiskFile } from '../../system/disk.ts'
+import { laterFormat } from '../../errors.ts'
 import { readNumber, writeNumber } from './eight-bytes.ts'
 import type { NumberRange } from './number-ranges.ts'
 import { checkBytes, randomBytes, type SegmentCipher, type SegmentEncryption } from './segment-cipher.ts'
@@ -201,8 +202,8 @@ async function readCopy(
   if (crc32(bytes.subarray(8)) !== bytes.readUInt32LE(4))
     return { problem: "its header's checksum does not fit" }
   const found = bytes.readUInt32LE(8)
-  if (found < 1 || found > encryptedVersion)
-    return { problem: `it has format ${found}, this program knows those up to ${encryptedVersion}` }
+  if (found > encryptedVersion) throw laterFormat(file.path, found, encryptedVersion)
+  if (found < 1) return { problem: 'it has format 0, which does not exist' }
   const count = bytes.readUInt32LE(76)
   if (fixedBytes + count * 16 > size) return { problem: 'its header names more than it holds' }
   const gone: NumberRange[] = []
