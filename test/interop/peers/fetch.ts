@@ -2,6 +2,7 @@
 // ZooKeeper and Flume by Maven, and whatever else tests fetch or build. Each is complete or not there: it is
 // made beside its place and renamed into it.
 import { execFile, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -78,12 +79,17 @@ export async function cached(
   return place
 }
 
-/** The directory with the jars of the set; fetched when missing. */
+/** The directory with the jars of the set; fetched when missing, and again when the set has changed. */
 export function fetchPeer(name: PeerSet): Promise<string> {
   const pom = new URL(`poms/${name}.xml`, import.meta.url).pathname
+  const version = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 8)
   const copying = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies']
   // Maven's own store bears one writer only.
-  return cached(name, making => runProgram('mvn', [...copying, `-DoutputDirectory=${making}`]), 'maven')
+  return cached(
+    `${name}-${version}`,
+    making => runProgram('mvn', [...copying, `-DoutputDirectory=${making}`]),
+    'maven',
+  )
 }
 
 /** Waits for the processes before this one; a lock whose process is gone is taken over. */
