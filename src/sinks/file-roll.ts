@@ -16,6 +16,7 @@ import type { Timer } from '../system/clock.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
 import { Pace } from '../system/pace.ts'
 import { fileNames, pathManagerField } from './file-roll-names.ts'
+import { GroupedDeliveries } from './grouped-deliveries.ts'
 
 /** Batches under way at once. */
 const batchesUnderWay = 16
@@ -126,28 +127,23 @@ interface OpenFile {
   position: number
 }
 
-interface Delivery {
-  readonly events: readonly Event[]
-  readonly resolve: () => void
-  /** Ends the session, too. */
-  readonly reject: (error: unknown) => void
-}
-
 class FileRollSink implements SessionSink {
   readonly batchSize: number
   readonly window = batchesUnderWay
   readonly #parts: Parts
   readonly #pace: Pace
+  readonly #deliveries: GroupedDeliveries
   #open: OpenFile | null = null
-  #queue: Delivery[] = []
-  #rollDue = false
-  #working = false
-  #work: Promise<void> = Promise.resolve()
 
   constructor(parts: Parts) {
     this.batchSize = parts.batchSize
     this.#parts = parts
     this.#pace = new Pace(parts.context.system.clock)
+    this.#deliveries = new GroupedDeliveries({
+      counters: parts.context.counters,
+      write: batches => this.#write(batches),
+      tend: () => this.#close(),
+    })
   }
 
   async start(): Promise<void> {
@@ -157,62 +153,14 @@ class FileRollSink implements SessionSink {
   }
 
   async stop(): Promise<void> {
-    this.#rollDue = true
-    await this.#begin()
+    await this.#deliveries.tend()
   }
 
   open(): SinkSession {
-    /** Why a write failed: what is handed over later is not written before what it held. */
-    let failure: unknown = null
-    return {
-      deliver: events => {
-        this.#parts.context.counters.add('EventDrainAttemptCount', events.length)
-        return new Promise((resolve, reject) => {
-          if (failure !== null) return reject(failure)
-          this.#queue.push({ events, resolve, reject: error => reject((failure ??= error)) })
-          void this.#begin()
-        })
-      },
-    }
+    return this.#deliveries.open()
   }
 
-  /** Works until nothing is left to do; one worker at a time. */
-  #begin(): Promise<void> {
-    if (!this.#working) {
-      this.#working = true
-      this.#work = this.#run()
-    }
-    return this.#work
-  }
-
-  async #run(): Promise<void> {
-    const { counters, log } = this.#parts.context
-    while (this.#queue.length > 0 || this.#rollDue) {
-      if (this.#rollDue) {
-        this.#rollDue = false
-        await this.#close()
-      }
-      const group = this.#queue
-      this.#queue = []
-      if (group.length === 0) continue
-      try {
-        await this.#write(group.map(one => one.events))
-      } catch (error) {
-        counters.add('EventWriteFail')
-        // Those that came meanwhile fail as well: the order must hold when they come again.
-        for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(error)
-        log.debug(`writing failed: ${messageOf(error)}`)
-        continue
-      }
-      for (const { events, resolve } of group) {
-        counters.add('EventDrainSuccessCount', events.length)
-        resolve()
-      }
-    }
-    this.#working = false
-  }
-
-  async #write(batches: readonly (readonly Event[])[]): Promise<void> {
+  async #write(batches: readonly (readonly Event[])[]): Promise<{ delivered: number }> {
     const open = (this.#open ??= await this.#create())
     const { file, serializer, position } = open
     const parts: Buffer[] = []
@@ -240,6 +188,7 @@ class FileRollSink implements SessionSink {
       if (isRemoved === true) throw new Fault('DISK', `${file.path} was removed while it was written`)
     }
     open.position = position + bytes.length
+    return { delivered: batches.length }
   }
 
   /** A new file under the next name that is free. */
@@ -252,10 +201,7 @@ class FileRollSink implements SessionSink {
         const file = await disk.open(path, 'create', true)
         await disk.syncDirectory(directory)
         context.counters.add('ConnectionCreatedCount')
-        const roll = () => {
-          this.#rollDue = true
-          void this.#begin()
-        }
+        const roll = () => void this.#deliveries.tend()
         const timer = rollIntervalMs === 0 ? null : clock.after(rollIntervalMs, roll, { background: true })
         return { file, serializer: newSerializer(), timer, position: 0 }
       } catch (error) {
