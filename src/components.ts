@@ -73,7 +73,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     ['sink.RollingFileSink', 'file_roll', () => import('./sinks/file-roll.ts').then(m => m.fileRollSink)],
     ['sink.ThriftSink', 'thrift', no('Thrift sink')],
     ['sink.http.HttpSink', 'http', no('HTTP sink')],
-    ['sink.hdfs.HDFSEventSink', 'hdfs', no('HDFS sink')],
+    ['sink.hdfs.HDFSEventSink', 'hdfs', () => import('./sinks/hdfs.ts').then(m => m.hdfsSink)],
     ['sink.hive.HiveSink', 'hive', no('Hive sink')],
     ['sink.hbase.HBaseSink', 'hbase', no('HBase sink')],
     ['sink.hbase.AsyncHBaseSink', 'asynchbase', no('HBase sink')],

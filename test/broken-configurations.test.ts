@@ -184,8 +184,8 @@ const cases: Readonly<Record<string, Case>> = {
     says: ['FILE:9: error: a1.sinks.k1.type = kafka', 'Did you mean org.apache.flume.sink.kafka.KafkaSink?'],
   },
   'a component of Flume that is not here yet': {
-    change: { 9: 'a1.sinks.k1.type = hdfs' },
-    says: ['FILE:9: error: a1.sinks.k1.type = hdfs: '],
+    change: { 9: 'a1.sinks.k1.type = hbase' },
+    says: ['FILE:9: error: a1.sinks.k1.type = hbase: '],
   },
   'a channel selector that does not exist': {
     add: ['a1.sources.r1.selector.type = multiplex'],

@@ -135,7 +135,7 @@ interface Case {
   readonly says: readonly string[]
 }
 
-const sinks = 'avro, org.apache.flume.sink.kafka.KafkaSink, logger, null, file_roll'
+const sinks = 'avro, org.apache.flume.sink.kafka.KafkaSink, logger, null, file_roll, hdfs'
 const ownModule = 'write it as a module (examples/04-own-component) and name that by its path, such as'
 const dropped = 'is dropped, because it begins no escape of a properties file. Write each backslash twice.'
 const behind =
@@ -152,9 +152,9 @@ const cases: Readonly<Record<string, Case>> = {
     ],
   },
   'near a component that is not here': {
-    change: { 8: 'a1.sinks.k1.type = hfds' },
+    change: { 8: 'a1.sinks.k1.type = hbsae' },
     says: [
-      `f:8: error: a1.sinks.k1.type = hfds: there is no sink of this type. Flume's hdfs is near, but not here: Millrace has no HDFS sink yet. Use one of: ${sinks}, or the path of a module of your own (./my-sink.js).`,
+      `f:8: error: a1.sinks.k1.type = hbsae: there is no sink of this type. Flume's hbase is near, but not here: Millrace has no HBase sink yet. Use one of: ${sinks}, or the path of a module of your own (./my-sink.js).`,
     ],
   },
   'kafka is no name of a channel that is here': {

@@ -216,6 +216,8 @@ const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/kafka-client\/security\/security\.ts$/, /^sendHttp$/],
   [/^src\/(security|kafka-client\/security|broker\/security)\//, /^(nextTurn|derive\w+)$/],
   [/^src\/security\/ssl-settings\.ts$/, /^environmentVariable$/],
+  [/^src\/sinks\/hdfs\.ts$/, /^(environmentVariable|userName)$/],
+  [/^src\/sinks\/hdfs\/webhdfs\.ts$/, /^sendHttp$/],
 ]
 
 test('nothing goes through a door that it was not given, but those that are named', () => {

@@ -5,11 +5,11 @@ import { diskFault } from '../errors.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
 
 /** Makes the directory where it is missing, its name durable; says whether it was. Rejects with DISK or DISK_FULL naming it. */
-export async function ensureDirectory(disk: Disk, path: string): Promise<boolean> {
+export async function ensureDirectory(disk: Disk, path: string, isShared = false): Promise<boolean> {
   try {
     const isThere = await disk.exists(path)
     if (isThere) await disk.list(path)
-    else await disk.makeDirectory(path)
+    else await disk.makeDirectory(path, isShared)
     // Also where it is there: who made it may have been killed before it was durable.
     for (let at = path; dirname(at) !== at; at = dirname(at))
       await disk.syncDirectory(dirname(at)).catch(() => {}) // a parent that is not ours to open was there before

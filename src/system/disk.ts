@@ -56,8 +56,8 @@ export interface Disk {
   exists(path: string): Promise<boolean>
   /** Names in the directory, sorted. */
   list(directory: string): Promise<string[]>
-  /** For its owner alone; parents that are missing are made as the umask says. */
-  makeDirectory(path: string): Promise<void>
+  /** For its owner alone, and as the umask says where `isShared`; parents that are missing are always made so. */
+  makeDirectory(path: string, isShared?: boolean): Promise<void>
   /** Takes from others what they may do with a file or directory that is this process's own. */
   makePrivate?(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
@@ -308,7 +308,7 @@ export const realDisk: Disk = {
       () => false,
     ),
   list: async directory => (await promises.readdir(directory)).sort(),
-  makeDirectory: path => makeDirectory(path),
+  makeDirectory: (path, isShared) => makeDirectory(path, isShared === true ? 0o777 : 0o700),
   async makePrivate(path) {
     const { mode, uid } = await promises.stat(path)
     const own = uid === process.getuid?.() && (mode & 0o077) !== 0

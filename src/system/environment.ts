@@ -9,3 +9,6 @@ export const environment = (): Readonly<Record<string, string | undefined>> => p
 
 /** The user's home directory in the password database, as the JVM's user.home; not $HOME. */
 export const homeDirectory = (): string => userInfo().homedir
+
+/** The name of the user that the process runs as. */
+export const userName = (): string => userInfo().username

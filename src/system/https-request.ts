@@ -8,9 +8,9 @@ import type { ClientTls } from './tls.ts'
 
 export interface HttpRequest {
   readonly url: string
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | Buffer
   /** For all of it, from connecting to the end of the answer. */
   readonly timeoutMs: number
   /** For https; the usual authorities where absent. */
@@ -25,6 +25,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number
   readonly body: string
+  /** Where else to ask, of an answer that says so. */
+  readonly location?: string | undefined
 }
 
 const mostBytes = 1_048_576
@@ -72,7 +74,12 @@ export function sendHttp(request: HttpRequest): Promise<HttpAnswer> {
       response.once('error', fail)
       response.once('end', () => {
         clearTimeout(timer)
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
+        const { statusCode = 0, headers } = response
+        resolve({
+          status: statusCode,
+          body: Buffer.concat(chunks).toString('utf8'),
+          location: headers.location,
+        })
       })
     })
     asked.end(body)

@@ -27,6 +27,7 @@ const values: Readonly<Record<string, string>> = {
   'kafka.bootstrap.servers': '127.0.0.1:1',
   'kafka.topics': 't',
   'sink.directory': directory,
+  'hdfs.path': `file://${directory}/hdfs`,
   command: 'true',
   spoolDir: directory,
   searchPattern: 'a',

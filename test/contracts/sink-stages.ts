@@ -10,6 +10,7 @@ import { Event } from '../../src/event.ts'
 import { type AvroSource, avroSource } from '../../src/sources/avro.ts'
 import { avroSink } from '../../src/sinks/avro.ts'
 import { fileRollSink } from '../../src/sinks/file-roll.ts'
+import { hdfsSink } from '../../src/sinks/hdfs.ts'
 import { kafkaSink } from '../../src/sinks/kafka.ts'
 import { loggerSink } from '../../src/sinks/logger.ts'
 import { nullSink } from '../../src/sinks/null.ts'
@@ -120,22 +121,25 @@ function failingDisk(refuses: (body: string) => boolean): Disk {
   }
 }
 
-async function fileRollStage() {
+/** A sink that writes files below the directory it is given, a line an event. */
+async function filesStage(definition: SinkDefinition, given: (directory: string) => Record<string, unknown>) {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-sink-'))
   const stage = stageOf({
     sink: null as never,
     arrived: () =>
-      readdirSync(directory).flatMap(name =>
-        readFileSync(join(directory, name), 'utf8').split('\n').slice(0, -1),
-      ),
+      readdirSync(directory)
+        .sort((one, other) => numberOf(one) - numberOf(other))
+        .flatMap(name => readFileSync(join(directory, name), 'utf8').split('\n').slice(0, -1)),
   })
   const system = { ...realSystem, disk: failingDisk(body => stage.refuses(body)) }
-  const options = optionsFor(fileRollSink, { 'sink.directory': directory, 'sink.rollInterval': 0 })
   return Object.assign(stage, {
-    sink: fileRollSink.create(options, contextOf(fileRollSink, system)),
+    sink: definition.create(optionsFor(definition, given(directory)), contextOf(definition, system)),
     [Symbol.asyncDispose]: async () => rmSync(directory, { recursive: true }),
   })
 }
+
+/** The number that tells the files of a sink apart. */
+const numberOf = (name: string) => Number(/(\d+)(\.tmp)?$/.exec(name)![1])
 
 /** A sink that takes everything and says so in the log. */
 function loggedStage(
@@ -185,7 +189,24 @@ export const sinkPlans: Readonly<Record<string, SinkPlan>> = {
       'it cannot become a record': () => Event.of({ p: 'none' }, 'x'),
     },
   },
-  file_roll: { open: fileRollStage, canRefuse: true },
+  file_roll: {
+    open: () =>
+      filesStage(fileRollSink, directory => ({ 'sink.directory': directory, 'sink.rollInterval': 0 })),
+    canRefuse: true,
+  },
+  hdfs: {
+    open: () =>
+      filesStage(hdfsSink, directory => ({
+        'hdfs.path': `file://${directory}`,
+        'hdfs.fileType': 'DataStream',
+        'hdfs.filePrefix': 'x%{p}',
+        'hdfs.rollCount': 50,
+      })),
+    canRefuse: true,
+    poison: {
+      'its path leads out of the directory': () => Event.of({ p: '/../../y' }, 'x'),
+    },
+  },
   logger: {
     open: async () =>
       loggedStage(loggerSink, {}, lines => lines.flatMap(line => / (\w+) \}$/.exec(line)?.[1] ?? [])),

@@ -15,6 +15,7 @@ export type PeerSet =
   | 'kafka-applications-4.1.0'
   | 'flume-1.8.0'
   | 'flume-1.11.0'
+  | 'hadoop-3.3.6'
 
 const root = new URL('../../..', import.meta.url).pathname
 const cache = process.env['MILLRACE_PEERS_DIR'] ?? join(root, '.peers')
