@@ -10,7 +10,7 @@ import { explanationOf } from '../src/errors.ts'
 import { Event } from '../src/event.ts'
 import { realSystem } from '../src/system/system.ts'
 import { contextFor, optionsFor, type TestContext } from './context.ts'
-import { rejectsWith } from './contracts/channel.ts'
+import { rejectsWith } from './contracts/channel-events.ts'
 
 const never = new AbortController().signal
 const cleanups: (() => Promise<unknown>)[] = []

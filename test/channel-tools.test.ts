@@ -20,7 +20,7 @@ import { saltOf } from '../src/channels/file/tools/salt.ts'
 import { fileChannel } from '../src/channels/file.ts'
 import type { Channel } from '../src/component.ts'
 import { contextFor, optionsFor } from './context.ts'
-import { eventsOf, textsOf } from './contracts/channel.ts'
+import { eventsOf, textsOf } from './contracts/channel-events.ts'
 import { startDriver } from './tools/tool-driver.ts'
 
 const root = join(import.meta.dirname, '..')

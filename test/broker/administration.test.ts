@@ -23,9 +23,10 @@ import { listGroups } from '../../src/wire/kafka/messages/list-groups.ts'
 import { offsetDelete } from '../../src/wire/kafka/messages/offset-delete.ts'
 import { offsetFetch } from '../../src/wire/kafka/messages/offset-fetch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
-import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { inDirectory, startBroker, withBroker, type RunningBroker } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
+import { readRecords } from '../at-once.ts'
 
 const types = { topic: 2, broker: 4 } as const
 const operations = { set: 0, delete: 1, append: 2, subtract: 3 } as const

@@ -7,10 +7,11 @@ import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { initProducerId } from '../../src/wire/kafka/messages/init-producer-id.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
 import { kafkaError } from '../../src/wire/kafka/error-codes.ts'
-import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { writeRecords } from '../../src/wire/kafka/record-set.ts'
 import type { Compression } from '../../src/wire/kafka/compression.ts'
 import { inDirectory, startBroker, type RunningBroker } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
+import { readRecords } from '../at-once.ts'
 
 const day = 86_400_000
 

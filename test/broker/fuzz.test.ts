@@ -10,12 +10,12 @@ import { apiTable } from '../../src/broker/api-table.ts'
 import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
 import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
-import { readRecords } from '../../src/wire/kafka/record-set.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { batchOf, KafkaBodies } from '../hostile/kafka-bodies.ts'
 import { startBrokerProcess } from './broker-process.ts'
 import { inDirectory } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
+import { readRecords } from '../at-once.ts'
 
 const deep = process.env['MILLRACE_DEEP'] === '1'
 const seed = Number(process.env['MILLRACE_SEED'] ?? (deep ? Date.now() % 2 ** 31 : 20170821))

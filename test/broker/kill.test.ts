@@ -7,11 +7,11 @@ import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
 import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { offsetCommit } from '../../src/wire/kafka/messages/offset-commit.ts'
 import { offsetFetch } from '../../src/wire/kafka/messages/offset-fetch.ts'
-import { readRecords } from '../../src/wire/kafka/record-set.ts'
 import { startBrokerProcess, type BrokerProcess } from './broker-process.ts'
 import { inDirectory } from './running-broker.ts'
 import { SequencedProducer } from './sequenced-producer.ts'
 import { WireClient } from './wire-client.ts'
+import { readRecords } from '../at-once.ts'
 
 const file = fileURLToPath(new URL('files/server.properties', import.meta.url))
 const rounds = process.env['MILLRACE_DEEP'] === '1' ? 100 : 4

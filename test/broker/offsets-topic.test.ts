@@ -10,9 +10,10 @@ import { metadata } from '../../src/wire/kafka/messages/metadata.ts'
 import { offsetCommit } from '../../src/wire/kafka/messages/offset-commit.ts'
 import { offsetCommitKey, offsetCommitValue } from '../../src/wire/kafka/messages/offsets-topic.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
-import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { inDirectory, startBroker } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
+import { readRecords } from '../at-once.ts'
 
 const name = '__consumer_offsets'
 

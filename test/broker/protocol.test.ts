@@ -16,9 +16,10 @@ import { listOffsets } from '../../src/wire/kafka/messages/list-offsets.ts'
 import { metadata } from '../../src/wire/kafka/messages/metadata.ts'
 import { offsetForLeaderEpoch } from '../../src/wire/kafka/messages/offset-for-leader-epoch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
-import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { withBroker, type RunningBroker } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
+import { readRecords } from '../at-once.ts'
 
 const withClient = (
   run: (client: WireClient, running: RunningBroker) => Promise<void>,

@@ -7,9 +7,10 @@ import test from 'node:test'
 import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
 import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
-import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { withBroker } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
+import { readRecords } from '../at-once.ts'
 
 const batches = 24
 const valueBytes = 180_000

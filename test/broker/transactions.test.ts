@@ -1,7 +1,6 @@
 // Transactions on the wire: every version, every refusal, what readers see, and what is left after a kill.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import test from 'node:test'
 import { createTransactionalProducer, readProducerProperties } from '../../src/kafka-client/kafka-client.ts'
 import { silentLogger as log } from '../../src/observe/log.ts'
@@ -21,12 +20,13 @@ import { offsetFetch } from '../../src/wire/kafka/messages/offset-fetch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
 import { txnOffsetCommit } from '../../src/wire/kafka/messages/txn-offset-commit.ts'
 import { writeTxnMarkers } from '../../src/wire/kafka/messages/write-txn-markers.ts'
-import { readRecords, RecordSetReader, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { RecordSetReader, writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { startBrokerProcess } from './broker-process.ts'
 import { inDirectory, startBroker, withBroker } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
+import { readRecords } from '../at-once.ts'
 
-const configuration = fileURLToPath(new URL('../../config/server.properties', import.meta.url))
+const configuration = join(import.meta.dirname, '../../config/server.properties')
 
 interface Identity {
   readonly producerId: number

@@ -3,7 +3,7 @@
 // MILLRACE_UNSYNCED its syncs do nothing: a planted fault that the tests of power cuts must find.
 import { join } from 'node:path'
 import { contextFor, optionsFor } from '../context.ts'
-import { eventsOf } from './channel.ts'
+import { eventsOf } from './channel-events.ts'
 import { fileChannel } from '../../src/channels/file.ts'
 import type { Disk } from '../../src/system/disk.ts'
 import { realSystem } from '../../src/system/system.ts'

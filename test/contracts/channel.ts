@@ -5,9 +5,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Batch, Channel } from '../../src/component.ts'
-import { Fault, type FaultCode } from '../../src/errors.ts'
 import { Event } from '../../src/event.ts'
 import type { TestContext } from '../context.ts'
+import { eventsOf, rejectsWith, textsOf } from './channel-events.ts'
 
 export interface ChannelLimits {
   readonly capacity: number
@@ -21,31 +21,6 @@ export interface ChannelHome {
 }
 
 const never = new AbortController().signal
-
-export function eventOf(text: string): Event {
-  return Event.of({ n: text }, text)
-}
-
-export function eventsOf(from: number, count: number): Event[] {
-  return Array.from({ length: count }, (_, index) => eventOf(String(from + index)))
-}
-
-export function textsOf(batch: Batch | null): string[] {
-  assert.ok(batch !== null)
-  return batch.events.map(event => {
-    assert.equal(event.headers.get('n'), event.body.toString())
-    return event.body.toString()
-  })
-}
-
-export function rejectsWith(code: FaultCode, promise: Promise<unknown>, pattern?: RegExp): Promise<void> {
-  return assert.rejects(promise, error => {
-    assert.ok(error instanceof Fault, String(error))
-    assert.equal(error.code, code)
-    if (pattern !== undefined) assert.match(error.message, pattern)
-    return true
-  })
-}
 
 function numbers(from: number, count: number): string[] {
   return Array.from({ length: count }, (_, index) => String(from + index))

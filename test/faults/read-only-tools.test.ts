@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { fileChannel } from '../../src/channels/file.ts'
 import type { Channel } from '../../src/component.ts'
 import { contextFor, optionsFor } from '../context.ts'
-import { eventsOf } from '../contracts/channel.ts'
+import { eventsOf } from '../contracts/channel-events.ts'
 import { root } from '../source-text.ts'
 
 function channelAt(path: string): Channel {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileChannel } from '../../src/channels/file.ts'
 import { messageOf } from '../../src/errors.ts'
 import { contextFor, optionsFor } from '../context.ts'
-import { eventsOf } from '../contracts/channel.ts'
+import { eventsOf } from '../contracts/channel-events.ts'
 
 const [path = ''] = process.argv.slice(2)
 const say = (line: string): Promise<void> =>

@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { textsOf } from '../contracts/channel.ts'
+import { textsOf } from '../contracts/channel-events.ts'
 import { channelAt } from './writer-life.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] !== undefined

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import type { Channel } from '../../src/component.ts'
 import { fileChannel } from '../../src/channels/file.ts'
 import { contextFor, optionsFor } from '../context.ts'
-import { textsOf } from '../contracts/channel.ts'
+import { textsOf } from '../contracts/channel-events.ts'
 
 const never = new AbortController().signal
 const script = new URL('../contracts/channel-kill-writer.ts', import.meta.url).pathname

@@ -7,9 +7,9 @@ import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
 import { RefusedRecords, takeIncoming, type IncomingRules } from '../../src/broker/incoming-records.ts'
 import { kafkaError } from '../../src/wire/kafka/error-codes.ts'
 import { FormatError } from '../../src/wire/kafka/format-error.ts'
-import { readRecords } from '../../src/wire/kafka/record-set.ts'
 import { framingCases, type FramingCase } from './cases.ts'
 import { readRecorded, words, type Side } from './recorded.ts'
+import { readRecords } from '../at-once.ts'
 
 const cases = framingCases()
 

@@ -9,7 +9,7 @@ import { after, it } from 'node:test'
 import { flumeDecrypter } from '../../src/channels/file/flume/decrypter.ts'
 import { readFlumeChannel, type FlumeDirectories } from '../../src/channels/file/flume/flume-channel.ts'
 import { realDisk } from '../../src/system/disk.ts'
-import { rejectsWith } from '../contracts/channel.ts'
+import { rejectsWith } from '../contracts/channel-events.ts'
 import { deliveredOf, flumeLine, putOnDisk, recordings } from './flume-recording.ts'
 
 const made: string[] = []

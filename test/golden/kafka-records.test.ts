@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { readRecords } from '../at-once.ts'
 
 const base = 1_700_000_000_000
 const appendTime = base + 9000

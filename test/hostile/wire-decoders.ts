@@ -16,7 +16,7 @@ import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { realClock } from '../../src/system/clock.ts'
 import { Pace } from '../../src/system/pace.ts'
 import { AvroFormatError, AvroReader } from '../../src/wire/avro/binary.ts'
-import { cutBatch, cutEvent, decodeCallName, decodeReply } from '../../src/wire/avro-rpc/call.ts'
+import { cutEvent, decodeCallName, decodeReply } from '../../src/wire/avro-rpc/call.ts'
 import { encodeAppendBatch, encodeError, encodeStatus } from '../../src/wire/avro-rpc/call.ts'
 import { FrameError, FrameParser } from '../../src/wire/avro-rpc/frame.ts'
 import * as handshake from '../../src/wire/avro-rpc/handshake.ts'
@@ -26,17 +26,18 @@ import {
   protocolText,
   readProtocol,
 } from '../../src/wire/avro-rpc/protocol.ts'
-import { compress, compressions, decompress } from '../../src/wire/kafka/compression.ts'
+import { compress, compressions } from '../../src/wire/kafka/compression.ts'
 import { crc32c } from '../../src/wire/kafka/crc32c.ts'
 import { FormatError } from '../../src/wire/kafka/format-error.ts'
 import { FrameReader } from '../../src/wire/kafka/frame-reader.ts'
 import { peekRequestHeader } from '../../src/wire/kafka/api.ts'
 import { offsetCommitKey, offsetCommitValue } from '../../src/wire/kafka/messages/offsets-topic.ts'
-import { RecordSetReader, readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { RecordSetReader, writeRecords } from '../../src/wire/kafka/record-set.ts'
 import type { NewRecord } from '../../src/wire/kafka/record.ts'
 import { crc32, deflateSync } from 'node:zlib'
 import { KafkaBodies } from './kafka-bodies.ts'
 import type { Decoder } from './decoders.ts'
+import { cutBatch, decompress, readRecords } from '../at-once.ts'
 
 /** Most bytes that anything unpacks to here. */
 const mostUnpacked = 4 * 1024 * 1024

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { fileChannel } from '../../src/channels/file.ts'
 import { contextFor, optionsFor } from '../context.ts'
-import { eventsOf, rejectsWith } from '../contracts/channel.ts'
+import { eventsOf, rejectsWith } from '../contracts/channel-events.ts'
 import { freePort, skipWithoutPeers, startFlume } from './peers/peers.ts'
 
 for (const version of ['1.8.0', '1.11.0'] as const)

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { fileChannel } from '../../src/channels/file.ts'
 import { contextFor, optionsFor } from '../context.ts'
-import { rejectsWith } from '../contracts/channel.ts'
+import { rejectsWith } from '../contracts/channel-events.ts'
 import { flumeLine, inPutOrder } from '../golden/flume-recording.ts'
 import {
   deliveredByFlume,

@@ -27,8 +27,9 @@ import { offsetFetch } from '../../src/wire/kafka/messages/offset-fetch.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
 import { saslHandshake } from '../../src/wire/kafka/messages/sasl-handshake.ts'
 import { syncGroup } from '../../src/wire/kafka/messages/sync-group.ts'
-import { magicOfProduce, readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { magicOfProduce, writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { skipWithoutPeers, startKafka010, startKafka41, startZooKeeper } from './peers/peers.ts'
+import { readRecords } from '../at-once.ts'
 
 class Line {
   readonly #socket: Socket

@@ -12,7 +12,7 @@ import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { contextFor } from '../context.ts'
-import { eventsOf, textsOf } from '../contracts/channel.ts'
+import { eventsOf, textsOf } from '../contracts/channel-events.ts'
 
 const seeds = process.env['MILLRACE_DEEP'] === undefined ? 60 : 2000
 const only = process.env['MILLRACE_SEED']

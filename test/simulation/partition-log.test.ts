@@ -8,10 +8,11 @@ import type { LogSettings } from '../../src/broker/log/log-parts.ts'
 import type { PartitionLog } from '../../src/broker/log/partition-log.ts'
 import { silentLogger } from '../../src/observe/log.ts'
 import { realSystem, type System } from '../../src/system/system.ts'
-import { readRecords, writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { writeRecords } from '../../src/wire/kafka/record-set.ts'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import { testsIn } from './in-threads.ts'
+import { readRecords } from '../at-once.ts'
 
 const test = testsIn(import.meta.url)
 

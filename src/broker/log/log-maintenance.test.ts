@@ -6,12 +6,13 @@ import { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 import { silentLogger } from '../../observe/log.ts'
 import { readWhole } from '../../storage/atomic-file.ts'
 import { realSystem } from '../../system/system.ts'
-import { readRecords, writeRecords } from '../../wire/kafka/record-set.ts'
+import { writeRecords } from '../../wire/kafka/record-set.ts'
 import { readBrokerSettings } from '../broker-settings.ts'
 import type { LogSettings } from './log-parts.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { openPartitionLog } from './recovery.ts'
 import { segmentName } from './segment.ts'
+import { readRecords } from '../../../test/at-once.ts'
 
 const simulated = new SimulatedDisk(new SeededRandom(1))
 const disk = simulated.open()

@@ -16,13 +16,14 @@ import test from 'node:test'
 import { silentLogger, type Logger } from '../../observe/log.ts'
 import type { DiskFile } from '../../system/disk.ts'
 import { realSystem, type System } from '../../system/system.ts'
-import { readRecords, writeRecords } from '../../wire/kafka/record-set.ts'
+import { writeRecords } from '../../wire/kafka/record-set.ts'
 import { readBatchHeader } from './batch-header.ts'
 import { readBrokerSettings } from '../broker-settings.ts'
 import { OffsetOutOfRange, type LogSettings } from './log-parts.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { openPartitionLog } from './recovery.ts'
 import { segmentName } from './segment.ts'
+import { readRecords } from '../../../test/at-once.ts'
 
 const settings: LogSettings = {
   ...readBrokerSettings('', '').settings.log,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { rejectsWith } from '../../../test/contracts/channel.ts'
+import { rejectsWith } from '../../../test/contracts/channel-events.ts'
 import { realDisk, type Disk } from '../../system/disk.ts'
 import { checkEncryption, encryptionKeys, type EncryptionOptions } from './encryption-keys.ts'
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { afterEach, it } from 'node:test'
 import { cleanUp, eventOf, Home, put, range } from '../../../test/channel-home.ts'
-import { rejectsWith } from '../../../test/contracts/channel.ts'
+import { rejectsWith } from '../../../test/contracts/channel-events.ts'
 
 afterEach(cleanUp)
 

@@ -5,7 +5,6 @@ import { Event } from '../../event.ts'
 import { skipEvent } from '../avro/flume-event.ts'
 import { AvroFormatError, AvroReader } from '../avro/binary.ts'
 import {
-  cutBatch,
   cutEvent,
   decodeCallName,
   decodeReply,
@@ -26,6 +25,7 @@ import {
   windowOf,
 } from './handshake.ts'
 import { protocolHash } from './protocol.ts'
+import { cutBatch } from '../../../test/at-once.ts'
 
 const flumeShake = encodeHandshakeRequest({
   clientHash: protocolHash,

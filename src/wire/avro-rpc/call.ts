@@ -145,13 +145,6 @@ export class BatchCutter {
   }
 }
 
-/** The same in one go. */
-export function cutBatch(reader: AvroReader): Buffer[] {
-  const cutter = new BatchCutter(reader)
-  while (cutter.next() > 0) cutter.cut(Infinity)
-  return cutter.events
-}
-
 function endOfMessage<T>(reader: AvroReader, result: T): T {
   if (reader.at !== reader.bytes.length)
     throw reader.broken(`${reader.bytes.length - reader.at} bytes are left over`)

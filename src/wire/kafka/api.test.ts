@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { peekRequestHeader, type RequestInputOf, type ResponseOf } from './api.ts'
+import { peekRequestHeader, type ResponseOf } from './api.ts'
 import { FormatError } from './format-error.ts'
 import { apiVersions } from './messages/api-versions.ts'
 import { fetch } from './messages/fetch.ts'
@@ -33,7 +33,7 @@ describe('requests', () => {
   })
 
   it('refuses a value that the version has no field for and that matters', () => {
-    const body: RequestInputOf<typeof produce> = {
+    const body = {
       transactionalId: 'x',
       acks: 1,
       timeoutMs: 1,

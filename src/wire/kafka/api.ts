@@ -77,7 +77,6 @@ export interface Api<Q extends FieldSet = FieldSet, S extends FieldSet = FieldSe
 /** The decoded bodies of an API, and what its encoders take: `RequestOf<typeof fetch>`. */
 export type RequestOf<A> = A extends Api<infer Q, infer _S> ? BodyOf<Q> : never
 export type ResponseOf<A> = A extends Api<infer _Q, infer S> ? BodyOf<S> : never
-export type RequestInputOf<A> = A extends Api<infer Q, infer _S> ? InputOf<Q> : never
 export type ResponseInputOf<A> = A extends Api<infer _Q, infer S> ? InputOf<S> : never
 
 interface Declared<Q extends FieldSet, S extends FieldSet> {

@@ -69,11 +69,3 @@ export function decoderBytes(bytes: Buffer, codecNumber: number): number {
   const kept = compressions[codecNumber] === 'zstd' ? windowBytes(bytes) : 0
   return kept > uncountedBytes ? kept : 0
 }
-
-/** The same in one go. */
-export function decompress(bytes: Buffer, codecNumber: number, magic: number, maxBytes: number): Buffer {
-  const unpacked = unpack(bytes, codecNumber, magic, maxBytes)
-  const pieces: Buffer[] = []
-  for (let one = unpacked.next(); one.done !== true; one = unpacked.next()) pieces.push(one.value)
-  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
-}

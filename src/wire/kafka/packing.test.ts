@@ -4,11 +4,12 @@ import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'nod
 import { snappyCompress } from '@platformatic/wasm-utils'
 import { SeededRandom } from '../../simulation/seeded-random.ts'
 import { packByZstd } from '../../system/threads.ts'
-import { compress, compressions, decompress } from './compression.ts'
+import { compress, compressions } from './compression.ts'
 import { crc32c, crc32cInSteps } from './crc32c.ts'
 import { packInSteps } from './packing.ts'
 import { unpackSnappy } from './snappy.ts'
 import { windowBytes } from './zstd.ts'
+import { decompress } from '../../../test/at-once.ts'
 
 const random = new SeededRandom(7)
 const text = (size: number): Buffer => {

@@ -230,13 +230,9 @@ export function readRecordBatch(
 
 /**
  * Whether the records of the sound batch that takes all of `bytes` are what its header says: as many, numbered one by
- * one, each and their sum as long as it claims. Nothing is made of them. Throws FormatError where not.
+ * one, each and their sum as long as it claims; in steps of some milliseconds at most. Nothing is made of them, and no
+ * more than a few megabytes of what is unpacked are held. Throws FormatError where not.
  */
-export function checkRecords(bytes: Buffer, maxUnpackedBytes: number): void {
-  finished(checkRecordsInSteps(bytes, maxUnpackedBytes))
-}
-
-/** The same in steps of some milliseconds at most. No more than a few megabytes of what is unpacked are held. */
 export function* checkRecordsInSteps(bytes: Buffer, maxUnpackedBytes: number): Generator<void, void> {
   const packed = bytes.subarray(batchHeaderBytes)
   const pieces = unpack(packed, bytes.readInt16BE(21) & 7, 2, maxUnpackedBytes)

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { compress, compressions, decompress, type Compression } from './compression.ts'
+import { compress, compressions, type Compression } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
 import { xxHash32 } from './lz4.ts'
-import { checkRecords } from './record-batch.ts'
 import { noHeaders, RecordTooLarge, type NewRecord } from './record.ts'
-import { magicOfProduce, readRecords, RecordSetReader, writeRecords } from './record-set.ts'
+import { magicOfProduce, RecordSetReader, writeRecords } from './record-set.ts'
+import { checkRecords, decompress, readRecords } from '../../../test/at-once.ts'
 
 const bytes = (max = 300) => fc.uint8Array({ maxLength: max }).map(array => Buffer.from(array))
 const repetitive = fc

@@ -6,7 +6,7 @@ import { FormatError } from './format-error.ts'
 import { entryEnd, MessageSetBuilder, readMessages } from './message-set.ts'
 import { crc32cInSteps } from './crc32c.ts'
 import { batchHeaderBytes, readRecordBatch, RecordBatchBuilder } from './record-batch.ts'
-import type { KafkaRecord, NewRecord, ProducerIdentity, RecordBatch, RecordsBuilder } from './record.ts'
+import type { NewRecord, ProducerIdentity, RecordBatch, RecordsBuilder } from './record.ts'
 
 export interface ReadOptions {
   /** Most bytes one batch may unpack to; 128 MiB where absent. */
@@ -68,28 +68,6 @@ export function* areSoundInSteps(bytes: Buffer): Generator<void, boolean> {
     yield
   }
   return true
-}
-
-/**
- * All records of a set but those of control batches, from `fromOffset` on (a broker gives whole batches,
- * which may start before the offset asked for). `nextOffset` is where to read on; `fromOffset` where
- * nothing whole was there.
- */
-export function readRecords(
-  bytes: Buffer,
-  fromOffset = 0,
-  options: ReadOptions = {},
-): { records: KafkaRecord[]; nextOffset: number } {
-  const reader = new RecordSetReader(bytes, options)
-  const found: KafkaRecord[] = []
-  let nextOffset = fromOffset
-  for (let batch = reader.next(); batch !== null; batch = reader.next()) {
-    if (batch.lastOffset < fromOffset) continue
-    nextOffset = batch.lastOffset + 1
-    if (batch.isControl) continue
-    for (const record of batch.records()) if (record.offset >= fromOffset) found.push(record)
-  }
-  return { records: found, nextOffset }
 }
 
 /** A builder of the message format that a Produce version carries: 0 and 1, 2, 3 and later. */

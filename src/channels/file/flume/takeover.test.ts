@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
 import { contextFor, optionsFor } from '../../../../test/context.ts'
-import { eventsOf, rejectsWith } from '../../../../test/contracts/channel.ts'
+import { eventsOf, rejectsWith } from '../../../../test/contracts/channel-events.ts'
 import {
   deliveredOf,
   filesOf,
