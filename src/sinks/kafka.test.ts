@@ -63,7 +63,14 @@ describe('the options of the Kafka sink', () => {
   })
 
   it('say where is written to', () => {
-    const flow = { does: 'write-topic', servers: 'b:9092', topic: 'default-flume-topic' }
+    const flow = {
+      does: 'write-topic',
+      servers: 'b:9092',
+      topic: 'default-flume-topic',
+      acks: 1,
+      flumeFormat: false,
+      recordHeaders: {},
+    }
     assert.deepEqual(definition.flow!(given()), [{ ...flow, topicHeader: 'topic' }])
     assert.deepEqual(definition.flow!(given({ allowTopicOverride: false })), [{ ...flow, topicHeader: null }])
   })
