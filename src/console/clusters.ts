@@ -22,11 +22,12 @@ import type { Timer } from '../system/clock.ts'
 import type { Brokers, Group, Groups, Topic, TopicRow, Topics } from './api.ts'
 import { LagHistory } from './lag-history.ts'
 import type { Source } from './messages/scan.ts'
+import { Reassignments } from './reassignment.ts'
 import { percentagesOf } from './percentages.ts'
 
 const sharedMs = 2000
 /** A broker that does not answer within this time is left out. */
-const brokerMs = 5000
+const brokerMs = 10_000
 /** How often the lag of all groups is looked at; the rest is so many times what a look takes. */
 const sampleMs = 10_000
 const mostSampleMs = 60_000
@@ -42,6 +43,7 @@ export class KafkaCluster {
   readonly name: string
   readonly servers: string
   readonly admin: Admin
+  readonly reassignments: Reassignments
   readonly #system: ClientSystem
   readonly #settings: ConnectionSettings
   readonly #looks = new Map<string, { until: number; work: Promise<unknown> }>()
@@ -61,11 +63,13 @@ export class KafkaCluster {
       settings,
       log: silentLogger,
     })
+    this.reassignments = new Reassignments(this.admin, system.clock)
   }
 
   close(): void {
     this.#isClosed = true
     this.#sampling?.cancel()
+    this.reassignments.close()
     this.admin.close()
   }
 

@@ -11,6 +11,7 @@ import type {
   Outcome,
   Outcomes,
   Placement,
+  Placements,
   Refusal,
   ResetPlan,
   Settings,
@@ -19,6 +20,7 @@ import type {
   Written,
 } from '../../src/console/api.ts'
 import { serveKafka, type KafkaServing } from './kafka-serving.ts'
+import { sessionWith } from './serving.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-changes-'))
 let kafka: KafkaServing
@@ -177,6 +179,10 @@ test('a group: its reset is refused while somebody is in it, shown, committed as
   const position = { topic: 'read', partition: 0, from: 4, to: 1 }
   const stale = await refused('POST', `${path}/positions`, { positions: [{ ...position, from: 3 }] }, 409)
   assert.match(stale.error, /stands at 4 of read-0 by now, and was shown at 3/)
+  for (const gone of [{ topic: 'nowhere' }, { partition: 2 }]) {
+    const lost = { positions: [{ ...position, from: null, ...gone }] }
+    assert.match((await refused('POST', `${path}/positions`, lost, 409)).error, /there is no partition/)
+  }
   await kafka.change('POST', `${path}/positions`, { positions: [position] })
   assert.equal((await kafka.look<Group>(path)).positions[0]!.committed, 1)
   for (const query of ['to=nowhere', 'to=offset&value=-1', 'to=time&value=soon', 'to=earliest&scope=a:b'])
@@ -211,4 +217,43 @@ test('where replicas lie: a plan, and what one broker says to it', async () => {
     outcomes: [],
   })
   assert.deepEqual(await kafka.change('POST', '/elections', { topics: ['placed'] }), { outcomes: [] })
+})
+
+test('several topics at once: a plan for each that there is, and moves that begin together or not at all', async () => {
+  for (const name of ['several-a', 'several-b'])
+    await kafka.change('POST', '/topics', { ...none, name, partitions: 1 })
+  const question = { topics: ['several-a', 'nowhere', 'several-b'], brokers: null, replicas: null }
+  const { topics } = await kafka.change<Placements>('POST', '/placement/plan', question)
+  assert.deepEqual(
+    topics.map(one => [one.topic, one.partitions.length, one.problem]),
+    [
+      ['several-a', 1, null],
+      ['nowhere', 0, 'there is no such topic'],
+      ['several-b', 1, null],
+    ],
+  )
+  const crowded = await kafka.change<Placements>('POST', '/placement/plan', { ...question, replicas: 2 })
+  assert.match(crowded.topics[0]!.problem!, /2 replicas do not fit 1 brokers/)
+  await refused('POST', '/placement/plan', { ...question, brokers: [7] }, 400)
+  await refused('POST', '/placement/plan', { ...question, topics: ['x'.repeat(250)] }, 400)
+  const move = (topic: string, before: number) => ({ topic, index: 0, before: [before], after: [9] })
+  const moves = (...partitions: object[]) => ({ partitions, bytesPerSecond: null })
+  await refused('PUT', '/placement', moves(move('several-a', 0), move('several-b', 1)), 409)
+  const { outcomes } = await kafka.change<Outcomes>(
+    'PUT',
+    '/placement',
+    moves(move('several-a', 0), move('several-b', 0)),
+  )
+  assert.deepEqual(
+    outcomes.map(({ what }) => what),
+    ['several-a-0', 'several-b-0'],
+  )
+  for (const { problem } of outcomes) assert.match(problem!, /INVALID_REPLICA_ASSIGNMENT/)
+  assert.deepEqual(await kafka.change('DELETE', '/placement', { topics: ['several-a'] }), { outcomes: [] })
+  assert.equal((await kafka.look<MovesUnderWay>('/moves')).bytesPerSecond, null)
+  kafka.session = sessionWith({ role: 'admin', topics: 'several-*' })
+  // A limit is a setting of brokers, which who may change some topics alone may not.
+  await refused('PUT', '/placement', { ...moves(move('several-a', 0)), bytesPerSecond: 1_000_000 }, 403)
+  await refused('DELETE', '/placement', { topics: ['placed'] }, 403)
+  kafka.session = sessionWith('admin')
 })

@@ -26,12 +26,12 @@ export interface KafkaServing extends AsyncDisposable {
   join(group: string, topic: string): Promise<AsyncDisposable>
 }
 
-/** Paths are those behind /api/clusters/lab. */
-export async function serveKafka(directory: string): Promise<KafkaServing> {
+/** Paths are those behind /api/clusters/lab. `given`: of a cluster that runs; an embedded broker where absent. */
+export async function serveKafka(directory: string, given?: string): Promise<KafkaServing> {
   await using stack = new AsyncDisposableStack()
-  const broker = await startBroker(directory)
-  stack.defer(() => broker.stop())
-  const { bootstrap } = broker
+  const broker = given === undefined ? await startBroker(directory) : null
+  stack.defer(() => broker?.stop())
+  const bootstrap = given ?? broker!.bootstrap
   const admin = createAdmin({ system: realSystem, bootstrapServers: [bootstrap], log: silentLogger })
   stack.defer(() => admin.close())
   const { settings } = readAdminProperties({ 'bootstrap.servers': bootstrap }, {})

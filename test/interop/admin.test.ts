@@ -4,18 +4,25 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { createAdmin, type Admin } from '../../src/kafka-client/kafka-client.ts'
+import { Reassignments } from '../../src/console/reassignment.ts'
+import { KafkaCluster as ConsoleCluster } from '../../src/console/clusters.ts'
+import { createAdmin, readAdminProperties, type Admin } from '../../src/kafka-client/kafka-client.ts'
 import { silentLogger } from '../../src/observe/log.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { startCluster41, type KafkaCluster } from './peers/clusters.ts'
 import { skipWithoutPeers } from './peers/peers.ts'
 import { someKafka } from './peers/shared.ts'
-import { produceAll } from './peers/topics.ts'
+import { clientOf, produceAll } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
 const adminOf = (bootstrap: string): Admin =>
   createAdmin({ system: realSystem, bootstrapServers: bootstrap.split(','), log: silentLogger })
+
+const settingsOf = (bootstrap: string) =>
+  readAdminProperties({ 'bootstrap.servers': bootstrap }, {}).settings!
+const clientSystem = { ...realSystem, systemProperties: new Map<string, string>() }
 
 const numbered = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ key: null, value: `${index}`, partition: 0 }))
@@ -133,6 +140,103 @@ describe('three brokers of Kafka 4.1', { skip: skipWithoutPeers }, () => {
     assert.deepEqual([...(await admin.partitions.electPreferred([led]))], [['led-0', null]])
   })
 
+  test('topics move together at a limited rate, which is lifted by hand and when the moves are over', async () => {
+    const names = ['bulk-a', 'bulk-b']
+    const value = randomBytes(900_000).toString('latin1').slice(0, 500_000)
+    for (const name of names) {
+      await created(name, 1, 1)
+      for (let record = 0; record < 4; record++)
+        await admin.records.append({ topic: name, partition: 0, key: null, value: Buffer.from(value) })
+    }
+    const reassignments = new Reassignments(admin, realSystem.clock)
+    using _closed = { [Symbol.dispose]: () => reassignments.close() }
+    const plan = await reassignments.plan(names, { replicas: 3 })
+    assert.deepEqual(
+      plan.map(({ topic, problem, partitions }) => [topic, problem, partitions[0]!.after.length]),
+      names.map(name => [name, null, 3]),
+    )
+    const moves = plan.flatMap(({ topic, partitions }) => partitions.map(one => ({ topic, ...one })))
+    const outcomes = await reassignments.begin(moves, 20_000)
+    assert.deepEqual([...outcomes.values()], [null, null])
+    await waitFor(async () => (await reassignments.underWay()).bytesPerSecond === 20_000, 'the limit shows')
+    const moving = async () => (await reassignments.underWay()).moves!.map(({ topic }) => topic)
+    assert.deepEqual(await moving(), names)
+    assert.deepEqual([...(await reassignments.stop(['bulk-a']))], [['bulk-a-0', null]])
+    assert.deepEqual(await moving(), ['bulk-b'])
+    // Another console, which knows nothing of what this one has limited.
+    const other = new Reassignments(admin, realSystem.clock)
+    const lifted = await other.liftAll()
+    assert.ok(
+      [...lifted.values()].every(problem => problem === null),
+      JSON.stringify([...lifted]),
+    )
+    await waitFor(async () => (await moving()).length === 0, 'the rest moves without a limit')
+    const isLimited = async () => {
+      const { bytesPerSecond } = await reassignments.underWay()
+      const settings = [...(await admin.topics.settings(names))!.values()].flat()
+      const left = settings.filter(one => one.name.includes('throttled') && one.source === 'topic')
+      return bytesPerSecond !== null || left.length > 0
+    }
+    await waitFor(async () => !(await isLimited()), 'nothing is limited')
+    const again = (await reassignments.plan(['bulk-a'], { replicas: 2 }))[0]!.partitions[0]!
+    await reassignments.begin([{ topic: 'bulk-a', ...again }], 1_000_000_000)
+    await waitFor(async () => (await placed('bulk-a'))[0]!.length === 2, 'it has moved')
+    await waitFor(async () => !(await isLimited()), 'the limit is lifted when the moves are over')
+  })
+
+  test('C7: the percentages of topics are those that are counted from what another client is told', async () => {
+    const client = clientOf(cluster.bootstrap).admin()
+    await client.connect()
+    const ids = [1, 2, 3]
+    const random = (most: number) => Math.floor(realSystem.random.next() * most)
+    const topics = Array.from({ length: 12 }, (_, at) => ({
+      topic: `placed-${at}`,
+      replicaAssignment: Array.from({ length: 1 + random(6) }, (_partition, partition) => ({
+        partition,
+        replicas: ids.toSorted(() => realSystem.random.next() - 0.5).slice(0, 1 + (at % 3)),
+      })),
+    }))
+    await client.createTopics({ topics, waitForLeaders: true })
+    const console_ = new ConsoleCluster(
+      { name: 'lab', settings: settingsOf(cluster.bootstrap) },
+      clientSystem,
+    )
+    using _closed = { [Symbol.dispose]: () => console_.close() }
+    const names = topics.map(({ topic }) => topic)
+    const told = async () => {
+      const { topics: found } = await client.fetchTopicMetadata({ topics: names })
+      return new Map(found.map(({ name, partitions }) => [name, partitions]))
+    }
+    const isSettled = async () =>
+      [...(await told()).values()]
+        .flat()
+        .every(one => one.isr.length === one.replicas.length && one.leader >= 0)
+    await waitFor(isSettled, 'all replicas are in sync')
+    const whole = (part: number, all: number) => Math.floor((100 * part) / all)
+    const rows = new Map((await console_.topics()).topics.map(row => [row.name, row]))
+    for (const [name, partitions] of await told()) {
+      const on = (holds: (one: (typeof partitions)[number], id: number) => boolean) =>
+        ids.map(id => partitions.filter(one => holds(one, id)).length)
+      const replicas = on((one, id) => one.isr.includes(id))
+      const holders = replicas.filter(count => count > 0).length
+      const most = Math.ceil((partitions.length / holders) * partitions[0]!.replicas.length)
+      const leaders = on((one, id) => one.leader === id)
+      const expected = {
+        spread: whole(holders, 3),
+        skew: whole(replicas.filter(count => count > most).length, holders),
+        leaderSkew: whole(
+          leaders.filter(count => count > Math.ceil(partitions.length / holders)).length,
+          holders,
+        ),
+        preferred: whole(partitions.filter(one => one.leader === one.replicas[0]).length, partitions.length),
+        underReplicated: 0,
+      }
+      assert.deepEqual(rows.get(name)!.cmak, expected, `${name} ${JSON.stringify(partitions)}`)
+    }
+    await client.deleteTopics({ topics: names })
+    await client.disconnect()
+  })
+
   test('brokers tell their settings and the room on their disks', async () => {
     const directories = await admin.brokers.logDirectories()
     assert.deepEqual([...directories.keys()].sort(), [1, 2, 3])
@@ -148,6 +252,37 @@ describe('three brokers of Kafka 4.1', { skip: skipWithoutPeers }, () => {
         String(id),
       )
     }
+  })
+
+  test('pages with one broker that stands still have all that the others tell', async () => {
+    await created('partly', 3, 1)
+    await admin.groups.commit('partly-read', [{ topic: 'partly', partition: 0, offset: 0 }])
+    const console_ = new ConsoleCluster(
+      { name: 'lab', settings: settingsOf(cluster.bootstrap) },
+      clientSystem,
+    )
+    using _closed = { [Symbol.dispose]: () => console_.close() }
+    assert.deepEqual((await console_.groups()).problems, [])
+    const broker = cluster.broker(3)
+    broker.pause()
+    try {
+      console_.forget()
+      const [{ topics }, { brokers }, { problems, groups }] = await Promise.all([
+        console_.topics(),
+        console_.brokers(),
+        console_.groups(),
+      ])
+      assert.ok(topics.some(({ name }) => name === 'partly'))
+      assert.ok(brokers.some(({ id, bytes }) => id === 1 && bytes !== null))
+      // Its groups are missing, with why; or the others know already that it is away, and look after them.
+      assert.ok(problems.length > 0 || groups.every(({ problem }) => problem === null))
+    } finally {
+      broker.resume()
+    }
+    await waitFor(async () => {
+      console_.forget()
+      return (await console_.groups()).problems.length === 0
+    }, 'all brokers answer again')
   })
 })
 

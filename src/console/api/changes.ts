@@ -1,6 +1,6 @@
 // What changes something in Kafka, and what is shown before: bodies and answers.
 import { Type, type Static } from 'typebox'
-import { nullable, number, text } from './schemas.ts'
+import { nullable, number, text, topicName } from './schemas.ts'
 
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const broker = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })
@@ -85,6 +85,24 @@ export const Placement = Type.Object({
 })
 export type Placement = Static<typeof Placement>
 
+/** Null: all brokers, and as many replicas as there are. */
+export const PlacementQuestion = Type.Object({
+  topics: Type.Array(topicName, { minItems: 1, maxItems: 10_000 }),
+  brokers: nullable(Type.Array(broker, { minItems: 1, maxItems: 1000 })),
+  replicas: nullable(Type.Integer({ minimum: 1, maximum: 1000 })),
+})
+
+export const Placements = Type.Object({
+  topics: Type.Array(
+    Type.Object({
+      topic: text,
+      ...Placement.properties,
+      /** Why there is no plan for it. */ problem: nullable(text),
+    }),
+  ),
+})
+export type Placements = Static<typeof Placements>
+
 export const Moves = Type.Object({
   partitions: Type.Array(
     Type.Object({
@@ -97,8 +115,21 @@ export const Moves = Type.Object({
 })
 export type Moves = Static<typeof Moves>
 
+const TopicMove = Type.Object({ topic: topicName, ...Moves.properties.partitions.items.properties })
+export type TopicMove = Static<typeof TopicMove>
+
+export const TopicMoves = Type.Object({
+  partitions: Type.Array(TopicMove, { minItems: 1, maxItems: 100_000 }),
+  /** What each broker sends and receives at most for the moves; null: as much as it can. */
+  bytesPerSecond: nullable(Type.Integer({ minimum: 1024, maximum: 1_000_000_000_000 })),
+})
+
+export const ChosenTopics = Type.Object({ topics: Type.Array(topicName, { minItems: 1, maxItems: 10_000 }) })
+
 export const MovesUnderWay = Type.Object({
   takenAt: number,
+  /** The limit that brokers have for moves, whoever has set it; null: none. */
+  bytesPerSecond: nullable(number),
   /** Null where brokers do not tell them (before Kafka 2.4). */
   moves: nullable(
     Type.Array(
@@ -117,7 +148,7 @@ export const MovesUnderWay = Type.Object({
 })
 export type MovesUnderWay = Static<typeof MovesUnderWay>
 
-export const Election = Type.Object({ topics: Type.Array(text, { minItems: 1, maxItems: 10_000 }) })
+export const Election = Type.Object({ topics: Type.Array(topicName, { minItems: 1, maxItems: 10_000 }) })
 
 export const NewMessage = Type.Object({
   /** Null: by the key, or any without one. */
@@ -165,7 +196,7 @@ export type ResetPlan = Static<typeof ResetPlan>
 export const Reset = Type.Object({
   positions: Type.Array(
     Type.Object({
-      topic: text,
+      topic: topicName,
       partition: count,
       /** As it was shown: where it is another by now, nothing is committed. */
       from: nullable(count),
@@ -176,4 +207,4 @@ export const Reset = Type.Object({
 })
 export type Reset = Static<typeof Reset>
 
-export const Forgotten = Type.Object({ topics: Type.Array(text, { minItems: 1 }) })
+export const Forgotten = Type.Object({ topics: Type.Array(topicName, { minItems: 1, maxItems: 10_000 }) })

@@ -4,6 +4,8 @@ import { Type, type Static, type TSchema } from 'typebox'
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 export const number = Type.Number()
 export const text = Type.String()
+/** Whether there is such a topic is for Kafka to say; what is longer cannot be asked for. */
+export const topicName = Type.String({ minLength: 1, maxLength: 249 })
 
 /** good: disc; warn: triangle; bad: square; off: ring. Never shown by colour alone. */
 export const Level = Type.Union([

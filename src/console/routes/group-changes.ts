@@ -76,6 +76,12 @@ export const groupChangeRoutes = (parts: RouteParts): readonly Route[] => [
       const at = clusterOf(parts, cluster)
       const active = whoIsIn(await at.admin.groups.describe(group))
       if (active !== null) throw new Refused(409, active, 'Stop it first; then reset.')
+      // For one that is not there the coordinator would be asked until patience is over: it may be new.
+      const topics = await at.admin.topics.describe([...new Set(positions.map(({ topic }) => topic))])
+      const counts = new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+      const missing = positions.find(({ topic, partition }) => partition >= (counts.get(topic) ?? 0))
+      if (missing !== undefined)
+        throw new Refused(409, `there is no partition ${nameOf(missing)}`, 'Look at the preview again.')
       const committed = await at.admin.groups.committed(group)
       const known = new Map(committed.map(one => [nameOf(one), one.offset]))
       for (const one of positions) {

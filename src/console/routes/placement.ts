@@ -1,9 +1,5 @@
 // Routes of where partitions lie: a plan, moving by it, what moves, and electing the preferred leaders.
-import { replicaBytes } from '../../kafka-client/admin/brokers.ts'
-import { nameOf } from '../../kafka-client/contract.ts'
 import * as api from '../api.ts'
-import type { KafkaCluster } from '../clusters.ts'
-import { placementOf } from '../placement.ts'
 import {
   change,
   clusterOf,
@@ -16,60 +12,6 @@ import {
   type Route,
   type RouteParts,
 } from '../route.ts'
-
-async function planned(
-  cluster: KafkaCluster,
-  name: string,
-  { brokers, replicas }: { brokers?: string | undefined; replicas?: string | undefined },
-): Promise<api.Placement> {
-  const topic = there(await cluster.topic(name), `topic ${name}`)
-  const known = (await cluster.brokers()).brokers.map(({ id }) => id)
-  const chosen = brokers === undefined ? known : brokers.split(',').map(id => wholeOf('brokers', id))
-  const unknown = chosen.find(id => !known.includes(id))
-  if (unknown !== undefined) throw new Refused(400, `there is no broker ${unknown}`, '', 'brokers')
-  const count = replicas === undefined ? topic.row.replicas : wholeOf('replicas', replicas)
-  if (count < 1 || count > new Set(chosen).size)
-    throw new Refused(
-      400,
-      `${count} replicas do not fit ${new Set(chosen).size} brokers`,
-      'Choose more brokers, or fewer replicas.',
-      'brokers',
-    )
-  const after = placementOf(name, topic.partitions.length, count, [...new Set(chosen)])
-  return {
-    partitions: topic.partitions.map(({ index, replicas: before, bytes }, at) => ({
-      index,
-      before,
-      after: after[at]!,
-      bytes,
-    })),
-  }
-}
-
-async function underWay(cluster: KafkaCluster): Promise<api.MovesUnderWay> {
-  const moves = await cluster.admin.partitions.moves()
-  if (moves === null || moves.length === 0) return { takenAt: cluster.takenAt, moves: moves && [] }
-  const directories = await cluster.admin.brokers.logDirectories()
-  const sizeOn = (broker: number, name: string) => replicaBytes(directories.get(broker), name)
-  return {
-    takenAt: cluster.takenAt,
-    moves: moves.map(move => {
-      const name = nameOf(move)
-      const sizes = move.replicas.filter(id => !move.adding.includes(id)).map(id => sizeOn(id, name))
-      const whole = sizes.some(size => size === undefined) ? null : Math.max(0, ...(sizes as number[]))
-      const copied = move.adding.reduce((sum, id) => sum + (sizeOn(id, name) ?? 0), 0)
-      return {
-        topic: move.topic,
-        partition: move.partition,
-        replicas: [...move.replicas],
-        adding: [...move.adding],
-        removing: [...move.removing],
-        copied: whole === null ? null : copied,
-        bytes: whole === null ? null : whole * move.adding.length,
-      }
-    }),
-  }
-}
 
 export const placementRoutes = (parts: RouteParts): readonly Route[] => [
   look({
@@ -85,7 +27,14 @@ export const placementRoutes = (parts: RouteParts): readonly Route[] => [
     async handle({ params: { cluster, topic }, query: { brokers, replicas } }) {
       if (brokers !== undefined && !/^\d{1,9}(,\d{1,9})*$/.test(brokers))
         throw unreadable(`brokers=${brokers}: write ids with commas between`)
-      return planned(clusterOf(parts, cluster), topic, { brokers, replicas })
+      const [plan] = await clusterOf(parts, cluster).reassignments.plan([topic], {
+        brokers: brokers?.split(',').map(Number),
+        replicas: replicas === undefined ? undefined : wholeOf('replicas', replicas),
+      })
+      const { partitions, problem } = plan!
+      if (problem === null) return { partitions }
+      there(partitions[0] ?? (/no such topic/.test(problem) ? undefined : problem), `topic ${topic}`)
+      throw new Refused(400, problem, 'Choose more brokers, or fewer replicas.', 'brokers')
     },
   }),
   change({
@@ -101,19 +50,10 @@ export const placementRoutes = (parts: RouteParts): readonly Route[] => [
     touches: ({ params: { topic } }) => [topic],
     async handle({ params: { cluster, topic }, body: { partitions } }) {
       const at = clusterOf(parts, cluster)
-      at.forget()
-      const now = there(await at.topic(topic), `topic ${topic}`)
-      for (const { index, before } of partitions) {
-        const known = now.partitions.find(one => one.index === index)
-        if (known?.replicas.join() !== before.join())
-          throw new Refused(
-            409,
-            `the replicas of ${topic}-${index} lie on ${known?.replicas.join(', ') ?? 'no broker'} by now`,
-            'Look at the plan again.',
-          )
-      }
-      const moves = partitions.map(({ index, after }) => ({ topic, partition: index, replicas: after }))
-      const outcomes = await at.admin.partitions.reassign(moves)
+      const outcomes = await at.reassignments.begin(
+        partitions.map(one => ({ topic, ...one })),
+        null,
+      )
       at.forget()
       return outcomesOf(outcomes)
     },
@@ -130,13 +70,79 @@ export const placementRoutes = (parts: RouteParts): readonly Route[] => [
     touches: ({ params: { topic } }) => [topic],
     async handle({ params: { cluster, topic } }) {
       const at = clusterOf(parts, cluster)
-      const moves = ((await at.admin.partitions.moves()) ?? []).filter(move => move.topic === topic)
-      if (moves.length === 0) return { outcomes: [] }
-      const ended = moves.map(({ partition }) => ({ topic, partition, replicas: null }))
-      const outcomes = await at.admin.partitions.reassign(ended)
+      const outcomes = await at.reassignments.stop([topic])
       at.forget()
       return outcomesOf(outcomes)
     },
+  }),
+  change({
+    method: 'POST',
+    path: '/api/clusters/:cluster/placement/plan',
+    summary: 'Where the replicas of topics lie, and where they would lie if they were spread again.',
+    role: 'viewer',
+    action: 'plan placement',
+    isQuestion: true,
+    audited: [],
+    body: api.PlacementQuestion,
+    bodyLimit: 4 * 1024 * 1024,
+    answer: api.Placements,
+    touches: ({ body: { topics } }) => topics,
+    async handle({ params: { cluster }, body: { topics, brokers, replicas } }) {
+      const choice = { brokers: brokers ?? undefined, replicas: replicas ?? undefined }
+      return { topics: await clusterOf(parts, cluster).reassignments.plan([...new Set(topics)], choice) }
+    },
+  }),
+  change({
+    method: 'PUT',
+    path: '/api/clusters/:cluster/placement',
+    summary:
+      'Begins to move replicas of topics to other brokers, with a limit for the rate where one is given.',
+    role: 'admin',
+    action: 'reassign partitions',
+    audited: ['partitions', 'bytesPerSecond'],
+    body: api.TopicMoves,
+    bodyLimit: 16 * 1024 * 1024,
+    answer: api.Outcomes,
+    // A limit is a setting of brokers.
+    touches: ({ body: { partitions, bytesPerSecond } }) =>
+      bytesPerSecond === null ? [...new Set(partitions.map(({ topic }) => topic))] : null,
+    async handle({ params: { cluster }, body: { partitions, bytesPerSecond } }) {
+      const at = clusterOf(parts, cluster)
+      const outcomes = await at.reassignments.begin(partitions, bytesPerSecond)
+      at.forget()
+      return outcomesOf(outcomes)
+    },
+  }),
+  change({
+    method: 'DELETE',
+    path: '/api/clusters/:cluster/placement',
+    summary: 'Gives up the moves of topics that are under way: their replicas stay where they were.',
+    role: 'admin',
+    action: 'cancel reassignment',
+    audited: ['topics'],
+    body: api.ChosenTopics,
+    bodyLimit: 4 * 1024 * 1024,
+    answer: api.Outcomes,
+    touches: ({ body: { topics } }) => topics,
+    async handle({ params: { cluster }, body: { topics } }) {
+      const at = clusterOf(parts, cluster)
+      const outcomes = await at.reassignments.stop(topics)
+      at.forget()
+      return outcomesOf(outcomes)
+    },
+  }),
+  change({
+    method: 'DELETE',
+    path: '/api/clusters/:cluster/placement/limit',
+    summary: 'Takes the limit of moves away from all brokers and topics.',
+    role: 'admin',
+    action: 'lift the limit of reassignments',
+    audited: [],
+    body: api.Done,
+    answer: api.Outcomes,
+    touches: () => null,
+    handle: async ({ params: { cluster } }) =>
+      outcomesOf(await clusterOf(parts, cluster).reassignments.liftAll()),
   }),
   look({
     method: 'GET',
@@ -145,8 +151,13 @@ export const placementRoutes = (parts: RouteParts): readonly Route[] => [
     role: 'viewer',
     answer: api.MovesUnderWay,
     async handle({ params: { cluster }, session }) {
-      const all = await underWay(clusterOf(parts, cluster))
-      return { ...all, moves: all.moves?.filter(({ topic }) => session.sees(topic)) ?? null }
+      const at = clusterOf(parts, cluster)
+      const all = await at.reassignments.underWay()
+      return {
+        takenAt: at.takenAt,
+        ...all,
+        moves: all.moves?.filter(({ topic }) => session.sees(topic)) ?? null,
+      }
     },
   }),
   change({

@@ -362,7 +362,14 @@ export class BrokerConnection {
       const { clientId, requestTimeoutMs } = this.#target
       const correlationId = this.#nextCorrelationId++
       if (this.#nextCorrelationId > 2_147_483_647) this.#nextCorrelationId = 1
-      const bytes = api.encodeRequest({ version, correlationId, clientId, body })
+      let bytes: Buffer
+      try {
+        bytes = api.encodeRequest({ version, correlationId, clientId, body })
+      } catch (error) {
+        return reject(
+          new Fault('PROTOCOL', `${api.name} cannot be asked: ${messageOf(error)}`, { cause: error }),
+        )
+      }
       const timeoutMs = requestTimeoutMs + extraTimeMs
       const timer = this.#system.clock.after(
         timeoutMs,

@@ -98,6 +98,15 @@ describe('requests', () => {
     }
   })
 
+  it('refuses text that no broker reads, however its length is written', () => {
+    const body = { topics: [{ name: 'x'.repeat(40_000) }] }
+    for (const version of [1, 12])
+      assert.throws(
+        () => metadata.encodeRequest({ version, correlationId: 1, clientId: null, body }),
+        /text of 40000 bytes is longer than 32767/,
+      )
+  })
+
   it('refuses versions nobody declared', () => {
     const body = { topics: null }
     assert.throws(

@@ -83,10 +83,7 @@ const compactLength: LengthCodec = {
 const shortLength: LengthCodec = {
   minSize: 2,
   read: r => r.readInt16(),
-  write(w, length) {
-    if (length > longestText) throw w.cannot(`text of ${length} bytes is longer than ${longestText}`)
-    w.writeInt16(length)
-  },
+  write: (w, length) => w.writeInt16(length),
 }
 const longLength: LengthCodec = {
   minSize: 4,
@@ -107,6 +104,7 @@ const stringCodec = (length: LengthCodec, nullable: boolean): Codec => ({
     if (v === null && nullable) return length.write(w, -1)
     if (typeof v !== 'string') throw w.cannot(`${String(v)} is not text`)
     const size = Buffer.byteLength(v)
+    if (size > longestText) throw w.cannot(`text of ${size} bytes is longer than ${longestText}`)
     length.write(w, size)
     w.writeText(v, size)
   },
