@@ -156,6 +156,22 @@ test('60 fetches whose answers nobody reads take what the memory budget allows, 
   assertBounded(await child.taken())
 })
 
+for (const partitionMaxBytes of [0, 1, 1_048_576])
+  test(`a Fetch that names a partition 4,000 times, for ${partitionMaxBytes} bytes each`, async t => {
+    const { child, client } = await attacked(t)
+    await create(client, 't')
+    await fill(client, 't', 3)
+    child.reset()
+    const asked = { partition: 0, fetchOffset: 0, partitionMaxBytes }
+    const { responses } = await client.ask(fetch, 4, {
+      ...fetchAll('t'),
+      topics: [{ topic: 't', partitions: Array.from({ length: 4000 }, () => asked) }],
+    })
+    assert.equal(responses[0]!.partitions.length, 4000)
+    assert.ok(responses[0]!.partitions[0]!.records!.length > 0)
+    assertBounded(await child.taken())
+  })
+
 const [trickles, trickled] = process.env['MILLRACE_DEEP'] === '1' ? [500, 1500] : [200, 150]
 
 test(`requests that come byte by byte on ${trickles} connections take the memory of their bytes`, async t => {

@@ -3,6 +3,7 @@ import { defaultMaxUnpackedBytes } from '../../wire/kafka/compression.ts'
 import { FormatError } from '../../wire/kafka/format-error.ts'
 import { readRecordBatch } from '../../wire/kafka/record-batch.ts'
 import { batchHeaderBytes, batchSize, readBatchHeader } from './batch-header.ts'
+import { readBuffers } from './read-buffers.ts'
 import type { Segment } from './segment.ts'
 
 export interface ReadLimits {
@@ -12,6 +13,12 @@ export interface ReadLimits {
   /** No batch that begins at or beyond this offset. */
   readonly below: number
 }
+
+/**
+ * Most that is read to come to the offset from where the index points, bytes: a batch of its size, where one is given in
+ * any case, and where not, what a few of the usual ones have.
+ */
+const mostSlack = { atLeastOne: 1 << 20, small: 16_384 }
 
 /** The place of the segment that holds the offset, among segments in the order of their offsets. */
 export function segmentOf(segments: readonly Segment[], offset: number): number {
@@ -26,6 +33,7 @@ export async function readBatches(
   from: number,
   limits: ReadLimits,
 ): Promise<Buffer> {
+  if (limits.maxBytes === 0 && !limits.atLeastOne) return Buffer.alloc(0)
   for (let index = segmentOf(segments, from); index < segments.length; index++) {
     if (from >= limits.below || segments[index]!.baseOffset >= limits.below) break
     const found = await readSegment(segments[index]!, from, limits)
@@ -48,8 +56,11 @@ async function readSegment(
   { maxBytes, atLeastOne, below }: ReadLimits,
 ): Promise<Buffer | null> {
   const { position, nextPosition } = (await segment.index()).floor(from)
-  const slack = Math.min(nextPosition, segment.end) - position
-  let bytes = await segment.read(position, Math.min(slack, 1 << 20) + maxBytes + batchHeaderBytes)
+  const slack = Math.min(
+    Math.min(nextPosition, segment.end) - position,
+    atLeastOne ? mostSlack.atLeastOne : mostSlack.small,
+  )
+  let bytes = await segment.read(position, slack + maxBytes + batchHeaderBytes)
   let start = position
   let at = 0
   for (;;) {
@@ -64,7 +75,7 @@ async function readSegment(
     }
     const { baseOffset, lastOffset } = readBatchHeader(bytes, at)
     if (lastOffset >= from) {
-      if (baseOffset >= below) return Buffer.alloc(0)
+      if (baseOffset >= below) return taken(bytes, at, at)
       if (at + size > bytes.length && atLeastOne) return await segment.read(start + at, size)
       break
     }
@@ -78,7 +89,17 @@ async function readSegment(
     if (readBatchHeader(bytes, end).baseOffset >= below) break
     end += size
   }
-  return bytes.subarray(at, end)
+  return taken(bytes, at, end)
+}
+
+/** A part of what was read: few bytes do not keep the room for many. */
+function taken(bytes: Buffer, from: number, to: number): Buffer {
+  const part = bytes.subarray(from, to)
+  if (part.length * 2 >= bytes.length) return part
+  const copy = Buffer.allocUnsafeSlow(part.length)
+  part.copy(copy)
+  readBuffers.giveBack(bytes)
+  return copy
 }
 
 /** The first record from `startOffset` on at or after the time, ms; null where there is none. */
