@@ -2,6 +2,7 @@
 import { runBrokerBench } from './broker.ts'
 import { runChannelBench } from './channel.ts'
 import { runDoorBench } from './door.ts'
+import { runTaildirBench } from './taildir.ts'
 import { runTapBench } from './tap.ts'
 import { runGroupsBench } from './groups.ts'
 import { runQuickstartBench } from './quickstart.ts'
@@ -13,6 +14,7 @@ const benches: Record<string, () => Promise<void>> = {
   channel: runChannelBench,
   door: runDoorBench,
   tap: runTapBench,
+  taildir: runTaildirBench,
   groups: runGroupsBench,
   quickstart: runQuickstartBench,
   seed: runSeedBench,

@@ -390,6 +390,30 @@ test('inodes beyond 2^53 keep their digits', async () => {
   assert.deepEqual(await tail.pass(), ['two'])
 })
 
+test('its own position file is no file of its', async () => {
+  const tail = stage({ 'filegroups.': { g: '.*' }, writePosInterval: 0 })
+  tail.write('a.log', 'one\n')
+  await tail.start()
+  assert.deepEqual(await tail.pass(), ['one'])
+  assert.deepEqual(await tail.pass(), [])
+  await tail.stop()
+  await tail.start()
+  assert.deepEqual(await tail.pass(), [])
+})
+
+test('a file that is truncated while it is read is read from its beginning afterwards', async () => {
+  const tail = stage({ batchSize: 1, maxLineBytes: 10_000_000 })
+  tail.write('a.log', `one\n${'x'.repeat(5_000_000)}`)
+  tail.put = async () => {
+    tail.write('a.log', `one\n${'y'.repeat(2_000_000)}`)
+    tail.put = async () => {}
+  }
+  await tail.start()
+  assert.deepEqual(await tail.pass(), ['one'])
+  tail.append('a.log', '\n')
+  assert.deepEqual(await tail.pass(), ['y'.repeat(2_000_000)])
+})
+
 test('a clock that goes back changes nothing', async () => {
   const tail = stage({ idleTimeout: 1000 })
   tail.write('a.log', 'one\n')

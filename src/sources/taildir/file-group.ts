@@ -50,14 +50,21 @@ export class GroupListing {
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #isCached: boolean
+  /** Paths that are no files of a group. */
+  readonly #own: ReadonlySet<string>
   #state = ''
   /** Those of files that belong to the group, as paths, and all other names. */
   paths: readonly string[] = []
   others: readonly string[] = []
 
-  constructor(group: FileGroup, isCached: boolean, system: { disk: Disk; clock: Clock }) {
+  constructor(
+    group: FileGroup,
+    given: { isCached: boolean; own: ReadonlySet<string> },
+    system: { disk: Disk; clock: Clock },
+  ) {
     this.group = group
-    this.#isCached = isCached
+    this.#isCached = given.isCached
+    this.#own = given.own
     this.#disk = system.disk
     this.#clock = system.clock
   }
@@ -75,7 +82,7 @@ export class GroupListing {
     const others: string[] = []
     for (const name of names) {
       const path = directory === '/' ? `/${name}` : `${directory}/${name}`
-      ;(pattern.test(name) ? paths : others).push(path)
+      if (!this.#own.has(path)) (pattern.test(name) ? paths : others).push(path)
     }
     this.paths = paths
     this.others = others

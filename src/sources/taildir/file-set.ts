@@ -21,7 +21,9 @@ const mostGone = 10_000
 interface Parts {
   readonly system: { readonly disk: Disk; readonly clock: Clock }
   readonly log: Logger
-  readonly cachesListings: boolean
+  readonly isCached: boolean
+  /** Paths of files that the source itself writes. */
+  readonly own: ReadonlySet<string>
   readonly missing: Condition
 }
 
@@ -50,7 +52,7 @@ export class FileSet {
 
   constructor(groups: readonly FileGroup[], known: Positions | null, parts: Parts) {
     this.#parts = parts
-    this.#listings = groups.map(group => new GroupListing(group, parts.cachesListings, parts.system))
+    this.#listings = groups.map(group => new GroupListing(group, parts, parts.system))
     this.#known = new Map(known?.entries.map(entry => [entry.inode, entry]))
     this.#knownAtMs = known?.writtenMs ?? 0
     const { disk } = parts.system

@@ -54,10 +54,15 @@ export async function readPositions(disk: Disk, path: string): Promise<Positions
     })
   const entries = readJson<Position[]>(written.replaceAll(/"inode"\s*:\s*(\d+)/g, '"inode":"$1"'), shape)
   if (entries !== null) return { entries, writtenMs, damagedCopy: null }
-  const damagedCopy = `${path}.damaged`
+  const damagedCopy = damagedCopyOf(path)
   await replaceFile(disk, damagedCopy, bytes)
   return { entries: wholeEntries(written), writtenMs, damagedCopy }
 }
+
+const damagedCopyOf = (path: string): string => `${path}.damaged`
+
+/** The position file, and what is written beside it: none of them is a file to follow. */
+export const filesBeside = (path: string): readonly string[] => [path, `${path}.new`, damagedCopyOf(path)]
 
 function wholeEntries(written: string): Position[] {
   const found: Position[] = []

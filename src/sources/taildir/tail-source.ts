@@ -14,7 +14,7 @@ import { Pace } from '../../system/pace.ts'
 import { FileSet } from './file-set.ts'
 import type { FileGroup } from './file-group.ts'
 import { LineScanner } from './lines.ts'
-import { readPositions, writePositions } from './position-file.ts'
+import { filesBeside, readPositions, writePositions } from './position-file.ts'
 import { PutsUnderWay } from './puts-under-way.ts'
 import { markBefore, type TailedFile } from './tailed-file.ts'
 
@@ -22,7 +22,7 @@ import { markBefore, type TailedFile } from './tailed-file.ts'
 const chunkBytes = 1024 * 1024
 /** So many bytes were handed over since the positions were written: they are written again. */
 const mostUnwrittenBytes = 8 * 1024 * 1024
-/** A pass looks again after so long. */
+/** A pass looks again after so long, or so many times as long as a look takes. */
 const lookMs = 1000
 /** Between passes: at least so long, and so many times as long as a look takes. */
 const leastRestMs = 100
@@ -80,7 +80,13 @@ export class TailSource implements Source {
       log.warn(
         `position file ${positionFile} is damaged: ${known.entries.length} of its entries can be used. Files without one are read from their beginning, and their lines may come twice. The damaged file is kept as ${damagedCopy}.`,
       )
-    this.#files = new FileSet(groups, known, { system, log, cachesListings, missing: condition('directory') })
+    this.#files = new FileSet(groups, known, {
+      system,
+      log,
+      isCached: cachesListings,
+      own: new Set(filesBeside(positionFile)),
+      missing: condition('directory'),
+    })
     this.#puts = new PutsUnderWay()
     this.#wroteAt = system.clock.monotonic()
     this.#unwrittenBytes = 0
@@ -179,12 +185,14 @@ export class TailSource implements Source {
         continue
       }
       if (bytes.length === 0) return false
-      const isLast = file.next + bytes.length >= end
+      // Fewer than were asked for: it was truncated meanwhile, and the next look will tell.
+      const reached = file.next + bytes.length
+      const isLast = reached >= end || bytes.length < most
       const handed = await this.#handOver(
         files,
         file,
         bytes,
-        { flushes: flushes && isLast, most: maxBatchCount - batches },
+        { flushes: flushes && reached >= end, most: maxBatchCount - batches },
         signal,
       )
       file.advance(bytes, handed.bytes)
@@ -193,7 +201,7 @@ export class TailSource implements Source {
       if (batches >= maxBatchCount) return file.next < end
       if (handed.bytes === 0 && !isLast) most = Math.min(2 * most, maxLineBytes + 2)
       else if (isLast) {
-        file.searchedTo = end
+        file.searchedTo = reached
         return false
       } else most = chunkBytes
     }
@@ -280,7 +288,8 @@ export class TailSource implements Source {
       const timer = clock.after(lookMs, tick.resolve)
       await Promise.race([this.#puts.first, tick.promise])
       timer.cancel()
-      if (!signal.aborted && clock.monotonic() - this.#lookedAt > lookMs) await this.#look(false)
+      const pauseMs = Math.max(lookMs, restPerLook * this.#lookTookMs)
+      if (!signal.aborted && clock.monotonic() - this.#lookedAt > pauseMs) await this.#look(false)
       await this.#writeWhenDue(files)
     }
     await this.#writeWhenDue(files)
