@@ -1,13 +1,15 @@
-// npm run bench -- groups: the two-agent chain without sink groups and with them, in turn in one run.
+// npm run bench -- groups: the two-agent chain without sink groups, with them, and with exact records, in turn in one run.
 //
 //   plain          Kafka, agent A, Avro, agent B, Kafka; one sink at each step
 //   failover       the same with two sinks at each step, the second of which waits for the first to fail
 //   load_balance   the same with two sinks at each step, which take turns
+//   exact          the first with recordFidelity = exact at both ends
 //
 // The embedded broker, file channels that sync every transaction, the sinks' own batch sizes, messages of 200
 // bytes in one partition. All messages are in the first topic before the agents start; counted is the time from
 // the tenth part to the last in the second topic, and the CPU of both agents from their start to the last.
-// MILLRACE_BENCH_EVENTS sets the number of messages, MILLRACE_BENCH_ROUNDS how often each chain runs.
+// MILLRACE_BENCH_EVENTS sets the number of messages, MILLRACE_BENCH_ROUNDS how often each chain runs, and
+// MILLRACE_BENCH_KINDS which run beside the first.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +25,10 @@ import { usageOf } from './process-usage.ts'
 const root = new URL('..', import.meta.url).pathname
 const events = Number(process.env['MILLRACE_BENCH_EVENTS'] ?? 100_000)
 const rounds = Number(process.env['MILLRACE_BENCH_ROUNDS'] ?? 5)
-const kinds = ['plain', 'failover', 'load_balance'] as const
+const wanted = process.env['MILLRACE_BENCH_KINDS']?.split(',')
+const kinds = (['plain', 'failover', 'load_balance', 'exact'] as const).filter(
+  kind => kind === 'plain' || wanted?.includes(kind) !== false,
+)
 
 interface Figures {
   readonly eventsPerSecond: number
@@ -61,8 +66,12 @@ async function measure(
     'kafka.topic': to,
     flumeBatchSize: 100,
   }
+  const exact =
+    kind === 'exact' ? ['A.sources.s', 'B.sinks.k'].map(one => `${one}.recordFidelity = exact`) : []
   const [moreA, moreB] =
-    kind === 'plain' ? [first, []] : [[...first, ...grouped('A', kind, avro)], grouped('B', kind, kafka)]
+    kind === 'plain' || kind === 'exact'
+      ? [[...first, ...exact.slice(0, 1)], exact.slice(1)]
+      : [[...first, ...grouped('A', kind, avro)], grouped('B', kind, kafka)]
   const admin = createAdmin({ bootstrapServers: [bootstrap], system: realSystem, log: silentLogger })
   try {
     await createTopic(bootstrap, to)

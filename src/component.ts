@@ -293,6 +293,8 @@ export type Flow =
       flumeFormat?: boolean
       /** Event header -> the record header it becomes. */
       recordHeaders?: Readonly<Record<string, string>>
+      /** Record headers that came from a topic are written as they were. */
+      isExact?: boolean
       /** As brokers are asked: -1 for all in-sync replicas. */
       acks?: number
       /** The topic takes only what cannot be delivered elsewhere. */

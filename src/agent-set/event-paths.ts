@@ -71,7 +71,8 @@ export function fromTopic(
   const written = Object.entries(record?.flow.recordHeaders ?? {})
   for (const [eventHeader, recordHeader] of Object.entries(flow.recordHeaders ?? {})) {
     const [from] = written.findLast(([, to]) => to === recordHeader) ?? []
-    const value = record === undefined ? undefined : from === undefined ? null : record.headers.of(from)
+    const unmapped = record?.flow.isExact === true ? undefined : null
+    const value = record === undefined ? undefined : from === undefined ? unmapped : record.headers.of(from)
     if (value !== null) headers.set(eventHeader, value)
   }
   if (flow.topicHeader !== null) setIfAbsent(flow.topicHeader, topic)

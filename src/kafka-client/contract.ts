@@ -17,6 +17,8 @@ export interface ConsumedRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: readonly RecordHeader[]
+  /** The broker has set the timestamp. Absent where the producer has. */
+  readonly isAppendTime?: true
 }
 
 export interface TopicPartition {

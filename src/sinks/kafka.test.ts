@@ -67,12 +67,26 @@ describe('the options of the Kafka sink', () => {
       does: 'write-topic',
       servers: 'b:9092',
       topic: 'default-flume-topic',
-      acks: 1,
+      topicHeader: 'topic',
       flumeFormat: false,
       recordHeaders: {},
+      isExact: false,
+      acks: 1,
     }
-    assert.deepEqual(definition.flow!(given()), [{ ...flow, topicHeader: 'topic' }])
+    assert.deepEqual(definition.flow!(given()), [flow])
     assert.deepEqual(definition.flow!(given({ allowTopicOverride: false })), [{ ...flow, topicHeader: null }])
+    for (const [written, acks] of [
+      ['all', -1],
+      ['-1', -1],
+      ['0', 0],
+    ] as const)
+      assert.deepEqual(definition.flow!(given({ 'kafka.producer': { acks: written } })), [{ ...flow, acks }])
+    const letters = { ...flow, topic: 'd', topicHeader: null, isDeadLetter: true }
+    const [, second] = definition.flow!(given({ 'deadLetter.topic': 'd' })) as unknown as [
+      unknown,
+      typeof letters,
+    ]
+    assert.deepEqual([second.topic, second.isDeadLetter], ['d', true])
   })
 })
 

@@ -5,7 +5,7 @@ import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
 import { compileEscapes } from '../java/escapes.ts'
 import type { Event } from '../event.ts'
-import { flag, int, prefix, text, type OptionsOf } from '../fields.ts'
+import { choice, flag, int, prefix, text, type OptionsOf } from '../fields.ts'
 import {
   createProducer,
   examineSecurity,
@@ -63,6 +63,11 @@ const options = {
     doc: "Header that holds the record's time in milliseconds since 1970. The time of sending where it is absent or no such number.",
     since: '1.11',
   }),
+  recordFidelity: choice(['flume', 'exact'], {
+    doc: 'exact writes a record as the Kafka source with the same option has read it: key, value, record headers and time. `timestampHeader` is `timestamp` unless written.',
+    default: 'flume',
+    since: 'ours',
+  }),
   header: prefix({
     doc: '`header.<event header> = <record header>` copies a header of the event to the record. Brokers before 0.11 cannot keep record headers.',
     since: '1.11',
@@ -105,6 +110,11 @@ red, one line names the event by its headers \`topic\`, \`partition\` and \`offs
 is tried again every 30 s at most, so that a remedy at the broker needs no restart. With \`deadLetter.topic\` or
 \`deadLetter.file\` it is kept there, durably and with its reason, counted as \`events_diverted\`, and the rest goes on.
 
+With \`recordFidelity = exact\` the header \`millrace.record\` of a Kafka source with the same option is restored, and the time of the
+header \`timestamp\` is kept ([form and rules](../formats/kept-record.md)). \`partitionIdHeader = partition\` keeps the partition as
+well. What an interceptor has changed on the way (the body, \`key\`, mapped headers) is written as changed; of a body or a key that
+takes the place of what was kept the log has one line.
+
 **Security** is written as for the Java client: \`kafka.producer.security.protocol\` (\`PLAINTEXT\`, \`SSL\`, \`SASL_PLAINTEXT\`,
 \`SASL_SSL\`), \`ssl.truststore.*\` and \`ssl.keystore.*\` (JKS, PKCS12 or PEM, as a file or as text), \`ssl.key.password\`,
 \`ssl.enabled.protocols\`, \`ssl.cipher.suites\`, \`ssl.endpoint.identification.algorithm\` or Flume's
@@ -136,6 +146,12 @@ again: docs/formats/dead-letters.md.`,
       } catch (error) {
         say.error('kafka.topic', (error as Error).message, 'write one of those, or %{header}')
       }
+    if (given.recordFidelity === 'exact' && given.useFlumeEventFormat)
+      say.error(
+        'recordFidelity',
+        'exact writes the value of a record as it was, and useFlumeEventFormat = true writes a whole event in its place',
+        'remove one of the two',
+      )
     const letters = given['deadLetter.topic']
     const topic = given['kafka.topic']
     // What an escape gives is not known before there is an event.
@@ -163,6 +179,7 @@ again: docs/formats/dead-letters.md.`,
       topicHeader: given.allowTopicOverride ? given.topicHeader : null,
       flumeFormat: given.useFlumeEventFormat,
       recordHeaders: given.header,
+      isExact: given.recordFidelity === 'exact',
       acks: acksOf(given['kafka.producer']['acks']),
     },
     ...(given['deadLetter.topic'] === undefined
@@ -246,9 +263,11 @@ class KafkaSink implements SessionSink {
         topicHeader: given.allowTopicOverride ? given.topicHeader : null,
         partitionIdHeader: given.partitionIdHeader,
         defaultPartitionId: given.defaultPartitionId,
-        timestampHeader: given.timestampHeader,
+        timestampHeader:
+          given.timestampHeader ?? (given.recordFidelity === 'exact' ? 'timestamp' : undefined),
         headers: given.header,
         useFlumeEventFormat: given.useFlumeEventFormat,
+        isExact: given.recordFidelity === 'exact',
       },
       {
         log,

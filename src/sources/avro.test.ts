@@ -244,5 +244,7 @@ test('plain bytes on a TLS port, and TLS without deflate where both are set: one
 test('the declaration says where it receives and which port it needs for itself', () => {
   const options = optionsFor(avroSource, { bind: '0.0.0.0', port: 44444 }) as never
   assert.deepEqual(avroSource.claims!(options, { home: '/' }), ['port 0.0.0.0:44444'])
-  assert.deepEqual(avroSource.flow!(options), [{ does: 'receive', host: '0.0.0.0', port: 44444 }])
+  assert.deepEqual(avroSource.flow!(options), [
+    { does: 'receive', host: '0.0.0.0', port: 44444, tls: false, deflate: false },
+  ])
 })

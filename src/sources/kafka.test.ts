@@ -74,7 +74,8 @@ describe('the options of the Kafka source', () => {
         topics: ['a', 'b'],
         group: 'flume',
         topicHeader: 'topic',
-        bringsHeaders: false,
+        flumeFormat: false,
+        recordHeaders: {},
       },
     ])
     const [flow] = source.flow!(
@@ -87,7 +88,8 @@ describe('the options of the Kafka source', () => {
       group: 'flume',
       pattern: /x/,
       topicHeader: null,
-      bringsHeaders: false,
+      flumeFormat: false,
+      recordHeaders: {},
     })
   })
 })

@@ -11,6 +11,7 @@ import {
   type Consumer,
 } from '../kafka-client/kafka-client.ts'
 import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
+import { keptRecordHeader } from '../wire/kafka/kept-record.ts'
 import { kafkaSourceCounters } from '../observe/counters.ts'
 import { EventMaker } from './kafka/event-of-record.ts'
 import { Intake } from './kafka/intake.ts'
@@ -50,6 +51,11 @@ const options = {
   useFlumeEventFormat: flag({
     doc: "Takes each value for an event in Avro's binary encoding, with its headers, as the Kafka sink writes it under the same option. Records with other values are skipped.",
     default: false,
+  }),
+  recordFidelity: choice(['flume', 'exact'], {
+    doc: 'exact keeps in the header `millrace.record` what text headers cannot carry of a record, for a Kafka sink with the same option.',
+    default: 'flume',
+    since: 'ours',
   }),
   setTopicHeader: flag({ doc: 'Sets a header to the topic.', default: true, since: '1.8' }),
   topicHeader: text({ doc: 'Name of that header.', default: 'topic', since: '1.8' }),
@@ -120,6 +126,11 @@ record headers that are not (\`records_binary_header\`), record headers that are
 (\`records_unmapped_headers\`). Null values become empty bodies (\`records_null_value\`). Under \`useFlumeEventFormat\`
 values that are no events are skipped (\`records_not_flume_events\`).
 
+With \`recordFidelity = exact\` a record arrives as it left, if the Kafka sink at the end has the same option: a key that is not
+UTF-8, the value null, all record headers in their order with repeated names, bytes and null, a time that the header \`timestamp\`
+does not have. These are kept in one header, \`millrace.record\`, which only events have that need it
+([its form](../formats/kept-record.md)). Agents between the two, Flume's as well, pass it on.
+
 The header \`topic\` overrides the topic of a Kafka sink further on, so that events return to where they came from. Set
 \`setTopicHeader = false\` here or \`allowTopicOverride = false\` there, unless that is what you want.
 
@@ -141,6 +152,14 @@ example.`,
   check(given, say, surroundings) {
     if (given['kafka.bootstrap.servers'] === undefined && given.zookeeperConnect === undefined)
       say.error('kafka.bootstrap.servers', 'is required and not written', 'add it, e.g. localhost:9092')
+    if (given.recordFidelity === 'exact' && given.useFlumeEventFormat)
+      say.error('recordFidelity', refusedTogether, 'remove one of the two')
+    if (given.recordFidelity === 'exact' && keptRecordHeader in given.header)
+      say.error(
+        'header',
+        `the header ${keptRecordHeader} is reserved by recordFidelity = exact`,
+        'name another header',
+      )
     if (given.zookeeperConnect !== undefined)
       say.warning(
         'zookeeperConnect',
@@ -194,6 +213,8 @@ example.`,
   create: (given, context) => new KafkaSource(given, context),
 })
 
+const refusedTogether = 'exact takes a value as it is, and useFlumeEventFormat = true takes it apart'
+
 /** The consumer's properties as Flume puts them together; `problems` name keys of the prefix. */
 function readProperties(
   given: Options,
@@ -242,6 +263,7 @@ class KafkaSource implements Source {
         topicHeader: given.setTopicHeader ? given.topicHeader : null,
         headers: given.header,
         useFlumeEventFormat: given.useFlumeEventFormat,
+        isExact: given.recordFidelity === 'exact',
       },
       counters,
       log,

@@ -128,7 +128,8 @@ export class FetchBuffer {
         continue
       }
       if (headersLeftOut > 0) this.#limits.onLeftOut(offset, `${headersLeftOut} of its headers`, false)
-      out.push({ topic, partition, offset, timestamp, key, value, headers })
+      const read = { topic, partition, offset, timestamp, key, value, headers }
+      out.push(this.#open?.batch.isAppendTime === true ? { ...read, isAppendTime: true } : read)
       this.position = offset + 1
       room.records--
       room.bytes -= (key?.length ?? 0) + (value?.length ?? 0) + itemBytes * (1 + headers.length)

@@ -3,6 +3,7 @@ import { Fault, messageOf } from '../../errors.ts'
 import { compileEscapes, hasEscapes } from '../../java/escapes.ts'
 import type { Event } from '../../event.ts'
 import type { Logger } from '../../observe/log.ts'
+import { decodeKeptRecord, keptRecordHeader, type KeptRecord } from '../../wire/kafka/kept-record.ts'
 import type { RecordHeader } from '../../wire/kafka/record.ts'
 import { isTopicName, topicNameRule } from '../../wire/kafka/topic-name.ts'
 
@@ -17,6 +18,8 @@ export interface EventMapping {
   /** Event header -> record header. */
   readonly headers: Readonly<Record<string, string>>
   readonly useFlumeEventFormat: boolean
+  /** What the header of a Kafka source with the same setting keeps is restored. */
+  readonly isExact: boolean
 }
 
 /** Partition and time are undefined where the producer chooses them. */
@@ -24,7 +27,7 @@ export interface OutgoingRecord {
   readonly topic: string
   readonly partition: number | undefined
   readonly key: Buffer | null
-  readonly value: Buffer
+  readonly value: Buffer | null
   readonly timestamp: number | undefined
   readonly headers: readonly RecordHeader[]
 }
@@ -45,7 +48,7 @@ export class RecordMaker {
   readonly #log: Logger
   readonly #expandTopic: (headers: ReadonlyMap<string, string>) => string
   readonly #mapped: readonly (readonly [string, string])[]
-  #warnedOfTime = false
+  readonly #said = new Set<string>()
   #lastTopic = ''
 
   constructor(
@@ -70,21 +73,88 @@ export class RecordMaker {
   make(event: Event): OutgoingRecord {
     const { headers } = event
     const topic = this.#check(this.#topicOf(headers))
+    const kept = this.#keptOf(headers)
     return {
       topic,
       partition: this.#partitionOf(headers, topic),
-      timestamp: this.#timeOf(headers),
-      ...this.contentOf(event),
+      timestamp: kept?.timestamp ?? this.#timeOf(headers),
+      ...this.#contentOf(event, kept),
     }
   }
 
   contentOf(event: Event): RecordContent {
-    const key = event.headers.get('key')
+    return this.#contentOf(event, this.#keptOf(event.headers))
+  }
+
+  #contentOf(event: Event, kept: KeptRecord | null): RecordContent {
     return {
-      key: key === undefined ? null : Buffer.from(key),
-      value: this.#mapping.useFlumeEventFormat ? event.encoded : event.body,
-      headers: this.#mapped.length === 0 ? noHeaders : this.#headersOf(event.headers),
+      key: this.#keyOf(event.headers.get('key'), kept),
+      value: this.#mapping.useFlumeEventFormat ? event.encoded : this.#valueOf(event.body, kept),
+      headers:
+        kept?.headers !== undefined
+          ? this.#keptHeaders(kept.headers, event.headers)
+          : this.#mapped.length === 0
+            ? noHeaders
+            : this.#headersOf(event.headers),
     }
+  }
+
+  #keptOf(headers: ReadonlyMap<string, string>): KeptRecord | null {
+    const text = this.#mapping.isExact ? headers.get(keptRecordHeader) : undefined
+    if (text === undefined) return null
+    const kept = decodeKeptRecord(text)
+    if (kept === null)
+      this.#sayOnce(
+        `the header "${keptRecordHeader}" of an event is not one that a Kafka source has written; the event is written without it`,
+      )
+    return kept
+  }
+
+  #keyOf(header: string | undefined, kept: KeptRecord | null): Buffer | null {
+    if (kept?.key === null) return null
+    if (kept?.key !== undefined) {
+      // As the source has written it beside the bytes.
+      if (header === kept.key.toString()) return kept.key
+      this.#sayOnce(
+        'the header "key" of an event was changed on its way; the record gets the new key, and not the one that was kept',
+      )
+    }
+    return header === undefined ? null : Buffer.from(header)
+  }
+
+  #valueOf(body: Buffer, kept: KeptRecord | null): Buffer | null {
+    if (kept?.hasNoValue !== true) return body
+    if (body.length === 0) return null
+    this.#sayOnce(
+      'the body of an event whose record had no value was changed on its way; the record gets the new body',
+    )
+    return body
+  }
+
+  /** Headers of the event win where they have changed. */
+  #keptHeaders(
+    kept: NonNullable<KeptRecord['headers']>,
+    headers: ReadonlyMap<string, string>,
+  ): readonly RecordHeader[] {
+    const made: RecordHeader[] = []
+    for (const one of kept) {
+      const text = 'eventHeader' in one ? headers.get(one.eventHeader) : undefined
+      if (!('eventHeader' in one)) made.push({ key: one.name, value: one.value })
+      else if (text !== undefined) made.push({ key: one.name, value: Buffer.from(text) })
+    }
+    for (const { key, value } of this.#headersOf(headers)) {
+      const at = made.findLastIndex(one => one.key === key)
+      if (at < 0) made.push({ key, value })
+      else if (made[at]!.value?.toString() !== value!.toString()) made[at] = { key, value }
+    }
+    return made
+  }
+
+  /** In the log, so that a flow of such events does not fill it. */
+  #sayOnce(what: string): void {
+    if (this.#said.has(what)) return
+    this.#said.add(what)
+    this.#log.warn(`${what} (said once)`)
   }
 
   targetOf({ headers }: Event): RecordTarget {
@@ -157,12 +227,9 @@ export class RecordMaker {
     if (given === undefined) return undefined
     const time = Number(given)
     if (/^\+?\d+$/.test(given) && Number.isSafeInteger(time)) return time
-    if (!this.#warnedOfTime) {
-      this.#warnedOfTime = true
-      this.#log.warn(
-        `the header "${timestampHeader}" of an event is no time in milliseconds since 1970; the record gets the time of sending (said once)`,
-      )
-    }
+    this.#sayOnce(
+      `the header "${timestampHeader}" of an event is no time in milliseconds since 1970; the record gets the time of sending`,
+    )
     return undefined
   }
 

@@ -9,7 +9,7 @@ import { EventMaker, type RecordMapping } from './event-of-record.ts'
 function makerFor(mapping: Partial<RecordMapping> = {}) {
   const { log, counters } = contextFor('SOURCE', 'r1', kafkaSourceCounters)
   const maker = new EventMaker({
-    mapping: { topicHeader: 'topic', headers: {}, useFlumeEventFormat: false, ...mapping },
+    mapping: { topicHeader: 'topic', headers: {}, useFlumeEventFormat: false, isExact: false, ...mapping },
     counters,
     log,
     now: () => 42,

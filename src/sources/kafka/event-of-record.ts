@@ -7,6 +7,7 @@ import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
 import { AvroReader } from '../../wire/avro/binary.ts'
 import type { ConsumedRecord } from '../../kafka-client/kafka-client.ts'
+import { encodeKeptRecord, keptRecordHeader, type KeptHeader } from '../../wire/kafka/kept-record.ts'
 import type { RecordHeader } from '../../wire/kafka/record.ts'
 
 export interface RecordMapping {
@@ -16,6 +17,8 @@ export interface RecordMapping {
   readonly headers: Readonly<Record<string, string>>
   /** The value is an event in Avro's binary encoding, headers included. */
   readonly useFlumeEventFormat: boolean
+  /** A header keeps what text cannot carry, so that a sink can write the record as it was. */
+  readonly isExact: boolean
 }
 
 interface Parts {
@@ -30,12 +33,15 @@ export class EventMaker {
   readonly #parts: Parts
   readonly #mapped: readonly (readonly [string, string])[]
   readonly #mappedKeys: ReadonlySet<string>
+  /** Whether a record header becomes the header `timestamp`. */
+  readonly #mapsTime: boolean
   readonly #warned = new Set<string>()
   #skipped: string | null = null
 
   constructor(parts: Parts) {
     this.#parts = parts
     this.#mapped = Object.entries(parts.mapping.headers)
+    this.#mapsTime = 'timestamp' in parts.mapping.headers
     this.#mappedKeys = new Set(Object.values(parts.mapping.headers))
   }
 
@@ -59,6 +65,7 @@ export class EventMaker {
   #wrap(record: ConsumedRecord): Event {
     const headers: Headers = new Map()
     this.#addHeaders(headers, record)
+    if (this.#parts.mapping.isExact) this.#keep(headers, record)
     return Event.of(headers, record.value ?? Buffer.alloc(0))
   }
 
@@ -108,6 +115,43 @@ export class EventMaker {
     headers.set('key', record.key.toString())
   }
 
+  /** Adds what the event's headers, as they are now, and its body do not say. Most records have nothing of the kind. */
+  #keep(headers: Headers, record: ConsumedRecord): void {
+    const { key, value, timestamp, isAppendTime } = record
+    const isKeyKept = key === null ? headers.has('key') : !isUtf8(key)
+    // Of a time before 1970 sinks take nothing from a header.
+    const isTimeKept = timestamp < 0 || (this.#mapsTime && headers.get('timestamp') !== String(timestamp))
+    const isPlain = value !== null && record.headers.length === 0 && isAppendTime !== true
+    if (isPlain && !isKeyKept && !isTimeKept) return
+    headers.set(
+      keptRecordHeader,
+      encodeKeptRecord({
+        ...(isKeyKept ? { key } : {}),
+        ...(value === null ? { hasNoValue: true } : {}),
+        ...(record.headers.length === 0 ? {} : { headers: this.#keptHeaders(headers, record.headers) }),
+        ...(isTimeKept ? { timestamp } : {}),
+        ...(isAppendTime === true ? { isAppendTime } : {}),
+      }),
+    )
+  }
+
+  /** Of a mapped one, which the event has already, the event's header is named. */
+  #keptHeaders(headers: Headers, list: readonly RecordHeader[]): KeptHeader[] {
+    const kept: KeptHeader[] = []
+    const seen = new Set<string>()
+    for (const { key: name, value } of list.toReversed()) {
+      // The last of several with one name is the one that is mapped.
+      const isMapped = this.#mappedKeys.has(name) && !seen.has(name) && value !== null && isUtf8(value)
+      seen.add(name)
+      const text = isMapped ? value.toString() : ''
+      const [eventHeader] =
+        (isMapped && this.#mapped.find(([header, from]) => from === name && headers.get(header) === text)) ||
+        []
+      kept.push(eventHeader === undefined ? { name, value } : { name, eventHeader })
+    }
+    return kept.toReversed()
+  }
+
   #mapHeaders(headers: Headers, record: ConsumedRecord): void {
     for (const [eventHeader, recordHeader] of this.#mapped) {
       const value = lastOf(record.headers, recordHeader)?.value
@@ -125,8 +169,9 @@ export class EventMaker {
       )
   }
 
-  /** Counts each, warns of the first. */
+  /** Counts each, warns of the first; nothing is lost where it is kept. */
   #lost(counter: string, what: string, { topic, partition, offset }: ConsumedRecord): void {
+    if (this.#parts.mapping.isExact) return
     this.#parts.counters.addOwn(counter)
     if (this.#warned.has(counter)) return
     this.#warned.add(counter)

@@ -206,7 +206,7 @@ export function readMessages(
 }
 
 function batchOf(
-  { magic, codec, record }: Entry,
+  { magic, codec, record, isAppendTime }: Entry,
   lastOffset: number,
   start: number,
   end: number,
@@ -221,6 +221,7 @@ function batchOf(
     sizeBytes: end - start,
     isControl: false,
     isTransactional: false,
+    isAppendTime,
     producerId: -1,
     producerEpoch: -1,
     baseSequence: -1,

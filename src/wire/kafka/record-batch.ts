@@ -218,6 +218,7 @@ export function readRecordBatch(
     sizeBytes: end - start,
     isControl: (attributes & 32) !== 0,
     isTransactional: (attributes & 16) !== 0,
+    isAppendTime: (attributes & 8) !== 0,
     producerId: readInt64(bytes, start + 43),
     producerEpoch: bytes.readInt16BE(start + 51),
     baseSequence: bytes.readInt32BE(start + 53),

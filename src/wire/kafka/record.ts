@@ -45,6 +45,8 @@ export interface RecordBatch {
   /** Written by the broker to end a transaction: its records are not for consumers. */
   readonly isControl: boolean
   readonly isTransactional: boolean
+  /** The broker has set the times of its records (LogAppendTime). */
+  readonly isAppendTime: boolean
   /** -1 where the producer is not idempotent. */
   readonly producerId: number
   readonly producerEpoch: number

@@ -25,10 +25,10 @@ export async function getConfluentKafka(): Promise<string> {
   return place
 }
 
-/** Runs confluent.py, what it prints a line each; rejects with its errors. */
-export async function runConfluentKafka(...words: readonly string[]): Promise<string[]> {
+/** Runs a program of this directory on it, what it prints a line each; rejects with its errors. */
+export async function runConfluentKafka(broker: string, program = 'confluent.py'): Promise<string[]> {
   const env = { ...process.env, PYTHONPATH: await getConfluentKafka() }
-  return linesOf(await runProgram('python3', [join(here, 'confluent.py'), ...words], { env, timeout: runMs }))
+  return linesOf(await runProgram('python3', [join(here, program), broker], { env, timeout: runMs }))
 }
 
 /** The program that go/ is the source of. */

@@ -14,9 +14,10 @@ type step struct {
 }
 
 var libraries = map[string]func(broker string) []step{
-	"franz-go":    franzSteps,
-	"sarama":      saramaSteps,
-	"sarama-1.27": oldSaramaSteps,
+	"franz-go":         franzSteps,
+	"franz-go-records": franzRecordSteps,
+	"sarama":           saramaSteps,
+	"sarama-1.27":      oldSaramaSteps,
 }
 
 func main() {
