@@ -18,7 +18,7 @@ if (onlySeed !== undefined)
     assert.equal((await runSeed(Number(onlySeed))).trace, trace)
   })
 else {
-  const run = runSeeds(module, seeds, { again: Math.min(seeds, 50) })
+  const run = runSeeds(module, seeds, { again: Math.min(seeds, 20) })
 
   it('loses, invents and reorders nothing, and drains when the faults are over', async t => {
     const { traces, counted } = await run

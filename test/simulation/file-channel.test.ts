@@ -7,7 +7,7 @@ import { runSeed } from './channel-seed.ts'
 import { runSeeds } from './seeds-in-threads.ts'
 
 const seeds = Number(
-  process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 3_000 : 1_000_000),
+  process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 1_500 : 1_000_000),
 )
 const onlySeed = process.env['MILLRACE_SEED']
 const module = new URL('channel-seed.ts', import.meta.url)
@@ -18,7 +18,7 @@ if (onlySeed !== undefined)
     assert.equal((await runSeed(Number(onlySeed))).trace, trace)
   })
 else {
-  const run = runSeeds(module, seeds, { again: Math.min(seeds, 200) })
+  const run = runSeeds(module, seeds, { again: Math.min(seeds, 50) })
 
   it('loses nothing and doubles nothing through kills, power cuts and failing disks', async t => {
     const { traces, counted } = await run
