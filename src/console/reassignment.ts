@@ -18,6 +18,8 @@ const limited = ['leader.replication.throttled.replicas', 'follower.replication.
 /** How often it is looked whether moves with a limit are over. */
 const lookMs = 5000
 const brokerMs = 10_000
+/** Of so many topics the settings, with what each means, are in one answer. */
+const settingsAtOnce = 200
 
 export interface Choice {
   /** Brokers to spread over; all where undefined. */
@@ -147,10 +149,15 @@ export class Reassignments {
   async liftAll(): Promise<Outcomes> {
     const { brokers } = await this.#admin.brokers.describe()
     const names = (await this.#admin.topics.describe()).map(({ name }) => name)
-    const settings = await this.#admin.topics.settings(names)
-    for (const [topic, list] of settings ?? [])
-      if (list.some(({ name, source }) => source === 'topic' && limited.some(one => one === name)))
-        this.#limitedTopics.add(topic)
+    for (let from = 0; from < names.length; from += settingsAtOnce) {
+      // A topic that is deleted meanwhile, or may not be looked at, does not keep the limit on brokers.
+      const settings = await this.#admin.topics
+        .settings(names.slice(from, from + settingsAtOnce))
+        .catch(() => null)
+      for (const [topic, list] of settings ?? [])
+        if (list.some(({ name, source }) => source === 'topic' && limited.some(one => one === name)))
+          this.#limitedTopics.add(topic)
+    }
     for (const { id } of brokers) this.#limitedBrokers.add(id)
     return this.#lift()
   }
