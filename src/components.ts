@@ -62,7 +62,7 @@ export const catalogue: readonly CatalogueEntry[] = [
       'jdbc',
       `${no('JDBC channel')} (Flume dropped it after 1.11); use the file channel`,
     ],
-    ['channel.kafka.KafkaChannel', null, no('Kafka channel')],
+    ['channel.kafka.KafkaChannel', null, () => import('./channels/kafka.ts').then(m => m.kafkaChannel)],
     ['channel.PseudoTxnMemoryChannel', null, `${no('pseudo-transaction channel')}; use memory`],
   ]),
   ...ofKind('sink', [

@@ -17,6 +17,15 @@ export class HandedOut {
     return this.#returned.take(limit)
   }
 
+  /** Of those that came back: how many there are, and the end of some that others have by now. */
+  get returnedCount(): number {
+    return this.#returned.runs.reduce((sum, run) => sum + run.events.length, 0)
+  }
+
+  forget(isGone: (number: number) => boolean): void {
+    this.#returned.forget(isGone)
+  }
+
   open(runs: readonly Run[], { remove, onReturned }: HandedOutParts): OpenBatch {
     const batch: OpenBatch = new OpenBatch(runs, {
       remove,

@@ -26,6 +26,13 @@ export class ReturnedEvents {
     this.#runs.splice(at, 0, run)
   }
 
+  /** Leaves out the events whose numbers do not count any more. */
+  forget(isGone: (number: number) => boolean): void {
+    for (const { first, events } of this.#runs.splice(0))
+      for (const [index, event] of events.entries())
+        if (!isGone(first + index)) append(this.#runs, { first: first + index, events: [event] })
+  }
+
   /** The first events within the limit, as runs; null when there are none. */
   take(limit: TakeLimit): Run[] | null {
     const taken: Run[] = []

@@ -32,6 +32,7 @@ export type {
   GroupMember,
 } from './contract.ts'
 export { readAdminProperties, readConsumerProperties, readProducerProperties } from './properties.ts'
+export { nameOf } from './contract.ts'
 export { ProduceFault } from './producer/produce-fault.ts'
 export type { PropertyProblem } from './properties.ts'
 export { TransactionFault } from './producer/transaction-fault.ts'

@@ -68,6 +68,13 @@ const fileChannel = {
   CheckpointBackupWriteErrorCount: 'Copies of checkpoints that could not be written; always 0',
 } as const
 
+const kafkaChannel = {
+  KafkaEventGetTimer: 'Time spent on waiting for records',
+  KafkaEventSendTimer: 'Time spent on sending batches',
+  KafkaCommitTimer: 'Time spent on committing positions',
+  RollbackCount: 'Events that were returned to the channel',
+} as const
+
 export type CounterKind = keyof typeof common
 
 /** The counts that say what goes in and comes out. */
@@ -85,11 +92,12 @@ export const kafkaSourceCounters: readonly string[] = namesOf(common.SOURCE, kaf
 export const kafkaSinkCounters: readonly string[] = namesOf(common.SINK, kafka.SINK)
 export const channelCounters: readonly string[] = namesOf(common.CHANNEL)
 export const fileChannelCounters: readonly string[] = namesOf(common.CHANNEL, fileChannel)
+export const kafkaChannelCounters: readonly string[] = namesOf(common.CHANNEL, kafkaChannel)
 
 /** All attributes of Flume's, with what they mean. */
 export const counterMeanings: Readonly<Record<CounterKind, Readonly<Record<string, string>>>> = {
   SOURCE: { ...common.SOURCE, ...failures.SOURCE, ...kafka.SOURCE },
-  CHANNEL: { ...common.CHANNEL, ...fileChannel },
+  CHANNEL: { ...common.CHANNEL, ...fileChannel, ...kafkaChannel },
   SINK: { ...common.SINK, ...failures.SINK, ...kafka.SINK },
 }
 
@@ -118,7 +126,13 @@ export const ownCounterMeanings: Readonly<Record<CounterKind, Readonly<Record<st
     records_binary_header: 'Records with a mapped header that is not UTF-8',
     records_unmapped_headers: 'Records with headers that no option maps',
   },
-  CHANNEL: { events_lost_to_damage: 'Events that damaged or missing files of the channel cost' },
+  CHANNEL: {
+    events_lost_to_damage: 'Events that damaged or missing files of the channel cost',
+    records_not_flume_events: 'Records that are no event and were skipped',
+    records_gone: 'Records that Kafka removed before they were read',
+    records_cut_off: 'Records read that a new leader of the partition does not have',
+    partitions_recreated: 'Partitions whose topic was deleted and created again',
+  },
   SINK: {
     events_diverted: 'Events written to the dead letters',
     brokers_without_record_headers: 'Times that a broker without record headers was met',

@@ -17,8 +17,8 @@ const putsUnderWay = 16
 /** More lines are not held: a channel that is full holds the command back. */
 const mostHeldBytes = 4 * 1024 * 1024
 /** A command that was sent SIGTERM may take so long before it is sent SIGKILL, and what it wrote so long to be put. */
-const graceMs = 1000
-const stopMs = 3000
+const graceMs = 800
+const stopMs = 1700
 /** Whether a turn of the event loop has lasted long enough is looked at after so many lines. */
 const lookedAfter = 64
 /** Of a line of standard error in the log. */
@@ -76,8 +76,8 @@ Lines end at LF, CR or CR LF; what follows the last of them is an event as well 
 command back: its output is not read meanwhile, and no line is lost (Flume ends the command, and loses the lines that it
 holds). Full batches are put at once, several at a time and in order.
 
-The command runs in a process group of its own. At the stop of the source the group gets SIGTERM, and SIGKILL after 1 s; what
-the command has written by then is put, for at most 3 s. A command that cannot be started is tried again every 3 s. One that
+The command runs in a process group of its own. At the stop of the source the group gets SIGTERM, and SIGKILL after 0.8 s; what
+the command has written by then is put, for at most 1.7 s. A command that cannot be started is tried again every 3 s. One that
 has ended is run again with \`restart = true\`; otherwise the source reads nothing more until it is started again, with a warning, and
 health is red where the command did not end with code 0. A command outlives an agent that is killed with SIGKILL until it
 writes again.`,

@@ -137,7 +137,8 @@ export function snapshotOf(parts: AgentParts): Snapshot {
       return {
         ...componentOf('CHANNEL', part),
         size: channel?.size ?? null,
-        capacity: channel?.capacity ?? null,
+        // One without a bound has Infinity, which no JSON has.
+        capacity: Number.isFinite(channel?.capacity) ? channel!.capacity : null,
         diskBytes: channel?.diskBytes ?? null,
         oldestEventAgeMs: channel?.oldestEventAgeMs ?? null,
       }

@@ -145,11 +145,7 @@ function TaskPage({ task }: { task: string }) {
         <Banner level="bad" title="The page cannot be loaded">
           Load it again.
         </Banner>
-      ) : tasks === undefined ? null : (
-        <p>
-          <a href={withCluster(pathOf(...path.value))}>To the page it would be on</a>
-        </p>
-      )}
+      ) : null}
     </main>
   )
 }

@@ -5,7 +5,6 @@ import { Logo } from '../logo.tsx'
 import { Icon } from '../parts.tsx'
 import { entry, tell } from '../store.ts'
 import { switchTheme } from '../theme.ts'
-import { refusalText } from '../format.ts'
 
 export function LoginPage() {
   const [user, setUser] = useState('')
@@ -93,7 +92,9 @@ export function LoginPage() {
             {refusal === null ? null : (
               <p class="gate-refusal">
                 <span class="dot bad" aria-hidden="true" />
-                <span>{refusalText(refusal)}</span>
+                <span>
+                  {sentence(refusal.error)} {refusal.remedy}
+                </span>
               </p>
             )}
           </div>
@@ -116,3 +117,5 @@ export function LoginPage() {
     </div>
   )
 }
+
+const sentence = (text: string) => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}.`

@@ -1,12 +1,11 @@
 // Pages that spread replicas over brokers, give up moves, and have preferred leaders elected.
 import type { Brokers, Outcomes, Placement, Topic, Topics } from '../../../src/console/api.ts'
-import { bytes, counted, whole, refusalText } from '../format.ts'
+import { bytes, counted, whole } from '../format.ts'
 import { Number as Figure, Scroll } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { may, useLook } from '../store.ts'
 import { Check, Effects, Field, leave, Task, TaskWaiting, useChange, type Change } from './form.tsx'
-import { Heads } from '../table.tsx'
 
 /** What was refused of several; null where nothing was. */
 function problemsOf({ outcomes }: Outcomes): string | null {
@@ -83,7 +82,11 @@ export function Reassign({ name }: { name: string }) {
           set={value => setParameter('replicas', /^\d*$/.test(value) ? value : replicas, false)}
           size="short"
           mode="numeric"
-          problem={isAsked && plan.refusal !== undefined ? refusalText(plan.refusal) : undefined}
+          problem={
+            isAsked && plan.refusal !== undefined
+              ? `${plan.refusal.error}. ${plan.refusal.remedy}`
+              : undefined
+          }
         />
       </div>
       {partitions.length === 0 ? (
@@ -105,7 +108,16 @@ export function Reassign({ name }: { name: string }) {
           <Scroll>
             <table class="t">
               <caption class="vh">Current and planned replicas</caption>
-              <Heads of={['Partition', 'Now', 'Then', ['Size', 'r p1']]} />
+              <thead>
+                <tr>
+                  <th scope="col">Partition</th>
+                  <th scope="col">Now</th>
+                  <th scope="col">Then</th>
+                  <th scope="col" class="r p1">
+                    Size
+                  </th>
+                </tr>
+              </thead>
               <tbody>
                 {partitions.map(({ index, before, after, bytes: size }) => (
                   <tr key={index}>
@@ -214,7 +226,18 @@ export function ElectForTopic({ name }: { name: string }) {
           <Scroll>
             <table class="t">
               <caption class="vh">Partitions with another leader</caption>
-              <Heads of={['Partition', ['Leader now', 'r'], ['Preferred', 'r'], 'In sync']} />
+              <thead>
+                <tr>
+                  <th scope="col">Partition</th>
+                  <th scope="col" class="r">
+                    Leader now
+                  </th>
+                  <th scope="col" class="r">
+                    Preferred
+                  </th>
+                  <th scope="col">In sync</th>
+                </tr>
+              </thead>
               <tbody>
                 {wrong.map(({ index, leader, replicas, isr }) => (
                   <tr key={index}>
@@ -262,7 +285,17 @@ export function ElectForCluster() {
         <Scroll>
           <table class="t">
             <caption class="vh">Topics with partitions that have another leader</caption>
-            <Heads of={['Topic', ['Partitions', 'r'], ['Led by the preferred, %', 'r']]} />
+            <thead>
+              <tr>
+                <th scope="col">Topic</th>
+                <th scope="col" class="r">
+                  Partitions
+                </th>
+                <th scope="col" class="r">
+                  Led by the preferred, %
+                </th>
+              </tr>
+            </thead>
             <tbody>
               {wrong.map(({ name, partitions, percentages }) => (
                 <tr key={name}>

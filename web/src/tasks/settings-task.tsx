@@ -7,7 +7,7 @@ import { Scroll } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import { finds, Search, Heads } from '../table.tsx'
+import { finds, Search } from '../table.tsx'
 import { Check, Field, leave, Task, TaskWaiting, useChange } from './form.tsx'
 
 /** Null: taken back. */
@@ -90,7 +90,21 @@ export function ChangeSettings({
         <Scroll>
           <table class="t">
             <caption class="vh">{title}</caption>
-            <Heads of={['Setting', 'Value', ['Comes from', 'p1'], ['Without it', 'p2'], ['Meaning', 'p3']]} />
+            <thead>
+              <tr>
+                <th scope="col">Setting</th>
+                <th scope="col">Value</th>
+                <th scope="col" class="p1">
+                  Comes from
+                </th>
+                <th scope="col" class="p2">
+                  Without it
+                </th>
+                <th scope="col" class="p3">
+                  Meaning
+                </th>
+              </tr>
+            </thead>
             <tbody>
               {shown.map(one => (
                 <Row
@@ -112,7 +126,13 @@ export function ChangeSettings({
           </div>
           <table class="t">
             <caption class="vh">What changes</caption>
-            <Heads of={['Setting', 'Now', 'Then']} />
+            <thead>
+              <tr>
+                <th scope="col">Setting</th>
+                <th scope="col">Now</th>
+                <th scope="col">Then</th>
+              </tr>
+            </thead>
             <tbody>
               {changed.map(one => (
                 <tr key={one.name}>

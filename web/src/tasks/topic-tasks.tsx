@@ -6,18 +6,7 @@ import { Number as Figure } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import {
-  Choice,
-  Effects,
-  Field,
-  leave,
-  Pairs,
-  Task,
-  TaskWaiting,
-  useChange,
-  type Pair,
-  Confirm,
-} from './form.tsx'
+import { Choice, Effects, Field, leave, Pairs, Task, TaskWaiting, useChange, type Pair } from './form.tsx'
 
 /** Those that are set most. */
 const commonSettings = [
@@ -149,7 +138,13 @@ export function DeleteTopic({ name }: { name: string }) {
         ]}
       />
       <Readers groups={data.groups} />
-      <Confirm name={name} typed={typed} set={setTyped} change={change} />
+      <Field
+        label={`Type ${name} to confirm`}
+        value={typed}
+        set={setTyped}
+        size="name"
+        problem={change.problemOf('name')}
+      />
     </Task>
   )
 }
@@ -256,7 +251,13 @@ export function DeleteRecords({ name }: { name: string }) {
         ]}
       />
       <Readers groups={data.groups} />
-      <Confirm name={name} typed={typed} set={setTyped} change={change} />
+      <Field
+        label={`Type ${name} to confirm`}
+        value={typed}
+        set={setTyped}
+        size="name"
+        problem={change.problemOf('name')}
+      />
     </Task>
   )
 }
