@@ -63,6 +63,16 @@ test('one POST of five million events, of one of a million headers, and as many 
   assert.equal((await post(port, `[${'{},'.repeat(49_999)}{}]`)).status, 200)
   assert.equal((await post(port, '['.repeat(15_000_000))).status, 400)
   assert.equal((await post(port, `[{"body":"${'x'.repeat(10_000_000)}"}]`)).status, 200)
+  for (const [body, status] of [
+    [' '.repeat(20_000_000), 500],
+    [`[${' '.repeat(20_000_000)}]`, 200],
+    [`[{}${' '.repeat(20_000_000)}]`, 413],
+    [`[]${' '.repeat(20_000_000)}`, 200],
+    [`["${'\\"'.repeat(8_000_000)}`, 400],
+    [`[{"body":"${'\\u00e9'.repeat(3_000_000)}"}]`, 413],
+    [`[{"headers":{"a":${'1'.repeat(17_000_000)}}}]`, 413],
+  ] as const)
+    assert.equal((await post(port, body)).status, status, body.slice(0, 20))
   assert.equal(accepted(await agent.snapshot()), 50_001)
   await agent.assertBounded()
 })

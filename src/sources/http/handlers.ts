@@ -5,7 +5,7 @@
 //   BlobHandler   the same, cut at maxBlobLength
 import { Event, type Headers } from '../../event.ts'
 import { maxHeaders } from '../../wire/avro/flume-event.ts'
-import { elementsOf, NoArray } from './json-array.ts'
+import { elementsOf, NoArray, NoText } from './json-array.ts'
 import { findCharset, type Charset } from '../../java/java-charset.ts'
 
 export interface HttpRequest {
@@ -111,8 +111,9 @@ async function readJson(
   { maxEvents, nextTurn, made }: HandlerOptions,
 ): Promise<Event[]> {
   const charset = charsetOf(contentType)
+  if (charset.name !== 'UTF-8' && body.length > maxEventBytes)
+    throw new TooMany(`A body of ${charset.name} has ${maxEventBytes} bytes at most: use utf-8.`)
   const text = withoutMark(charset.name === 'UTF-8' ? body : Buffer.from(charset.decode(body)))
-  if (!text.some(byte => byte > 32)) throw new Error('The request has no body.')
   const events: Event[] = []
   try {
     for (const element of elementsOf(text)) {
@@ -122,6 +123,10 @@ async function readJson(
         // The names of body and headers are no headers.
         if (element.names > maxHeaders + 2)
           throw new BadRequest(`An event has more than the ${maxHeaders} headers allowed.`)
+        if (element.text.length > maxEventBytes)
+          throw new TooMany(
+            `An event of JSON has ${maxEventBytes} bytes at most: send a larger one to a source with handler = BLOBHandler.`,
+          )
         events.push(parseEvent(element.text.toString(), charset))
       }
       if (element === null || events.length % eventsInTurn === 0) {
@@ -130,6 +135,7 @@ async function readJson(
       }
     }
   } catch (error) {
+    if (error instanceof NoText) throw new Error('The request has no body.', { cause: error })
     if (!(error instanceof NoArray)) throw error
     throw new BadRequest(`Request has invalid JSON Syntax. ${error.message}`)
   }
@@ -138,6 +144,8 @@ async function readJson(
 
 /** So many events are parsed in one turn of the event loop. */
 const eventsInTurn = 5000
+/** Of one event as JSON, which is parsed in one turn, and of texts that are decoded in one. */
+const maxEventBytes = 16_777_216
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 const withoutMark = (text: Buffer): Buffer =>
   text.subarray(0, 3).equals(byteOrderMark) ? text.subarray(3) : text

@@ -6,6 +6,11 @@ export class NoArray extends Error {
   override name = 'NoArray'
 }
 
+/** There is nothing, or blanks alone. */
+export class NoText extends NoArray {
+  override name = 'NoText'
+}
+
 export interface Element {
   readonly text: Buffer
   /** Colons outside of strings: names and values that it has, at most. */
@@ -14,6 +19,8 @@ export interface Element {
 
 /** So many bytes are passed in one turn of the event loop: a few ms. */
 const turnBytes = 1_048_576
+/** So many quotes behind backslashes are passed in one turn. */
+const turnQuotes = 100_000
 
 const char = (text: string): number => text.charCodeAt(0)
 const [quote, backslash, comma, colon] = [char('"'), char('\\'), char(','), char(':')]
@@ -22,7 +29,8 @@ const isSpace = (byte: number): boolean => byte === 32 || byte === 10 || byte ==
 
 /** Gives `null` where it is time for another turn. Throws NoArray. */
 export function* elementsOf(bytes: Buffer): Generator<Element | null> {
-  let at = skipSpace(bytes, 0)
+  let at = yield* afterSpace(bytes, 0, bytes.length)
+  if (at === bytes.length) throw new NoText('There is no text.')
   if (bytes[at] !== openArray) throw new NoArray('An array is expected.')
   let begin = ++at
   let depth = 0
@@ -36,14 +44,14 @@ export function* elementsOf(bytes: Buffer): Generator<Element | null> {
     }
     const byte = bytes[at]
     if (byte === undefined) throw new NoArray('The array has no end.')
-    if (byte === quote) at = stringEnd(bytes, at)
+    if (byte === quote) at = yield* stringEnd(bytes, at)
     else if (byte === openObject || byte === openArray) depth++
     else if (byte === colon) names++
     else if (byte === closeObject || (byte === closeArray && depth > 0)) depth--
     else if (depth === 0 && (byte === comma || byte === closeArray)) {
       const text = bytes.subarray(begin, at)
       const isEnd = byte === closeArray
-      if (!(isEnd && isFirst && skipSpace(text, 0) === text.length)) yield { text, names }
+      if (!(isEnd && isFirst && (yield* afterSpace(bytes, begin, at)) === at)) yield { text, names }
       if (isEnd) break
       isFirst = false
       begin = at + 1
@@ -51,19 +59,22 @@ export function* elementsOf(bytes: Buffer): Generator<Element | null> {
     }
     if (depth < 0) throw new NoArray(`Byte ${at} closes what is not open.`)
   }
-  if (skipSpace(bytes, at + 1) !== bytes.length)
+  if ((yield* afterSpace(bytes, at + 1, bytes.length)) !== bytes.length)
     throw new NoArray(`There is something behind its end, at byte ${at + 1}.`)
 }
 
-function skipSpace(bytes: Buffer, from: number): number {
+/** The first byte from `from` on, and before `to`, that is no blank; `to` where there is none. */
+function* afterSpace(bytes: Buffer, from: number, to: number): Generator<null, number> {
   let at = from
-  while (at < bytes.length && isSpace(bytes[at]!)) at++
+  while (at < to && isSpace(bytes[at]!)) if (++at % turnBytes === 0) yield null
   return at
 }
 
 /** Where the string that begins at `start` has its last quote. */
-function stringEnd(bytes: Buffer, start: number): number {
-  for (let at = start + 1; ;) {
+function* stringEnd(bytes: Buffer, start: number): Generator<null, number> {
+  let at = start + 1
+  for (let quotes = 1; ; quotes++) {
+    if (quotes % turnQuotes === 0) yield null
     const end = bytes.indexOf(quote, at)
     if (end === -1) throw new NoArray('A string has no end.')
     let slashes = 0
