@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { zstdDecompressSync } from 'node:zlib'
+import { snappyDecompress } from '@platformatic/wasm-utils'
+import { crc32, zstdDecompressSync } from 'node:zlib'
 import avro from 'avsc'
 import fc from 'fast-check'
 import { Event } from '../event.ts'
@@ -26,6 +27,13 @@ interface Decoded {
 /** The other implementation keeps maps in plain objects and loses this one name. */
 const headerName = fc.string().filter(name => name !== '__proto__')
 
+/** As Avro has it: a raw block, and the checksum of what was in it. */
+function unpackSnappyBlock(data: Buffer, done: (error: Error | null, data?: Buffer) => void): void {
+  const plain = Buffer.from(snappyDecompress(data.subarray(0, -4)))
+  if (crc32(plain) !== data.readUInt32BE(data.length - 4)) return done(new Error('wrong checksum'))
+  done(null, plain)
+}
+
 /** Reads a container file with another implementation. */
 function readContainer(file: Buffer): Promise<Decoded[]> {
   return new Promise((resolve, reject) => {
@@ -34,6 +42,7 @@ function readContainer(file: Buffer): Promise<Decoded[]> {
       codecs: {
         null: (data: Buffer, done: (error: Error | null, data: Buffer) => void) => done(null, data),
         deflate: avro.streams.BlockDecoder.defaultCodecs()['deflate']!,
+        snappy: unpackSnappyBlock,
         zstandard: (data: Buffer, done: (error: Error | null, data: Buffer) => void) =>
           done(null, zstdDecompressSync(data)),
       },
@@ -52,13 +61,23 @@ test('text: bodies, with a newline or without', () => {
   assert.equal(encoded(joined, events).toString(), 'x')
 })
 
+test('a block of Snappy is made of several pieces where it is large', async () => {
+  const body = Buffer.from(Array.from({ length: 100_000 }, (_, index) => `${index} `).join(''))
+  const serializer = makeSerializer('AVRO_EVENT', { ...options, compressionCodec: 'snappy' }, realRandom)
+  const file = Buffer.concat([serializer.head, encoded(serializer, [Event.of({}, body), Event.of({}, 'x')])])
+  assert.deepEqual(
+    (await readContainer(file)).map(one => one.body),
+    [body, Buffer.from('x')],
+  )
+})
+
 test('header_and_text: headers as Java prints a map, then the body', () => {
   const events = [Event.of({ a: '1', b: 'ü' }, 'x'), Event.of({}, 'y')]
   const serializer = makeSerializer('HEADER_AND_TEXT', options, realRandom)
   assert.equal(encoded(serializer, events).toString(), '{a=1, b=ü} x\n{} y\n')
 })
 
-for (const compressionCodec of ['null', 'deflate', 'zstandard'])
+for (const compressionCodec of ['null', 'deflate', 'snappy', 'zstandard'])
   test(`avro_event with codec ${compressionCodec} is read by another implementation`, async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -84,7 +103,7 @@ for (const compressionCodec of ['null', 'deflate', 'zstandard'])
     )
   })
 
-for (const compressionCodec of ['null', 'deflate', 'zstandard'])
+for (const compressionCodec of ['null', 'deflate', 'snappy', 'zstandard'])
   test(`no step of a block of 4 MB with codec ${compressionCodec} is long`, () => {
     const random = new SeededRandom(1)
     const body = Buffer.from(Array.from({ length: 4_000_000 }, () => 48 + random.below(2)))

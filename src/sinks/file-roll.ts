@@ -65,7 +65,7 @@ an Avro container of records with headers and body. A serializer class of one's 
     'sink.serializer.compressionCodec': choice(codecNames, {
       doc: 'avro_event: compression of blocks.',
       default: 'null',
-      differs: 'snappy, bzip2 and xz are not supported.',
+      differs: 'bzip2 and xz are not supported.',
     }),
     'sink.batchSize': int({ doc: 'Most events of one transaction.', default: 100, min: 1, unit: 'events' }),
   },

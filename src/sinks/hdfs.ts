@@ -149,7 +149,7 @@ const options = {
   'serializer.compressionCodec': choice(codecNames, {
     doc: 'avro_event: compression of blocks.',
     default: 'null',
-    differs: 'snappy, bzip2 and xz are not supported.',
+    differs: 'bzip2 and xz are not supported.',
   }),
 }
 type Options = OptionsOf<typeof options>
