@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { after, test } from 'node:test'
 import { Fault } from '../errors.ts'
+import { checked } from '../../test/checked.ts'
 import { TailStage } from '../../test/tail-stage.ts'
 
 const root = fs.mkdtempSync(join(tmpdir(), 'millrace-taildir-'))
@@ -388,6 +389,58 @@ test('inodes beyond 2^53 keep their digits', async () => {
   tail.append('a.log', 'two\n')
   await tail.start()
   assert.deepEqual(await tail.pass(), ['two'])
+})
+
+test('a check says what is wrong with groups, headers and the position file, and changes nothing', async () => {
+  const tail = stage()
+  tail.write('file', '')
+  const conf = (lines: readonly string[]) => {
+    const own = lines.map(line => `A.sources.t.${line}`)
+    const all = [
+      'sources = t',
+      'channels = c',
+      'sources.t.type = TAILDIR',
+      'sources.t.channels = c',
+      'channels.c.type = memory',
+    ]
+    tail.write('a.conf', [...all.map(line => `A.${line}`), ...own, ''].join('\n'))
+    return checked(['-n', 'A', '-f', tail.path('a.conf')])
+  }
+  const wrong = await conf([
+    'filegroups = g h i',
+    `filegroups.g = ${tail.directory}/*.log`,
+    'filegroups.h = app.log',
+    `filegroups.j = ${tail.directory}/.*`,
+    'headers.g = x',
+    'headers.k.a = x',
+  ])
+  assert.equal(wrong.code, 2)
+  for (const said of [
+    /filegroups\.g: "\*\.log" is no expression for file names/,
+    /filegroups\.h: "app\.log" names no file in a directory/,
+    /filegroups names i, of which there is no filegroups\.i/,
+    /filegroups\.j has no effect/,
+    /headers\.g names no group/,
+    /headers\.k\.a has no effect/,
+  ])
+    assert.match(wrong.output, said)
+  const away = await conf([
+    'filegroups = g',
+    `filegroups.g = ${tail.path('none')}/.*`,
+    `positionFile = ${tail.path('file')}/positions.json`,
+  ])
+  assert.match(
+    away.output,
+    /warning: A\.sources\.t\.filegroups\.g: its files are not read at present: \S+none does not exist/,
+  )
+  assert.match(away.output, /error: A\.sources\.t\.positionFile: file \S+ cannot be used/)
+  const right = await conf([
+    'filegroups = g',
+    `filegroups.g = ${tail.directory}/.*`,
+    `positionFile = ${tail.path('new')}/positions.json`,
+  ])
+  assert.equal(right.code, 0, right.output)
+  assert.ok(!fs.existsSync(tail.path('new')))
 })
 
 test('its own position file is no file of its', async () => {

@@ -71,7 +71,7 @@ const options = {
     unit: 'ms',
   }),
   maxBackoffSleep: int({
-    doc: 'Longest time between two looks at the files. It is 0.1 s, or nine times as long as a look takes.',
+    doc: 'Longest time between two looks at the files. It begins at 0.1 s and grows to 0.4 s while nothing is found; it is at least 19 times as long as a look takes.',
     default: 5000,
     min: 1,
     unit: 'ms',

@@ -24,9 +24,10 @@ const chunkBytes = 1024 * 1024
 const mostUnwrittenBytes = 8 * 1024 * 1024
 /** A pass looks again after so long, or so many times as long as a look takes. */
 const lookMs = 1000
-/** Between passes: at least so long, and so many times as long as a look takes. */
+/** Between passes: at least so long, doubling while nothing is found, and so many times as long as a look takes. */
 const leastRestMs = 100
-const restPerLook = 9
+const idleRestMs = 400
+const restPerLook = 19
 /** Lines between two looks at the pace. */
 const linesInRow = 500
 
@@ -59,6 +60,7 @@ export class TailSource implements Source {
   #lookedAt = -Infinity
   #lookTookMs = 0
   #wroteAt = -Infinity
+  #restMs = leastRestMs
   #unwrittenBytes = 0
 
   constructor(settings: TailSettings, context: SourceContext) {
@@ -110,11 +112,13 @@ export class TailSource implements Source {
     const { clock } = this.#context.system
     const files = this.#files!
     await this.#look(false)
-    const hasMore = await this.#pass(files, signal)
+    const due = files.due(this.#settings.idleMs)
+    const hasMore = await this.#pass(files, due, signal)
     await this.#writeWhenDue(files)
+    this.#restMs = due.length > 0 ? leastRestMs : Math.min(2 * this.#restMs, idleRestMs)
     if (hasMore || signal.aborted) return
-    const restMs = Math.min(Math.max(leastRestMs, restPerLook * this.#lookTookMs), this.#settings.mostRestMs)
-    await clock.sleep(restMs, signal)
+    const restMs = Math.max(this.#restMs, restPerLook * this.#lookTookMs)
+    await clock.sleep(Math.min(restMs, this.#settings.mostRestMs), signal)
     await this.#writeWhenDue(files)
   }
 
@@ -126,10 +130,9 @@ export class TailSource implements Source {
   }
 
   /** Whether there is more to read at once. */
-  async #pass(files: FileSet, signal: AbortSignal): Promise<boolean> {
+  async #pass(files: FileSet, due: readonly TailedFile[], signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#context.system
     let hasMore = false
-    const due = files.due(this.#settings.idleMs)
     try {
       for (const file of due) {
         if (signal.aborted || this.#puts.failure !== null) break
