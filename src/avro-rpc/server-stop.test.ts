@@ -180,7 +180,8 @@ for (const [name, layers] of everyLayering) {
   })
 
   test(`what was stored is answered when the server stops under a full window, ${name}`, async t => {
-    for (let round = 0; round < 5; round++) {
+    // What matters is the moment, and layers make it late: a few of them are enough.
+    for (let round = 0; round < (name === 'plain' ? 5 : 2); round++) {
       const store = new Store(100 + round * 20)
       const { server, log } = await serve(t, { handle: store.handle, layers })
       const client = await connectAvro({

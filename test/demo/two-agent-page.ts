@@ -6,8 +6,8 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { startProcess, type Running } from './interop/peers/process.ts'
-import { read, root } from './source-text.ts'
+import { startProcess, type Running } from '../interop/peers/process.ts'
+import { read, root } from '../source-text.ts'
 
 export interface PageRun {
   /** What each block printed, both outputs; those of terminals until they were stopped. */

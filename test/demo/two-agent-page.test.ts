@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { freePort } from './interop/peers/peers.ts'
+import { freePort } from '../interop/peers/peers.ts'
 import { blocksOf, runPage, type PageRun } from './two-agent-page.ts'
-import { read } from './source-text.ts'
+import { read } from '../source-text.ts'
 
 function emptyDirectory(context: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-page-'))
