@@ -2,7 +2,7 @@
 // away, readers that go away or do not read.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { signalEffects } from '../src/cli/signals.ts'
@@ -10,42 +10,8 @@ import { inDirectory, nobodyLeft, processesNaming } from './demo/demo-process.ts
 import { freePort } from './interop/peers/peers.ts'
 import { startProcess, type Running } from './interop/peers/process.ts'
 import { waitFor } from './interop/peers/waiting.ts'
-import { read, root } from './source-text.ts'
-
-const flumeNg = join(root, 'bin/flume-ng')
-const millrace = join(root, 'bin/millrace')
-const logging = (directory: string) => [
-  '-Dflume.root.logger=INFO,console,LOGFILE',
-  `-Dflume.log.dir=${directory}/logs`,
-  '-Dflume.log.file=a.log',
-]
-const logOf = (directory: string, name = 'a.log') => {
-  const path = join(directory, 'logs', name)
-  return existsSync(path) ? readFileSync(path, 'utf8') : ''
-}
-const logged = (directory: string, pattern: RegExp) =>
-  waitFor(() => pattern.test(logOf(directory)), `${pattern} in the log`)
-
-/** Counts to `events` and goes on to run; its sink is a file or the log. */
-function configuration(directory: string, { events = 1, sink = 'logger', more = '' } = {}): string {
-  const path = join(directory, 'flume.conf')
-  mkdirSync(directory, { recursive: true })
-  writeFileSync(
-    path,
-    `a1.sources = r1
-a1.channels = c1
-a1.sinks = k1
-a1.sources.r1.type = seq
-a1.sources.r1.totalEvents = ${events}
-a1.sources.r1.channels = c1
-a1.channels.c1.type = memory
-a1.channels.c1.capacity = 1000
-a1.sinks.k1.type = ${sink}
-a1.sinks.k1.channel = c1
-${more}`,
-  )
-  return path
-}
+import { configuration, flumeNg, logged, logging, logOf, millrace } from './logging-process.ts'
+import { read } from './source-text.ts'
 
 function startAgent(
   directory: string,
@@ -244,60 +210,6 @@ test('a job whose shell ends with its terminal stops cleanly', { skip: noTermina
     await nobodyLeft(directory)
   }),
 )
-
-// npm hands SIGTERM to its shell, which ends without telling what it runs, and cannot hand on SIGKILL.
-describe('npx', { concurrency: 2 }, () => {
-  const npx = (words: readonly string[], directory: string, ready: RegExp, more: readonly string[] = []) =>
-    startProcess({
-      name: 'npx',
-      directory,
-      command: [...more, 'npx', ...words],
-      cwd: root,
-      ready,
-    })
-  const brokerOf = (directory: string) => [
-    'millrace',
-    'broker',
-    ...['listeners=PLAINTEXT://127.0.0.1:0', `log.dirs=${join(directory, 'data')}`].flatMap(pair => [
-      '--override',
-      pair,
-    ]),
-    ...logging(directory),
-  ]
-
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const)
-    test(`${signal} to npx alone: broker and agent stop cleanly`, () =>
-      inDirectory(async directory => {
-        const file = configuration(join(directory, 'agent'))
-        const agent = ['flume-ng', 'agent', '-n', 'a1', '-f', file, ...logging(join(directory, 'agent'))]
-        for (const [words, ready, log] of [
-          [brokerOf(directory), / started on /, directory],
-          [agent, /Agent a1 started/, join(directory, 'agent')],
-        ] as const) {
-          await using started = await npx(words, directory, ready)
-          started.kill(signal)
-          await logged(log, /npm, pid \d+, which started this process, has ended: stopping[^]* stopped\n$/)
-          await started.ended
-        }
-        await nobodyLeft(directory)
-      }))
-
-  test('SIGTERM to npx alone ends a demonstration and its agents', () =>
-    inDirectory(async directory => {
-      const words = ['millrace', 'demo', '--port', '0', '--avro-port', '0', '--data-dir', directory]
-      await using started = await npx(words, directory, /first event/)
-      started.kill('SIGTERM')
-      await nobodyLeft(directory)
-    }))
-
-  test('a terminal that goes away, under nohup, ends npx and leaves the broker', () =>
-    inDirectory(async directory => {
-      await using started = await npx(brokerOf(directory), directory, / started on /, ['nohup'])
-      process.kill(-started.pid, 'SIGHUP')
-      await logged(directory, /SIGHUP: server\.properties/)
-      await logged(directory, /npm, pid \d+, has ended with its terminal; this process goes on/)
-    }))
-})
 
 describe('lost output', { concurrency: 2 }, () => {
   test('readers that go away: agent and broker run on and stop with 0', () =>
