@@ -15,12 +15,11 @@ import { parseArgs } from 'node:util'
 import { SeededRandom } from '../../src/simulation/seeded-random.ts'
 import { startProcess, type Running } from '../interop/peers/process.ts'
 import { freePort, startKafka41 } from '../interop/peers/peers.ts'
-import { createTopic } from '../interop/peers/topics.ts'
+import { createTopic, positionsOf } from '../interop/peers/topics.ts'
 import { waitFor } from '../interop/peers/waiting.ts'
-import { positionsOf } from '../interop/kill-chain.ts'
 import { root } from '../source-text.ts'
 import { ChainAgent, count } from './agent.ts'
-import { confOfA, confOfB } from './chain.ts'
+import { confOfA, confOfB, windowEvents } from './chain.ts'
 import { FaultProxy } from './faults.ts'
 import { readArrivals } from './ledger.ts'
 import { startLoad } from './load.ts'
@@ -50,8 +49,6 @@ const within = <T>(work: Promise<T>, ms: number): Promise<T | null> =>
 const partitions = 3
 const perSecond = 1_500
 const batch = 100
-/** What may be under way in a stage: Kafka source or sink 2,000 events, Avro 8 requests. */
-const windowEvents = 2_000 + 8 * batch
 const stopMs = 10_000
 const recoveryMs = 120_000
 const diskBytes = 64 * 1024 * 1024

@@ -5,17 +5,76 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { controllerOf, inSync, startClusterChain, type ClusterChain } from './cluster-chain.ts'
-import { startCluster010, startCluster41, type ClusterBroker, type KafkaCluster } from './peers/clusters.ts'
+import { Chain } from '../chain/chain.ts'
+import {
+  controllerOf,
+  inSync,
+  startCluster010,
+  startCluster41,
+  type ClusterBroker,
+  type KafkaCluster,
+} from './peers/clusters.ts'
 import { freePort, skipWithoutPeers } from './peers/peers.ts'
+import { withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
 const isDeep = process.env['MILLRACE_DEEP'] === '1'
 /** What can be under way in a chain: the sink's window of 20 batches of 100. */
 const inFlight = 2000
 
+interface Topics {
+  readonly acks: 'all' | '1'
+  /** Configuration of the topic that A reads. */
+  readonly configIn?: { name: string; value: string }[]
+  /** Where the replicas of every partition lie, the leader first: of the topic that A reads, and of the other. */
+  readonly replicas?: readonly [readonly number[], readonly number[]]
+  readonly moreA?: readonly string[]
+  readonly moreB?: readonly string[]
+}
+
+/** A chain under load, whose first bootstrap server nobody listens on. */
+async function chainOn(
+  cluster: KafkaCluster,
+  directory: string,
+  name: string,
+  given: Topics,
+): Promise<Chain> {
+  const partitions = 3
+  const createTopics = async (from: string, to: string) => {
+    const topics = [from, to].map((topic, end) => ({
+      topic,
+      configEntries: end === 0 ? (given.configIn ?? []) : [],
+      ...(given.replicas === undefined
+        ? { numPartitions: partitions, replicationFactor: 3 }
+        : {
+            replicaAssignment: Array.from({ length: partitions }, (_, partition) => ({
+              partition,
+              replicas: [...given.replicas![end]!],
+            })),
+          }),
+    }))
+    await withAdmin(cluster.bootstrap, admin => admin.createTopics({ topics }))
+    await inSync(cluster, [from, to])
+  }
+  const chain = await Chain.create(
+    {
+      name,
+      bootstrap: `127.0.0.1:1,${cluster.bootstrap}`,
+      directory,
+      partitions,
+      createTopics,
+      moreA: ['A.sources.s.kafka.consumer.auto.offset.reset = earliest', ...(given.moreA ?? [])],
+      moreB: [`B.sinks.k.kafka.producer.acks = ${given.acks}`, ...(given.moreB ?? [])],
+    },
+    () => cluster.bootstrap,
+  )
+  await chain.start('A', 'B')
+  chain.load({ perSecond: 900, apart: true })
+  return chain
+}
+
 /** A broker that was away is told of once when it went and once when it came back. */
-async function assertTold(chain: ClusterChain, { address }: ClusterBroker, times: number): Promise<void> {
+async function assertTold(chain: Chain, { address }: ClusterBroker, times: number): Promise<void> {
   for (const agent of [chain.a, chain.b]) {
     const linesOf = (pattern: RegExp) =>
       agent.lines.filter(line => line.includes(`Kafka broker ${address} `) && pattern.test(line))
@@ -39,8 +98,8 @@ describe('three brokers of Kafka 4.1, acks = all', { skip: skipWithoutPeers, tim
     rmSync(directory, { recursive: true, force: true })
   })
 
-  const chainOf = (name: string, more: Partial<Parameters<typeof startClusterChain>[1]> = {}) =>
-    startClusterChain(cluster, { name, directory, replicationFactor: 3, acks: 'all', ...more })
+  const chainOf = (name: string, more: Partial<Topics> = {}) =>
+    chainOn(cluster, directory, name, { acks: 'all', ...more })
 
   test('each is killed in turn under load', async t => {
     await using chain = await chainOf('killed')
@@ -66,13 +125,17 @@ describe('three brokers of Kafka 4.1, acks = all', { skip: skipWithoutPeers, tim
   })
 
   test('two are gone: what cannot be written safely waits in the channels', async t => {
-    await using chain = await chainOf('waiting', { configIn: { 'min.insync.replicas': '1' } })
+    await using chain = await chainOf('waiting', {
+      configIn: [{ name: 'min.insync.replicas', value: '1' }],
+    })
     await chain.flows()
+    // The one that is left must be able to lead, and to be the group's coordinator.
+    await inSync(cluster, ['waiting-in', 'waiting-out', '__consumer_offsets'])
     const gone = [cluster.broker(1), cluster.broker(2)]
     await Promise.all(gone.map(broker => broker.kill()))
-    await waitFor(async () => (await chain.held()) > 500, 'the channels fill')
+    await chain.holds(500)
     const delivered = await chain.delivered()
-    await waitFor(async () => (await chain.held()) > 1500, 'the channels fill')
+    await chain.holds(1500)
     assert.equal(await chain.delivered(), delivered)
     await Promise.all(gone.map(broker => broker.start()))
     await chain.assertComplete(t, 2 * inFlight)
@@ -91,7 +154,7 @@ describe('three brokers of Kafka 4.1, acks = all', { skip: skipWithoutPeers, tim
     broker.pause()
     try {
       const begun = performance.now()
-      await chain.flows(1000, 30_000)
+      await chain.flows(1000)
       t.diagnostic(`1000 more after ${Math.round(performance.now() - begun)} ms`)
     } finally {
       broker.resume()
@@ -138,7 +201,7 @@ describe('two brokers of Kafka 0.10.2.1', { skip: skipWithoutPeers }, () => {
    * The leader acknowledges for a second what its follower cannot fetch, and dies; the follower, in sync
    * by its broker's account, goes on without. Gives how many events were acknowledged meanwhile.
    */
-  async function killLeader(chain: ClusterChain): Promise<number> {
+  async function killLeader(chain: Chain): Promise<number> {
     const [leader, follower] = cluster.brokers as [ClusterBroker, ClusterBroker]
     await chain.flows()
     follower.pause()
@@ -155,18 +218,11 @@ describe('two brokers of Kafka 0.10.2.1', { skip: skipWithoutPeers }, () => {
   }
 
   test('the leader is killed, acks = 1 as in the seed: what its follower had not fetched is lost', async t => {
-    await using chain = await startClusterChain(cluster, {
-      name: 'one',
-      directory,
-      replicationFactor: 2,
-      replicasIn: [1],
-      replicasOut: [1, 2],
-      acks: '1',
-    })
+    await using chain = await chainOn(cluster, directory, 'one', { acks: '1', replicas: [[1], [1, 2]] })
     const acknowledged = await killLeader(chain)
-    await chain.load.stop()
+    await chain.stopLoad()
     await waitFor(async () => (await chain.held()) === 0, 'the channels are empty')
-    const { faults, repeats } = await chain.arrivals(t, 5_000)
+    const { faults, repeats } = await chain.arrivals(t, { limitMs: 5_000 })
     t.diagnostic(`lost with acks = 1: ${faults.join('; ')}`)
     let lost = 0
     for (const fault of faults) {
@@ -182,14 +238,7 @@ describe('two brokers of Kafka 0.10.2.1', { skip: skipWithoutPeers }, () => {
   })
 
   test('the same with acks = all: nothing is lost', async t => {
-    await using chain = await startClusterChain(cluster, {
-      name: 'all',
-      directory,
-      replicationFactor: 2,
-      replicasIn: [1],
-      replicasOut: [1, 2],
-      acks: 'all',
-    })
+    await using chain = await chainOn(cluster, directory, 'all', { acks: 'all', replicas: [[1], [1, 2]] })
     await killLeader(chain)
     await chain.assertComplete(t, 2 * inFlight)
   })

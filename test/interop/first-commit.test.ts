@@ -9,9 +9,8 @@ import { after, before, describe, test } from 'node:test'
 import { confOfA, confOfB, type ChainOptions } from '../chain/chain.ts'
 import { readArrivals } from '../chain/ledger.ts'
 import { startLoad } from '../chain/load.ts'
-import { positionsOf } from './kill-chain.ts'
 import { freePort, skipWithoutPeers, startKafka41, startMillrace, type Kafka } from './peers/peers.ts'
-import { createTopic, produceAll } from './peers/topics.ts'
+import { createTopic, positionsOf, produceAll } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
 const partitions = 4

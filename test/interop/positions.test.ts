@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { CompressionTypes } from 'kafkajs'
-import { positionsOf } from './kill-chain.ts'
 import { freePort, skipWithoutPeers, startMillrace, type Running } from './peers/peers.ts'
 import { someKafka } from './peers/shared.ts'
-import { clientOf, createTopic, produceAll, withAdmin } from './peers/topics.ts'
+import { clientOf, createTopic, positionsOf, produceAll, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
 const numbered = (first: number, count: number) =>

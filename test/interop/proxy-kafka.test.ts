@@ -9,7 +9,7 @@ import { after, before, describe, test, type TestContext } from 'node:test'
 import { FramePlan, KafkaHop, apis, type ApiName } from './kafka-hop.ts'
 import { assertComplete, readArrivals } from '../chain/ledger.ts'
 import { startLoad } from '../chain/load.ts'
-import { namesOf, siteOf, type Site } from './outage-chain.ts'
+import { startSite, type Site } from './peers/clusters.ts'
 import { skipWithoutPeers } from './peers/peers.ts'
 import { createTopic } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
@@ -95,6 +95,7 @@ const swallows = (names: readonly ApiName[]) =>
   })
 
 const chains = ['cut', 'silent', 'late']
+const namesOf = (chain: string): string[] => [`${chain}-A`, `${chain}-B`]
 
 describe(
   'Kafka 4.1 behind a proxy',
@@ -104,7 +105,7 @@ describe(
     let site: Site
     before(async () => {
       directory = mkdtempSync(join(tmpdir(), 'millrace-proxy-kafka-'))
-      site = await siteOf(directory, chains.flatMap(namesOf))
+      site = await startSite(directory, chains.flatMap(namesOf))
     })
     after(async () => {
       await site?.[Symbol.asyncDispose]()
@@ -142,7 +143,7 @@ describe('Kafka 0.10.2.1 behind a proxy', { skip: skipWithoutPeers, timeout: lim
   let site: Site
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'millrace-proxy-kafka-'))
-    site = await siteOf(directory, namesOf('cut'), '0.10.2.1')
+    site = await startSite(directory, namesOf('cut'), '0.10.2.1')
   })
   after(async () => {
     await site?.[Symbol.asyncDispose]()

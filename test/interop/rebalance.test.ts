@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import assert from 'node:assert/strict'
 import { confOfA, confOfB, type ChainOptions } from '../chain/chain.ts'
-import { positionsOf } from './kill-chain.ts'
 import { readArrivals } from '../chain/ledger.ts'
 import { startLoad } from '../chain/load.ts'
 import {
@@ -22,7 +21,7 @@ import {
   type Running,
 } from './peers/peers.ts'
 import { someKafka } from './peers/shared.ts'
-import { createTopic, withAdmin } from './peers/topics.ts'
+import { createTopic, positionsOf, withAdmin } from './peers/topics.ts'
 import { waitFor } from './peers/waiting.ts'
 
 const partitions = 4

@@ -4,15 +4,19 @@
 //
 //   await using cluster = await startCluster41(directory)
 //   await cluster.broker(2).kill('SIGKILL'); await cluster.broker(2).start()
+//
+// A site is such a cluster of one broker, which each of the names given reaches through a proxy of its own.
+import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { FaultProxy } from '../../chain/faults.ts'
 import { fetchPeer } from './fetch.ts'
 import { freePort, java, properties, startZooKeeper, type Running } from './peers.ts'
-
-type Properties = Readonly<Record<string, string | number>>
+import { untilListed, withAdmin } from './topics.ts'
+import { waitFor } from './waiting.ts'
 
 export interface ClusterBroker {
   readonly id: number
@@ -116,6 +120,33 @@ async function startAll(cluster: KafkaCluster): Promise<KafkaCluster> {
 
 const freePorts = (count: number) => Promise.all(Array.from({ length: count }, () => freePort()))
 
+/** A listener beside PLAINTEXT: where it listens, and the port that clients are told. */
+interface Listener {
+  readonly name: string
+  readonly port: number
+  readonly told: number
+}
+
+interface ClusterOptions {
+  readonly brokers?: number
+  /** For a cluster of one. */
+  readonly listeners?: readonly Listener[]
+}
+
+/** Listeners of the broker at `port`; a controller's has a port of its own. */
+function listenersAt(port: number, { listeners = [] }: ClusterOptions, controllerPort?: number) {
+  const all = [{ name: 'PLAINTEXT', port, told: port }, ...listeners]
+  const written = (of: 'port' | 'told') => all.map(one => `${one.name}://127.0.0.1:${one[of]}`)
+  const controller = controllerPort === undefined ? [] : [`CONTROLLER://127.0.0.1:${controllerPort}`]
+  return {
+    listeners: [...written('port'), ...controller].join(','),
+    'advertised.listeners': written('told').join(','),
+    'listener.security.protocol.map': ['CONTROLLER', ...all.map(({ name }) => name)]
+      .map(name => `${name}:PLAINTEXT`)
+      .join(','),
+  }
+}
+
 /**
  * Three brokers of Kafka 4.1.0, of which the voters are controllers as well, all where absent; internal
  * topics have three replicas. Times are short: a broker that is gone is missed after 3 s, a lost controller
@@ -123,7 +154,7 @@ const freePorts = (count: number) => Promise.all(Array.from({ length: count }, (
  */
 export async function startCluster41(
   directory: string,
-  options: { brokers?: number; voters?: readonly number[]; properties?: Properties } = {},
+  options: ClusterOptions & { readonly voters?: readonly number[] } = {},
 ): Promise<KafkaCluster> {
   const count = options.brokers ?? 3
   const ports = await freePorts(count)
@@ -134,15 +165,12 @@ export async function startCluster41(
   const writeFile = (id: number, port: number) => {
     const file = join(homes[id - 1]!, 'server.properties')
     const isVoter = voters.includes(id)
-    const controllerListener = isVoter ? `,CONTROLLER://127.0.0.1:${controllerPorts[id - 1]}` : ''
     const text = properties({
       'process.roles': isVoter ? 'broker,controller' : 'broker',
       'node.id': id,
       'controller.quorum.voters': voters.map(one => `${one}@127.0.0.1:${controllerPorts[one - 1]}`).join(','),
       'controller.listener.names': 'CONTROLLER',
-      listeners: `PLAINTEXT://127.0.0.1:${port}${controllerListener}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      ...listenersAt(port, options, isVoter ? controllerPorts[id - 1] : undefined),
       'log.dirs': join(homes[id - 1]!, 'logs'),
       'default.replication.factor': Math.min(3, count),
       'min.insync.replicas': Math.min(2, count),
@@ -161,7 +189,6 @@ export async function startCluster41(
       'log.cleaner.enable': 'false',
       'auto.create.topics.enable': 'false',
       'share.coordinator.state.topic.replication.factor': 1,
-      ...options.properties,
     })
     writeFileSync(file, text)
     return file
@@ -202,10 +229,11 @@ export async function startCluster41(
  */
 export async function startCluster010(
   directory: string,
-  options: { brokers?: number; properties?: Properties } = {},
+  options: ClusterOptions = {},
 ): Promise<KafkaCluster> {
   const zookeeper = await startZooKeeper(directory)
-  const ports = await freePorts(options.brokers ?? 2)
+  const count = options.brokers ?? 2
+  const ports = await freePorts(count)
   const brokers = ports.map((firstPort, index) =>
     brokerOf(index + 1, {
       port: firstPort,
@@ -221,16 +249,15 @@ export async function startCluster010(
         const file = join(home, 'server.properties')
         const text = properties({
           'broker.id': index + 1,
-          'host.name': '127.0.0.1',
-          port,
+          ...listenersAt(port, options),
           'log.dirs': join(home, 'logs'),
           'zookeeper.connect': zookeeper.connect,
           'zookeeper.session.timeout.ms': 4000,
           'delete.topic.enable': 'true',
           'auto.create.topics.enable': 'false',
-          'default.replication.factor': 2,
+          'default.replication.factor': count,
           'offsets.topic.num.partitions': 50,
-          'offsets.topic.replication.factor': 2,
+          'offsets.topic.replication.factor': count,
           'min.insync.replicas': 1,
           'num.network.threads': 4,
           'num.io.threads': 8,
@@ -239,7 +266,6 @@ export async function startCluster010(
           'group.initial.rebalance.delay.ms': 0,
           // 128 MiB a broker where it is not written.
           'log.cleaner.dedupe.buffer.size': 2_097_152,
-          ...options.properties,
         })
         writeFileSync(file, text)
         return java('kafka-0.10.2.1', home, `kafka-0.10.2.1-${index + 1}-${life}`, {
@@ -251,9 +277,65 @@ export async function startCluster010(
     }),
   )
   try {
-    return await startAll(clusterOf(brokers, zookeeper))
+    const cluster = await startAll(clusterOf(brokers, zookeeper))
+    await untilListed(cluster.bootstrap, count)
+    return cluster
   } catch (error) {
     await zookeeper.stop()
     throw error
+  }
+}
+
+/** Until every replica of the topics is in sync, and every partition has a leader. */
+export async function inSync(cluster: KafkaCluster, topics: readonly string[], limitMs = 60_000) {
+  const isWhole = () =>
+    withAdmin(cluster.bootstrap, async admin =>
+      (await admin.fetchTopicMetadata({ topics: [...topics] })).topics.every(({ partitions }) =>
+        partitions.every(({ isr, replicas, leader }) => leader >= 0 && isr.length === replicas.length),
+      ),
+    ).catch(() => false)
+  await waitFor(isWhole, `all replicas of ${topics.join(', ')} are in sync`, limitMs)
+}
+
+/** The node that leads the controllers of a 4.1 cluster, by what the brokers print. */
+export function controllerOf(cluster: KafkaCluster): number {
+  let best = { epoch: -1, id: -1 }
+  for (const { id, output } of cluster.brokers)
+    for (const found of output.matchAll(/Completed transition to Leader\(.*?epoch=(\d+)/g)) {
+      const epoch = Number(found[1])
+      if (epoch > best.epoch) best = { epoch, id }
+    }
+  assert.notEqual(best.id, -1)
+  return best.id
+}
+
+export interface Site extends AsyncDisposable {
+  readonly broker: ClusterBroker
+  /** Around all proxies. */
+  readonly bootstrap: string
+  proxy(name: string): FaultProxy
+}
+
+export async function startSite(
+  directory: string,
+  names: readonly string[],
+  version: '4.1.0' | '0.10.2.1' = '4.1.0',
+): Promise<Site> {
+  await using starting = new AsyncDisposableStack()
+  const ports = await freePorts(names.length)
+  const proxies = await Promise.all(ports.map(target => starting.use(new FaultProxy({ target })).start()))
+  const listeners = proxies.map(({ port, target }, index) => ({
+    name: names[index]!.toUpperCase().replaceAll(/[^A-Z]/g, '_'),
+    port: target,
+    told: port,
+  }))
+  const start = version === '4.1.0' ? startCluster41 : startCluster010
+  const cluster = starting.use(await start(directory, { brokers: 1, listeners }))
+  const stack = starting.move()
+  return {
+    broker: cluster.broker(1),
+    bootstrap: cluster.bootstrap,
+    proxy: name => proxies[names.indexOf(name)]!,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

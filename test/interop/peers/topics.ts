@@ -42,12 +42,15 @@ export async function withAdmin<T>(bootstrap: string, work: (admin: Admin) => Pr
 }
 
 /**
- * Resolves when the broker lists any. Kafka 0.10.2.1 takes requests before it lists itself, and until then refuses to
+ * Resolves when so many brokers are listed. Kafka 0.10.2.1 takes requests before it lists itself, and until then refuses to
  * create a topic, or creates one of its own when it is asked about one.
  */
-export async function untilListed(bootstrap: string): Promise<void> {
+export async function untilListed(bootstrap: string, count = 1): Promise<void> {
   await withAdmin(bootstrap, admin =>
-    waitFor(async () => (await admin.describeCluster()).brokers.length > 0, `${bootstrap} lists a broker`),
+    waitFor(
+      async () => (await admin.describeCluster()).brokers.length >= count,
+      `${bootstrap} lists ${count === 1 ? 'a broker' : `${count} brokers`}`,
+    ),
   )
 }
 
@@ -139,4 +142,21 @@ export async function consumeAll(
   })
   await consumer.disconnect()
   return found
+}
+
+/** Positions that the group has committed, by partition. The broker may still be loading the group. */
+export async function positionsOf(
+  bootstrap: string,
+  groupId: string,
+  topic: string,
+): Promise<Map<number, number>> {
+  const positions = new Map<number, number>()
+  const ask = async () => {
+    const found = await withAdmin(bootstrap, admin => admin.fetchOffsets({ groupId, topics: [topic] }))
+    for (const { partition, offset } of found.flatMap(({ partitions }) => partitions))
+      if (Number(offset) >= 0) positions.set(partition, Number(offset))
+    return true
+  }
+  await waitFor(() => ask().catch(() => false), `the positions of group ${groupId}`)
+  return positions
 }
