@@ -56,7 +56,7 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     page.on('pageerror', error => complaints.push(`${path}: ${error.message}`))
     page.on('request', request => {
       if (
-        new URL(request.url()).origin !== new URL(world.console.url).origin &&
+        new URL(request.url()).origin !== new URL(path, world.console.url).origin &&
         !request.url().startsWith('data:')
       )
         complaints.push(`${path} asks ${request.url()}`)
@@ -288,6 +288,28 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     await page.getByRole('heading', { name: 'avro-sink' }).waitFor()
     await page.locator('.raised').getByText('since').first().waitFor()
     await page.locator('.last-conditions li').first().waitFor()
+    await page.close()
+  })
+
+  test('C24: in a chain that stands still the sink that is stuck is the one red component, and the others wait', async () => {
+    const chain = mkdtempSync(join(tmpdir(), 'millrace-stuck-'))
+    await using stack = new AsyncDisposableStack()
+    stack.defer(() => rmSync(chain, { recursive: true, force: true }))
+    const stuck = stack.use(await startWorld(chain, { capacity: 1000 }))
+    // Kafka refuses every record of the sink; the channels before it fill one after the other.
+    await stuck.admin.topics.alterSettings('test2', new Map([['max.message.bytes', '10']]))
+    await send(stuck, 'test3', 4000)
+    const page = await open(stuck.console.url)
+    const named = (level: string) => page.locator(`.race .st.${level} .nm`).allTextContents()
+    const waiting = page.locator('.race .st').getByText('waiting', { exact: true })
+    const isSeen = async () =>
+      String(await named('bad')) === 'kafka-sink' &&
+      String((await named('warn')).toSorted()) === 'avro-sink,avro-source,c1,c1,kafka-source' &&
+      (await waiting.count()) === 3 &&
+      (await page.locator('.lines .stuck').count()) === 1
+    await waitFor(isSeen, 'kafka-sink alone is red, and the five components before it are amber')
+    await page.locator('.banner').getByRole('link', { name: 'kafka-sink cannot deliver' }).click()
+    await page.getByRole('heading', { name: 'kafka-sink' }).waitFor()
     await page.close()
   })
 
