@@ -102,6 +102,9 @@ Lines that arrive together are put together and answered in order (Flume: one af
   },
 })
 
+/** Lines that are put at once, and in one turn of the event loop; each is a transaction. */
+const linesAtOnce = 500
+
 /** One connection: reads lines, puts them, replies in order. */
 class Client {
   readonly #connection: Connection
@@ -173,28 +176,33 @@ class Client {
   async #take(chunk: Buffer, closed: Promise<void>): Promise<boolean> {
     const { encoding, ack, maxLineLength } = this.#behaviour
     const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
-    const puts: Promise<string>[] = []
     let from = 0
-    let tooLong = false
-    for (let end = bytes.indexOf(newline); end >= 0 && !tooLong; end = bytes.indexOf(newline, from)) {
-      const line = bytes.subarray(from, end)
-      from = end + 1
-      tooLong = this.#lengthOf(line) >= maxLineLength
-      if (!tooLong) puts.push(this.#put(line))
+    for (let isLast = false; !isLast;) {
+      const puts: Promise<string>[] = []
+      let tooLong = false
+      for (; puts.length < linesAtOnce && !tooLong && !isLast;) {
+        const end = bytes.indexOf(newline, from)
+        const line = bytes.subarray(from, end === -1 ? bytes.length : end)
+        tooLong = this.#lengthOf(line) >= maxLineLength
+        isLast = tooLong || end === -1
+        if (end === -1) this.#pending = line
+        else from = end + 1
+        if (!isLast) puts.push(this.#put(line))
+      }
+      let replies = (await Promise.all(puts)).filter(reply => ack || reply !== 'OK\n').join('')
+      if (tooLong) {
+        replies += `FAILED: Event exceeds the maximum length (${maxLineLength} chars, including newline)\n`
+        this.#log.warn(
+          `a line from ${this.#connection.remote} is longer than ${maxLineLength} characters; the connection is closed`,
+        )
+      }
+      const { stream } = this.#connection
+      if (replies !== '' && !stream.write(encoding.encode(replies)))
+        await Promise.race([closed, new Promise(resolve => stream.once('drain', resolve))])
+      if (tooLong) return false
+      if (!isLast) await new Promise<void>(resolve => this.#clock.soon(resolve))
     }
-    this.#pending = bytes.subarray(from)
-    tooLong ||= this.#lengthOf(this.#pending) >= maxLineLength
-    let replies = (await Promise.all(puts)).filter(reply => ack || reply !== 'OK\n').join('')
-    if (tooLong) {
-      replies += `FAILED: Event exceeds the maximum length (${maxLineLength} chars, including newline)\n`
-      this.#log.warn(
-        `a line from ${this.#connection.remote} is longer than ${maxLineLength} characters; the connection is closed`,
-      )
-    }
-    const { stream } = this.#connection
-    if (replies !== '' && !stream.write(encoding.encode(replies)))
-      await Promise.race([closed, new Promise(resolve => stream.once('drain', resolve))])
-    return !tooLong
+    return true
   }
 
   #put(line: Buffer): Promise<string> {

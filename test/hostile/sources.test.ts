@@ -99,6 +99,26 @@ test('halves of bodies of 100 MB hold no more than the budget, and give way to o
   await agent.assertBounded()
 })
 
+test('lines without a byte, as many as a chunk can hold', async t => {
+  const lines = httpLines(['a1.channels.c1.capacity = 300000']).map(line =>
+    line.replace(/(r1\.type = )http$/, '$1netcat'),
+  )
+  const agent = await AttackedAgent.start(t, lines, { heapMb: 128 })
+  const socket = connect(agent.port(), '127.0.0.1')
+  t.after(() => socket.destroy())
+  const count = 200_000
+  let replied = 0
+  const answered = new Promise<void>(resolve =>
+    socket.on('data', (part: Buffer) => {
+      if ((replied += part.length) >= count * 'OK\n'.length) resolve()
+    }),
+  )
+  socket.write(Buffer.alloc(count, '\n'))
+  await answered
+  assert.equal(replied, count * 'OK\n'.length)
+  await agent.assertBounded({ mostMb: 220 })
+})
+
 const avroLines = (more: readonly string[] = []) => [
   'a1.sources = r1',
   'a1.channels = c1',
