@@ -70,6 +70,30 @@ const describeState = `(() => {
   })
 })()`
 
+/** Addresses of what is empty, in use or not there, with what each of them says to do. */
+const emptyAndWrong: readonly (readonly [string, string])[] = [
+  ['/?node=gone', 'Look at the flow as it is'],
+  ['/topics?find=zzz', 'Shorten the text'],
+  ['/groups?find=zzz', 'Shorten the text'],
+  ['/topics/none', 'There is no topic none.'],
+  ['/groups/none', 'There is no group none.'],
+  ['/brokers/77', 'Look at those it has'],
+  ['/nowhere', 'To the flow'],
+  ['/topics/test3?do=nothing', 'To the page it would be on'],
+  ['/topics?cluster=none', 'There is no cluster none.'],
+  ['/topics/test3/messages?find=zzz', 'Search in key, value and headers'],
+  ['/topics/test3/messages?from=99999', 'Choose an earlier position'],
+  ['/topics/test3/messages?from=oldest&partition=77', 'There is no partition 77'],
+  ['/topics/test3/messages?from=rubbish', 'write newest, oldest, an offset or a time'],
+  ['/topics/none/messages', 'There is no topic none.'],
+  ['/topics/none/messages?follow=on', 'There is no topic none.'],
+  ['/groups/readers?do=reset', 'Offsets can be reset once nobody is in the group'],
+  ['/groups/none?do=delete', 'There is no group none.'],
+  ['/topics/none?do=settings', 'look at the list of topics'],
+  ['/topics/test3?do=delete', 'Type test3 to confirm'],
+  ['/topics?do=create&name=a', 'Create topic'],
+]
+
 describe('the console, measured', { skip: skipWithoutChromium }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-measures-'))
   let world: World
@@ -280,7 +304,7 @@ describe('the console, measured', { skip: skipWithoutChromium }, () => {
   /** What is to be the same: the page, its fields, what is chosen, opened, sorted and listed. Figures go on. */
   const stateOf = (page: Page): Promise<string> => page.evaluate<string>(describeState)
 
-  test('C21: 30 states by clicks and keys: the address leads another browser to the same', async () => {
+  test('C21: 50 states: the address leads another browser to the same, and what is empty or wrong says what to do', async () => {
     const page = await open('/')
     let count = 0
     const settled = async (one: Page) => {
@@ -298,12 +322,12 @@ describe('the console, measured', { skip: skipWithoutChromium }, () => {
       )
       return last
     }
+    const other = await open('/licences.txt')
     const compare = async () => {
       count++
       const mine = await settled(page)
-      const other = await open(page.url())
-      await waitFor(async () => (await settled(other)) === mine, `${page.url()}: ${mine}`, 20_000)
-      await other.close()
+      await other.goto(page.url())
+      await waitFor(async () => (await settled(other)) === mine, `${page.url()}: ${mine}`)
     }
     // The flow: six components, rates and totals, tap and peek.
     await page.locator('.race .st').first().waitFor()
@@ -339,7 +363,13 @@ describe('the console, measured', { skip: skipWithoutChromium }, () => {
     await page.getByRole('link', { name: 'test2' }).first().click()
     await page.getByRole('heading', { level: 1, name: 'test2' }).waitFor()
     await compare()
-    assert.ok(count >= 30, `${count} states`)
+    for (const [address, says] of emptyAndWrong) {
+      await page.goto(new URL(address, world.console.url).href)
+      await page.locator('#main').getByText(says).first().waitFor()
+      await compare()
+    }
+    assert.ok(count >= 50, `${count} states`)
     await page.close()
+    await other.close()
   })
 })

@@ -1,6 +1,7 @@
 // A line over the last hour, drawn into the width there is; the same as a table for who does not see it.
 import { useState } from 'preact/hooks'
 import { whole } from './format.ts'
+import { Heads } from './table.tsx'
 
 export interface Line {
   readonly name: string
@@ -14,12 +15,14 @@ export interface ChartProps {
   readonly stepSeconds: number
   /** A level to compare with. */
   readonly limit?: number | null
+  /** Whether it stands by itself on a page, not inside a section. */
+  readonly isSection?: boolean
 }
 
 /** Points of five minutes, a quarter of an hour and an hour: as much as is known. */
 const spans = [30, 90, 360]
 
-export function Chart({ title, lines, stepSeconds, limit = null }: ChartProps) {
+export function Chart({ title, lines, stepSeconds, limit = null, isSection = false }: ChartProps) {
   const [isTable, setTable] = useState(false)
   const known = lines.flatMap(({ values }) => values.filter(value => value !== null))
   const highest = Math.max(1, ...known)
@@ -30,10 +33,11 @@ export function Chart({ title, lines, stepSeconds, limit = null }: ChartProps) {
   const longest = Math.max(...lines.map(({ values }) => values.length))
   const points = spans.find(span => span >= longest) ?? 360
   const minutes = Math.round((points * stepSeconds) / 60)
+  const Title = isSection ? 'h2' : 'h3'
   return (
     <figure class="chart">
       <figcaption>
-        <h3>{title}</h3>
+        <Title>{title}</Title>
         <span class="key">
           {lines.map(line => (
             <span key={line.name}>
@@ -117,16 +121,7 @@ function HourTable({ lines, stepSeconds }: Pick<ChartProps, 'lines' | 'stepSecon
   return (
     <div class="hour" tabIndex={0}>
       <table class="t dense small">
-        <thead>
-          <tr>
-            <th scope="col">Ago</th>
-            {lines.map(({ name }) => (
-              <th key={name} scope="col" class="r">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Heads of={['Ago', ...lines.map(({ name }) => [name, 'r'] as const)]} />
         <tbody>
           {everySixth.toReversed().map(index => (
             <tr key={index}>

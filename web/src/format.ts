@@ -5,6 +5,16 @@ export interface Quantity {
   readonly unit: string
 }
 
+/** With a capital and a full stop. */
+export function sentence(text: string): string {
+  const trimmed = text.trim()
+  return `${trimmed[0]?.toUpperCase() ?? ''}${trimmed.slice(1)}${/[.!?]$/.test(trimmed) ? '' : '.'}`
+}
+
+/** What happened, and what to do. */
+export const refusalText = ({ error, remedy }: { error: string; remedy: string }): string =>
+  `${sentence(error)} ${remedy}`.trim()
+
 const thin = '\u2009'
 
 /** 1 agent, 2 agents */
@@ -85,4 +95,17 @@ export function percent(size: number, capacity: number | null): string {
   if (share < 0.1) return '< 0.1'
   if (share < 10) return (Math.floor(share * 10) / 10).toFixed(1)
   return String(Math.floor(share))
+}
+
+/** Of a field for local times; the text is UTC, or milliseconds since 1970 behind an @. Empty where it is no time. */
+export function localTime(text: string | null): string {
+  const at = text === null ? Number.NaN : text.startsWith('@') ? Number(text.slice(1)) : Date.parse(text)
+  if (!(Math.abs(at) <= 8.64e15)) return ''
+  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
+}
+
+/** What the address holds of such a field: UTC; null where it is no time. */
+export function utcTime(local: string): string | null {
+  const at = Date.parse(local)
+  return Number.isNaN(at) ? null : new Date(at).toISOString()
 }

@@ -145,7 +145,11 @@ function TaskPage({ task }: { task: string }) {
         <Banner level="bad" title="The page cannot be loaded">
           Load it again.
         </Banner>
-      ) : null}
+      ) : tasks === undefined ? null : (
+        <p>
+          <a href={withCluster(pathOf(...path.value))}>To the page it would be on</a>
+        </p>
+      )}
     </main>
   )
 }

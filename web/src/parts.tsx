@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Level, Refusal } from '../../src/console/api.ts'
-import type { Quantity } from './format.ts'
+import { refusalText, type Quantity } from './format.ts'
 import { notice, type Asked } from './store.ts'
 
 const marks: Record<Level, string> = { good: 'dot', warn: 'dot warn', bad: 'dot bad', off: 'dot off' }
@@ -82,7 +82,7 @@ export const Waiting = ({ refusal, what }: { refusal?: Refusal | undefined; what
     </div>
   ) : (
     <Banner level="bad" title={`${what[0]!.toUpperCase()}${what.slice(1)} cannot be shown`}>
-      {refusal.error} {refusal.remedy}
+      {refusalText(refusal)}
     </Banner>
   )
 

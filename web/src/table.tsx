@@ -1,7 +1,7 @@
 // A table that sorts, is searched, and draws only the rows that are seen: 10,000 topics cost as much as 40. Sorting,
 // search and place are in the address.
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, RefObject } from 'preact'
 import { whole } from './format.ts'
 import { Icon, Scroll } from './parts.tsx'
 import { parameter, setParameter } from './router.ts'
@@ -148,15 +148,7 @@ export const Rows = <Row,>({ label, rows, columns, nameOf, isDense, isOpen }: Ro
   <Scroll>
     <table class={isDense ? 't dense' : 't'}>
       <caption class="vh">{label}</caption>
-      <thead>
-        <tr>
-          {columns.map(column => (
-            <th key={column.title} scope="col" class={classOf(column)}>
-              {column.title}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <Heads of={columns.map(column => [column.title, classOf(column)] as const)} />
       <tbody>
         {rows.map(row => (
           <tr key={nameOf(row)} class={isOpen?.(row) ? 'open' : ''}>
@@ -168,14 +160,37 @@ export const Rows = <Row,>({ label, rows, columns, nameOf, isDense, isOpen }: Ro
   </Scroll>
 )
 
+/** Titles of columns; with classes: r for numbers, p1 for those that are left out where it is narrow. */
+export const Heads = ({
+  of,
+  isHidden = false,
+}: {
+  of: readonly (string | readonly [title: string, classes: string])[]
+  /** From eyes; a screen reader reads them. */
+  isHidden?: boolean
+}) => (
+  <thead class={isHidden ? 'vh' : ''}>
+    <tr>
+      {of.map(one => {
+        const [title, classes] = typeof one === 'string' ? [one, ''] : one
+        return (
+          <th key={title} scope="col" class={classes}>
+            {title}
+          </th>
+        )
+      })}
+    </tr>
+  </thead>
+)
+
 const Gap = ({ rows, columns }: { rows: number; columns: number }) => (
   <tr aria-hidden="true" class="gap">
     <td colSpan={columns} style={{ height: `${rows * rowHeight}px` }} />
   </tr>
 )
 
-/** The field over a table; `/` leads to it. */
-export function Search({ what, found, all }: { what: string; found: number; all: number }) {
+/** The field that `/` leads to. */
+export function useSearchField(): RefObject<HTMLInputElement | null> {
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
@@ -186,6 +201,12 @@ export function Search({ what, found, all }: { what: string; found: number; all:
     addEventListener('keydown', focus)
     return () => removeEventListener('keydown', focus)
   }, [])
+  return field
+}
+
+/** The field over a table; `/` leads to it. */
+export function Search({ what, found, all }: { what: string; found: number; all: number }) {
+  const field = useSearchField()
   return (
     <div class="toolbar">
       <label class="search">

@@ -1,6 +1,7 @@
 // What is asked of a topic's messages, as the query of an address holds it, and as a scan takes it.
 import type { ConsumedRecord } from '../../kafka-client/contract.ts'
 import { unreadable } from '../refused.ts'
+import { readExpression } from './expression.ts'
 
 /** Next or first offsets by partition. */
 export type Offsets = ReadonlyMap<number, number>
@@ -16,6 +17,8 @@ export interface Question {
   /** In lower case; all messages where it is empty. */
   readonly find: string
   readonly where: readonly Part[]
+  /** What `find` is read as instead of a text; null where it is one. */
+  readonly expression: ((record: ConsumedRecord) => boolean) | null
   /** Where a page or a scan goes on: only below these offsets, or from them on. */
   readonly before: Offsets | null
   readonly after: Offsets | null
@@ -29,7 +32,7 @@ export const questionQuery = {
   until: 'a time: later messages are left out',
   partition: 'partitions, separated by commas; all where absent',
   find: 'a text, upper and lower case alike; no regular expression',
-  in: `where it is looked for: ${parts.join(', ')}; all of them where absent`,
+  in: `where it is looked for: ${parts.join(', ')}; all of them where absent. Or expression: find is one, such as value.amount > 10 and header.type == "x"`,
   before: 'partition:offset,…: of each partition what is below its offset, the newest first',
   after: 'partition:offset,…: of each partition what is from its offset on',
 } as const
@@ -39,9 +42,10 @@ export type QuestionQuery = keyof typeof questionQuery
 /** Throws Refused with 400 where something is not readable. */
 export function questionOf(topic: string, query: Readonly<Partial<Record<QuestionQuery, string>>>): Question {
   const { from = 'newest', until, partition = '', find = '', in: where = '' } = query
-  const words = where.split(',').filter(word => word !== '')
+  const isExpression = where === 'expression'
+  const words = isExpression ? [] : where.split(',').filter(word => word !== '')
   const odd = words.find(word => !parts.some(part => part === word))
-  if (odd !== undefined) throw unreadable(`in=${odd}: write ${parts.join(', ')}`)
+  if (odd !== undefined) throw unreadable(`in=${odd}: write ${parts.join(', ')} or expression`)
   return {
     topic,
     partitions: partition
@@ -54,6 +58,7 @@ export function questionOf(topic: string, query: Readonly<Partial<Record<Questio
     from: placeOf(from),
     until: until === undefined || until === '' ? null : timeIn('until', until),
     find: find.toLowerCase(),
+    expression: isExpression && find.trim() !== '' ? readExpression(find) : null,
     where: words.length === 0 ? parts : parts.filter(part => words.includes(part)),
     before: offsetsIn('before', query.before),
     after: offsetsIn('after', query.after),
@@ -98,11 +103,13 @@ export const offsetsText = (offsets: Offsets): string =>
   [...offsets].map(([partition, offset]) => `${partition}:${offset}`).join(',')
 
 /** Whether the message is one that is asked for. */
-export function holds({ key, value, headers, timestamp }: ConsumedRecord, question: Question): boolean {
-  const { from, until, find, where } = question
+export function holds(record: ConsumedRecord, question: Question): boolean {
+  const { key, value, headers, timestamp } = record
+  const { from, until, find, where, expression } = question
   // A broker finds the first of a time; later ones may be older, because producers set the time.
   if (typeof from === 'object' && 'time' in from && timestamp < from.time) return false
   if (until !== null && timestamp >= until) return false
+  if (expression !== null) return expression(record)
   if (find === '') return true
   const isIn = (bytes: Buffer | null) => bytes !== null && bytes.toString('utf8').toLowerCase().includes(find)
   return (

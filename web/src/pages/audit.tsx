@@ -3,6 +3,7 @@ import type { AuditEntry, AuditLog } from '../../../src/console/api.ts'
 import { counted, exactTime } from '../format.ts'
 import { Page, Scroll, State } from '../parts.tsx'
 import { useLook } from '../store.ts'
+import { Heads } from '../table.tsx'
 
 const levels = { done: 'good', refused: 'warn', failed: 'bad' } as const
 
@@ -30,21 +31,7 @@ const Entries = ({ entries }: { entries: readonly AuditEntry[] }) => (
   <Scroll>
     <table class="t">
       <caption class="vh">Changes, newest first</caption>
-      <thead>
-        <tr>
-          <th scope="col">Time</th>
-          <th scope="col">User</th>
-          <th scope="col" class="p2">
-            From
-          </th>
-          <th scope="col">Action</th>
-          <th scope="col">On</th>
-          <th scope="col" class="p1">
-            Details
-          </th>
-          <th scope="col">Result</th>
-        </tr>
-      </thead>
+      <Heads of={['Time', 'User', ['From', 'p2'], 'Action', 'On', ['Details', 'p1'], 'Result']} />
       <tbody>
         {entries.map((entry, index) => (
           <tr key={index}>

@@ -115,7 +115,8 @@ export const BrokerPage = ({ id }: { id: string }) => {
         if (broker === undefined)
           return (
             <p class="blank soft">
-              The cluster has {counted(brokers.length, 'broker')}, and none of this id.
+              The cluster has {counted(brokers.length, 'broker')}, and none of this id. Look at{' '}
+              <a href={withCluster('/brokers')}>those it has</a>.
             </p>
           )
         return (

@@ -1,13 +1,14 @@
 // One component, beside the flow: how it stands, its last hour, its conditions, options and counters.
 import type { Flow, FlowNode, NodeDetail } from '../../../src/console/api.ts'
 import { Chart } from '../chart.tsx'
-import { bytes, duration, percent, rate, time, whole, wholeOr } from '../format.ts'
+import { bytes, duration, percent, rate, time, whole, wholeOr, refusalText } from '../format.ts'
 import { Icon, Mark, Number, Scroll, State } from '../parts.tsx'
 import { setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
 import { Events } from './events.tsx'
 import { kindOf } from './kind.ts'
 import { lasting } from './node-name.tsx'
+import { Heads } from '../table.tsx'
 
 /** As many as the server keeps. */
 const mostNotices = 20
@@ -41,7 +42,9 @@ export function Drawer({ node, seen }: { node: FlowNode; seen: Flow }) {
       <Conditions node={node} takenAt={seen.takenAt} />
       <Events node={node} seen={seen} />
       {data === undefined ? (
-        <section>{refusal === undefined ? <p class="soft">Reading …</p> : <p>{refusal.error}</p>}</section>
+        <section>
+          {refusal === undefined ? <p class="soft">Reading …</p> : <p>{refusalText(refusal)}</p>}
+        </section>
       ) : (
         <Detail node={node} detail={data} />
       )}
@@ -163,13 +166,7 @@ function Detail({ node, detail }: { node: FlowNode; detail: NodeDetail }) {
           <Scroll>
             <table class="t dense small">
               <caption class="vh">Options of {node.name}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">Option</th>
-                  <th scope="col">Value</th>
-                  <th scope="col">Default</th>
-                </tr>
-              </thead>
+              <Heads of={['Option', 'Value', 'Default']} />
               <tbody>
                 {detail.options.map(option => (
                   <tr key={option.key}>

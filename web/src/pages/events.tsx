@@ -2,7 +2,7 @@
 // Nothing is asked of the agent until the reader wants it; which of them is open is in the address.
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Flow, FlowNode, Peek, Refusal, TapSample } from '../../../src/console/api.ts'
-import { bytes, counted, time, whole } from '../format.ts'
+import { bytes, counted, time, whole, refusalText } from '../format.ts'
 import { Number } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { isPaused, mayLook, useLook } from '../store.ts'
@@ -101,9 +101,7 @@ function Tap({ from, to }: { from: string; to: string }) {
           {isPaused.value ? '; paused' : ''}
         </p>
       ) : (
-        <p class="warn-t">
-          {refusal.error} {refusal.remedy}
-        </p>
+        <p class="warn-t">{refusalText(refusal)}</p>
       )}
       {rows.length === 0 && refusal === null ? <p class="soft">No events at the moment.</p> : null}
       <ol class="events" tabIndex={0} aria-label="Sample of events, newest first">
@@ -121,9 +119,7 @@ function Oldest({ id }: { id: string }) {
     return refusal === undefined ? (
       <p class="soft">Reading …</p>
     ) : (
-      <p class="warn-t">
-        {refusal.error} {refusal.remedy}
-      </p>
+      <p class="warn-t">{refusalText(refusal)}</p>
     )
   if (data.events.length === 0) return <p class="soft">The channel is empty.</p>
   return (

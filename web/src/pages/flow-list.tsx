@@ -5,7 +5,7 @@ import { rate, time, wholeOr } from '../format.ts'
 import { Mark, Number, Scroll, Section, State } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { isPaused } from '../store.ts'
-import { Rows, type Cell } from '../table.tsx'
+import { Rows, type Cell, Heads } from '../table.tsx'
 import { closeDrawer } from './drawer.tsx'
 import { kindOf } from './kind.ts'
 import { lasting, NodeName, shown } from './node-name.tsx'
@@ -83,14 +83,7 @@ export function Notices({ seen }: { seen: Flow }) {
         <Scroll>
           <table class="t dense">
             <caption class="vh">Last notices</caption>
-            <thead class="vh">
-              <tr>
-                <th scope="col">Time</th>
-                <th scope="col">Level</th>
-                <th scope="col">Component</th>
-                <th scope="col">Message</th>
-              </tr>
-            </thead>
+            <Heads of={['Time', 'Level', 'Component', 'Message']} isHidden />
             <tbody>
               {seen.notices.slice(0, 20).map(({ at, level, node, text }) => (
                 <tr key={`${at} ${node} ${text}`}>

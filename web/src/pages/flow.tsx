@@ -24,6 +24,11 @@ export function FlowPage() {
     <div class={`stage ${node === undefined ? '' : 'with-drawer'}`}>
       <main class="main" id="main">
         <FlowHead seen={seen} />
+        {node === undefined && parameter('node') !== null ? (
+          <Banner level="off" title="The component of this address is not part of the flow">
+            It was renamed or removed, or its agent has stopped. <a href="/">Look at the flow as it is</a>.
+          </Banner>
+        ) : null}
         <Verdict seen={seen} />
         {seen.nodes.length === 0 ? null : <Totals seen={seen} />}
         {seen.nodes.length === 0 ? null : <Picture seen={seen} />}

@@ -92,7 +92,7 @@ export const GroupsPage = () => (
             empty={
               groups.length === 0
                 ? 'There is no consumer group. One appears when a consumer joins or commits a position.'
-                : 'No group name contains this text.'
+                : 'No group name contains this text. Shorten the text.'
             }
           />
           {problems.map(problem => (
@@ -174,6 +174,7 @@ export const GroupPage = ({ id }: { id: string }) => (
         </dl>
         <Chart
           title="Lag, the last hour"
+          isSection
           lines={[{ name: 'records', values: history.lag, kind: 'a' }]}
           stepSeconds={history.stepSeconds}
         />

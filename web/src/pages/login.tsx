@@ -5,6 +5,7 @@ import { Logo } from '../logo.tsx'
 import { Icon } from '../parts.tsx'
 import { entry, tell } from '../store.ts'
 import { switchTheme } from '../theme.ts'
+import { refusalText } from '../format.ts'
 
 export function LoginPage() {
   const [user, setUser] = useState('')
@@ -92,9 +93,7 @@ export function LoginPage() {
             {refusal === null ? null : (
               <p class="gate-refusal">
                 <span class="dot bad" aria-hidden="true" />
-                <span>
-                  {sentence(refusal.error)} {refusal.remedy}
-                </span>
+                <span>{refusalText(refusal)}</span>
               </p>
             )}
           </div>
@@ -117,5 +116,3 @@ export function LoginPage() {
     </div>
   )
 }
-
-const sentence = (text: string) => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}.`

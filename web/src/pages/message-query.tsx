@@ -1,9 +1,10 @@
 // What is asked of a topic's messages: where to begin, which partition, what they contain.
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { Messages } from '../../../src/console/api.ts'
+import { localTime, utcTime } from '../format.ts'
 import { parameter, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import { isTyping } from '../table.tsx'
+import { useSearchField } from '../table.tsx'
 
 type Place = 'newest' | 'oldest' | 'offset' | 'time'
 
@@ -16,20 +17,6 @@ const placeOf = (from: string | null): Place =>
         ? 'offset'
         : 'time'
 
-/** Of a field for local times; what the address holds is UTC. */
-function localTime(text: string | null): string {
-  const at =
-    text === null
-      ? Number.NaN
-      : Date.parse(text.startsWith('@') ? new Date(Number(text.slice(1))).toISOString() : text)
-  if (Number.isNaN(at)) return ''
-  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
-}
-const utcOf = (local: string): string | null => {
-  const at = Date.parse(local)
-  return Number.isNaN(at) ? null : new Date(at).toISOString()
-}
-
 export function Query({ topic, url }: { topic: string; url: string }) {
   const partitions = useLook<Messages>(`${url}?limit=1`, 3_600_000).data?.partitions ?? []
   const from = parameter('from')
@@ -38,22 +25,13 @@ export function Query({ topic, url }: { topic: string; url: string }) {
   const [begin, setBegin] = useState(placeOf(from) === 'time' ? localTime(from) : '')
   const [until, setUntil] = useState(localTime(parameter('until')))
   const [find, setFind] = useState(parameter('find') ?? '')
-  const field = useRef<HTMLInputElement>(null)
+  const field = useSearchField()
   const isFollowing = parameter('follow') !== null
-  useEffect(() => {
-    const focus = (event: KeyboardEvent) => {
-      if (event.key !== '/' || isTyping(event)) return
-      event.preventDefault()
-      field.current?.focus()
-    }
-    addEventListener('keydown', focus)
-    return () => removeEventListener('keydown', focus)
-  }, [])
   const ask = (follow: boolean) => {
-    const place = { newest: null, oldest: 'oldest', offset: offset.trim(), time: utcOf(begin) }[chosen]
+    const place = { newest: null, oldest: 'oldest', offset: offset.trim(), time: utcTime(begin) }[chosen]
     for (const name of ['open', 'before', 'after']) setParameter(name, null, false)
     setParameter('find', find, false)
-    setParameter('until', chosen === 'time' ? utcOf(until) : null, false)
+    setParameter('until', chosen === 'time' ? utcTime(until) : null, false)
     setParameter('follow', follow ? 'on' : null, false)
     setParameter('from', place)
   }
@@ -137,8 +115,14 @@ export function Query({ topic, url }: { topic: string; url: string }) {
         </select>
       </label>
       <label class="field grow">
-        <span class="lab">Contains</span>
-        <input class="in" ref={field} value={find} onInput={event => setFind(event.currentTarget.value)} />
+        <span class="lab">{isExpression() ? 'Where' : 'Contains'}</span>
+        <input
+          class="in"
+          ref={field}
+          value={find}
+          placeholder={isExpression() ? 'value.amount > 10 and header.type == "x"' : undefined}
+          onInput={event => setFind(event.currentTarget.value)}
+        />
       </label>
       <label class="field">
         <span class="lab">Look in</span>
@@ -151,6 +135,7 @@ export function Query({ topic, url }: { topic: string; url: string }) {
           <option value="value">Value</option>
           <option value="key">Key</option>
           <option value="headers">Headers</option>
+          <option value="expression">Expression</option>
         </select>
       </label>
       <div class="buttons">
@@ -162,6 +147,9 @@ export function Query({ topic, url }: { topic: string; url: string }) {
     </form>
   )
 }
+
+/** Whether what is looked for is an expression, not a text. */
+export const isExpression = (): boolean => parameter('in') === 'expression'
 
 function choose(name: string, value: string): void {
   for (const page of ['open', 'before', 'after']) setParameter(page, null, false)

@@ -4,6 +4,7 @@ import { bytes, exactTime, whole } from '../format.ts'
 import { Number as Figure, Scroll } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { OpenMessage } from './message.tsx'
+import { Heads } from '../table.tsx'
 
 export interface MessageTableProps {
   readonly topic: string
@@ -17,24 +18,9 @@ export function MessageTable({ topic, messages, find }: MessageTableProps) {
     <Scroll>
       <table class="t dense messages">
         <caption class="vh">Messages</caption>
-        <thead>
-          <tr>
-            <th scope="col" class="r p1">
-              Partition
-            </th>
-            <th scope="col" class="r">
-              Offset
-            </th>
-            <th scope="col">Time</th>
-            <th scope="col" class="p2">
-              Key
-            </th>
-            <th scope="col">Value</th>
-            <th scope="col" class="r p1">
-              Size
-            </th>
-          </tr>
-        </thead>
+        <Heads
+          of={[['Partition', 'r p1'], ['Offset', 'r'], 'Time', ['Key', 'p2'], 'Value', ['Size', 'r p1']]}
+        />
         <tbody>
           {messages.map(message => {
             const id = `${message.partition}-${message.offset}`

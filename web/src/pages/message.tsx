@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { ComponentChildren } from 'preact'
 import type { Message, Refusal, Shown } from '../../../src/console/api.ts'
-import { bytes, counted, exactTime, whole } from '../format.ts'
+import { bytes, counted, exactTime, whole, refusalText } from '../format.ts'
 import { Banner } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { ask, tell } from '../store.ts'
@@ -76,7 +76,7 @@ export function OpenMessage({ topic, row, find }: OpenProps) {
         </div>
         {refusal === null ? null : (
           <Banner level="bad" title="It cannot be read">
-            {refusal.error} {refusal.remedy}
+            {refusalText(refusal)}
           </Banner>
         )}
         {shown === null ? (

@@ -8,13 +8,13 @@ import type {
   SearchProgress,
   TailBatch,
 } from '../../../src/console/api.ts'
-import { bytes, counted, duration, rate, whole } from '../format.ts'
+import { bytes, counted, duration, rate, whole, refusalText } from '../format.ts'
 import { openStream } from '../event-stream.ts'
 import { Banner, Head, Number as Figure, Waiting } from '../parts.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { isPaused, may, useLook } from '../store.ts'
 import { MessageTable } from './message-table.tsx'
-import { Query } from './message-query.tsx'
+import { isExpression, Query } from './message-query.tsx'
 import { apiOf, taskHref, withCluster } from './shared.tsx'
 
 /** Kept in the address: what is looked for. */
@@ -123,7 +123,10 @@ function Browse({ topic, url, query }: BrowseProps) {
               The topic is empty. Choose <b>Follow</b> to wait for its first message.
             </p>
           ) : (
-            <p>There are no messages from this position on.</p>
+            <p>
+              There are no messages from this position on. Choose an earlier position, or <b>Follow</b> to
+              wait for the next message.
+            </p>
           )}
         </div>
       ) : (
@@ -237,19 +240,25 @@ function SearchResults({ topic, url, query }: { topic: string; url: string; quer
       </div>
       {refusal === null ? null : (
         <Banner level="bad" title="The search ended">
-          {refusal.error} {refusal.remedy}
+          {refusalText(refusal)}
         </Banner>
       )}
       {messages.length > 0 ? (
-        <MessageTable topic={topic} messages={messages} find={parameter('find') ?? ''} />
+        <MessageTable
+          topic={topic}
+          messages={messages}
+          find={isExpression() ? '' : (parameter('find') ?? '')}
+        />
       ) : refusal !== null ? null : (
         <div class="blank">
           <p>
             {isRunning
               ? 'Nothing is found so far.'
               : end?.why === 'end'
-                ? 'No message contains this text. Search in key, value and headers, in all partitions, or from the oldest message.'
-                : 'No match so far.'}
+                ? isExpression()
+                  ? 'No message fits this expression. Search in all partitions, or from the oldest message.'
+                  : 'No message contains this text. Search in key, value and headers, in all partitions, or from the oldest message.'
+                : 'No match so far. Continue the search, or begin it elsewhere.'}
           </p>
         </div>
       )}
@@ -366,14 +375,20 @@ function Follow({ topic, url, query }: { topic: string; url: string; query: stri
     <>
       <div class="progress">
         <span class="state">
-          <span class={paused ? 'dot off' : 'dot'} aria-hidden="true" />
-          {paused ? 'Paused; resuming continues from here' : 'Following'}
+          <span class={paused || refusal !== null ? 'dot off' : 'dot'} aria-hidden="true" />
+          {paused
+            ? 'Paused; resuming continues from here'
+            : refusal === null
+              ? 'Following'
+              : 'No longer following'}
         </span>
         {last === null ? null : (
           <span>
             <b>{whole(last.seen)}</b> came
-            {last.matched === last.seen ? '' : `, ${whole(last.matched)} with this text`} ·{' '}
-            <Figure value={rate(perSecond)} />
+            {last.matched === last.seen
+              ? ''
+              : `, ${whole(last.matched)} ${isExpression() ? 'of this expression' : 'with this text'}`}{' '}
+            · <Figure value={rate(perSecond)} />
             {last.dropped === 0 ? '' : ` · ${whole(last.dropped)} left out: more than can be read`}
           </span>
         )}
@@ -390,16 +405,22 @@ function Follow({ topic, url, query }: { topic: string; url: string; query: stri
       </div>
       {refusal === null ? null : (
         <Banner level="bad" title="The tail ended">
-          {refusal.error} {refusal.remedy}
+          {refusalText(refusal)}
         </Banner>
       )}
       {messages.length === 0 ? (
-        <div class="blank">
-          <p>Waiting for the next message of {topic} …</p>
-        </div>
+        refusal !== null ? null : (
+          <div class="blank">
+            <p>Waiting for the next message of {topic} …</p>
+          </div>
+        )
       ) : (
         <div onPointerEnter={() => setReading(true)} onPointerLeave={() => setReading(false)}>
-          <MessageTable topic={topic} messages={messages} find={parameter('find') ?? ''} />
+          <MessageTable
+            topic={topic}
+            messages={messages}
+            find={isExpression() ? '' : (parameter('find') ?? '')}
+          />
         </div>
       )}
     </>

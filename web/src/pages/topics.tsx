@@ -104,7 +104,11 @@ export const TopicsPage = () => {
               rows={found}
               columns={columns}
               nameOf={row => row.name}
-              empty={all.length === 0 ? 'There is no topic yet.' : 'No topic name contains this text.'}
+              empty={
+                all.length === 0
+                  ? 'There is no topic yet. Create one here or from a program.'
+                  : 'No topic name contains this text. Shorten the text, or show internal topics below.'
+              }
             />
             <p class="foot">
               {internal === 0 ? null : (

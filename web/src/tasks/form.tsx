@@ -7,6 +7,7 @@ import { go } from '../router.ts'
 import { notice, tell } from '../store.ts'
 import { isTyping } from '../table.tsx'
 import { withCluster } from '../pages/shared.tsx'
+import { refusalText, sentence } from '../format.ts'
 
 type Method = Parameters<typeof tell>[0]
 
@@ -30,7 +31,7 @@ export function useChange(): Change {
   return {
     busy,
     refusal,
-    problemOf: field => (refusal?.field === field ? `${refusal.error} ${refusal.remedy}`.trim() : undefined),
+    problemOf: field => (refusal?.field === field ? refusalText(refusal) : undefined),
     refuse: (error, field) => setRefusal({ error, remedy: '', ...(field === undefined ? {} : { field }) }),
     async run<T>(doing: string, method: Method, url: string, body: object) {
       setBusy(doing)
@@ -98,7 +99,7 @@ export function Task(props: TaskProps) {
         {props.children}
         {refusal !== null && !isBeside ? (
           <div role="alert">
-            <Banner level="bad" title={refusal.error}>
+            <Banner level="bad" title={sentence(refusal.error)}>
               {refusal.remedy}
             </Banner>
           </div>
@@ -184,6 +185,27 @@ export function Field(props: FieldProps) {
     </div>
   )
 }
+
+/** The name of what is deleted has to be typed. */
+export const Confirm = ({
+  name,
+  typed,
+  set,
+  change,
+}: {
+  name: string
+  typed: string
+  set: (typed: string) => void
+  change: Change
+}) => (
+  <Field
+    label={`Type ${name} to confirm`}
+    value={typed}
+    set={set}
+    size="name"
+    problem={change.problemOf('name')}
+  />
+)
 
 export const Check = ({
   label,
@@ -320,7 +342,7 @@ export const TaskWaiting = ({ title, refusal }: { title: string; refusal?: Refus
         <p>Reading …</p>
       </div>
     ) : (
-      <Banner level="bad" title={refusal.error}>
+      <Banner level="bad" title={sentence(refusal.error)}>
         {refusal.remedy}
       </Banner>
     )}

@@ -1,12 +1,13 @@
 // Pages that move the positions of a consumer group, after they have shown where to, and that delete it.
 import { useState } from 'preact/hooks'
 import type { Group, Outcome, PlannedPosition, ResetPlan } from '../../../src/console/api.ts'
-import { counted, time, whole, wholeOr } from '../format.ts'
+import { counted, localTime, time, utcTime, whole, wholeOr, refusalText } from '../format.ts'
 import { Banner, Scroll } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import { Check, Choice, Effects, Field, leave, Task, TaskWaiting, useChange } from './form.tsx'
+import { Check, Choice, Effects, Field, leave, Task, TaskWaiting, useChange, Confirm } from './form.tsx'
+import { Heads } from '../table.tsx'
 
 type To = 'earliest' | 'latest' | 'time' | 'offset' | 'shift'
 
@@ -22,13 +23,6 @@ const nameOf = ({ topic, partition }: Pick<PlannedPosition, 'topic' | 'partition
 const signed = (value: number) => (value > 0 ? `+${whole(value)}` : value < 0 ? `−${whole(-value)}` : '0')
 const lagOf = (end: number | null, at: number | null) =>
   end === null || at === null ? null : Math.max(0, end - at)
-
-/** As an input for local times has it. */
-const localOf = (iso: string) => {
-  const at = Date.parse(iso)
-  if (Number.isNaN(at)) return ''
-  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
-}
 
 const listIn = (name: string) => (parameter(name) ?? '').split(',').filter(one => one !== '')
 
@@ -99,8 +93,8 @@ export function ResetOffsets({ id }: { id: string }) {
           <Field
             label="Time, local"
             type="datetime-local"
-            value={localOf(value)}
-            set={local => setParameter('value', local === '' ? null : new Date(local).toISOString(), false)}
+            value={localTime(value)}
+            set={local => setParameter('value', utcTime(local), false)}
             hint={
               value === '' ? 'The first record at or after this time' : `${value.replace('.000', '')} in UTC`
             }
@@ -113,7 +107,7 @@ export function ResetOffsets({ id }: { id: string }) {
             set={text => setParameter('value', text.trim(), false)}
             size="short"
             mode={to === 'offset' ? 'numeric' : 'text'}
-            problem={valueProblem && `${valueProblem.error}. ${valueProblem.remedy}`}
+            problem={valueProblem && refusalText(valueProblem)}
           />
         ) : null}
       </div>
@@ -143,7 +137,7 @@ export function ResetOffsets({ id }: { id: string }) {
             : !isAsked
               ? 'Choose a target. The preview appears here before anything is changed.'
               : plan.refusal !== undefined && valueProblem === undefined
-                ? plan.refusal.error
+                ? refusalText(plan.refusal)
                 : plan.refusal === undefined
                   ? 'Reading the offsets …'
                   : ''}
@@ -194,26 +188,16 @@ function Preview({
       <Scroll>
         <table class="t">
           <caption class="vh">Positions of the group after the reset</caption>
-          <thead>
-            <tr>
-              <th scope="col">Partition</th>
-              <th scope="col" class="r">
-                Now
-              </th>
-              <th scope="col" class="r">
-                Then
-              </th>
-              <th scope="col" class="r p1">
-                Moves
-              </th>
-              <th scope="col" class="r p2">
-                Lag then
-              </th>
-              <th scope="col" class="p2">
-                Remark
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            of={[
+              'Partition',
+              ['Now', 'r'],
+              ['Then', 'r'],
+              ['Moves', 'r p1'],
+              ['Lag then', 'r p2'],
+              ['Remark', 'p2'],
+            ]}
+          />
           <tbody>
             {positions.map(one => (
               <tr key={nameOf(one)}>
@@ -277,13 +261,7 @@ export function DeleteGroup({ id }: { id: string }) {
           ['Lag', wholeOr(data.row.lag)],
         ]}
       />
-      <Field
-        label={`Type ${id} to confirm`}
-        value={typed}
-        set={setTyped}
-        size="name"
-        problem={change.problemOf('name')}
-      />
+      <Confirm name={id} typed={typed} set={setTyped} change={change} />
     </Task>
   )
 }

@@ -1,11 +1,12 @@
 // Pages that spread replicas over brokers, give up moves, and have preferred leaders elected.
 import type { Brokers, Outcomes, Placement, Topic, Topics } from '../../../src/console/api.ts'
-import { bytes, counted, whole } from '../format.ts'
+import { bytes, counted, whole, refusalText } from '../format.ts'
 import { Number as Figure, Scroll } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { may, useLook } from '../store.ts'
 import { Check, Effects, Field, leave, Task, TaskWaiting, useChange, type Change } from './form.tsx'
+import { Heads } from '../table.tsx'
 
 /** What was refused of several; null where nothing was. */
 function problemsOf({ outcomes }: Outcomes): string | null {
@@ -82,11 +83,7 @@ export function Reassign({ name }: { name: string }) {
           set={value => setParameter('replicas', /^\d*$/.test(value) ? value : replicas, false)}
           size="short"
           mode="numeric"
-          problem={
-            isAsked && plan.refusal !== undefined
-              ? `${plan.refusal.error}. ${plan.refusal.remedy}`
-              : undefined
-          }
+          problem={isAsked && plan.refusal !== undefined ? refusalText(plan.refusal) : undefined}
         />
       </div>
       {partitions.length === 0 ? (
@@ -108,16 +105,7 @@ export function Reassign({ name }: { name: string }) {
           <Scroll>
             <table class="t">
               <caption class="vh">Current and planned replicas</caption>
-              <thead>
-                <tr>
-                  <th scope="col">Partition</th>
-                  <th scope="col">Now</th>
-                  <th scope="col">Then</th>
-                  <th scope="col" class="r p1">
-                    Size
-                  </th>
-                </tr>
-              </thead>
+              <Heads of={['Partition', 'Now', 'Then', ['Size', 'r p1']]} />
               <tbody>
                 {partitions.map(({ index, before, after, bytes: size }) => (
                   <tr key={index}>
@@ -226,18 +214,7 @@ export function ElectForTopic({ name }: { name: string }) {
           <Scroll>
             <table class="t">
               <caption class="vh">Partitions with another leader</caption>
-              <thead>
-                <tr>
-                  <th scope="col">Partition</th>
-                  <th scope="col" class="r">
-                    Leader now
-                  </th>
-                  <th scope="col" class="r">
-                    Preferred
-                  </th>
-                  <th scope="col">In sync</th>
-                </tr>
-              </thead>
+              <Heads of={['Partition', ['Leader now', 'r'], ['Preferred', 'r'], 'In sync']} />
               <tbody>
                 {wrong.map(({ index, leader, replicas, isr }) => (
                   <tr key={index}>
@@ -285,17 +262,7 @@ export function ElectForCluster() {
         <Scroll>
           <table class="t">
             <caption class="vh">Topics with partitions that have another leader</caption>
-            <thead>
-              <tr>
-                <th scope="col">Topic</th>
-                <th scope="col" class="r">
-                  Partitions
-                </th>
-                <th scope="col" class="r">
-                  Led by the preferred, %
-                </th>
-              </tr>
-            </thead>
+            <Heads of={['Topic', ['Partitions', 'r'], ['Led by the preferred, %', 'r']]} />
             <tbody>
               {wrong.map(({ name, partitions, percentages }) => (
                 <tr key={name}>

@@ -7,7 +7,7 @@ import { Scroll } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import { finds, Search } from '../table.tsx'
+import { finds, Search, Heads } from '../table.tsx'
 import { Check, Field, leave, Task, TaskWaiting, useChange } from './form.tsx'
 
 /** Null: taken back. */
@@ -90,21 +90,7 @@ export function ChangeSettings({
         <Scroll>
           <table class="t">
             <caption class="vh">{title}</caption>
-            <thead>
-              <tr>
-                <th scope="col">Setting</th>
-                <th scope="col">Value</th>
-                <th scope="col" class="p1">
-                  Comes from
-                </th>
-                <th scope="col" class="p2">
-                  Without it
-                </th>
-                <th scope="col" class="p3">
-                  Meaning
-                </th>
-              </tr>
-            </thead>
+            <Heads of={['Setting', 'Value', ['Comes from', 'p1'], ['Without it', 'p2'], ['Meaning', 'p3']]} />
             <tbody>
               {shown.map(one => (
                 <Row
@@ -126,13 +112,7 @@ export function ChangeSettings({
           </div>
           <table class="t">
             <caption class="vh">What changes</caption>
-            <thead>
-              <tr>
-                <th scope="col">Setting</th>
-                <th scope="col">Now</th>
-                <th scope="col">Then</th>
-              </tr>
-            </thead>
+            <Heads of={['Setting', 'Now', 'Then']} />
             <tbody>
               {changed.map(one => (
                 <tr key={one.name}>

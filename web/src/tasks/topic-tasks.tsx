@@ -6,7 +6,18 @@ import { Number as Figure } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import { Choice, Effects, Field, leave, Pairs, Task, TaskWaiting, useChange, type Pair } from './form.tsx'
+import {
+  Choice,
+  Effects,
+  Field,
+  leave,
+  Pairs,
+  Task,
+  TaskWaiting,
+  useChange,
+  type Pair,
+  Confirm,
+} from './form.tsx'
 
 /** Those that are set most. */
 const commonSettings = [
@@ -138,13 +149,7 @@ export function DeleteTopic({ name }: { name: string }) {
         ]}
       />
       <Readers groups={data.groups} />
-      <Field
-        label={`Type ${name} to confirm`}
-        value={typed}
-        set={setTyped}
-        size="name"
-        problem={change.problemOf('name')}
-      />
+      <Confirm name={name} typed={typed} set={setTyped} change={change} />
     </Task>
   )
 }
@@ -251,13 +256,7 @@ export function DeleteRecords({ name }: { name: string }) {
         ]}
       />
       <Readers groups={data.groups} />
-      <Field
-        label={`Type ${name} to confirm`}
-        value={typed}
-        set={setTyped}
-        size="name"
-        problem={change.problemOf('name')}
-      />
+      <Confirm name={name} typed={typed} set={setTyped} change={change} />
     </Task>
   )
 }
