@@ -2,6 +2,7 @@
 // words that do not belong here, tests that sleep. The tables are data; docs/decisions/0005-import-table.md
 // says why.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -305,12 +306,29 @@ test('pages and messages hold no phrase that the style avoids', () => {
       if (found !== null) wrong.push(`${path}:${index + 1}: ${found[0]}`)
     }
   }
-  const pages = [...filesBelow('docs'), ...filesBelow('examples'), 'README.md', 'CONTRIBUTING.md']
+  const pages = [
+    ...filesBelow('docs'),
+    ...filesBelow('examples'),
+    'README.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+  ]
   for (const path of pages)
     if (path.endsWith('.md') && !path.startsWith('docs/durability-mutations')) look(path, read(path))
   const comment = /^\s*(\/\/|\/?\*).*|\s\/\/\s.*|\/\*\*.*\*\//gm
   for (const path of programs) look(path, read(path).replaceAll(comment, ''))
   assert.deepEqual(wrong, [])
+})
+
+/** The last one with a longer subject. */
+const longSubjectsUntil = 'bdce5fb'
+
+test('subjects of commits have at most 72 characters', t => {
+  const git = (...words: string[]) => spawnSync('git', words, { cwd: root, encoding: 'utf8' })
+  const { status, stdout } = git('log', '--format=%s', `${longSubjectsUntil}..HEAD`)
+  if (status !== 0) return t.skip('there is no history here')
+  const long = stdout.split('\n').filter(subject => subject.length > 72)
+  assert.deepEqual(long, [])
 })
 
 test('CONTRIBUTING names the commands there are', () => {
