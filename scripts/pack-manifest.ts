@@ -26,10 +26,21 @@ if (step === 'strip') {
     new URL('../dist/door.cjs', import.meta.url),
     `const { complaint } = require('../bin/node-version.cjs')\n${ask}module.exports = require('./index.js')\n`,
   )
+  // Of require() the same names, from TypeScript 5.3 on; types alone come by `import type`.
+  writeFileSync(
+    new URL('../dist/door.d.cts', import.meta.url),
+    "declare const all: typeof import('./index.js', { with: { 'resolution-mode': 'import' } })\nexport = all\n",
+  )
+  const types = './dist/index.d.ts'
   const exports = {
-    '.': { types: './dist/index.d.ts', require: './dist/door.cjs', default: './dist/door.js' },
+    '.': {
+      require: { types: './dist/door.d.cts', default: './dist/door.cjs' },
+      default: { types, default: './dist/door.js' },
+    },
   }
-  writeFileSync(manifest, `${JSON.stringify({ ...published, exports }, null, 2)}\n`)
+  // `main` and `types` are for what knows no exports, such as TypeScript's moduleResolution "node10".
+  const doors = { main: './dist/door.cjs', types, exports }
+  writeFileSync(manifest, `${JSON.stringify({ ...published, ...doors }, null, 2)}\n`)
 } else if (step === 'restore') {
   if (existsSync(kept)) renameSync(kept, manifest)
 } else {

@@ -18,7 +18,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
+import { cached, runProgram, skipWithout } from './peers/fetch.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 
@@ -36,20 +37,26 @@ async function lineOf(stream: Readable, pattern: RegExp): Promise<RegExpExecArra
   throw new Error(`no line ${pattern}`)
 }
 
+const packed = mkdtempSync(join(tmpdir(), 'millrace-packed-'))
+after(() => rmSync(packed, { recursive: true, force: true }))
+// Packed from a copy: packing rewrites the manifest, and other tests read it meanwhile.
+const copy = join(packed, 'copy')
+const left = new Set(['node_modules', 'dist', '.git', '.peers', '.tmp'])
+cpSync(root, copy, { recursive: true, filter: path => !left.has(relative(root, path)) })
+symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+execFileSync('npm', ['pack', '--ignore-scripts=false', '--pack-destination', packed], {
+  cwd: copy,
+  stdio: 'pipe',
+})
+const tarball = join(
+  packed,
+  readdirSync(packed).find(name => name.endsWith('.tgz'))!,
+)
+
 test('the packed tarball runs on a Node of the user and carries none', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-pack-'))
   try {
-    // Packed from a copy: packing rewrites the manifest, and other tests read it meanwhile.
-    const copy = join(directory, 'copy')
-    const left = new Set(['node_modules', 'dist', '.git', '.peers', '.tmp'])
-    cpSync(root, copy, { recursive: true, filter: path => !left.has(relative(root, path)) })
-    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
-    execFileSync('npm', ['pack', '--ignore-scripts=false', '--pack-destination', directory], {
-      cwd: copy,
-      stdio: 'pipe',
-    })
-    const tarball = readdirSync(directory).find(name => name.endsWith('.tgz'))!
-    execFileSync('tar', ['-xzf', join(directory, tarball), '-C', directory])
+    execFileSync('tar', ['-xzf', tarball, '-C', directory])
     const unpacked = join(directory, 'package')
 
     const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8')) as Record<
@@ -114,8 +121,8 @@ test('the packed tarball runs on a Node of the user and carries none', async () 
         program,
       )
     }
-    const { '.': doors } = manifest['exports'] as { '.': Record<string, string> }
-    for (const door of ['default', 'require'].map(one => doors[one]!))
+    const { '.': doors } = manifest['exports'] as { '.': Record<string, { default: string }> }
+    for (const door of ['default', 'require'].map(one => doors[one]!.default))
       assert.deepEqual(
         [...readFileSync(join(unpacked, door), 'utf8').matchAll(/^(?:import|const) .*'(.*)'/gm)].map(
           one => one[1],
@@ -183,3 +190,74 @@ test('the packed tarball runs on a Node of the user and carries none', async () 
     rmSync(directory, { recursive: true, force: true })
   }
 })
+
+const judges = ['publint@0.3.25', '@arethetypeswrong/cli@0.18.5']
+const compilers = { 'typescript-5.4': 'typescript@5.4.5', 'typescript-7.0': 'typescript@7.0.2' }
+const getJudges = () =>
+  cached('package-judges', making =>
+    runProgram('npm', [
+      'install',
+      '--prefix',
+      making,
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      ...judges,
+      ...Object.entries(compilers).map(([name, version]) => `${name}@npm:${version}`),
+    ]),
+  )
+const skipJudges = await skipWithout('publint and attw', getJudges)
+
+test(
+  'publint and attw find nothing, and TypeScript 5.4 and 7.0 take the types',
+  { skip: skipJudges },
+  async () => {
+    const modules = join(await getJudges(), 'node_modules')
+    const bin = (name: string, words: readonly string[], cwd: string) =>
+      spawnSync(join(modules, '.bin', name), words, { cwd, encoding: 'utf8', timeout: 120_000 })
+    const linted = bin('publint', ['run', tarball, '--strict'], packed)
+    assert.equal(linted.status, 0, linted.stdout + linted.stderr)
+    const judged = bin('attw', [tarball, '--format', 'ascii'], packed)
+    assert.equal(judged.status, 0, judged.stdout + judged.stderr)
+
+    const project = join(packed, 'project')
+    const installed = join(project, 'node_modules', 'millrace')
+    mkdirSync(installed, { recursive: true })
+    execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'])
+    // What a project has beside it: the types of Node, and the dependencies.
+    for (const name of readdirSync(join(root, 'node_modules')))
+      if (!name.startsWith('.'))
+        symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name))
+    writeFileSync(join(project, 'package.json'), '{"type":"module"}')
+    writeFileSync(
+      join(project, 'main.ts'),
+      `import { Event, startAgent, startBroker, type Agent } from 'millrace'
+const agent: Agent = await startAgent({ name: 'a1', configuration: '' })
+await agent.stop()
+await using broker = await startBroker({})
+export const seen = [broker, Event.of({}, 'x')]
+`,
+    )
+    writeFileSync(
+      join(project, 'other.cts'),
+      "import millrace = require('millrace')\nexport const { startAgent } = millrace\n",
+    )
+    // Strict, and the declarations of the package and of its dependencies are checked as well.
+    const options = { strict: true, module: 'nodenext', target: 'es2022', lib: ['esnext'], noEmit: true }
+    writeFileSync(
+      join(project, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: { ...options, types: ['node'], skipLibCheck: false },
+        files: ['main.ts', 'other.cts'],
+      }),
+    )
+    for (const name of Object.keys(compilers)) {
+      const compiled = spawnSync(process.execPath, [join(modules, name, 'bin/tsc'), '-p', '.'], {
+        cwd: project,
+        encoding: 'utf8',
+        timeout: 120_000,
+      })
+      assert.deepEqual([compiled.status, compiled.stdout], [0, ''], name)
+    }
+  },
+)
