@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -19,7 +20,10 @@ import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { after, test } from 'node:test'
+import { buildImage } from './image.ts'
 import { cached, runProgram, skipWithout } from './peers/fetch.ts'
+import { freePort } from './peers/peers.ts'
+import { startProcess } from './peers/process.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 
@@ -259,5 +263,70 @@ export const seen = [broker, Event.of({}, 'x')]
       })
       assert.deepEqual([compiled.status, compiled.stdout], [0, ''], name)
     }
+  },
+)
+
+const isRoot = process.getuid?.() === 0
+const skipImage = isRoot ? false : 'the image changes owners, and its program runs as another user'
+
+test(
+  'the image of the package runs without rights, is found ready, and stops',
+  { skip: skipImage },
+  async () => {
+    const { directory, user, environment, command, healthCheck } = await buildImage(
+      join(root, 'examples/ops/docker/Dockerfile'),
+      { files: { '${PACKAGE}': tarball }, below: packed },
+    )
+    assert.equal(user, '10001:10001')
+    // What the base image has; and a way to it for the other user.
+    mkdirSync(join(directory, 'usr/local/bin'), { recursive: true })
+    cpSync(process.execPath, join(directory, 'usr/local/bin/node'))
+    chmodSync(packed, 0o755)
+    const size = Number((await runProgram('du', ['-sk', join(directory, 'opt')])).split('\t')[0]) / 1024
+    assert.ok(size < 60, `the package and its dependencies take ${size} MiB`)
+    writeFileSync(
+      join(directory, 'etc/millrace/flume.conf'),
+      `a1.sources = r1
+a1.channels = c1
+a1.sinks = k1
+a1.sources.r1.type = seq
+a1.sources.r1.totalEvents = 3
+a1.sources.r1.channels = c1
+a1.channels.c1.type = file
+a1.sinks.k1.type = logger
+a1.sinks.k1.channel = c1
+`,
+    )
+    const port = await freePort()
+    const asUser = (words: readonly string[]) => [
+      'setpriv',
+      '--reuid=10001',
+      '--regid=10001',
+      '--clear-groups',
+      '--no-new-privs',
+      ...words.map(word => word.replace('41414', String(port))),
+    ]
+    const env = {
+      ...environment,
+      PATH: environment['PATH']!.replace('/usr/local/bin', join(directory, 'usr/local/bin')),
+      XDG_RUNTIME_DIR: join(directory, 'var/lib/millrace'),
+    }
+    const isHealthy = () => {
+      const [program, ...words] = asUser(healthCheck)
+      return spawnSync(program!, words, { env, timeout: 60_000 }).status
+    }
+    assert.equal(isHealthy(), 1)
+    await using agent = await startProcess({
+      name: 'image',
+      directory: packed,
+      cwd: join(directory, 'var/lib/millrace'),
+      command: asUser(command),
+      environment: env,
+      ready: /Agent a1 started/,
+    })
+    assert.equal(isHealthy(), 0)
+    assert.match(readFileSync(`/proc/${agent.pid}/status`, 'utf8'), /^Uid:\t10001\t10001\t10001/m)
+    assert.ok(readdirSync(join(directory, 'var/lib/millrace/.flume/file-channel/data')).length > 0)
+    assert.equal(await agent.stop(), 0, agent.output)
   },
 )

@@ -1,5 +1,5 @@
-// Agents and brokers under the programs of a Debian system that runs them: systemd's notices, at a socket of the test's
-// own, and logrotate with the example's file.
+// Agents and brokers under what runs them: systemd's notices, at a socket of the test's own, logrotate with the example's
+// file, Kubernetes by its schema.
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib'
 import { inDirectory } from '../demo/demo-process.ts'
 import { root } from '../source-text.ts'
 import { unpacked } from './peers/debian.ts'
-import { runProgram, skipWithout } from './peers/fetch.ts'
+import { cached, runProgram, skipWithout } from './peers/fetch.ts'
 import { startProcess } from './peers/process.ts'
 import { waitFor } from './peers/waiting.ts'
 
@@ -159,4 +159,30 @@ test(
         numbers.map((_, index) => index),
       )
     }),
+)
+
+const kubernetesValidate = 'kubernetes-validate==1.37.0'
+const getValidate = () =>
+  cached('kubernetes-validate-1.37.0', making =>
+    runProgram('python3', ['-m', 'pip', 'install', '-q', '--target', making, kubernetesValidate]),
+  )
+const skipKubernetes = await skipWithout('kubernetes-validate', getValidate)
+
+test("Kubernetes' schema takes the example, and an agent its configuration", { skip: skipKubernetes }, () =>
+  inDirectory(async directory => {
+    const file = join(root, 'examples/ops/kubernetes/agent.yaml')
+    const env = { ...process.env, PYTHONPATH: await getValidate() }
+    await runProgram('python3', ['-m', 'kubernetes_validate', '--strict', file], { env, timeout: 120_000 })
+    const spoilt = join(directory, 'spoilt.yaml')
+    const yaml = readFileSync(file, 'utf8')
+    writeFileSync(spoilt, yaml.replace('readinessProbe:', 'readynessProbe:'))
+    await assert.rejects(
+      runProgram('python3', ['-m', 'kubernetes_validate', '--strict', spoilt], { env, timeout: 120_000 }),
+    )
+    const [, text = ''] = /flume\.conf: \|\n((?: {4}.*\n)+)/.exec(yaml) ?? []
+    const configuration = join(directory, 'flume.conf')
+    writeFileSync(configuration, text.replaceAll('/var/lib/millrace', directory))
+    assert.match(text, /checkpointDir/)
+    await runProgram(join(root, 'bin/millrace'), ['check', '--name', 'a1', '-f', configuration])
+  }),
 )
