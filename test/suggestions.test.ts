@@ -157,10 +157,10 @@ const cases: Readonly<Record<string, Case>> = {
       `f:8: error: a1.sinks.k1.type = hbsae: there is no sink of this type. Flume's hbase is near, but not here: Millrace has no HBase sink yet. Use one of: ${sinks}, or the path of a module of your own (./my-sink.js).`,
     ],
   },
-  'kafka is no name of a channel that is here': {
+  'kafka is no name of a channel, but near one': {
     change: { 6: 'a1.channels.c1.type = kafka', 7: '' },
     says: [
-      "f:6: error: a1.channels.c1.type = kafka: there is no channel of this type. Flume's org.apache.flume.channel.kafka.KafkaChannel is near, but not here: Millrace has no Kafka channel yet. Use one of: memory, file, or the path of a module of your own (./my-channel.js).",
+      'f:6: error: a1.channels.c1.type = kafka: there is no channel of this type. Did you mean org.apache.flume.channel.kafka.KafkaChannel? Then this must be corrected as well: a1.channels.c1.kafka.bootstrap.servers is required and not written (add a1.channels.c1.kafka.bootstrap.servers = localhost:9092).',
     ],
   },
   'a source where a sink should be': {

@@ -141,13 +141,6 @@ export const mutations: readonly Mutation[] = [
     tests: [starts, simulation],
   },
   {
-    name: 'names that a killed process left unsynced are believed',
-    file: store,
-    from: '        await disk.syncDirectory(directory)\n      }',
-    to: '      }',
-    tests: [starts, simulation],
-  },
-  {
     name: 'an emptied segment is used again before its old name is durably gone',
     file: store,
     from: '      // Before it is written again: its old name must never show new content.\n      await disk.syncDirectory(segment.directory)\n',

@@ -59,6 +59,13 @@ async function insideOf(channel: Channel): Promise<string[]> {
   return found
 }
 
+async function removeCheckpoint(disk: SimulatedDisk): Promise<void> {
+  const { checkpointDirectory } = settings
+  const files = disk.open()
+  for (const name of await files.list(checkpointDirectory))
+    await files.remove(`${checkpointDirectory}/${name}`)
+}
+
 const numbers = (from: number, end: number): string[] =>
   Array.from({ length: end - from }, (_, index) => String(from + index))
 
@@ -102,31 +109,37 @@ it('comes up with everything after a kill at any operation, another start and a 
     isWhole = await unlessStill(
       disk,
       (async () => {
-        for (let from = 0; from < 200; from += 10) {
-          await first.put(eventsOf(from, 10))
-          acknowledged = from + 10
-          if (from % 20 === 0) {
-            await (await first.take({ events: 10 }, never))!.commit()
-            committed += 10
+        // Over several segments: a kill may come between the name of one and its sync.
+        for (let from = 0; from < 1000; from += 50) {
+          await first.put(eventsOf(from, 50))
+          acknowledged = from + 50
+          if (from % 100 === 0) {
+            await (await first.take({ events: 50 }, never))!.commit()
+            committed += 50
           }
         }
       })(),
     )
     if (!isWhole) kills++
     disk.kill()
-    await channelOn(disk).start()
+    // What it finds it goes on from: that must be there after the cut as well.
+    const second = channelOn(disk)
+    await second.start()
+    await second.put(eventsOf(2000, 10))
     disk.crash({ nothing: true })
 
     const last = channelOn(disk)
     await last.start()
-    const found = (await insideOf(last)).map(Number)
+    const inside = (await insideOf(last)).map(Number)
+    const found = inside.slice(0, -10)
+    assert.deepEqual(inside.slice(-10), numbers(2000, 2010).map(Number), `killed at operation ${operations}`)
     const at = `killed at operation ${operations}: ${acknowledged} acknowledged, ${committed} committed, found ${found[0]} to ${found.at(-1)}`
     found.forEach((number, index) => assert.equal(number, found[0]! + index, at))
     // What was under way when it was killed may have happened.
-    if (found.length === 0) assert.ok(acknowledged - committed <= 10, at)
+    if (found.length === 0) assert.ok(acknowledged - committed <= 50, at)
     else {
-      assert.ok(found[0] === committed || found[0] === committed + 10, at)
-      assert.ok(found.at(-1) === acknowledged - 1 || found.at(-1) === acknowledged + 9, at)
+      assert.ok(found[0] === committed || found[0] === committed + 50, at)
+      assert.ok(found.at(-1) === acknowledged - 1 || found.at(-1) === acknowledged + 49, at)
     }
     await last.stop()
   }
@@ -156,6 +169,8 @@ it('comes up after a power cut at any operation of a life in which emptied segme
     )
     if (!isWhole) cuts++
     disk.crash({ nothing: true })
+    // The checkpoint spares a start the look at older segments: half of the starts have lost it.
+    if (operations % 2 === 0) await removeCheckpoint(disk)
     const last = channelOn(disk, oneDirectory)
     await last.start()
     const found = (await insideOf(last)).map(Number)
