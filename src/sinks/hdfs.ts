@@ -161,7 +161,7 @@ export const hdfsSink = defineSink({
   description: `Files are named, rolled and laid out as in Flume. An event leaves the channel when HDFS has acknowledged it: each
 group of batches is one append, which opens and closes the file, so that a killed agent leaves no lease behind. What was
 in flight at a kill or at a call that failed comes again, in another file; the file of before keeps its in-use name after
-a kill, as in Flume, and gets its own after a failed call. Files are created with their first events.
+a kill or a creation that failed, as in Flume, and gets its own after an append that failed. Files are created with their first events.
 
 **Reaching HDFS.** Hadoop's own protocol is not spoken: the NameNode's HTTP port must be reachable (\`dfs.webhdfs.enabled\`, on
 by default; port 9870, in Hadoop 2 50070), and the DataNodes by the names that they are known by there; or an HttpFS. The
@@ -181,7 +181,6 @@ of records with headers and body. A serializer class of one's own is not support
     'hdfs.threadsPoolSize': 'calls do not take threads here',
     'hdfs.rollTimerPoolSize': 'timers do not take threads here',
     'hdfs.minBlockReplicas': 'each append is acknowledged by the replicas that the cluster asks for',
-    'hdfs.idleTimeoutMillis': 'Flume does not know it either; write hdfs.idleTimeout',
   },
   refused: {
     'hdfs.kerberosPrincipal':
@@ -272,7 +271,9 @@ function placeOf(given: Options): Place {
           fix: `write hdfs://host/path, or the NameNodes in hdfs.webHdfs`,
         }
       const protocol = scheme!.toLowerCase() === 'swebhdfs' ? 'https' : 'http'
-      const at = scheme!.toLowerCase() === 'hdfs' ? `${host.replace(/:\d+$/, '')}:${nameNodePort}` : host
+      const bareHost = host.replace(/:\d+$/, '')
+      const hasPort = scheme!.toLowerCase() !== 'hdfs' && bareHost !== host
+      const at = hasPort ? host : `${bareHost}:${nameNodePort}`
       return { servers: [`${protocol}://${at}`], path: directory }
     }
     default:
@@ -430,11 +431,15 @@ class HdfsSink implements SessionSink {
   }
 
   async stop(): Promise<void> {
-    await this.#deliveries.tend()
     const giveUp = new AbortController()
     if (this.#webHdfs !== null) this.#webHdfs.signal = giveUp.signal
-    const timer = this.#context.system.clock.after(stopPatienceMs, () => giveUp.abort())
-    await this.#files.closeAll()
+    const late = Promise.withResolvers<void>()
+    const timer = this.#context.system.clock.after(stopPatienceMs, () => {
+      giveUp.abort()
+      late.resolve()
+    })
+    // A call that was begun before may hang for longer.
+    await Promise.race([this.#deliveries.tend().then(() => this.#files.closeAll()), late.promise])
     timer.cancel()
   }
 }

@@ -14,7 +14,7 @@ export interface StoreFile {
 export interface FileStore {
   /** The path as messages name it. */
   nameOf(path: string): string
-  /** A new file with these bytes, and the directories above it; null where there is one of that name. A failure leaves none. */
+  /** A new file with these bytes, and the directories above it; null where there is one of that name. */
   create(path: string, bytes: Buffer): Promise<StoreFile | null>
   /** `taken`: there is one of the second name; `gone`: there is none of the first. */
   rename(from: string, to: string): Promise<'done' | 'taken' | 'gone'>

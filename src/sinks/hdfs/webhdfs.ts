@@ -2,11 +2,11 @@
 //
 //   PUT  /webhdfs/v1/PATH?op=CREATE     307 to a DataNode, which takes the bytes there: 201
 //   POST /webhdfs/v1/PATH?op=APPEND     307 to a DataNode, which takes the bytes there: 200
-//   PUT  /webhdfs/v1/PATH?op=RENAME&destination=PATH, DELETE ?op=DELETE    200 {"boolean":true|false}
+//   PUT  /webhdfs/v1/PATH?op=RENAME&destination=PATH    200 {"boolean":true|false}
 //
-// A refusal has a body {"RemoteException":{"exception":..., "message":...}}. Each APPEND opens and closes the file, so
+// A refusal has a body {"RemoteException":{"exception":..., "message":...}}; that a file exists the DataNode says. Each APPEND opens and closes the file, so
 // that no lease outlives an agent that is killed. Of several NameNodes the one that is active is looked for.
-import { Fault, messageOf } from '../../errors.ts'
+import { Fault } from '../../errors.ts'
 import { sendHttp, type HttpAnswer, type HttpRequest } from '../../system/https-request.ts'
 import type { FileStore, StoreFile } from './file-store.ts'
 
@@ -24,7 +24,7 @@ export interface WebHdfsOptions {
 
 interface Operation {
   readonly op: string
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'PUT' | 'POST'
   readonly path: string
   readonly more?: Readonly<Record<string, string>>
   /** Goes to where the answer points. */
@@ -63,14 +63,7 @@ export class WebHdfs implements FileStore {
 
   async create(path: string, bytes: Buffer): Promise<StoreFile | null> {
     const operation = { op: 'CREATE', method: 'PUT', path, more: { overwrite: 'false' }, bytes } as const
-    let refusal: Refusal | null
-    try {
-      refusal = await this.#refusalOf(operation)
-    } catch (error) {
-      // What arrived of it would come twice. Where that is not possible either, it stays.
-      await this.#refusalOf({ op: 'DELETE', method: 'DELETE', path }).catch(() => {})
-      throw error
-    }
+    const refusal = await this.#refusalOf(operation)
     if (refusal?.exception === 'FileAlreadyExistsException') return null
     if (refusal !== null) throw this.#fault(operation, refusal)
     return {
@@ -106,7 +99,7 @@ export class WebHdfs implements FileStore {
       })
       if (answer === null || (asksElsewhere.has(refusal?.exception ?? '') && tries < servers.length))
         this.#active = (this.#active + 1) % servers.length
-      else return { refusal, answer: await this.#handOver(operation, answer) }
+      else return refusal === null ? await this.#handOver(operation, answer) : { refusal, answer }
     }
   }
 
@@ -133,8 +126,11 @@ export class WebHdfs implements FileStore {
   }
 
   /** The bytes to the DataNode that the answer names; the answer itself where there are none. */
-  async #handOver({ op, method, bytes }: Operation, answer: HttpAnswer): Promise<HttpAnswer> {
-    if (bytes === undefined || answer.status !== 307) return answer
+  async #handOver(
+    { op, method, bytes }: Operation,
+    answer: HttpAnswer,
+  ): Promise<{ refusal: Refusal | null; answer: HttpAnswer }> {
+    if (bytes === undefined) return { refusal: null, answer }
     const url = answer.location ?? ''
     if (!/^https?:/.test(url) || !URL.canParse(url))
       throw new Fault('PROTOCOL', `${this.#server} sends ${op} to no address`, { remedy: remedies.noWebHdfs })
@@ -143,12 +139,8 @@ export class WebHdfs implements FileStore {
       if (!(error instanceof Fault) || error.code === 'STOPPED') throw error
       throw new Fault(error.code, `DataNode ${error.message}`, { cause: error, remedy: remedies.dataNode })
     })
-    if (given.status === 200 || given.status === 201) return given
-    const refused = refusalIn(given) ?? { exception: `HTTP ${given.status}`, message: '' }
-    throw new Fault(
-      'PEER_REFUSED',
-      `DataNode ${new URL(url).host} refuses ${op}: ${refused.exception}: ${refused.message}`,
-    )
+    if (given.status === 200 || given.status === 201) return { refusal: null, answer: given }
+    return { refusal: refusalIn(given) ?? { exception: `HTTP ${given.status}`, message: '' }, answer: given }
   }
 
   async #send(request: Pick<HttpRequest, 'url' | 'method' | 'headers' | 'body'>): Promise<HttpAnswer> {
@@ -175,7 +167,8 @@ export class WebHdfs implements FileStore {
   #fault({ op, path }: Operation, { exception, message }: Refusal): Fault {
     // Hadoop's messages go on with a stack.
     const [first = ''] = message.split('\n')
-    return new Fault('PEER_REFUSED', `${this.nameOf(path)}: ${op} is refused: ${exception}: ${first}`, {
+    const reason = first === '' ? exception : `${exception}: ${first}`
+    return new Fault('PEER_REFUSED', `${this.nameOf(path)}: ${op} is refused: ${reason}`, {
       remedy: remedies[exception],
     })
   }
@@ -204,9 +197,8 @@ function refusalIn({ status, body }: HttpAnswer): Refusal | null {
   try {
     const { exception, message } = (JSON.parse(body) as { RemoteException: Partial<Refusal> }).RemoteException
     if (typeof exception === 'string') return { exception, message: String(message ?? '') }
-  } catch (error) {
+  } catch {
     // HTTP alone: a servlet that refuses, a proxy between.
-    void messageOf(error)
   }
   return { exception: `HTTP ${status}`, message: '' }
 }
