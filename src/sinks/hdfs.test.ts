@@ -345,11 +345,16 @@ test('WebHDFS: after a call that failed the events come again in another file', 
   await stage.deliver(events('1'))
   await assert.rejects(stage.deliver(events('2')), /APPEND is refused: RecoveryInProgressException/)
   await stage.deliver(events('2'))
+  // Until somebody may append to it again nobody can read its last block.
+  assert.match(stage.context.health().join(), /FlumeData\.1002\.tmp .*RecoveryInProgressException/)
+  hdfs.refuse = () => null
+  stage.hand.pass(180_000)
+  await stage.deliver(events('3'))
   assert.deepEqual(Object.fromEntries(hdfs.files), {
     // It may be that of another writer.
     '/a b/2026/FlumeData.1001.tmp': '1',
     '/a b/2026/FlumeData.1002': '1\n',
-    '/a b/2026/FlumeData.1003.tmp': '2\n',
+    '/a b/2026/FlumeData.1003.tmp': '2\n3\n',
   })
 })
 

@@ -172,6 +172,9 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     await page.getByRole('button', { name: 'Search' }).click()
     await page.getByText('No message contains this text').waitFor()
     await page.close()
+    // The browser itself complains of the expression that was refused.
+    const isRefusal = (line: string) => line.endsWith('400 (Bad Request)')
+    complaints.splice(0, complaints.length, ...complaints.filter(line => !isRefusal(line)))
   })
 
   test('a name from Kafka stays a name', async () => {

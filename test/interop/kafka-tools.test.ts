@@ -58,7 +58,7 @@ const facts = (printed: string): string[] =>
     .filter(
       line =>
         line !== '' &&
-        !/^(WARN|Warn|Error: Executing|null$|ToolServer|\tat )|: its end is taken$|^\S+ holds offsets/.test(
+        !/^(WARN|Warn|Error: Executing|null$|ToolServer|\tat )|: its end offset is used$|^\S+ holds offsets/.test(
           line,
         ),
     )

@@ -65,6 +65,8 @@ interface OpenFile {
 }
 
 interface Unnamed {
+  /** To be settled first; null where that is not needed. */
+  unsettled: StoreFile | null
   readonly path: string
   readonly finalPath: string
   tries: number
@@ -189,7 +191,7 @@ export class BucketFiles {
       await open.file.append(await open.format.more(events))
     } catch (error) {
       // Nobody knows what the file holds beyond this point: go on in another.
-      await this.#close(bucket)
+      await this.#close(bucket, open.file)
       throw error
     }
     this.#wrote(open, events)
@@ -218,7 +220,7 @@ export class BucketFiles {
     }
   }
 
-  async #close(bucket: Bucket): Promise<void> {
+  async #close(bucket: Bucket, unsettled: StoreFile | null = null): Promise<void> {
     const { open } = bucket
     if (open === null) return
     bucket.open = null
@@ -227,7 +229,8 @@ export class BucketFiles {
     await open.file.close()
     this.#options.counters.add('ConnectionClosedCount')
     const { path, finalPath } = open
-    if (path !== finalPath) await this.#name({ path, finalPath, tries: 0, dueAt: 0 })
+    if (path !== finalPath || unsettled !== null)
+      await this.#name({ unsettled, path, finalPath, tries: 0, dueAt: 0 })
   }
 
   /** Names the file; where that fails it is tried again later. */
@@ -235,7 +238,9 @@ export class BucketFiles {
     const { store, closeTries, closeRetryMs, clock, log, unnamed, onDue } = this.#options
     const what = `${store.nameOf(one.path)} is complete but cannot be renamed to ${one.finalPath}`
     try {
-      const renamed = await store.rename(one.path, one.finalPath)
+      await one.unsettled?.settle?.()
+      one.unsettled = null
+      const renamed = one.path === one.finalPath ? 'done' : await store.rename(one.path, one.finalPath)
       if (renamed === 'taken') throw new Fault('DISK', 'another file has that name')
       if (renamed === 'gone' && one.tries === 0)
         log.warn(`${store.nameOf(one.path)} is gone before it was renamed`)

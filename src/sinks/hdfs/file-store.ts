@@ -9,6 +9,8 @@ export interface StoreFile {
   /** After a rejection the file is not appended to again. */
   append(bytes: Buffer): Promise<void>
   close(): Promise<void>
+  /** After an append that failed: rejects until nobody writes the file any more, so that it can be read. */
+  settle?(): Promise<void>
 }
 
 export interface FileStore {

@@ -30,6 +30,8 @@ class MiniHdfs {
     conf.set(MiniDFSCluster.HDFS_MINIDFS_BASEDIR, words[0]);
     cluster = new MiniDFSCluster.Builder(conf).numDataNodes(Integer.parseInt(words[1])).build();
     cluster.waitActive();
+    // What a DataNode that died has left may be recovered after 2 s, not after a minute.
+    cluster.setLeasePeriod(2000, 20 * 60 * 1000);
     DistributedFileSystem files = cluster.getFileSystem();
     files.mkdirs(new Path("/open"));
     files.setPermission(new Path("/open"), new FsPermission((short) 0777));
