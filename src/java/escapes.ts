@@ -30,6 +30,15 @@ export interface EscapeOptions {
   readonly host?: { readonly name: string; readonly address: string; readonly fullName: string }
 }
 
+/** This machine, as the network knows it: its full name is asked of nobody. */
+export function hostOf(network: {
+  hostName(): string
+  addresses(): readonly string[]
+}): EscapeOptions['host'] & {} {
+  const name = network.hostName()
+  return { name, address: network.addresses()[0] ?? '127.0.0.1', fullName: name }
+}
+
 type Headers = ReadonlyMap<string, string>
 type Part = string | ((headers: Headers, time: () => Time) => string)
 

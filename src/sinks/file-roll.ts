@@ -6,11 +6,10 @@ import { join, resolve } from 'node:path'
 import { defineSink, type CountedContext, type SessionSink, type SinkSession } from '../component.ts'
 import { Fault, messageOf, diskFault } from '../errors.ts'
 import type { Event } from '../event.ts'
-import { choice, flag, int, text } from '../fields.ts'
+import { int, text } from '../fields.ts'
 import { sinkCounters } from '../observe/counters.ts'
-import { codecNames } from '../serializers/avro-container.ts'
 import type { Serializer } from '../serializers/contract.ts'
-import { makeSerializer, serializerField } from '../serializers/serializer.ts'
+import { makeSerializer, serializerField, serializerFields } from '../serializers/serializer.ts'
 import { isAway } from '../storage/file-place.ts'
 import type { Timer } from '../system/clock.ts'
 import type { Disk, DiskFile } from '../system/disk.ts'
@@ -52,21 +51,9 @@ an Avro container of records with headers and body. A serializer class of one's 
     'sink.pathManager.prefix': text({ doc: 'Start of every file name.', default: '' }),
     'sink.pathManager.extension': text({ doc: 'End of every file name, without the dot.', default: '' }),
     'sink.serializer': serializerField({ doc: 'How events are laid out; see above.', default: 'TEXT' }),
-    'sink.serializer.appendNewline': flag({
-      doc: 'text, header_and_text: a newline after each event.',
-      default: true,
-    }),
-    'sink.serializer.syncIntervalBytes': int({
-      doc: 'avro_event: size at which a block ends; it also ends with a batch.',
-      default: 2_048_000,
-      min: 1,
-      unit: 'bytes',
-    }),
-    'sink.serializer.compressionCodec': choice(codecNames, {
-      doc: 'avro_event: compression of blocks.',
-      default: 'null',
-      differs: 'bzip2 and xz are not supported.',
-    }),
+    'sink.serializer.appendNewline': serializerFields.appendNewline,
+    'sink.serializer.syncIntervalBytes': serializerFields.syncIntervalBytes,
+    'sink.serializer.compressionCodec': serializerFields.compressionCodec,
     'sink.batchSize': int({ doc: 'Most events of one transaction.', default: 100, min: 1, unit: 'events' }),
   },
   check(options, say) {

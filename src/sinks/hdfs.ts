@@ -7,13 +7,12 @@ import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { choice, flag, int, list, text, type OptionsOf } from '../fields.ts'
-import { compileEscapes, type EscapeOptions } from '../java/escapes.ts'
+import { compileEscapes, hostOf, type EscapeOptions } from '../java/escapes.ts'
 import { zoneOffset } from '../java/zone-offset.ts'
 import { sinkCounters } from '../observe/counters.ts'
-import { codecNames } from '../serializers/avro-container.ts'
 import { codecField } from '../serializers/hadoop-codecs.ts'
 import { sequenceFile } from '../serializers/sequence-file.ts'
-import { makeSerializer, serializerField } from '../serializers/serializer.ts'
+import { makeSerializer, serializerField, serializerFields } from '../serializers/serializer.ts'
 import { environmentVariable, userName } from '../system/environment.ts'
 import { Pace } from '../system/pace.ts'
 import { GroupedDeliveries } from './grouped-deliveries.ts'
@@ -27,7 +26,6 @@ const batchesUnderWay = 16
 const stopPatienceMs = 3000
 /** Where NameNodes listen for HTTP if nothing else is set (hdfs-default.xml of Hadoop 3). */
 const nameNodePort = 9870
-const inLocalTime = 'of the machine'
 
 const options = {
   'hdfs.path': text({
@@ -118,8 +116,7 @@ const options = {
     default: 'second',
   }),
   'hdfs.timeZone': text({
-    doc: 'Time zone of the escapes, such as `America/Los_Angeles`.',
-    default: inLocalTime,
+    doc: 'Time zone of the escapes, such as `America/Los_Angeles`; that of the machine where it is absent.',
   }),
   'hdfs.useLocalTimeStamp': flag({
     doc: 'Escapes take the present time in place of the header `timestamp`.',
@@ -136,21 +133,9 @@ const options = {
     unit: 's',
   }),
   serializer: serializerField({ doc: 'How the stream types lay out events; see above.', default: 'TEXT' }),
-  'serializer.appendNewline': flag({
-    doc: 'text, header_and_text: a newline after each event.',
-    default: true,
-  }),
-  'serializer.syncIntervalBytes': int({
-    doc: 'avro_event: size at which a block ends; it also ends with a batch.',
-    default: 2_048_000,
-    min: 1,
-    unit: 'bytes',
-  }),
-  'serializer.compressionCodec': choice(codecNames, {
-    doc: 'avro_event: compression of blocks.',
-    default: 'null',
-    differs: 'bzip2 and xz are not supported.',
-  }),
+  'serializer.appendNewline': serializerFields.appendNewline,
+  'serializer.syncIntervalBytes': serializerFields.syncIntervalBytes,
+  'serializer.compressionCodec': serializerFields.compressionCodec,
 }
 type Options = OptionsOf<typeof options>
 
@@ -211,7 +196,7 @@ of records with headers and body. A serializer class of one's own is not support
     for (const key of ['hdfs.fileSuffix', 'hdfs.inUsePrefix', 'hdfs.inUseSuffix'] as const)
       if (given[key].includes('/'))
         say.error(key, 'is part of a file name and holds a slash', 'write directories in hdfs.path')
-    const zone = zoneIn(given)
+    const zone = given['hdfs.timeZone']
     try {
       zoneOffset(zone)
     } catch {
@@ -228,9 +213,6 @@ of records with headers and body. A serializer class of one's own is not support
   batchSize: given => given['hdfs.batchSize'],
   create: (given, context) => new HdfsSink(given, context),
 })
-
-const zoneIn = (given: Options): string | undefined =>
-  given['hdfs.timeZone'] === inLocalTime ? undefined : given['hdfs.timeZone']
 
 type Place =
   /** Servers of WebHDFS, null for the local disk; and the path in it, with escapes. */
@@ -316,15 +298,11 @@ class HdfsSink implements SessionSink {
     const escapes: EscapeOptions = {
       now: () => clock.now(),
       useLocalTimeStamp: given['hdfs.useLocalTimeStamp'],
-      ...(zoneIn(given) === undefined ? {} : { timeZone: zoneIn(given)! }),
-      ...(given['hdfs.round']
-        ? { round: { value: given['hdfs.roundValue'], unit: given['hdfs.roundUnit'] } }
-        : {}),
-      host: {
-        name: network.hostName(),
-        address: network.addresses()[0] ?? '127.0.0.1',
-        fullName: network.hostName(),
-      },
+      ...(given['hdfs.timeZone'] !== undefined && { timeZone: given['hdfs.timeZone'] }),
+      ...(given['hdfs.round'] && {
+        round: { value: given['hdfs.roundValue'], unit: given['hdfs.roundUnit'] },
+      }),
+      host: hostOf(network),
     }
     this.#directoryOf = compileEscapes(place.path, escapes)
     this.#prefixOf = compileEscapes(given['hdfs.filePrefix'], escapes)

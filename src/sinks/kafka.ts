@@ -3,7 +3,7 @@ import { defineSink, type CountedContext, type SessionSink, type SinkSession, pa
 import { DeadLetterFile, examineDeadLetters } from '../dead-letter.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
-import { compileEscapes } from '../java/escapes.ts'
+import { compileEscapes, hostOf } from '../java/escapes.ts'
 import type { Event } from '../event.ts'
 import { choice, flag, int, prefix, text, type OptionsOf } from '../fields.ts'
 import {
@@ -272,11 +272,7 @@ class KafkaSink implements SessionSink {
       {
         log,
         now: () => system.clock.now(),
-        host: {
-          name: system.network.hostName(),
-          address: system.network.addresses()[0] ?? '127.0.0.1',
-          fullName: system.network.hostName(),
-        },
+        host: hostOf(system.network),
       },
     )
   }

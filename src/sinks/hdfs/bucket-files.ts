@@ -56,7 +56,7 @@ interface OpenFile {
   readonly format: FileFormat
   readonly path: string
   readonly finalPath: string
-  readonly rollTimer: Timer | null
+  rollTimer: Timer | null
   idleTimer: Timer | null
   events: number
   bodyBytes: number
@@ -94,7 +94,7 @@ export class BucketFiles {
   ): Promise<void> {
     const bucket = this.#bucketOf(directory, prefix)
     for (let from = 0; from < events.length;) {
-      if (bucket.open !== null && this.#isFull(bucket.open)) await this.#close(bucket)
+      if (bucket.open !== null && (bucket.open.isDue || this.#isFull(bucket.open))) await this.#close(bucket)
       const part = this.#fitting(bucket.open, events, from)
       if (bucket.open === null) bucket.open = await this.#begin(bucket, part)
       else await this.#append(bucket, bucket.open, part)
@@ -131,14 +131,14 @@ export class BucketFiles {
     return bucket
   }
 
-  #isFull({ events, bodyBytes, isDue }: OpenFile): boolean {
+  #isFull({ events, bodyBytes }: Pick<OpenFile, 'events' | 'bodyBytes'>): boolean {
     const { rollEvents, rollBytes } = this.#options
-    return isDue || (rollEvents > 0 && events >= rollEvents) || (rollBytes > 0 && bodyBytes >= rollBytes)
+    return (rollEvents > 0 && events >= rollEvents) || (rollBytes > 0 && bodyBytes >= rollBytes)
   }
 
   /** What goes into the file before it is full: one event at least. */
   #fitting(open: OpenFile | null, events: readonly Event[], from: number): readonly Event[] {
-    const counted = { events: open?.events ?? 0, bodyBytes: open?.bodyBytes ?? 0, isDue: false } as OpenFile
+    const counted = { events: open?.events ?? 0, bodyBytes: open?.bodyBytes ?? 0 }
     let to = from
     do {
       counted.events++
@@ -149,8 +149,7 @@ export class BucketFiles {
   }
 
   async #begin(bucket: Bucket, events: readonly Event[]): Promise<OpenFile> {
-    const { store, newFormat, suffix, inUsePrefix, inUseSuffix, rollIntervalMs, clock, counters } =
-      this.#options
+    const { store, newFormat, suffix, inUsePrefix, inUseSuffix, rollIntervalMs, counters } = this.#options
     await this.#makeRoom()
     const format = newFormat()
     const bytes = await format.begin(events)
@@ -166,21 +165,18 @@ export class BucketFiles {
       }
       if (file === null) continue
       counters.add('ConnectionCreatedCount')
-      const due = () => {
-        open.isDue = true
-        this.#options.onDue()
-      }
       const open: OpenFile = {
         file,
         format,
         path,
         finalPath: `${bucket.directory}/${name}`,
-        rollTimer: rollIntervalMs === 0 ? null : clock.after(rollIntervalMs, due, { background: true }),
+        rollTimer: null,
         idleTimer: null,
         events: 0,
         bodyBytes: 0,
         isDue: false,
       }
+      open.rollTimer = this.#dueAfter(rollIntervalMs, open)
       this.#wrote(open, events)
       return open
     }
@@ -198,16 +194,19 @@ export class BucketFiles {
   }
 
   #wrote(open: OpenFile, events: readonly Event[]): void {
-    const { idleMs, clock, onDue } = this.#options
     open.events += events.length
     for (const { body } of events) open.bodyBytes += body.length
-    if (idleMs === 0) return
     open.idleTimer?.cancel()
+    open.idleTimer = this.#dueAfter(this.#options.idleMs, open)
+  }
+
+  /** Null where the time is 0: never. */
+  #dueAfter(ms: number, open: OpenFile): Timer | null {
     const due = () => {
       open.isDue = true
-      onDue()
+      this.#options.onDue()
     }
-    open.idleTimer = clock.after(idleMs, due, { background: true })
+    return ms === 0 ? null : this.#options.clock.after(ms, due, { background: true })
   }
 
   /** Closes the files that were not written to for the longest time, as long as there are too many. */

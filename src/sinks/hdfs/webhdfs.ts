@@ -109,15 +109,7 @@ export class WebHdfs implements FileStore {
 
   async #askActive(operation: Operation): Promise<{ refusal: Refusal | null; answer: HttpAnswer }> {
     const url = this.#urlOf(operation)
-    const answer = await this.#send({ url, method: operation.method, headers: {} }).catch(
-      (error: unknown) => {
-        if (!(error instanceof Fault) || error.code === 'STOPPED') throw error
-        throw new Fault(error.code, `NameNode ${error.message}`, {
-          cause: error,
-          remedy: remedies.noNameNode,
-        })
-      },
-    )
+    const answer = await this.#send('NameNode', { url, method: operation.method, headers: {} })
     if (answer.status === 307 && operation.bytes !== undefined) return { refusal: null, answer }
     const refusal = refusalIn(answer)
     if (refusal === null && (answer.status !== 200 || operation.bytes !== undefined))
@@ -139,23 +131,28 @@ export class WebHdfs implements FileStore {
     if (!/^https?:/.test(url) || !URL.canParse(url))
       throw new Fault('PROTOCOL', `${this.#server} sends ${op} to no address`, { remedy: remedies.noWebHdfs })
     const headers = { 'content-type': 'application/octet-stream' }
-    const given = await this.#send({ url, method, headers, body: bytes }).catch((error: unknown) => {
-      if (!(error instanceof Fault) || error.code === 'STOPPED') throw error
-      throw new Fault(error.code, `DataNode ${error.message}`, { cause: error, remedy: remedies.dataNode })
-    })
+    const given = await this.#send('DataNode', { url, method, headers, body: bytes })
     if (given.status === 200 || given.status === 201) return { refusal: null, answer: given }
     return { refusal: refusalIn(given) ?? { exception: `HTTP ${given.status}`, message: '' }, answer: given }
   }
 
-  async #send(request: Pick<HttpRequest, 'url' | 'method' | 'headers' | 'body'>): Promise<HttpAnswer> {
+  async #send(
+    whose: 'NameNode' | 'DataNode',
+    request: Pick<HttpRequest, 'url' | 'method' | 'headers' | 'body'>,
+  ): Promise<HttpAnswer> {
     const { signal } = this
     if (signal?.aborted === true) throw new Fault('STOPPED', 'the call was given up')
-    return await sendHttp({
-      ...request,
-      isPublic: true,
-      timeoutMs: Math.min(this.#options.callTimeoutMs, longestMs),
-      ...(signal === null ? {} : { signal }),
-    })
+    try {
+      return await sendHttp({
+        ...request,
+        isPublic: true,
+        timeoutMs: Math.min(this.#options.callTimeoutMs, longestMs),
+        ...(signal === null ? {} : { signal }),
+      })
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      throw new Fault(error.code, `${whose} ${error.message}`, { cause: error, remedy: remedies[whose] })
+    }
   }
 
   #urlOf({ op, path, more = {} }: Operation): string {
@@ -188,9 +185,9 @@ const remedies: Readonly<Record<string, string>> = {
     'Raise the quota of the directory (hdfs dfsadmin -setSpaceQuota), or free space in it.',
   NSQuotaExceededException: 'Raise the quota of the directory (hdfs dfsadmin -setQuota), or remove files.',
   SecurityException: 'Give a delegation token in hdfs.delegationToken: Kerberos is not spoken here.',
-  noNameNode:
+  NameNode:
     'Start the NameNode, or set hdfs.webHdfs to its HTTP address (dfs.namenode.http-address, port 9870; 50070 in Hadoop 2); of a name service, to those of all NameNodes.',
-  dataNode:
+  DataNode:
     'See that the DataNodes run, and that the host names in dfs.datanode.hostname resolve and can be reached from here.',
   noWebHdfs:
     'Set hdfs.webHdfs to the HTTP address of the NameNode (dfs.namenode.http-address, port 9870; 50070 in Hadoop 2) or of an HttpFS (port 14000).',
