@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import avro from 'avsc'
-import fc from 'fast-check'
+import fc from '../test/fast-check.ts'
 import { Event, TooManyHeaders } from './event.ts'
 import { skipEvent } from './wire/avro/flume-event.ts'
 import { AvroFormatError, AvroReader } from './wire/avro/binary.ts'

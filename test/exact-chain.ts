@@ -1,6 +1,6 @@
 // Records that text cannot carry, on both sides of a chain of agents: written into one topic, and read from any.
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import fc from './fast-check.ts'
 import { createProducer, type ConsumedRecord, type ProducerRecord } from '../src/kafka-client/kafka-client.ts'
 import { PartitionReader } from '../src/kafka-client/consumer/partition-reader.ts'
 import { consumerDefaults, producerDefaults } from '../src/kafka-client/settings.ts'

@@ -352,12 +352,14 @@ test('CONTRIBUTING names the commands there are', () => {
 /** Ask a real peer again and again, a bounded number of times, because it has no way to tell when it is ready. */
 const pollPeers = new Set(['test/interop/kafka-codec.test.ts'])
 
-test('no test runs alone, and none sleeps', () => {
+test('no test runs alone, none sleeps, and generated cases are the same with each run', () => {
   const sleeps = /await\s+(setTimeout|sleep|delay|wait)\(|new Promise\b[^;{]{0,60}\bset(Timeout|Interval)\(/
   const wrong: string[] = []
   for (const path of tests) {
     const code = codeOf(read(path))
     if (/\b(test|it|describe|suite)\.only\(|\bonly:\s*true/.test(code)) wrong.push(`${path} runs alone`)
+    if (/ from 'fast[-]check'/.test(read(path)))
+      wrong.push(`${path} takes fast-check from elsewhere than test/fast-check.ts`)
     const found = sleeps.exec(code)
     if (found !== null && !pollPeers.has(path))
       wrong.push(`${path} sleeps: ${found[0].replaceAll(/\s+/g, ' ')}`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/fast-check.ts'
 import { isIn, type Field, type FieldSet } from '../wire/kafka/fields.ts'
 import { FormatError } from '../wire/kafka/format-error.ts'
 import { apiTable } from './api-table.ts'

@@ -1,7 +1,7 @@
 // CMAK's percentages against a second way to count them, over clusters by seed.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/fast-check.ts'
 import { percentagesOf, type PlacedPartition } from './percentages.ts'
 
 const cluster = fc

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/fast-check.ts'
 import { findCharset } from './java-charset.ts'
 
 test('Java names and their variants find the set', () => {

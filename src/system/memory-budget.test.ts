@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/fast-check.ts'
 import { Fault } from '../errors.ts'
 import { MemoryBudget, type MemoryShare, itemBytes, readMemoryBudget } from './memory-budget.ts'
 

@@ -3,7 +3,7 @@
 // channel) with a plain list.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import fc from '../fast-check.ts'
 import type { Batch, Channel } from '../../src/component.ts'
 import { Event } from '../../src/event.ts'
 import type { TestContext } from '../context.ts'

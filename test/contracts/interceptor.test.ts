@@ -2,7 +2,7 @@
 // back, and leave the event's two sides (headers and body, and their one encoding) saying the same.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../fast-check.ts'
 import type { InterceptorDefinition } from '../../src/component.ts'
 import { catalogue } from '../../src/components.ts'
 import { Event } from '../../src/event.ts'

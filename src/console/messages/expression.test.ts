@@ -1,7 +1,7 @@
 // Expressions of a search: what they find, what they refuse, and that hostile ones end.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../../test/fast-check.ts'
 import { Refused } from '../refused.ts'
 import { readExpression } from './expression.ts'
 

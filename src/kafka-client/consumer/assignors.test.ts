@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../../test/fast-check.ts'
 import { assignors, type Assignment, type Member } from './assignors.ts'
 import { encodeStickyData } from './group-protocol.ts'
 

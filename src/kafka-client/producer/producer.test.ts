@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import fc from '../../../test/fast-check.ts'
 import { describe, it } from 'node:test'
 import {
   given,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import fc from 'fast-check'
+import fc from '../../../test/fast-check.ts'
 import { findCharset } from '../../java/java-charset.ts'
 import type { DiskFile } from '../../system/disk.ts'
 import { realClock } from '../../system/clock.ts'

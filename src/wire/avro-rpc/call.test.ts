@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../../test/fast-check.ts'
 import { Event } from '../../event.ts'
 import { skipEvent } from '../avro/flume-event.ts'
 import { AvroFormatError, AvroReader } from '../avro/binary.ts'

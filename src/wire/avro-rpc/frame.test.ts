@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../../test/fast-check.ts'
 import { encodeFrame, type Frame, FrameError, FrameParser } from './frame.ts'
 
 const parse = (bytes: Buffer, cuts: readonly number[], maxBytes = 1 << 30): Frame[] => {

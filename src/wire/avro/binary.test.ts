@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import avsc from 'avsc'
-import fc from 'fast-check'
+import fc from '../../../test/fast-check.ts'
 import { AvroFormatError, AvroReader, longSize, writeLong } from './binary.ts'
 
 const long = avsc.Type.forSchema('long')

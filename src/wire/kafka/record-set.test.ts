@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
+import fc from '../../../test/fast-check.ts'
 import { compress, compressions, type Compression } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { FormatError } from './format-error.ts'
