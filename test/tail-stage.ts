@@ -76,6 +76,15 @@ export class TailStage {
     utimesSync(this.path(name), mtimeMs / 1000 - seconds, mtimeMs / 1000 - seconds)
   }
 
+  /** Lets the file system's clock, which moves in steps of some ms, pass the last change of a file, if there is one. */
+  untilLater(name: string): void {
+    const changed = statSync(this.path(name), { throwIfNoEntry: false })?.mtimeMs ?? 0
+    const probe = this.path('.probe')
+    do writeFileSync(probe, '')
+    while (statSync(probe).mtimeMs <= changed)
+    rmSync(probe)
+  }
+
   inode(name: string): string {
     return String(statSync(this.path(name), { bigint: true }).ino)
   }

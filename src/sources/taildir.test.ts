@@ -165,6 +165,18 @@ test('a file that is truncated is read from its beginning, however long it is by
   assert.deepEqual(await tail.pass(), ['five', 'and just as much as was'])
 })
 
+test('a file that was read by an earlier run is known by its bytes too', async () => {
+  const tail = stage()
+  tail.write('a.log', 'one\ntwo\n')
+  await tail.start()
+  await tail.pass()
+  await tail.stop()
+  await tail.start()
+  assert.equal(tail.openFiles('a.log'), 0)
+  tail.write('a.log', 'four\nand more than was there\n')
+  assert.deepEqual(await tail.pass(), ['four', 'and more than was there'])
+})
+
 test('a writer that goes on at its old place after a truncation is followed there', async () => {
   const tail = stage()
   tail.write('a.log', 'one\n'.repeat(50))

@@ -99,6 +99,26 @@ export class FileSet {
     for (const file of this.#all)
       if (file.handle === null && !file.isGone && file.isDue(false) && this.#open.size < this.#mostOpen)
         await this.open(file).catch(() => {}) // reading it will say so
+    await this.#learnMarks()
+  }
+
+  async #learnMarks(): Promise<void> {
+    const without = this.#all.filter(file => file.needsMark)
+    for (let at = 0; at < without.length; at += statesAtOnce)
+      await Promise.all(
+        without.slice(at, at + statesAtOnce).map(file => this.#learnMark(file).catch(() => {})), // likewise
+      )
+  }
+
+  async #learnMark(file: TailedFile): Promise<void> {
+    file.needsMark = false
+    const isOpen = file.handle !== null
+    if (!isOpen && (file.isGone || !(await file.open(this.#parts.system.disk, file.path)))) return
+    try {
+      await file.learnMark()
+    } finally {
+      if (!isOpen) await file.close()
+    }
   }
 
   async #stateOf(path: string): Promise<FileState | null> {

@@ -42,6 +42,8 @@ export class TailedFile {
   /** The bytes before `next`, and those before `position`; fewer, or none, where more are not known. */
   #mark: Buffer = noBytes
   #markOfPosition: Buffer = noBytes
+  /** Its position comes from an earlier run, and the bytes before it were not looked at yet. */
+  needsMark: boolean
 
   constructor(path: string, group: FileGroup, state: FileState, position: number, now: number) {
     this.identity = state.identity
@@ -53,6 +55,15 @@ export class TailedFile {
     this.size = state.bytes
     this.modifiedMs = state.modifiedMs
     this.changedAt = now
+    this.needsMark = position > 0
+  }
+
+  /** Reads what stands before the position, by which a file is known that is truncated from here on. It must be open. */
+  async learnMark(): Promise<void> {
+    if (this.size < this.position) return
+    const bytes = Buffer.alloc(Math.min(markBytes, this.position))
+    const count = await this.handle!.read(bytes, this.position - bytes.length)
+    if (count === bytes.length) this.#mark = this.#markOfPosition = bytes
   }
 
   /** Whether it is the same file, and not one that was given the same inode later. */
