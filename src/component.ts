@@ -119,9 +119,22 @@ export interface ChannelProcessor {
    * The same, but waits for room and repeats failed puts until every required channel has taken the
    * events, once each; interceptors run once. Calls keep their order. What no transaction of a channel can
    * hold is put in parts; an event that is too large alone waits. Rejects with STOPPED when the signal is
-   * aborted, and with what can never succeed. For sources that can wait.
+   * aborted, and with what can never succeed. For sources that can wait. With `handovers` the headers
+   * `millrace.origin` of the events name the offsets that each of them closes in its channel.
    */
-  processUntilAccepted(events: readonly Event[], signal: AbortSignal): Promise<void>
+  processUntilAccepted(
+    events: readonly Event[],
+    signal: AbortSignal,
+    handovers?: readonly Handover[],
+  ): Promise<void>
+}
+
+/** Offsets of a partition, as `millrace.origin` names it, that a source hands over in one call. */
+export interface Handover {
+  readonly partition: string
+  /** Behind the last of the call before, or where reading began. */
+  readonly from: number
+  readonly to: number
 }
 
 export interface Source {
@@ -281,6 +294,8 @@ export type Flow =
       group?: string
       /** Values are whole events, whose headers stay but for those that the source overwrites. */
       flumeFormat?: boolean
+      /** Events name the record that they were made of. */
+      hasOrigins?: boolean
       /** Event header -> the record header it comes from. */
       recordHeaders?: Readonly<Record<string, string>>
     }

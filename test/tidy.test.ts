@@ -25,6 +25,7 @@ const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['java', /^src\/java\//],
   ['settings', /^src\/fields\.ts$|^src\/settings\//],
   ['event', /^src\/(event|component|delivery-fault|dead-letter)\.ts$/],
+  ['origin', /^src\/origin\//],
   ['security', /^src\/security\//],
   ['zookeeper', /^src\/zookeeper\//],
   ['avro', /^src\/wire\/avro\//],
@@ -64,6 +65,7 @@ const component = [
   'serializers',
   'security',
   'zookeeper',
+  'origin',
 ]
 
 /** What each row may import besides itself; after the bar: types alone. */
@@ -79,6 +81,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   avro: [[]],
   wire: [['avro']],
   config: [event, ['system', 'observe']],
+  origin: [[], ['event']],
   security: [['system', 'errors', 'settings']],
   zookeeper: [['system', 'errors', 'wire']],
   storage: [['system', 'errors']],
@@ -92,7 +95,7 @@ const table: Readonly<Record<string, readonly [values: readonly string[], types?
   interceptors: [component],
   selectors: [component],
   'sink-processors': [component],
-  topology: [[...event, 'config', 'system', 'observe']],
+  topology: [[...event, 'config', 'system', 'observe', 'origin']],
   'agent-set': [[...event, 'config', 'topology', 'wire']],
   broker: [['wire', 'avro', 'storage', 'system', ...event, 'observe', 'config', 'security']],
   console: [[...event, 'config', 'topology', 'observe', 'kafka-client', 'system', 'zookeeper', 'avro']],

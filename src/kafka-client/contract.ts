@@ -19,6 +19,18 @@ export interface ConsumedRecord {
   readonly headers: readonly RecordHeader[]
   /** The broker has set the timestamp. Absent where the producer has. */
   readonly isAppendTime?: true
+  /** Absent unless asked for. */
+  readonly origin?: RecordOrigin
+}
+
+/** What identifies a record beside topic, partition and offset. */
+export interface RecordOrigin {
+  /** '' where brokers do not tell it (before 2.8). */
+  readonly topicId: string
+  /** In which reign of a leader it was written; -1 before message format 2. */
+  readonly leaderEpoch: number
+  /** Behind the record read before it, or where reading began. */
+  readonly from: number
 }
 
 export interface TopicPartition {
@@ -76,6 +88,8 @@ export interface ConsumerOptions {
   readonly onRecreated?: (partition: TopicPartition) => void
   /** 64 MiB, and blocking, where absent. */
   readonly recordLimits?: RecordLimits
+  /** Whether records say where they stand (`origin`). */
+  readonly recordOrigins?: boolean
   /** Of the record at the position something was left out, said as a subject: all of it, or headers beyond the number that is read. */
   readonly onLeftOut?: (position: Position, what: string, isWhole: boolean) => void
 }
@@ -93,6 +107,8 @@ export interface Consumer {
   /** Where poll reads on; undefined for partitions not assigned or not known yet. */
   position(partition: TopicPartition): number | undefined
   readonly assignment: readonly TopicPartition[]
+  /** '' where brokers have not told it, or do not (before 0.10.1). */
+  readonly clusterId: string
   /** Leaves the group and closes connections. onRevoked is called before. */
   close(): Promise<void>
 }

@@ -21,6 +21,7 @@ export type {
   ConsumedRecord,
   TopicPartition,
   Position,
+  RecordOrigin,
   ConsumerOptions,
   Consumer,
   ProducerRecord,

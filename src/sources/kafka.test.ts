@@ -52,6 +52,15 @@ describe('the options of the Kafka source', () => {
     assert.match(found[0]!, /^error kafka.consumer.auto.offset.reset: /)
   })
 
+  it('map no record header to the one that says where a record comes from', () => {
+    const found = (originHeader: boolean) =>
+      problemsOf(given({ 'kafka.topics': ['t'], header: { 'millrace.origin': 'x' }, originHeader }))
+    assert.deepEqual(found(true), [
+      'error header: the header millrace.origin is reserved by originHeader = true',
+    ])
+    assert.deepEqual(found(false), [])
+  })
+
   it('want servers that can be read, of Kafka or of ZooKeeper', () => {
     const found = (servers: string) =>
       problemsOf(given({ 'kafka.topics': ['t'], 'kafka.bootstrap.servers': servers })).join()
@@ -75,6 +84,7 @@ describe('the options of the Kafka source', () => {
         group: 'flume',
         topicHeader: 'topic',
         flumeFormat: false,
+        hasOrigins: false,
         recordHeaders: {},
       },
     ])
@@ -89,6 +99,7 @@ describe('the options of the Kafka source', () => {
       pattern: /x/,
       topicHeader: null,
       flumeFormat: false,
+      hasOrigins: false,
       recordHeaders: {},
     })
   })

@@ -8,9 +8,11 @@ import {
   examineSecurity,
   readConsumerProperties,
   sayBelow,
+  type ConsumedRecord,
   type Consumer,
 } from '../kafka-client/kafka-client.ts'
 import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
+import { originHeader, originPartition, type Origin } from '../origin/origin.ts'
 import { keptRecordHeader } from '../wire/kafka/kept-record.ts'
 import { kafkaSourceCounters } from '../observe/counters.ts'
 import { EventMaker } from './kafka/event-of-record.ts'
@@ -55,6 +57,11 @@ const options = {
   recordFidelity: choice(['flume', 'exact'], {
     doc: 'exact keeps in the header `millrace.record` what text headers cannot carry of a record, for a Kafka sink with the same option.',
     default: 'flume',
+    since: 'ours',
+  }),
+  originHeader: flag({
+    doc: 'Sets the header `millrace.origin` to where the record stands, for a Kafka sink with `deliveryGuarantee = exactly-once`.',
+    default: false,
     since: 'ours',
   }),
   setTopicHeader: flag({ doc: 'Sets a header to the topic.', default: true, since: '1.8' }),
@@ -131,6 +138,11 @@ UTF-8, the value null, all record headers in their order with repeated names, by
 does not have. These are kept in one header, \`millrace.record\`, which only events have that need it
 ([its form](../formats/kept-record.md)). Agents between the two, Flume's as well, pass it on.
 
+With \`originHeader = true\` each event names the record that it was made of, and what lies between it and the event
+before in its channel, in the header \`millrace.origin\` ([its form](../formats/origin.md)). A Kafka sink with
+\`deliveryGuarantee = exactly-once\` writes each record once by it, however many agents are between the two and whichever of them are
+killed. A header of that name that a record brings (\`useFlumeEventFormat\`) is overwritten.
+
 The header \`topic\` overrides the topic of a Kafka sink further on, so that events return to where they came from. Set
 \`setTopicHeader = false\` here or \`allowTopicOverride = false\` there, unless that is what you want.
 
@@ -158,6 +170,12 @@ example.`,
       say.error(
         'header',
         `the header ${keptRecordHeader} is reserved by recordFidelity = exact`,
+        'name another header',
+      )
+    if (given.originHeader && originHeader in given.header)
+      say.error(
+        'header',
+        `the header ${originHeader} is reserved by originHeader = true`,
         'name another header',
       )
     if (given.zookeeperConnect !== undefined)
@@ -194,6 +212,7 @@ example.`,
       topicHeader: given.setTopicHeader ? given.topicHeader : null,
       group: given['kafka.consumer.group.id'],
       flumeFormat: given.useFlumeEventFormat,
+      hasOrigins: given.originHeader,
       recordHeaders: given.header,
     },
   ],
@@ -277,6 +296,7 @@ class KafkaSource implements Source {
         remedy:
           'Raise maxRecordBytes of the source; or leave such records out, with largeRecords = skip or, noted in a file, with deadLetter.file.',
       },
+      recordOrigins: given.originHeader,
       topics,
       initialPositions: await this.#positionsInZooKeeper(topics, signal),
       system: { ...system, systemProperties },
@@ -304,7 +324,8 @@ class KafkaSource implements Source {
         clock,
         memory: system.memory,
         log,
-        makeEvent: record => maker.make(record),
+        ...(given.originHeader ? { originOf: record => originOf(record, consumer.clusterId) } : {}),
+        makeEvent: (record, origin) => maker.make(record, origin),
         endBatch: () => maker.endBatch(),
       },
       {
@@ -353,5 +374,15 @@ class KafkaSource implements Source {
     const consumer = this.#consumer
     this.#consumer = null
     await consumer?.close()
+  }
+}
+
+function originOf({ topic, partition, offset, origin }: ConsumedRecord, clusterId: string): Origin {
+  const { topicId, leaderEpoch, from } = origin!
+  return {
+    partition: originPartition({ clusterId, topic, topicId, partition }),
+    leaderEpoch,
+    from,
+    to: offset,
   }
 }

@@ -1,12 +1,13 @@
 // Takes a source's events through its interceptors and its selector into its channels: required
 // channels must take them, optional ones may.
-import type { Channel, ChannelProcessor, Interceptor, Selector } from '../component.ts'
+import type { Channel, ChannelProcessor, Handover, Interceptor, Selector } from '../component.ts'
 import type { Event } from '../event.ts'
 import { messageOf } from '../errors.ts'
 import { countOf } from '../printable.ts'
 import type { ConditionMaker } from '../observe/conditions.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
+import { Coverage } from '../origin/coverage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { ChannelLane } from './channel-lane.ts'
@@ -39,6 +40,8 @@ export class SourceChannelProcessor implements ChannelProcessor {
   readonly #lanes: ReadonlyMap<string, ChannelLane>
   /** Optional channels may refuse each put. */
   readonly #log: Logger
+  /** Of a source whose events have origins. */
+  #coverage: Coverage | null = null
 
   constructor(parts: ProcessorParts) {
     this.#parts = parts
@@ -66,8 +69,13 @@ export class SourceChannelProcessor implements ChannelProcessor {
     await this.#offer(shares.optional)
   }
 
-  async processUntilAccepted(events: readonly Event[], signal: AbortSignal): Promise<void> {
+  async processUntilAccepted(
+    events: readonly Event[],
+    signal: AbortSignal,
+    handovers?: readonly Handover[],
+  ): Promise<void> {
     const shares: Shares = { required: new Map(), optional: new Map() }
+    if (handovers !== undefined) (this.#coverage ??= new Coverage()).handOver(handovers)
     this.#shareOut(this.#intercept(events), shares)
     if (shares.required.size === 1) {
       const [[name, share]] = shares.required as unknown as [[string, readonly Event[]]]
@@ -99,8 +107,8 @@ export class SourceChannelProcessor implements ChannelProcessor {
   #shareOut(events: readonly Event[], { required, optional }: Shares): void {
     for (const event of events) {
       const selection = this.#parts.selector.select(event)
-      for (const name of selection.required) add(required, name, event)
-      for (const name of selection.optional) add(optional, name, event)
+      for (const name of selection.required) this.#add(required, name, event)
+      for (const name of selection.optional) this.#add(optional, name, event)
     }
   }
 
@@ -116,10 +124,11 @@ export class SourceChannelProcessor implements ChannelProcessor {
         )
       }
   }
-}
 
-function add(shares: Map<string, Event[]>, name: string, event: Event): void {
-  const share = shares.get(name)
-  if (share === undefined) shares.set(name, [event])
-  else share.push(event)
+  #add(shares: Map<string, Event[]>, name: string, event: Event): void {
+    const own = this.#coverage === null ? event : this.#coverage.cover(name, event)
+    const share = shares.get(name)
+    if (share === undefined) shares.set(name, [own])
+    else share.push(own)
+  }
 }

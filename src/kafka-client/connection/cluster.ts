@@ -101,6 +101,8 @@ export class Cluster {
   #refreshing: Promise<void> | null = null
   /** Whether the question under way names every topic watched by now. */
   #askedAll = false
+  /** '' before the first refresh, and where brokers do not tell it (before 0.10.1). */
+  clusterId = ''
   /** Monotonic ms of the last good refresh; -Infinity before the first. */
   refreshedAt = -Infinity
 
@@ -386,6 +388,7 @@ export class Cluster {
       )
     this.brokers.list([...this.#nodes.values(), ...this.#bootstrap])
     this.#controllerId = answer.controllerId
+    this.clusterId = answer.clusterId ?? ''
     const named = new Set<string>()
     for (const topic of answer.topics)
       if (topic.name !== null && this.#wants(topic.name)) {

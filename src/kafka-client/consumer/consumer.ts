@@ -137,6 +137,7 @@ export class GroupConsumer implements Consumer {
       },
       recordLimits: options.recordLimits,
       onLeftOut: options.onLeftOut,
+      recordOrigins: options.recordOrigins,
     })
     this.#group = new Group({
       system,
@@ -237,6 +238,10 @@ export class GroupConsumer implements Consumer {
 
   get assignment(): readonly TopicPartition[] {
     return this.#group.partitions
+  }
+
+  get clusterId(): string {
+    return this.#cluster.clusterId
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,8 @@ const mostPassed = 50_000
 const mostPassedBytes = 4 * 1024 * 1024
 
 export interface BufferLimits extends RecordLimits {
+  /** Whether records say where they stand. */
+  readonly recordOrigins?: boolean | undefined
   /** Most bytes of one answer, to begin with. */
   readonly maxBytes: number
   /** Of the record at `offset` something was left out: said as a subject. */
@@ -36,6 +38,8 @@ export class FetchBuffer {
   /** The next record to hand out, and the next to fetch. */
   position: number
   fetchOffset: number
+  /** Behind the last record that was handed out, or where reading began. */
+  #readTo: number
   /** In which reign of a leader the record before fetchOffset was written; -1 where that is not known. */
   leaderEpoch = -1
   /** Of the topic in which the position counts; '' where brokers have not told. */
@@ -65,6 +69,7 @@ export class FetchBuffer {
     this.partition = partition
     this.position = offset
     this.fetchOffset = offset
+    this.#readTo = offset
     this.maxBytes = limits.maxBytes
     this.share = share
     this.#limits = limits
@@ -109,7 +114,7 @@ export class FetchBuffer {
    * it should be called again in another one. Throws Fault UNREADABLE.
    */
   take(out: ConsumedRecord[], room: Room): boolean {
-    const { topic, partition } = this
+    const { topic, partition, topicId } = this
     let passedBytes = 0
     for (let passed = 0; room.records > 0 && room.bytes > 0;) {
       const reader = this.#open?.reader ?? this.#openNext()
@@ -129,8 +134,17 @@ export class FetchBuffer {
       }
       if (headersLeftOut > 0) this.#limits.onLeftOut(offset, `${headersLeftOut} of its headers`, false)
       const read = { topic, partition, offset, timestamp, key, value, headers }
-      out.push(this.#open?.batch.isAppendTime === true ? { ...read, isAppendTime: true } : read)
+      const isAppendTime = this.#open?.batch.isAppendTime === true
+      if (this.#limits.recordOrigins === true) {
+        const origin = {
+          topicId,
+          leaderEpoch: this.#open?.batch.partitionLeaderEpoch ?? -1,
+          from: this.#readTo,
+        }
+        out.push(isAppendTime ? { ...read, isAppendTime, origin } : { ...read, origin })
+      } else out.push(isAppendTime ? { ...read, isAppendTime } : read)
       this.position = offset + 1
+      this.#readTo = this.position
       room.records--
       room.bytes -= (key?.length ?? 0) + (value?.length ?? 0) + itemBytes * (1 + headers.length)
     }
@@ -144,6 +158,7 @@ export class FetchBuffer {
     this.#hold(-this.bytes)
     this.position = offset
     this.fetchOffset = offset
+    this.#readTo = offset
     this.leaderEpoch = -1
   }
 

@@ -50,6 +50,7 @@ export interface FetcherParts {
   onRecreated(partition: TopicPartition, was: { position: number; fetchOffset: number }): void
   readonly recordLimits?: RecordLimits | undefined
   readonly onLeftOut?: ConsumerOptions['onLeftOut']
+  readonly recordOrigins?: boolean | undefined
 }
 
 const defaultRecordLimits: RecordLimits = {
@@ -95,7 +96,7 @@ export class Fetcher {
   }
 
   add(positions: readonly Position[]): void {
-    const { settings, system, onLeftOut, recordLimits = defaultRecordLimits } = this.#parts
+    const { settings, system, onLeftOut, recordLimits = defaultRecordLimits, recordOrigins } = this.#parts
     const { maxPartitionFetchBytes: maxBytes } = settings
     for (const position of positions) {
       const name = nameOf(position)
@@ -106,6 +107,7 @@ export class Fetcher {
         {
           maxBytes,
           ...recordLimits,
+          recordOrigins,
           onLeftOut: (offset, what, isWhole) => {
             onLeftOut?.({ ...position, offset }, what, isWhole)
             this.#log.warn(`${what} of the record at ${name} offset ${offset} are left out`)

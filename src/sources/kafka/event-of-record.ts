@@ -7,6 +7,7 @@ import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
 import { AvroReader } from '../../wire/avro/binary.ts'
 import type { ConsumedRecord } from '../../kafka-client/kafka-client.ts'
+import { encodeOrigin, originHeader, type Origin } from '../../origin/origin.ts'
 import { encodeKeptRecord, keptRecordHeader, type KeptHeader } from '../../wire/kafka/kept-record.ts'
 import type { RecordHeader } from '../../wire/kafka/record.ts'
 
@@ -46,10 +47,10 @@ export class EventMaker {
   }
 
   /** The event, or null where the record holds none (useFlumeEventFormat with another value). */
-  make(record: ConsumedRecord): Event | null {
+  make(record: ConsumedRecord, origin: Origin | null = null): Event | null {
     if (record.value === null)
       this.#lost('records_null_value', 'has no value (a tombstone); the body of its event is empty', record)
-    return this.#parts.mapping.useFlumeEventFormat ? this.#unwrap(record) : this.#wrap(record)
+    return this.#parts.mapping.useFlumeEventFormat ? this.#unwrap(record, origin) : this.#wrap(record, origin)
   }
 
   /** Says, once a batch, that records were skipped. */
@@ -62,14 +63,14 @@ export class EventMaker {
     this.#skipped = null
   }
 
-  #wrap(record: ConsumedRecord): Event {
+  #wrap(record: ConsumedRecord, origin: Origin | null): Event {
     const headers: Headers = new Map()
-    this.#addHeaders(headers, record)
+    this.#addHeaders(headers, record, origin)
     if (this.#parts.mapping.isExact) this.#keep(headers, record)
     return Event.of(headers, record.value ?? Buffer.alloc(0))
   }
 
-  #unwrap(record: ConsumedRecord): Event | null {
+  #unwrap(record: ConsumedRecord, origin: Origin | null): Event | null {
     let event: Event
     try {
       const bytes = record.value ?? Buffer.alloc(0)
@@ -79,7 +80,7 @@ export class EventMaker {
       return this.#skip(record, messageOf(error))
     }
     const headers: Headers = new Map(event.headers)
-    this.#addHeaders(headers, record)
+    this.#addHeaders(headers, record, origin)
     if (headers.size > maxHeaders)
       return this.#skip(record, `with those of the source it has more than ${maxHeaders} headers`)
     return Event.of(headers, event.body)
@@ -91,8 +92,8 @@ export class EventMaker {
     return null
   }
 
-  /** Each only where it is absent, but for the key and the mapped ones, which overwrite. */
-  #addHeaders(headers: Headers, record: ConsumedRecord): void {
+  /** Each only where it is absent, but for the key, the mapped ones and the origin, which overwrite. */
+  #addHeaders(headers: Headers, record: ConsumedRecord, origin: Origin | null): void {
     const { topicHeader } = this.#parts.mapping
     const { topic, partition } = record
     const setIfAbsent = (name: string, value: string) => {
@@ -105,6 +106,8 @@ export class EventMaker {
     if (topicHeader !== null) setIfAbsent(topicHeader, topic)
     setIfAbsent('partition', String(partition))
     setIfAbsent('offset', String(record.offset))
+    // What the event closes in each channel is not known before the interceptors (coverage.ts).
+    if (origin !== null) headers.set(originHeader, encodeOrigin({ ...origin, from: origin.to }))
     if (record.key === null) return
     if (!isUtf8(record.key))
       this.#lost(

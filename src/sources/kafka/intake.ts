@@ -1,11 +1,12 @@
 // The Kafka source at work: records to the channel, several batches under way, and positions committed
 // behind them. A position is committed only when the channel has every event before it, so that a kill
 // at any moment repeats events and loses none.
-import type { ChannelProcessor } from '../../component.ts'
+import type { ChannelProcessor, Handover } from '../../component.ts'
 import { messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
+import type { Origin } from '../../origin/origin.ts'
 import { oncePerSecond } from '../../observe/sparing-log.ts'
 import type { Clock } from '../../system/clock.ts'
 import { itemBytes, type MemoryBudget, type MemoryShare } from '../../system/memory-budget.ts'
@@ -23,8 +24,10 @@ export interface IntakeParts {
   readonly clock: Clock
   readonly memory: MemoryBudget
   readonly log: Logger
+  /** Where the record stands, for the header of its event; absent where events have no such header. */
+  originOf?(record: ConsumedRecord): Origin
   /** Null skips the record. */
-  makeEvent(record: ConsumedRecord): Event | null
+  makeEvent(record: ConsumedRecord, origin: Origin | null): Event | null
   endBatch(): void
 }
 
@@ -32,6 +35,8 @@ interface Flight {
   readonly events: readonly Event[]
   readonly positions: ReadonlyMap<string, Position>
   readonly bytes: number
+  /** What it hands over of each partition, for the coverage of its channels. */
+  readonly handovers: readonly Handover[] | undefined
   /** For how many times its partitions had been given away when it was read. */
   readonly tenures: ReadonlyMap<string, number>
   state: 'under way' | 'accepted' | 'refused'
@@ -192,13 +197,14 @@ export class Intake {
 
   /** Of all records, or of as many as a turn of the event loop may take: events may have many headers. */
   #flightOf(records: readonly ConsumedRecord[]): { flight: Flight; count: number } {
-    const { makeEvent, endBatch, counters, clock } = this.#parts
+    const { originOf, makeEvent, endBatch, counters, clock } = this.#parts
     const until = clock.monotonic() + turnMs
     const events: Event[] = []
     const positions = new Map<string, Position>()
     let name = ''
     let bytes = 0
     let last: ConsumedRecord | undefined
+    const handovers: { partition: string; from: number; to: number }[] | undefined = originOf && []
     const note = () => {
       if (last === undefined) return
       positions.set(name, { topic: last.topic, partition: last.partition, offset: last.offset + 1 })
@@ -212,7 +218,9 @@ export class Intake {
       }
       last = record
       bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0) + itemBytes
-      const event = makeEvent(record)
+      const origin = originOf?.(record) ?? null
+      if (origin !== null) addHandover(handovers!, origin)
+      const event = makeEvent(record, origin)
       if (event !== null) events.push(event)
       if (count % lookedAfter === 0 && clock.monotonic() > until) break
     }
@@ -220,13 +228,15 @@ export class Intake {
     endBatch()
     counters.add('EventReceivedCount', events.length)
     const tenures = new Map([...positions.keys()].map(one => [one, this.#tenureOf(one)]))
-    return { flight: { events, positions, bytes, tenures, state: 'under way' }, count }
+    return { flight: { events, positions, bytes, handovers, tenures, state: 'under way' }, count }
   }
 
   async #put(flight: Flight, signal: AbortSignal): Promise<void> {
     flight.state = 'under way'
     try {
-      if (flight.events.length > 0) await this.#parts.processor.processUntilAccepted(flight.events, signal)
+      const { events, handovers } = flight
+      if (events.length > 0 || handovers !== undefined)
+        await this.#parts.processor.processUntilAccepted(events, signal, handovers)
       flight.state = 'accepted'
     } catch (error) {
       flight.state = 'refused'
@@ -308,4 +318,14 @@ export class Intake {
   async #commitAll(): Promise<void> {
     while (this.#committing !== null) await this.#committing
   }
+}
+
+/** To what is handed over already where it follows, as records of one partition do. */
+function addHandover(
+  all: { partition: string; from: number; to: number }[],
+  { partition, from, to }: Origin,
+): void {
+  const before = all.findLast(one => one.partition === partition)
+  if (before?.to === from - 1) before.to = to
+  else all.push({ partition, from, to })
 }
