@@ -166,4 +166,9 @@ export const catalogue: readonly CatalogueEntry[] = [
     ],
     ['sink.solr.morphline.MorphlineInterceptor$Builder', null, no('morphline interceptor')],
   ]),
+  {
+    kind: 'interceptor',
+    names: ['json'],
+    load: () => import('./interceptors/json.ts').then(m => m.jsonInterceptor),
+  },
 ]

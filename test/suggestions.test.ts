@@ -182,7 +182,7 @@ const cases: Readonly<Record<string, Case>> = {
       'MyHostInterceptor',
     ].map(
       (name, at) =>
-        `f:${11 + at}: error: a1.sources.r1.interceptors.i${at + 1}.type = ${name}$Builder: Java classes cannot be loaded. ${ownModule.replace('write', 'Write')} ./my-interceptor.js; Millrace has timestamp, host, static, remove_header, search_replace, regex_filter, regex_extractor, uuid.`,
+        `f:${11 + at}: error: a1.sources.r1.interceptors.i${at + 1}.type = ${name}$Builder: Java classes cannot be loaded. ${ownModule.replace('write', 'Write')} ./my-interceptor.js; Millrace has timestamp, host, static, remove_header, search_replace, regex_filter, regex_extractor, uuid, json.`,
     ),
   },
   'a class of Flume, misspelt, in another package, or without its Builder': {

@@ -74,7 +74,8 @@ function indexPage(
     '# Reference',
     '',
     'Every component of Flume: whether it is here, and whether it behaves as in Flume. "differs" means that its page names',
-    'differences; they are deliberate. Pages of their own have [what can go wrong while an agent runs](errors.md), the',
+    'differences; they are deliberate. "added" means that Flume has no such component. Pages of their own have',
+    '[what can go wrong while an agent runs](errors.md), the',
     '[metrics](metrics.md), the [properties of the Kafka client](kafka-client.md) and the',
     '[settings of the embedded broker](broker-settings.md).',
     '',
@@ -86,7 +87,7 @@ function indexPage(
       if (definition === undefined) lines.push(row([`\`${entry.names[0]}\``, 'absent', `${entry.absent}.`]))
       else {
         const link = `[\`${definition.type}\`](${pageName(definition)})`
-        lines.push(row([link, differs(definition) ? 'differs' : 'same', cell(definition.summary)]))
+        lines.push(row([link, standingOf(definition), cell(definition.summary)]))
       }
     }
     lines.push('')
@@ -94,13 +95,14 @@ function indexPage(
   return lines.join('\n')
 }
 
-/** Whether its page names a difference from Flume. */
-function differs({ options, description = '', withoutEffect = {} }: Definition): boolean {
-  return (
+/** Beside Flume's: whether its page names a difference. */
+function standingOf({ type, aliases, options, description = '', withoutEffect = {} }: Definition): string {
+  if (![type, ...aliases].some(name => name.startsWith('org.apache.flume.'))) return 'added'
+  const differs =
     Object.values(options).some(field => field.differs !== undefined) ||
     Object.keys(withoutEffect).length > 0 ||
     /Flume/.test(description.replaceAll(/\b(as|like) (in )?Flume('s)?\b/g, ''))
-  )
+  return differs ? 'differs' : 'same'
 }
 
 // ------------------------------------------------------------------------------------------- faults

@@ -31,12 +31,18 @@ type Zone = (ms: number) => number
 /** Takes what it can from `at` on; gives where it ends, -1 where it takes nothing. */
 type Take = (text: string, at: number, found: Found) => number
 
-/** Compiles `pattern`, or says what Joda says against it. `now` is ms since 1970, for years of two digits. */
-export function compileJodaPattern(pattern: string, now: number): { read: TimeReader } | { problem: string } {
+/**
+ * Compiles `pattern`, or says what Joda says against it. `now` is ms since 1970, for years of two digits; `local` is the
+ * zone of texts without one.
+ */
+export function compileJodaPattern(
+  pattern: string,
+  now: number,
+  local: Zone = zoneOffset(),
+): { read: TimeReader } | { problem: string } {
   if (pattern === '') return { problem: 'Invalid pattern specification' }
   const takes: Take[] = []
   let hasLongName = false
-  const local = zoneOffset()
   const today = Math.floor((now + local(now)) / dayMs)
   for (let at = 0; at < pattern.length;) {
     const { token, end } = tokenAt(pattern, at)
@@ -375,4 +381,10 @@ const compare = (one: number, other: number): number => (one < other ? -1 : one 
 function offsetOfLocal(zone: Zone, local: number): number | null {
   const holds = [zone(local - dayMs), zone(local + dayMs)].find(offset => zone(local - offset) === offset)
   return holds ?? null
+}
+
+/** Ms since 1970 at a local time; null where the clocks of the zone left it out. */
+export function localToUtc(zone: Zone, local: number): number | null {
+  const ahead = offsetOfLocal(zone, local)
+  return ahead === null ? null : local - ahead
 }

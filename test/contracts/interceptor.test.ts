@@ -18,6 +18,7 @@ const given: Readonly<Record<string, Record<string, unknown>>> = {
     serializers: ['s1', 's2'],
     'serializers.': { 's1.name': 'a', 's2.name': 'b' },
   },
+  json: { headers: { a: '/a', b: '' }, defaults: { a: 'x' }, timestampField: '/a' },
 }
 
 const anyEvent = fc
@@ -28,6 +29,7 @@ const anyEvent = fc
     body: fc.oneof(
       fc.uint8Array({ maxLength: 40 }),
       fc.string({ unit: 'binary' }).map(text => Buffer.from(text)),
+      fc.json({ stringUnit: 'binary' }).map(text => Buffer.from(text)),
     ),
     encoded: fc.boolean(),
   })

@@ -18,6 +18,8 @@ import { DemoOptionProblem, readDemoOptions } from '../../src/demo/options.ts'
 import { numberOf } from '../../src/demo/message.ts'
 import type { Field } from '../../src/fields.ts'
 import { compileJodaPattern } from '../../src/interceptors/joda-time.ts'
+import { parsePointer, textAt } from '../../src/interceptors/json-pointer.ts'
+import { timeReader } from '../../src/interceptors/time-format.ts'
 import { compileEscapes } from '../../src/java/escapes.ts'
 import { compileJavaRegex } from '../../src/java/java-regex.ts'
 import {
@@ -257,6 +259,41 @@ const values: Decoder[] = [
     },
     allowed: [],
     words: ["'", "''", 'yyyy', 'SSS', 'ZZZ', 'zzzz', 'ww', 'xxxx', 'e', 'CC'],
+    share: 0.25,
+  },
+  {
+    name: 'time of a JSON field',
+    seeds: textsOf(
+      'iso8601\n2026-11-23T10:45:01.123+01:00',
+      'epoch_s\n1700000000.123e0',
+      'yyyy-MM-dd HH:mm X\n2026-11-23 10:45 Z',
+    ),
+    decode(bytes) {
+      const [format = '', ...text] = bytes.toString().split('\n')
+      const reader = timeReader(format, 'Europe/Berlin', 1_700_000_000_000)
+      if ('read' in reader && !/^-?\d+$/.test(reader.read(text.join('\n')) ?? '0')) throw new Error('no time')
+    },
+    allowed: [],
+    words: ['epoch_ms', 'epoch_ns', 'iso8601', 'XXX', 'Z', '+24:00', 'e308'],
+    share: 0.25,
+  },
+  {
+    name: 'field of a JSON text',
+    seeds: textsOf('/a/1/b~1c\n{"a":[1.10,{"b/c":"\\\\\\"]"}]}', '/\n{ "" : [ ] , "":{} }'),
+    decode(bytes) {
+      const [pointer = '', ...lines] = bytes.toString().split('\n')
+      const parsed = parsePointer(pointer)
+      const text = lines.join('\n')
+      let value: unknown
+      try {
+        value = JSON.parse(text)
+      } catch {
+        return
+      }
+      if ('steps' in parsed) textAt(text, value, parsed.steps)
+    },
+    allowed: [],
+    words: ['"', '\\', '~0', '~1', '[', ']', '{', '}', ',', ':', '/'],
     share: 0.25,
   },
   {
