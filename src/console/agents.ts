@@ -1,12 +1,12 @@
 // The agents that the console looks at, those that are given and those that announce themselves on this machine: asks each
-// for its snapshot every second, and keeps the last hour of each component's rates and sizes.
+// for its snapshot every second, and keeps the last day of each component's rates and sizes.
 import { messageOf } from '../errors.ts'
 import type { Peek, TapSample } from '../observe/event-view.ts'
 import type { Clock, Timer } from '../system/clock.ts'
 import { AgentPages, findLeft, ownSockets, type OwnSocket } from './agent-pages.ts'
 import type { Flow, FlowNode, Level, NodeDetail, Notice } from './api.ts'
 import { flowOf, type AgentView, type LagOf, type SeenSnapshot } from './flow.ts'
-import { History } from './history.ts'
+import { History, type Span } from './history.ts'
 
 const lookMs = 1000
 const mostNotices = 50
@@ -116,7 +116,7 @@ export class Agents {
   }
 
   /** Undefined where no such component is known. */
-  detail(id: string): NodeDetail | undefined {
+  detail(id: string, span: Span = 'hour'): NodeDetail | undefined {
     const node = this.#flow.nodes.find(one => one.id === id)
     const snapshot = this.#agentOf(node)?.view.snapshot
     if (node === undefined || !snapshot) return undefined
@@ -138,7 +138,7 @@ export class Agents {
         value: String(value),
       })),
       notices: [...(this.#ownNotices.get(id) ?? [])],
-      ...this.#history.of(id),
+      ...this.#history.of(id, span),
     }
   }
 

@@ -19,7 +19,8 @@ import { silentLogger } from '../observe/log.ts'
 import type { ConnectionSettings } from '../kafka-client/settings.ts'
 import type { ClientSystem } from '../kafka-client/connection/connection.ts'
 import type { Timer } from '../system/clock.ts'
-import type { Brokers, Group, Groups, Topic, TopicRow, Topics } from './api.ts'
+import type { Brokers, BrokerTopics, Group, Groups, Topic, TopicRow, Topics } from './api.ts'
+import { brokersOf, brokerTopicsOf, EndRates, totalOf } from './broker-views.ts'
 import { LagHistory } from './lag-history.ts'
 import type { Source } from './messages/scan.ts'
 import { Reassignments } from './reassignment.ts'
@@ -48,6 +49,7 @@ export class KafkaCluster {
   readonly #settings: ConnectionSettings
   readonly #looks = new Map<string, { until: number; work: Promise<unknown> }>()
   readonly #rates = new Rates()
+  readonly #endRates = new EndRates()
   readonly #lags = new LagHistory()
   #sampling: Timer | null = null
   #isClosed = false
@@ -82,45 +84,30 @@ export class KafkaCluster {
     return this.#system.clock.now()
   }
 
-  brokers(): Promise<Brokers> {
-    return this.#shared('brokers', async () => {
-      const [description, topics, directories] = await Promise.all([
-        this.admin.brokers.describe(),
-        this.admin.topics.describe(),
-        this.admin.brokers.logDirectories(brokerMs),
-      ])
-      const partitions = topics.flatMap(topic => topic.partitions)
-      return {
-        takenAt: this.takenAt,
-        clusterId: description.clusterId,
-        brokers: description.brokers.map(broker => ({
-          ...broker,
-          isController: broker.id === description.controllerId,
-          leaders: partitions.filter(({ leader }) => leader === broker.id).length,
-          replicas: partitions.filter(({ replicas }) => replicas.includes(broker.id)).length,
-          bytes: totalOf((directories.get(broker.id) ?? []).flatMap(one => [0, ...one.replicas.values()])),
-          directories:
-            directories.get(broker.id)?.map(({ replicas, ...one }) => ({
-              ...one,
-              replicas: replicas.size,
-              bytes: totalOf([0, ...replicas.values()])!,
-            })) ?? null,
-        })),
-      }
-    })
+  async brokers(): Promise<Brokers> {
+    const { takenAt, look } = await this.#everything()
+    return { takenAt, ...brokersOf(look) }
   }
 
-  topics(): Promise<Topics> {
-    return this.#shared('topics', async () => {
-      const { topics, rows } = await this.#topicRows()
-      return { takenAt: this.takenAt, topics: topics.map(rows) }
-    })
+  /** The topics of one broker. */
+  async brokerTopics(id: number): Promise<BrokerTopics> {
+    const { takenAt, look } = await this.#everything()
+    return { takenAt, topics: brokerTopicsOf(id, look) }
+  }
+
+  async topics(): Promise<Topics> {
+    const { takenAt, look, rows } = await this.#everything()
+    return { takenAt, topics: look.topics.map(rows) }
+  }
+
+  #everything() {
+    return this.#shared('topics', async () => ({ takenAt: this.takenAt, ...(await this.#topicRows()) }))
   }
 
   /** Undefined where there is no such topic. */
   async topic(name: string): Promise<Topic | undefined> {
-    const { topics, rows, first, next, bytes } = await this.#topicRows(name)
-    const [topic] = topics
+    const { look, rows, first, next, bytes } = await this.#topicRows(name)
+    const [topic] = look.topics
     if (topic === undefined) return undefined
     const [settings, { groups }] = await Promise.all([
       this.admin.topics.settings([name]).catch(() => null),
@@ -282,7 +269,7 @@ export class KafkaCluster {
       topic => name === undefined || topic.partitions.length > 0 || topic.errorCode === 0,
     )
     const partitions = ledPartitions(topics)
-    const [{ brokers }, first, next, directories] = await Promise.all([
+    const [description, first, next, directories] = await Promise.all([
       this.admin.brokers.describe(),
       this.admin.offsets.known(topics, name === undefined ? [] : partitions, earliest, brokerMs),
       this.admin.offsets.known(topics, partitions, latest, brokerMs),
@@ -290,6 +277,8 @@ export class KafkaCluster {
     ])
     const now = this.#system.clock.monotonic()
     if (name === undefined) this.#rates.keep(new Set(topics.map(topic => topic.name)))
+    const rates = name === undefined ? this.#endRates.add(next, now) : new Map<string, number>()
+    const { brokers } = description
     const bytes = new Map<string, number>()
     for (const topic of topics)
       for (const { index, leader } of topic.partitions) {
@@ -314,7 +303,7 @@ export class KafkaCluster {
         cmak: percentagesOf(topic.partitions, brokers.length, 'isr'),
       }
     }
-    return { topics, rows, first, next, bytes }
+    return { look: { description, topics, directories, rates }, rows, first, next, bytes }
   }
 
   /** One look at a time: those who ask while it is under way, or within two seconds of its end, share it. */
@@ -332,10 +321,4 @@ export class KafkaCluster {
     )
     return own.work
   }
-}
-
-/** Null where none is known. */
-function totalOf(values: readonly (number | null)[]): number | null {
-  const known = values.filter(value => value !== null)
-  return known.length === 0 ? null : known.reduce((total, value) => total + value, 0)
 }

@@ -1,66 +1,94 @@
-// The last hour of every component, a point a second, in rings of numbers.
+// The last hour of every component, a point a second, and its last day, a point a minute, in rings of numbers.
 import type { FlowNode, NodeDetail } from './api.ts'
 
-const points = 3600
-/** Points of an answer: an average of so many seconds each. */
-const stepSeconds = 10
+/** What is kept: seconds of a point, and points. `shown`: how many points of it make one of an answer. */
+const spans = {
+  hour: { seconds: 1, points: 3600, shown: 10 },
+  day: { seconds: 60, points: 1440, shown: 1 },
+} as const
+export type Span = keyof typeof spans
+export const spanNames = Object.keys(spans) as readonly Span[]
 
 const series = ['inPerSecond', 'outPerSecond', 'size'] as const
 type Series = (typeof series)[number]
 
-/** NaN stands for what was not known. */
+/** NaN means that the value was not known. */
 class Ring {
-  readonly #values = new Float64Array(points).fill(Number.NaN)
+  readonly #values: Float64Array
   #count = 0
 
-  add(value: number | null): void {
-    this.#values[this.#count++ % points] = value ?? Number.NaN
+  constructor(points: number) {
+    this.#values = new Float64Array(points).fill(Number.NaN)
   }
 
-  /** Averages of `stepSeconds` points, the oldest first. */
-  averages(): (number | null)[] {
-    const kept = Math.min(this.#count, points)
+  add(value: number | null): void {
+    this.#values[this.#count++ % this.#values.length] = value ?? Number.NaN
+  }
+
+  /** Averages of `step` points, the oldest first. */
+  averages(step: number): (number | null)[] {
+    const kept = Math.min(this.#count, this.#values.length)
     const result: (number | null)[] = []
-    for (let back = Math.ceil(kept / stepSeconds) * stepSeconds; back > 0; back -= stepSeconds) {
-      let sum = 0
-      let known = 0
-      const first = Math.max(this.#count - back, this.#count - kept)
-      for (let at = first; at < this.#count - back + stepSeconds; at++) {
-        const value = this.#values[at % points]!
-        if (Number.isNaN(value)) continue
-        sum += value
-        known++
-      }
-      result.push(known === 0 ? null : sum / known)
-    }
+    for (let back = Math.ceil(kept / step) * step; back > 0; back -= step)
+      result.push(this.#average(Math.max(this.#count - back, this.#count - kept), this.#count - back + step))
     return result
+  }
+
+  /** Of the newest `points`. */
+  newest(points: number): number | null {
+    return this.#average(Math.max(0, this.#count - points), this.#count)
+  }
+
+  #average(from: number, to: number): number | null {
+    let sum = 0
+    let known = 0
+    for (let at = from; at < to; at++) {
+      const value = this.#values[at % this.#values.length]!
+      if (Number.isNaN(value)) continue
+      sum += value
+      known++
+    }
+    return known === 0 ? null : sum / known
+  }
+}
+
+/** Both spans of one series. */
+class Past {
+  readonly hour = new Ring(spans.hour.points)
+  readonly day = new Ring(spans.day.points)
+  #seconds = 0
+
+  add(value: number | null): void {
+    this.hour.add(value)
+    if (++this.#seconds % spans.day.seconds === 0) this.day.add(this.hour.newest(spans.day.seconds))
   }
 }
 
 export class History {
-  readonly #nodes = new Map<string, Record<Series, Ring>>()
+  readonly #nodes = new Map<string, Record<Series, Past>>()
 
   /** One point of every component; what a reload has removed is forgotten. */
   add(nodes: readonly FlowNode[]): void {
     for (const node of nodes) {
       if (node.agent === null) continue
-      let rings = this.#nodes.get(node.id)
-      if (rings === undefined) {
-        rings = { inPerSecond: new Ring(), outPerSecond: new Ring(), size: new Ring() }
-        this.#nodes.set(node.id, rings)
+      let pasts = this.#nodes.get(node.id)
+      if (pasts === undefined) {
+        pasts = { inPerSecond: new Past(), outPerSecond: new Past(), size: new Past() }
+        this.#nodes.set(node.id, pasts)
       }
-      rings.inPerSecond.add(node.inPerSecond)
-      rings.outPerSecond.add(node.outPerSecond)
-      rings.size.add(node.state === 'unknown' ? null : (node.fill?.size ?? null))
+      pasts.inPerSecond.add(node.inPerSecond)
+      pasts.outPerSecond.add(node.outPerSecond)
+      pasts.size.add(node.state === 'unknown' ? null : (node.fill?.size ?? null))
     }
     for (const id of this.#nodes.keys()) if (!nodes.some(node => node.id === id)) this.#nodes.delete(id)
   }
 
-  of(id: string): Pick<NodeDetail, 'history' | 'stepSeconds'> {
-    const rings = this.#nodes.get(id)
-    const averages = (name: Series) => rings?.[name].averages() ?? []
+  of(id: string, span: Span): Pick<NodeDetail, 'history' | 'stepSeconds'> {
+    const pasts = this.#nodes.get(id)
+    const { seconds, shown } = spans[span]
+    const averages = (name: Series) => pasts?.[name][span].averages(shown) ?? []
     return {
-      stepSeconds,
+      stepSeconds: seconds * shown,
       history: {
         inPerSecond: averages('inPerSecond'),
         outPerSecond: averages('outPerSecond'),

@@ -12,12 +12,8 @@ export interface PlacedPartition {
   readonly isr: readonly number[]
 }
 
-/** `by`: the replicas that count as held. 0 brokers or partitions give 0. */
-export function percentagesOf(
-  partitions: readonly PlacedPartition[],
-  brokers: number,
-  by: 'replicas' | 'isr',
-): Percentages {
+/** How many partitions each broker holds and leads, and what it holds and leads at most where none is skewed. */
+export function sharesOf(partitions: readonly PlacedPartition[], by: 'replicas' | 'isr') {
   const held = new Map<number, number>()
   const led = new Map<number, number>()
   for (const partition of partitions) {
@@ -27,6 +23,16 @@ export function percentagesOf(
   const replication = Math.max(0, ...partitions.map(({ replicas }) => replicas.length))
   const fair = Math.ceil((partitions.length / held.size) * replication)
   const fairLead = Math.ceil(partitions.length / held.size)
+  return { held, led, fair, fairLead }
+}
+
+/** `by`: the replicas that count as held. 0 brokers or partitions give 0. */
+export function percentagesOf(
+  partitions: readonly PlacedPartition[],
+  brokers: number,
+  by: 'replicas' | 'isr',
+): Percentages {
+  const { held, led, fair, fairLead } = sharesOf(partitions, by)
   const above = (counts: Iterable<number>, most: number) => [...counts].filter(count => count > most).length
   return {
     spread: percent(held.size, brokers),

@@ -115,6 +115,7 @@ test('a message is written as it is given, and records are deleted before an off
   assert.deepEqual(await kafka.change<Written>('POST', path, { ...message, headers }), {
     partition: 1,
     offset: 0,
+    count: 1,
   })
   await kafka.change('POST', path, { ...message, value: null })
   await kafka.change('POST', path, { ...message, key: null, value: '00 ff', encoding: 'hex' })
@@ -136,6 +137,12 @@ test('a message is written as it is given, and records are deleted before an off
   )
   assert.equal((await refused('POST', path, { ...message, key: '=', encoding: 'base64' }, 400)).field, 'key')
   await refused('POST', path, { ...message, partition: 7 }, 502)
+  const many = await kafka.change<Written>('POST', path, { ...message, key: 'many', count: 20 })
+  assert.deepEqual(many, { partition: 1, offset: many.offset, count: 20 })
+  const { messages: copies } = await kafka.look<Messages>(`${path}?find=many&in=key&partition=1&limit=30`)
+  assert.equal(copies.length, 20)
+  assert.equal(copies[0]!.offset, many.offset)
+  for (const count of [0, 1001, 1.5]) await refused('POST', path, { ...message, count }, 400)
   const deletion = (before_: number | null, name = 'letters') => ({
     name,
     partitions: [{ index: 1, before: before_ }],

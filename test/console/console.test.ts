@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type {
   Brokers,
+  BrokerTopics,
   Flow,
   Group,
   Groups,
@@ -94,7 +95,7 @@ test('the flow leads from test3 through both agents to test2, and counts what th
   assert.equal(flow.verdict.level, 'good')
 })
 
-test('a component: options with their places, counters, an hour of points; no secret', async () => {
+test('a component: options with their places, counters, an hour and a day of points; no secret', async () => {
   const id = `${world.pages[0]}/SINK.avro-sink`
   const { body } = await ask(`/api/flow/nodes/${encodeURIComponent(id)}`)
   assert.ok(!body.includes('canary'), body)
@@ -104,6 +105,10 @@ test('a component: options with their places, counters, an hour of points; no se
   assert.match(port.writtenAt!, /^configuration:\d+$/)
   assert.equal(detail.options.find(({ key }) => key === 'truststore-password')!.value, '[hidden]')
   assert.ok(detail.history.inPerSecond.length >= 1)
+  const day = await json<NodeDetail>(`/api/flow/nodes/${encodeURIComponent(id)}?span=day`)
+  assert.deepEqual([detail.stepSeconds, day.stepSeconds], [10, 60])
+  const week = await ask(`/api/flow/nodes/${encodeURIComponent(id)}?span=week`)
+  assert.deepEqual([week.status, week.body.includes('write hour or day')], [400, true])
 })
 
 test('topics, one topic, groups, one group, brokers: as the cluster has them', async () => {
@@ -152,6 +157,14 @@ test('topics, one topic, groups, one group, brokers: as the cluster has them', a
   assert.equal(brokers.length, 1)
   assert.equal(brokers[0]!.isController, true)
   assert.equal(brokers[0]!.leaders, brokers[0]!.replicas)
+  const { topics: held } = await json<BrokerTopics>('/api/clusters/lab/brokers/0/topics')
+  assert.deepEqual(
+    held.filter(({ isInternal }) => !isInternal).map(one => [one.name, one.partitions, one.held, one.led]),
+    [
+      ['test2', 2, 2, 2],
+      ['test3', 2, 2, 2],
+    ],
+  )
 })
 
 test('messages: the newest, the oldest, from an offset, from a time, with a text, of one partition', async () => {

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { queryObjects } from 'node:v8'
+import type { FlowNode } from '../../src/console/api.ts'
 import { KafkaCluster } from '../../src/console/clusters.ts'
+import { History } from '../../src/console/history.ts'
 import { LagHistory, LagLine } from '../../src/console/lag-history.ts'
 import { Coordinator } from '../../src/kafka-client/connection/coordinator.ts'
 import { readAdminProperties } from '../../src/kafka-client/kafka-client.ts'
@@ -101,4 +103,38 @@ test('a lag that grows or shrinks steadily is a trend, and one that is read at t
   assert.equal(history.add('g', 300, 10_000, false).lagPerSecond, 20)
   assert.deepEqual(history.add('g', 50, 20_000, false), { lagPerSecond: -2.5, drainsInSeconds: 20 })
   assert.equal(history.add('g', null, 30_000, false).lagPerSecond, null)
+})
+
+test('a component keeps an hour in seconds and a day in minutes; a minute of which nothing is known is a gap', () => {
+  const history = new History()
+  const node = { id: 'a/CHANNEL.c1', agent: 'a', state: 'running', fill: { size: 0 } } as FlowNode
+  // 25 hours; the size is the second, and nothing is known of the last minute but one.
+  for (let second = 0; second < 90_000; second++) {
+    const isKnown = second < 89_880 || second >= 89_940
+    history.add([{ ...node, inPerSecond: isKnown ? 2 : null, fill: { ...node.fill!, size: second } }])
+  }
+  const hour = history.of(node.id, 'hour')
+  assert.deepEqual([hour.stepSeconds, hour.history.size.length], [10, 360])
+  assert.deepEqual([hour.history.size[0], hour.history.size.at(-1)], [86_404.5, 89_994.5])
+  assert.deepEqual(hour.history.inPerSecond.slice(-13), [
+    2,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    2,
+    2,
+    2,
+    2,
+    2,
+    2,
+  ])
+  const day = history.of(node.id, 'day')
+  assert.deepEqual([day.stepSeconds, day.history.size.length], [60, 1440])
+  assert.deepEqual([day.history.size[0], day.history.size.at(-1)], [3629.5, 89_969.5])
+  assert.deepEqual(day.history.inPerSecond.slice(-3), [2, null, 2])
+  history.add([])
+  assert.deepEqual(history.of(node.id, 'day').history.size, [])
 })

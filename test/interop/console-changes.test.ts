@@ -185,6 +185,22 @@ describe('changes by keys alone', { skip: skipWithoutChromium, timeout: 300_000 
     await page.getByText(/Written to partition \d at offset 4\./).waitFor()
     await press(page, 'Look at it')
     await page.getByText('null, deletes the key').first().waitFor()
+    // The same once more, as it is there, and three of it.
+    await page.goto(new URL('/topics/orders.v1/messages?find=9007199254740993', world.console.url).href)
+    await page.locator('tbody th a').click()
+    await press(page, 'Write again')
+    await waitFor(
+      async () =>
+        (await page.getByLabel('Value', { exact: true }).inputValue()) === '{"n": 9007199254740993}',
+      'the value is that of the message',
+    )
+    assert.equal(await page.getByLabel('Value of header 1').inputValue(), 'here')
+    await type(page, 'How many', '3000')
+    await press(page, 'Write 3000 messages')
+    await page.locator('.err', { hasText: 'from 1 to 1000' }).waitFor()
+    await type(page, 'How many', '3')
+    await press(page, 'Write 3 messages')
+    await page.getByText(/3 messages written, the last to partition \d at offset 7\./).waitFor()
     await page.close()
   })
 

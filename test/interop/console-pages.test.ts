@@ -129,6 +129,48 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     await page.close()
   })
 
+  test('the flow since now: what has passed since it was chosen, and a link counts from when it is opened', async () => {
+    const page = await open('/')
+    const passed = page.locator('tr', { hasText: 'kafka-sink' }).locator('td').nth(4)
+    await page.getByText('Since now').click()
+    await page.getByText(/^Since \d\d:/).waitFor()
+    await waitFor(async () => (await passed.textContent()) === '0', 'nothing has passed')
+    await send(world, 'test3', 70)
+    await waitFor(async () => (await passed.textContent()) === '70', '70 events have passed')
+    await page.locator('table').getByRole('link', { name: 'kafka-sink' }).click()
+    await page.getByRole('heading', { name: 'kafka-sink' }).waitFor()
+    assert.equal(await passed.textContent(), '70')
+    await page.getByRole('group', { name: 'Past' }).getByText('Day').click()
+    await page.getByText('30 min ago').waitFor()
+    const other = await open(page.url().replace(world.console.url, '/'))
+    await waitFor(
+      async () =>
+        (await other.locator('tr', { hasText: 'kafka-sink' }).locator('td').nth(4).textContent()) === '0',
+      'another browser knows no earlier totals',
+    )
+    await other.close()
+    await page.close()
+  })
+
+  test('single keys are switched off, but for the one that switches them on again', async () => {
+    const page = await open('/topics')
+    await page.getByRole('link', { name: 'test3' }).waitFor()
+    await page.keyboard.press('?')
+    await page.getByLabel('Single keys act at once').uncheck()
+    await page.getByRole('button', { name: 'Close' }).click()
+    for (const key of ['p', '/', 'j', 'g', 'b']) await page.keyboard.press(key)
+    assert.equal(await page.getByRole('button', { name: 'Live' }).count(), 1)
+    assert.equal(await page.evaluate<string>('document.activeElement.tagName'), 'BODY')
+    assert.equal(new URL(page.url()).pathname, '/topics')
+    await page.keyboard.press('?')
+    await page.getByLabel('Single keys act at once').check()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('g')
+    await page.keyboard.press('b')
+    await page.getByRole('heading', { level: 1, name: 'Brokers' }).waitFor()
+    await page.close()
+  })
+
   test('by keys alone: to the topics, search, into a topic, and back', async () => {
     const page = await open('/')
     await page.getByRole('heading', { level: 1 }).waitFor()
@@ -177,6 +219,17 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     complaints.splice(0, complaints.length, ...complaints.filter(line => !isRefusal(line)))
   })
 
+  test('messages since now: those that come are shown as they come', async () => {
+    const page = await open('/topics/test3/messages')
+    await page.getByText('Time', { exact: true }).first().click()
+    await page.getByLabel('Preset').selectOption('Now')
+    await page.getByRole('button', { name: 'Show' }).click()
+    await page.getByText('New ones appear here.').waitFor()
+    await send(world, 'test3', 3)
+    await page.getByText('3 messages of 3 from here on').waitFor()
+    await page.close()
+  })
+
   test('a name from Kafka stays a name', async () => {
     const producer = world.broker.kafkajs().producer()
     await producer.connect()
@@ -201,7 +254,7 @@ describe('pages', { skip: skipWithoutChromium }, () => {
     [
       '/',
       `navigation "Console"; banner; navigation "Breadcrumb"; button "Live"; button "Switch theme"; main
-       heading "test3 to test2" 1; group "Show"; radio "Rate"; radio "Total"
+       heading "test3 to test2" 1; group "Show"; radio "Rate"; radio "Total"; radio "Since now"
        region "Flow"
        heading "Components" 2; table "Components of the flow"
        columnheader "Name"; columnheader "Kind"; columnheader "Agent"; columnheader "State"; columnheader "For"

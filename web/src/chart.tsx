@@ -1,6 +1,6 @@
-// A line over the last hour, drawn into the width there is; the same as a table for who does not see it.
+// A line over the last hour or day, drawn into the width there is; the same as a table for who does not see it.
 import { useState } from 'preact/hooks'
-import { whole } from './format.ts'
+import { duration, whole } from './format.ts'
 import { Heads } from './table.tsx'
 
 export interface Line {
@@ -19,8 +19,8 @@ export interface ChartProps {
   readonly isSection?: boolean
 }
 
-/** Points of five minutes, a quarter of an hour and an hour: as much as is known. */
-const spans = [30, 90, 360]
+/** In steps of ten seconds 5 min, 15 min and an hour; in steps of a minute 30 min, 90 min, 6 h and a day: as much as is known. */
+const spans = [30, 90, 360, 1440]
 
 export function Chart({ title, lines, stepSeconds, limit = null, isSection = false }: ChartProps) {
   const [isTable, setTable] = useState(false)
@@ -31,8 +31,7 @@ export function Chart({ title, lines, stepSeconds, limit = null, isSection = fal
   const top = niceTop(showsLimit ? Math.max(highest, limit) : highest)
   const y = (value: number) => 100 - (100 * value) / top
   const longest = Math.max(...lines.map(({ values }) => values.length))
-  const points = spans.find(span => span >= longest) ?? 360
-  const minutes = Math.round((points * stepSeconds) / 60)
+  const points = spans.find(span => span >= longest) ?? 1440
   const Title = isSection ? 'h2' : 'h3'
   return (
     <figure class="chart">
@@ -50,7 +49,7 @@ export function Chart({ title, lines, stepSeconds, limit = null, isSection = fal
         </span>
       </figcaption>
       {isTable ? (
-        <HourTable lines={lines} stepSeconds={stepSeconds} />
+        <PastTable lines={lines} stepSeconds={stepSeconds} />
       ) : (
         <>
           <div class="plot">
@@ -74,7 +73,7 @@ export function Chart({ title, lines, stepSeconds, limit = null, isSection = fal
             <span class="y-low">0</span>
           </div>
           <div class="x" aria-hidden="true">
-            <span class="x-begin">{minutes} min ago</span>
+            <span class="x-begin">{duration(points * stepSeconds)} ago</span>
             <span class="x-end">now</span>
           </div>
         </>
@@ -113,7 +112,7 @@ function summaryOf(values: readonly (number | null)[]): string {
   return `between ${Math.round(Math.min(...known))} and ${Math.round(Math.max(...known))}, now ${Math.round(known.at(-1)!)}`
 }
 
-function HourTable({ lines, stepSeconds }: Pick<ChartProps, 'lines' | 'stepSeconds'>) {
+function PastTable({ lines, stepSeconds }: Pick<ChartProps, 'lines' | 'stepSeconds'>) {
   const longest = Math.max(...lines.map(({ values }) => values.length))
   const everySixth = Array.from({ length: longest }, (_, index) => index).filter(
     index => (longest - 1 - index) % 6 === 0,
@@ -125,7 +124,7 @@ function HourTable({ lines, stepSeconds }: Pick<ChartProps, 'lines' | 'stepSecon
         <tbody>
           {everySixth.toReversed().map(index => (
             <tr key={index}>
-              <th scope="row">{Math.round(((longest - 1 - index) * stepSeconds) / 60)} min</th>
+              <th scope="row">{duration((longest - 1 - index) * stepSeconds, 0)}</th>
               {lines.map(({ name, values }) => (
                 <td key={name} class="r">
                   {values[index]?.toFixed(1) ?? '–'}

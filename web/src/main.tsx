@@ -13,8 +13,21 @@ import { LoginPage } from './pages/login.tsx'
 import { clusterName, withCluster } from './pages/shared.tsx'
 import { TopicPage, TopicsPage } from './pages/topics.tsx'
 import { followLinks, go, parameter, path, pathOf, setParameter } from './router.ts'
-import { clusters, entry, flow, heardAt, isCutOff, isPaused, listen, mayLook, now, worst } from './store.ts'
-import { isTyping } from './table.tsx'
+import {
+  clusters,
+  entry,
+  flow,
+  hasKeys,
+  heardAt,
+  isCutOff,
+  isPaused,
+  listen,
+  mayLook,
+  now,
+  switchKeys,
+  worst,
+} from './store.ts'
+import { isShortcut, isTyping } from './table.tsx'
 import { restoreTheme, switchTheme } from './theme.ts'
 
 type MessagesPage = (typeof import('./pages/messages.tsx'))['MessagesPage']
@@ -283,6 +296,14 @@ function Help({ close }: { close: () => void }) {
           </div>
         ))}
       </dl>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={hasKeys.value}
+          onChange={event => switchKeys(event.currentTarget.checked)}
+        />
+        <span>Single keys act at once. Off: only ? and Esc do.</span>
+      </label>
       <footer>
         <button class="btn" onClick={close} autoFocus>
           Close
@@ -302,6 +323,8 @@ function App() {
         return setHelp(false)
       }
       if (isTyping(event)) return
+      if (event.key === '?') return setHelp(true)
+      if (!isShortcut(event)) return
       if (isGoing) {
         isGoing = false
         const place = places().find(({ key }) => key === event.key)
@@ -310,7 +333,6 @@ function App() {
       }
       if (event.key === 'g') isGoing = true
       else if (event.key === 'p') isPaused.value = !isPaused.value
-      else if (event.key === '?') setHelp(true)
       else if (event.key === 'j' || event.key === 'k') moveRow(event.key === 'j' ? 1 : -1)
     }
     addEventListener('keydown', press)

@@ -16,6 +16,13 @@ export const State = ({ level, word }: { level: Level; word: string }) => (
   </span>
 )
 
+export const Flagged = ({ level, text }: { level: 'warn' | 'bad'; text: string }) => (
+  <span class={`flag ${level}-t`}>
+    <Mark level={level} />
+    {text}
+  </span>
+)
+
 export const Number = ({ value }: { value: Quantity }) => (
   <>
     {value.text}
@@ -191,3 +198,34 @@ export function Scroll({ children }: { children: ComponentChildren }) {
     </div>
   )
 }
+
+interface ChoiceProps<T extends string> {
+  readonly label: string
+  /** The label is read by screen readers alone. */
+  readonly isLabelHidden?: boolean
+  readonly isFull?: boolean
+  readonly name: string
+  readonly value: T
+  readonly of: readonly (readonly [T, ComponentChildren])[]
+  readonly set: (value: T) => void
+}
+
+/** One of a few. */
+export const Choice = <T extends string>(props: ChoiceProps<T>) => (
+  <fieldset class={props.isLabelHidden ? '' : `field ${props.isFull ? 'full' : ''}`}>
+    <legend class={props.isLabelHidden ? 'vh' : ''}>{props.label}</legend>
+    <div class="seg">
+      {props.of.map(([one, text]) => (
+        <label key={one}>
+          <input
+            type="radio"
+            name={props.name}
+            checked={props.value === one}
+            onChange={() => props.set(one)}
+          />
+          {text}
+        </label>
+      ))}
+    </div>
+  </fieldset>
+)

@@ -7,6 +7,12 @@ import { mayDo } from '../../src/console/access/roles.ts'
 import { shareStream, silentMs } from './shared-stream.ts'
 
 export const isPaused = signal(false)
+/** Whether single keys do something. This browser remembers it. */
+export const hasKeys = signal(localStorage.getItem('keys') !== 'off')
+export function switchKeys(isOn: boolean): void {
+  hasKeys.value = isOn
+  localStorage.setItem('keys', isOn ? 'on' : 'off')
+}
 /** The last flow; null before the first. */
 export const flow = signal<Flow | null>(null)
 /** When something last came from the server, and whether it can be reached. */

@@ -5,6 +5,7 @@ import type { ComponentChildren, RefObject } from 'preact'
 import { whole } from './format.ts'
 import { Icon, Scroll } from './parts.tsx'
 import { parameter, setParameter } from './router.ts'
+import { hasKeys } from './store.ts'
 
 export interface Cell<Row> {
   readonly title: string
@@ -194,7 +195,7 @@ export function useSearchField(): RefObject<HTMLInputElement | null> {
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
-      if (event.key !== '/' || isTyping(event)) return
+      if (event.key !== '/' || !isShortcut(event)) return
       event.preventDefault()
       field.current?.focus()
     }
@@ -228,6 +229,9 @@ export function Search({ what, found, all }: { what: string; found: number; all:
     </div>
   )
 }
+
+/** Whether a single key is meant for the page, and is not switched off (WCAG 2.1.4). */
+export const isShortcut = (event: KeyboardEvent): boolean => hasKeys.value && !isTyping(event)
 
 export const isTyping = (event: KeyboardEvent): boolean =>
   event.ctrlKey ||

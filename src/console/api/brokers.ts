@@ -26,6 +26,8 @@ export const Brokers = Type.Object({
       isController: Type.Boolean(),
       leaders: number,
       replicas: number,
+      /** Records a second that are written to partitions it leads, by their offsets. */
+      perSecond: nullable(number),
       bytes: nullable(number),
       /** Null where the broker does not tell them (before Kafka 1.0). */
       directories: nullable(
@@ -45,3 +47,26 @@ export const Brokers = Type.Object({
   ),
 })
 export type Brokers = Static<typeof Brokers>
+
+/** Topics that have a replica on the broker. */
+export const BrokerTopics = Type.Object({
+  takenAt: number,
+  topics: Type.Array(
+    Type.Object({
+      name: text,
+      isInternal: Type.Boolean(),
+      /** Of the topic; held and led by the broker. */
+      partitions: number,
+      held: number,
+      led: number,
+      /** CMAK's: more than an even share. */
+      isSkewed: Type.Boolean(),
+      isLeaderSkewed: Type.Boolean(),
+      /** Records a second that are written to partitions it leads. */
+      perSecond: nullable(number),
+      /** Of the replicas on the broker. */
+      bytes: nullable(number),
+    }),
+  ),
+})
+export type BrokerTopics = Static<typeof BrokerTopics>

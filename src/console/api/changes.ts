@@ -160,10 +160,13 @@ export const NewMessage = Type.Object({
   /** How key and value are written. */
   encoding: Type.Union([Type.Literal('text'), Type.Literal('hex'), Type.Literal('base64')]),
   headers: Type.Array(Type.Object({ name: text, value: text }), { maxItems: 1000 }),
+  /** So many like it, one after the other; 1 where absent. */
+  count: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
 })
 export type NewMessage = Static<typeof NewMessage>
 
-export const Written = Type.Object({ partition: number, offset: number })
+/** The last of them, and how many were written. */
+export const Written = Type.Object({ partition: number, offset: number, count: number })
 export type Written = Static<typeof Written>
 
 /** Records before these offsets are deleted; null: all that there are. */

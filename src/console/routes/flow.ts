@@ -3,7 +3,18 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { ShownEvent } from '../../observe/event-view.ts'
 import type { Session } from '../access/session.ts'
 import * as api from '../api.ts'
-import { eventOf, look, Refused, stream, there, wholeOf, type Route, type RouteParts } from '../route.ts'
+import { spanNames } from '../history.ts'
+import {
+  eventOf,
+  look,
+  Refused,
+  stream,
+  there,
+  unreadable,
+  wholeOf,
+  type Route,
+  type RouteParts,
+} from '../route.ts'
 
 const mostPeeked = 100
 
@@ -19,10 +30,15 @@ export const flowRoutes = ({ agents }: RouteParts): readonly Route[] => [
   look({
     method: 'GET',
     path: '/api/flow/nodes/:node',
-    summary: 'One component: options, counters, and the last hour.',
+    summary: 'One component: options, counters, and the last hour or day.',
     role: 'viewer',
+    query: { span: 'hour (where absent), in steps of 10 s; or day, in steps of a minute' },
     answer: api.NodeDetail,
-    handle: ({ params: { node } }) => there(agents.detail(node), `component ${node}`),
+    handle({ params: { node }, query: { span = 'hour' } }) {
+      const known = spanNames.find(name => name === span)
+      if (known === undefined) throw unreadable(`span=${span}: write ${spanNames.join(' or ')}`)
+      return there(agents.detail(node, known), `component ${node}`)
+    },
   }),
   stream({
     method: 'GET',

@@ -1,4 +1,5 @@
 // Routes that make, grow, empty and delete topics, and write into them.
+import { messageOf } from '../../errors.ts'
 import * as api from '../api.ts'
 import { change, clusterOf, Refused, type Route, type RouteParts } from '../route.ts'
 
@@ -85,26 +86,40 @@ export const topicChangeRoutes = (parts: RouteParts): readonly Route[] => [
   change({
     method: 'POST',
     path: '/api/clusters/:cluster/topics/:topic/messages',
-    summary: 'Writes one message.',
+    summary: 'Writes a message, or several like it.',
     role: 'operator',
     action: 'produce a message',
-    audited: ['partition'],
+    audited: ['partition', 'count'],
     body: api.NewMessage,
     bodyLimit: 8 * 1024 * 1024,
     answer: api.Written,
     touches: ({ params: { topic } }) => [topic],
-    async handle({ params: { cluster, topic }, body }) {
-      const { partition, encoding } = body
+    async handle({ params: { cluster, topic }, body, gone }) {
+      const { partition, encoding, count = 1 } = body
       const at = clusterOf(parts, cluster)
-      const written = await at.admin.records.append({
+      const record = {
         topic,
         ...(partition === null ? {} : { partition }),
         key: bytesOf('key', body.key, encoding),
         value: bytesOf('value', body.value, encoding),
         headers: body.headers.map(({ name, value }) => ({ key: name, value: Buffer.from(value) })),
-      })
-      at.forget()
-      return written
+      }
+      let written = 0
+      try {
+        for (;;) {
+          const last = await at.admin.records.append(record)
+          if (++written === count || gone.aborted) return { ...last, count: written }
+        }
+      } catch (error) {
+        if (written === 0) throw error
+        throw new Refused(
+          502,
+          `${written} of ${count} messages were written, and then none: ${messageOf(error)}`,
+          'Write the others once that is over.',
+        )
+      } finally {
+        at.forget()
+      }
     },
   }),
 ]

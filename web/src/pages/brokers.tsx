@@ -1,9 +1,9 @@
 // Brokers of a cluster, and one broker.
-import type { Brokers, MovesUnderWay, Settings } from '../../../src/console/api.ts'
-import { bytes, counted, percent, whole } from '../format.ts'
-import { Fact, Number, Page, Section, State } from '../parts.tsx'
+import type { BrokerTopics, Brokers, MovesUnderWay, Settings } from '../../../src/console/api.ts'
+import { bytes, counted, percent, rate, whole } from '../format.ts'
+import { Fact, Flagged, Number, Page, Section, State, Waiting } from '../parts.tsx'
 import { may, useLook } from '../store.ts'
-import { Rows, type Cell } from '../table.tsx'
+import { finds, Rows, Search, Table, type Cell, type Column } from '../table.tsx'
 import { MovesSection } from './moves.tsx'
 import { pathOf } from '../router.ts'
 import { apiOf, taskHref, withCluster } from './shared.tsx'
@@ -33,6 +33,7 @@ const columns: readonly Cell<Broker>[] = [
   { title: 'Rack', drop: 'p2', cell: ({ rack }) => rack ?? none },
   { title: 'Leads', isNumber: true, cell: ({ leaders }) => whole(leaders) },
   { title: 'Replicas', isNumber: true, drop: 'p1', cell: ({ replicas }) => whole(replicas) },
+  { title: 'Written', isNumber: true, cell: broker => <Number value={rate(broker.perSecond)} /> },
   { title: 'Size', isNumber: true, drop: 'p1', cell: broker => <Number value={bytes(broker.bytes)} /> },
   {
     title: 'Disk used',
@@ -98,6 +99,76 @@ const directoryColumns: readonly Cell<Directory>[] = [
   { title: 'Capacity', isNumber: true, drop: 'p2', cell: one => <Number value={bytes(one.totalBytes)} /> },
 ]
 
+type BrokerTopic = BrokerTopics['topics'][number]
+
+const topicColumns: readonly Column<BrokerTopic>[] = [
+  {
+    key: 'name',
+    title: 'Topic',
+    cell: ({ name }) => <a href={withCluster(pathOf('topics', name))}>{name}</a>,
+    order: ({ name }) => name,
+  },
+  ...(
+    [
+      ['held', 'Replicas here', 'isSkewed'],
+      ['led', 'Leads', 'isLeaderSkewed'],
+    ] as const
+  ).map(([key, title, skew]): Column<BrokerTopic> => ({
+    key,
+    title,
+    isNumber: true,
+    cell: row => (
+      <>
+        {row[skew] ? <Flagged level="warn" text={`${row[key]}, skewed`} /> : whole(row[key])}
+        <span class="u"> of {whole(row.partitions)}</span>
+      </>
+    ),
+    order: row => row[key],
+  })),
+  {
+    key: 'rate',
+    title: 'Written',
+    isNumber: true,
+    cell: row => <Number value={rate(row.perSecond)} />,
+    order: row => row.perSecond,
+  },
+  {
+    key: 'size',
+    title: 'Size here',
+    isNumber: true,
+    drop: 'p1',
+    cell: row => <Number value={bytes(row.bytes)} />,
+    order: row => row.bytes,
+  },
+]
+
+function TopicsSection({ id }: { id: string }) {
+  const { data, refusal } = useLook<BrokerTopics>(apiOf('brokers', id, 'topics'), 5000)
+  const found = data?.topics.filter(({ name }) => finds(name)) ?? []
+  return (
+    <Section title="Topics on this broker">
+      {data === undefined ? (
+        <Waiting refusal={refusal} what="the topics" />
+      ) : (
+        <>
+          <Search what="topics" found={found.length} all={data.topics.length} />
+          <Table
+            label={`Topics on broker ${id}`}
+            rows={found}
+            columns={topicColumns}
+            nameOf={({ name }) => name}
+            empty={
+              data.topics.length === 0
+                ? 'No topic has a replica on this broker.'
+                : 'No topic name contains this text. Shorten the text.'
+            }
+          />
+        </>
+      )}
+    </Section>
+  )
+}
+
 export const BrokerPage = ({ id }: { id: string }) => {
   const settings = useLook<Settings>(apiOf('brokers', id, 'settings'), 15_000)
   return (
@@ -124,6 +195,7 @@ export const BrokerPage = ({ id }: { id: string }) => {
             <dl class="facts wide-facts">
               <Fact name="Leads" value={whole(broker.leaders)} />
               <Fact name="Replicas" value={whole(broker.replicas)} />
+              <Fact name="Written" value={<Number value={rate(broker.perSecond)} />} />
               <Fact name="Size" value={<Number value={bytes(broker.bytes)} />} />
               <Fact name="Rack" value={broker.rack ?? '–'} />
               <Fact name="Controller" value={broker.isController ? 'yes' : 'no'} />
@@ -145,6 +217,7 @@ export const BrokerPage = ({ id }: { id: string }) => {
               settings={settings.data?.settings}
               change={may('admin', null) ? taskHref('settings', 'brokers', id) : undefined}
             />
+            <TopicsSection id={id} />
           </>
         )
       }}

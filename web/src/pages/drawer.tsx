@@ -1,9 +1,9 @@
-// One component, beside the flow: how it stands, its last hour, its conditions, options and counters.
+// One component, beside the flow: how it stands, its last hour or day, its conditions, options and counters.
 import type { Flow, FlowNode, NodeDetail } from '../../../src/console/api.ts'
 import { Chart } from '../chart.tsx'
 import { bytes, duration, percent, rate, time, whole, wholeOr, refusalText } from '../format.ts'
-import { Icon, Mark, Number, Scroll, State } from '../parts.tsx'
-import { setParameter } from '../router.ts'
+import { Choice, Icon, Mark, Number, Scroll, State } from '../parts.tsx'
+import { parameter, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
 import { Events } from './events.tsx'
 import { kindOf } from './kind.ts'
@@ -19,7 +19,11 @@ export function closeDrawer(): void {
 }
 
 export function Drawer({ node, seen }: { node: FlowNode; seen: Flow }) {
-  const { data, refusal } = useLook<NodeDetail>(`/api/flow/nodes/${encodeURIComponent(node.id)}`, 5000)
+  const isDay = parameter('span') === 'day'
+  const { data, refusal } = useLook<NodeDetail>(
+    `/api/flow/nodes/${encodeURIComponent(node.id)}${isDay ? '?span=day' : ''}`,
+    isDay ? 60_000 : 5000,
+  )
   const agent = seen.agents.find(({ address }) => address === node.agent)
   return (
     <aside class="drawer" aria-labelledby="drawer-name">
@@ -123,7 +127,18 @@ function Detail({ node, detail }: { node: FlowNode; detail: NodeDetail }) {
   const changed = detail.options.filter(({ writtenAt }) => writtenAt !== null).length
   return (
     <>
-      <section aria-label="Last hour">
+      <section aria-label="Past">
+        <Choice
+          label="Past"
+          isLabelHidden
+          name="span"
+          value={parameter('span') === 'day' ? 'day' : 'hour'}
+          of={[
+            ['hour', 'Hour'],
+            ['day', 'Day'],
+          ]}
+          set={span => setParameter('span', span === 'hour' ? null : span, false)}
+        />
         {node.kind === 'channel' ? (
           <Chart
             title={`Events in ${node.name}`}

@@ -1,20 +1,24 @@
 // The flow as a list, which has the same components in reach of keys, and what has happened lately.
 import { useEffect } from 'preact/hooks'
 import type { Flow, FlowNode } from '../../../src/console/api.ts'
-import { rate, time, wholeOr } from '../format.ts'
-import { Mark, Number, Scroll, Section, State } from '../parts.tsx'
+import { time } from '../format.ts'
+import { layoutOf } from '../layout.ts'
+import { Mark, Scroll, Section, State } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { isPaused } from '../store.ts'
-import { Rows, type Cell, Heads } from '../table.tsx'
+import { Heads, isShortcut, Rows, type Cell } from '../table.tsx'
 import { closeDrawer } from './drawer.tsx'
+import { Figure } from './figures.tsx'
 import { kindOf } from './kind.ts'
-import { lasting, NodeName, shown } from './node-name.tsx'
+import { lasting, NodeName } from './node-name.tsx'
 
 export function Components({ seen }: { seen: Flow }) {
-  const components = seen.nodes.filter(({ agent }) => agent !== null)
+  // In the order of the flow, as the picture has them.
+  const components = layoutOf(seen)
+    .placed.filter(({ node }) => node.agent !== null)
+    .toSorted((one, other) => one.column - other.column || one.row - other.row)
+    .map(({ node }) => node)
   useKeys(components.map(({ id }) => id))
-  const figure = (perSecond: number | null, total: number | null) =>
-    shown() === 'total' ? wholeOr(total) : <Number value={rate(perSecond)} />
   const columns: readonly Cell<FlowNode>[] = [
     { title: 'Name', cell: node => <NodeName node={node} /> },
     { title: 'Kind', drop: 'p1', cell: node => <span class="soft">{kindOf(node)}</span> },
@@ -26,8 +30,17 @@ export function Components({ seen }: { seen: Flow }) {
       drop: 'p2',
       cell: ({ since }) => (since === null ? <span class="zero">–</span> : lasting(since, seen.takenAt)),
     },
-    { title: 'In', isNumber: true, drop: 'p0', cell: node => figure(node.inPerSecond, node.inTotal) },
-    { title: 'Out', isNumber: true, cell: node => figure(node.outPerSecond, node.outTotal) },
+    {
+      title: 'In',
+      isNumber: true,
+      drop: 'p0',
+      cell: one => <Figure of={`in ${one.id}`} perSecond={one.inPerSecond} total={one.inTotal} />,
+    },
+    {
+      title: 'Out',
+      isNumber: true,
+      cell: one => <Figure of={`out ${one.id}`} perSecond={one.outPerSecond} total={one.outTotal} />,
+    },
     {
       title: 'Conditions',
       isNumber: true,
@@ -53,9 +66,8 @@ export function Components({ seen }: { seen: Flow }) {
 function useKeys(ids: readonly string[]): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return
       if (event.key === 'Escape') closeDrawer()
-      if (event.key !== 'j' && event.key !== 'k') return
+      if (!isShortcut(event) || (event.key !== 'j' && event.key !== 'k')) return
       const at = ids.indexOf(parameter('node') ?? '')
       const next = event.key === 'j' ? at + 1 : at - 1
       setParameter('node', ids[Math.max(0, Math.min(ids.length - 1, next))] ?? null, false)

@@ -2,16 +2,18 @@
 // list, and what has happened lately. A component opens beside it.
 import type { Flow, FlowNode } from '../../../src/console/api.ts'
 import { counted, duration, rate, time, whole, wholeOr } from '../format.ts'
-import { Banner, Fact, Head, Number, Waiting } from '../parts.tsx'
+import { Banner, Choice, Fact, Head, Number, Waiting } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { flow } from '../store.ts'
 import { Drawer } from './drawer.tsx'
+import { shown, useSince, type Shown } from './figures.tsx'
 import { Components, Notices } from './flow-list.tsx'
-import { lasting, nodeHref, shown } from './node-name.tsx'
+import { lasting, nodeHref } from './node-name.tsx'
 import { Picture } from './picture.tsx'
 
 export function FlowPage() {
   const seen = flow.value
+  useSince(seen)
   if (seen === null)
     return (
       <main class="main" id="main">
@@ -115,27 +117,27 @@ function FlowHead({ seen }: { seen: Flow }) {
   const names = (nodes: readonly FlowNode[]) => nodes.map(({ name }) => name).join(', ')
   const [from, to] = [names(ends(true)), names(ends(false))]
   const components = seen.nodes.filter(({ agent }) => agent !== null).length
+  const since = parameter('since')
   return (
     <Head
       title={from === '' || to === '' ? 'Flow' : `${from} to ${to}`}
       sub={`${counted(seen.agents.length, 'agent')}, ${counted(components, 'component')}`}
     >
-      <fieldset>
-        <legend class="vh">Show</legend>
-        <div class="seg">
-          {(['rate', 'total'] as const).map(one => (
-            <label key={one}>
-              <input
-                type="radio"
-                name="show"
-                checked={shown() === one}
-                onChange={() => setParameter('show', one === 'rate' ? null : one, false)}
-              />
-              {one === 'rate' ? 'Rate' : 'Total'}
-            </label>
-          ))}
-        </div>
-      </fieldset>
+      <Choice
+        label="Show"
+        isLabelHidden
+        name="show"
+        value={shown()}
+        of={[
+          ['rate', 'Rate'],
+          ['total', 'Total'],
+          ['since', since === null ? 'Since now' : `Since ${time(+since)}`],
+        ]}
+        set={(one: Shown) => {
+          setParameter('since', null, false)
+          setParameter('show', one === 'rate' ? null : one, false)
+        }}
+      />
     </Head>
   )
 }

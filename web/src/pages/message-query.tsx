@@ -2,11 +2,25 @@
 import { useState } from 'preact/hooks'
 import type { Messages } from '../../../src/console/api.ts'
 import { localTime, utcTime } from '../format.ts'
+import { Choice } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
 import { useSearchField } from '../table.tsx'
 
-type Place = 'newest' | 'oldest' | 'offset' | 'time'
+const places = [
+  ['newest', 'Newest'],
+  ['oldest', 'Oldest'],
+  ['offset', 'Offset'],
+  ['time', 'Time'],
+] as const
+/** Times that are meant most. */
+const agos = [
+  ['Now', 0],
+  ['5 min ago', 300_000],
+  ['1 h ago', 3_600_000],
+  ['24 h ago', 86_400_000],
+] as const
+type Place = (typeof places)[number][0]
 
 const placeOf = (from: string | null): Place =>
   from === null || from === 'newest'
@@ -44,24 +58,7 @@ export function Query({ topic, url }: { topic: string; url: string }) {
         ask(false)
       }}
     >
-      <fieldset class="field full">
-        <legend>From</legend>
-        <div class="seg">
-          {(
-            [
-              ['newest', 'Newest'],
-              ['oldest', 'Oldest'],
-              ['offset', 'Offset'],
-              ['time', 'Time'],
-            ] as const
-          ).map(([value, label]) => (
-            <label key={value}>
-              <input type="radio" name="from" checked={chosen === value} onChange={() => setChosen(value)} />
-              {label}
-            </label>
-          ))}
-        </div>
-      </fieldset>
+      <Choice label="From" isFull name="from" value={chosen} of={places} set={setChosen} />
       {chosen === 'offset' ? (
         <label class="field">
           <span class="lab">Offset</span>
@@ -88,6 +85,25 @@ export function Query({ topic, url }: { topic: string; url: string }) {
               required
               onInput={event => setBegin(event.currentTarget.value)}
             />
+          </label>
+          <label class="field">
+            <span class="lab">Preset</span>
+            <select
+              class="in"
+              value=""
+              onChange={event => {
+                const ago = Number(event.currentTarget.value)
+                setBegin(localTime(`@${Date.now() - ago}`))
+                event.currentTarget.value = ''
+              }}
+            >
+              <option value="">–</option>
+              {agos.map(([text, ms]) => (
+                <option key={ms} value={ms}>
+                  {text}
+                </option>
+              ))}
+            </select>
           </label>
           <label class="field">
             <span class="lab">Before (if any)</span>

@@ -5,10 +5,10 @@ import type { Message, Refusal, Shown } from '../../../src/console/api.ts'
 import { bytes, counted, exactTime, whole, refusalText } from '../format.ts'
 import { Banner } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
-import { ask, tell } from '../store.ts'
+import { ask, may, tell } from '../store.ts'
 import { indented } from './json-lines.ts'
 import { isoOf, Marked, Preview } from './message-table.tsx'
-import { apiOf, clusterName } from './shared.tsx'
+import { apiOf, clusterName, taskHref } from './shared.tsx'
 
 const parts = ['value', 'key', 'headers'] as const
 type Part = (typeof parts)[number]
@@ -83,7 +83,14 @@ export function OpenMessage({ topic, row, find }: OpenProps) {
           <Headers message={message} find={find} />
         ) : (
           <>
-            <Tools shown={shown} as={as} part={part} url={url} />
+            <Tools
+              topic={topic}
+              place={`${partition}-${offset}`}
+              shown={shown}
+              as={as}
+              part={part}
+              url={url}
+            />
             {as === 'avro' ? (
               <SchemaForm
                 schema={schema}
@@ -125,13 +132,16 @@ function sizeOf({ kind, bytes: size }: Shown): string {
 }
 
 interface ToolsProps {
+  readonly topic: string
+  /** partition-offset */
+  readonly place: string
   readonly shown: Shown
   readonly as: string
   readonly part: Part
   readonly url: string
 }
 
-function Tools({ shown, as, part, url }: ToolsProps) {
+function Tools({ topic, place, shown, as, part, url }: ToolsProps) {
   return (
     <div class="tools">
       <label>
@@ -149,6 +159,11 @@ function Tools({ shown, as, part, url }: ToolsProps) {
         </select>
       </label>
       <span class="right">
+        {may('operator', topic) ? (
+          <a class="btn quiet" href={`${taskHref('produce', 'topics', topic, 'messages')}&like=${place}`}>
+            Write again
+          </a>
+        ) : null}
         {shown.kind === 'null' || shown.isCut ? null : <Copy text={shown.text} what={part} />}
         {shown.kind === 'null' ? null : (
           <a class="btn quiet" href={`${url}/${part}`} download>

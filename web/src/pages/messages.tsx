@@ -93,10 +93,14 @@ interface BrowseProps {
 }
 
 function Browse({ topic, url, query }: BrowseProps) {
-  const isNewest = parameter('from') === null && parameter('before') === null && parameter('after') === null
-  // What somebody reads does not move.
-  const everyMs = isNewest && parameter('open') === null ? 5000 : 3_600_000
+  const isFirst = parameter('before') === null && parameter('after') === null
+  const isNewest = isFirst && parameter('from') === null
+  const [isWhole, setWhole] = useState(false)
+  // What somebody reads does not move. A page that has room grows at its end: messages since now.
+  const grows = isNewest || (isFirst && !isWhole)
+  const everyMs = grows && parameter('open') === null ? 5000 : 3_600_000
   const { data, refusal } = useLook<Messages>(`${url}?${query}`, everyMs)
+  useEffect(() => setWhole(data?.newer !== null), [data?.newer])
   if (data === undefined) return <Waiting refusal={refusal} what="the messages" />
   // Pages go the way they were begun: newest first, or on from a place.
   const isDown = (parameter('from') ?? 'newest') === 'newest'
@@ -107,9 +111,13 @@ function Browse({ topic, url, query }: BrowseProps) {
       {refusal === undefined ? null : <Waiting refusal={refusal} what="what is new" />}
       <div class="progress" role="status">
         <span>
-          {data.messages.length === 0 ? 'No message' : counted(data.messages.length, 'message')} of{' '}
-          <b>{whole(data.all)}</b> {isDown ? 'up to here' : 'from here on'}
-          {isNewest ? ', the newest first' : ''}
+          {data.messages.length === 0 ? null : (
+            <>
+              {counted(data.messages.length, 'message')} of <b>{whole(data.all)}</b>{' '}
+              {isDown ? 'up to here' : 'from here on'}
+              {isNewest ? ', the newest first' : ''}
+            </>
+          )}
           {data.isComplete
             ? ''
             : ' · a partition took too long and is missing: choose one partition, or a later place'}
@@ -122,6 +130,8 @@ function Browse({ topic, url, query }: BrowseProps) {
             <p>
               The topic is empty. Choose <b>Follow</b> to wait for its first message.
             </p>
+          ) : grows && /^(@|\d+-)/.test(parameter('from') ?? '') ? (
+            <p>There are no messages from this position on. New ones appear here.</p>
           ) : (
             <p>
               There are no messages from this position on. Choose an earlier position, or <b>Follow</b> to

@@ -1,9 +1,7 @@
-// The name of a component, which opens it beside the flow, since when it stands so, and whether rates or totals are shown.
+// The name of a component, which opens it beside the flow, and since when it stands so.
 import type { FlowNode } from '../../../src/console/api.ts'
 import { duration } from '../format.ts'
 import { parameter } from '../router.ts'
-
-export const shown = (): 'rate' | 'total' => (parameter('show') === 'total' ? 'total' : 'rate')
 
 export function NodeName({ node }: { node: FlowNode }) {
   if (node.agent === null) return <span class="nm">{node.name}</span>
@@ -17,7 +15,10 @@ export function NodeName({ node }: { node: FlowNode }) {
 /** Opens the component beside the flow. */
 export function nodeHref(id: string): string {
   const query = new URLSearchParams({ node: id })
-  if (shown() === 'total') query.set('show', 'total')
+  for (const name of ['show', 'since']) {
+    const value = parameter(name)
+    if (value !== null) query.set(name, value)
+  }
   return `/?${query}`
 }
 

@@ -1,13 +1,13 @@
 // The flow as a picture: a race with ponds in it. From left to right where there is room, else from top to bottom.
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Flow, FlowAgent, FlowEdge, FlowNode } from '../../../src/console/api.ts'
-import { rate, wholeOr } from '../format.ts'
 import { layoutOf, type Layout, type Placed } from '../layout.ts'
-import { Number, State } from '../parts.tsx'
+import { State } from '../parts.tsx'
 import { parameter } from '../router.ts'
+import { Figure } from './figures.tsx'
 import { kindOf } from './kind.ts'
 import { channelWidth, NodeMark, Pond, TopicLag } from './node-looks.tsx'
-import { lasting, NodeName, shown } from './node-name.tsx'
+import { lasting, NodeName } from './node-name.tsx'
 
 const plainWidth = 76
 const leastGap = 24
@@ -171,14 +171,11 @@ const lineWidth = (perSecond: number | null, heaviest: number): number =>
 
 const crestSeconds = (perSecond: number): number => Math.max(0.5, 2.4 - 0.4 * Math.log10(1 + perSecond))
 
-function EdgeFigure({ edge }: { edge: FlowEdge }) {
-  if (shown() === 'total') return <span class="rate">{wholeOr(edge.total)}</span>
-  return (
-    <span class="rate">
-      <Number value={rate(edge.perSecond)} />
-    </span>
-  )
-}
+const EdgeFigure = ({ edge: { from, to, perSecond, total } }: { edge: FlowEdge }) => (
+  <span class="rate">
+    <Figure of={`${from} ${to}`} perSecond={perSecond} total={total} />
+  </span>
+)
 
 const AgentLine = ({ agent }: { agent: FlowAgent }) => (
   <p class="agent">

@@ -1,7 +1,7 @@
 // Topics of a cluster, and one topic.
 import type { MovesUnderWay, Topic, TopicRow, Topics } from '../../../src/console/api.ts'
 import { bytes, counted, rate, whole, wholeOr } from '../format.ts'
-import { Fact, Mark, Number, Page, Section } from '../parts.tsx'
+import { Fact, Flagged, Number, Page, Section } from '../parts.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { may, useLook } from '../store.ts'
 import { finds, Rows, Search, Table, type Cell, type Column } from '../table.tsx'
@@ -133,13 +133,6 @@ export const TopicsPage = () => {
 }
 
 type Partition = Topic['partitions'][number]
-
-const Flagged = ({ level, text }: { level: 'warn' | 'bad'; text: string }) => (
-  <span class={`flag ${level}-t`}>
-    <Mark level={level} />
-    {text}
-  </span>
-)
 
 const partitionColumns: readonly Cell<Partition>[] = [
   { title: 'Partition', cell: ({ index }) => index },

@@ -224,33 +224,6 @@ export const Check = ({
   </label>
 )
 
-/** One of a few. */
-export const Choice = <T extends string>({
-  label,
-  name,
-  value,
-  of,
-  set,
-}: {
-  label: string
-  name: string
-  value: T
-  of: readonly (readonly [T, string])[]
-  set: (value: T) => void
-}) => (
-  <fieldset class="field">
-    <legend>{label}</legend>
-    <div class="seg">
-      {of.map(([one, text]) => (
-        <label key={one}>
-          <input type="radio" name={name} checked={value === one} onChange={() => set(one)} />
-          {text}
-        </label>
-      ))}
-    </div>
-  </fieldset>
-)
-
 export interface Pair {
   readonly name: string
   readonly value: string

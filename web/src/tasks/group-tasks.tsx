@@ -2,11 +2,11 @@
 import { useState } from 'preact/hooks'
 import type { Group, Outcome, PlannedPosition, ResetPlan } from '../../../src/console/api.ts'
 import { counted, localTime, time, utcTime, whole, wholeOr, refusalText } from '../format.ts'
-import { Banner, Scroll } from '../parts.tsx'
+import { Choice, Banner, Scroll } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import { Check, Choice, Effects, Field, leave, Task, TaskWaiting, useChange, Confirm } from './form.tsx'
+import { Check, Effects, Field, leave, Task, TaskWaiting, useChange, Confirm } from './form.tsx'
 import { Heads } from '../table.tsx'
 
 type To = 'earliest' | 'latest' | 'time' | 'offset' | 'shift'

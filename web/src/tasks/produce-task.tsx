@@ -1,12 +1,12 @@
-// The page that writes one message into a topic.
-import { useState } from 'preact/hooks'
-import type { NewMessage, Topic, Written } from '../../../src/console/api.ts'
-import { whole } from '../format.ts'
-import { State } from '../parts.tsx'
+// The page that writes a message into a topic, or several like it; also one like a message that is there.
+import { useEffect, useState } from 'preact/hooks'
+import type { Message, NewMessage, Topic, Written } from '../../../src/console/api.ts'
+import { counted, refusalText, whole } from '../format.ts'
+import { Choice, State } from '../parts.tsx'
 import { apiOf, withCluster } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
-import { useLook } from '../store.ts'
-import { Check, Choice, Field, Pairs, Task, TaskWaiting, useChange, type Pair } from './form.tsx'
+import { ask, useLook } from '../store.ts'
+import { Check, Field, Pairs, Task, TaskWaiting, useChange, type Pair } from './form.tsx'
 
 type Format = 'json' | NewMessage['encoding']
 
@@ -26,11 +26,28 @@ export function Produce({ topic }: { topic: string }) {
   const [hasValue, setHasValue] = useState(true)
   const [headers, setHeaders] = useState<readonly Pair[]>([])
   const [written, setWritten] = useState<readonly Written[]>([])
+  const like = parameter('like')
+  useEffect(() => {
+    if (like === null) return
+    void messageLike(topic, like).then(found => {
+      if (typeof found === 'string') return change.refuse(found)
+      const { key: itsKey, value: itsValue, headers: itsHeaders } = found
+      setHasKey(itsKey.kind !== 'null')
+      setKey(itsKey.text)
+      setHasValue(itsValue.kind !== 'null')
+      setValue(itsValue.text)
+      setHeaders(itsHeaders.map(one => ({ name: one.key, value: one.value.text })))
+      setParameter('format', itsValue.kind === 'hex' || itsKey.kind === 'hex' ? 'hex' : null, false)
+    })
+  }, [topic, like])
   const back = pathOf('topics', topic, 'messages')
   if (data === undefined) return <TaskWaiting title={`Produce to ${topic}`} refusal={refusal} />
   const partition = parameter('partition')
   const format = formats.find(([one]) => one === parameter('format'))?.[0] ?? 'text'
+  const count = parameter('count') ?? '1'
   const submit = async () => {
+    if (!/^\d{1,4}$/.test(count) || +count < 1 || +count > 1000)
+      return change.refuse('Enter a whole number from 1 to 1000.', 'count')
     if (format === 'json' && hasValue)
       try {
         JSON.parse(value)
@@ -45,6 +62,7 @@ export function Produce({ topic }: { topic: string }) {
       headers: headers
         .filter(({ name }) => name !== '')
         .map(({ name, value: text }) => ({ name, value: text })),
+      count: +count,
     }
     const answer = await change.run<Written>('Writing', 'POST', apiOf('topics', topic, 'messages'), body)
     if (answer !== null) setWritten([answer, ...written].slice(0, 5))
@@ -61,8 +79,8 @@ export function Produce({ topic }: { topic: string }) {
         sub="Ctrl+Enter sends the message"
         back={back}
         change={change}
-        fields={['key', 'value']}
-        button="Write message"
+        fields={['key', 'value', 'count']}
+        button={+count > 1 ? `Write ${count} messages` : 'Write message'}
         submit={() => void submit()}
       >
         <div class="row">
@@ -85,6 +103,14 @@ export function Produce({ topic }: { topic: string }) {
             value={format}
             of={formats}
             set={one => setParameter('format', one === 'text' ? null : one, false)}
+          />
+          <Field
+            label="How many"
+            value={count}
+            set={text => setParameter('count', text === '1' ? null : text, false)}
+            size="short"
+            mode="numeric"
+            problem={change.problemOf('count')}
           />
         </div>
         <div>
@@ -119,7 +145,7 @@ export function Produce({ topic }: { topic: string }) {
             <p key={`${one.partition}-${one.offset}`}>
               <State
                 level="good"
-                word={`Written to partition ${one.partition} at offset ${whole(one.offset)}.`}
+                word={`${one.count === 1 ? 'Written' : `${counted(one.count, 'message')} written, the last`} to partition ${one.partition} at offset ${whole(one.offset)}.`}
               />{' '}
               <a
                 href={withCluster(
@@ -134,4 +160,19 @@ export function Produce({ topic }: { topic: string }) {
       </Task>
     </div>
   )
+}
+
+/** As text, or in hexadecimal where its key or value is no text; a sentence where it cannot be written again. */
+async function messageLike(topic: string, like: string): Promise<Message | string> {
+  const url = apiOf('topics', topic, 'messages', ...like.split('-'))
+  for (const as of ['text', 'hex']) {
+    const found = await ask<Message>(`${url}?as=${as}`)
+    if ('refusal' in found) return refusalText(found.refusal)
+    const { key, value, headers } = found.data
+    if (key.isCut || value.isCut) return 'This message is too large to be written again here.'
+    if (headers.some(one => one.value.kind === 'hex'))
+      return 'A header of this message is no text: the message cannot be written again here.'
+    if (as === 'hex' || (key.kind !== 'hex' && value.kind !== 'hex')) return found.data
+  }
+  return ''
 }

@@ -2,22 +2,11 @@
 import { useState } from 'preact/hooks'
 import type { Outcome, Outcomes, Topic } from '../../../src/console/api.ts'
 import { bytes, counted, whole } from '../format.ts'
-import { Number as Figure } from '../parts.tsx'
+import { Choice, Number as Figure } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import {
-  Choice,
-  Effects,
-  Field,
-  leave,
-  Pairs,
-  Task,
-  TaskWaiting,
-  useChange,
-  type Pair,
-  Confirm,
-} from './form.tsx'
+import { Effects, Field, leave, Pairs, Task, TaskWaiting, useChange, type Pair, Confirm } from './form.tsx'
 
 /** Those that are set most. */
 const commonSettings = [
