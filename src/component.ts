@@ -63,8 +63,8 @@ export interface Channel {
   readonly diskBytes?: number | null
   /** How long the event at the head has been inside, to 1 % of the longest wait; absent or null where that is not known. */
   readonly oldestEventAgeMs?: number | null
-  /** True where events inside are gone when the agent ends. */
-  readonly volatile?: boolean
+  /** Of the events inside: how many are gone when the agent ends; none where absent. */
+  readonly volatileSize?: number
   /** Why the put that waits longest has no room; null where none waits. Its count of events where absent. */
   readonly full?: FullChannel | null
   start(): Promise<void>
@@ -385,6 +385,8 @@ export interface SourceDefinition<F extends Fields = Fields> extends Declaration
 export interface ChannelDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {
   readonly kind: 'channel'
   readonly transactionCapacity?: (options: OptionsOf<F>) => number
+  /** Whether a kill loses events inside, all of them or some; absent: none. */
+  readonly keepsInMemory?: (options: OptionsOf<F>) => boolean
   /**
    * Meets what `start` of the channel would meet in its directories. Rejects as that does, and changes nothing. For the
    * check; nobody else uses the directories.

@@ -55,7 +55,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     [
       'channel.SpillableMemoryChannel',
       'spillablememory',
-      `${no('spillable memory channel')}; the file channel keeps recent events in memory as well`,
+      () => import('./channels/spillable.ts').then(m => m.spillableChannel),
     ],
     [
       'channel.jdbc.JdbcChannel',

@@ -166,8 +166,12 @@ function findWeakAcks(owner: SetAgent): Finding[] {
       const { flows, channel: channelName } = owner.flow.sinks.find(({ name }) => name === sink.name)!
       const write = flows.find(one => one.does === 'write-topic')
       const channel = partOf(owner, 'channel', channelName)
+      const { definition } = channel
       // What has directories to open keeps its events on a disk.
-      const isDurable = channel.definition.kind === 'channel' && channel.definition.rehearse !== undefined
+      const isDurable =
+        definition.kind === 'channel' &&
+        definition.rehearse !== undefined &&
+        definition.keepsInMemory?.(channel.options) !== true
       if (!isDurable || write?.acks === undefined || write.acks === -1) return []
       const lost =
         write.acks === 0

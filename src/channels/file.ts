@@ -13,7 +13,8 @@ const flumeFileBytes = 1_623_195_647
 const usualSegmentBytes = 32 * 1024 * 1024
 const leastSegmentBytes = 64 * 1024
 
-const options = {
+/** Also of the overflow of a spillable memory channel. */
+export const fileOptions = {
   checkpointDir: text({
     doc: 'Directory that belongs to this channel alone. ~ is the home directory of the user in the password database. Made when missing.',
     default: '~/.flume/file-channel/checkpoint',
@@ -99,7 +100,7 @@ const options = {
       'AESGCMNOPADDING is not in Flume. May be switched on, and to another key or cipher, between starts; what was stored before stays as it is until it is delivered. Switched off it may be once all that was encrypted is delivered.',
   }),
 }
-type Options = OptionsOf<typeof options>
+type Options = OptionsOf<typeof fileOptions>
 
 const noReplay = 'a start reads the end of the log only: there is no replay to choose'
 
@@ -119,7 +120,7 @@ export const fileChannel = defineChannel({
   summary: 'Keeps events on disk: an accepted event survives the end of the process and of the machine.',
   description:
     "A log of its own format in millrace-<n>.wal files (docs/formats/file-channel.md). Puts and commits of takes share writes and syncs; recent events are served from memory, older ones read back in large pieces. Given the directories of a stopped Flume file channel, it takes the undelivered events over before it opens, once and in order, and leaves Flume's files as they are (docs/guides/coming-from-flume.md); a Flume started on ours finds no logs of its own. After a failed write or sync everything that was not durable is refused and the log goes on in a new file; a second failure within a minute makes the channel fail, and the agent's health is red.",
-  options,
+  options: fileOptions,
   withoutEffect: {
     compressBackupCheckpoint:
       'there is no second checkpoint (useDualCheckpoints), and a compressed one of Flume is not read',
@@ -162,7 +163,7 @@ export const fileChannel = defineChannel({
   rehearse: (given, context) => new Opening(settingsOf(given, context), context).rehearse(),
 })
 
-function settingsOf(given: Options, { home, system, log }: CountedContext): FileChannelSettings {
+export function settingsOf(given: Options, { home, system, log }: CountedContext): FileChannelSettings {
   const { checkpoint, backup, data } = directoriesOf(given, home)
   return {
     checkpointDirectory: checkpoint,

@@ -17,9 +17,28 @@ import { channelCounters } from '../observe/counters.ts'
 import { ArrivalTimes } from './arrival-times.ts'
 import { GoneNumbers } from './file/number-ranges.ts'
 import { HandedOut } from './handed-out.ts'
-import { PutGate, type Room } from './put-gate.ts'
+import { PutGate, tooManyEvents, type Room } from './put-gate.ts'
 import type { Run } from './returned-events.ts'
 import { TakeLine } from './take-line.ts'
+
+/** Of channels that keep events in memory. */
+export const byteOptions = {
+  byteCapacity: int({
+    doc: 'Most bytes of event bodies, counted in units of 100 bytes, at least one an event. 0 or less: no limit.',
+    unit: 'bytes',
+    default: 268_435_456,
+    badValueMeansDefault: true,
+    differs: 'Flume takes 80 % of the Java heap; there is none here, so the default is 256 MiB.',
+  }),
+  byteCapacityBufferPercentage: int({
+    doc: 'Part of byteCapacity kept free for headers.',
+    unit: 'percent',
+    default: 20,
+    min: 0,
+    max: 99,
+    badValueMeansDefault: true,
+  }),
+}
 
 const options = {
   capacity: int({
@@ -44,41 +63,32 @@ const options = {
     badValueMeansDefault: true,
     differs: 'A take always waits until there is an event: nothing polls.',
   }),
-  byteCapacity: int({
-    doc: 'Most bytes of event bodies, counted in units of 100 bytes, at least one an event. 0 or less: no limit.',
-    unit: 'bytes',
-    default: 268_435_456,
-    badValueMeansDefault: true,
-    differs: 'Flume takes 80 % of the Java heap; there is none here, so the default is 256 MiB.',
-  }),
-  byteCapacityBufferPercentage: int({
-    doc: 'Part of byteCapacity kept free for headers.',
-    unit: 'percent',
-    default: 20,
-    min: 0,
-    max: 99,
-    badValueMeansDefault: true,
-  }),
+  ...byteOptions,
 }
 type Options = OptionsOf<typeof options>
 
 /** Bytes of one unit of byteCapacity, as in Flume. */
 const slotBytes = 100
 
-function slotsOf(events: readonly Event[]): number {
+/** How many units of `unitBytes` the bodies take, at least one an event. */
+export function slotsOf(events: readonly Event[], unitBytes = slotBytes): number {
   let slots = 0
-  for (const event of events) slots += Math.max(1, Math.ceil(event.body.length / slotBytes))
+  for (const event of events) slots += Math.max(1, Math.ceil(event.body.length / unitBytes))
   return slots
 }
 
-function totalOf(given: Options): Room {
+/** Of byteCapacity, without the part that is kept free for headers: how many units there are. */
+export function allSlots(
+  given: Pick<Options, 'byteCapacity' | 'byteCapacityBufferPercentage'>,
+  unitBytes = slotBytes,
+): number {
   const bytes = given.byteCapacity * (1 - given.byteCapacityBufferPercentage / 100)
-  const slots = bytes <= 0 ? Infinity : Math.max(1, Math.floor(bytes / slotBytes))
-  return { events: given.capacity, slots }
+  return bytes <= 0 ? Infinity : Math.max(1, Math.floor(bytes / unitBytes))
 }
 
+const totalOf = (given: Options): Room => ({ events: given.capacity, slots: allSlots(given) })
+
 export class MemoryChannel implements Channel {
-  readonly volatile = true
   #options: Options
   readonly #context: CountedContext
   readonly #gate: PutGate
@@ -109,6 +119,10 @@ export class MemoryChannel implements Channel {
   }
 
   get size(): number {
+    return this.#size
+  }
+
+  get volatileSize(): number {
     return this.#size
   }
 
@@ -145,13 +159,9 @@ export class MemoryChannel implements Channel {
     const total = totalOf(this.#options)
     const { counters } = this.#context
     counters.add('EventPutAttemptCount', events.length)
-    if (need.events > Math.min(this.transactionCapacity, total.events))
-      return Promise.reject(
-        new Fault(
-          'TRANSACTION_TOO_LARGE',
-          `${countOf(need.events, 'event')} in one put, but a transaction of channel ${this.#context.name} holds ${Math.min(this.transactionCapacity, total.events)}`,
-        ),
-      )
+    const most = Math.min(this.transactionCapacity, total.events)
+    const tooMany = tooManyEvents(this.#context.name, need.events, most)
+    if (tooMany !== null) return Promise.reject(tooMany)
     if (need.slots > total.slots)
       return Promise.reject(
         new Fault(
@@ -264,6 +274,7 @@ export const memoryChannel = defineChannel({
   options,
   counters: channelCounters,
   transactionCapacity: given => given.transactionCapacity,
+  keepsInMemory: () => true,
   check(given, say) {
     if (given.transactionCapacity > given.capacity)
       say.error(

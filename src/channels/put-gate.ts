@@ -161,6 +161,16 @@ export class PutGate {
   }
 }
 
+/** Why a put of so many events can never enter the channel, whose transactions hold `most`; null where it can. */
+export function tooManyEvents(channel: string, events: number, most: number): Fault | null {
+  return events <= most
+    ? null
+    : new Fault(
+        'TRANSACTION_TOO_LARGE',
+        `${countOf(events, 'event')} in one put, but a transaction of channel ${channel} holds ${most}`,
+      )
+}
+
 function stopped(): Fault {
   return new Fault('STOPPED', 'the put was abandoned because the agent is stopping')
 }

@@ -17,6 +17,12 @@ export class TakeLine {
     return this.#takers.size
   }
 
+  /** What the first one takes. */
+  get first(): TakeLimit | undefined {
+    const [taker] = this.#takers
+    return taker?.limit
+  }
+
   /** Resolves when `serve` finds a batch for it, or with null when the signal is aborted first. */
   wait(limit: TakeLimit, signal: AbortSignal): Promise<Batch | null> {
     return new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ import {
   type EncryptionOptions,
 } from '../channels/file/encryption-keys.ts'
 import { fileChannel } from '../channels/file.ts'
+import { spillableChannel } from '../channels/spillable.ts'
 import { formatProblem } from '../config/problem.ts'
 import { loadTopology } from '../load-topology.ts'
 import { homeDirectory } from '../system/environment.ts'
@@ -43,8 +44,8 @@ export async function keysOf(
   const known = topology.channels.map(one => one.name).join(', ')
   if (part === undefined)
     throw new UsageError(`${confFile}: agent ${name} has no channel ${channel}; it has ${known}`)
-  if (part.definition.type !== fileChannel.type)
-    throw new UsageError(`${confFile}: channel ${channel} of agent ${name} is no file channel`)
+  if (![fileChannel.type, spillableChannel.type].includes(part.definition.type))
+    throw new UsageError(`${confFile}: channel ${channel} of agent ${name} has no files`)
   const { encryption } = part.options as { encryption: EncryptionOptions }
   return encryptionKeys(encryption, realSystem.disk, text => void process.stderr.write(`${text}\n`))
 }

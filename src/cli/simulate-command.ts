@@ -224,8 +224,8 @@ function report(
     lines.push(`  seed ${seed}: ${outcome.violations[0]}`)
   if (lost.length > 0)
     for (const { agent, channels } of topologies)
-      for (const { name, definition } of channels)
-        if (definition.type === 'memory')
+      for (const { name, definition, options } of channels)
+        if (definition.keepsInMemory?.(options) === true)
           lines.push(
             `  channel ${name} of ${agent} keeps events in memory: a kill or a power cut loses what is in it`,
           )

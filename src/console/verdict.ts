@@ -195,7 +195,8 @@ function keptIn(flow: Seen, node: FlowNode): string {
       one.kind === 'topic' ? `events stay in topic ${one.name}` : `${one.name} keeps them in its channel`,
     )
   const [first] = waits
-  if (first === undefined) return channel.type === 'memory' ? '' : 'The channel keeps what it has taken.'
+  if (first === undefined)
+    return channel.type.endsWith('memory') ? '' : 'The channel keeps what it has taken.'
   return `Nothing is lost: when ${nameIn(flow, channel)} is full, ${first}.`
 }
 

@@ -115,7 +115,7 @@ class ChainWorld {
       onFailed: sentence => this.#violated(sentence),
     })
     this.#log.onLine = line => {
-      const [, lost] = /is in memory only: (\d+) events in it are lost/.exec(line) ?? []
+      const [, lost] = /(\d+) events? in memory (?:is|are) lost/.exec(line) ?? []
       this.#ledger.announcedLosses += Number(lost ?? 0)
     }
     const services = [...this.#brokers, ...this.#agents]

@@ -104,8 +104,8 @@ function stage(): Stage {
     counters: memoryChannel.counters!,
     // As a channel whose events outlive the agent: it is not drained at the stop.
     create: (_, context) =>
-      Object.defineProperty(memoryChannel.create(optionsFor(memoryChannel), context), 'volatile', {
-        value: false,
+      Object.defineProperty(memoryChannel.create(optionsFor(memoryChannel), context), 'volatileSize', {
+        value: 0,
       }),
   })
   const all = defineSelector({

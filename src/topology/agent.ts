@@ -355,9 +355,9 @@ export class Agent implements EventView {
     for (const name of groups.keys()) this.#sinkGroups.delete(name)
     const channels = pick(this.#channels, topology.channels)
     for (const [name, { channel }] of channels)
-      if (channel.volatile === true && channel.size > 0)
+      if (volatileSize(channel) > 0)
         this.#context.log.warn(
-          `channel ${name} is in memory only: ${countOf(channel.size, 'event')} in it ${channel.size === 1 ? 'is' : 'are'} lost`,
+          `channel ${name}: ${countOf(volatileSize(channel), 'event')} in memory ${volatileSize(channel) === 1 ? 'is' : 'are'} lost`,
         )
     await this.#within(
       stopMs.channels,
@@ -380,10 +380,11 @@ export class Agent implements EventView {
     const { clock } = this.#context.system
     const drained = new Set(topology.sinkGroups.flatMap(group => group.sinks.map(sink => sink.channel)))
     const volatile = [...pick(this.#channels, topology.channels)]
-      .filter(([name, { channel }]) => channel.volatile === true && drained.has(name))
+      .filter(([name, { channel }]) => volatileSize(channel) > 0 && drained.has(name))
       .map(([, { channel }]) => channel)
     const end = clock.monotonic() + stopMs.drain
-    while (volatile.some(channel => channel.size > 0) && clock.monotonic() < end) await clock.sleep(10)
+    while (volatile.some(channel => volatileSize(channel) > 0) && clock.monotonic() < end)
+      await clock.sleep(10)
   }
 
   /** Waits for all, but not for ever: what does not end is named and left. */
@@ -402,6 +403,8 @@ export class Agent implements EventView {
     timer.cancel()
   }
 }
+
+const volatileSize = ({ volatileSize = 0 }: Channel): number => volatileSize
 
 function pick<V>(running: ReadonlyMap<string, V>, parts: readonly { name: string }[]): Map<string, V> {
   const found = new Map<string, V>()

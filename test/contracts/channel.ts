@@ -107,7 +107,10 @@ export function testChannel(
         await rejectsWith('CHANNEL_FULL', channel.put(eventsOf(3, 3), { patienceMs: 0 }), /3 of 5 events/)
         assert.equal(channel.size, 3)
         await channel.put(eventsOf(3, 2), { patienceMs: 0 })
-        assert.deepEqual(textsOf(await channel.take({ events: 9 }, never)), numbers(0, 5))
+        // A take may end where the events of one place do.
+        const taken: string[] = []
+        while (taken.length < 5) taken.push(...textsOf(await channel.take({ events: 9 }, never)))
+        assert.deepEqual(taken, numbers(0, 5))
       }))
 
     it('holds back later puts while one waits for room', () =>

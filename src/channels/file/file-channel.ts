@@ -28,7 +28,7 @@ import type { FileChannelSettings } from './file-channel-settings.ts'
 import { Opening } from './opening.ts'
 import { ArrivalTimes } from '../arrival-times.ts'
 import { HandedOut } from '../handed-out.ts'
-import { PutGate } from '../put-gate.ts'
+import { PutGate, tooManyEvents } from '../put-gate.ts'
 import type { Run } from '../returned-events.ts'
 import type { Segment } from './segment.ts'
 import type { Encryption } from './segment-cipher.ts'
@@ -325,14 +325,8 @@ export class FileChannel implements Channel {
     if (space === null || this.#stopping) return Promise.reject(this.#closedFault())
     if (events.length === 0) return Promise.resolve()
     counters.add('EventPutAttemptCount', events.length)
-    const most = Math.min(this.transactionCapacity, this.capacity)
-    if (events.length > most)
-      return Promise.reject(
-        new Fault(
-          'TRANSACTION_TOO_LARGE',
-          `${countOf(events.length, 'event')} in one put, but a transaction of channel ${name} holds ${most}`,
-        ),
-      )
+    const tooMany = tooManyEvents(name, events.length, Math.min(this.transactionCapacity, this.capacity))
+    if (tooMany !== null) return Promise.reject(tooMany)
     const failure = open?.log.failed ?? space.problem
     if (failure !== null || open === null) {
       counters.add('EventPutErrorCount')
