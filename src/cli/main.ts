@@ -11,13 +11,14 @@ import { UsageError } from './usage-error.ts'
 import { flumeUsage, millraceUsage } from './usage.ts'
 import { version } from './version.ts'
 
-/** Kafka's tools: their words are Kafka's, not Flume's. */
+/** Kafka's tools, and ours that look like them: their words are Kafka's, not Flume's. */
 const kafkaTools: Readonly<Record<string, (words: readonly string[], program: string) => Promise<number>>> = {
   topics: async words => (await import('./topics-command.ts')).runTopics(words),
   produce: async (words, program_) => (await import('./produce-command.ts')).runProduce(words, program_),
   consume: async (words, program_) => (await import('./consume-command.ts')).runConsume(words, program_),
   groups: async words => (await import('./groups-command.ts')).runGroups(words),
   offsets: async words => (await import('./offsets-command.ts')).runOffsets(words),
+  audit: async (words, program_) => (await import('./audit-command.ts')).runAudit(words, program_),
 }
 
 async function toolCommand({ rest }: Arguments): Promise<number> {

@@ -73,6 +73,8 @@ export const millraceUsage = `Usage: millrace <command> [options]...
                                     many lives of these agents on simulated machines: what would be lost or doubled
   topics | produce | consume | groups | offsets --bootstrap-server HOST:PORT …
                                     Kafka's tools, with their options: millrace topics --help
+  audit --from HOST:PORT/TOPIC --to HOST:PORT/TOPIC
+                                    which records are missing, doubled or changed: millrace audit --help
   channel inspect|verify DIR…       what lies in a file channel that no agent uses, Flume's too
   channel export DIR… [--to FILE]   its events, one JSON line each
   channel import DIR… --from FILE   such lines into a new channel

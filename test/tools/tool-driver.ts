@@ -20,6 +20,8 @@ const tools: Readonly<Record<string, Run>> = {
   async millrace(words) {
     if (words[0] === 'simulate')
       return (await import('../../src/cli/simulate-command.ts')).runSimulate(readArguments(words))
+    if (words[0] === 'audit')
+      return (await import('../../src/cli/audit-command.ts')).runAudit(words.slice(1), 'millrace')
     const { runChannel, runIntegrityTool } = await import('../../src/cli/channel-command.ts')
     return words[0] === 'tool' ? runIntegrityTool(words.slice(2)) : runChannel(readArguments(words))
   },

@@ -9,7 +9,7 @@ import type { ClientSystem } from '../../kafka-client/connection/connection.ts'
 import { PartitionReader } from '../../kafka-client/consumer/partition-reader.ts'
 import { consumerDefaults, type ConnectionSettings } from '../../kafka-client/settings.ts'
 import { looseConditions } from '../../observe/conditions.ts'
-import { silentLogger } from '../../observe/log.ts'
+import { silentLogger, type Logger } from '../../observe/log.ts'
 import type { Session } from '../access/session.ts'
 import { withDeadline } from './deadline.ts'
 import { holds, type Offsets, type Question } from './question.ts'
@@ -19,13 +19,15 @@ export interface Source {
   readonly admin: Admin
   readonly settings: ConnectionSettings
   readonly system: ClientSystem
+  /** Hears what the reader has to say of what it cannot read; nobody does where absent. */
+  readonly log?: Logger
 }
 
 /** Where nothing comes, the ends are looked for so often: what is left may be markers of transactions, or gaps. */
 const idleMs = 100
 /** Brokers that give nothing for so long have nothing. */
 const patienceMs = 10_000
-const pollRecords = 500
+const fewRecords = 500
 /** Backwards, so many offsets are read at a time, over all partitions; more from block to block. */
 const firstBlock = 1000
 const largestBlock = 50_000
@@ -98,7 +100,21 @@ export async function extentOf(question: Question, { admin }: Source): Promise<E
 
 /** The records of the ranges, as they come, each partition in its order, until all is read or the signal is aborted. */
 export async function* readRanges(
-  { topic, ranges, signal }: { topic: string; ranges: readonly Readonly<Range>[]; signal: AbortSignal },
+  {
+    topic,
+    ranges,
+    signal,
+    pollRecords = fewRecords,
+    silenceMs = patienceMs,
+  }: {
+    topic: string
+    ranges: readonly Readonly<Range>[]
+    signal: AbortSignal
+    /** Most records that are given at once. */
+    pollRecords?: number
+    /** Brokers that give nothing for so long end it with PEER_TIMEOUT. */
+    silenceMs?: number
+  },
   source: Source,
 ): AsyncGenerator<ConsumedRecord[]> {
   const { clock } = source.system
@@ -127,10 +143,10 @@ export async function* readRanges(
       if (inside.length > 0) yield inside
       for (const [partition, to] of left)
         if (reader.position({ topic, partition }) >= to) left.delete(partition)
-      if (clock.monotonic() - heardAt > patienceMs)
+      if (clock.monotonic() - heardAt > silenceMs)
         throw new Fault(
           'PEER_TIMEOUT',
-          `topic ${topic} gave nothing for ${patienceMs / 1000} s, and is not read to its end`,
+          `topic ${topic} gave nothing for ${silenceMs / 1000} s, and is not read to its end`,
         )
       // Whoever waits in this process goes first.
       await new Promise<void>(resolve => clock.soon(resolve))
@@ -285,10 +301,10 @@ export const isBackwards = ({ from, before, after }: Question): boolean =>
   after === null && (from === 'newest' || before !== null)
 
 /** Reads partitions from where they are added; to be closed. */
-export const readerOf = ({ system, settings }: Source): PartitionReader =>
+export const readerOf = ({ system, settings, log = silentLogger }: Source): PartitionReader =>
   new PartitionReader({
     system,
-    log: silentLogger,
-    condition: looseConditions(system.clock, silentLogger),
+    log,
+    condition: looseConditions(system.clock, log),
     settings: { ...consumerDefaults, ...settings },
   })
