@@ -15,6 +15,7 @@ export type { Say }
 
 // ---------------------------------------------------------------------------------------- channels
 
+/** How long a put waits, and what ends the wait. */
 export interface PutOptions {
   /** How long to wait for room before CHANNEL_FULL; the channel's keep-alive where absent, Infinity allowed. */
   readonly patienceMs?: number
@@ -22,6 +23,7 @@ export interface PutOptions {
   readonly signal?: AbortSignal
 }
 
+/** The most that one take may return. */
 export interface TakeLimit {
   readonly events: number
   /** Sum of encoded sizes; the first event always fits. */
@@ -33,6 +35,7 @@ export interface Batch {
   readonly events: readonly Event[]
   /** Durable as the channel promises. Rejects when that failed; the events are then delivered again. */
   commit(): Promise<void>
+  /** Gives all events back: they are at the head of the channel again, in order. Never rejects. */
   rollback(): Promise<void>
   /**
    * Ends the batch in two parts: `left` (events of it, in their order) are at the head of the channel
@@ -47,12 +50,14 @@ export interface FullChannel {
   readonly remedy: string
 }
 
+/** An event that was read without being taken. */
 export interface PeekedEvent {
   readonly event: Event
   /** Whether a batch that is open holds it. */
   readonly isTaken: boolean
 }
 
+/** A buffer between sources and sinks, as Flume's `Channel`. Its transactions are `put` and the batches of `take`. */
 export interface Channel {
   /** Events the channel can hold, and events one put or take may have. */
   readonly capacity: number
@@ -67,6 +72,7 @@ export interface Channel {
   readonly volatileSize?: number
   /** Why the put that waits longest has no room; null where none waits. Its count of events where absent. */
   readonly full?: FullChannel | null
+  /** Opens the channel with the events that it has kept. Rejects with a Fault that names the file or directory. */
   start(): Promise<void>
   /**
    * Takes changed options while running and keeps its events; false where these need a new channel.
@@ -137,6 +143,7 @@ export interface Handover {
   readonly to: number
 }
 
+/** Brings events in, as Flume's `Source`: by itself, or in rounds that the runner asks for (`poll`). */
 export interface Source {
   /**
    * Ready when resolved. Rejected: the runner reports it and retries every 3 s, as Flume's supervisor does. With the
@@ -159,6 +166,7 @@ interface AnySink {
   readonly batchSize: number
   /** Prepares; a peer that is away is not a failure here. */
   start(): Promise<void>
+  /** Resolves when nothing is open any more. Also called after a failed start. */
   stop(): Promise<void>
   /**
    * Where the sink can set aside what can never be delivered: durable elsewhere when resolved, and the
@@ -186,6 +194,7 @@ export interface SessionSink extends AnySink {
   open(signal: AbortSignal): SinkSession
 }
 
+/** Delivers events, as Flume's `Sink`. */
 export type Sink = SimpleSink | SessionSink
 
 /**
@@ -211,26 +220,34 @@ export interface SinkProcessor {
   order(now: number): readonly string[]
   /** The next batch goes to this sink. */
   assigned?(sink: string): void
+  /** A batch that was assigned to the sink is delivered. `now` is monotonic ms. */
   delivered(sink: string, now: number): void
+  /** A batch that was assigned to the sink has failed. `now` is monotonic ms. */
   failed(sink: string, now: number): void
 }
 
 // -------------------------------------------------------------------- interceptors and selectors
 
+/** Changes or drops the events of one source, as Flume's `Interceptor`. */
 export interface Interceptor {
+  /** Called before the first event. Rejects where the interceptor cannot work. */
   start?(): Promise<void>
+  /** Called behind the last event. */
   stop?(): Promise<void>
   /** The event, changed in place or another; null drops it. */
   intercept(event: Event): Event | null
 }
 
+/** The channels that an event goes to. */
 export interface Selection {
   /** Names of channels that must take the event, and of channels that may. */
   readonly required: readonly string[]
   readonly optional: readonly string[]
 }
 
+/** Chooses the channels of each event of a source, as Flume's `ChannelSelector`. */
 export interface Selector {
+  /** Synchronous, and without changes of the event. */
   select(event: Event): Selection
 }
 
@@ -256,19 +273,23 @@ export interface ComponentContext extends AgentContext {
   readonly condition: ConditionMaker
 }
 
+/** What channels and sinks are given: with a group of counters. */
 export interface CountedContext extends ComponentContext {
   readonly counters: Counters
 }
 
+/** What sources are given: with the place where events go. */
 export interface SourceContext extends CountedContext {
   readonly processor: ChannelProcessor
 }
 
+/** What selectors are given. */
 export interface SelectorContext extends ComponentContext {
   /** The source's channels, in the order written. */
   readonly channels: readonly string[]
 }
 
+/** What sink processors are given. */
 export interface SinkProcessorContext extends ComponentContext {
   /** The group's sinks, in the order written. */
   readonly sinks: readonly string[]
@@ -366,6 +387,7 @@ interface Declaration<F extends Fields> extends Vocabulary<F> {
    * start. Changes nothing.
    */
   readonly examine?: (options: OptionsOf<F>, say: Say, outside: Outside) => Promise<void>
+  /** What the component does with topics, addresses and headers, for `millrace check` and the console. */
   readonly flow?: (options: OptionsOf<F>) => readonly Flow[]
   /** Things only one component may have, e.g. "directory /a/b" or "port 0.0.0.0:44444". */
   readonly claims?: (options: OptionsOf<F>, surroundings: Surroundings) => readonly string[]
@@ -376,14 +398,18 @@ interface Counted {
   readonly counters?: readonly string[]
 }
 
+/** A source as the catalogue holds it; made by `defineSource`. */
 export interface SourceDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {
   readonly kind: 'source'
   /** Most events of one put, where the source bounds it. */
   readonly batchSize?: (options: OptionsOf<F>) => number
+  /** Makes the source; it is started later. Throws where it cannot be made. */
   readonly create: (options: OptionsOf<F>, context: SourceContext) => Source
 }
+/** A channel as the catalogue holds it; made by `defineChannel`. */
 export interface ChannelDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {
   readonly kind: 'channel'
+  /** Most events of one put or take. */
   readonly transactionCapacity?: (options: OptionsOf<F>) => number
   /** Whether a kill loses events inside, all of them or some; absent: none. */
   readonly keepsInMemory?: (options: OptionsOf<F>) => boolean
@@ -392,26 +418,37 @@ export interface ChannelDefinition<F extends Fields = Fields> extends Declaratio
    * check; nobody else uses the directories.
    */
   readonly rehearse?: (options: OptionsOf<F>, context: CountedContext) => Promise<void>
+  /** Makes the channel; it is started later. Throws where it cannot be made. */
   readonly create: (options: OptionsOf<F>, context: CountedContext) => Channel
 }
+/** A sink as the catalogue holds it; made by `defineSink`. */
 export interface SinkDefinition<F extends Fields = Fields> extends Declaration<F>, Counted {
   readonly kind: 'sink'
+  /** Most events of one take. */
   readonly batchSize?: (options: OptionsOf<F>) => number
+  /** Makes the sink; it is started later. Throws where it cannot be made. */
   readonly create: (options: OptionsOf<F>, context: CountedContext) => Sink
 }
+/** An interceptor as the catalogue holds it; made by `defineInterceptor`. */
 export interface InterceptorDefinition<F extends Fields = Fields> extends Declaration<F> {
   readonly kind: 'interceptor'
+  /** Makes the interceptor; it is started later. Throws where it cannot be made. */
   readonly create: (options: OptionsOf<F>, context: ComponentContext) => Interceptor
 }
+/** A selector as the catalogue holds it; made by `defineSelector`. */
 export interface SelectorDefinition<F extends Fields = Fields> extends Declaration<F> {
   readonly kind: 'selector'
+  /** Makes the selector. Throws where it cannot be made. */
   readonly create: (options: OptionsOf<F>, context: SelectorContext) => Selector
 }
+/** A sink processor as the catalogue holds it; made by `defineSinkProcessor`. */
 export interface SinkProcessorDefinition<F extends Fields = Fields> extends Declaration<F> {
   readonly kind: 'sink-processor'
+  /** Makes the processor. Throws where it cannot be made. */
   readonly create: (options: OptionsOf<F>, context: SinkProcessorContext) => SinkProcessor
 }
 
+/** What a component's module exports. */
 export type Definition =
   | SourceDefinition
   | ChannelDefinition
@@ -419,23 +456,31 @@ export type Definition =
   | InterceptorDefinition
   | SelectorDefinition
   | SinkProcessorDefinition
+/** The kinds of components, as `Definition` names them. */
 export type ComponentKind = Definition['kind']
+/** The definition of one kind. */
 export type DefinitionOf<K extends ComponentKind> = Extract<Definition, { kind: K }>
 
 type Given<D extends { kind: unknown }> = Omit<D, 'kind'>
 
 // The cast forgets the option types: the reader parses by the fields, so they hold by construction.
+/** Declares a source. A module that a configuration names by its path exports the result. */
 export const defineSource = <F extends Fields>(given: Given<SourceDefinition<F>>): SourceDefinition =>
   ({ ...given, kind: 'source' }) as unknown as SourceDefinition
+/** Declares a channel. A module that a configuration names by its path exports the result. */
 export const defineChannel = <F extends Fields>(given: Given<ChannelDefinition<F>>): ChannelDefinition =>
   ({ ...given, kind: 'channel' }) as unknown as ChannelDefinition
+/** Declares a sink. A module that a configuration names by its path exports the result. */
 export const defineSink = <F extends Fields>(given: Given<SinkDefinition<F>>): SinkDefinition =>
   ({ ...given, kind: 'sink' }) as unknown as SinkDefinition
+/** Declares an interceptor. A module that a configuration names by its path exports the result. */
 export const defineInterceptor = <F extends Fields>(
   given: Given<InterceptorDefinition<F>>,
 ): InterceptorDefinition => ({ ...given, kind: 'interceptor' }) as unknown as InterceptorDefinition
+/** Declares a selector. A module that a configuration names by its path exports the result. */
 export const defineSelector = <F extends Fields>(given: Given<SelectorDefinition<F>>): SelectorDefinition =>
   ({ ...given, kind: 'selector' }) as unknown as SelectorDefinition
+/** Declares a sink processor. A module that a configuration names by its path exports the result. */
 export const defineSinkProcessor = <F extends Fields>(
   given: Given<SinkProcessorDefinition<F>>,
 ): SinkProcessorDefinition => ({ ...given, kind: 'sink-processor' }) as unknown as SinkProcessorDefinition
@@ -447,6 +492,7 @@ export interface CatalogueEntry {
   readonly kind: ComponentKind
   /** Alias and class names; compared without regard to case. */
   readonly names: readonly string[]
+  /** Loads the module of the component; absent where there is none. */
   readonly load?: () => Promise<Definition>
   /** Where there is no component yet: one sentence saying so and what to use instead. */
   readonly absent?: string

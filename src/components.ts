@@ -15,6 +15,7 @@ const ofKind = (kind: ComponentKind, rows: readonly Row[]): CatalogueEntry[] =>
     ...(typeof component === 'string' ? { absent: component } : { load: component }),
   }))
 
+/** The components of Millrace, and those of Flume that are absent. */
 export const catalogue: readonly CatalogueEntry[] = [
   ...ofKind('source', [
     ['source.AvroSource', 'avro', () => import('./sources/avro.ts').then(m => m.avroSource)],

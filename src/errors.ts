@@ -93,9 +93,12 @@ const table = {
   STOPPED: { retry: 'never', remedy: 'The agent is stopping.' },
 } as const satisfies Record<string, FaultEntry>
 
+/** Codes of faults, as docs/reference/errors.md lists them. */
 export type FaultCode = keyof typeof table
+/** What follows from each code: when the work is retried, and what the operator can do. */
 export const faultTable: Readonly<Record<FaultCode, FaultEntry>> = table
 
+/** What a fault has beside its code and its message. */
 export interface FaultOptions {
   readonly cause?: unknown
   /** What the operator can do, where that is not what the table says of the code. */

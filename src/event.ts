@@ -11,6 +11,7 @@ import { Fault } from './errors.ts'
 import { AvroReader, longSize, writeLong } from './wire/avro/binary.ts'
 import { maxHeaders } from './wire/avro/flume-event.ts'
 
+/** Headers of an event: name to value, in the order in which they were set. */
 export type Headers = Map<string, string>
 
 const noBytes = Buffer.alloc(0)
@@ -25,6 +26,7 @@ export class TooManyHeaders extends Fault {
   }
 }
 
+/** An event: headers and a body. Encoded and decoded forms are made from one another when they are asked for. */
 export class Event {
   #headers: Headers | null
   #body: Buffer | null
@@ -78,6 +80,7 @@ export class Event {
     this.#encoded = null
   }
 
+  /** Removes the header, if there is one. Throws TooManyHeaders, as `body` does. */
   removeHeader(name: string): void {
     if (this.#headers === null) this.#decode()
     if (this.#headers!.delete(name)) this.#encoded = null

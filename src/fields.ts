@@ -25,6 +25,7 @@ export type Parsed<T> =
   | { readonly value: T; readonly problem?: never }
   | { readonly value?: T; readonly problem: string; readonly fix: string }
 
+/** What one setting accepts; made by `text`, `int`, `flag` and the others, and read by the reader of settings. */
 export interface Field<T, Present extends boolean = boolean, Name extends string = string> extends About {
   readonly kind: FieldKind
   /** Whether the key must be written. */
@@ -45,7 +46,9 @@ export interface Field<T, Present extends boolean = boolean, Name extends string
   readonly present?: Present
 }
 
+/** How the text of a setting is read. */
 export type FieldKind = 'text' | 'int' | 'long' | 'double' | 'flag' | 'choice' | 'list' | 'regex' | 'prefix'
+/** Settings by their keys. */
 export type Fields = Readonly<Record<string, Field<unknown>>>
 
 /** All keys of one reader: what it obeys, and what is said of the others that it knows. */
@@ -53,7 +56,13 @@ export interface Vocabulary<F extends Fields = Fields> {
   readonly options: F
   /** Keys that are called deprecated: taken over by `to` where that is absent, with a warning. */
   readonly deprecated?: Readonly<
-    Record<string, { readonly to: string; readonly value?: (text: string) => string }>
+    Record<
+      string,
+      {
+        readonly to: string
+        /** What its value means there; the same where absent. */ readonly value?: (text: string) => string
+      }
+    >
   >
   /** Keys that are known and have no effect here, each with the reason. */
   readonly withoutEffect?: Readonly<Record<string, string>>

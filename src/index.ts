@@ -12,7 +12,7 @@ import {
 import { realSystem } from './system/system.ts'
 
 export { Event, type Headers } from './event.ts'
-export { Fault, faultTable, type FaultCode, type Retry } from './errors.ts'
+export { Fault, faultTable, type FaultCode, type FaultOptions, type Retry } from './errors.ts'
 export * from './component.ts'
 export { DeliveryFault } from './delivery-fault.ts'
 export {
@@ -24,8 +24,10 @@ export {
   regex,
   text,
   type Field,
+  type FieldKind,
   type Fields,
   type OptionsOf,
+  type Parsed,
 } from './fields.ts'
 export { catalogue } from './components.ts'
 export { readConfiguration, type ConfigurationText } from './config/configuration.ts'
@@ -35,7 +37,26 @@ export { Agent, StartFailure } from './topology/agent.ts'
 export type { Topology } from './topology/topology.ts'
 export { silentLogger, type Logger } from './observe/log.ts'
 export { Counters } from './observe/counters.ts'
-export type { Change, Snapshot } from './observe/snapshot.ts'
+export type { Condition, ConditionMaker } from './observe/conditions.ts'
+export type { Health } from './observe/health.ts'
+export type { Peek, TapSample } from './observe/event-view.ts'
+export type {
+  AgentState,
+  Change,
+  ChannelSnapshot,
+  ComponentSnapshot,
+  ConditionSnapshot,
+  FlowSnapshot,
+  OptionSnapshot,
+  OptionsSnapshot,
+  OptionValue,
+  PartSnapshot,
+  ProcessSnapshot,
+  SinkGroupSnapshot,
+  SinkSnapshot,
+  Snapshot,
+  SourceSnapshot,
+} from './observe/snapshot.ts'
 export { realSystem, type System } from './system/system.ts'
 export type { AvroClient } from './avro-rpc/client.ts'
 export { startAgent, type AgentOptions } from './start-agent.ts'

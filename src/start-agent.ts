@@ -11,6 +11,7 @@ import { useTimeZone } from './system/time-zone.ts'
 import { Agent, StartFailure } from './topology/agent.ts'
 import type { Topology } from './topology/topology.ts'
 
+/** What `startAgent` needs. */
 export interface AgentOptions {
   /** Which agent of the text. */
   readonly name: string

@@ -9,6 +9,7 @@ import { realSystem } from './system/system.ts'
 import { StartFailure } from './topology/agent.ts'
 import { isTopicName, topicNameRule } from './wire/kafka/topic-name.ts'
 
+/** What `startBroker` takes; all of it may be absent. */
 export interface BrokerOptions {
   /** Port on 127.0.0.1; absent or 0: a free one. `listeners` in `settings` comes first. */
   readonly port?: number
@@ -21,6 +22,7 @@ export interface BrokerOptions {
   readonly log?: Logger
 }
 
+/** A running broker, disposed by `stop` or `await using`. */
 export interface EmbeddedBroker extends AsyncDisposable {
   /** host:port of its first listener, for `bootstrap.servers`. */
   readonly bootstrapServers: string

@@ -78,6 +78,7 @@ export async function connectAvro(options: AvroClientOptions): Promise<AvroClien
   }
 }
 
+/** A connection to an Avro source; made by `connectAvro`. */
 export class AvroClient {
   readonly #connection: ClientConnection
   readonly #maxRequestBytes: number

@@ -8,6 +8,7 @@ import { environmentMode, resolveLookups } from './lookups.ts'
 import type { Problem } from './problem.ts'
 import { decodeText, parseProperties } from './properties.ts'
 
+/** A configuration as it was read, with the name of its file. */
 export interface ConfigurationText {
   /** Name that places carry: the path as the user wrote it. */
   readonly file: string

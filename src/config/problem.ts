@@ -2,12 +2,14 @@
 // together, each with its place, what is wrong and what to write.
 import { countOf, printable, withoutCredentials } from '../printable.ts'
 
+/** A line of a configuration. */
 export interface Place {
   readonly file: string
   /** From 1. */
   readonly line: number
 }
 
+/** What is wrong with a configuration, where, and what to write instead. */
 export interface Problem {
   readonly severity: 'error' | 'warning'
   /** Where it stands; absent when it is about something that is missing altogether. */
@@ -20,6 +22,7 @@ export interface Problem {
   readonly edit?: Edit | undefined
 }
 
+/** The change of one setting. */
 export interface Edit {
   /** The whole key as written. */
   readonly key: string

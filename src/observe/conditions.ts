@@ -104,6 +104,7 @@ interface ConditionOwner {
   isClosed: boolean
 }
 
+/** Something that is wrong for a time; it is raised and cleared by the component that has it. */
 export class Condition implements RaisedCondition {
   readonly name: string
   /** May change while it is raised. */

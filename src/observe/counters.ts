@@ -139,6 +139,7 @@ export const ownCounterMeanings: Readonly<Record<CounterKind, Readonly<Record<st
   },
 }
 
+/** The counters of one component. */
 export class Counters {
   readonly kind: CounterKind
   readonly name: string
@@ -167,12 +168,14 @@ export class Counters {
     this.#values.set(attribute, value + delta)
   }
 
+  /** Of a gauge. Throws where the group has no such attribute. */
   set(attribute: string, value: number | boolean): void {
     if (!this.#values.has(attribute))
       throw new Error(`${this.kind} ${this.name} has nothing named ${attribute}`)
     this.#values.set(attribute, value)
   }
 
+  /** Undefined where the group has no such attribute. */
   get(attribute: string): number | boolean | undefined {
     return this.#values.get(attribute)
   }

@@ -13,6 +13,7 @@ export interface ShownEvent {
   readonly isCut: boolean
 }
 
+/** Events of an edge, sampled. */
 export interface TapSample {
   readonly at: number
   /** Events that have passed since the sample before, of which `events` are some. */
@@ -20,6 +21,7 @@ export interface TapSample {
   readonly events: readonly ShownEvent[]
 }
 
+/** Events of a channel that were read without being taken. */
 export interface Peek {
   readonly at: number
   /** Events in the channel. */

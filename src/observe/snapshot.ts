@@ -2,6 +2,10 @@
 // monitoring is made of it. docs/guides/snapshot.md describes the JSON, field by field.
 // Times are milliseconds since 1970; null stands for what is not known.
 
+/**
+ * All that can be seen of an agent at one moment, as `/snapshot` answers it (docs/guides/snapshot.md). Times are
+ * ms since 1970.
+ */
 export interface Snapshot {
   readonly agent: string
   readonly state: AgentState
@@ -16,6 +20,7 @@ export interface Snapshot {
   readonly conditions: readonly ConditionSnapshot[]
 }
 
+/** The process of the agent: its memory and its event loop. */
 export interface ProcessSnapshot {
   readonly pid: number
   /** The budget for what is received, unpacked and decoded, bytes; what counts in it now, and at most so far. */
@@ -29,11 +34,13 @@ export interface ProcessSnapshot {
   readonly longestLoopDelayMs: number
 }
 
+/** What an agent is doing as a whole. */
 export type AgentState = 'not started' | 'starting' | 'running' | 'reloading' | 'stopping' | 'stopped'
 
 /** An option's value as the component reads it. */
 export type OptionValue = string | number | boolean | readonly string[] | null
 
+/** An option, with what counts for it and where that is written. */
 export interface OptionSnapshot {
   /** `[hidden]` where it may be a secret. */
   readonly value: OptionValue
@@ -113,12 +120,14 @@ export interface SinkSnapshot extends ComponentSnapshot {
   readonly group: string | null
 }
 
+/** A sink group, and what chooses among its sinks. */
 export interface SinkGroupSnapshot {
   readonly name: string
   readonly sinks: readonly string[]
   readonly processor: PartSnapshot
 }
 
+/** A condition that is raised: what is wrong with a component, since when, and what to do. */
 export interface ConditionSnapshot {
   /** As /metrics names it: SINK.k1. */
   readonly component: string

@@ -10,7 +10,9 @@ import type { Field, Fields, OptionsOf, SettingsOf, Vocabulary } from '../fields
  * `fix` suggests instead.
  */
 export interface Say {
+  /** The setting cannot be used. */
   error(key: string, problem: string, fix: string, newKey?: string): void
+  /** The setting can be used, and the operator should know something about it. */
   warning(key: string, problem: string, fix: string, newKey?: string): void
 }
 

@@ -6,6 +6,7 @@ import { realNetwork, type Network } from './network.ts'
 import { realPrograms, type Programs } from './programs.ts'
 import { realRandom, type Random } from './random.ts'
 
+/** The doors to what is outside of the program: a test gives others. */
 export interface System {
   readonly clock: Clock
   readonly disk: Disk
@@ -16,6 +17,7 @@ export interface System {
   readonly memory: MemoryBudget
 }
 
+/** The machine's clock, disk, network, programs and random numbers. */
 export const realSystem: System = {
   clock: realClock,
   disk: realDisk,

@@ -54,6 +54,7 @@ interface RunningChannel {
   readonly counters: Counters
 }
 
+/** An agent that runs a topology. Made by `startAgent`, or from a topology for full control over what is around it. */
 export class Agent implements EventView {
   #topology: Topology
   readonly #context: RunningContext

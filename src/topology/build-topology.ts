@@ -39,6 +39,7 @@ interface BasicPart<K extends ComponentKind> {
   readonly fingerprint: string
 }
 
+/** The topology of an agent, with every problem of its parts; absent where one of them is an error. */
 export async function buildTopology(
   config: AgentConfig,
   { catalogue, surroundings }: BuildParts,

@@ -49,6 +49,7 @@ export interface SinkGroupPart {
   readonly fingerprint: string
 }
 
+/** The parts of one agent, wired by name. */
 export interface Topology {
   readonly agent: string
   readonly sources: readonly SourcePart[]
