@@ -16,8 +16,8 @@ import { protocolHash } from '../wire/avro-rpc/protocol.ts'
 import { connectAvro } from '../index.ts'
 import { KnownClients } from './known-clients.ts'
 import { clientLayers, type Layering } from './layers.ts'
-import { ServerConnection } from './server-connection.ts'
-import { AvroServer, type AvroServerOptions } from './server.ts'
+import { RpcConnection } from '../rpc-server/rpc-connection.ts'
+import { AvroDialect, AvroServer, type AvroServerOptions } from './server.ts'
 
 const policy = {
   includeProtocols: [],
@@ -217,15 +217,12 @@ test('a sender that neither reads nor closes holds the stop up for no longer tha
   }
   // Nothing written ever leaves.
   const stream = new Duplex({ read() {}, write() {}, writableHighWaterMark: 1 })
-  const connection = new ServerConnection(stream, {
-    maxRequestBytes: 1000,
-    maxRequestEvents: 100_000,
+  const spoken = { maxRequestBytes: 1000, maxRequestEvents: 100_000, window: 64, handle: store.handle, clock }
+  const connection = new RpcConnection(stream, {
+    dialect: new AvroDialect(spoken, new KnownClients(), 'a:1'),
     stallMs: 1000,
-    window: 64,
     clock,
     memory: new MemoryBudget(1_000_000),
-    clients: new KnownClients(),
-    handle: store.handle,
     complain: reason => assert.fail(reason),
     closed() {},
   })

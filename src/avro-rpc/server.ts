@@ -1,156 +1,162 @@
-// The Avro RPC server: a listener, its connections, what they share (the clients known by hash)
-// and the check for senders that stall.
-import { Fault, messageOf } from '../errors.ts'
-import type { Logger } from '../observe/log.ts'
-import { sparing } from '../observe/sparing-log.ts'
-import type { Clock, Timer } from '../system/clock.ts'
-import type { MemoryBudget } from '../system/memory-budget.ts'
-import type { Connection, Listener, Network } from '../system/network.ts'
+// The Avro RPC server: what its connections share (the clients known by hash), and what one of them speaks.
+//
+// After the first request that is not accepted, every later one on its connection is answered FAILED without being
+// handed on, until the sender has opened a new connection: that keeps the order of a sender that has several requests in
+// flight. A sender that does not reopen by itself is cut off after a while, so that it cannot be refused for ever.
+import type { Fault } from '../errors.ts'
+import { type Answer, type Dialect, RequestError, tooManyEvents } from '../rpc-server/rpc-connection.ts'
+import { RpcServer, type ServerPlace } from '../rpc-server/rpc-server.ts'
 import type { TlsContext } from '../system/tls.ts'
+import { AvroFormatError, AvroReader } from '../wire/avro/binary.ts'
+import {
+  BatchCutter,
+  cutEvent,
+  decodeCallName,
+  encodeError,
+  encodeHandshakeOnly,
+  encodeStatus,
+} from '../wire/avro-rpc/call.ts'
+import { type Frame, FrameError, FrameParser } from '../wire/avro-rpc/frame.ts'
 import { KnownClients } from './known-clients.ts'
 import { serverLayers } from './layers.ts'
-import { type Handle, ServerConnection } from './server-connection.ts'
 
-export interface AvroServerOptions {
-  readonly host: string
-  /** 0 takes a free one. */
-  readonly port: number
+/** What a server does with events: each is one encoded event; true where all are accepted. Never rejects. */
+export type Handle = (
+  events: readonly Buffer[],
+  message: 'append' | 'appendBatch',
+  /** host:port. */
+  sender: string,
+) => Promise<boolean>
+
+export interface AvroDialectOptions extends Pick<ServerPlace, 'clock'> {
   /** Longest message taken; longer ones close the connection before anything is stored. */
   readonly maxRequestBytes: number
   /** Most events of one request; one with more is answered with an error, and its connection closed. */
   readonly maxRequestEvents: number
-  /** Connections at a time; more are closed. */
-  readonly maxConnections?: number
-  /** Where requests do not fit, reading pauses. */
-  readonly memory: MemoryBudget
   /** Requests a Millrace sender may have in flight; 0 agrees to none. */
   readonly window: number
-  /** How long a sender may pause inside a request, or with the TLS handshake. */
-  readonly stallMs: number
-  readonly deflate: boolean
-  readonly tls: TlsContext | null
-  readonly network: Network
-  readonly clock: Clock
-  readonly log: Logger
-  /** What to do with the events of `sender` (host:port); true where all are accepted. Never rejects. */
-  readonly handle: (...call: [...Parameters<Handle>, sender: string]) => Promise<boolean>
-  /** False closes the connection before a byte is read. */
-  admits?(remoteAddress: string): boolean | Promise<boolean>
-  /** Told after each change. */
-  connections?(open: number): void
+  readonly handle: Handle
 }
 
-export class AvroServer {
-  readonly #options: AvroServerOptions
-  readonly #clients = new KnownClients()
-  /** Of senders that do not behave. */
-  readonly #log: Logger
-  readonly #connections = new Set<ServerConnection>()
-  /** Sockets that have been accepted and are not closed, connections or still without their layers. */
-  readonly #sockets = new Set<Connection>()
-  readonly #stopping = new AbortController()
-  #listener: Listener | null = null
-  #stallTimer: Timer | null = null
+export interface AvroServerOptions extends ServerPlace, AvroDialectOptions {
+  readonly deflate: boolean
+  readonly tls: TlsContext | null
+}
 
+export class AvroServer extends RpcServer {
   constructor(options: AvroServerOptions) {
-    this.#options = options
-    this.#log = sparing(options.log, options.clock)
-  }
-
-  /** The port listened on. */
-  get port(): number {
-    return this.#listener?.port ?? this.#options.port
-  }
-
-  /** Rejects with ADDRESS_IN_USE or ADDRESS. */
-  async start(): Promise<void> {
-    const { host, port, network, maxConnections } = this.#options
-    const refused = (remote: string) =>
-      this.#complain(
-        remote,
-        'the limit of connections is reached. The sender can reconnect when one closes. Raise maxConnections, or the limit of open files (ulimit -n)',
-      )
-    this.#listener = await network.listen(
-      { host, port, halfOpen: true, ...(maxConnections === undefined ? {} : { maxConnections }), refused },
-      connection => void this.#accept(connection),
-    )
-    this.#watchStalls()
-  }
-
-  /** Accepts no more, lets requests being handled end and be answered, and closes the connections. */
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    this.#stallTimer?.cancel()
-    const closing = this.#listener?.close()
-    await Promise.all([...this.#connections].map(connection => connection.stop()))
-    for (const { stream } of this.#sockets) stream.destroy()
-    await closing
-    this.#listener = null
-  }
-
-  async #accept(socket: Connection): Promise<void> {
-    const { options, stream, remote } = { options: this.#options, ...socket }
-    this.#sockets.add(socket)
-    options.connections?.(this.#sockets.size)
-    options.log.debug(`Avro connection from ${remote} accepted`)
-    stream.once('close', () => {
-      options.log.debug(`Avro connection from ${remote} closed`)
-      this.#sockets.delete(socket)
-      options.connections?.(this.#sockets.size)
+    const clients = new KnownClients()
+    super({
+      ...options,
+      protocol: 'Avro',
+      layers: (stream, signal) => serverLayers(stream, options, signal),
+      dialect: sender => new AvroDialect(options, clients, sender),
     })
-    stream.on('error', () => {}) // told by the layer above, where it matters
-    // Layers have as long as a stalled request has.
-    const patience = new AbortController()
-    const timer = options.clock.after(options.stallMs, () => patience.abort(), { background: true })
-    const signal = AbortSignal.any([patience.signal, this.#stopping.signal])
-    try {
-      if (options.admits !== undefined && !(await options.admits(socket.remoteAddress))) {
-        options.log.debug(`connection from ${remote} refused by ipFilterRules`)
-        stream.destroy()
-        return
-      }
-      this.#open(await serverLayers(stream, options, signal), remote)
-    } catch (error) {
-      stream.destroy()
-      const silent = error instanceof Fault && error.code === 'PEER_CLOSED'
-      if (!silent && !this.#stopping.signal.aborted) this.#complain(remote, messageOf(error))
-    } finally {
-      timer.cancel()
+  }
+}
+
+/** So many events are cut in one turn of the event loop. */
+const eventsInTurn = 10_000
+
+export class AvroDialect implements Dialect<Frame> {
+  readonly parser: Dialect<Frame>['parser']
+  readonly #options: AvroDialectOptions
+  readonly #clients: KnownClients
+  readonly #sender: string
+  #greeted = false
+  #agreedWindow = 0
+  #refusing = false
+  /** Of the request being handled, where it begins with a handshake. */
+  #shake: Buffer | null = null
+
+  constructor(options: AvroDialectOptions, clients: KnownClients, sender: string) {
+    this.#options = options
+    this.#clients = clients
+    this.#sender = sender
+    const parser = new FrameParser(options.maxRequestBytes)
+    this.parser = {
+      get heldBytes() {
+        return parser.heldBytes
+      },
+      get midFrame() {
+        return parser.midFrame
+      },
+      feed: (chunk, each) => {
+        try {
+          parser.feed(chunk, each)
+        } catch (error) {
+          throw error instanceof FrameError ? new RequestError(error.message) : error
+        }
+      },
     }
   }
 
-  #open(stream: Connection['stream'], remote: string): void {
-    if (this.#stopping.signal.aborted) return void stream.destroy()
-    const { maxRequestBytes, maxRequestEvents, stallMs, window, clock, handle, memory } = this.#options
-    const connection: ServerConnection = new ServerConnection(stream, {
-      maxRequestBytes,
-      maxRequestEvents,
-      stallMs,
-      window,
-      clock,
-      handle: (events, message) => handle(events, message, remote),
-      memory,
-      clients: this.#clients,
-      complain: reason => this.#complain(remote, reason),
-      closed: () => void this.#connections.delete(connection),
-    })
-    this.#connections.add(connection)
+  get resends(): boolean {
+    return this.#agreedWindow > 0
   }
 
-  #complain(remote: string, reason: string): void {
-    this.#log.warn(`Avro connection from ${remote} closed: ${reason}`)
+  refuse({ serial }: Frame, { message }: Fault): Buffer {
+    return encodeError(serial, this.#shake, message)
   }
 
-  #watchStalls(): void {
-    const { clock, stallMs } = this.#options
-    this.#stallTimer = clock.after(
-      stallMs / 4,
-      () => {
-        const now = clock.monotonic()
-        for (const connection of this.#connections) connection.checkStall(now)
-        this.#watchStalls()
-      },
-      { background: true },
-    )
+  async answer({ serial, message }: Frame, reserve: (events: number) => Promise<void>): Promise<Answer> {
+    const { handle, window } = this.#options
+    const reader = new AvroReader(message)
+    this.#shake = null
+    try {
+      if (!this.#greeted) {
+        const greeting = this.#clients.greet(reader, window)
+        this.#shake = greeting.reply
+        if (greeting.mismatch !== undefined)
+          return {
+            bytes: encodeError(
+              serial,
+              this.#shake,
+              `this agent cannot take your events: ${greeting.mismatch}`,
+            ),
+            complaint: `its protocol cannot be spoken: ${greeting.mismatch}`,
+          }
+        if (!greeting.known) return { bytes: encodeHandshakeOnly(serial, this.#shake) }
+        this.#greeted = true
+        this.#agreedWindow = greeting.window
+      }
+      const name = decodeCallName(reader)
+      if (name === '') return { bytes: encodeHandshakeOnly(serial, this.#shake ?? noBytes) }
+      if (name !== 'append' && name !== 'appendBatch')
+        return {
+          bytes: encodeError(
+            serial,
+            this.#shake,
+            `there is no message "${name}": append and appendBatch are`,
+          ),
+        }
+      if (this.#refusing) return { bytes: encodeStatus(serial, this.#shake, failed) }
+      const events = name === 'append' ? [cutEvent(reader)] : await this.#cut(reader, reserve)
+      const accepted = await handle(events, name, this.#sender)
+      this.#refusing = !accepted
+      return { bytes: encodeStatus(serial, this.#shake, accepted ? ok : failed), mustReopen: !accepted }
+    } catch (error) {
+      if (!(error instanceof AvroFormatError)) throw error
+      throw new RequestError(
+        this.#greeted ? `its request is ${error.message}` : `no Avro handshake opens it: ${error.message}`,
+      )
+    }
+  }
+
+  /** Counts events before they are made, and makes so many in one turn of the event loop. */
+  async #cut(reader: AvroReader, reserve: (events: number) => Promise<void>): Promise<Buffer[]> {
+    const { maxRequestEvents, clock } = this.#options
+    const cutter = new BatchCutter(reader)
+    for (let count = cutter.next(); count > 0; count = cutter.next()) {
+      const events = cutter.events.length + count
+      if (events > maxRequestEvents) throw tooManyEvents(events, maxRequestEvents)
+      await reserve(count)
+      while (cutter.cut(eventsInTurn)) await new Promise<void>(resolve => clock.soon(resolve))
+    }
+    return cutter.events
   }
 }
+
+const ok = 0
+const failed = 1
+const noBytes = Buffer.alloc(0)

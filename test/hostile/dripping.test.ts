@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { Duplex } from 'node:stream'
 import test from 'node:test'
 import { KnownClients } from '../../src/avro-rpc/known-clients.ts'
-import { ServerConnection } from '../../src/avro-rpc/server-connection.ts'
+import { AvroDialect } from '../../src/avro-rpc/server.ts'
 import { ClientConnection } from '../../src/broker/client-connection.ts'
+import { RpcConnection } from '../../src/rpc-server/rpc-connection.ts'
 import { MemoryBudget } from '../../src/system/memory-budget.ts'
 import { encodeFrame } from '../../src/wire/avro-rpc/frame.ts'
 import { VirtualClock } from '../virtual-clock.ts'
@@ -57,15 +58,18 @@ function avro(isTaken = true): Door {
   const end = new End(isTaken)
   const [clock, memory] = [new VirtualClock(), new MemoryBudget(10_000)]
   const complaints: string[] = []
-  const connection = new ServerConnection(end, {
-    clock,
-    memory,
+  const spoken = {
     maxRequestBytes: 1_000_000,
     maxRequestEvents: 10,
-    stallMs: 10_000,
     window: 1,
-    clients: new KnownClients(),
     handle: async () => true,
+    clock,
+  }
+  const connection = new RpcConnection(end, {
+    dialect: new AvroDialect(spoken, new KnownClients(), 'a:1'),
+    clock,
+    memory,
+    stallMs: 10_000,
     complain: reason => void complaints.push(reason),
     closed: () => {},
   })

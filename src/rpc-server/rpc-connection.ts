@@ -1,39 +1,64 @@
-// One sender's connection, the server's side. Its requests are handled strictly in order, one at a time.
-// After the first that is not accepted, every later one on this connection is answered FAILED without
-// being handed on, until the sender has opened a new connection: that keeps the order of a sender that
-// has several requests in flight. A sender that does not reopen by itself is cut off after a while, so
-// that it cannot be refused for ever.
+// One sender's connection, the server's side, whatever protocol (`Dialect`) it speaks. Its requests are handled strictly
+// in order, one at a time, within the memory budget. A sender that stalls, drips or takes no answers is cut off.
 import type { Duplex } from 'node:stream'
 import { Fault, messageOf } from '../errors.ts'
 import { Arrival } from '../system/arrival.ts'
 import type { Clock } from '../system/clock.ts'
 import { itemBytes, type MemoryBudget, type MemoryShare } from '../system/memory-budget.ts'
-import { AvroFormatError, AvroReader } from '../wire/avro/binary.ts'
-import {
-  BatchCutter,
-  cutEvent,
-  decodeCallName,
-  encodeError,
-  encodeHandshakeOnly,
-  encodeStatus,
-} from '../wire/avro-rpc/call.ts'
-import { type Frame, FrameError, FrameParser } from '../wire/avro-rpc/frame.ts'
-import type { KnownClients } from './known-clients.ts'
 
-/** What a server does with events: each is one encoded event; true where all are accepted. Never rejects. */
-export type Handle = (events: readonly Buffer[], message: 'append' | 'appendBatch') => Promise<boolean>
+/** What a sender sends is none of what it should be: its connection is closed. The message completes "closed …: ". */
+export class RequestError extends Error {
+  override name = 'RequestError'
+}
 
-export interface ServerConnectionParts {
-  readonly maxRequestBytes: number
-  readonly maxRequestEvents: number
+/** Why a request of so many events is refused where `most` are allowed. */
+export const tooManyEvents = (events: number, most: number): Fault =>
+  new Fault('OVER_BUDGET', `a request of ${events} events, and ${most} are allowed (maxRequestEvents)`, {
+    remedy: 'Lower the batch size of the sender, or raise maxRequestEvents of the source.',
+  })
+
+/** The bytes of one request. */
+export interface Request {
+  readonly message: Buffer
+}
+
+export interface Answer {
+  /** The bytes; empty where nothing is answered. */
+  readonly bytes: Buffer
+  /** The connection ends with it, for this reason. */
+  readonly complaint?: string
+  /** The sender should open a new connection, and is cut off after a while where it does not. */
+  readonly mustReopen?: boolean
+}
+
+/** A protocol, on one connection. */
+export interface Dialect<R extends Request = Request> {
+  /** Cuts the stream into requests; holds no more than what has arrived. */
+  readonly parser: {
+    /** Bytes held of a request that is not complete. */
+    readonly heldBytes: number
+    /** True inside a request, from its first byte on. */
+    readonly midFrame: boolean
+    /** Calls `each` for every request that the bytes complete. Throws RequestError. */
+    feed(chunk: Buffer, each: (request: R) => void): void
+  }
+  /**
+   * Handles a request. `reserve` waits until there is room for so many events beyond those before, and comes before they are
+   * made. Rejects with RequestError, or with a Fault of `reserve`.
+   */
+  answer(request: R, reserve: (events: number) => Promise<void>): Promise<Answer>
+  /** The answer to a request that a Fault keeps from being handled; the connection ends with it. */
+  refuse(request: R, fault: Fault): Buffer
+  /** Whether a sender that ends its side without waiting sends again what was not answered. */
+  readonly resends: boolean
+}
+
+export interface RpcConnectionParts {
+  readonly dialect: Dialect
   /** How long a sender may pause inside a request, and wait with taking its answers. */
   readonly stallMs: number
-  /** Requests in flight offered to Millrace senders. */
-  readonly window: number
   readonly clock: Clock
   readonly memory: MemoryBudget
-  readonly clients: KnownClients
-  readonly handle: Handle
   /** One sentence why the connection was closed, for the log. */
   complain(reason: string): void
   closed(): void
@@ -41,8 +66,6 @@ export interface ServerConnectionParts {
 
 /** Reading pauses while this much waits to be handled. */
 const maxQueued = 64
-/** So many events are cut in one turn of the event loop. */
-const eventsInTurn = 10_000
 const maxQueuedBytes = 16 * 1024 * 1024
 /** How long a request may take to arrive, ms: as at the HTTP source. */
 const requestMs = 300_000
@@ -51,11 +74,11 @@ const reopenMs = 10_000
 /** How long the last answers may take to reach the sender when the server stops. */
 const lingerMs = 1000
 
-export class ServerConnection {
+export class RpcConnection {
   readonly #stream: Duplex
-  readonly #parts: ServerConnectionParts
-  readonly #parser: FrameParser
-  #queue: Frame[] = []
+  readonly #parts: RpcConnectionParts
+  readonly #parser: Dialect['parser']
+  #queue: Request[] = []
   #queuedBytes = 0
   readonly #share: MemoryShare
   /** Of the request being handled. */
@@ -66,9 +89,6 @@ export class ServerConnection {
   readonly #arrival: Arrival
   /** Monotonic ms; Infinity while the sender takes its answers. */
   #unreadSince = Infinity
-  #greeted = false
-  #agreedWindow = 0
-  #refusing = false
   /** The next reply ends the connection. */
   #lastReply = false
   #stopping = false
@@ -80,10 +100,10 @@ export class ServerConnection {
   /** The request being handled, and those behind it. */
   #working: Promise<void> | null = null
 
-  constructor(stream: Duplex, parts: ServerConnectionParts) {
+  constructor(stream: Duplex, parts: RpcConnectionParts) {
     this.#stream = stream
     this.#parts = parts
-    this.#parser = new FrameParser(parts.maxRequestBytes)
+    this.#parser = parts.dialect.parser
     this.#share = parts.memory.share(() => this.#adjustReading())
     this.#readSince = parts.clock.monotonic()
     this.#arrival = new Arrival(parts.clock)
@@ -142,7 +162,7 @@ export class ServerConnection {
         this.#queuedBytes += frame.message.length
       })
     } catch (error) {
-      if (!(error instanceof FrameError)) throw error
+      if (!(error instanceof RequestError)) throw error
       return this.#refuse(error.message)
     }
     this.#arrival.note(this.#parser.midFrame, isWhole)
@@ -169,71 +189,32 @@ export class ServerConnection {
     if (this.#lastReply) void this.stop()
   }
 
-  /** The reply's frame; null when the connection was closed over it. */
-  async #answer({ serial, message }: Frame): Promise<Buffer | null> {
-    const reader = new AvroReader(message)
-    let shake: Buffer | null = null
+  /** The reply; null when the connection was closed over it. */
+  async #answer(request: Request): Promise<Buffer | null> {
+    const { dialect, complain, clock } = this.#parts
     try {
-      if (!this.#greeted) {
-        const greeting = this.#parts.clients.greet(reader, this.#parts.window)
-        shake = greeting.reply
-        if (greeting.mismatch !== undefined) {
-          this.#parts.complain(`its protocol cannot be spoken: ${greeting.mismatch}`)
-          this.#lastReply = true
-          return encodeError(serial, shake, `this agent cannot take your events: ${greeting.mismatch}`)
-        }
-        if (!greeting.known) return encodeHandshakeOnly(serial, shake)
-        this.#greeted = true
-        this.#agreedWindow = greeting.window
-      }
-      const name = decodeCallName(reader)
-      if (name === '') return encodeHandshakeOnly(serial, shake ?? noBytes)
-      if (name !== 'append' && name !== 'appendBatch')
-        return encodeError(serial, shake, `there is no message "${name}": append and appendBatch are`)
-      if (this.#refusing) return encodeStatus(serial, shake, failed)
-      const events = name === 'append' ? [cutEvent(reader)] : await this.#cut(reader)
-      const accepted = await this.#parts.handle(events, name)
-      if (!accepted) this.#startRefusing()
-      return encodeStatus(serial, shake, accepted ? ok : failed)
+      const { bytes, complaint, mustReopen } = await dialect.answer(request, one => this.#reserve(one))
+      if (complaint !== undefined) complain(complaint)
+      this.#lastReply = complaint !== undefined
+      if (mustReopen === true) clock.after(reopenMs, () => void this.stop(), { background: true })
+      return bytes
     } catch (error) {
       if (error instanceof Fault && error.code === 'STOPPED') return null
       if (error instanceof Fault) {
-        this.#parts.complain(`${error.message}. ${error.remedy}`)
+        complain(`${error.message}. ${error.remedy}`)
         this.#lastReply = true
-        return encodeError(serial, shake, error.message)
+        return dialect.refuse(request, error)
       }
-      if (!(error instanceof AvroFormatError)) throw error
-      this.#refuse(
-        this.#greeted ? `its request is ${error.message}` : `no Avro handshake opens it: ${error.message}`,
-      )
+      if (!(error instanceof RequestError)) throw error
+      this.#refuse(error.message)
       return null
     }
   }
 
-  /** Counts events before they are made, and makes so many in one turn of the event loop. */
-  async #cut(reader: AvroReader): Promise<Buffer[]> {
-    const { maxRequestEvents, clock } = this.#parts
-    const cutter = new BatchCutter(reader)
-    for (let count = cutter.next(); count > 0; count = cutter.next()) {
-      const events = cutter.events.length + count
-      if (events > maxRequestEvents)
-        throw new Fault(
-          'OVER_BUDGET',
-          `a request of ${events} events, and ${maxRequestEvents} are allowed (maxRequestEvents)`,
-          { remedy: 'Lower the batch size of the sender, or raise maxRequestEvents of the source.' },
-        )
-      await this.#share.reserve('the events of a request', 0, count, this.#gone.signal)
-      this.#events = events
-      while (cutter.cut(eventsInTurn)) await new Promise<void>(resolve => clock.soon(resolve))
-    }
-    return cutter.events
+  async #reserve(events: number): Promise<void> {
+    await this.#share.reserve('the events of a request', 0, events, this.#gone.signal)
+    this.#events += events
   }
-
-  #startRefusing(): void {
-    this.#refusing = true
-    this.#parts.clock.after(reopenMs, () => void this.stop(), { background: true })
-  }
-
   #adjustReading(): void {
     if (this.#closed) return
     const reading =
@@ -278,7 +259,7 @@ export class ServerConnection {
     // A stream that leaves closes by itself once its last bytes are out.
     if (this.#closed || this.#leaving) return
     if (this.#parser.midFrame) return this.#refuse('it ended in the middle of a request')
-    if (this.#agreedWindow > 0 || this.#working === null) this.#stream.destroy()
+    if (this.#parts.dialect.resends || this.#working === null) this.#stream.destroy()
     else void this.#working.then(() => this.stop())
   }
 
@@ -310,7 +291,3 @@ export class ServerConnection {
     this.#parts.closed()
   }
 }
-
-const ok = 0
-const failed = 1
-const noBytes = Buffer.alloc(0)
