@@ -1,13 +1,6 @@
 // The Avro source: a port to which Flume and Millrace agents, and Flume's clients, send events by Avro RPC.
 import { whereOf, withoutBrackets } from '../address.ts'
-import {
-  defineSource,
-  isPutFault,
-  sayFailure,
-  type Source,
-  type SourceContext,
-  pathOf,
-} from '../component.ts'
+import { defineSource, isPutFault, type Source, type SourceContext, pathOf } from '../component.ts'
 import { DeadLetterFile, examineDeadLetters } from '../dead-letter.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { Event } from '../event.ts'
@@ -18,15 +11,9 @@ import type { Condition } from '../observe/conditions.ts'
 import { sourceCounters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparingOne } from '../observe/sparing-log.ts'
-import {
-  loadServerTls,
-  serverStore,
-  sslSystemOf,
-  storeRemedy,
-  type SslSystem,
-} from '../security/ssl-settings.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
 import { OversizedBatches } from './avro/oversized-batches.ts'
+import { claimOfPort, examineTls, maxConnections, tlsOf, tlsOptions } from './tcp-door.ts'
 
 const mebibyte = 1024 * 1024
 /**
@@ -43,19 +30,10 @@ const options = {
     default: 'none',
     badValueMeansDefault: true,
   }),
+  ...tlsOptions,
   ssl: flag({
     doc: 'TLS from the first byte. With compression-type = deflate both layerings are accepted: TLS around zlib (Flume up to 1.9) and zlib around TLS (Flume from 1.10).',
     default: false,
-  }),
-  keystore: text({
-    doc: "Key store with the server's key and certificate: JKS, PKCS12 or PEM, recognised by its content.",
-    example: '/etc/flume/keystore.p12',
-    differs: 'PEM is read too.',
-  }),
-  'keystore-password': text({ doc: 'Its password, also of the key inside.', secret: true }),
-  'keystore-type': text({
-    doc: 'Accepted and not needed.',
-    differs: 'The type is recognised by the content of the file.',
   }),
   'include-protocols': list({
     doc: 'TLS versions to speak, by Java’s names; TLSv1.2 where empty.',
@@ -64,12 +42,6 @@ const options = {
     differs:
       'TLSv1.3 is spoken only where it is written: on a JVM that knows it, senders of Flume up to 1.9 cannot complete its handshake with servers other than their own.',
   }),
-  'exclude-protocols': list({ doc: 'TLS versions not to speak. SSLv3 never is spoken.' }),
-  'include-cipher-suites': list({
-    doc: 'Cipher suites to use, by Java’s names; all usual ones where empty.',
-    since: '1.9',
-  }),
-  'exclude-cipher-suites': list({ doc: 'Cipher suites not to use.', since: '1.9' }),
   ipFilter: flag({ doc: 'Whether ipFilterRules decide who may connect.', default: false }),
   ipFilterRules: text({
     doc: 'Comma list of <allow|deny>:<ip|name>:<pattern>, * and ? are wildcards. The first rule that matches decides; who matches none may connect.',
@@ -90,12 +62,7 @@ const options = {
     min: 1,
     since: 'ours',
   }),
-  maxConnections: int({
-    doc: 'Connections that may stand at once, and at most half of the descriptors that the agent may open; more are closed.',
-    default: 4096,
-    min: 1,
-    since: 'ours',
-  }),
+  maxConnections,
   window: int({
     doc: 'Requests a Millrace sender may have in flight on one connection; 0 allows one.',
     default: 32,
@@ -157,11 +124,11 @@ Flume answers \`append\` with an Avro error when something other than the channe
   ],
   claims({ bind, port, 'deadLetter.file': file }, { home }) {
     const letters = file === undefined ? [] : [`file ${pathOf(file, home)}`]
-    return port === 0 ? letters : [`port ${whereOf({ host: withoutBrackets(bind), port })}`, ...letters]
+    return [...claimOfPort({ host: bind, port }), ...letters]
   },
   counters: sourceCounters,
   async examine(given, say, outside) {
-    if (given.ssl) await sayFailure(loadTls(given, sslSystemOf(outside)), say, 'keystore', storeRemedy)
+    await examineTls({ ...given, usualProtocols }, say, outside)
     await examineDeadLetters(given['deadLetter.file'], say, outside)
   },
   create: (given, context) => new AvroSource(given, context),
@@ -210,7 +177,7 @@ export class AvroSource implements Source {
       window: this.#options.window,
       stallMs: this.#options['stall-timeout'],
       deflate: this.#options['compression-type'] === 'deflate',
-      tls: this.#options.ssl ? await loadTls(this.#options, sslSystemOf(this.#context)) : null,
+      tls: await tlsOf({ ...this.#options, usualProtocols }, this.#context),
       network: this.#context.system.network,
       clock: this.#context.system.clock,
       log,
@@ -299,6 +266,3 @@ export class AvroSource implements Source {
     )
   }
 }
-
-const loadTls = (given: Options, system: SslSystem) =>
-  loadServerTls({ ...serverStore(given), usualProtocols }, system)

@@ -1,18 +1,16 @@
 // The HTTP source: every POST is one batch of events, whatever its path. Node's own HTTP server sits
 // on the connections of the network door; there is nothing to route.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { whereOf, withoutBrackets } from '../address.ts'
-import { defineSource, sayFailure, type Source, type SourceContext, isPutFault } from '../component.ts'
+import { defineSource, type Source, type SourceContext, isPutFault } from '../component.ts'
 import { messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
-import { flag, int, list, prefix, text } from '../fields.ts'
+import { int, list, prefix, text } from '../fields.ts'
 import { sourceCounters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import { memoryBudgetSetting, type MemoryShare } from '../system/memory-budget.ts'
 import type { Connection, Listener } from '../system/network.ts'
-import { loadServerTls, serverStore, sslSystemOf, storeRemedy } from '../security/ssl-settings.ts'
-import { secureServer, type TlsContext } from '../system/tls.ts'
+import type { TlsContext } from '../system/tls.ts'
 import {
   BadRequest,
   handlerNames,
@@ -21,6 +19,7 @@ import {
   type Handler,
   type HandlerOptions,
 } from './http/handlers.ts'
+import { claimOfPort, examineTls, maxConnections, openDoor, tlsOf, tlsOptions } from './tcp-door.ts'
 
 /** A connection on which nothing moves for so long is ended. */
 const idleMs = 120_000
@@ -30,7 +29,6 @@ const slowness = { headersTimeout: 30_000, requestTimeout: 300_000, connectionsC
 const roomMs = 30_000
 /** A sender that stops in the middle of a body for this long is cut off. */
 const stallMs = 10_000
-const handshakeMs = 30_000
 
 const jetty = {
   doc: 'Settings of Jetty.',
@@ -71,25 +69,8 @@ const options = {
     unit: 'events',
     since: 'ours',
   }),
-  maxConnections: int({
-    doc: 'Connections that may stand at once, and at most half of the descriptors that the agent may open; more are closed.',
-    default: 4096,
-    min: 1,
-    since: 'ours',
-  }),
-  ssl: flag({ doc: 'Speaks HTTPS.', default: false }),
-  keystore: text({
-    doc: 'Path of the key store (JKS, PKCS12 or PEM); needed with `ssl = true` unless given by -Djavax.net.ssl.keyStore.',
-  }),
-  'keystore-password': text({ doc: 'Password of the store and its key.', secret: true }),
-  'keystore-type': text({
-    doc: 'JKS or PKCS12.',
-    differs: 'Has no effect: the type is found in the file.',
-  }),
-  'exclude-protocols': list({ doc: 'TLS versions not spoken, e.g. `TLSv1.2`.' }),
-  'include-protocols': list({ doc: 'TLS versions spoken; TLSv1.2 and TLSv1.3 where empty.', since: '1.9' }),
-  'include-cipher-suites': list({ doc: 'Cipher suites used, by their Java names.', since: '1.9' }),
-  'exclude-cipher-suites': list({ doc: 'Cipher suites not used, by their Java names.', since: '1.9' }),
+  maxConnections,
+  ...tlsOptions,
   QueuedThreadPool: prefix(jetty),
   HttpConfiguration: prefix(jetty),
   SslContextFactory: prefix(jetty),
@@ -135,11 +116,8 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
         `write one of: ${handlerNames.join(', ')}`,
       )
   },
-  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${whereOf({ host: withoutBrackets(bind), port })}`]),
-  async examine(given, say, outside) {
-    if (given.ssl)
-      await sayFailure(loadServerTls(serverStore(given), sslSystemOf(outside)), say, 'keystore', storeRemedy)
-  },
+  claims: ({ bind, port }) => claimOfPort({ host: bind, port }),
+  examine: examineTls,
   create(given, context) {
     const { clock } = context.system
     const handlerFor = (made: HandlerOptions['made']) =>
@@ -151,8 +129,7 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
         nextTurn: () => new Promise(resolve => clock.soon(resolve)),
         warn: message => context.log.warn(message),
       })!
-    const loadTls = async () => (given.ssl ? loadServerTls(serverStore(given), sslSystemOf(context)) : null)
-    return new HttpSource(given, handlerFor, context, loadTls)
+    return new HttpSource(given, handlerFor, context, () => tlsOf(given, context))
   },
 })
 
@@ -197,16 +174,14 @@ class HttpSource implements Source {
   }
 
   async start(): Promise<void> {
-    const { system, log } = this.#context
+    const { log } = this.#context
     this.#stopping = false
     const tls = await this.#loadTls()
-    const refused = (remote: string) =>
-      this.#log.warn(
-        `connection of ${remote} refused: the limit of connections is reached. The sender can reconnect when one closes. Raise maxConnections, or the limit of open files (ulimit -n)`,
-      )
-    this.#listener = await system.network.listen(
-      { host: this.#bind, port: this.#port, maxConnections: this.#maxConnections, refused },
-      connection => void this.#accept(connection, tls),
+    this.#listener = await openDoor(
+      { host: this.#bind, port: this.#port, maxConnections: this.#maxConnections, tls },
+      this.#context,
+      this.#log,
+      ({ stream }) => this.#accept(stream),
     )
     // A server that does not listen by itself looks for slow requests from this event on.
     this.#server.emit('listening')
@@ -226,31 +201,10 @@ class HttpSource implements Source {
     await closed
   }
 
-  async #accept({ stream: raw, remote }: Connection, tls: TlsContext | null): Promise<void> {
-    const { clock } = this.#context.system
-    let stream = raw
-    this.#keep(raw)
-    if (tls !== null) {
-      const giveUp = new AbortController()
-      const timer = clock.after(handshakeMs, () => giveUp.abort(), { background: true })
-      try {
-        stream = await secureServer(raw, tls, giveUp.signal)
-      } catch (error) {
-        this.#log.warn(`connection of ${remote} refused: ${messageOf(error)}`)
-        raw.destroy()
-        return
-      } finally {
-        timer.cancel()
-      }
-      this.#connections.delete(raw)
-      this.#keep(stream)
-    }
-    this.#server.emit('connection', stream)
-  }
-
-  #keep(stream: Connection['stream']): void {
+  #accept(stream: Connection['stream']): void {
     this.#connections.add(stream)
     stream.once('close', () => this.#connections.delete(stream))
+    this.#server.emit('connection', stream)
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

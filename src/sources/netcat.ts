@@ -4,7 +4,7 @@
 //   too long a line -> "FAILED: Event exceeds the maximum length (512 chars, including newline)" LF, closed
 //
 // Lines end at LF alone, a CR stays part of the line. What follows the last LF is not an event.
-import { whereOf, withoutBrackets } from '../address.ts'
+import { whereOf } from '../address.ts'
 import { defineSource, type ChannelProcessor } from '../component.ts'
 import { messageOf } from '../errors.ts'
 import { Event } from '../event.ts'
@@ -14,6 +14,7 @@ import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Connection, Listener } from '../system/network.ts'
+import { claimOfPort, maxConnections, openDoor } from './tcp-door.ts'
 
 const newline = 0x0a
 /** What a client may take to read its last reply before its connection is cut. */
@@ -46,12 +47,7 @@ Lines that arrive together are put together and answered in order (Flume: one af
       default: 512,
       min: 1,
     }),
-    maxConnections: int({
-      doc: 'Connections that may stand at once, and at most half of the descriptors that the agent may open; more are closed.',
-      default: 4096,
-      min: 1,
-      since: 'ours',
-    }),
+    maxConnections,
     'ack-every-event': flag({ doc: 'Replies OK to every line accepted.', default: true }),
     encoding: charset({
       doc: 'Character set of the lines and replies.',
@@ -67,13 +63,14 @@ Lines that arrive together are put together and answered in order (Flume: one af
         'write UTF-8 or a one-byte set',
       )
   },
-  claims: ({ bind, port }) => (port === 0 ? [] : [`port ${whereOf({ host: withoutBrackets(bind), port })}`]),
-  create(options, { processor, log, system: { network, clock } }) {
-    const { bind, port, encoding, maxConnections } = options
-    const refused = (remote: string) =>
-      spared.warn(
-        `connection of ${remote} refused: the limit of connections is reached. The sender can reconnect when one closes. Raise maxConnections, or the limit of open files (ulimit -n)`,
-      )
+  claims: ({ bind, port }) => claimOfPort({ host: bind, port }),
+  create({ bind: host, ...options }, context) {
+    const { port, encoding } = options
+    const {
+      processor,
+      log,
+      system: { clock },
+    } = context
     const behaviour = {
       encoding,
       maxLineLength: options['max-line-length'],
@@ -84,8 +81,8 @@ Lines that arrive together are put together and answered in order (Flume: one af
     let listener: Listener | undefined
     return {
       async start() {
-        const at = { host: bind, port, halfOpen: true, maxConnections, refused }
-        listener = await network.listen(at, connection => {
+        const at = { host, port, maxConnections: options.maxConnections, tls: null, halfOpen: true }
+        listener = await openDoor(at, context, spared, connection => {
           const client = new Client(connection, processor, behaviour, spared, clock)
           clients.add(client)
           void client.run().finally(() => clients.delete(client))
