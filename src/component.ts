@@ -125,23 +125,14 @@ export interface ChannelProcessor {
    * The same, but waits for room and repeats failed puts until every required channel has taken the
    * events, once each; interceptors run once. Calls keep their order. What no transaction of a channel can
    * hold is put in parts; an event that is too large alone waits. Rejects with STOPPED when the signal is
-   * aborted, and with what can never succeed. For sources that can wait. With `handovers` the headers
+   * aborted, and with what can never succeed. For sources that can wait. With `all` the headers
    * `millrace.origin` of the events name the offsets that each of them closes in its channel.
    */
-  processUntilAccepted(
-    events: readonly Event[],
-    signal: AbortSignal,
-    handovers?: readonly Handover[],
-  ): Promise<void>
+  processUntilAccepted(events: readonly Event[], signal: AbortSignal, all?: Handovers): Promise<void>
 }
 
-/** Offsets of a partition, as `millrace.origin` names it, that a source hands over in one call. */
-export interface Handover {
-  readonly partition: string
-  /** Behind the last of the call before, or where reading began. */
-  readonly from: number
-  readonly to: number
-}
+/** Offsets that a source hands over in one call, by partition as `millrace.origin` names it, from where the last call ended. */
+export type Handovers = readonly { readonly partition: string; readonly from: number; readonly to: number }[]
 
 /** Brings events in, as Flume's `Source`: by itself, or in rounds that the runner asks for (`poll`). */
 export interface Source {
@@ -333,6 +324,8 @@ export type Flow =
       isExact?: boolean
       /** As brokers are asked: -1 for all in-sync replicas. */
       acks?: number
+      /** Each record once, and the flow that keeps what was written; null: that of agent and sink. Absent: at least once. */
+      onceIn?: string | null
       /** The topic takes only what cannot be delivered elsewhere. */
       isDeadLetter?: boolean
     }

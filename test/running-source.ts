@@ -1,6 +1,6 @@
 // A source as its runner runs it, with a processor that keeps what it is given: for tests of sources that fetch.
 import { SourceRunner } from '../src/topology/source-runner.ts'
-import type { Handover, SourceDefinition } from '../src/component.ts'
+import type { Handovers, SourceDefinition } from '../src/component.ts'
 import type { Event } from '../src/event.ts'
 import type { System } from '../src/system/system.ts'
 import { contextFor, optionsFor, type TestContext } from './context.ts'
@@ -13,7 +13,7 @@ export interface RunningSource {
   /** The sizes of puts. */
   readonly puts: readonly number[]
   /** What the source said of the offsets that it handed over. */
-  readonly handovers: readonly Handover[]
+  readonly handovers: Handovers
   /** Resolves when the condition holds; it is looked at with every put. */
   until(holds: () => boolean): Promise<void>
   stop(): Promise<void>
@@ -29,13 +29,9 @@ export async function runSource(
   const context = contextFor('SOURCE', 'r1', definition.counters, system === undefined ? {} : { system })
   const events: Event[] = []
   const puts: number[] = []
-  const handovers: Handover[] = []
+  const handovers: Handovers[number][] = []
   const watchers = new Set<() => void>()
-  const processUntilAccepted = async (
-    some: readonly Event[],
-    signal: AbortSignal,
-    told: readonly Handover[] = [],
-  ) => {
+  const processUntilAccepted = async (some: readonly Event[], signal: AbortSignal, told: Handovers = []) => {
     await put(some, signal)
     events.push(...some)
     handovers.push(...told)

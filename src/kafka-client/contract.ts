@@ -132,6 +132,8 @@ export interface ProducerOptions {
   readonly condition?: ConditionMaker
   /** Called once when a broker's message format cannot carry record headers. */
   readonly onHeadersDropped?: () => void
+  /** Whether asking for a topic may create it, where the broker does that: true where absent. */
+  readonly allowAutoTopicCreation?: boolean
 }
 
 export interface Producer {
@@ -181,6 +183,8 @@ export interface GroupMember {
  * delivery.timeout.ms is over.
  */
 export interface TransactionalProducer {
+  /** Whether the coordinator of the last init can tell a producer that was fenced from others (KIP-360, Kafka 2.5). */
+  readonly recognizesFenced: boolean
   /**
    * Takes the transactional id over: earlier producers with it are fenced, and what they left open is
    * aborted (or committed, where they had got so far) when this resolves.

@@ -56,7 +56,10 @@ export function createTransactionalProducer(options: TransactionalProducerOption
 }
 
 export { createAdmin, type Admin } from './admin/admin.ts'
+export { PartitionReader } from './consumer/partition-reader.ts'
+export { consumerDefaults, producerDefaults } from './settings.ts'
 export { KafkaRefusal } from './admin/question.ts'
+export type { TopicDescription } from './admin/topics.ts'
 
 /** Says again of a component's options what was said of the properties below `before`. */
 export function sayBelow(before: string, problems: readonly PropertyProblem[], say: Say): void {

@@ -198,7 +198,7 @@ const idleOfProducers = {
   'partitioner.adaptive.partitioning.enable': 'records without key go to one partition, then another',
   'partitioner.availability.timeout.ms': 'partitions without a leader are not chosen for records without key',
   'metadata.max.idle.ms': 'topics once written to are kept in mind',
-  'transaction.timeout.ms': 'it belongs to transactional.id',
+  'transaction.timeout.ms': 'transactions are short, and end after 20 s at the latest',
 }
 const idleOfAdmins = {
   ...shared,
@@ -206,7 +206,7 @@ const idleOfAdmins = {
 }
 const refusedOfProducers = {
   'transactional.id':
-    'exactly-once delivery is for a later version: a sink writes at least once, and with acks = all a lost answer doubles nothing',
+    'a sink with deliveryGuarantee = exactly-once has one of its own for each partition that its events come from',
 }
 
 /** What the keys of one client are told in a file of the others, which often serves all. */

@@ -84,7 +84,10 @@ describe('producer properties', () => {
   it('that would promise what is not kept are refused', () => {
     assert.equal(producer({ 'transactional.id': 't' }).settings, undefined)
     assert.equal(producer({ acks: '2' }).settings, undefined)
-    assert.match(producer({ 'transactional.id': 't' }).problems[0]!.problem, /for a later version/)
+    assert.match(
+      producer({ 'transactional.id': 't' }).problems[0]!.problem,
+      /deliveryGuarantee = exactly-once/,
+    )
   })
 
   it('ask for idempotence only where acks allow it', () => {

@@ -135,6 +135,9 @@ export const ownCounterMeanings: Readonly<Record<CounterKind, Readonly<Record<st
   },
   SINK: {
     events_diverted: 'Events written to the dead letters',
+    events_already_written: 'Events that were let go, because their flow had written them (exactly-once)',
+    events_without_origin: 'Events without the header millrace.origin, written at least once (exactly-once)',
+    writers_fenced: 'Writers whose transactional id another producer has taken over (exactly-once)',
     brokers_without_record_headers: 'Times that a broker without record headers was met',
   },
 }

@@ -4,10 +4,11 @@
 //
 // A source says which offsets each of its calls hands over. As long as these follow each other, an event closes what lies
 // behind the last one that went into the same channel. Otherwise the source reads from elsewhere, or repeats a call, and
-// nothing before that is closed: an offset that might yet come, from here or from another agent, must never be.
-import type { Handover } from '../component.ts'
+// nothing before that is closed: an offset that might yet come, from here or from another agent, must never be. Events of
+// several channels may meet again in one sink, so that they name the channel in which they close something.
+import type { Handovers } from '../component.ts'
 import type { Event } from '../event.ts'
-import { decodeOrigin, encodeOrigin, originHeader } from './origin.ts'
+import { decodeOrigin, encodeOrigin, originChannel, originHeader } from './origin.ts'
 
 interface Reading {
   readonly begin: number
@@ -19,9 +20,15 @@ interface Reading {
 
 export class Coverage {
   readonly #readings = new Map<string, Reading>()
+  readonly #namesChannels: boolean
+
+  /** `channels` of the source. */
+  constructor(channels: number) {
+    this.#namesChannels = channels > 1
+  }
 
   /** The offsets of the call whose events are covered next, whether there is an event of each or not. */
-  handOver(all: readonly Handover[]): void {
+  handOver(all: Handovers): void {
     for (const { partition, from, to } of all) {
       const reading = this.#readings.get(partition)
       if (reading?.next === from) reading.next = to + 1
@@ -41,9 +48,10 @@ export class Coverage {
     const closed = reading.closed.get(channel) ?? reading.begin
     if (origin.to >= closed) reading.closed.set(channel, origin.to + 1)
     const from = Math.min(closed, origin.to)
-    if (from === origin.from) return event
+    if (from === origin.from && !this.#namesChannels) return event
+    const partition = this.#namesChannels ? originChannel(origin.partition, channel) : origin.partition
     const covered = event.clone()
-    covered.setHeader(originHeader, encodeOrigin({ ...origin, from }))
+    covered.setHeader(originHeader, encodeOrigin({ ...origin, partition, from }))
     return covered
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from '../../test/fast-check.ts'
-import { decodeOrigin, encodeOrigin, originPartition } from './origin.ts'
+import { decodeOrigin, encodeOrigin, originChannel, originPartition } from './origin.ts'
 
 const offset = fc.nat({ max: 2 ** 52 })
 const partition = fc.record({
@@ -55,4 +55,10 @@ test('a text that no source has written is no origin', () => {
     `${whole}\n`,
   ])
     assert.equal(decodeOrigin(text), null, text)
+})
+
+test('a channel is named behind the partition, whatever its name', () => {
+  const origin = { partition: originChannel('c/t/i/0', 'a/b c'), leaderEpoch: 0, from: 1, to: 1 }
+  assert.equal(encodeOrigin(origin), '1 c/t/i/0/a%2Fb%20c 0 1')
+  assert.deepEqual(decodeOrigin(encodeOrigin(origin)), origin)
 })

@@ -3,90 +3,30 @@ import { defineSink, type CountedContext, type SessionSink, type SinkSession, pa
 import { DeadLetterFile, examineDeadLetters } from '../dead-letter.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
-import { compileEscapes, hostOf } from '../java/escapes.ts'
+import { hostOf } from '../java/escapes.ts'
 import type { Event } from '../event.ts'
-import { choice, flag, int, prefix, text, type OptionsOf } from '../fields.ts'
 import {
   createProducer,
   examineSecurity,
   ProduceFault,
-  readProducerProperties,
   sayBelow,
   type Producer,
   type ProducerSession,
   type ProducerRecord,
+  type ProducerSettings,
 } from '../kafka-client/kafka-client.ts'
 import { kafkaSinkCounters } from '../observe/counters.ts'
-import { DeadLetterTopic } from './kafka/dead-letter-topic.ts'
-import { isTopicName, topicNameRule } from '../wire/kafka/topic-name.ts'
+import { DeadLetterTopic, maxRequestSize } from './kafka/dead-letter-topic.ts'
+import { ExactlyOnce } from './kafka/exactly-once/exactly-once.ts'
+import {
+  acksOf,
+  checkOptions,
+  isExactlyOnce,
+  options,
+  readProperties,
+  type Options,
+} from './kafka/options.ts'
 import { RecordMaker } from './kafka/record-of-event.ts'
-
-const options = {
-  'kafka.bootstrap.servers': text({
-    doc: 'Brokers to begin with, as host:port, separated by commas; the others are learned from them, by the addresses in their `advertised.listeners`, which must be reachable from here.',
-    required: true,
-    example: 'localhost:9092',
-  }),
-  'kafka.topic': text({
-    doc: 'Topic of events whose headers name none. Escapes (`%{header}`, `%Y` and so on) are expanded, but not with `allowTopicOverride = false`.',
-    default: 'default-flume-topic',
-  }),
-  flumeBatchSize: int({
-    doc: 'Most events of one channel transaction.',
-    default: 100,
-    min: 1,
-    unit: 'events',
-  }),
-  useFlumeEventFormat: flag({
-    doc: "Writes each event whole, headers included, in Avro's binary encoding. Otherwise the value is the body.",
-    default: false,
-  }),
-  defaultPartitionId: int({
-    doc: 'Partition of every event; where absent it depends on the key as with the Java clients.',
-    min: 0,
-    max: 2147483647,
-  }),
-  partitionIdHeader: text({
-    doc: 'Header that holds the partition; wins over `defaultPartitionId`. A value that is no partition of the topic blocks the channel.',
-  }),
-  allowTopicOverride: flag({
-    doc: 'Lets a header of the event override the topic.',
-    default: true,
-    since: '1.8',
-  }),
-  topicHeader: text({
-    doc: 'Name of that header. Its value is taken as it is.',
-    default: 'topic',
-    since: '1.8',
-  }),
-  timestampHeader: text({
-    doc: "Header that holds the record's time in milliseconds since 1970. The time of sending where it is absent or no such number.",
-    since: '1.11',
-  }),
-  recordFidelity: choice(['flume', 'exact'], {
-    doc: 'exact writes a record as the Kafka source with the same option has read it: key, value, record headers and time. `timestampHeader` is `timestamp` unless written.',
-    default: 'flume',
-    since: 'ours',
-  }),
-  header: prefix({
-    doc: '`header.<event header> = <record header>` copies a header of the event to the record. Brokers before 0.11 cannot keep record headers.',
-    since: '1.11',
-  }),
-  'deadLetter.topic': text({
-    doc: 'Topic that takes events which can never be delivered; see below. Where absent, and deadLetter.file too, such an event blocks the channel.',
-    since: 'ours',
-  }),
-  'deadLetter.file': text({
-    doc: 'File that takes events which can never be delivered, as JSON Lines; with deadLetter.topic, those which that topic refuses too.',
-    example: '/var/lib/millrace/dead-letters.jsonl',
-    since: 'ours',
-  }),
-  'kafka.producer': prefix({
-    doc: "Properties of Kafka's producer, by their names there, such as `kafka.producer.compression.type`. `acks` is 1 where it is not written.",
-    differs: 'Read by a client of our own: properties without meaning here are named in a warning.',
-  }),
-}
-type Options = OptionsOf<typeof options>
 
 /** Batches under way at once, more where they are small; the producer keeps their order and sends them together. */
 const windowOf = (batchSize: number) => Math.min(64, Math.max(4, Math.ceil(2000 / batchSize)))
@@ -115,6 +55,16 @@ header \`timestamp\` is kept ([form and rules](../formats/kept-record.md)). \`pa
 well. What an interceptor has changed on the way (the body, \`key\`, mapped headers) is written as changed; of a body or a key that
 takes the place of what was kept the log has one line.
 
+With \`deliveryGuarantee = exactly-once\` each record that a Kafka source with \`originHeader = true\` has read is written once,
+in the order of its partition, for readers with \`isolation.level=read_committed\`, whichever agents and brokers end at whichever moment.
+Records are written in transactions, together with the progress of the partition that they come from (topic
+\`millrace-progress\`); events that were written before are let go and counted (\`events_already_written\`). Brokers from 2.5 on,
+\`acks = all\`, which is the default then. Topics are not created by writing to them. The transactional ids begin with
+\`millrace.\`, for ACLs (Write and Describe on them, Read and Write on the progress topic). A replay that is meant needs another
+\`flow\`, or \`millrace progress reset\`. Events without the header are written at least once, counted
+(\`events_without_origin\`), and health is red. What is promised, and what each part of a chain makes of it:
+[exactly once](../guides/exactly-once.md).
+
 **Security** is written as for the Java client: \`kafka.producer.security.protocol\` (\`PLAINTEXT\`, \`SSL\`, \`SASL_PLAINTEXT\`,
 \`SASL_SSL\`), \`ssl.truststore.*\` and \`ssl.keystore.*\` (JKS, PKCS12 or PEM, as a file or as text), \`ssl.key.password\`,
 \`ssl.enabled.protocols\`, \`ssl.cipher.suites\`, \`ssl.endpoint.identification.algorithm\` or Flume's
@@ -139,38 +89,7 @@ again: docs/formats/dead-letters.md.`,
     'kafka.flumeBatchSize': "Flume's guide writes it so in an example, but the key is flumeBatchSize",
   },
   batchSize: given => given.flumeBatchSize,
-  check(given, say, surroundings) {
-    if (given.allowTopicOverride)
-      try {
-        compileEscapes(given['kafka.topic'], { now: () => 0 })
-      } catch (error) {
-        say.error('kafka.topic', (error as Error).message, 'write one of those, or %{header}')
-      }
-    if (given.recordFidelity === 'exact' && given.useFlumeEventFormat)
-      say.error(
-        'recordFidelity',
-        'exact writes the value of a record as it was, and useFlumeEventFormat = true writes a whole event in its place',
-        'remove one of the two',
-      )
-    const letters = given['deadLetter.topic']
-    const topic = given['kafka.topic']
-    // What an escape gives is not known before there is an event.
-    const known = given.allowTopicOverride
-      ? topic.replaceAll(/%\{[^}]*\}|%\[[^\]]*\]|%[a-zA-Z]/g, 'x')
-      : topic
-    if (!given.allowTopicOverride && topic.includes('%'))
-      say.error(
-        'kafka.topic',
-        `escapes are not expanded while allowTopicOverride = false, and Kafka allows no topic named ${JSON.stringify(topic)}`,
-        'write a topic without escapes, or allowTopicOverride = true',
-      )
-    else if (!isTopicName(known)) say.error('kafka.topic', notAllowed(topic), topicNameRule)
-    if (letters !== undefined && !isTopicName(letters))
-      say.error('deadLetter.topic', notAllowed(letters), topicNameRule)
-    if (letters !== undefined && letters === given['kafka.topic'])
-      say.error('deadLetter.topic', 'it is the topic of kafka.topic', 'give another topic')
-    sayBelow('kafka.producer', readProperties(given, surroundings?.systemProperties).problems, say)
-  },
+  check: checkOptions,
   flow: given => [
     {
       does: 'write-topic',
@@ -180,7 +99,8 @@ again: docs/formats/dead-letters.md.`,
       flumeFormat: given.useFlumeEventFormat,
       recordHeaders: given.header,
       isExact: given.recordFidelity === 'exact',
-      acks: acksOf(given['kafka.producer']['acks']),
+      acks: isExactlyOnce(given) ? -1 : acksOf(given['kafka.producer']['acks']),
+      ...(isExactlyOnce(given) ? { onceIn: given.flow ?? null } : {}),
     },
     ...(given['deadLetter.topic'] === undefined
       ? []
@@ -210,25 +130,6 @@ again: docs/formats/dead-letters.md.`,
   create: (given, context) => new KafkaSink(given, context),
 })
 
-/** Flume's default is 1, whatever Kafka's is. */
-const acksOf = (written = '1'): number => (written.trim() === 'all' ? -1 : Number(written))
-
-const notAllowed = (topic: string) => `Kafka allows no topic named ${JSON.stringify(topic)}`
-
-/** The producer's properties as Flume puts them together; `problems` name keys of the prefix. */
-function readProperties(
-  given: Options,
-  systemProperties: ReadonlyMap<string, string> = new Map(),
-): ReturnType<typeof readProducerProperties> {
-  return readProducerProperties(
-    {
-      ...given['kafka.producer'],
-      'bootstrap.servers': given['kafka.bootstrap.servers'],
-    },
-    { systemProperties },
-  )
-}
-
 class KafkaSink implements SessionSink {
   readonly batchSize: number
   readonly window: number
@@ -239,6 +140,7 @@ class KafkaSink implements SessionSink {
   readonly #letters: DeadLetterFile | null
   #letterTopic: DeadLetterTopic | null = null
   #producer: Producer | null = null
+  #exactlyOnce: ExactlyOnce | null = null
 
   constructor(given: Options, context: CountedContext) {
     const { log, system } = context
@@ -287,6 +189,7 @@ class KafkaSink implements SessionSink {
       )
     if (settings.acks === 0)
       log.warn('acks = 0: records are taken for delivered when they are sent; any failure loses them')
+    if (isExactlyOnce(this.#options)) this.#exactlyOnce = this.#makeExactlyOnce(settings)
     this.#producer = createProducer({
       settings,
       system: { ...system, systemProperties },
@@ -307,19 +210,42 @@ class KafkaSink implements SessionSink {
     // Nobody waits for an answer any longer. What is under way on a connection that has gone silent would else
     // come back when another sink, after a reload, has delivered what is behind it.
     signal.addEventListener('abort', () => void producer.close(), { once: true })
-    return { deliver: events => this.#deliver(events, sends, signal) }
+    if (this.#exactlyOnce === null)
+      return {
+        deliver: events => this.#counted(events, () => this.#deliver(events, sends, signal)),
+      }
+    const session = this.#exactlyOnce.open(signal, {
+      recordOf: event => this.#maker.make(event) as ProducerRecord,
+      openPlain: () => sends,
+    })
+    return {
+      deliver: events => this.#counted(events, () => session.deliver(events)),
+      close: async () => session.close?.(),
+    }
   }
 
-  async #deliver(events: readonly Event[], sends: ProducerSession, signal: AbortSignal): Promise<void> {
+  #makeExactlyOnce(settings: ProducerSettings): ExactlyOnce {
+    const { flow, 'progress.topic': topic, ...given } = this.#options
+    const { agent, name } = this.#context
+    return new ExactlyOnce({
+      flow: flow ?? `${agent}/${name}`.replaceAll(/[^\w./-]/g, '_'),
+      progress: {
+        topic,
+        partitions: given['progress.partitions'],
+        replicationFactor: given['progress.replicationFactor'],
+      },
+      settings,
+      context: this.#context,
+    })
+  }
+
+  async #counted(events: readonly Event[], deliver: () => Promise<void>): Promise<void> {
     const { counters, system } = this.#context
     const begin = system.clock.monotonic()
     counters.add('EventDrainAttemptCount', events.length)
     if (events.length < this.batchSize) counters.add('BatchUnderflowCount')
     try {
-      const records = this.#convert(events, sends)
-      await sends.send(records, signal).catch((error: unknown) => {
-        throw asDeliveryFault(error, events, records)
-      })
+      await deliver()
     } catch (error) {
       counters.add('RollbackCount')
       if (error instanceof DeliveryFault)
@@ -328,6 +254,13 @@ class KafkaSink implements SessionSink {
     }
     counters.add('KafkaEventSendTimer', Math.round(system.clock.monotonic() - begin))
     counters.add('EventDrainSuccessCount', events.length)
+  }
+
+  async #deliver(events: readonly Event[], sends: ProducerSession, signal: AbortSignal): Promise<void> {
+    const records = this.#convert(events, sends)
+    await sends.send(records, signal).catch((error: unknown) => {
+      throw asDeliveryFault(error, events, records)
+    })
   }
 
   #convert(events: readonly Event[], sends: ProducerSession): ProducerRecord[] {
@@ -351,14 +284,20 @@ class KafkaSink implements SessionSink {
   async #divert(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
     const { counters } = this.#context
     try {
-      if (this.#options['deadLetter.topic'] === undefined) await this.#letters!.keep([event], reason)
+      if (this.#options['deadLetter.topic'] === undefined) await this.#divertToFile(event, reason, signal)
       else await this.#divertToTopic(event, reason, signal)
     } catch (error) {
       const isRefused = error instanceof Fault && error.code === 'UNDELIVERABLE'
       if (!isRefused || this.#letters === null) throw error
-      await this.#letters.keep([event], reason)
+      await this.#divertToFile(event, reason, signal)
     }
     counters.addOwn('events_diverted')
+  }
+
+  async #divertToFile(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
+    await this.#letters!.keep([event], reason)
+    if (this.#exactlyOnce?.isKnown(event) === true)
+      await this.#exactlyOnce.close(event, null, maxRequestSize, signal)
   }
 
   #divertToTopic(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
@@ -372,8 +311,11 @@ class KafkaSink implements SessionSink {
       agent,
       component: name,
     })
-    const content = this.#maker.contentOf(event)
-    return this.#letterTopic.keep(event, { content, target: this.#maker.targetOf(event) }, reason, signal)
+    const meant = { content: this.#maker.contentOf(event), target: this.#maker.targetOf(event) }
+    if (this.#exactlyOnce?.isKnown(event) !== true)
+      return this.#letterTopic.keep(event, meant, reason, signal)
+    const letter = this.#letterTopic.letterOf(event, meant, reason)
+    return this.#exactlyOnce.close(event, letter, maxRequestSize, signal)
   }
 
   async stop(): Promise<void> {

@@ -5,6 +5,7 @@ import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
 import type { Place, Problem } from '../config/problem.ts'
 import { readOptions, sayOf } from '../config/read-options.ts'
 import type { OptionsSnapshot } from '../observe/snapshot.ts'
+import { checkExactlyOnce } from './exactly-once.ts'
 import { findComponent } from './find-component.ts'
 import type {
   ChannelPart,
@@ -124,7 +125,8 @@ export async function buildTopology(
 
   const topology: Topology = { agent: config.name, sources, channels, sinkGroups }
   const { claims, problems: conflicts } = checkClaims(topology, surroundings)
-  for (const problem of [...checkBatchSizes(config, topology), ...conflicts]) problems.push(problem)
+  for (const problem of [...checkBatchSizes(config, topology), ...checkExactlyOnce(topology), ...conflicts])
+    problems.push(problem)
   const failed = problems.some(one => one.severity === 'error')
   return failed ? { problems, claims } : { topology, problems, claims }
 }

@@ -1,6 +1,6 @@
 // Takes a source's events through its interceptors and its selector into its channels: required
 // channels must take them, optional ones may.
-import type { Channel, ChannelProcessor, Handover, Interceptor, Selector } from '../component.ts'
+import type { Channel, ChannelProcessor, Handovers, Interceptor, Selector } from '../component.ts'
 import type { Event } from '../event.ts'
 import { messageOf } from '../errors.ts'
 import { countOf } from '../printable.ts'
@@ -72,10 +72,11 @@ export class SourceChannelProcessor implements ChannelProcessor {
   async processUntilAccepted(
     events: readonly Event[],
     signal: AbortSignal,
-    handovers?: readonly Handover[],
+    handovers?: Handovers,
   ): Promise<void> {
     const shares: Shares = { required: new Map(), optional: new Map() }
-    if (handovers !== undefined) (this.#coverage ??= new Coverage()).handOver(handovers)
+    if (handovers !== undefined)
+      (this.#coverage ??= new Coverage(this.#parts.channels.size)).handOver(handovers)
     this.#shareOut(this.#intercept(events), shares)
     if (shares.required.size === 1) {
       const [[name, share]] = shares.required as unknown as [[string, readonly Event[]]]

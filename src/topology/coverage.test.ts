@@ -133,6 +133,7 @@ test('no event closes an offset that may yet come, whatever is refused and where
         await Promise.all(underWay)
         for (const name of names) {
           assertSound(chain.put(name), given, name)
+          for (const one of chain.put(name)) assert.equal(one.partition, `${partition}/${name}`)
           // Nor one that was skipped: another agent reads it.
           for (const { from, to } of chain.put(name))
             for (let offset = from; offset <= to; offset++) assert.ok(handed.has(offset))

@@ -11,6 +11,7 @@ import { OffsetAdmin } from './offsets.ts'
 import { PartitionAdmin } from './partitions.ts'
 import { RecordAdmin } from './records.ts'
 import { TopicAdmin } from './topics.ts'
+import { TransactionAdmin } from './transactions.ts'
 
 export interface AdminOptions {
   readonly system: ClientSystem
@@ -32,6 +33,7 @@ export interface Admin {
   readonly offsets: OffsetAdmin
   readonly partitions: PartitionAdmin
   readonly records: RecordAdmin
+  readonly transactions: TransactionAdmin
   close(): void
 }
 
@@ -48,6 +50,7 @@ export function createAdmin({ system, bootstrapServers, log, settings }: AdminOp
     offsets: new OffsetAdmin(parts),
     partitions: new PartitionAdmin(parts),
     records: new RecordAdmin(parts),
+    transactions: new TransactionAdmin(parts),
     close: () => cluster.close(),
   }
 }

@@ -45,9 +45,10 @@ export class OrderedProducer implements Producer {
   /** `identities`: those of a transactional producer. */
   constructor(options: ProducerOptions, identities: Identities | null = null) {
     const { system, settings, log, condition = looseConditions(system.clock, log) } = options
+    const { allowAutoTopicCreation = true } = options
     this.#system = system
     this.#settings = settings
-    this.cluster = new Cluster({ system, settings, log, condition, allowAutoTopicCreation: true })
+    this.cluster = new Cluster({ system, settings, log, condition, allowAutoTopicCreation })
     this.#missing = new MissingTopics(this.cluster)
     this.#dispatcher = new Dispatcher(options, {
       cluster: this.cluster,

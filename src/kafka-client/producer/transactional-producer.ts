@@ -51,6 +51,7 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
   /** The sends of one transaction. */
   #session: ProducerSession
   readonly #coordinator: Coordinator
+  recognizesFenced = false
   readonly #groups = new Map<string, Coordinator>()
   #state: State = 'new'
   /** Why the state is 'abortable' or 'over'. */
@@ -265,11 +266,14 @@ export class TransactionalOrderedProducer implements TransactionalProducer, Iden
   ): Promise<void> {
     const { transactionTimeoutMs } = this.#options.settings
     const { errorCode, producerId, producerEpoch } = await this.#coordinator.ask(initProducerId, {
-      body: version => ({
-        transactionalId: this.transactionalId,
-        transactionTimeoutMs,
-        ...(present !== null && version >= 3 ? present : {}),
-      }),
+      body: version => {
+        this.recognizesFenced = version >= 3
+        return {
+          transactionalId: this.transactionalId,
+          transactionTimeoutMs,
+          ...(present !== null && version >= 3 ? present : {}),
+        }
+      },
       codeOf: answer => answer.errorCode,
       signal,
     })

@@ -8,6 +8,7 @@ import {
   ProduceFault,
   type Producer,
   type ProducerOptions,
+  type ProducerRecord,
   type ProducerSettings,
 } from '../../kafka-client/kafka-client.ts'
 import type { ConditionMaker } from '../../observe/conditions.ts'
@@ -16,7 +17,7 @@ import type { RecordHeader } from '../../wire/kafka/record.ts'
 import type { RecordContent, RecordTarget } from './record-of-event.ts'
 
 /** What is too large for its topic shall fit here, as far as the topic allows. */
-const maxRequestSize = 256 * 1024 * 1024
+export const maxRequestSize = 256 * 1024 * 1024
 
 export interface DeadLetterTopicParts {
   readonly topic: string
@@ -27,6 +28,12 @@ export interface DeadLetterTopicParts {
   readonly condition: ConditionMaker
   readonly agent: string
   readonly component: string
+}
+
+/** The record as it would have been, and where it was meant to go. */
+export interface MeantRecord {
+  readonly content: RecordContent
+  readonly target: RecordTarget
 }
 
 export class DeadLetterTopic {
@@ -49,12 +56,21 @@ export class DeadLetterTopic {
   }
 
   /** Written as acks = all asks when resolved. Rejects with UNDELIVERABLE where the topic refuses it too. */
-  async keep(
-    event: Event,
-    { content, target }: { content: RecordContent; target: RecordTarget },
-    reason: Fault,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async keep(event: Event, meant: MeantRecord, reason: Fault, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#producer.send([this.letterOf(event, meant, reason)], signal)
+    } catch (error) {
+      if (!(error instanceof ProduceFault)) throw error
+      throw new DeliveryFault(error.code, `deadLetter.topic: ${error.message}`, {
+        undelivered: [event],
+        event,
+        cause: error,
+        remedy: error.remedy,
+      })
+    }
+  }
+
+  letterOf(event: Event, { content, target }: MeantRecord, reason: Fault): ProducerRecord {
     const { topic, agent, component, system } = this.#parts
     const about = {
       reason: reason.message,
@@ -72,17 +88,7 @@ export class DeadLetterTopic {
     for (const [key, value] of Object.entries(about)) add(key, value)
     for (const [key, value] of event.headers) add(`header.${key}`, value)
     const { key, value } = content
-    try {
-      await this.#producer.send([{ topic, key, value, headers }], signal)
-    } catch (error) {
-      if (!(error instanceof ProduceFault)) throw error
-      throw new DeliveryFault(error.code, `deadLetter.topic: ${error.message}`, {
-        undelivered: [event],
-        event,
-        cause: error,
-        remedy: error.remedy,
-      })
-    }
+    return { topic, key, value, headers }
   }
 
   close(): Promise<void> {

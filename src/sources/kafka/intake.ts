@@ -1,7 +1,7 @@
 // The Kafka source at work: records to the channel, several batches under way, and positions committed
 // behind them. A position is committed only when the channel has every event before it, so that a kill
 // at any moment repeats events and loses none.
-import type { ChannelProcessor, Handover } from '../../component.ts'
+import type { ChannelProcessor, Handovers } from '../../component.ts'
 import { messageOf } from '../../errors.ts'
 import type { Event } from '../../event.ts'
 import type { Counters } from '../../observe/counters.ts'
@@ -36,7 +36,7 @@ interface Flight {
   readonly positions: ReadonlyMap<string, Position>
   readonly bytes: number
   /** What it hands over of each partition, for the coverage of its channels. */
-  readonly handovers: readonly Handover[] | undefined
+  readonly handovers: Handovers | undefined
   /** For how many times its partitions had been given away when it was read. */
   readonly tenures: ReadonlyMap<string, number>
   state: 'under way' | 'accepted' | 'refused'
