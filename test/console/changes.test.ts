@@ -10,7 +10,6 @@ import type {
   MovesUnderWay,
   Outcome,
   Outcomes,
-  Placement,
   Placements,
   Refusal,
   ResetPlan,
@@ -203,29 +202,6 @@ test('a group: its reset is refused while somebody is in it, shown, committed as
   await kafka.look(path, 404)
 })
 
-test('where replicas lie: a plan, and what one broker says to it', async () => {
-  await kafka.change('POST', '/topics', { ...none, name: 'placed', partitions: 2 })
-  const { partitions } = await kafka.look<Placement>('/topics/placed/placement')
-  assert.deepEqual(
-    partitions.map(({ before: lies, after: planned }) => [lies, planned]),
-    [
-      [[0], [0]],
-      [[0], [0]],
-    ],
-  )
-  for (const query of ['brokers=0,7', 'brokers=0&replicas=2', 'brokers=x'])
-    await kafka.look(`/topics/placed/placement?${query}`, 400)
-  const move = (before_: number[]) => ({ partitions: [{ index: 0, before: before_, after: [9] }] })
-  await refused('PUT', '/topics/placed/placement', move([1]), 409)
-  const { outcomes } = await kafka.change<Outcomes>('PUT', '/topics/placed/placement', move([0]))
-  assert.match(outcomes[0]!.problem!, /INVALID_REPLICA_ASSIGNMENT/)
-  assert.deepEqual((await kafka.look<MovesUnderWay>('/moves')).moves, [])
-  assert.deepEqual(await kafka.change('DELETE', '/topics/placed/placement', { name: 'placed' }), {
-    outcomes: [],
-  })
-  assert.deepEqual(await kafka.change('POST', '/elections', { topics: ['placed'] }), { outcomes: [] })
-})
-
 test('several topics at once: a plan for each that there is, and moves that begin together or not at all', async () => {
   for (const name of ['several-a', 'several-b'])
     await kafka.change('POST', '/topics', { ...none, name, partitions: 1 })
@@ -239,6 +215,7 @@ test('several topics at once: a plan for each that there is, and moves that begi
       ['several-b', 1, null],
     ],
   )
+  assert.deepEqual(topics[0]!.partitions[0], { index: 0, before: [0], after: [0], bytes: 0 })
   const crowded = await kafka.change<Placements>('POST', '/placement/plan', { ...question, replicas: 2 })
   assert.match(crowded.topics[0]!.problem!, /2 replicas do not fit 1 brokers/)
   await refused('POST', '/placement/plan', { ...question, brokers: [7] }, 400)
@@ -257,6 +234,8 @@ test('several topics at once: a plan for each that there is, and moves that begi
   )
   for (const { problem } of outcomes) assert.match(problem!, /INVALID_REPLICA_ASSIGNMENT/)
   assert.deepEqual(await kafka.change('DELETE', '/placement', { topics: ['several-a'] }), { outcomes: [] })
+  assert.deepEqual(await kafka.change('POST', '/elections', { topics: ['several-a'] }), { outcomes: [] })
+  assert.deepEqual((await kafka.look<MovesUnderWay>('/moves')).moves, [])
   assert.equal((await kafka.look<MovesUnderWay>('/moves')).bytesPerSecond, null)
   kafka.session = sessionWith({ role: 'admin', topics: 'several-*' })
   // A limit is a setting of brokers, which who may change some topics alone may not.

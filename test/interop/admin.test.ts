@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { chromium } from 'playwright-core'
+import { startConsole } from '../../src/console/console.ts'
 import { Reassignments } from '../../src/console/reassignment.ts'
 import { KafkaCluster as ConsoleCluster } from '../../src/console/clusters.ts'
 import { createAdmin, readAdminProperties, type Admin } from '../../src/kafka-client/kafka-client.ts'
 import { silentLogger } from '../../src/observe/log.ts'
 import { realSystem } from '../../src/system/system.ts'
+import { chromiumPath, skipWithoutChromium } from './peers/chromium.ts'
 import { startCluster41, type KafkaCluster } from './peers/clusters.ts'
 import { skipWithoutPeers } from './peers/peers.ts'
 import { someKafka } from './peers/shared.ts'
@@ -183,6 +186,64 @@ describe('three brokers of Kafka 4.1', { skip: skipWithoutPeers }, () => {
     await waitFor(async () => (await placed('bulk-a'))[0]!.length === 2, 'it has moved')
     await waitFor(async () => !(await isLimited()), 'the limit is lifted when the moves are over')
   })
+
+  test(
+    'topics move by the page, at a limited rate; it shows them, stops them and takes the limit away',
+    {
+      skip: skipWithoutChromium,
+    },
+    async () => {
+      const names = ['paged-a', 'paged-b']
+      const value = randomBytes(500_000)
+      for (const name of names) {
+        await created(name, 1, 1)
+        const record = { topic: name, partition: 0, key: null, value }
+        // Each broker learns of a topic in its own time.
+        const isWritten = () =>
+          admin.records.append(record).then(
+            () => true,
+            () => false,
+          )
+        for (let written = 0; written < 4; written++) await waitFor(isWritten, 'a record is written')
+      }
+      await using served = await startConsole({
+        agents: { given: [], announced: false },
+        clusters: [{ name: 'lab', settings: settingsOf(cluster.bootstrap) }],
+        settings: { port: 0 },
+        system: clientSystem,
+      })
+      const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
+      try {
+        const page = await browser.newPage()
+        page.setDefaultTimeout(60_000)
+        await page.goto(`${served.url}topics?do=move&find=paged&replicas=3&limit=0.02`)
+        await page.getByLabel('All 2').check()
+        await page.getByRole('button', { name: 'Plan for 2 topics' }).click()
+        await page.getByText('2 of 2').waitFor()
+        await page.getByRole('button', { name: 'Move 2 partitions' }).click()
+        await page.getByText('2 partitions of 2 topics began to move.').waitFor()
+        for (const name of names) await page.getByRole('rowheader', { name: `${name}-0` }).waitFor()
+        await page.getByText('20.5 KiB/s per broker').waitFor()
+        await page.getByRole('link', { name: 'Stop the moves' }).click()
+        await page.getByRole('button', { name: 'Stop the moves' }).click()
+        await page.getByText('2 partitions of 2 topics stay where they were.').waitFor()
+        assert.deepEqual(await admin.partitions.moves(), [])
+        for (const name of names) assert.equal((await placed(name))[0]!.length, 1)
+        // The console takes the limit away by itself, unless somebody is faster.
+        await page.goto(`${served.url}brokers?do=lift`)
+        const button = page.getByRole('button', { name: 'Remove the limit' })
+        const none = page.getByText('No broker has a limit.')
+        await button.or(none).waitFor()
+        if (await button.isVisible()) await button.click()
+        await waitFor(async () => {
+          const settings = [...(await admin.topics.settings(names))!.values()].flat()
+          return !settings.some(one => one.name.includes('throttled') && one.source === 'topic')
+        }, 'nothing is limited')
+      } finally {
+        await browser.close()
+      }
+    },
+  )
 
   test('C7: the percentages of topics are those that are counted from what another client is told', async () => {
     const client = clientOf(cluster.bootstrap).admin()

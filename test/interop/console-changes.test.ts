@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Brokers } from '../../src/console/api.ts'
 import { send, startWorld, type World } from '../console/world.ts'
 import { chromiumPath, skipWithoutChromium } from './peers/chromium.ts'
 import { waitFor } from './peers/waiting.ts'
@@ -254,13 +255,52 @@ describe('changes by keys alone', { skip: skipWithoutChromium, timeout: 300_000 
     await page.getByText('Every partition is led by its preferred replica').waitFor()
     await press(page, 'Back')
     await heading(page, 'orders.v1')
-    await press(page, 'Spread over brokers')
-    await page.getByRole('heading', { name: 'Plan' }).waitFor()
+    await press(page, 'Move replicas')
+    await page.getByText('0 of 3').waitFor()
     await type(page, 'Replicas of each', '2')
-    await page.locator('.err', { hasText: '2 replicas do not fit 1 brokers' }).waitFor()
+    await page.getByText('No plan for orders.v1: 2 replicas do not fit 1 brokers').waitFor()
     await page.keyboard.press('Escape')
     await page.keyboard.press('Escape')
     await heading(page, 'orders.v1')
+    await page.close()
+  })
+
+  test('replicas of several topics: chosen, planned, edited by hand, and what Kafka refuses is shown', async () => {
+    const page = await open('/topics')
+    // The cluster has one broker; the page is made to believe in another.
+    await page.route('**/api/clusters/lab/brokers', async route => {
+      const answer = (await (await route.fetch()).json()) as Brokers
+      const [one] = answer.brokers
+      await route.fulfill({ json: { ...answer, brokers: [one, { ...one, id: 9 }] } })
+    })
+    await page.getByRole('link', { name: 'Move replicas' }).waitFor()
+    await press(page, 'Move replicas')
+    await heading(page, 'Move replicas of topics')
+    await page.getByRole('checkbox', { name: 'orders.v1' }).waitFor()
+    await press(page, 'orders.v1', 'Space')
+    await press(page, 'test2', 'Space')
+    await page.getByRole('button', { name: 'Plan for 2 topics' }).waitFor()
+    assert.equal(new URL(page.url()).searchParams.get('topics'), 'orders.v1,test2')
+    await press(page, `9, ${world.broker.bootstrap}`, 'Space')
+    await press(page, 'Plan for 2 topics')
+    await page.getByText('0 of 5').waitFor()
+    await press(page, 'Edit by hand', 'Space')
+    await type(page, 'Replicas of orders.v1-1', '0, 7')
+    await page.locator('.err', { hasText: 'ids of brokers' }).waitFor()
+    await type(page, 'Replicas of orders.v1-1', '9, 0')
+    await page.getByText('1 of 5').waitFor()
+    await type(page, 'Limit, MiB/s per broker', 'much')
+    await press(page, 'Move 1 partition')
+    await page.locator('.err', { hasText: 'a number above 0' }).waitFor()
+    await type(page, 'Limit, MiB/s per broker', ' ')
+    await page.keyboard.press('Backspace')
+    await press(page, 'Move 1 partition')
+    await page.getByRole('alert').getByText('INVALID_REPLICA_ASSIGNMENT').waitFor()
+    await press(page, 'Choose others')
+    const all = (await world.admin.topics.describe()).filter(({ isInternal }) => !isInternal).length
+    await press(page, `All ${all}`, 'Space')
+    await page.getByRole('button', { name: `Plan for ${all} topics` }).waitFor()
+    assert.equal(new URL(page.url()).searchParams.get('topics'), '*')
     await page.close()
   })
 
@@ -310,6 +350,10 @@ describe('changes by keys alone', { skip: skipWithoutChromium, timeout: 300_000 
 
   const pages = [
     '/topics?do=create',
+    '/topics?do=move&topics=orders.v1,test2',
+    '/topics?do=move&topics=orders.v1,test2&plan=shown&edit=on&limit=10',
+    '/brokers?do=stop',
+    '/brokers?do=lift',
     '/topics/orders.v1?do=delete',
     '/topics/orders.v1?do=partitions',
     '/topics/orders.v1?do=empty&which=before',

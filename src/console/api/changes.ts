@@ -71,20 +71,6 @@ export const SettingChanges = Type.Object({
 })
 export type SettingChanges = Static<typeof SettingChanges>
 
-export const Placement = Type.Object({
-  partitions: Type.Array(
-    Type.Object({
-      index: number,
-      /** Brokers as they are, the preferred leader first. */
-      before: Type.Array(number),
-      after: Type.Array(number),
-      /** Of the leader, which every broker that is new here has to copy. */
-      bytes: nullable(number),
-    }),
-  ),
-})
-export type Placement = Static<typeof Placement>
-
 /** Null: all brokers, and as many replicas as there are. */
 export const PlacementQuestion = Type.Object({
   topics: Type.Array(topicName, { minItems: 1, maxItems: 10_000 }),
@@ -96,26 +82,29 @@ export const Placements = Type.Object({
   topics: Type.Array(
     Type.Object({
       topic: text,
-      ...Placement.properties,
-      /** Why there is no plan for it. */ problem: nullable(text),
+      partitions: Type.Array(
+        Type.Object({
+          index: number,
+          /** Brokers as they are, the preferred leader first. */
+          before: Type.Array(number),
+          after: Type.Array(number),
+          /** Of the leader, which every broker that is new here has to copy. */
+          bytes: nullable(number),
+        }),
+      ),
+      /** Why there is no plan for it. */
+      problem: nullable(text),
     }),
   ),
 })
 export type Placements = Static<typeof Placements>
 
-export const Moves = Type.Object({
-  partitions: Type.Array(
-    Type.Object({
-      index: count,
-      before: Type.Array(broker),
-      after: Type.Array(broker, { minItems: 1, maxItems: 1000 }),
-    }),
-    { minItems: 1, maxItems: 100_000 },
-  ),
+const TopicMove = Type.Object({
+  topic: topicName,
+  index: count,
+  before: Type.Array(broker),
+  after: Type.Array(broker, { minItems: 1, maxItems: 1000 }),
 })
-export type Moves = Static<typeof Moves>
-
-const TopicMove = Type.Object({ topic: topicName, ...Moves.properties.partitions.items.properties })
 export type TopicMove = Static<typeof TopicMove>
 
 export const TopicMoves = Type.Object({

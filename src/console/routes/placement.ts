@@ -1,80 +1,8 @@
 // Routes of where partitions lie: a plan, moving by it, what moves, and electing the preferred leaders.
 import * as api from '../api.ts'
-import {
-  change,
-  clusterOf,
-  look,
-  outcomesOf,
-  Refused,
-  there,
-  unreadable,
-  wholeOf,
-  type Route,
-  type RouteParts,
-} from '../route.ts'
+import { change, clusterOf, look, outcomesOf, type Route, type RouteParts } from '../route.ts'
 
 export const placementRoutes = (parts: RouteParts): readonly Route[] => [
-  look({
-    method: 'GET',
-    path: '/api/clusters/:cluster/topics/:topic/placement',
-    summary: 'Where the replicas of a topic lie, and where they would lie if they were spread again.',
-    role: 'viewer',
-    query: {
-      brokers: 'ids of the brokers to spread over, with commas between; all where absent',
-      replicas: 'of each partition; as many as there are where absent',
-    },
-    answer: api.Placement,
-    async handle({ params: { cluster, topic }, query: { brokers, replicas } }) {
-      if (brokers !== undefined && !/^\d{1,9}(,\d{1,9})*$/.test(brokers))
-        throw unreadable(`brokers=${brokers}: write ids with commas between`)
-      const [plan] = await clusterOf(parts, cluster).reassignments.plan([topic], {
-        brokers: brokers?.split(',').map(Number),
-        replicas: replicas === undefined ? undefined : wholeOf('replicas', replicas),
-      })
-      const { partitions, problem } = plan!
-      if (problem === null) return { partitions }
-      there(partitions[0] ?? (/no such topic/.test(problem) ? undefined : problem), `topic ${topic}`)
-      throw new Refused(400, problem, 'Choose more brokers, or fewer replicas.', 'brokers')
-    },
-  }),
-  change({
-    method: 'PUT',
-    path: '/api/clusters/:cluster/topics/:topic/placement',
-    summary: 'Begins to move replicas of a topic to other brokers.',
-    role: 'admin',
-    action: 'reassign partitions',
-    audited: ['partitions'],
-    body: api.Moves,
-    bodyLimit: 8 * 1024 * 1024,
-    answer: api.Outcomes,
-    touches: ({ params: { topic } }) => [topic],
-    async handle({ params: { cluster, topic }, body: { partitions } }) {
-      const at = clusterOf(parts, cluster)
-      const outcomes = await at.reassignments.begin(
-        partitions.map(one => ({ topic, ...one })),
-        null,
-      )
-      at.forget()
-      return outcomesOf(outcomes)
-    },
-  }),
-  change({
-    method: 'DELETE',
-    path: '/api/clusters/:cluster/topics/:topic/placement',
-    summary: 'Gives up the moves of a topic that are under way: its replicas stay where they were.',
-    role: 'admin',
-    action: 'cancel reassignment',
-    audited: [],
-    body: api.Confirmation,
-    answer: api.Outcomes,
-    touches: ({ params: { topic } }) => [topic],
-    async handle({ params: { cluster, topic } }) {
-      const at = clusterOf(parts, cluster)
-      const outcomes = await at.reassignments.stop([topic])
-      at.forget()
-      return outcomesOf(outcomes)
-    },
-  }),
   change({
     method: 'POST',
     path: '/api/clusters/:cluster/placement/plan',

@@ -31,7 +31,7 @@ const columns: readonly Cell<Broker>[] = [
   },
   { title: 'Address', cell: ({ host, port }) => `${host}:${port}` },
   { title: 'Rack', drop: 'p2', cell: ({ rack }) => rack ?? none },
-  { title: 'Leads', isNumber: true, cell: ({ leaders }) => whole(leaders) },
+  { title: 'Leads', isNumber: true, drop: 'p0', cell: ({ leaders }) => whole(leaders) },
   { title: 'Replicas', isNumber: true, drop: 'p1', cell: ({ replicas }) => whole(replicas) },
   { title: 'Written', isNumber: true, cell: broker => <Number value={rate(broker.perSecond)} /> },
   { title: 'Size', isNumber: true, drop: 'p1', cell: broker => <Number value={bytes(broker.bytes)} /> },
@@ -79,7 +79,7 @@ export const BrokersPage = () => {
       {({ brokers }) => (
         <>
           <Rows label="Brokers" rows={brokers} columns={columns} nameOf={({ id }) => id} />
-          <MovesSection moves={moves.data?.moves ?? []} />
+          <MovesSection under={moves.data} />
         </>
       )}
     </Page>

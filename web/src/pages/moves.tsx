@@ -31,32 +31,66 @@ const columns: readonly Cell<Move>[] = [
     ),
   },
   {
-    title: 'Done %',
+    title: 'Done',
     isNumber: true,
-    cell: ({ copied, bytes: all }) => (copied === null ? '–' : percent(Math.min(copied, all ?? 0), all)),
+    cell: ({ copied, bytes: all }) =>
+      copied === null ? (
+        '–'
+      ) : (
+        <Number value={{ text: percent(Math.min(copied, all ?? 0), all), unit: '%' }} />
+      ),
   },
 ]
 
-/** Nothing where nothing moves. */
-export const MovesSection = ({ moves, topic }: { moves: readonly Move[]; topic?: string }) =>
-  moves.length === 0 ? null : (
+interface MovesProps {
+  readonly under: MovesUnderWay | undefined
+  /** All where undefined. */
+  readonly topic?: string
+}
+
+/** Nothing where nothing moves and no limit is left. */
+export function MovesSection({ under, topic }: MovesProps) {
+  const { moves: all = [], bytesPerSecond = null } = under ?? {}
+  const moves = all?.filter(one => topic === undefined || one.topic === topic) ?? []
+  const showsLimit = bytesPerSecond !== null && (moves.length > 0 || topic === undefined)
+  if (moves.length === 0 && !showsLimit) return null
+  return (
     <Section
       title="Moving to other brokers"
       action={
-        topic !== undefined && may('admin', topic) ? (
-          <span class="right actions">
-            <a class="btn" href={taskHref('stop', 'topics', topic)}>
+        <span class="right actions">
+          {showsLimit ? (
+            <span class="soft">
+              At most <Number value={bytes(bytesPerSecond)} />
+              /s per broker
+            </span>
+          ) : null}
+          {showsLimit && topic === undefined && may('admin', null) ? (
+            <a class="btn" href={taskHref('lift', 'brokers')}>
+              Remove the limit
+            </a>
+          ) : null}
+          {moves.some(one => may('admin', one.topic)) ? (
+            <a
+              class="btn"
+              href={topic === undefined ? taskHref('stop', 'brokers') : taskHref('stop', 'topics', topic)}
+            >
               Stop the moves
             </a>
-          </span>
-        ) : undefined
+          ) : null}
+        </span>
       }
     >
-      <Rows
-        label="Partitions that move"
-        rows={moves}
-        columns={columns}
-        nameOf={one => `${one.topic}-${one.partition}`}
-      />
+      {moves.length === 0 ? (
+        <p class="soft">No partition is moving. A limit for moves is still set on brokers.</p>
+      ) : (
+        <Rows
+          label="Partitions that move"
+          rows={moves}
+          columns={columns}
+          nameOf={one => `${one.topic}-${one.partition}`}
+        />
+      )}
     </Section>
   )
+}

@@ -80,11 +80,18 @@ export const TopicsPage = () => {
       what="the topics"
       asked={useLook<Topics>(apiOf('topics'))}
       action={
-        may('operator') ? (
-          <a class="btn primary" href={taskHref('create', 'topics')}>
-            Create topic
-          </a>
-        ) : undefined
+        <>
+          {may('admin') ? (
+            <a class="btn" href={taskHref('move', 'topics')}>
+              Move replicas
+            </a>
+          ) : null}
+          {may('operator') ? (
+            <a class="btn primary" href={taskHref('create', 'topics')}>
+              Create topic
+            </a>
+          ) : null}
+        </>
       }
       sub={data => {
         const all = shown(data)
@@ -190,7 +197,7 @@ const PartitionActions = ({ name }: { name: string }) => (
     ) : null}
     {may('admin', name) ? (
       <a class="btn" href={taskHref('spread', 'topics', name)}>
-        Spread over brokers
+        Move replicas
       </a>
     ) : null}
   </span>
@@ -246,7 +253,7 @@ const brokerColumns: readonly Cell<Holder>[] = [
 ]
 
 export const TopicPage = ({ name }: { name: string }) => {
-  const moves = useLook<MovesUnderWay>(apiOf('moves')).data?.moves ?? []
+  const moves = useLook<MovesUnderWay>(apiOf('moves')).data
   return (
     <Page
       title={name}
@@ -285,7 +292,7 @@ export const TopicPage = ({ name }: { name: string }) => {
             <Fact name="Leaders skewed" value={<Percent of="leaderSkew" row={row} />} />
             <Fact name="Brokers spread" value={<Percent of="spread" row={row} />} />
           </dl>
-          <MovesSection topic={name} moves={moves.filter(one => one.topic === name)} />
+          <MovesSection topic={name} under={moves} />
           <Section title="Partitions" action={<PartitionActions name={name} />}>
             <Rows
               label={`Partitions of ${name}`}

@@ -1,9 +1,9 @@
 // What pages that change something have in common: fields with their errors, what Kafka refuses, the button that waits.
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Refusal } from '../../../src/console/api.ts'
+import type { Outcomes, Refusal } from '../../../src/console/api.ts'
 import { Banner, Head } from '../parts.tsx'
-import { go } from '../router.ts'
+import { go, parameter, setParameter } from '../router.ts'
 import { notice, tell } from '../store.ts'
 import { isTyping } from '../table.tsx'
 import { withCluster } from '../pages/shared.tsx'
@@ -49,6 +49,29 @@ export function useChange(): Change {
 export function leave(to: string, sentence: string): void {
   notice.value = sentence
   go(withCluster(to))
+}
+
+/** What was refused of several; null where nothing was. */
+export function problemsOf({ outcomes }: Outcomes): string | null {
+  const refused = outcomes.filter(({ problem }) => problem !== null)
+  if (refused.length === 0) return null
+  const [first] = refused
+  return `${refused.length} of ${outcomes.length} were refused; ${first!.what}: ${first!.problem}`
+}
+
+/** Of the address. */
+export const listIn = (name: string): string[] => (parameter(name) ?? '').split(',').filter(one => one !== '')
+
+/** Puts the word into the list in the address, or takes it out. Where `all` is given, no list means all of them. */
+export function toggle(name: string, word: string, isOn: boolean, all?: readonly string[]): void {
+  const now = all !== undefined && parameter(name) === null ? all : listIn(name)
+  const others = now.filter(one => one !== word)
+  const next = isOn ? [...others, word] : others
+  setParameter(
+    name,
+    next.length === all?.length ? null : next.join(',') || (all === undefined ? null : ','),
+    false,
+  )
 }
 
 export interface TaskProps {

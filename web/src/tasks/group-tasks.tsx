@@ -6,7 +6,18 @@ import { Choice, Banner, Scroll } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
 import { useLook } from '../store.ts'
-import { Check, Effects, Field, leave, Task, TaskWaiting, useChange, Confirm } from './form.tsx'
+import {
+  Check,
+  listIn,
+  toggle,
+  Effects,
+  Field,
+  leave,
+  Task,
+  TaskWaiting,
+  useChange,
+  Confirm,
+} from './form.tsx'
 import { Heads } from '../table.tsx'
 
 type To = 'earliest' | 'latest' | 'time' | 'offset' | 'shift'
@@ -23,14 +34,6 @@ const nameOf = ({ topic, partition }: Pick<PlannedPosition, 'topic' | 'partition
 const signed = (value: number) => (value > 0 ? `+${whole(value)}` : value < 0 ? `−${whole(-value)}` : '0')
 const lagOf = (end: number | null, at: number | null) =>
   end === null || at === null ? null : Math.max(0, end - at)
-
-const listIn = (name: string) => (parameter(name) ?? '').split(',').filter(one => one !== '')
-
-/** Puts the word into the list in the address, or takes it out. */
-function toggle(name: string, word: string, isOn: boolean): void {
-  const others = listIn(name).filter(one => one !== word)
-  setParameter(name, (isOn ? [...others, word] : others).join(','), false)
-}
 
 export function ResetOffsets({ id }: { id: string }) {
   const group = useLook<Group>(apiOf('groups', id))

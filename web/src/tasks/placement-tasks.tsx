@@ -1,171 +1,100 @@
-// Pages that spread replicas over brokers, give up moves, and have preferred leaders elected.
-import type { Brokers, Outcomes, Placement, Topic, Topics } from '../../../src/console/api.ts'
-import { bytes, counted, whole, refusalText } from '../format.ts'
+// Pages that give up moves of replicas, lift their limit, and have preferred leaders elected.
+import type { MovesUnderWay, Outcomes, Topic, Topics } from '../../../src/console/api.ts'
+import { bytes, counted, whole } from '../format.ts'
 import { Number as Figure, Scroll } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
-import { parameter, pathOf, setParameter } from '../router.ts'
+import { pathOf } from '../router.ts'
 import { may, useLook } from '../store.ts'
-import { Check, Effects, Field, leave, Task, TaskWaiting, useChange, type Change } from './form.tsx'
+import { leave, problemsOf, Task, TaskWaiting, useChange, type Change } from './form.tsx'
 import { Heads } from '../table.tsx'
 
-/** What was refused of several; null where nothing was. */
-function problemsOf({ outcomes }: Outcomes): string | null {
-  const refused = outcomes.filter(({ problem }) => problem !== null)
-  if (refused.length === 0) return null
-  const [first] = refused
-  return `${refused.length} of ${outcomes.length} were refused; ${first!.what}: ${first!.problem}`
+interface StopProps {
+  readonly what: string
+  readonly topics: readonly string[]
+  readonly back: string
 }
 
-export function Reassign({ name }: { name: string }) {
-  const brokers = useLook<Brokers>(apiOf('brokers'), 10_000)
+function Stop({ what, topics, back }: StopProps) {
   const change = useChange()
-  const chosen =
-    parameter('brokers')
-      ?.split(',')
-      .filter(one => one !== '') ?? null
-  const replicas = parameter('replicas')
-  const query = new URLSearchParams()
-  if (chosen !== null) query.set('brokers', chosen.join(','))
-  if (replicas !== null) query.set('replicas', replicas)
-  const isAsked = chosen === null || chosen.length > 0
-  const plan = useLook<Placement>(isAsked ? `${apiOf('topics', name, 'placement')}?${query}` : '', 5000)
-  const title = `Spread ${name} over brokers`
-  if (brokers.data === undefined) return <TaskWaiting title={title} refusal={brokers.refusal} />
-  const ids = brokers.data.brokers.map(({ id }) => String(id))
-  const partitions = (isAsked ? plan.data?.partitions : undefined) ?? []
-  const moves = partitions.filter(one => one.before.join() !== one.after.join())
-  const copies = moves.reduce(
-    (sum, { before, after, bytes: size }) =>
-      sum + after.filter(id => !before.includes(id)).length * (size ?? 0),
-    0,
-  )
   const submit = async () => {
-    const body = { partitions: moves.map(({ index, before, after }) => ({ index, before, after })) }
-    const answer = await change.run<Outcomes>('Starting', 'PUT', apiOf('topics', name, 'placement'), body)
+    const answer = await change.run<Outcomes>('Stopping', 'DELETE', apiOf('placement'), { topics })
     if (answer === null) return
     const problem = problemsOf(answer)
     if (problem !== null) return change.refuse(problem)
-    leave(pathOf('topics', name), `${counted(moves.length, 'partition')} of ${name} began to move.`)
-  }
-  const now = partitions[0]?.before.length
-  return (
-    <Task
-      title={title}
-      sub="Round robin, without regard to racks"
-      back={pathOf('topics', name)}
-      change={change}
-      isWide
-      button={moves.length === 0 ? 'Move partitions' : `Move ${counted(moves.length, 'partition')}`}
-      isReady={moves.length > 0}
-      submit={() => void submit()}
-    >
-      <div class="row">
-        <fieldset class="field">
-          <legend>Brokers</legend>
-          <div class="checks">
-            {brokers.data.brokers.map(({ id, host, port }) => (
-              <Check
-                key={id}
-                label={`${id}, ${host}:${port}`}
-                isOn={chosen === null || chosen.includes(String(id))}
-                set={isOn => {
-                  const others = (chosen ?? ids).filter(one => one !== String(id))
-                  const next = isOn ? [...others, String(id)] : others
-                  setParameter('brokers', next.length === ids.length ? null : next.join(',') || ',', false)
-                }}
-              />
-            ))}
-          </div>
-        </fieldset>
-        <Field
-          label="Replicas of each"
-          value={replicas ?? String(now ?? '')}
-          set={value => setParameter('replicas', /^\d*$/.test(value) ? value : replicas, false)}
-          size="short"
-          mode="numeric"
-          problem={isAsked && plan.refusal !== undefined ? refusalText(plan.refusal) : undefined}
-        />
-      </div>
-      {partitions.length === 0 ? (
-        <p class="soft" role="status">
-          {isAsked ? (plan.refusal === undefined ? 'Making the plan …' : '') : 'Choose a broker.'}
-        </p>
-      ) : (
-        <section aria-labelledby="plan">
-          <div class="sec-head">
-            <h2 id="plan">Plan</h2>
-            <span class="soft">the first broker is the preferred leader</span>
-          </div>
-          <Effects
-            of={[
-              ['Partitions that move', `${moves.length} of ${partitions.length}`],
-              ['To be copied', <Figure value={bytes(copies)} />],
-            ]}
-          />
-          <Scroll>
-            <table class="t">
-              <caption class="vh">Current and planned replicas</caption>
-              <Heads of={['Partition', 'Now', 'Then', ['Size', 'r p1']]} />
-              <tbody>
-                {partitions.map(({ index, before, after, bytes: size }) => (
-                  <tr key={index}>
-                    <th scope="row">{index}</th>
-                    <td>{before.join(', ')}</td>
-                    <td>
-                      {before.join() === after.join() ? (
-                        <span class="was">stays</span>
-                      ) : (
-                        after.map((id, at) => (
-                          <span key={id} class={before.includes(id) ? '' : 'now'}>
-                            {at === 0 ? '' : ', '}
-                            {id}
-                            {before.includes(id) ? '' : ' new'}
-                          </span>
-                        ))
-                      )}
-                    </td>
-                    <td class="r p1">
-                      <Figure value={bytes(size)} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
-        </section>
-      )}
-    </Task>
-  )
-}
-
-export function StopMoves({ name }: { name: string }) {
-  const change = useChange()
-  const submit = async () => {
-    const answer = await change.run<Outcomes>('Stopping', 'DELETE', apiOf('topics', name, 'placement'), {
-      name,
-    })
-    if (answer === null) return
-    const problem = problemsOf(answer)
-    if (problem !== null) return change.refuse(problem)
+    const count = answer.outcomes.length
     leave(
-      pathOf('topics', name),
-      answer.outcomes.length === 0
-        ? `No partition of ${name} was moving.`
-        : `${counted(answer.outcomes.length, 'partition')} of ${name} stay where they were.`,
+      back,
+      count === 0
+        ? `No partition of ${what} was moving.`
+        : `${counted(count, 'partition')} of ${what} ${count === 1 ? 'stays where it was' : 'stay where they were'}.`,
     )
   }
   return (
     <Task
-      title={`Stop the moves of ${name}?`}
+      title={`Stop the moves of ${what}?`}
       sub="Replicas stay on their current brokers"
-      back={pathOf('topics', name)}
+      back={back}
       change={change}
-      button="Stop the moves"
+      button={topics.length === 0 ? undefined : 'Stop the moves'}
       submit={() => void submit()}
     >
       <p class="lead">
-        What has been copied to the new brokers is deleted there. Partitions that have moved already stay on
-        their new brokers.
+        {topics.length === 0
+          ? 'No partition is moving.'
+          : 'What has been copied to the new brokers is deleted there. Partitions that have moved already stay on their new brokers.'}
+      </p>
+    </Task>
+  )
+}
+
+export const StopMoves = ({ name }: { name: string }) => (
+  <Stop what={name} topics={[name]} back={pathOf('topics', name)} />
+)
+
+export function StopAllMoves() {
+  const { data, refusal } = useLook<MovesUnderWay>(apiOf('moves'))
+  if (data === undefined) return <TaskWaiting title="Stop the moves" refusal={refusal} />
+  const topics = [...new Set(data.moves?.map(({ topic }) => topic))].filter(name => may('admin', name))
+  return (
+    <Stop
+      what={topics.length === 1 ? topics[0]! : counted(topics.length, 'topic')}
+      topics={topics}
+      back="/brokers"
+    />
+  )
+}
+
+export function LiftLimit() {
+  const change = useChange()
+  const { data, refusal } = useLook<MovesUnderWay>(apiOf('moves'))
+  if (data === undefined) return <TaskWaiting title="Remove the limit" refusal={refusal} />
+  const { bytesPerSecond, moves } = data
+  const submit = async () => {
+    const answer = await change.run<Outcomes>('Removing', 'DELETE', apiOf('placement', 'limit'), {})
+    if (answer === null) return
+    const problem = problemsOf(answer)
+    if (problem !== null) return change.refuse(problem)
+    leave('/brokers', 'The limit for moves was removed from all brokers and topics.')
+  }
+  return (
+    <Task
+      title="Remove the limit for moves?"
+      sub="From all brokers and topics"
+      back="/brokers"
+      change={change}
+      button={bytesPerSecond === null ? undefined : 'Remove the limit'}
+      submit={() => void submit()}
+    >
+      <p class="lead">
+        {bytesPerSecond === null ? (
+          'No broker has a limit.'
+        ) : (
+          <>
+            Brokers send and receive at most <Figure value={bytes(bytesPerSecond)} />
+            /s for moves. {counted(moves?.length ?? 0, 'partition')} {moves?.length === 1 ? 'is' : 'are'}{' '}
+            moving.
+          </>
+        )}
       </p>
     </Task>
   )
