@@ -308,9 +308,13 @@ class ChainWorld {
   async #committed(): Promise<void> {
     const schedule = this.#schedule
     const isWell = (): boolean => !this.#network.isWaitedFor && !this.#agents.some(hasFailedChannel)
-    const limitMs = schedule.now + silenceMs
-    while (!isWell() && schedule.now < limitMs) await schedule.run(() => false, schedule.now + healthMs)
-    await schedule.run(() => false, schedule.now + commitMs)
+    // What is sent again may be what breaks a connection, long after the fault that set its limit of bytes.
+    for (let cuts = -1; cuts !== this.#network.cuts;) {
+      cuts = this.#network.cuts
+      const limitMs = schedule.now + silenceMs
+      while (!isWell() && schedule.now < limitMs) await schedule.run(() => false, schedule.now + healthMs)
+      await schedule.run(() => false, schedule.now + commitMs)
+    }
   }
 
   /** Who was stopped in peace has committed everything: a start repeats nothing. */

@@ -257,6 +257,7 @@ export class Link {
 
   cut(): void {
     this.#cutAfterBytes = Infinity
+    this.#network.cuts++
     if (this.#cutBy === 'silence') {
       this.#isSilent = true
       return
@@ -274,6 +275,8 @@ export class SimulatedNetwork {
   readonly schedule: Schedule
   readonly random: SeededRandom
   character: NetworkCharacter
+  /** How many connections have broken. */
+  cuts = 0
   #machines = new Map<string, NetworkMachine>()
   readonly #listening = new Map<NetworkMachine, Map<number, Listening>>()
   #links: Link[] = []

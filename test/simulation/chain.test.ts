@@ -10,6 +10,8 @@ const seeds = Number(
   process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 1_000 : 100_000),
 )
 const onlySeed = process.env['MILLRACE_SEED']
+/** Found in deep runs: one that broke a connection by what was sent again long after the faults, and was not waited for. */
+const foundOnce = [9_660]
 const module = new URL('chain-seed.ts', import.meta.url)
 
 if (onlySeed !== undefined)
@@ -18,12 +20,12 @@ if (onlySeed !== undefined)
     assert.equal((await runSeed(Number(onlySeed))).trace, trace)
   })
 else {
-  const run = runSeeds(module, seeds, { again: Math.min(seeds, 20) })
+  const run = runSeeds(module, seeds, { again: Math.min(seeds, 20), more: foundOnce })
 
   it('loses, invents and reorders nothing, and drains when the faults are over', async t => {
-    const { traces, counted } = await run
+    const { traces, more, counted } = await run
     t.diagnostic(`${traces.length} chains: ${JSON.stringify(counted)}`)
-    assert.equal(traces.length, seeds)
+    assert.deepEqual([traces.length, more.length], [seeds, foundOnce.length])
     // That each kind of thing did happen, and not just now and then.
     for (const [what, times] of Object.entries(counted)) assert.ok(times > seeds / 20, `${what}: ${times}`)
   })

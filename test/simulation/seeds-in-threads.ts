@@ -18,6 +18,8 @@ export interface SeedsDone {
   readonly traces: readonly number[]
   /** Of those that were run once more, in order. */
   readonly again: readonly number[]
+  /** Of further seeds, in order. */
+  readonly more: readonly number[]
   readonly counted: Readonly<Record<string, number>>
 }
 
@@ -32,19 +34,28 @@ interface Work {
   readonly module: string
   /** The next place that nobody has taken; the end, where a seed has failed. */
   readonly next: Int32Array
-  readonly from: number
-  /** So many seeds, and of these so many once more. */
+  /** By place. */
+  readonly seeds: readonly number[]
+  /** So many of these are counted. */
   readonly count: number
-  readonly again: number
 }
 
 /** A world leaves much behind and keeps little: a large nursery saves a tenth of the time. */
 const maxYoungGenerationSizeMb = 192
 
-/** `count` seeds, and the first `again` of them once more. Rejects with the first seed that failed and what it said. */
-export async function runSeeds(module: URL, count: number, { from = 0, again = 0 } = {}): Promise<SeedsDone> {
+/**
+ * `count` seeds, the first `again` of them once more, and `more`. Rejects with the first seed that failed and what it
+ * said.
+ */
+export async function runSeeds(
+  module: URL,
+  count: number,
+  { from = 0, again = 0, more = [] as readonly number[] } = {},
+): Promise<SeedsDone> {
   const next = new Int32Array(new SharedArrayBuffer(4))
-  const work: Work = { module: module.href, next, from, count, again }
+  const once = Array.from({ length: count }, (_, index) => from + index)
+  const seeds = [...once, ...once.slice(0, again), ...more]
+  const work: Work = { module: module.href, next, seeds, count }
   const shares = await Promise.all(Array.from({ length: availableParallelism() }, () => runInThread(work)))
   const [first] = shares.flatMap(({ failure }) => failure ?? []).sort((a, b) => a.seed - b.seed)
   if (first !== undefined)
@@ -55,7 +66,13 @@ export async function runSeeds(module: URL, count: number, { from = 0, again = 0
     for (const [place, trace] of share.traces) traces[place] = trace
     addUp(counted, share.counted)
   }
-  return { traces: traces.slice(0, count), again: traces.slice(count), counted }
+  const [afterOnce, afterAgain] = [count, count + again]
+  return {
+    traces: traces.slice(0, afterOnce),
+    again: traces.slice(afterOnce, afterAgain),
+    more: traces.slice(afterAgain),
+    counted,
+  }
 }
 
 function runInThread(work: Work): Promise<Share> {
@@ -75,15 +92,15 @@ function addUp(total: Record<string, number>, more: Readonly<Record<string, numb
 }
 
 if (!isMainThread && parentPort !== null) {
-  const { module, next, from, count, again } = workerData as Work
-  const end = count + again
+  const { module, next, seeds, count } = workerData as Work
+  const end = seeds.length
   const { runSeed } = (await import(module)) as { runSeed: RunSeed }
   Error.stackTraceLimit = 1 // faults are part of the normal run
   const traces: [number, number][] = []
   const counted: Record<string, number> = {}
   let failure: Share['failure'] = null
   for (let place = 0; failure === null && (place = Atomics.add(next, 0, 1)) < end;) {
-    const seed = from + (place % count)
+    const seed = seeds[place]!
     try {
       const done = await runSeed(seed)
       traces.push([place, done.trace])
