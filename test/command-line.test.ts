@@ -18,6 +18,7 @@ import { createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { startDriver } from './tools/tool-driver.ts'
 
 const root = join(import.meta.dirname, '..')
 const directory = mkdtempSync(join(tmpdir(), 'command-line-'))
@@ -82,6 +83,10 @@ a1.sinks.k1.type = logger
 a1.sinks.k1.channel = c1
 ${more}`
 
+/** What ends by itself does so in one process, one after another; the launchers and what an agent does have their own. */
+const driver = startDriver()
+after(() => driver[Symbol.asyncDispose]())
+
 const file = (name: string, text: string) => {
   writeFileSync(inside(name), text)
   return inside(name)
@@ -123,23 +128,25 @@ describe('the command line', { concurrency: 2 }, () => {
   ]
   for (const [args, code, said] of codes)
     test(`flume-ng ${args}`, async () => {
-      const run = flumeNg(args.split(' ').filter(Boolean))
-      assert.equal(await run.ended, code, run.output)
-      assert.match(run.output, said)
+      const run = await driver.run('flume-ng', args.split(' ').filter(Boolean))
+      assert.equal(run.code, code, run.err)
+      assert.match(`${run.err}${run.out}`, said)
     })
 
   test('a properties file of a command: what its format swallows is said, and another encoding refuses it', async () => {
     file('headers', 'a = \\d # one\n')
-    const warned = flumeNg('avro-client -H localhost -p 1 -R headers'.split(' '))
-    assert.equal(await warned.ended, 1)
-    assert.match(warned.output, /headers:1: warning: a: the backslash of \\d is dropped/)
-    assert.match(warned.output, /headers:1: warning: a: the text from # on is part of the value/)
+    const sending = (headers: string) =>
+      driver.run('flume-ng', ['avro-client', '-H', 'localhost', '-p', '1', '-R', inside(headers)])
+    const warned = await sending('headers')
+    assert.equal(warned.code, 1)
+    assert.match(warned.err, /headers:1: warning: a: the backslash of \\d is dropped/)
+    assert.match(warned.err, /headers:1: warning: a: the text from # on is part of the value/)
     writeFileSync(inside('wide'), Buffer.from('\uFEFFa = b', 'utf16le'))
-    const refused = flumeNg('avro-client -H localhost -p 1 -R wide'.split(' '))
-    assert.equal(await refused.ended, 1)
+    const refused = await sending('wide')
+    assert.equal(refused.code, 1)
     assert.match(
-      refused.output,
-      /^flume-ng: wide:1: error: the file is not UTF-8 text: it begins as UTF-16 does/,
+      refused.err,
+      /^flume-ng: \S+wide:1: error: the file is not UTF-8 text: it begins as UTF-16 does/,
     )
   })
 

@@ -14,7 +14,7 @@ const asRoot = process.getuid?.() === 0
 const withoutRights = asRoot ? ['setpriv', '--bounding-set', '-net_bind_service'] : []
 const lowPorts = '/proc/sys/net/ipv4/ip_unprivileged_port_start'
 const noLowPort =
-  Number(readFileSync(lowPorts, 'utf8')) <= 80 ? 'every user may listen on port 80 here' : false
+  Number(readFileSync(lowPorts, 'utf8')) <= 83 ? 'every user may listen on the ports from 80 on here' : false
 
 const run = (words: readonly string[]) => {
   const [program, ...args] = [...withoutRights, ...words]
@@ -22,15 +22,22 @@ const run = (words: readonly string[]) => {
   return { code: status, output: `${stdout}${stderr}` }
 }
 
-const configuration = (type: string, bind: string, port: number) => `a1.sources = r1
-a1.channels = c1
+const types = ['avro', 'netcat', 'http']
+/** Lines of one source, from the fifth line on. */
+const linesEach = 4
+const configuration = (bind: string, port: number) => `a1.channels = c1
 a1.sinks = k1
-a1.sources.r1.type = ${type}
-a1.sources.r1.bind = ${bind}
-a1.sources.r1.port = ${port}
-a1.sources.r1.channels = c1
 a1.channels.c1.type = memory
-a1.sinks.k1.type = null
+a1.sources = ${types.join(' ')}
+${types
+  .map(
+    (type, index) => `a1.sources.${type}.type = ${type}
+a1.sources.${type}.bind = ${bind}
+a1.sources.${type}.port = ${port + index}
+a1.sources.${type}.channels = c1
+`,
+  )
+  .join('')}a1.sinks.k1.type = null
 a1.sinks.k1.channel = c1
 `
 
@@ -59,7 +66,7 @@ const faults = [
     port: 80,
     skip: noLowPort,
     key: 'port',
-    says: /this process has no right to listen on port 80 of 127\.0\.0\.1/,
+    says: /this process has no right to listen on port 8[0-3] of 127\.0\.0\.1/,
     helps: /Choose a port from 1024 on, or give the process the right to use lower ones/,
   },
 ] as const
@@ -68,49 +75,51 @@ describe('where nobody can listen', { concurrency: 2 }, () => {
   for (const { name, bind, port, key, says, helps, skip } of faults)
     test(`${name}: the check and the agent say the same`, { skip }, () =>
       inDirectory(async directory => {
-        // Port 0 is never looked at, because it is always free.
+        // Port 0 is never looked at, because it is always free. Each source has the next port, and the pages the last.
         const checkedPort = port === 0 ? 41_000 : port
         const file = join(directory, 'flume.conf')
-        for (const type of ['avro', 'netcat', 'http']) {
-          writeFileSync(file, configuration(type, bind, checkedPort))
-          const monitoring = [`host=${bind}`, `port=${checkedPort}`, 'type=http'].map(
-            one => `-Dflume.monitoring.${one}`,
-          )
-          const checked = run([join(root, 'bin/millrace'), 'check', '-n', 'a1', '-f', file, ...monitoring])
-          assert.equal(checked.code, 0, checked.output)
-          const line = key === 'bind' ? 5 : 6
-          const [source, door] = ['a1\\.sources\\.r1\\.', 'flume\\.monitoring\\.'].map(prefix =>
-            checked.output.split('\n').find(one => new RegExp(`warning: ${prefix}`).test(one)),
-          )
-          assert.match(source!, new RegExp(`flume\\.conf:${line}: warning: a1\\.sources\\.r1\\.${key}: `))
-          assert.match(door!, new RegExp(`flume\\.monitoring\\.${key === 'bind' ? 'host' : 'port'}: `))
-          for (const one of [source!, door!]) {
-            assert.match(one, says)
-            assert.match(one, helps)
-            assert.doesNotMatch(one, /[Ff]ree it/)
-          }
-          await using agent = await startProcess({
-            name: type,
-            directory,
-            command: [
-              ...withoutRights,
-              join(root, 'bin/flume-ng'),
-              'agent',
-              '-n',
-              'a1',
-              '-f',
-              file,
-              ...monitoring,
-            ],
-            ready: /Agent a1 started without SOURCE\.r1/,
-          })
-          for (const what of ['Starting source r1', 'Serving the monitoring pages']) {
-            const told = agent.output.split('\n').find(one => one.includes(what))!
-            assert.match(told, says)
-            assert.match(told, helps)
-          }
-          assert.equal(await agent.stop(), 0)
+        writeFileSync(file, configuration(bind, checkedPort))
+        const monitoring = [`host=${bind}`, `port=${checkedPort + types.length}`, 'type=http'].map(
+          one => `-Dflume.monitoring.${one}`,
+        )
+        const checked = run([join(root, 'bin/millrace'), 'check', '-n', 'a1', '-f', file, ...monitoring])
+        assert.equal(checked.code, 0, checked.output)
+        const lines = checked.output.split('\n')
+        const door = `warning: flume\\.monitoring\\.${key === 'bind' ? 'host' : 'port'}: `
+        const warnings = types.map((type, index) => {
+          const line = 5 + index * linesEach + (key === 'bind' ? 1 : 2)
+          return `flume\\.conf:${line}: warning: a1\\.sources\\.${type}\\.${key}: `
+        })
+        for (const warning of [...warnings, door]) {
+          const found = lines.find(one => new RegExp(warning).test(one))
+          assert.ok(found !== undefined, `${warning}: ${checked.output}`)
+          assert.match(found, says)
+          assert.match(found, helps)
+          assert.doesNotMatch(found, /[Ff]ree it/)
         }
+        await using agent = await startProcess({
+          name: 'agent',
+          directory,
+          command: [
+            ...withoutRights,
+            join(root, 'bin/flume-ng'),
+            'agent',
+            '-n',
+            'a1',
+            '-f',
+            file,
+            ...monitoring,
+          ],
+          ready: /Agent a1 started without (SOURCE\.\w+, ){2}SOURCE\.\w+, which/,
+        })
+        const failed = types.map(type => `Starting source ${type} failed`)
+        for (const what of [...failed, 'Serving the monitoring pages']) {
+          const told = agent.output.split('\n').find(one => one.includes(what))
+          assert.ok(told !== undefined, `${what}: ${agent.output}`)
+          assert.match(told, says)
+          assert.match(told, helps)
+        }
+        assert.equal(await agent.stop(), 0)
       }),
     )
 

@@ -468,16 +468,16 @@ describe('what is said of a line', () => {
     }
   })
 
-  test('a file of 300,000 mistakes is answered in a second or so, with lines that can be read', async () => {
+  test('a file of 100,000 mistakes is answered in a second or so, with lines that can be read', async () => {
     const many = (count: number, line: (at: number) => string) =>
       [...sound, ...Array.from({ length: count }, (_, at) => line(at))].join('\n')
-    const names = Array.from({ length: 30_000 }, (_, at) => `d${at}`).join(' ')
+    const names = Array.from({ length: 15_000 }, (_, at) => `d${at}`).join(' ')
     for (const text of [
-      many(300_000, at => `a1.channels.c1.capacty${at} = 1`),
-      many(30_000, at => `b${at}.channels.c1.capacity = 1`),
-      many(30_000, at => `a1.sinks.kk${at}.type = null`),
-      many(30_000, at => `a1.chanels${at}.x = 1`),
-      many(30_000, at => `a1.sinks.k1.x${at} = \${y${at}}`),
+      many(100_000, at => `a1.channels.c1.capacty${at} = 1`),
+      many(15_000, at => `b${at}.channels.c1.capacity = 1`),
+      many(15_000, at => `a1.sinks.kk${at}.type = null`),
+      many(15_000, at => `a1.chanels${at}.x = 1`),
+      many(15_000, at => `a1.sinks.k1.x${at} = \${y${at}}`),
       sound.join('\n').replace('= c1', `= c1 ${names}`),
     ]) {
       const before = process.cpuUsage()
@@ -487,7 +487,7 @@ describe('what is said of a line', () => {
       assert.ok(lines.length <= 60, `${lines.length} lines`)
       assert.match(lines.join('\n'), /^\.\.\. and \d{4,6} more like this$/m)
       // Twice and more what it takes beside other work; comparing each with each would take minutes.
-      assert.ok(user < 5e6, `${user / 1e6} s`)
+      assert.ok(user < 3e6, `${user / 1e6} s`)
     }
   })
 })

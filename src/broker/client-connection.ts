@@ -106,7 +106,7 @@ export class ClientConnection {
     this.#stopping = true
     this.#queue = []
     this.#stream.pause()
-    this.#gone.abort()
+    this.#gone.abort('gone')
     await this.#sending
     if (!this.#stream.destroyed) this.#stream.end(() => this.#stream.destroy())
   }
@@ -259,7 +259,7 @@ export class ClientConnection {
   }
 
   #end(): void {
-    this.#gone.abort()
+    this.#gone.abort('gone')
     this.#queue = []
     this.#share.close()
     this.#parts.closed()

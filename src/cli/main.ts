@@ -1,97 +1,10 @@
 // The command line: `flume-ng …` and `millrace …`. The launchers in bin/ start this file, by way of
-// bin/start.mjs, with their own name as the first argument. A command's own files are loaded for it alone: a
-// broker needs nothing of an agent, and each file costs a start its time.
-import { explanationOf } from '../errors.ts'
-import { printable } from '../printable.ts'
-import { readArguments, refuseOddDashes, type Arguments } from './arguments.ts'
+// bin/start.mjs, with their own name as the first argument. What a process is made of is set up here; commands.ts has
+// the commands.
+import { runCommand } from './commands.ts'
 import { exitCodes } from './exit-codes.ts'
 import { flushLimitMs, flushOutput, surviveLostOutput } from './output.ts'
 import { keepSignals } from './signals.ts'
-import { UsageError } from './usage-error.ts'
-import { flumeUsage, millraceUsage } from './usage.ts'
-import { version } from './version.ts'
-
-/** Kafka's tools, and ours that look like them: their words are Kafka's, not Flume's. */
-const kafkaTools: Readonly<Record<string, (words: readonly string[], program: string) => Promise<number>>> = {
-  topics: async words => (await import('./topics-command.ts')).runTopics(words),
-  produce: async (words, program_) => (await import('./produce-command.ts')).runProduce(words, program_),
-  consume: async (words, program_) => (await import('./consume-command.ts')).runConsume(words, program_),
-  groups: async words => (await import('./groups-command.ts')).runGroups(words),
-  offsets: async words => (await import('./offsets-command.ts')).runOffsets(words),
-  audit: async (words, program_) => (await import('./audit-command.ts')).runAudit(words, program_),
-}
-
-async function toolCommand({ rest }: Arguments): Promise<number> {
-  const [tool, ...words] = rest
-  if (tool?.toUpperCase() === 'FCINTEGRITYTOOL')
-    return (await import('./channel-command.ts')).runIntegrityTool(words)
-  throw new UsageError(
-    tool === undefined
-      ? 'no tool named; Flume has FCINTEGRITYTOOL'
-      : `there is no tool ${tool}; Flume has FCINTEGRITYTOOL`,
-  )
-}
-
-function printVersion(): number {
-  process.stdout.write(
-    `Millrace ${version()}, runs Apache Flume 1.8 to 1.11 configurations\nNode ${process.version}\n`,
-  )
-  return 0
-}
-
-const usageOf = (program: string) => (program === 'millrace' ? `${millraceUsage}\n${flumeUsage}` : flumeUsage)
-
-function printHelp(program: string): number {
-  process.stdout.write(usageOf(program))
-  return 0
-}
-
-type Run = (given: Arguments, program: string) => Promise<number> | number
-
-const commands: Readonly<Record<string, Run>> = {
-  agent: async given => (await import('./agent-options.ts')).runAgentCommand(given),
-  async node(given, program_) {
-    process.stderr.write(`${program_}: the command node is deprecated; write agent\n`)
-    return (await import('./agent-options.ts')).runAgentCommand(given)
-  },
-  'avro-client': async given => (await import('./avro-client-command.ts')).runAvroClient(given.rest),
-  check: async given => (await import('./check-command.ts')).runCheck(given),
-  broker: async (given, program_) => (await import('./broker-command.ts')).runBroker(given, program_),
-  console: async given => (await import('./console-command.ts')).runConsole(given),
-  top: async given => (await import('./top-command.ts')).runTop(given),
-  doctor: async given => (await import('./doctor-command.ts')).runDoctor(given),
-  tap: async given => (await import('./tap-command.ts')).runTap(given),
-  'kafka-manager': async given => (await import('./kafka-manager-command.ts')).runKafkaManager(given),
-  demo: async (given, program_) => (await import('./demo-command.ts')).runDemo(given, program_),
-  simulate: async given => (await import('./simulate-command.ts')).runSimulate(given),
-  tool: toolCommand,
-  channel: async given => (await import('./channel-command.ts')).runChannel(given),
-  version: printVersion,
-  '--version': printVersion,
-  help: (_, program_) => printHelp(program_),
-  '--help': (_, program_) => printHelp(program_),
-  '-h': (_, program_) => printHelp(program_),
-}
-
-async function run(program: string, argv: readonly string[]): Promise<number> {
-  refuseOddDashes(argv)
-  const [name = '', ...words] = argv
-  if (Object.hasOwn(kafkaTools, name)) return kafkaTools[name]!(words, program)
-  const given = readArguments(argv)
-  const { command = '' } = given
-  if (Object.hasOwn(commands, command)) return await commands[command]!(given, program)
-  const error = `Error: Unknown or unspecified command '${command}'`
-  if (command === '') {
-    process.stderr.write(`${error}\n`)
-    process.stdout.write(`\n${usageOf(program)}`)
-  } else {
-    const { suggest } = await import('../did-you-mean.ts')
-    const near = suggest(command, Object.keys({ ...commands, ...kafkaTools }))
-    const hint = near === undefined ? '' : ` Did you mean ${near}?`
-    process.stderr.write(`${error}.${hint} ${program} help lists the commands.\n`)
-  }
-  return exitCodes.usage
-}
 
 const [program = 'millrace', ...argv] = process.argv.slice(2)
 
@@ -105,33 +18,10 @@ process.on('uncaughtException', error => {
 surviveLostOutput()
 keepSignals()
 
-/** Told by its code: its class would have to be loaded for it. */
-function isOfCommander(error: unknown): error is Error & { exitCode: number } {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
-}
-
 /** What these say is no work of theirs: they do not wait for a reader that does not read. */
 const serves = new Set(['agent', 'node', 'broker', 'console', 'demo', 'kafka-manager'])
 
-/** Ends when what was printed has left: a pipe may take it later than we write it. */
-async function exit(code: number): Promise<never> {
-  await flushOutput(serves.has(argv[0] ?? '') ? flushLimitMs : Infinity)
-  process.exit(code)
-}
-
-try {
-  const code = await run(program, argv)
-  await exit(code)
-} catch (error) {
-  // Help that was asked for has been printed.
-  if (isOfCommander(error) && error.exitCode === 0) await exit(0)
-  if (isOfCommander(error)) {
-    // Its suggestion stands in parentheses on a line of its own.
-    const text = error.message.replace(/^error: /, '').replace(/\n\((.*)\)$/, '. $1')
-    process.stderr.write(`${program}: ${printable(text)}\n`)
-  } else
-    process.stderr.write(
-      `${program}: ${error instanceof UsageError ? error.message : explanationOf(error)}\n`,
-    )
-  await exit(exitCodes.usage)
-}
+const code = await runCommand(program, argv)
+// Ends when what was printed has left: a pipe may take it later than we write it.
+await flushOutput(serves.has(argv[0] ?? '') ? flushLimitMs : Infinity)
+process.exit(code)

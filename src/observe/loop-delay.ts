@@ -31,6 +31,8 @@ export class LoopDelay {
   }
 
   start(): void {
+    // Simulated time does not pass within a turn.
+    if (this.#clock.isSimulated === true) return
     const due = this.#clock.monotonic() + intervalMs
     this.#timer = this.#clock.after(
       intervalMs,

@@ -71,7 +71,7 @@ test('reads past key pairs and certificates, and says what a key is for', async 
 })
 
 test('tells a wrong store password, a wrong key password, a missing key and another kind of file apart', async () => {
-  const bytes = golden('aes.jceks')
+  const bytes = golden('quick.jceks')
   assert.throws(() => open(bytes, 'another'), says(/keys\.jceks: the password of the store is wrong/))
   assert.throws(
     () => open(Buffer.from('-----BEGIN CERTIFICATE-----\nMIIB\n')),

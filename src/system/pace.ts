@@ -24,6 +24,8 @@ export class Pace {
 
   /** Whether to wait for `turn` before going on. */
   get isOver(): boolean {
+    // Simulated time does not pass within a turn.
+    if (this.#clock.isSimulated === true) return false
     const now = this.#clock.monotonic()
     if (this.#began === -1) {
       this.#began = now

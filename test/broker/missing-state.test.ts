@@ -1,19 +1,31 @@
 // What the broker does when part of what it left on the disk is not there any more: partitions, segments, journals,
 // log directories; at a start and while it runs. Nothing of it may look like a topic that was always empty.
 import assert from 'node:assert/strict'
-import { copyFile, cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import {
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test from 'node:test'
+import test, { after } from 'node:test'
 import { Broker } from '../../src/broker/broker.ts'
 import { readBrokerSettings } from '../../src/broker/broker-settings.ts'
 import { realSystem } from '../../src/system/system.ts'
 import { errorCodes } from '../../src/wire/kafka/error-codes.ts'
 import { createTopics } from '../../src/wire/kafka/messages/create-topics.ts'
-import { describeLogDirs } from '../../src/wire/kafka/messages/describe-log-dirs.ts'
 import { fetch } from '../../src/wire/kafka/messages/fetch.ts'
 import { offsetCommit } from '../../src/wire/kafka/messages/offset-commit.ts'
 import { produce } from '../../src/wire/kafka/messages/produce.ts'
 import { writeRecords } from '../../src/wire/kafka/record-set.ts'
+import { waitFor } from '../interop/peers/waiting.ts'
 import { runLauncher, startBrokerProcess } from './broker-process.ts'
 import { inDirectory, recordingLog, startBroker, type RunningBroker } from './running-broker.ts'
 import { WireClient } from './wire-client.ts'
@@ -128,10 +140,23 @@ const harms: Readonly<
   ],
 }
 
+/** Two partitions in small segments: filled once, and copied. */
+let filled: Promise<string> | null = null
+async function copyFilled(directory: string): Promise<void> {
+  filled ??= mkdtemp(join(tmpdir(), 'millrace-filled-')).then(async home => {
+    await fill(home, smallSegments, 2)
+    return home
+  })
+  await cp(await filled, directory, { recursive: true })
+}
+after(async () => {
+  if (filled !== null) await rm(await filled, { recursive: true })
+})
+
 for (const [what, [harm, said, end]] of Object.entries(harms))
   test(`a partition of which ${what} stays offline and says so, until the loss is accepted`, () =>
     inDirectory(async directory => {
-      await fill(directory, smallSegments, 2)
+      await copyFilled(directory)
       const place = join(directory, 'logs', 't-0')
       await harm(place)
       await within(directory, smallSegments, async (client, { lines }) => {
@@ -367,13 +392,11 @@ test('topics are not changed any more where their journal is deleted while the b
     await running.stop()
   }))
 
-/** Asks the broker something until the log says it. */
-async function logged(client: WireClient, lines: readonly string[], what: RegExp): Promise<string> {
-  for (;;) {
-    const line = lines.find(one => what.test(one))
-    if (line !== undefined) return line
-    await client.ask(describeLogDirs, 1, { topics: null })
-  }
+/** The line of the log that the broker writes when it looks after its directories. */
+async function logged(lines: readonly string[], what: RegExp): Promise<string> {
+  const found = () => lines.find(one => what.test(one))
+  await waitFor(() => found() !== undefined, String(what))
+  return found()!
 }
 
 for (const [what, harm] of [
@@ -403,7 +426,7 @@ for (const [what, harm] of [
         await harm(two)
         const before = await readdir(directory, { recursive: true })
         assert.match(
-          await logged(client, lines, /^ERROR .* was removed/),
+          await logged(lines, /^ERROR .* was removed/),
           /^ERROR log directory \S+two was removed, renamed or replaced while the broker runs: t-1, t-3 .* put it back/,
         )
         for (const index of [1, 3])
@@ -429,7 +452,7 @@ for (const name of ['t-0', 't-0/00000000000000000000.log'])
         await create(client, 't', 2)
         assert.equal(await send(client, 't', 0), 0)
         await rm(join(directory, 'logs', name), { recursive: true })
-        await logged(client, lines, /^ERROR \S+t-0, or its newest segment, was removed.*: t-0 stays offline/)
+        await logged(lines, /^ERROR \S+t-0, or its newest segment, was removed.*: t-0 stays offline/)
         assert.equal(await send(client, 't', 0), errorCodes.KAFKA_STORAGE_ERROR)
         assert.equal(await send(client, 't', 1), 0)
         assert.deepEqual([...broker.away], [join(directory, 'logs', 't-0')])

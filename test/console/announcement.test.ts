@@ -22,9 +22,12 @@ after(async () => {
   rmSync(home, { recursive: true, force: true })
 })
 
+// Some events a second: agents that make as many as they can would only slow all else down.
 const configuration = (name: string) => `
 ${name}.sources = r1
-${name}.sources.r1.type = seq
+${name}.sources.r1.type = exec
+${name}.sources.r1.shell = /bin/sh -c
+${name}.sources.r1.command = while echo $((i=i+1)); do sleep 0.03; done
 ${name}.sources.r1.channels = c1
 ${name}.channels = c1
 ${name}.channels.c1.type = memory

@@ -1,30 +1,16 @@
-// Runs commands (our forms of Kafka's tools, and those of millrace for channels and simulations) one after another in one process, so
-// that a test of many does not start as many: started by startDriver, which hands over a command line by message and
-// gets back what it printed.
+// Runs commands that do their work and end, one after another in one process, so that a test of many does not start as
+// many: started by startDriver, which hands over a command line by message and gets back what it printed.
 import { fork } from 'node:child_process'
 import type { Ran, ToolName } from './tool-process.ts'
-import { readArguments } from '../../src/cli/arguments.ts'
-import { UsageError } from '../../src/cli/usage-error.ts'
-import { explanationOf } from '../../src/errors.ts'
+import { runCommand } from '../../src/cli/commands.ts'
 
-type Run = (words: readonly string[], program: string) => Promise<number>
-const tools: Readonly<Record<string, Run>> = {
-  'kafka-topics.sh': async words => (await import('../../src/cli/topics-command.ts')).runTopics(words),
-  'kafka-console-producer.sh': async (words, program) =>
-    (await import('../../src/cli/produce-command.ts')).runProduce(words, program),
-  'kafka-console-consumer.sh': async (words, program) =>
-    (await import('../../src/cli/consume-command.ts')).runConsume(words, program),
-  'kafka-consumer-groups.sh': async words =>
-    (await import('../../src/cli/groups-command.ts')).runGroups(words),
-  'kafka-get-offsets.sh': async words => (await import('../../src/cli/offsets-command.ts')).runOffsets(words),
-  async millrace(words) {
-    if (words[0] === 'simulate')
-      return (await import('../../src/cli/simulate-command.ts')).runSimulate(readArguments(words))
-    if (words[0] === 'audit')
-      return (await import('../../src/cli/audit-command.ts')).runAudit(words.slice(1), 'millrace')
-    const { runChannel, runIntegrityTool } = await import('../../src/cli/channel-command.ts')
-    return words[0] === 'tool' ? runIntegrityTool(words.slice(2)) : runChannel(readArguments(words))
-  },
+/** What stands before the words of a launcher. */
+const commands: Readonly<Partial<Record<ToolName, string>>> = {
+  'kafka-topics.sh': 'topics',
+  'kafka-console-producer.sh': 'produce',
+  'kafka-console-consumer.sh': 'consume',
+  'kafka-consumer-groups.sh': 'groups',
+  'kafka-get-offsets.sh': 'offsets',
 }
 
 export interface Driver extends AsyncDisposable {
@@ -68,12 +54,8 @@ if (import.meta.main && process.send !== undefined) {
         for (const done of rest) if (typeof done === 'function') done()
         return true
       }
-    let code = 1
-    try {
-      code = await tools[name]!(words, name)
-    } catch (error) {
-      printed.err += `${name}: ${error instanceof UsageError ? error.message : explanationOf(error)}\n`
-    }
+    const command = commands[name]
+    const code = await runCommand(name, command === undefined ? words : [command, ...words])
     process.send!({ code, ...printed })
   })
 }

@@ -10,6 +10,7 @@ export type ToolName =
   | 'kafka-consumer-groups.sh'
   | 'kafka-get-offsets.sh'
   | 'millrace'
+  | 'flume-ng'
 
 export interface Ran {
   readonly code: number | null

@@ -365,17 +365,20 @@ it('lets no put that waits for room overtake those that a failing disk refuses',
   assert.deepEqual(await drain(channel), numbers(0, 10))
 })
 
-it('holds a million events without holding them in memory', async () => {
+// Bodies of 700 bytes: the events would take more than the memory that is allowed.
+const many = process.env['MILLRACE_DEEP'] === undefined ? 250_000 : 1_000_000
+
+it(`holds ${many} events without holding them in memory`, async () => {
   const path = await directory()
-  const { channel } = make(path, { capacity: 1_000_000 })
+  const { channel } = make(path, { capacity: many })
   await channel.start()
-  const body = Buffer.alloc(150, 'x')
+  const body = Buffer.alloc(700, 'x')
   const events = (at: number) => Array.from({ length: 1000 }, (_, n) => Event.of({ n: String(at + n) }, body))
-  for (let at = 0; at < 1_000_000; at += 10_000)
+  for (let at = 0; at < many; at += 10_000)
     await Promise.all(Array.from({ length: 10 }, (_, part) => channel.put(events(at + part * 1000))))
   await rejectsWith('CHANNEL_FULL', channel.put(events(0).slice(0, 1), { patienceMs: 0 }))
   await channel.stop()
-  const again = await open_(path, { capacity: 1_000_000 })
+  const again = await open_(path, { capacity: many })
   const before = process.memoryUsage().rss
   let next = 0
   let most = 0
@@ -386,7 +389,7 @@ it('holds a million events without holding them in memory', async () => {
     await batch.commit()
     most = Math.max(most, process.memoryUsage().rss)
   }
-  assert.equal(next, 1_000_000)
+  assert.equal(next, many)
   assert.ok(most - before < 150e6, `${most - before} bytes more`)
 })
 

@@ -133,7 +133,7 @@ export class Intake {
   async #supplied(signal: AbortSignal): Promise<readonly ConsumedRecord[]> {
     const { batchSize, emptyPollMs, clock } = this.#parts
     const interrupt = new AbortController()
-    const end = () => interrupt.abort()
+    const end = () => interrupt.abort('end')
     this.#interrupt = end
     signal.addEventListener('abort', end)
     const timer = clock.after(emptyPollMs, end, { background: true })

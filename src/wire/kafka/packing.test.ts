@@ -24,7 +24,9 @@ for (const [codec, level] of [
   ['zstd', 22],
 ] as const)
   test(`what ${codec} packs in steps, at ${level ?? 'its usual level'}, unpacks to the same`, async () => {
-    for (const size of [0, 1, 262_144, 262_145, 524_288, 1_300_000]) {
+    // A chosen level packs in one step, whatever the size.
+    const sizes = level === undefined ? [0, 1, 262_144, 262_145, 524_288, 600_000] : [0, 1, 300_000]
+    for (const size of sizes) {
       const bytes = text(size)
       for (const magic of codec === 'zstd' ? [2] : [0, 1, 2]) {
         const packing = packInSteps(bytes, codec, magic, level)
@@ -71,7 +73,7 @@ test('a long block of Snappy without framing unpacks piece by piece to the same,
   assert.throws(() => [...unpackSnappy(block, 4_000_000)], /more than the 4000000 bytes allowed/)
   for (const damaged of [block.subarray(0, -1), Buffer.concat([block, Buffer.of(0, 65)])])
     assert.throws(() => [...unpackSnappy(damaged, Infinity)], /damaged/)
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < 20; round++) {
     const changed = Buffer.from(block)
     changed[4 + random.below(block.length - 4)]! ^= 1 << random.below(8)
     try {
