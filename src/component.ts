@@ -121,6 +121,8 @@ export interface ChannelProcessor {
    * keep the events. For sources whose sender is told and decides (Avro, HTTP, netcat).
    */
   process(events: readonly Event[]): Promise<void>
+  /** Several calls of `process` as one put, where the only channel has room now; false: none was taken, each goes alone. */
+  processTogether?(events: readonly Event[]): Promise<boolean>
   /**
    * The same, but waits for room and repeats failed puts until every required channel has taken the
    * events, once each; interceptors run once. Calls keep their order. What no transaction of a channel can
@@ -129,6 +131,8 @@ export interface ChannelProcessor {
    * `millrace.origin` of the events name the offsets that each of them closes in its channel.
    */
   processUntilAccepted(events: readonly Event[], signal: AbortSignal, all?: Handovers): Promise<void>
+  /** Events for which there is room in every channel but a full one: several batches may go in one call up to here. */
+  readonly gathered?: number
 }
 
 /** Offsets that a source hands over in one call, by partition as `millrace.origin` names it, from where the last call ended. */
@@ -179,8 +183,10 @@ export interface SimpleSink extends AnySink {
 
 /** A sink that is given batches ahead, in sessions. */
 export interface SessionSink extends AnySink {
-  /** Batches that may be under way at once. */
+  /** Takes that may be under way at once. */
   readonly window: number
+  /** Most events of a take where more than a batch waits, unless a group spreads them; `batchSize` where absent. */
+  readonly gathered?: number
   /** Called when nothing of the session before is under way. The signal gives up what is under way: it settles untried. */
   open(signal: AbortSignal): SinkSession
 }

@@ -3,7 +3,7 @@
 // After the first request that is not accepted, every later one on its connection is answered FAILED without being
 // handed on, until the sender has opened a new connection: that keeps the order of a sender that has several requests in
 // flight. A sender that does not reopen by itself is cut off after a while, so that it cannot be refused for ever.
-import type { Fault } from '../errors.ts'
+import { Fault } from '../errors.ts'
 import { type Answer, type Dialect, RequestError, tooManyEvents } from '../rpc-server/rpc-connection.ts'
 import { RpcServer, type ServerPlace } from '../rpc-server/rpc-server.ts'
 import type { TlsContext } from '../system/tls.ts'
@@ -28,6 +28,11 @@ export type Handle = (
   sender: string,
 ) => Promise<boolean>
 
+export interface AvroRequest {
+  readonly message: 'append' | 'appendBatch'
+  readonly events: readonly Buffer[]
+}
+
 export interface AvroDialectOptions extends Pick<ServerPlace, 'clock'> {
   /** Longest message taken; longer ones close the connection before anything is stored. */
   readonly maxRequestBytes: number
@@ -36,6 +41,8 @@ export interface AvroDialectOptions extends Pick<ServerPlace, 'clock'> {
   /** Requests a Millrace sender may have in flight; 0 agrees to none. */
   readonly window: number
   readonly handle: Handle
+  /** Handles several requests that wait as one; false: nothing was taken, and each is to be handled alone. Never rejects. */
+  readonly handleTogether?: (requests: readonly AvroRequest[], sender: string) => Promise<boolean>
 }
 
 export interface AvroServerOptions extends ServerPlace, AvroDialectOptions {
@@ -57,6 +64,8 @@ export class AvroServer extends RpcServer {
 
 /** So many events are cut in one turn of the event loop. */
 const eventsInTurn = 10_000
+/** Requests that wait are handled together while they have fewer events and bytes. */
+const together = { events: 1000, bytes: 1024 * 1024 }
 
 export class AvroDialect implements Dialect<Frame> {
   readonly parser: Dialect<Frame>['parser']
@@ -66,6 +75,8 @@ export class AvroDialect implements Dialect<Frame> {
   #greeted = false
   #agreedWindow = 0
   #refusing = false
+  /** So many requests are handled alone: together they could not be. */
+  #alone = 0
   /** Of the request being handled, where it begins with a handshake. */
   #shake: Buffer | null = null
 
@@ -99,7 +110,11 @@ export class AvroDialect implements Dialect<Frame> {
     return encodeError(serial, this.#shake, message)
   }
 
-  async answer({ serial, message }: Frame, reserve: (events: number) => Promise<void>): Promise<Answer> {
+  async answer(
+    { serial, message }: Frame,
+    reserve: (events: number) => Promise<void>,
+    behind: readonly Frame[],
+  ): Promise<Answer> {
     const { handle, window } = this.#options
     const reader = new AvroReader(message)
     this.#shake = null
@@ -132,6 +147,12 @@ export class AvroDialect implements Dialect<Frame> {
         }
       if (this.#refusing) return { bytes: encodeStatus(serial, this.#shake, failed) }
       const events = name === 'append' ? [cutEvent(reader)] : await this.#cut(reader, reserve)
+      const also = await this.#handleTogether({ message: name, events }, behind, reserve)
+      if (also > 0) {
+        const serials = [serial, ...behind.slice(0, also).map(frame => frame.serial)]
+        const answers = serials.map((one, index) => encodeStatus(one, index === 0 ? this.#shake : null, ok))
+        return { bytes: Buffer.concat(answers), also }
+      }
       const accepted = await handle(events, name, this.#sender)
       this.#refusing = !accepted
       return { bytes: encodeStatus(serial, this.#shake, accepted ? ok : failed), mustReopen: !accepted }
@@ -140,6 +161,54 @@ export class AvroDialect implements Dialect<Frame> {
       throw new RequestError(
         this.#greeted ? `its request is ${error.message}` : `no Avro handshake opens it: ${error.message}`,
       )
+    }
+  }
+
+  /**
+   * Each alone waits for a sync of its own in the channel. Gives how many of those behind were handled along: 0 where the first is
+   * to be handled alone.
+   */
+  async #handleTogether(
+    first: AvroRequest,
+    behind: readonly Frame[],
+    reserve: (events: number) => Promise<void>,
+  ): Promise<number> {
+    const { handleTogether } = this.#options
+    if (handleTogether === undefined || this.#alone-- > 0) return 0
+    this.#alone = 0
+    const requests = [first]
+    let { length: events } = first.events
+    let bytes = 0
+    for (const { message } of behind.slice()) {
+      bytes += message.length
+      if (events >= together.events || bytes >= together.bytes) break
+      const request = await this.#readBehind(message, reserve)
+      if (request === null) break
+      requests.push(request)
+      events += request.events.length
+    }
+    if (requests.length === 1) return 0
+    if (await handleTogether(requests, this.#sender)) return requests.length - 1
+    this.#alone = requests.length - 1
+    return 0
+  }
+
+  /** Null where it is to be answered by itself, whatever is wrong with it. */
+  async #readBehind(
+    message: Buffer,
+    reserve: (events: number) => Promise<void>,
+  ): Promise<AvroRequest | null> {
+    try {
+      const reader = new AvroReader(message)
+      const name = decodeCallName(reader)
+      if (name !== 'append' && name !== 'appendBatch') return null
+      return {
+        message: name,
+        events: name === 'append' ? [cutEvent(reader)] : await this.#cut(reader, reserve),
+      }
+    } catch (error) {
+      if (error instanceof AvroFormatError || error instanceof Fault) return null
+      throw error
     }
   }
 

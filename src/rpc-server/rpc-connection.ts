@@ -1,5 +1,5 @@
 // One sender's connection, the server's side, whatever protocol (`Dialect`) it speaks. Its requests are handled strictly
-// in order, one at a time, within the memory budget. A sender that stalls, drips or takes no answers is cut off.
+// in order, one at a time or those that wait together, within the memory budget. A sender that stalls, drips or takes no answers is cut off.
 import type { Duplex } from 'node:stream'
 import { Fault, messageOf } from '../errors.ts'
 import { Arrival } from '../system/arrival.ts'
@@ -29,6 +29,8 @@ export interface Answer {
   readonly complaint?: string
   /** The sender should open a new connection, and is cut off after a while where it does not. */
   readonly mustReopen?: boolean
+  /** How many of the requests behind are answered by the same bytes; none where absent. */
+  readonly also?: number
 }
 
 /** A protocol, on one connection. */
@@ -44,9 +46,10 @@ export interface Dialect<R extends Request = Request> {
   }
   /**
    * Handles a request. `reserve` waits until there is room for so many events beyond those before, and comes before they are
-   * made. Rejects with RequestError, or with a Fault of `reserve`.
+   * made. What waits `behind` may be handled along: the first of it, in order. Rejects with RequestError, or with a Fault of
+   * `reserve`.
    */
-  answer(request: R, reserve: (events: number) => Promise<void>): Promise<Answer>
+  answer(request: R, reserve: (events: number) => Promise<void>, behind: readonly R[]): Promise<Answer>
   /** The answer to a request that a Fault keeps from being handled; the connection ends with it. */
   refuse(request: R, fault: Fault): Buffer
   /** Whether a sender that ends its side without waiting sends again what was not answered. */
@@ -73,6 +76,8 @@ const requestMs = 300_000
 const reopenMs = 10_000
 /** How long the last answers may take to reach the sender when the server stops. */
 const lingerMs = 1000
+
+const unanswered = { reply: null, also: 0 }
 
 export class RpcConnection {
   readonly #stream: Duplex
@@ -177,8 +182,8 @@ export class RpcConnection {
   async #work(): Promise<void> {
     while (this.#queue.length > 0 && !this.#stopping && !this.#closed) {
       const frame = this.#queue.shift()!
-      const reply = await this.#answer(frame)
-      this.#queuedBytes -= frame.message.length
+      const { reply, also } = await this.#answer(frame)
+      for (const one of [frame, ...this.#queue.splice(0, also)]) this.#queuedBytes -= one.message.length
       this.#events = 0
       this.#settleBudget()
       if (reply !== null && this.#stream.writable && !this.#stream.write(reply)) await this.#drained()
@@ -190,24 +195,25 @@ export class RpcConnection {
   }
 
   /** The reply; null when the connection was closed over it. */
-  async #answer(request: Request): Promise<Buffer | null> {
+  async #answer(request: Request): Promise<{ reply: Buffer | null; also: number }> {
     const { dialect, complain, clock } = this.#parts
     try {
-      const { bytes, complaint, mustReopen } = await dialect.answer(request, one => this.#reserve(one))
+      const reserve = (events: number) => this.#reserve(events)
+      const { bytes, complaint, mustReopen, also = 0 } = await dialect.answer(request, reserve, this.#queue)
       if (complaint !== undefined) complain(complaint)
       this.#lastReply = complaint !== undefined
       if (mustReopen === true) clock.after(reopenMs, () => void this.stop(), { background: true })
-      return bytes
+      return { reply: bytes, also }
     } catch (error) {
-      if (error instanceof Fault && error.code === 'STOPPED') return null
+      if (error instanceof Fault && error.code === 'STOPPED') return unanswered
       if (error instanceof Fault) {
         complain(`${error.message}. ${error.remedy}`)
         this.#lastReply = true
-        return dialect.refuse(request, error)
+        return { reply: dialect.refuse(request, error), also: 0 }
       }
       if (!(error instanceof RequestError)) throw error
       this.#refuse(error.message)
-      return null
+      return unanswered
     }
   }
 

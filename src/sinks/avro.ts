@@ -109,6 +109,9 @@ const options = {
 }
 type Options = OptionsOf<typeof options>
 
+/** Of a take where more than a batch waits. */
+const gatheredEvents = 500
+
 export const avroSink = defineSink({
   type: 'avro',
   aliases: ['org.apache.flume.sink.AvroSink'],
@@ -164,11 +167,16 @@ export class AvroSink implements SessionSink {
     this.#options = given
     this.#context = context
     this.batchSize = given['batch-size']
-    this.window = Math.max(given.window, given['window-flume'])
     const address = { host: given.hostname, port: given.port }
     const peer = whereOf(address)
+    this.window = Math.max(given.window, given['window-flume'])
     this.#unknownPeer = new UnknownPeer(address, context.system)
     this.#size = new RequestSize(this.batchSize, { log: context.log, peer })
+  }
+
+  /** Toward a Millrace agent a take fills several requests of the window; toward others each is a take. */
+  get gathered(): number {
+    return this.#session?.isPipelined === true ? Math.max(this.batchSize, gatheredEvents) : this.batchSize
   }
 
   /** Begins to connect without waiting: a peer that is away is not a failure here. */

@@ -28,8 +28,9 @@ import {
 } from './kafka/options.ts'
 import { RecordMaker } from './kafka/record-of-event.ts'
 
-/** Batches under way at once, more where they are small; the producer keeps their order and sends them together. */
-const windowOf = (batchSize: number) => Math.min(64, Math.max(4, Math.ceil(2000 / batchSize)))
+/** Events of a take where more than a batch waits, and takes under way at once: the producer keeps their order. */
+const gatheredEvents = 500
+const takesUnderWay = 4
 
 export const kafkaSink = defineSink({
   type: 'org.apache.flume.sink.kafka.KafkaSink',
@@ -132,7 +133,8 @@ again: docs/formats/dead-letters.md.`,
 
 class KafkaSink implements SessionSink {
   readonly batchSize: number
-  readonly window: number
+  readonly window = takesUnderWay
+  readonly gathered = gatheredEvents
   readonly #options: Options
   readonly #context: CountedContext
   readonly #maker: RecordMaker
@@ -145,7 +147,6 @@ class KafkaSink implements SessionSink {
   constructor(given: Options, context: CountedContext) {
     const { log, system } = context
     this.batchSize = given.flumeBatchSize
-    this.window = windowOf(given.flumeBatchSize)
     this.#options = given
     this.#context = context
     const path = given['deadLetter.file']

@@ -24,6 +24,7 @@ async function run(
   options: Record<string, unknown> = {},
   take: (events: readonly Event[]) => Promise<void> = () => Promise.resolve(),
   given: Partial<TestContext> = {},
+  takeTogether?: (events: readonly Event[]) => Promise<boolean>,
 ): Promise<Running> {
   const context = { ...contextFor('SOURCE', 'r1', avroSource.counters), ...given }
   const received: Event[] = []
@@ -32,6 +33,7 @@ async function run(
       await take(events)
       received.push(...events)
     },
+    ...(takeTogether && { processTogether: takeTogether }),
     processUntilAccepted: () => Promise.reject(new Error('an Avro source does not repeat')),
   }
   const source = avroSource.create(optionsFor(avroSource, { bind: '127.0.0.1', port: 0, ...options }), {
@@ -44,6 +46,33 @@ async function run(
     connectAvro({ host: '127.0.0.1', port: source.port, ...more })
   return { source, context, received, client }
 }
+
+test('requests that wait are put together, and counted each', async t => {
+  let received: readonly string[] = []
+  const keep = (events: readonly Event[]) => {
+    received = [...received, ...events.map(event => event.body.toString())]
+    return new Promise<void>(resolve => setImmediate(resolve))
+  }
+  const together = async (events: readonly Event[]) => {
+    await keep(events)
+    return true
+  }
+  const { client, context } = await run(t, {}, keep, {}, together)
+  const sender = await client({ window: 8 })
+  const bodies = Array.from({ length: 60 }, (_, index) => String(index))
+  await Promise.all(
+    bodies.map((body, index) => {
+      const event = Event.of({}, body)
+      return index % 2 === 0 ? sender.append(event) : sender.appendBatch([event])
+    }),
+  )
+  assert.deepEqual(received, bodies)
+  for (const how of ['Received', 'Accepted'])
+    assert.deepEqual(
+      ['Event', 'Append', 'AppendBatch'].map(name => context.counters.get(`${name}${how}Count`)),
+      [60, 30, 30],
+    )
+})
 
 test('append and appendBatch are counted apart', async t => {
   const { client, context, received } = await run(t)

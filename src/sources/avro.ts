@@ -6,7 +6,7 @@ import { Fault, messageOf } from '../errors.ts'
 import { Event } from '../event.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
 import { admits, parseIpRules } from '../avro-rpc/ip-filter.ts'
-import { AvroServer } from '../avro-rpc/server.ts'
+import { type AvroRequest, AvroServer } from '../avro-rpc/server.ts'
 import type { Condition } from '../observe/conditions.ts'
 import { sourceCounters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
@@ -90,7 +90,8 @@ export const avroSource = defineSource({
   aliases: ['org.apache.flume.source.AvroSource'],
   summary: 'Takes events from Avro sinks and Flume clients by Avro RPC.',
   description: `One request is one transaction in each channel. It is answered \`OK\` when every required channel has the
-events, \`FAILED\` when one has refused (after its keep-alive).
+events, \`FAILED\` when one has refused (after its keep-alive). Where the source has one channel, and that has room, requests
+that wait on one connection are one transaction together.
 
 A connection's requests are handled strictly in order. After the first that is not accepted, every later one on the same
 connection is answered \`FAILED\` without being put, until the sender has opened a new connection; so the order holds also
@@ -182,6 +183,7 @@ export class AvroSource implements Source {
       clock: this.#context.system.clock,
       log,
       handle: (events, message, sender) => this.#handle(events, message, sender),
+      handleTogether: (requests, sender) => this.#handleTogether(requests, sender),
       ...this.#filter(),
       connections: open => {
         this.#context.counters.add('OpenConnectionCount', open - this.#open)
@@ -216,9 +218,7 @@ export class AvroSource implements Source {
     sender: string,
   ): Promise<boolean> {
     const { counters, processor } = this.#context
-    const call = message === 'append' ? 'Append' : 'AppendBatch'
-    counters.add(`${call}ReceivedCount`)
-    counters.add('EventReceivedCount', encoded.length)
+    this.#count('Received', { events: encoded, message })
     try {
       await processor.process(encoded.map(Event.fromEncoded))
     } catch (error) {
@@ -231,10 +231,26 @@ export class AvroSource implements Source {
       this.#oversized.refused(sender, encoded.length, error)
       return false
     }
-    counters.add(`${call}AcceptedCount`)
-    counters.add('EventAcceptedCount', encoded.length)
+    this.#count('Accepted', { events: encoded, message })
     this.#accepted(sender, encoded.length)
     return true
+  }
+
+  async #handleTogether(requests: readonly AvroRequest[], sender: string): Promise<boolean> {
+    const events = requests.flatMap(request => request.events.map(Event.fromEncoded))
+    if ((await this.#context.processor.processTogether?.(events)) !== true) return false
+    for (const request of requests) {
+      this.#count('Received', request)
+      this.#count('Accepted', request)
+      this.#accepted(sender, request.events.length)
+    }
+    return true
+  }
+
+  #count(how: 'Received' | 'Accepted', { events, message }: AvroRequest): void {
+    const { counters } = this.#context
+    counters.add(`${message === 'append' ? 'Append' : 'AppendBatch'}${how}Count`)
+    counters.add(`Event${how}Count`, events.length)
   }
 
   /** Sets the batch aside as it came, before interceptors. */

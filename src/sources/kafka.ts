@@ -41,7 +41,13 @@ const options = {
     doc: 'Consumer group. Sources with the same group share the partitions between them.',
     default: 'flume',
   }),
-  batchSize: int({ doc: 'Most events of one channel transaction.', default: 1000, min: 1, unit: 'events' }),
+  batchSize: int({
+    doc: 'Events of one channel transaction. Where more records wait, up to 500 go together, if that is at most a hundredth of the capacity of each channel.',
+    default: 1000,
+    min: 1,
+    unit: 'events',
+    differs: 'Flume puts no more than this at once.',
+  }),
   batchDurationMillis: int({
     doc: 'A poll that brings nothing for so long counts as empty.',
     default: 1000,

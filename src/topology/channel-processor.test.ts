@@ -194,3 +194,42 @@ test('a put that waits for room ends with STOPPED when the signal is aborted, an
   await assert.rejects(put, (error: unknown) => error instanceof Fault && error.code === 'STOPPED')
   assert.deepEqual(await drain(channel), ['a+'])
 })
+
+test('calls are put together where the only channel has room for all of them, and otherwise none of them is put', async () => {
+  const channel = await openChannel('c1', 3)
+  const other = await openChannel('c2')
+  const of = (...bodies: string[]) => bodies.map(body => Event.of({}, body))
+  const { processor } = processorOf({ c1: channel }, { required: ['c1'] })
+  assert.equal(await processor.processTogether(of('a', 'b')), true)
+  assert.equal(await processor.processTogether(of('c', 'd')), false)
+  assert.deepEqual(await drain(channel), ['a+', 'b+'])
+  const put = () => Promise.reject(new Fault('CHANNEL_FAILED', 'for the test'))
+  const broken = { capacity: 9, transactionCapacity: 9, size: 0, put } as unknown as Channel
+  const { processor: refused } = processorOf({ c1: broken }, { required: ['c1'] })
+  assert.equal(await refused.processTogether(of('a')), false)
+  const both = processorOf({ c1: channel, c2: other }, { required: ['c1', 'c2'] })
+  assert.equal(await both.processor.processTogether(of('a')), false)
+  assert.deepEqual([channel.size, other.size], [0, 0])
+})
+
+test('the optional channel of a lone required one is offered what is put together', async () => {
+  const channel = await openChannel('c1')
+  const { processor } = processorOf({ c1: channel }, { required: [], optional: ['c1'] })
+  assert.equal(await processor.processTogether([Event.of({}, 'a'), Event.of({}, 'b')]), true)
+  assert.deepEqual(await drain(channel), ['a+', 'b+'])
+})
+
+test('as many events are gathered as a hundredth of the smallest channel, and as a transaction holds', async () => {
+  const of = (channels: Record<string, Channel>) => processorOf(channels, { required: [] }).processor.gathered
+  assert.equal(of({ c1: await openChannel('c1', 1000), c2: await openChannel('c2', 100_000) }), 10)
+  const context = contextFor('CHANNEL', 'c3', memoryChannel.counters)
+  assert.equal(
+    of({
+      c3: memoryChannel.create(
+        optionsFor(memoryChannel, { capacity: 100_000, transactionCapacity: 7 }),
+        context,
+      ),
+    }),
+    7,
+  )
+})

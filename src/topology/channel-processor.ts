@@ -55,6 +55,12 @@ export class SourceChannelProcessor implements ChannelProcessor {
     )
   }
 
+  /** A hundredth of a channel: a larger put would wait where smaller ones go on. */
+  get gathered(): number {
+    const channels = [...this.#parts.channels.values()]
+    return Math.min(...channels.map(one => Math.min(one.transactionCapacity, Math.floor(one.capacity / 100))))
+  }
+
   async process(events: readonly Event[]): Promise<void> {
     const shares: Shares = { required: new Map(), optional: new Map() }
     for (let at = 0; at < events.length; at += eventsInTurn) {
@@ -67,6 +73,24 @@ export class SourceChannelProcessor implements ChannelProcessor {
       this.#parts.edges?.get(name)?.passed(share)
     }
     await this.#offer(shares.optional)
+  }
+
+  async processTogether(events: readonly Event[]): Promise<boolean> {
+    const [[name, channel], ...others] = [...this.#parts.channels] as [[string, Channel], ...unknown[]]
+    const mostEvents = Math.min(channel.transactionCapacity, channel.capacity - channel.size)
+    if (others.length > 0 || events.length > mostEvents) return false
+    const shares: Shares = { required: new Map(), optional: new Map() }
+    this.#shareOut(this.#intercept(events), shares)
+    const share = shares.required.get(name) ?? []
+    try {
+      await channel.put(share, { patienceMs: 0 })
+    } catch {
+      // Whoever calls for each alone learns why.
+      return false
+    }
+    this.#parts.edges?.get(name)?.passed(share)
+    await this.#offer(shares.optional)
+    return true
   }
 
   async processUntilAccepted(

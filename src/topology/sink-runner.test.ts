@@ -99,6 +99,25 @@ test('several batches are under way at once, in order, up to the window', async 
   assert.equal(channel.size, 0)
 })
 
+test('what waits is taken together where the sink gathers, and one event at once where nothing else waits', async () => {
+  const channel = await openChannel()
+  const sink = Object.assign(new ScriptedSink(2, 2), { gathered: 5 })
+  const { runner } = runnerOf(channel, sink)
+  await channel.put(events(0, 1))
+  await sink.begun(1)
+  await channel.put(events(1, 8))
+  await sink.begun(2)
+  sink.calls[0]!.succeed()
+  await sink.begun(3)
+  assert.deepEqual(
+    sink.calls.map(call => call.bodies),
+    [['0'], ['1', '2', '3', '4', '5'], ['6', '7', '8']],
+  )
+  for (const call of sink.calls) call.succeed()
+  await runner.stop(1000)
+  assert.equal(channel.size, 0)
+})
+
 test('a failure rolls back its batch and those after it; they come again in the same order', async () => {
   const channel = await openChannel()
   const sink = new ScriptedSink(2, 3)

@@ -128,13 +128,19 @@ export class SinkRunner {
       await this.#woken()
       return 0
     }
-    const batch = await this.#take((likely ?? this.#parts.members[0]!).sink.batchSize)
+    const batch = await this.#take(this.#eventsOf((likely ?? this.#parts.members[0]!).sink))
     if (batch === null) return this.#notTaking.isRaised ? this.#backoffOf(this.#notTaking) : 0
     // Meanwhile another sink may have become the next.
     const member = this.#route.next()
     if (member !== null && this.#hasRoom(member)) this.#takeOff(batch, member)
     else await batch.rollback()
     return this.#failed || member !== null ? 0 : this.#report(this.#route.exhausted())
+  }
+
+  /** What waits is taken together, but where batches go to sinks in turn, or around an event that can never be delivered. */
+  #eventsOf(sink: Sink): number {
+    const isGathered = 'open' in sink && !this.#route.spreads && !this.#poison.isKnown
+    return isGathered ? Math.max(sink.batchSize, sink.gathered ?? 0) : sink.batchSize
   }
 
   /** Whether another batch may be handed to the member now. */

@@ -25,7 +25,7 @@ export class AvroSession implements SinkSession {
   readonly #giveUp = new AbortController()
   /** Every batch waits for it, also when it has long been resolved: that keeps them in order. */
   readonly connected: Promise<AvroClient>
-  #isConnected = false
+  #client: AvroClient | null = null
   #isOver = false
   #refusal: Refusal | null = null
 
@@ -40,11 +40,16 @@ export class AvroSession implements SinkSession {
     return this.#isOver
   }
 
+  /** Several requests may be under way, each a transaction of the peer. */
+  get isPipelined(): boolean {
+    return this.#client?.pipelined === true
+  }
+
   async #connect(): Promise<AvroClient> {
     const { connect, resetMs, size, counters, clock } = this.#parts
     const { signal } = this.#giveUp
     const client = await connect(signal)
-    this.#isConnected = true
+    this.#client = client
     const reset = () => (this.#isOver = true)
     const timer = resetMs === 0 ? null : clock.after(resetMs, reset, { background: true })
     const stop = () =>
@@ -67,7 +72,7 @@ export class AvroSession implements SinkSession {
 
   /** What is under way is answered first; nobody waits for a connection. */
   async close(): Promise<void> {
-    if (!this.#isConnected) this.giveUp()
+    if (this.#client === null) this.giveUp()
     const client = await this.connected.catch(() => null)
     await client?.close()
   }
@@ -76,7 +81,8 @@ export class AvroSession implements SinkSession {
     // They go as they are, and no source takes such a one.
     for (const event of events) event.checkHeaders()
     const { batchSize, counters } = this.#parts
-    counters.add(events.length === batchSize ? 'BatchCompleteCount' : 'BatchUnderflowCount')
+    counters.add('BatchCompleteCount', Math.floor(events.length / batchSize))
+    if (events.length % batchSize !== 0) counters.add('BatchUnderflowCount')
     counters.add('EventDrainAttemptCount', events.length)
     try {
       await this.#send(await this.connected, events)

@@ -17,10 +17,11 @@ export const options = {
     default: 'default-flume-topic',
   }),
   flumeBatchSize: int({
-    doc: 'Most events of one channel transaction.',
+    doc: 'Events of one channel transaction. Where more wait, up to 500 go together.',
     default: 100,
     min: 1,
     unit: 'events',
+    differs: 'Flume takes no more than this at once.',
   }),
   useFlumeEventFormat: flag({
     doc: "Writes each event whole, headers included, in Avro's binary encoding. Otherwise the value is the body.",

@@ -20,7 +20,7 @@ const recordsOf = (partition: number, first: number, count: number): ConsumedRec
   }))
 
 /** A supply that gives batches as they are set out, and a channel that takes them when told. */
-function setUp({ emptyPollMs = 60_000, makingMs = 0 } = {}) {
+function setUp({ emptyPollMs = 60_000, makingMs = 0, gathered = 0 } = {}) {
   let now = 0
   const { counters, system } = contextFor('SOURCE', 'r1', kafkaSourceCounters)
   const log = new KeptLog(true)
@@ -31,6 +31,8 @@ function setUp({ emptyPollMs = 60_000, makingMs = 0 } = {}) {
   let arrived: () => void = () => {}
   const state = {
     failCommits: 0,
+    /** Most records of the last poll. */
+    asked: 0,
     committed: Promise.resolve(),
     onPut: (_count: number) => {},
     refuse: null as (() => void) | null,
@@ -51,6 +53,7 @@ function setUp({ emptyPollMs = 60_000, makingMs = 0 } = {}) {
       },
       endBatch() {},
       processor: {
+        gathered,
         process: () => assert.fail('not for sources that can wait'),
         processUntilAccepted: (events, signal) =>
           new Promise<void>((resolve, reject) => {
@@ -65,7 +68,8 @@ function setUp({ emptyPollMs = 60_000, makingMs = 0 } = {}) {
       },
     },
     {
-      async poll({ signal }) {
+      async poll({ maxRecords, signal }) {
+        state.asked = maxRecords
         while (batches.length === 0 && !signal.aborted)
           await new Promise<void>(resolve => {
             arrived = resolve
@@ -102,6 +106,19 @@ function setUp({ emptyPollMs = 60_000, makingMs = 0 } = {}) {
 }
 
 describe('batches under way', () => {
+  it('polls several batches at once where the channels have room for them', async () => {
+    for (const [gathered, most] of [
+      [0, 10],
+      [25, 25],
+      [100_000, 500],
+    ] as const) {
+      const { intake, supply, signal, state } = setUp({ gathered })
+      supply(recordsOf(0, 0, 1))
+      await intake.poll(signal)
+      assert.equal(state.asked, most)
+    }
+  })
+
   it('polls on while the channel has not answered, and commits only what it has, in order', async () => {
     const { intake, supply, puts, commits, signal, counters, nextCommit } = setUp()
     supply(recordsOf(0, 5, 2), recordsOf(0, 7, 2))

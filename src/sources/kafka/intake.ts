@@ -43,8 +43,10 @@ interface Flight {
   error?: unknown
 }
 
-/** Batches handed to the channel and not yet accepted, and their bytes: a batch more is begun below both. */
-const windowBatches = (batchSize: number) => Math.min(128, Math.max(4, Math.ceil(2000 / batchSize)))
+/** Records of a poll where more than a batch waits, as far as the channels have room for. */
+const gatheredRecords = 500
+/** Polls' worth handed to the channel and not yet accepted, and their bytes: another is begun below both. */
+const windowPolls = (records: number) => Math.min(128, Math.max(4, Math.ceil(2000 / records)))
 const windowBytes = 33_554_432
 /** How long events are made in one turn, ms, which is looked at after so many records. */
 const turnMs = 10
@@ -122,16 +124,22 @@ export class Intake {
     return records.filter(record => tenures.get(nameOf(record)) === this.#tenureOf(nameOf(record)))
   }
 
+  /** Of a poll: what waits is put together, however small batches are. */
+  get #mostRecords(): number {
+    const { batchSize, processor } = this.#parts
+    return Math.max(batchSize, Math.min(gatheredRecords, processor.gathered ?? 0))
+  }
+
   #isFull(): boolean {
     // The first batch always goes: when it has landed, so has what it holds.
     if (this.#flights.length === 0) return false
-    const isLong = this.#flights.length >= windowBatches(this.#parts.batchSize)
+    const isLong = this.#flights.length >= windowPolls(this.#mostRecords)
     return isLong || this.#share.heldBytes >= windowBytes || !this.#share.mayRead(false)
   }
 
   /** Empty when nothing came for long, when a batch was refused meanwhile, and at the end. */
   async #supplied(signal: AbortSignal): Promise<readonly ConsumedRecord[]> {
-    const { batchSize, emptyPollMs, clock } = this.#parts
+    const { emptyPollMs, clock } = this.#parts
     const interrupt = new AbortController()
     const end = () => interrupt.abort('end')
     this.#interrupt = end
@@ -139,7 +147,7 @@ export class Intake {
     const timer = clock.after(emptyPollMs, end, { background: true })
     if (signal.aborted) end()
     try {
-      return await this.#supply.poll({ maxRecords: batchSize, signal: interrupt.signal })
+      return await this.#supply.poll({ maxRecords: this.#mostRecords, signal: interrupt.signal })
     } finally {
       timer.cancel()
       signal.removeEventListener('abort', end)
