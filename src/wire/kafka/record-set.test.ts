@@ -281,6 +281,20 @@ describe('checksums and frames', () => {
     assert.equal(crc32c(Buffer.from('123456789')), 0xe3069283)
   })
 
+  it('computes the same of all lengths, wherever the bytes lie', () => {
+    const bytes = Buffer.from(Array.from({ length: 400 }, (_, index) => (index * 7919) % 251))
+    for (let start = 0; start < 5; start++) {
+      let sum = -1
+      for (let end = start; end <= bytes.length; end++) {
+        assert.equal(crc32c(bytes, start, end), ~sum >>> 0, `${start} to ${end}`)
+        const half = (start + end) >>> 1
+        assert.equal(crc32c(bytes, half, end, crc32c(bytes, start, half)), ~sum >>> 0)
+        sum ^= bytes[end] ?? 0
+        for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? (sum >>> 1) ^ 0x82f63b78 : sum >>> 1
+      }
+    }
+  })
+
   it('computes xxHash32', () => {
     assert.equal(xxHash32(Buffer.alloc(0)), 0x02cc5d05)
     assert.equal(xxHash32(Buffer.from('abc')), 0x32d153ff)
