@@ -2,7 +2,7 @@
 //
 //   running an agent       startAgent; readConfiguration, buildTopology, Agent, catalogue
 //   Kafka in a test        startBroker
-//   writing a component    defineSource, defineSink … and the fields of its options
+//   writing a component    defineSource, defineSink … and the fields of its options; makeComponent in its test
 //   sending by Avro RPC    connectAvro
 import {
   type AvroClient,
@@ -59,6 +59,7 @@ export type {
 } from './observe/snapshot.ts'
 export { realSystem, type System } from './system/system.ts'
 export type { AvroClient } from './avro-rpc/client.ts'
+export { makeComponent } from './make-component.ts'
 export { startAgent, type AgentOptions } from './start-agent.ts'
 export { startBroker, type BrokerOptions, type EmbeddedBroker } from './start-broker.ts'
 

@@ -5,12 +5,13 @@ import { findLoops } from './agent-set/loops.ts'
 import type { CatalogueEntry } from './component.ts'
 import { catalogue } from './components.ts'
 import type { AgentConfig, Setting } from './config/agent-config.ts'
+import type { ClassMap } from './config/class-map.ts'
 import { readConfiguration, type ConfigurationText } from './config/configuration.ts'
 import { readAgent } from './config/grammar.ts'
 import { inOrder, type Problem } from './config/problem.ts'
 import { settingsByAgent } from './config/settings-by-agent.ts'
 import { readMonitoring } from './observe/metrics-settings.ts'
-import { buildTopology, type Built } from './topology/build-topology.ts'
+import { buildTopology, type BuildParts, type Built } from './topology/build-topology.ts'
 import { trySuggestions } from './topology/tried-suggestions.ts'
 import { examineTopology, findBusyPorts, rehearseChannels } from './topology/examine.ts'
 import { firstLineOf } from './system/programs.ts'
@@ -33,6 +34,8 @@ export interface LoadOptions {
   readonly isOfSet?: boolean
   /** Components beside those of the catalogue. */
   readonly components?: readonly CatalogueEntry[]
+  /** Files for Java classes, which go before those of the texts. */
+  readonly classes?: ClassMap
 }
 
 export interface Loaded {
@@ -61,9 +64,10 @@ export async function loadTopology(
   const around: Problem[] = monitoring.type === 'problem' ? [{ severity: 'warning', ...monitoring }] : []
   if (read.config === undefined) return { problems: inOrder([...around, ...read.problems]) }
   const surroundings = { home, systemProperties }
-  const parts = { catalogue: [...components, ...catalogue], surroundings }
+  const classes = new Map([...read.classes, ...(options.classes ?? [])])
+  const parts = { catalogue: [...components, ...catalogue], classes, surroundings }
   const built = await buildTopology(read.config, parts)
-  const others = await neighbours(read.settings, options)
+  const others = await neighbours(read.settings, agent, parts)
   const outside = examine && { system: examine.system, ...surroundings }
   const problems = await trySuggestions(
     [...around, ...read.problems, ...built.problems],
@@ -100,15 +104,15 @@ const hasErrors = (problems: readonly Problem[]) => problems.some(one => one.sev
 /** The other agents of the same files, as far as they can be read: events may pass through them. */
 async function neighbours(
   settings: readonly Setting[],
-  { agent, home, systemProperties }: LoadOptions,
+  agent: string,
+  parts: BuildParts,
 ): Promise<Map<string, Built>> {
   const found = new Map<string, Built>()
   const byAgent = settingsByAgent(settings)
   for (const name of byAgent.agents) {
     if (name === agent) continue
     const { config, problems } = readAgent(byAgent, name, '')
-    if (config !== undefined && !hasErrors(problems))
-      found.set(name, await buildTopology(config, { catalogue, surroundings: { home, systemProperties } }))
+    if (config !== undefined && !hasErrors(problems)) found.set(name, await buildTopology(config, parts))
   }
   return found
 }

@@ -136,7 +136,6 @@ interface Case {
 }
 
 const sinks = 'avro, org.apache.flume.sink.kafka.KafkaSink, logger, null, file_roll, hdfs'
-const ownModule = 'write it as a module (examples/04-own-component) and name that by its path, such as'
 const dropped = 'is dropped, because it begins no escape of a properties file. Write each backslash twice.'
 const behind =
   'the text from # on is part of the value, because a properties file has no comments behind values. Write the comment on a line of its own, or \\u0023 for a # that is meant.'
@@ -182,7 +181,7 @@ const cases: Readonly<Record<string, Case>> = {
       'MyHostInterceptor',
     ].map(
       (name, at) =>
-        `f:${11 + at}: error: a1.sources.r1.interceptors.i${at + 1}.type = ${name}$Builder: Java classes cannot be loaded. ${ownModule.replace('write', 'Write')} ./my-interceptor.js; Millrace has timestamp, host, static, remove_header, search_replace, regex_filter, regex_extractor, uuid, json.`,
+        `f:${11 + at}: error: a1.sources.r1.interceptors.i${at + 1}.type = ${name}$Builder: Java classes cannot be loaded; by its name, it sets a header to the name or address of the machine. Write a1.sources.r1.interceptors.i${at + 1}.type = host; or write it in TypeScript (millrace init interceptor ${name.replace(/.*\./, '')} writes a template) and add millrace.classes.${name} = ./${name.includes('My') ? 'my-' : ''}host-interceptor.ts (docs/guides/java-classes.md).`,
     ),
   },
   'a class of Flume, misspelt, in another package, or without its Builder': {

@@ -48,7 +48,10 @@ const rows: readonly (readonly [row: string, place: RegExp])[] = [
   ['console', /^src\/console\//],
   ['demo', /^src\/demo\//],
   ['simulation', /^src\/simulation\//],
-  ['everything', /^src\/(components|index|load-topology|start-agent|start-broker)\.ts$|^src\/cli\//],
+  [
+    'everything',
+    /^src\/(components|index|load-topology|make-component|start-agent|start-broker)\.ts$|^src\/cli\//,
+  ],
 ]
 
 const event = ['event', 'errors', 'settings', 'java']
@@ -220,6 +223,7 @@ const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/kafka-client\/security\/security\.ts$/, /^sendHttp$/],
   [/^src\/(security|kafka-client\/security|broker\/security)\//, /^(nextTurn|derive\w+)$/],
   [/^src\/security\/ssl-settings\.ts$/, /^environmentVariable$/],
+  [/^src\/topology\/find-component\.ts$/, /^loadModule$/],
   [/^src\/sinks\/hdfs\.ts$/, /^(environmentVariable|userName)$/],
   [/^src\/sinks\/hdfs\/webhdfs\.ts$/, /^sendHttp$/],
 ]

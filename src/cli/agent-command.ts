@@ -10,6 +10,7 @@ import type { Logger } from '../observe/log.ts'
 import { announce } from '../observe/announcement.ts'
 import { exceptions } from '../observe/health.ts'
 import { metricsOf } from '../observe/metrics-json.ts'
+import { changedModules } from '../system/modules.ts'
 import { realSystem } from '../system/system.ts'
 import { agentOf, monitor } from '../start-agent.ts'
 import { StartFailure, type Agent } from '../topology/agent.ts'
@@ -196,12 +197,17 @@ async function watchConfiguration(
     unreadable.clear('the configuration can be read again')
     if (replaced.isRaised || (await isInstallationReplaced()))
       replaced.raise(replacedInstallation, { remedy: 'Restart the agent.' })
-    if (sameTexts(now, seen)) {
+    const modules = changedModules()
+    const hasChanged = !sameTexts(now, seen)
+    if (!hasChanged && modules.length === 0) {
       if (wasAsked) log.info('the configuration was read again and has not changed')
       continue
     }
-    log.info('the configuration has changed')
-    log.debug(`the configuration has ${bytesOf(now)} bytes, and had ${bytesOf(seen)}`)
+    if (modules.length > 0) log.info(`component files have changed: ${modules.join(', ')}`)
+    if (hasChanged) {
+      log.info('the configuration has changed')
+      log.debug(`the configuration has ${bytesOf(now)} bytes, and had ${bytesOf(seen)}`)
+    }
     seen = now
     const next = await changed(now).catch((error: unknown) => void agent.refuse(error))
     if (next === undefined) continue
@@ -213,7 +219,8 @@ async function watchConfiguration(
       continue
     }
     running = next
-    await backUp(command, now, log)
-    sayWhatRuns(log, 'the agent runs with the changed configuration', agent)
+    if (hasChanged) await backUp(command, now, log)
+    const changes = hasChanged ? 'the changed configuration' : 'the changed component files'
+    sayWhatRuns(log, `the agent runs with ${changes}`, agent)
   }
 }

@@ -3,12 +3,11 @@ import { Command, Option } from 'commander'
 import { runAgent } from './agent-command.ts'
 import type { AgentSetup } from './agent-setup.ts'
 import type { Arguments } from './arguments.ts'
+import { collect, readClassOptions } from './class-options.ts'
 import { readLaunch } from './launch.ts'
 import { wordsOfOptionsFile } from './options-file.ts'
 import { UsageError } from './usage-error.ts'
 import { flumeUsage } from './usage.ts'
-
-const many = (value: string, before: string[]): string[] => [...before, value]
 
 /** Options every command takes, and the agent's. */
 function agentParser(): Command {
@@ -18,8 +17,9 @@ function agentParser(): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .option('-n, --name <name>')
-    .option('-f, --conf-file <file>', '', many, [])
-    .option('-u, --conf-uri <uri>', '', many, [])
+    .option('-f, --conf-file <file>', '', collect, [])
+    .option('-u, --conf-uri <uri>', '', collect, [])
+    .option('--map <class=file>', '', collect)
     .option('--conf-user <user>')
     .option('--conf-password <password>')
     .option('-i, --poll-interval <seconds>')
@@ -40,6 +40,7 @@ export interface AgentOptions {
   name?: string
   confFile: string[]
   confUri: string[]
+  map?: string[]
   confUser?: string
   confPassword?: string
   pollInterval?: string
@@ -126,6 +127,7 @@ export async function readAgentSetup(
       ...(pluginsPath === undefined ? {} : { pluginsPath }),
     }),
     environment: process.env,
+    classes: readClassOptions(options.map),
     ...(backupDirectory === undefined ? {} : { backupDirectory }),
     // Longer is no time for a timer.
     pollIntervalMs: Math.min(seconds * 1000, 2 ** 31 - 1),

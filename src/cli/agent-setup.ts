@@ -1,6 +1,7 @@
 // What comes before an agent starts, and all that `millrace check` does: the configuration is read and looked at as a
 // whole. What refuses a start is found here, so that both find it.
 import { join, resolve } from 'node:path'
+import type { ClassMap } from '../config/class-map.ts'
 import type { ConfigurationText } from '../config/configuration.ts'
 import { inOrder, type Problem } from '../config/problem.ts'
 import { messageOf } from '../errors.ts'
@@ -21,6 +22,8 @@ export interface AgentSetup {
   readonly source: SourceOptions
   readonly launch: Launch
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Of --map. */
+  readonly classes: ClassMap
   readonly backupDirectory?: string
 }
 
@@ -34,11 +37,12 @@ export interface Prepared {
 
 /** `isCheck`: no start follows, which would meet by itself what others use at this moment, and what is in channels. */
 export async function prepareAgent(setup: AgentSetup, { isCheck = false } = {}): Promise<Prepared> {
-  const { name, launch, environment } = setup
+  const { name, launch, environment, classes } = setup
   const { properties } = launch
   const load: LoadOptions = {
     agent: name,
     environment,
+    classes,
     systemProperties: properties,
     home: homeOf(properties),
     examine: { system: realSystem, isCheck },

@@ -1,5 +1,6 @@
 // Every agent that some files describe, each file by itself, read without a look at this machine: the agents of one
 // system usually run on several.
+import type { ClassMap } from '../config/class-map.ts'
 import { inOrder, type Problem } from '../config/problem.ts'
 import { decodeText, parseProperties } from '../config/properties.ts'
 import { settingsByAgent } from '../config/settings-by-agent.ts'
@@ -30,7 +31,12 @@ export async function agentsOfFiles(
   {
     wanted,
     isOfSet = false,
-  }: { readonly wanted?: readonly string[] | undefined; readonly isOfSet?: boolean },
+    classes,
+  }: {
+    readonly wanted?: readonly string[] | undefined
+    readonly isOfSet?: boolean
+    readonly classes?: ClassMap
+  },
 ): Promise<AgentsOfFiles> {
   const members: AgentOfFile[] = []
   const problems: Problem[] = []
@@ -57,6 +63,7 @@ export async function agentsOfFiles(
         systemProperties,
         home: homeDirectory(),
         isOfSet,
+        ...(classes === undefined ? {} : { classes }),
       })
       problems.push(...loaded.problems)
       if (loaded.topology === undefined) isWrong = true

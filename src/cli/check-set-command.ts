@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { checkSet } from '../agent-set/check-set.ts'
 import { setAgentsOf, type Finding } from '../agent-set/set-agent.ts'
+import type { ClassMap } from '../config/class-map.ts'
 import { isOwnInterceptor } from '../load-topology.ts'
 import { homeDirectory } from '../system/environment.ts'
 import { agentsOfFiles } from './agents-of-files.ts'
 import type { Arguments } from './arguments.ts'
+import { collect, readClassOptions } from './class-options.ts'
 import { formats, type Format, type SetReport } from './check-report.ts'
 import { readTexts } from './configuration-source.ts'
 import { UsageError } from './usage-error.ts'
@@ -18,12 +20,11 @@ interface Options {
   readonly confFile?: readonly string[]
   readonly format: string
   readonly live?: boolean
+  readonly map?: readonly string[]
   readonly help?: boolean
 }
 
 const exitCode = { well: 0, wrong: 1 }
-
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 /** Resolves with 0 where there is no error, and 1 where there is one. Rejects with UsageError. */
 export async function runCheckSet({ rest, properties }: Arguments): Promise<number> {
@@ -35,16 +36,21 @@ export async function runCheckSet({ rest, properties }: Arguments): Promise<numb
     .option('-f, --conf-file <file>', '', collect)
     .option('--format <format>', '', 'text')
     .option('--live')
+    .option('--map <class=file>', '', collect)
     .option('-h, --help')
     .parse([...rest], { from: 'user' })
-  const { confFile = [], format, live = false, help = false } = parser.opts<Options>()
+  const { confFile = [], format, live = false, map, help = false } = parser.opts<Options>()
   if (help) {
     process.stdout.write(checkUsage)
     return exitCode.well
   }
   if (!Object.hasOwn(formats, format))
     throw new UsageError(`--format ${format}: write ${Object.keys(formats).join(', ')}`)
-  const report = await examineSet([...confFile, ...parser.args], { systemProperties: properties, live })
+  const report = await examineSet([...confFile, ...parser.args], {
+    systemProperties: properties,
+    live,
+    classes: readClassOptions(map),
+  })
   process.stdout.write(formats[format as Format](report))
   return report.findings.some(({ severity }) => severity === 'error') ? exitCode.wrong : exitCode.well
 }
@@ -55,12 +61,20 @@ export async function examineSet(
   {
     systemProperties,
     live,
-  }: { readonly systemProperties: ReadonlyMap<string, string>; readonly live: boolean },
+    classes = new Map(),
+  }: {
+    readonly systemProperties: ReadonlyMap<string, string>
+    readonly live: boolean
+    readonly classes?: ClassMap
+  },
 ): Promise<SetReport> {
   if (paths.length === 0)
     throw new UsageError('no configuration: add --conf-file FILE for each file, or a directory')
   const files = (await Promise.all(paths.map(filesAt))).flat()
-  const { members, problems } = await agentsOfFiles([...new Set(files)], systemProperties, { isOfSet: true })
+  const { members, problems } = await agentsOfFiles([...new Set(files)], systemProperties, {
+    isOfSet: true,
+    classes,
+  })
   const withoutAgent = files.filter(
     file =>
       !members.some(one => one.file === file) && !problems.some(({ problem }) => problem.includes(file)),

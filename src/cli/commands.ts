@@ -63,6 +63,7 @@ const commands: Readonly<Record<string, Run>> = {
   simulate: async given => (await import('./simulate-command.ts')).runSimulate(given),
   tool: toolCommand,
   channel: async given => (await import('./channel-command.ts')).runChannel(given),
+  init: async given => (await import('./init-command.ts')).runInit(given),
   version: printVersion,
   '--version': printVersion,
   help: (_, program_) => printHelp(program_),

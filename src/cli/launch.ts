@@ -46,7 +46,7 @@ export async function readLaunch(
     problems.push(
       warning(
         `${paths.join(' and ')}: no effect, because Java classes cannot be loaded here`,
-        'name a component of your own by the path of its module',
+        'write a component of your own as a module (docs/guides/java-classes.md)',
       ),
     )
   return {

@@ -14,6 +14,7 @@ import { realClock } from '../system/clock.ts'
 import type { Topology } from '../topology/topology.ts'
 import { agentsOfFiles } from './agents-of-files.ts'
 import type { Arguments } from './arguments.ts'
+import { collect, readClassOptions } from './class-options.ts'
 import { exitCodes } from './exit-codes.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -33,10 +34,9 @@ interface Options {
   readonly seed: string
   readonly events: string
   readonly faults: string
+  readonly map?: readonly string[]
   readonly timeline?: boolean
 }
-
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 /** Resolves with 0 where nothing was lost or stuck, 1 where something was, 2 where a file cannot run. */
 export async function runSimulate({ rest, properties }: Arguments): Promise<number> {
@@ -53,6 +53,7 @@ Every agent of the files takes part, unless some are named. Faults: ${faultKinds
     .option('--seed <number>', 'seed of the first run', '1')
     .option('--events <number>', 'events of one run', '200')
     .option('--faults <list>', 'kinds of faults, separated by commas', faultKinds.join(','))
+    .option('--map <class=file>', 'module in place of a Java class, once for each class', collect)
     .option('--timeline', 'print what happens, line by line; for a single run')
     .parse([...rest], { from: 'user' })
     .opts<Options>()
@@ -105,10 +106,13 @@ function readFaults(list: string): FaultKind[] {
 
 /** Every agent that takes part; null where one cannot run. */
 async function load(
-  { confFile, name: wanted }: Options,
+  { confFile, name: wanted, map }: Options,
   systemProperties: ReadonlyMap<string, string>,
 ): Promise<Topology[] | null> {
-  const { members, problems, known, isWrong } = await agentsOfFiles(confFile, systemProperties, { wanted })
+  const { members, problems, known, isWrong } = await agentsOfFiles(confFile, systemProperties, {
+    wanted,
+    classes: readClassOptions(map),
+  })
   for (const { severity, line } of problemLines(problems))
     if (severity === 'error') process.stderr.write(`${line}\n`)
   const names = members.map(({ agent }) => agent)

@@ -26,6 +26,7 @@ agent options:
   --poll-interval, -i <s>   seconds between looks at the configuration (30; 300 with http addresses)
   --backup-directory, -b <dir>
                             keep every good configuration there, and use it when none can be read
+  --map <class>=<file>      a module in place of a Java class; relative to the working directory, may be repeated
   --no-reload-conf          read the configuration once
   --help, -h                print this text
 
@@ -51,6 +52,7 @@ sources without a counterpart, ports, directories and consumer groups that agent
 cannot take, TLS and compression on one side only, and acks weaker than the channel. Nothing of this machine is looked at.
   --format FORMAT   text, json, or sarif (2.1.0)
   --live            ask the brokers as well: topics, partitions, replicas, sizes, rights
+  --map CLASS=FILE  a module in place of a Java class; may be repeated
 Exit codes: 0 no error, 1 an error. Warnings and notes are printed.
 `
 
@@ -75,6 +77,7 @@ export const millraceUsage = `Usage: millrace <command> [options]...
                                     Kafka's tools, with their options: millrace topics --help
   audit --from HOST:PORT/TOPIC --to HOST:PORT/TOPIC
                                     which records are missing, doubled or changed: millrace audit --help
+  init interceptor|sink|source NAME write a component of your own in TypeScript, with its test
   channel inspect|verify DIR…       what lies in a file channel that no agent uses, Flume's too
   channel export DIR… [--to FILE]   its events, one JSON line each
   channel import DIR… --from FILE   such lines into a new channel

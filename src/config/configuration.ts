@@ -2,6 +2,7 @@
 // orders the agent's settings. Every problem is collected.
 import type { AgentConfig, Setting } from './agent-config.ts'
 import { applyConfigFilters, type RunCommand } from './config-filters.ts'
+import { takeClasses, type ClassMap } from './class-map.ts'
 import { readAgent } from './grammar.ts'
 import { settingsByAgent } from './settings-by-agent.ts'
 import { environmentMode, resolveLookups } from './lookups.ts'
@@ -29,6 +30,7 @@ export interface ReadConfiguration {
   readonly problems: readonly Problem[]
   /** All settings after lookups and filters, other agents' too. */
   readonly settings: readonly Setting[]
+  readonly classes: ClassMap
 }
 
 /** Reads the agent from the files; of a key in several files the last one counts. */
@@ -51,7 +53,7 @@ export async function readConfiguration(
     }
   }
   // What is in a file that cannot be read is not known: nothing can be said of what is missing.
-  if (!isWhole) return { problems, settings: [] }
+  if (!isWhole) return { problems, settings: [], classes: new Map() }
   const looked = resolveLookups([...merged.values()], {
     environment,
     systemProperties,
@@ -61,11 +63,13 @@ export async function readConfiguration(
   for (const problem of looked.problems) problems.push(problem)
   const filtered = await applyConfigFilters(looked.settings, agent, { environment, run })
   for (const problem of filtered.problems) problems.push(problem)
+  const { classes, settings, problems: ofClasses } = takeClasses(filtered.settings)
+  for (const problem of ofClasses) problems.push(problem)
   const { config, problems: more } = readAgent(
-    settingsByAgent(filtered.settings),
+    settingsByAgent(settings),
     agent,
     texts.map(text => text.file).join(', '),
   )
   for (const problem of more) problems.push(problem)
-  return { ...(config === undefined ? {} : { config }), problems, settings: filtered.settings }
+  return { ...(config === undefined ? {} : { config }), problems, settings, classes }
 }

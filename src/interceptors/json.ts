@@ -149,8 +149,8 @@ export const jsonInterceptor = defineInterceptor({
   aliases: [],
   summary:
     "Reads JSON bodies: finds those that are not valid, and sets headers and the event's time from fields.",
-  description: `Flume has no such interceptor; it does what many interceptors of users' own do. The body is not
-changed.
+  description: `Flume has no such interceptor; it does what many interceptors of users' own do
+([Java classes](../guides/java-classes.md)). The body is not changed.
 
 \`\`\`properties
 a1.sources.r1.interceptors = i1

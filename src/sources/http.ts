@@ -5,6 +5,7 @@ import { defineSource, type Source, type SourceContext, isPutFault } from '../co
 import { messageOf } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { int, list, prefix, text } from '../fields.ts'
+import { adviceFor } from '../java/known-classes.ts'
 import { sourceCounters } from '../observe/counters.ts'
 import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
@@ -109,12 +110,13 @@ A port that is in use at start is tried again every 3 s (Flume: never).`,
     excludeProtocols: { to: 'exclude-protocols' },
   },
   check({ handler }, say) {
-    if (!handlerNames.some(name => name.toLowerCase() === handler.trim().toLowerCase()))
-      say.error(
-        'handler',
-        `${handler} is not one of Flume's own handlers, and Java classes cannot be loaded here`,
-        `write one of: ${handlerNames.join(', ')}`,
-      )
+    if (handlerNames.some(name => name.toLowerCase() === handler.trim().toLowerCase())) return
+    const advice = adviceFor('handler', handler.trim(), '')
+    say.error(
+      'handler',
+      `${handler} is not one of Flume's own handlers, and Java classes cannot be loaded here${advice === undefined ? '' : `; ${advice.does}`}`,
+      `${advice === undefined ? '' : `${advice.use}; or `}write one of: ${handlerNames.join(', ')}`,
+    )
   },
   claims: ({ bind, port }) => claimOfPort({ host: bind, port }),
   examine: examineTls,

@@ -2,6 +2,7 @@
 // shows when parts are seen together. Starts nothing. All problems are collected.
 import type { CatalogueEntry, ComponentKind, Definition, DefinitionOf, Surroundings } from '../component.ts'
 import type { AgentConfig, ComponentConfig } from '../config/agent-config.ts'
+import type { ClassMap } from '../config/class-map.ts'
 import type { Place, Problem } from '../config/problem.ts'
 import { readOptions, sayOf } from '../config/read-options.ts'
 import type { OptionsSnapshot } from '../observe/snapshot.ts'
@@ -20,6 +21,8 @@ import type {
 
 export interface BuildParts {
   readonly catalogue: readonly CatalogueEntry[]
+  /** Files of the operator's for Java classes. */
+  readonly classes?: ClassMap
   readonly surroundings: Surroundings
 }
 
@@ -43,7 +46,7 @@ interface BasicPart<K extends ComponentKind> {
 /** The topology of an agent, with every problem of its parts; absent where one of them is an error. */
 export async function buildTopology(
   config: AgentConfig,
-  { catalogue, surroundings }: BuildParts,
+  { catalogue, classes, surroundings }: BuildParts,
 ): Promise<Built> {
   const problems: Problem[] = []
 
@@ -53,7 +56,7 @@ export async function buildTopology(
     /** Names around it that its options may refer to. */
     names: readonly string[] = [],
   ): Promise<BasicPart<K> | undefined> {
-    const found = await findComponent(catalogue, kind, component.type)
+    const found = await findComponent({ catalogue, classes }, kind, component.type)
     if ('problem' in found) {
       problems.push(found.problem)
       return undefined
@@ -75,7 +78,7 @@ export async function buildTopology(
           definition: found.definition,
           options: options as never,
           shown,
-          fingerprint: fingerprintOf(component),
+          fingerprint: fingerprintOf(component, found.version),
         }
   }
 
@@ -131,10 +134,10 @@ export async function buildTopology(
   return failed ? { problems, claims } : { topology, problems, claims }
 }
 
-/** Everything written below the component, in an order that does not depend on the file's. */
-function fingerprintOf(component: ComponentConfig): string {
+/** Everything written below the component, in an order that does not depend on the file's; `version` of its module. */
+function fingerprintOf(component: ComponentConfig, version: string | undefined): string {
   const settings = [...component.settings].map(([key, { value }]) => `${key}=${value}`)
-  return JSON.stringify([component.type.value, ...settings.sort()])
+  return JSON.stringify([component.type.value, version, ...settings.sort()])
 }
 
 /** A batch larger than a transaction of the channel could never be put or taken. */

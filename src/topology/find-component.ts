@@ -1,16 +1,17 @@
-// Finds the definition that a `type =` names: in the catalogue, or in a module the operator wrote and
-// named by its path. Nothing else names code to load.
-import { registerHooks } from 'node:module'
-import { dirname, isAbsolute, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+// Finds the definition that a `type =` names: in the catalogue, or in a module the operator wrote and named by its path,
+// or mapped to the Java class of this name. Nothing else names code to load.
+import { isAbsolute } from 'node:path'
 import type { CatalogueEntry, ComponentKind, Definition, DefinitionOf } from '../component.ts'
 import type { Setting } from '../config/agent-config.ts'
+import { mappedClass, modulePath, type ClassMap, type MappedClass } from '../config/class-map.ts'
 import type { Edit, Problem } from '../config/problem.ts'
 import { bareWord, editDistance, suggest } from '../did-you-mean.ts'
 import { messageOf } from '../errors.ts'
+import { adviceFor, moduleNameOf } from '../java/known-classes.ts'
+import { loadModule } from '../system/modules.ts'
 
 export type Found<K extends ComponentKind> =
-  | { readonly definition: DefinitionOf<K> }
+  | { readonly definition: DefinitionOf<K>; /** Of a module. */ readonly version?: string }
   | { readonly problem: Problem }
 
 const kindWords: Record<ComponentKind, string> = {
@@ -26,7 +27,7 @@ type Refuse = (problem: string, fix: string, value?: string) => { readonly probl
 
 /** The definition of `kind` that `type` names, or the problem with it. */
 export async function findComponent<K extends ComponentKind>(
-  catalogue: readonly CatalogueEntry[],
+  { catalogue, classes }: { catalogue: readonly CatalogueEntry[]; classes?: ClassMap | undefined },
   kind: K,
   type: Setting,
 ): Promise<Found<K>> {
@@ -35,7 +36,10 @@ export async function findComponent<K extends ComponentKind>(
     const edit: { edit?: Edit } = value === undefined ? {} : { edit: { key: type.key, value } }
     return { problem: { severity: 'error', place: type.place, problem, fix, ...edit } }
   }
-  if (isPath(name)) return findByPath(kind, type, refuse)
+  const mapped = classes && mappedClass(classes, name)
+  if (mapped !== undefined) return findByPath(kind, mapped)
+  if (isPath(name))
+    return findByPath(kind, { path: modulePath(name, type.place), written: type.key, place: type.place })
   const entry = named(catalogue, kind, name)
   if (entry?.load !== undefined) return { definition: (await entry.load()) as DefinitionOf<K> }
   return explain(catalogue, kind, type, refuse)
@@ -59,8 +63,11 @@ function explain(catalogue: readonly CatalogueEntry[], kind: ComponentKind, type
   const notHere = (near: string, { absent }: CatalogueEntry) =>
     refuse(`${none}. Flume's ${near} is near, but not here: ${absent}`, use)
 
+  const before = type.key.replace(/type$/, '')
+  const advice = type.looked === true ? undefined : adviceFor(kind, name, before)
   const known = named(entries, kind, name)
-  if (known !== undefined) return refuse(`${what}: ${known.absent}`, use)
+  if (known !== undefined)
+    return refuse(`${what}: ${known.absent}`, advice?.isKnown === true ? advice.use : use)
   if (/\.[mc]?[jt]s$/.test(name))
     return refuse(
       `${none}; it looks like a file`,
@@ -71,8 +78,8 @@ function explain(catalogue: readonly CatalogueEntry[], kind: ComponentKind, type
     const like = flumeClass(entries, name)
     if (like === undefined)
       return refuse(
-        `${what}: Java classes cannot be loaded`,
-        `write it as a module (examples/04-own-component) and name that by its path, such as ./my-${kind}.js; Millrace has ${there.join(', ')}`,
+        `${what}: Java classes cannot be loaded${advice === undefined ? '' : `; ${advice.does}`}`,
+        `${advice === undefined ? '' : `${advice.use}; or `}${howToMap(kind, type)}`,
       )
     const value = like.names.find(one => one.includes('.'))!
     if (like.load === undefined) return notHere(value, like)
@@ -85,10 +92,25 @@ function explain(catalogue: readonly CatalogueEntry[], kind: ComponentKind, type
   const elsewhere = catalogue.find(one => one.kind !== kind && named([one], one.kind, name) !== undefined)
   const near = nearEntry(entries, name)
   if (near === undefined)
-    return refuse(elsewhere === undefined ? none : `${none}; it is a ${kindWords[elsewhere.kind]}`, use)
+    return advice?.isKnown === true
+      ? refuse(`${none}; ${advice.does}`, advice.use)
+      : refuse(elsewhere === undefined ? none : `${none}; it is a ${kindWords[elsewhere.kind]}`, use)
   const value = near.names[0]!
   if (near.load === undefined) return notHere(value, near)
   return refuse(none, `did you mean ${value}`, value)
+}
+
+/** Kinds of which `millrace init` writes a template. */
+const templates: ReadonlySet<ComponentKind> = new Set(['source', 'sink', 'interceptor'])
+
+/** How a module of the operator's takes the place of the class. */
+function howToMap(kind: ComponentKind, { value, looked }: Setting): string {
+  const name = looked === true ? 'com.example.MyClass' : value.trim().replace(/\$.*$/, '')
+  const simple = name.replace(/^.*\./, '')
+  const how = templates.has(kind)
+    ? `millrace init ${kind} ${simple} writes a template`
+    : 'examples/04-own-component shows how'
+  return `write it in TypeScript (${how}) and add millrace.classes.${name} = ./${moduleNameOf(name)}.ts (docs/guides/java-classes.md)`
 }
 
 /** A name with a package, or of a nested class. */
@@ -136,49 +158,33 @@ function isPath(name: string): boolean {
   return isAbsolute(name) || name.startsWith('./') || name.startsWith('../')
 }
 
-/** The public door, as source or as built. */
-const door = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href
-let isOffered = false
-
-/** Wherever a component lies, and whatever is installed there, by 'millrace' it means the program that loads it. */
-function offerOurselves(): void {
-  if (isOffered) return
-  isOffered = true
-  registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === 'millrace' ? { url: door, shortCircuit: true } : next(specifier, context),
-  })
-}
-
 async function findByPath<K extends ComponentKind>(
   kind: K,
-  type: Setting,
-  refuse: Refuse,
+  { path, written, place }: MappedClass,
 ): Promise<Found<K>> {
-  const path = resolve(dirname(type.place.file), type.value.trim())
-  let module: Record<string, unknown>
+  const refuse = (problem: string, fix: string): Found<K> => ({
+    problem: { severity: 'error', place, problem: `${written}: ${problem}`, fix },
+  })
+  if (typeof path !== 'string') return refuse(path.problem, path.fix)
+  let module: Awaited<ReturnType<typeof loadModule>>
   try {
-    offerOurselves()
-    module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
+    module = await loadModule(path)
   } catch (error) {
     const isMissing =
       (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' &&
       messageOf(error).includes(`'${path}'`)
+    const where = place === undefined ? 'the working directory' : 'the directory of the file it is written in'
     return refuse(
-      `${type.key}: ${path} cannot be loaded: ${isMissing ? 'there is no such file' : messageOf(error)}`,
-      isMissing
-        ? 'correct the path, which begins at the directory of the file it is written in'
-        : 'correct the module',
+      `${path} cannot be loaded: ${isMissing ? 'there is no such file' : messageOf(error)}`,
+      isMissing ? `correct the path, which begins at ${where}` : 'correct the module',
     )
   }
-  const definition = [module['default'], ...Object.values(module)].find(
+  const { exports, version } = module
+  const definition = [exports['default'], ...Object.values(exports)].find(
     (value): value is Definition =>
       typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind,
   )
   if (definition === undefined)
-    return refuse(
-      `${type.key}: ${path} exports no ${kindWords[kind]}`,
-      'export one made with the define functions',
-    )
-  return { definition: definition as DefinitionOf<K> }
+    return refuse(`${path} exports no ${kindWords[kind]}`, 'export one made with the define functions')
+  return { definition: definition as DefinitionOf<K>, version }
 }
