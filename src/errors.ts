@@ -5,7 +5,7 @@
 
 import { printable } from './printable.ts'
 
-/** When a runner tries again: at once, after its back-off, or not at all. */
+/** When a runner retries: at once, after its back-off, or not at all. */
 export type Retry = 'at-once' | 'after-backoff' | 'never'
 
 interface FaultEntry {

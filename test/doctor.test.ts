@@ -233,7 +233,7 @@ test('a log of an agent: what has ended is left out, and a killed process is not
   const line = (level: string, message: string, component = 'k1') =>
     `2026-11-23 01:02:03,456 (${component}) [${level} - millrace.${component}] ${message}\n`
   const away =
-    'Delivering events by sink k1 failed and is tried again until it succeeds: connect ECONNREFUSED 10.0.0.5:4545. Start the peer or correct host and port.'
+    'Delivering events by sink k1 failed and is retried until it succeeds: connect ECONNREFUSED 10.0.0.5:4545. Start the peer or correct host and port.'
   const open = line('ERROR', away) + line('ERROR', `${away} This has lasted for 60 s.`)
   const [finding, ...more] = await inLog(open)
   assert.deepEqual(more, [])

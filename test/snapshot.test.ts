@@ -131,7 +131,7 @@ test('the snapshot is what the guide says, true, and without secrets', async (t:
   assert.equal(r1!.counters!['EventAcceptedCount'], 70)
   assert.equal(r2!.state, 'not running')
   assert.equal(r2!.counters, null)
-  assert.match(r2!.reason!, /^Starting source r2 failed and is tried again until it succeeds: .* in use/)
+  assert.match(r2!.reason!, /^Starting source r2 failed and is retried until it succeeds: .* in use/)
   const red = snapshot.conditions.find(({ component }) => component === 'SOURCE.r2')!
   assert.deepEqual([red.name, red.problem, red.isRed], ['start', r2!.reason, true])
   assert.ok(Math.abs(red.since - snapshot.takenAt) < 60_000)

@@ -67,7 +67,7 @@ export const kafkaChannel = defineChannel({
 the topic. The records are those of Flume's Kafka channel, so that agents of both kinds may share a topic and a group. The header \`key\` is the
 record's key, both ways. Flume 1.11 uses no transactions of Kafka here, nor does Millrace.
 
-A put is done when Kafka has acknowledged all of its events. One that fails and can wait is tried again with those of its events that are not
+A put is done when Kafka has acknowledged all of its events. One that fails and can wait is retried with those of its events that are not
 known to be written, in order; one that cannot wait is refused, and part of it may be in the topic (as in Flume). Events of one partition keep
 their order.
 

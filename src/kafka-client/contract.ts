@@ -179,7 +179,7 @@ export interface GroupMember {
  * Records and positions that take effect together, or not at all: init once, then begin, send and
  * sendOffsets as needed, commit or abort, and again from begin. What fails rejects with a TransactionFault
  * where the transaction is concerned: "abortable" leaves abort alone, "fenced" and "fatal" leave init
- * alone, which starts over. What brokers may accept later is tried again until the signal is aborted or
+ * alone, which starts over. What brokers may accept later is retried until the signal is aborted or
  * delivery.timeout.ms is over.
  */
 export interface TransactionalProducer {

@@ -107,7 +107,7 @@ test('conditions of one component do not clear each other; those of a stopped on
   near.raise('no peer')
   clear()
   assert.deepEqual(problems(), [
-    'SINK.k1: Delivering events by sink k1 failed and is tried again until it succeeds: b:1 closed the connection',
+    'SINK.k1: Delivering events by sink k1 failed and is retried until it succeeds: b:1 closed the connection',
     'SOURCE.r1: no port',
     'SINK.k10: no peer',
   ])

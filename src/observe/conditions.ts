@@ -174,11 +174,11 @@ export class Condition implements RaisedCondition {
     else this.#tell('', cause)
   }
 
-  /** `doing` failed and is tried again, for nothing where the fault needs a restart: "Delivering events by sink k1". */
+  /** `doing` failed and is retried, for nothing where the fault needs a restart: "Delivering events by sink k1". */
   fail(doing: string, error: unknown): void {
     // A fault says all in its message; of anything else the stack helps.
     const more = error instanceof Fault ? { remedy: error.remedy } : { cause: error }
-    const again = error instanceof Fault && error.needsRestart ? '' : ' and is tried again until it succeeds'
+    const again = error instanceof Fault && error.needsRestart ? '' : ' and is retried until it succeeds'
     this.raise(`${doing} failed${again}: ${messageOf(error)}`, more)
   }
 

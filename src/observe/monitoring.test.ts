@@ -1,4 +1,4 @@
-// The monitoring of an agent: a port that is taken is tried again, and the line says where it is served.
+// The monitoring of an agent: a port that is taken is retried, and the line says where it is served.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'

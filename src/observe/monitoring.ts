@@ -1,4 +1,4 @@
-// The monitoring that flume.monitoring.* ask for, of an agent that runs. A port that is taken is tried again
+// The monitoring that flume.monitoring.* ask for, of an agent that runs. A port that is taken is retried
 // until it is free, as a source's is.
 import type { Clock, Timer } from '../system/clock.ts'
 import type { ConditionMaker } from './conditions.ts'

@@ -184,7 +184,7 @@ export class AvroSink implements SessionSink {
     this.#isAhead = true
     this.#newSession().connected.catch((error: unknown) => {
       if (!this.#stopped)
-        this.#context.log.warn(`not connected yet, the next batch tries again: ${messageOf(error)}`)
+        this.#context.log.warn(`not connected yet, the next batch reconnects: ${messageOf(error)}`)
     })
     return Promise.resolve()
   }

@@ -48,7 +48,7 @@ A record that can never be written as it is (too large for \`max.request.size\` 
 name that cannot be, a topic that brokers have denied for \`max.block.ms\` = 10 s, a partition that does not exist, no key
 for a compacted topic, a time the topic refuses) holds back only itself and what is behind it. The default blocks: health is
 red, one line names the event by its headers \`topic\`, \`partition\` and \`offset\`, its size, the reason and the remedy, and it
-is tried again every 30 s at most, so that a remedy at the broker needs no restart. With \`deadLetter.topic\` or
+is retried every 30 s at most, so that a remedy at the broker needs no restart. With \`deadLetter.topic\` or
 \`deadLetter.file\` it is kept there, durably and with its reason, counted as \`events_diverted\`, and the rest goes on.
 
 With \`recordFidelity = exact\` the header \`millrace.record\` of a Kafka source with the same option is restored, and the time of the
@@ -72,7 +72,7 @@ Records are written in transactions, together with the progress of the partition
 \`ssl.disableTLSHostnameVerification\`, \`sasl.mechanism\` (\`PLAIN\`, \`SCRAM-SHA-256\`, \`SCRAM-SHA-512\`, \`OAUTHBEARER\`) and
 \`sasl.jaas.config\`. Stores that are not written come from \`-Djavax.net.ssl.*\`, then \`FLUME_SSL_*\`; these never switch TLS
 on. Kerberos is not spoken. A login or a certificate that is refused is not the end: one line names host, port, reason and
-remedy, health is red, and it is tried again until it passes. [Coming from Flume](../guides/coming-from-flume.md) has an
+remedy, health is red, and it is retried until it passes. [Coming from Flume](../guides/coming-from-flume.md) has an
 example.
 What fails for other reasons (brokers away, no leader, rights) is never set aside. The formats, and how to send such events
 again: docs/formats/dead-letters.md.`,

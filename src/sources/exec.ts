@@ -77,7 +77,7 @@ command back: its output is not read meanwhile, and no line is lost (Flume ends 
 holds). Full batches are put at once, several at a time and in order.
 
 The command runs in a process group of its own. At the stop of the source the group gets SIGTERM, and SIGKILL after 0.8 s; what
-the command has written by then is put, for at most 1.7 s. A command that cannot be started is tried again every 3 s. One that
+the command has written by then is put, for at most 1.7 s. A command that cannot be started is retried every 3 s. One that
 has ended is run again with \`restart = true\`; otherwise the source reads nothing more until it is started again, with a warning, and
 health is red where the command did not end with code 0. A command outlives an agent that is killed with SIGKILL until it
 writes again.`,
@@ -272,7 +272,7 @@ class ExecSource implements Source {
     if (line.length < this.#options.maxLineBytes || this.#isCutting) return
     this.#isCutting = true
     log.warn(
-      `a line of the command has ${this.#options.maxLineBytes} bytes or more (maxLineBytes); such lines become several events (said once)`,
+      `a line of the command has ${this.#options.maxLineBytes} bytes or more (maxLineBytes); such lines become several events (reported once)`,
     )
   }
 

@@ -101,7 +101,7 @@ export const httpSource = defineSource({
 | 500 | empty body, unknown character set, missing mandatory parameter |
 | 503 | a channel refused, after its keep-alive |
 
-A port that is in use at start is tried again every 3 s (Flume: never).`,
+A port that is in use at start is retried every 3 s (Flume: never).`,
   counters: sourceCounters,
   options,
   deprecated: {

@@ -128,7 +128,7 @@ among them, as long as they offer an assignor in common (\`range\`, by default).
 What keeps records away turns health red and has one line at the start, one a minute and one at the end, with Kafka's name of the
 error: a topic that does not exist or may not be read, a group that may not be used or has no coordinator, a partition without a
 leader, positions that cannot be found or committed, records that are damaged, a pattern that matches nothing. It is
-tried again until it passes; the other topics and partitions are read meanwhile.
+retried until it passes; the other topics and partitions are read meanwhile.
 
 A record larger than \`maxRecordBytes\` blocks its partition, or is left out (see \`largeRecords\`). With \`deadLetter.file\` it
 is left out when its place stands there durably; the record itself remains in Kafka. Of a record with more than
@@ -158,7 +158,7 @@ The header \`topic\` overrides the topic of a Kafka sink further on, so that eve
 \`ssl.disableTLSHostnameVerification\`, \`sasl.mechanism\` (\`PLAIN\`, \`SCRAM-SHA-256\`, \`SCRAM-SHA-512\`, \`OAUTHBEARER\`) and
 \`sasl.jaas.config\`. Stores that are not written come from \`-Djavax.net.ssl.*\`, then \`FLUME_SSL_*\`; these never switch TLS
 on. Kerberos is not spoken. A login or a certificate that is refused is not the end: one line names host, port, reason and
-remedy, health is red, and it is tried again until it passes. [Coming from Flume](../guides/coming-from-flume.md) has an
+remedy, health is red, and it is retried until it passes. [Coming from Flume](../guides/coming-from-flume.md) has an
 example.`,
   options,
   counters: kafkaSourceCounters,

@@ -205,7 +205,7 @@ describe('spooling directory source', { concurrency: true }, () => {
   })
 
   test(
-    'a file without rights is tried again, and the others are read',
+    'a file without rights is retried, and the others are read',
     { skip: process.getuid?.() === 0 },
     async () => {
       const directory = spool({ a: '1', b: '2' })

@@ -1,5 +1,5 @@
 // Group commit: what is added while a write runs forms the next group, so that many callers share one
-// write and one sync. After a failed write nothing is tried again: the system may have dropped what it
+// write and one sync. After a failed write nothing is retried: the system may have dropped what it
 // could not write and report the next sync as good. Everything outstanding and everything later is refused,
 // unless the owner knows better (a full disk: what did not fit is cut off, and there may be room later).
 

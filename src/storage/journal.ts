@@ -149,7 +149,7 @@ export class Journal {
     try {
       putInPlace = await prepareFile(disk, path, bytes)
     } catch (error) {
-      // The file there is goes on growing, and it is tried again when it is four times as large.
+      // The file there is goes on growing, and it is retried when it is four times as large.
       this.#parts.log.warn(`${path} could not be rewritten: ${messageOf(error)}`)
       return this.#setLimit(this.#size)
     }

@@ -265,7 +265,7 @@ test('a source that cannot start is named as not running until it does', async (
   const { agent, log } = agentOf(topology, { ...realSystem, clock: fastClock })
   await agent.start()
   const problem =
-    'Starting source r1 failed and is tried again until it succeeds: port 44444 on 0.0.0.0 is in use by another program'
+    'Starting source r1 failed and is retried until it succeeds: port 44444 on 0.0.0.0 is in use by another program'
   assert.deepEqual(agent.health(), {
     ok: false,
     problems: [{ component: 'SOURCE.r1', problem }],
@@ -317,7 +317,7 @@ test('what several parts say of one component stands side by side in health, and
       'SINK.k1 Delivering events by sink k1 failed and is',
       'SINK.k1 Kafka broker b:9093 cannot be used',
       'SOURCE.r1 Kafka broker b:9092 cannot be used',
-      'SOURCE.r1 Reading by source r1 failed and is tried',
+      'SOURCE.r1 Reading by source r1 failed and is retri',
     ],
   )
   on.poll = signal => realSystem.clock.sleep(10, signal)

@@ -1,6 +1,6 @@
 // Agent: a topology that runs. Starts channels, then sinks, then sources; stops in reverse; a reload
 // touches only what changed. Resolved start means every channel is open and every source and sink has
-// been started once; a source whose start fails is tried again while the agent runs.
+// been started once; a source whose start fails is retried while the agent runs.
 import type { Channel } from '../component.ts'
 import { placeOf, sentence, sentenceOf, type Problem } from '../config/problem.ts'
 import { Fault, messageOf } from '../errors.ts'

@@ -34,11 +34,11 @@ export class Blockade {
     return this.#condition.tries
   }
 
-  /** It is tried again until it passes, and what is behind it waits. */
+  /** Millrace retries it, and the events behind it wait. */
   blocked(event: Event, fault: unknown): void {
     const what = `${describe(event)}: ${messageOf(fault)}`
     this.#condition.raise(`${this.#parts.name} is blocked by an event that cannot be delivered: ${what}`, {
-      remedy: `It is tried again until it passes, and what is behind it waits.${fault instanceof Fault ? ` ${fault.remedy}` : ''}`,
+      remedy: `Millrace retries it, and the events behind it wait.${fault instanceof Fault ? ` ${fault.remedy}` : ''}`,
     })
   }
 

@@ -23,7 +23,7 @@ type Routes = readonly number[]
 const goesTo = (routes: Routes, offset: number, name: string): boolean =>
   ((routes[offset % routes.length]! >> names.indexOf(name)) & 1) === 1
 
-/** A channel that keeps what is put, and refuses what its list says: for good, or until it is tried again. */
+/** A channel that keeps what is put, and refuses what its list says: for good, or until it is retried. */
 function openChannel(refusals: (Fault | null)[]): { channel: Channel; put: Origin[] } {
   const put: Origin[] = []
   const channel = {

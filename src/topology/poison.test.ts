@@ -213,7 +213,7 @@ test('an event that blocks is told in one line and one a minute, and passes when
   await until(() => clock.sleeps.length >= 10)
   assert.deepEqual(clock.sleeps.slice(0, 7), [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
   const errors = log.lines.filter(line => line.startsWith('ERROR'))
-  assert.ok(!errors.some(line => line.includes('failed and is tried again')), errors.join('\n'))
+  assert.ok(!errors.some(line => line.includes('failed and is retried')), errors.join('\n'))
   assert.match(
     errors[0]!,
     /^ERROR Sink k1 is blocked by an event that cannot be delivered: the event with the headers topic=t, partition=0, offset=42 and a body of 2 bytes: broker:9092 refuses a record for t: too large\./,
@@ -261,7 +261,7 @@ test('a peer that goes away while an event blocks has words of its own', async (
   await channel.put(events(1))
   await log.line(/is blocked by an event/)
   answer = () => new Fault('PEER_UNREACHABLE', 'broker:9092 refuses connections')
-  await log.line(/Delivering events by sink k1 failed and is tried again until it succeeds: broker:9092/)
+  await log.line(/Delivering events by sink k1 failed and is retried until it succeeds: broker:9092/)
   assert.match(health().at(-1)!, /broker:9092 refuses connections/)
   answer = () => new Fault('UNDELIVERABLE', 'too large')
   await log.line(/Delivering events by sink k1 succeeds again/)
@@ -282,7 +282,7 @@ test('setting aside that fails is an outage; that is refused for good, a block; 
   sink.poison.add(5)
   const { runner, log } = run(channel, sink)
   await channel.put(events(20))
-  await log.line(/failed and is tried again until it succeeds: \/dead.jsonl: no space left/)
+  await log.line(/failed and is retried until it succeeds: \/dead.jsonl: no space left/)
   answer = () => new Fault('UNDELIVERABLE', 'topic dead takes no 2 bytes')
   await log.line(
     /Sink k1 is blocked .*offset=5 .* too large. It could not be set aside either: topic dead takes no 2 bytes/,

@@ -1,6 +1,6 @@
 // Poison: the events a runner knows that can never be delivered as they are, and how it meets them. What
 // stands before such an event is delivered first; then it goes alone: set aside where the sink can do
-// that, else tried again until it passes, while what is behind it waits. Nothing else is held up or repeated.
+// that, else retried until it passes, while what is behind it waits. Nothing else is held up or repeated.
 import { doubledMs, type Backoff } from '../backoff.ts'
 import type { Batch, Sink } from '../component.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
@@ -8,7 +8,7 @@ import { Fault, messageOf } from '../errors.ts'
 import { type Event, TooManyHeaders } from '../event.ts'
 import type { Blockade } from './blockade.ts'
 
-/** An event that blocks is tried again after 1 s, 2 s, … up to this. */
+/** An event that blocks is retried after 1 s, 2 s, … up to this. */
 const blockedRest: Backoff = { firstMs: 1000, mostMs: 30_000 }
 
 export class Poison {

@@ -338,9 +338,7 @@ test('failover: while all rest nothing is lost, and the best serves when its res
     await sink.begun(1)
     sink.calls[0]!.fail(new Fault('PEER_UNREACHABLE', 'nobody listens'))
   }
-  await log.line(
-    /Delivering events by sink group g1 failed and is tried again until it succeeds: nobody listens/,
-  )
+  await log.line(/Delivering events by sink group g1 failed and is retried until it succeeds: nobody listens/)
   await turns(1)
   pass(1300)
   await turns(5)

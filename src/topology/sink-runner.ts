@@ -5,7 +5,7 @@
 // handed to the one that failed can still come between. In a group another sink may be next (sink-route.ts).
 //
 // An event that can never be delivered is met alone: what stands before it is delivered first, then it
-// is set aside where a sink can do that, or tried again until it passes, while what is behind it waits.
+// is set aside where a sink can do that, or retried until it passes, while what is behind it waits.
 import { backoffMs, runnerBackoff } from '../backoff.ts'
 import type { Batch, Channel, SimpleSink, Sink, SinkSession } from '../component.ts'
 import { Fault, messageOf } from '../errors.ts'

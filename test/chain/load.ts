@@ -31,7 +31,7 @@ export interface LoadOptions {
 export const valueOf = (partition: number, number: number, bytes = 200): string =>
   `${partition}/${number} `.padEnd(bytes, '.')
 
-/** Gives up soon: the load tries again. */
+/** Gives up soon: the load retries. */
 const impatientOf = (bootstrap: string): Kafka =>
   new Kafka({
     brokers: bootstrap.split(','),
@@ -42,7 +42,7 @@ const impatientOf = (bootstrap: string): Kafka =>
   })
 
 /**
- * Writes numbered records without end, to each partition in turn, and tries again what was refused: a
+ * Writes numbered records without end, to each partition in turn, and retries what was refused: a
  * number may be written twice, none is left out and none is behind a later one's first appearance.
  */
 export function startLoad(bootstrap: string, options: LoadOptions): Load {

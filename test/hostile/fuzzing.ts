@@ -12,7 +12,7 @@ import { mutated } from './mutations.ts'
 
 /** Longest that one input may take, ms. */
 export const mostDecodeMs = 50
-/** What took longer is tried again; below, the clock is believed. */
+/** What took longer is retried; below, the clock is believed. */
 const suspectMs = mostDecodeMs / 10
 /** Seeds that a thread takes at once. */
 const seedsAtOnce = 500

@@ -190,13 +190,11 @@ ${lines('a.sinks.k', {
     await using agent = await start('a', draining)
     await drainedTo(18_000)
     await hdfs.command('stop-datanode 0')
-    await agent.line(/sink k failed and is tried again .*(DataNode|CREATE|APPEND)/)
+    await agent.line(/sink k failed and is retried .*(DataNode|CREATE|APPEND)/)
     await hdfs.command('start-datanode')
     await drainedTo(9_000)
     await hdfs.command('stop-namenode')
-    await agent.line(
-      /sink k failed and is tried again .*NameNode .*cannot be asked|NameNode .* cannot be asked/,
-    )
+    await agent.line(/sink k failed and is retried .*NameNode .*cannot be asked|NameNode .* cannot be asked/)
     await hdfs.command('start-namenode')
     await drainedTo(0)
     // Files that the DataNode was writing when it died are recovered, and then closed by their names.

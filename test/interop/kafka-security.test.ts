@@ -296,7 +296,7 @@ describe('a secured Kafka 4.1.0', { skip: skipWithoutPeers }, () => {
     )
   })
 
-  it('tells a fault once, tries again, and goes on when it is mended', async () => {
+  it('tells a fault once, retries, and goes on when it is mended', async () => {
     const lines: string[] = []
     const note = (message: string) => void lines.push(message)
     const log: Logger = { ...silentLogger, error: note, warn: note, info: note, child: () => log }

@@ -167,7 +167,7 @@ const brokerAway = [
   /Kafka broker 127\.0\.0\.1:\d+ can be used again/,
 ]
 const peerAway = [
-  /Delivering events by sink k failed and is tried again/,
+  /Delivering events by sink k failed and is retried/,
   /Delivering events by sink k succeeds again/,
 ]
 const channelFull = [
@@ -214,7 +214,7 @@ describe(
         end: () => killed!.broker.start(),
         red: ['a'],
         lines: { a: brokerAway },
-        // The client that writes the load waits up to half a minute before it tries again.
+        // The client that writes the load waits up to half a minute before it retries.
         drainMs: 60_000,
       })
       await late.flows(1000)

@@ -190,7 +190,7 @@ describe('events that can never be delivered', { skip: skipWithoutPeers }, () =>
       assert.equal(received.length, all, 'and the poison meant for it')
       assert.equal(chain.delivered(), next, 'each is counted once')
       assert.deepEqual(
-        chain.log.lines.filter(one => /ERROR.*failed and is tried again/.test(one)),
+        chain.log.lines.filter(one => /ERROR.*failed and is retried/.test(one)),
         [],
       )
     })

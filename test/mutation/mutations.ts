@@ -56,7 +56,7 @@ export const mutations: readonly Mutation[] = [
     tests: [starts, simulation],
   },
   {
-    name: 'a failed sync is tried again, and believed',
+    name: 'a failed sync is retried, and believed',
     file: log,
     from: 'return await this.#file.writeDurably(buffers, this.#written)',
     to: 'return await this.#file.writeDurably(buffers, this.#written).catch(() => this.#file.sync())',

@@ -358,8 +358,7 @@ function App() {
           <p class="cut-off" role="alert">
             <Mark level="bad" />
             <strong>No connection to the console’s server.</strong> What is shown is from{' '}
-            {time(heardAt.value)}. The connection is tried again by itself; see whether millrace console still
-            runs.
+            {time(heardAt.value)}. The page reconnects by itself; see whether millrace console still runs.
           </p>
         ) : null}
         {page}

@@ -15,7 +15,7 @@ export interface StreamReader {
 
 type Word = { readonly data: string } | { readonly isRefused: boolean } | 'anything new?'
 
-/** For as long as the page is there. The answer tries again, where it is time to. */
+/** For as long as the page is there. The answer retries, where it is time to. */
 export function shareStream(url: string, name: string, { read, lost }: StreamReader): () => void {
   const channel = new BroadcastChannel(url)
   let stream: EventSource | null = null

@@ -154,7 +154,7 @@ function checkTransaction(
   const owner = { transactionalId: transactionalId ?? '', producerId, producerEpoch }
   const refused = broker.transactions.writeErrorName(owner, topic, index)
   if (refused === null) return
-  // Producers of KIP-890 know TRANSACTION_ABORTABLE; others are told what may pass, to be tried again.
+  // Producers of KIP-890 know TRANSACTION_ABORTABLE; others are told what may pass, to be retried.
   const told: Partial<Record<ErrorName, ErrorName>> = {
     CONCURRENT_TRANSACTIONS: 'NOT_ENOUGH_REPLICAS',
     PRODUCER_FENCED: 'INVALID_PRODUCER_EPOCH',

@@ -127,7 +127,7 @@ test('one sync serves all that is appended while another runs, and nothing is vi
     await log.close()
   }))
 
-test('after a failed sync the partition is offline: nothing is tried again, what was synced stays', () =>
+test('after a failed sync the partition is offline: nothing is retried, what was synced stays', () =>
   inDirectory(async directory => {
     let fails = false
     let calls = 0

@@ -4,7 +4,7 @@
 // - Offsets are given out in the order of append; batches are written in that order.
 // - The high watermark moves after the sync (in relaxed mode: after the write). Nobody reads beyond it and
 //   nothing beyond it has been acknowledged, so no offset that anybody has seen can go back.
-// - A failed write or sync is never tried again: the partition goes offline and stays so until a start.
+// - A failed write or sync is never retried: the partition goes offline and stays so until a start.
 //   A write that did not fit on the disk is cut off and refused, and the partition goes on.
 // - A new segment is begun only when the one before is synced.
 import { join } from 'node:path'
@@ -58,7 +58,7 @@ export class PartitionLog {
   #isDamaged = false
   readonly #maintenance: LogMaintenance
   readonly #place: FilePlace
-  /** Stays set when a sync fails: after that nothing is tried again. */
+  /** Stays set when a sync fails: after that nothing is retried. */
   #isSyncing = false
   /** The disk was full at the last write. */
   readonly #full: Condition

@@ -197,7 +197,7 @@ export class TransactionCoordinator {
     return known.producerEpoch === producerEpoch ? null : 'PRODUCER_FENCED'
   }
 
-  /** One change of an id at a time; whoever comes meanwhile tries again, as in Kafka. */
+  /** One change of an id at a time; whoever comes meanwhile retries, as in Kafka. */
   async #alone<T>(transactionalId: string, change: () => Promise<T>): Promise<T | ErrorName> {
     if (this.#stopping) return 'COORDINATOR_NOT_AVAILABLE'
     if (this.#changing.has(transactionalId)) return 'CONCURRENT_TRANSACTIONS'
@@ -248,7 +248,7 @@ export class TransactionCoordinator {
     return await this.#complete(prepared)
   }
 
-  /** What was decided is carried out; where a partition cannot be written it is tried again later. */
+  /** What was decided is carried out; where a partition cannot be written it is retried later. */
   async #complete(state: TransactionState): Promise<TransactionState> {
     const { producerId, producerEpoch, partitions } = state
     const committed = state.status === 'PrepareCommit'
@@ -282,7 +282,7 @@ export class TransactionCoordinator {
     }
   }
 
-  /** Transactions that are open for too long are aborted; what was decided and not carried out is tried again. */
+  /** Transactions that are open for too long are aborted; what was decided and not carried out is retried. */
   async #checkOpen(): Promise<void> {
     const now = this.#parts.system.clock.now()
     for (const { transactionalId } of this.#journal.all())

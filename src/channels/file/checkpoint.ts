@@ -279,7 +279,7 @@ export class Checkpointer {
       const problem = isAway
         ? `directory ${dirname(checkpoint.path)} was removed or renamed while the channel runs, and no checkpoint can be written`
         : `${checkpoint.path} cannot be written: ${messageOf(error)}`
-      const remedy = `${isAway ? 'Put it back, or make it again: it is tried until it is there. ' : ''}Without a checkpoint the next start takes longer, and may not notice that segments are missing.`
+      const remedy = `${isAway ? 'Put it back, or create it: the agent retries until it is there. ' : ''}Without a checkpoint the next start takes longer, and may not notice that segments are missing.`
       condition.raise(problem, { remedy })
     }
   }

@@ -135,7 +135,7 @@ export function encryptionKeys(
   return { activeAlias, cipher, key: alias => files.key(alias) }
 }
 
-/** The key store and the password files, each read once; a read that failed is tried again when it is asked for again. */
+/** The key store and the password files, each read once; a read that failed is retried when it is asked for again. */
 class KeyFiles {
   readonly #given: EncryptionOptions
   readonly #disk: Disk

@@ -49,7 +49,7 @@ interface Open {
   readonly watch: SegmentWatch
   /**
    * Writes marks and checkpoint, once: nothing is put before, or a start would not notice what is missing. False where it
-   * must be tried again. Rejects with whatever the disk says.
+   * must be retried. Rejects with whatever the disk says.
    */
   readonly establish: (stand: Stand | null) => Promise<boolean>
 }
@@ -57,7 +57,7 @@ interface Open {
 export class FileChannel implements Channel {
   readonly capacity: number
   readonly transactionCapacity: number
-  /** What the start could not write on a full disk: it is tried again. */
+  /** What the start could not write on a full disk: it is retried. */
   lacking: Fault | null = null
   readonly #settings: FileChannelSettings
   readonly #context: CountedContext
@@ -73,7 +73,7 @@ export class FileChannel implements Channel {
   #stopping = false
   /** Nothing can be written any more. */
   readonly #failed: Condition
-  /** Reading the log back failed; the next take tries again. */
+  /** Reading the log back failed; the next take retries. */
   readonly #unreadable: Condition
   readonly #opening: Opening
 
@@ -132,7 +132,7 @@ export class FileChannel implements Channel {
     return null
   }
 
-  /** Gives what there is no room for: the log, which is tried again then, or what stands beside it. */
+  /** Gives what there is no room for: the log, which is retried then, or what stands beside it. */
   async #tryToOpen(): Promise<Fault | null> {
     const { counters, system, log, name } = this.#context
     const begun = system.clock.monotonic()
@@ -474,7 +474,7 @@ export class FileChannel implements Channel {
     )
   }
 
-  #fail(condition: Condition, problem: string, remedy = 'The next take tries again.'): void {
+  #fail(condition: Condition, problem: string, remedy = 'The next take retries it.'): void {
     this.#context.counters.set('Unhealthy', 1)
     condition.raise(problem, { remedy })
     const fault = () => this.#open?.log.failed ?? new Fault('CHANNEL_FAILED', problem)

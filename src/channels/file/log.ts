@@ -4,7 +4,7 @@
 //
 // Invariants
 // - Groups are written one after another; numbers of events are given out when a group is formed.
-// - A sync that failed is never tried again. Everything not covered by an earlier sync is refused, and
+// - A sync that failed is never retried. Everything not covered by an earlier sync is refused, and
 //   the log goes on in a new segment whose header says where the old one ends: at the last good sync,
 //   kept in memory, not at what reads back. A second failure within a minute and it stays failed.
 // - A segment that is not at its place any more, because it was removed or renamed from outside, ends the log: what

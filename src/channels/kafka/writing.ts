@@ -20,7 +20,7 @@ export interface WritingParts {
 interface Put {
   /** Not known to be written. */
   left: readonly ProducerRecord[]
-  /** Whether it is tried again where it fails. */
+  /** Whether it is retried where it fails. */
   readonly waits: boolean
   /** Nobody waits for it any more. */
   readonly signal: AbortSignal

@@ -18,7 +18,7 @@ export class RecordAdmin {
 
   /**
    * Writes one record and resolves when all replicas in sync have it. Without a partition its key chooses one as Java's
-   * producer does, and without a key any. A refusal is not tried again, unless the leader has moved; after a
+   * producer does, and without a key any. A refusal is not retried, unless the leader has moved; after a
    * PEER_TIMEOUT or PEER_CLOSED the record may have been written or not. Headers need Kafka 0.11: KAFKA_FATAL.
    */
   async append(record: ProducerRecord): Promise<{ partition: number; offset: number }> {

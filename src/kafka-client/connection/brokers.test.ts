@@ -60,7 +60,7 @@ describe('the log of a broker that goes', () => {
     const at = broker.bootstrap.replaceAll('.', '\\.')
     assert.equal(lines.all.length, 4, lines.all.join('\n'))
     const expected = [
-      `^WARN Kafka broker ${at} cannot be used: .*ECONNREFUSED.* It is tried again until it can\\.$`,
+      `^WARN Kafka broker ${at} cannot be used: .*ECONNREFUSED.* Millrace retries until it can be used\\.$`,
       `^WARN Kafka broker ${at} cannot be used: .*ECONNREFUSED.* This has lasted for [67]\\d s\\. `,
       `^WARN Kafka broker ${at} cannot be used: .*ECONNREFUSED.* This has lasted for 1[234]\\d s\\. `,
       `^INFO Kafka broker ${at} can be used again, after 1[2345]\\d(\\.\\d)? s$`,

@@ -79,7 +79,7 @@ export class Brokers {
     return this.#open.has(keyOf(address, purpose))
   }
 
-  /** Milliseconds until the address may be tried again; 0: now. */
+  /** Milliseconds until the address may be retried; 0: now. */
   restMs(address: Address): number {
     const outage = this.#outages.get(whereOf(address))
     return outage === undefined ? 0 : Math.max(0, outage.restsUntil - this.#system.clock.monotonic())
@@ -224,7 +224,7 @@ export class Brokers {
     outage.failures++
     this.judge()
     this.#conditionOf(where).raise(`Kafka broker ${where} cannot be used: ${messageOf(error)}`, {
-      remedy: `${error instanceof Fault ? `${error.remedy} ` : ''}It is tried again until it can.`,
+      remedy: `${error instanceof Fault ? `${error.remedy} ` : ''}Millrace retries until it can be used.`,
     })
     const { reconnectBackoffMs, reconnectBackoffMaxMs } = this.#settings
     const isRefused = error instanceof Fault && error.code === 'AUTHENTICATION'

@@ -18,7 +18,7 @@ export interface CoordinatorParts {
   readonly condition: ConditionMaker
   readonly kind: CoordinatorKind
   readonly key: string
-  /** How long the coordinator is looked for and a request is tried again; Infinity: until its signal is aborted. */
+  /** How long the coordinator is looked for and a request is retried; Infinity: until its signal is aborted. */
   readonly patienceMs: number
 }
 

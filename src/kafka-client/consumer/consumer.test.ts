@@ -276,7 +276,7 @@ describe('fetching', () => {
     ['FENCED_LEADER_EPOCH', 74],
     ['OFFSET_NOT_AVAILABLE', 78],
   ] as const)
-    it(`tries again after ${name}, where it was`, async () => {
+    it(`retries after ${name}, where it was`, async () => {
       const system = hurriedSystem(20)
       await using group = await new ScriptedGroup(system.clock).start()
       group.positions.set(0, 70)

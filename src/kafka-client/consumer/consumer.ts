@@ -339,7 +339,7 @@ export class GroupConsumer implements Consumer {
 
   #noPosition(why: string, atOnce: boolean): void {
     this.#noPositions.raise(`group ${this.#settings.groupId} does not know where to read on: ${why}`, {
-      remedy: 'It is tried again until it does.',
+      remedy: 'Millrace retries until then.',
       atOnce,
     })
   }

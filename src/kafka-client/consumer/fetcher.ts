@@ -429,7 +429,7 @@ export class Fetcher {
     if (endOffset < position) this.#parts.onCut({ topic, partition, from: endOffset, to: position - 1 })
   }
 
-  /** Said, and tried again: it is never passed over. */
+  /** Said, and retried: it is never passed over. */
   #damaged(buffer: FetchBuffer, { code, message, remedy }: Fault): void {
     this.#failed(buffer, message, { isFinal: true, atLeastMs: 1_000, remedy })
     this.raise(new Fault(code, `${buffer.name} cannot be read: ${message}`))

@@ -23,7 +23,7 @@ export class PartitionTroubles {
     const more = others === 0 ? '' : ` (and ${others} more like it)`
     this.#condition.raise(`${name} ${this.#is}: ${why}${more}`, {
       atOnce,
-      remedy: `${remedy}${remedy === '' ? '' : ' '}It is tried again until it is.`,
+      remedy: `${remedy}${remedy === '' ? '' : ' '}Millrace retries until then.`,
     })
   }
 

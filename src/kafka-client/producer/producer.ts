@@ -4,7 +4,7 @@
 //
 //   send -> (topic known?) -> queue of its partition -> request to the leader, with all queues that are ready
 //
-// What may succeed later is tried again without end (or until delivery.timeout.ms, or the signal). What
+// What may succeed later is retried without end (or until delivery.timeout.ms, or the signal). What
 // never can rejects the send that holds it and ends its session: what the session has behind it is not
 // written, whenever it is sent, so that the caller can send again in a session that follows, in order.
 import { Fault, messageOf } from '../../errors.ts'

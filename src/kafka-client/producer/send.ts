@@ -20,7 +20,7 @@ export class Send {
   readonly done: Promise<void>
   readonly session: Session
   readonly records: readonly ProducerRecord[]
-  /** Monotonic ms after which nothing is tried again. */
+  /** Monotonic ms after which nothing is retried. */
   readonly deadline: number
   /** Why what is not under way of it is not sent any more; null while all is well. */
   givenUp: Fault | null = null

@@ -1,7 +1,7 @@
 // RequestSize: how many events one request may have. A peer answers FAILED both when its channel is full
 // and when a batch is larger than its transactions hold. A full channel makes it wait for its keep-alive
 // first; a batch that is too large is refused at once. So what is refused at once is sent again in halves,
-// down to a single event; the size that passes is kept, and a larger one tried again after a while.
+// down to a single event; the size that passes is kept, and a larger one retried after a while.
 import type { Logger } from '../../observe/log.ts'
 
 /** A refusal that took longer came after waiting for room. */

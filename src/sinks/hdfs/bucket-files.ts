@@ -232,7 +232,7 @@ export class BucketFiles {
       await this.#name({ unsettled, path, finalPath, tries: 0, dueAt: 0 })
   }
 
-  /** Names the file; where that fails it is tried again later. */
+  /** Names the file; where that fails it is retried later. */
   async #name(one: Unnamed): Promise<void> {
     const { store, closeTries, closeRetryMs, clock, log, unnamed, onDue } = this.#options
     const what = `${store.nameOf(one.path)} is complete but cannot be renamed to ${one.finalPath}`
@@ -252,7 +252,7 @@ export class BucketFiles {
         this.#unnamed.delete(one)
         log.error(`${what}: ${messageOf(error)}. It keeps its name; rename it by hand.`)
       } else {
-        const reason = `${what}: ${messageOf(error)}; it is tried again every ${closeRetryMs / 1000} s`
+        const reason = `${what}: ${messageOf(error)}; it is retried every ${closeRetryMs / 1000} s`
         unnamed.raise(reason, error instanceof Fault ? { remedy: error.remedy } : {})
         this.#retry?.cancel()
         this.#retry = clock.after(closeRetryMs, onDue, { background: true })

@@ -154,7 +154,7 @@ export class RecordMaker {
   #sayOnce(what: string): void {
     if (this.#said.has(what)) return
     this.#said.add(what)
-    this.#log.warn(`${what} (said once)`)
+    this.#log.warn(`${what} (reported once)`)
   }
 
   targetOf({ headers }: Event): RecordTarget {

@@ -257,7 +257,7 @@ describe('partitions that are lost', () => {
     assert.deepEqual(commits, ['t-1@1'])
   })
 
-  it('are not committed by a commit that failed before and is tried again', async () => {
+  it('are not committed by a commit that failed before and is retried', async () => {
     const { intake, supply, puts, commits, signal, state, nextCommit } = setUp()
     const refused = Promise.withResolvers<void>()
     state.refuse = () => {

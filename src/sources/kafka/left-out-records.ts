@@ -1,5 +1,5 @@
 // Records that are left out because they are too large: their places are written to deadLetter.file before any position
-// behind them is committed. What the file cannot take holds the source up, and is tried again.
+// behind them is committed. What the file cannot take holds the source up, and is retried.
 import { pathOf, type SourceContext } from '../../component.ts'
 import { DeadLetterFile } from '../../dead-letter.ts'
 import { Fault, messageOf } from '../../errors.ts'

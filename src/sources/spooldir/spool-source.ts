@@ -18,7 +18,7 @@ import type { SpoolOptions } from './spool-options.ts'
 import { identityOf, readTracker, removeTracker, Tracker, type NotedPosition } from './tracker.ts'
 import { UnreadableFile } from './unreadable-file.ts'
 
-/** A file that cannot be opened is tried again after so long. */
+/** A file that cannot be opened is retried after so long. */
 const unopenedMs = 30_000
 
 interface OpenFile {
@@ -52,7 +52,7 @@ export class SpoolSource implements Source {
   #listedAt = -Infinity
   /** Where to go on, by path: what the tracker said at the start, and files that are tried once more. */
   #positions = new Map<string, NotedPosition>()
-  /** Files that cannot be opened, and when they are tried again. */
+  /** Files that cannot be opened, and when they are retried. */
   readonly #unopened = new Map<string, number>()
 
   constructor(given: SpoolOptions, context: SourceContext) {
@@ -197,7 +197,7 @@ export class SpoolSource implements Source {
     const given = this.#options
     let isSaid = false
     const onCut = (what: string) => {
-      if (!isSaid) this.#log.warn(`${path} ${what}; they become several events (said once a file)`)
+      if (!isSaid) this.#log.warn(`${path} ${what}; they become several events (reported once a file)`)
       isSaid = true
     }
     const settings = {
@@ -217,7 +217,7 @@ export class SpoolSource implements Source {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     const { clock } = this.#context.system
     this.#unopened.set(path, clock.monotonic() + unopenedMs)
-    this.#notOpening.raise(`${path} cannot be opened and is tried again every 30 s: ${messageOf(error)}`, {
+    this.#notOpening.raise(`${path} cannot be opened and is retried every 30 s: ${messageOf(error)}`, {
       remedy: 'Give the user of the agent the right to read it, or move it away.',
     })
     return null

@@ -310,7 +310,7 @@ export class FileSet {
     const [{ name, directory }, problem] = first
     const others = more.length === 0 ? '' : `, nor those of ${more.map(([group]) => group.name).join(', ')}`
     missing.raise(
-      `directory ${directory} of group ${name} cannot be listed${others}: ${problem}. It is tried again with each look, and the other groups are read meanwhile`,
+      `directory ${directory} of group ${name} cannot be listed${others}: ${problem}. Millrace retries with each look and reads the other groups meanwhile`,
       {
         remedy: `Make the directory, or correct filegroups.${name}: only what follows the last slash is an expression.`,
       },

@@ -329,7 +329,7 @@ export class TailSource implements Source {
     if (first === undefined) return this.#unreadable.clear('All files can be read')
     const others = more.length === 0 ? '' : `, nor can ${countOf(more.length, 'other file')}`
     this.#unreadable.raise(
-      `${first.path} cannot be read${others}: ${first.problem}. It is tried again with each look, and the other files are read meanwhile`,
+      `${first.path} cannot be read${others}: ${first.problem}. Millrace retries with each look and reads the other files meanwhile`,
       { remedy: 'Let the user of the agent read it, or correct the expression of its group.' },
     )
   }

@@ -143,7 +143,7 @@ const rows = [
   [117, 'UNKNOWN_SUBSCRIPTION_ID', 'the telemetry subscription is out of date'],
   [118, 'TELEMETRY_TOO_LARGE', 'the telemetry sent is too large'],
   [119, 'INVALID_REGISTRATION', 'the registration of the controller is not valid'],
-  [120, 'TRANSACTION_ABORTABLE', 'the transaction failed and must be aborted; it may be tried again'],
+  [120, 'TRANSACTION_ABORTABLE', 'the transaction failed and must be aborted; it may be retried'],
   [121, 'INVALID_RECORD_STATE', 'the record is not in a state that allows this'],
   [122, 'SHARE_SESSION_NOT_FOUND', 'the broker has forgotten the share session', 'retriable'],
   [123, 'INVALID_SHARE_SESSION_EPOCH', 'the share session and the broker are out of step', 'retriable'],
