@@ -75,6 +75,8 @@ export const millraceUsage = `Usage: millrace <command> [options]...
                                     many lives of these agents on simulated machines: what would be lost or doubled
   topics | produce | consume | groups | offsets --bootstrap-server HOST:PORT …
                                     Kafka's tools, with their options: millrace topics --help
+  progress list|reset --bootstrap-server HOST:PORT
+                                    what flows with exactly-once delivery have written: millrace progress --help
   audit --from HOST:PORT/TOPIC --to HOST:PORT/TOPIC
                                     which records are missing, doubled or changed: millrace audit --help
   init interceptor|sink|source NAME write a component of your own in TypeScript, with its test

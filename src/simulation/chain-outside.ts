@@ -110,7 +110,12 @@ export class ChainOutside {
       system,
       log: own,
       condition: looseConditions(system.clock, own),
-      settings: { ...consumerDefaults, bootstrapServers: [broker], fetchMaxWaitMs: readerMaxWaitMs },
+      settings: {
+        ...consumerDefaults,
+        bootstrapServers: [broker],
+        fetchMaxWaitMs: readerMaxWaitMs,
+        readCommitted: true,
+      },
     })
     reader.add(Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 })))
     const { signal } = new AbortController()

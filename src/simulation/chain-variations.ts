@@ -41,6 +41,8 @@ interface Shape {
   readonly acks: number
   readonly deflate: boolean
   readonly capacity: number
+  /** Each record is written once; channels share the records of a partition then. */
+  readonly isOnce: boolean
 }
 
 const port = 44_444
@@ -59,19 +61,29 @@ function textOfA(shape: Shape, sourceBatch: number): string {
     'sources.s1.kafka.topics = test3',
     'sources.s1.kafka.consumer.group.id = test-consumer-group',
     'sources.s1.kafka.consumer.auto.offset.reset = earliest',
-    'sources.s1.interceptors = i1',
+    `sources.s1.interceptors = ${shape.multiplexing && shape.isOnce ? 'i1 i2' : 'i1'}`,
     'sources.s1.interceptors.i1.type = static',
     'sources.s1.interceptors.i1.key = topic',
     'sources.s1.interceptors.i1.preserveExisting = false',
     'sources.s1.interceptors.i1.value = test2',
     `sources.s1.channels = ${channels.join(' ')}`,
   ]
+  if (shape.isOnce) lines.push('sources.s1.originHeader = true')
   if (shape.multiplexing)
     lines.push(
       'sources.s1.selector.type = multiplexing',
-      'sources.s1.selector.header = key',
+      `sources.s1.selector.header = ${shape.isOnce ? 'digit' : 'key'}`,
       'sources.s1.selector.mapping.p0 = c2',
+      'sources.s1.selector.mapping.3 = c2',
+      'sources.s1.selector.mapping.4 = c2',
       'sources.s1.selector.default = c1',
+    )
+  if (shape.multiplexing && shape.isOnce)
+    lines.push(
+      'sources.s1.interceptors.i2.type = regex_extractor',
+      String.raw`sources.s1.interceptors.i2.regex = ^\\d+/\\d*(\\d)`,
+      'sources.s1.interceptors.i2.serializers = s1',
+      'sources.s1.interceptors.i2.serializers.s1.name = digit',
     )
   for (const name of channels) lines.push(...channelLines(name, shape.channelA, shape.capacity))
   const group = shape.multiplexing ? ['k1', 'k3'] : sinks
@@ -110,7 +122,9 @@ function textOfB(shape: Shape, kafkaBatch: number): string {
     'sinks.kafka-sink.type = org.apache.flume.sink.kafka.KafkaSink',
     'sinks.kafka-sink.kafka.bootstrap.servers = kafka:9092',
     `sinks.kafka-sink.flumeBatchSize = ${kafkaBatch}`,
-    `sinks.kafka-sink.kafka.producer.acks = ${shape.acks}`,
+    ...(shape.isOnce
+      ? ['sinks.kafka-sink.deliveryGuarantee = exactly-once', 'sinks.kafka-sink.flow = simulated']
+      : [`sinks.kafka-sink.kafka.producer.acks = ${shape.acks}`]),
     'sinks.kafka-sink.channel = memory-channel',
     ...channelLines('memory-channel', shape.channelB, shape.capacity),
   ]
@@ -136,8 +150,8 @@ function channelLines(name: string, type: 'file' | 'memory', capacity: number): 
   ]
 }
 
-/** The plan of a seed. `records` is about how many are written. */
-export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
+/** The plan of a seed. `records` is about how many are written; `isOnce`: each is to arrive once. */
+export async function planOf(seed: number, records = 100, isOnce = false): Promise<ChainPlan> {
   const random = new SeededRandom(seed ^ 0x5eed)
   const one = <T>(...of: T[]): T => of[random.below(of.length)]!
   const group = one<Shape['group']>('none', 'none', 'failover', 'load_balance')
@@ -156,6 +170,7 @@ export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
     acks: one(1, 1, -1),
     deflate: random.chance(0.25),
     capacity: one(100, 500, 2000),
+    isOnce,
   }
   const reloads = random.chance(0.2)
   const agentsOf = async (
@@ -201,8 +216,14 @@ export async function planOf(seed: number, records = 100): Promise<ChainPlan> {
     faults: faultKinds.filter(() => random.chance(0.5)),
     faultCount: random.chance(0.1) ? 0 : random.below(12),
     // A source that catches up after an outage has all that came meanwhile under way.
-    inFlight: Math.max(shape.avroBatch * shape.avroWindow, shape.kafkaBatch * 8, shape.sourceBatch * 4, 120),
-    keepsOrder: shape.receivers === 1 && shape.senders === 1 && shape.group === 'none',
+    inFlight: isOnce
+      ? 0
+      : Math.max(shape.avroBatch * shape.avroWindow, shape.kafkaBatch * 8, shape.sourceBatch * 4, 120),
+    keepsOrder:
+      shape.receivers === 1 &&
+      shape.senders === 1 &&
+      shape.group === 'none' &&
+      !(isOnce && shape.multiplexing),
     stormMs: 10_000,
     warmUpMs: 0,
     restarts: random.chance(0.3),

@@ -6,6 +6,7 @@ import { Broker } from '../broker/broker.ts'
 import { readBrokerSettings, type BrokerSettings } from '../broker/broker-settings.ts'
 import { messageOf } from '../errors.ts'
 import { Agent } from '../topology/agent.ts'
+import { defaultProgressTopic } from '../origin/progress.ts'
 import type { Topology } from '../topology/topology.ts'
 import { ChainLog } from './chain-log.ts'
 import { ChainOutside } from './chain-outside.ts'
@@ -252,7 +253,7 @@ class ChainWorld {
         for (const { name, partitions } of running?.topics.topics.values() ?? []) {
           const key = `${broker} ${name}`
           const isInput = inputs.some(one => one.broker === broker && one.name === name)
-          if (seen.has(key) || name.startsWith('__')) continue
+          if (seen.has(key) || name.startsWith('__') || name === defaultProgressTopic) continue
           seen.add(key)
           const isWatched = this.#plan.watchMs !== undefined
           if (!isInput && !isWatched && this.#plan.isBetween({ broker, name })) continue

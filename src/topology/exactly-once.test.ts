@@ -74,6 +74,17 @@ test('sinks of one channel share a flow, and those of different channels do not'
   assert.deepEqual(await problemsOf(from('c1 c2'), sink('k1', 'c1'), sink('k2', 'c2')), [])
 })
 
+test('a selector that chooses again for a record that is read again is refused where events name their channel', async () => {
+  const from = (channels: string) =>
+    source('s1', channels, ['originHeader = true', 'selector.type = load_balancing'])
+  const sinks = [...sink('k1', 'c1'), ...sink('k2', 'c2')]
+  assert.match(
+    (await problemsOf(from('c1 c2'), sinks)).join(),
+    /its selector chooses another channel for a record/,
+  )
+  assert.deepEqual(await problemsOf(from('c1'), sink('k1', 'c1')), [])
+})
+
 test('what an exactly-once sink cannot do is refused, and names that cannot be', async () => {
   const from = source('s1', 'c1', ['originHeader = true'])
   for (const [line, said] of [

@@ -12,6 +12,14 @@ interface Writing {
 
 export function checkExactlyOnce({ agent, sources, sinkGroups }: Topology): Problem[] {
   const problems: Problem[] = []
+  for (const source of sources)
+    if (source.channels.length > 1 && hasOrigins(source) && choosesAgain(source))
+      problems.push({
+        severity: 'error',
+        place: source.place,
+        problem: `events of source ${source.name} name the record they come from and the channel, and its selector chooses another channel for a record that is read again: it would be written twice`,
+        fix: `use a selector that chooses by the event (multiplexing, replicating), or give source ${source.name} one channel`,
+      })
   const all = sinkGroups.flatMap(({ sinks }) => sinks.map(sink => ({ sink, flow: flowOf(agent, sink) })))
   for (const [channel, writing] of Map.groupBy(all, ({ sink }) => sink.channel)) {
     const first = writing.find(({ flow }) => flow !== null)
@@ -48,6 +56,12 @@ function flowOf(agent: string, sink: SinkPart): string | null {
     if (one.does === 'write-topic' && one.onceIn !== undefined) return one.onceIn ?? `${agent}/${sink.name}`
   return null
 }
+
+const hasOrigins = (source: SourcePart): boolean =>
+  flowsOf(source).some(one => one.does === 'read-topics' && one.hasOrigins === true)
+
+const choosesAgain = ({ selector: { definition, options } }: SourcePart): boolean =>
+  definition.flow?.(options).some(one => one.does === 'select-one') === true
 
 const hasNoOrigins = (source: SourcePart): boolean =>
   flowsOf(source).some(

@@ -79,9 +79,9 @@ export class ProgressTopic {
     return written
   }
 
-  /** All that is known, by key. */
-  get texts(): ReadonlyMap<string, readonly string[]> {
-    return new Map([...this.#texts].map(([key, texts]) => [key, [...texts.values()]]))
+  /** All that is known, by key and partition of the topic. */
+  get texts(): ReadonlyMap<string, ReadonlyMap<number, string>> {
+    return this.#texts
   }
 
   /** Reads on to where the topic ends at some time after the call; those who wait share it. */
@@ -235,7 +235,7 @@ export class ProgressTopic {
       'KAFKA',
       `progress topic ${topic} ${what}: which records flow ${flow} has written is not known any more. The sink writes nothing, because it could write records twice`,
       {
-        remedy: `Restore the topic. Or accept that records may be written twice: "millrace progress reset --bootstrap-server ${settings.bootstrapServers[0]} --topic ${topic} --flow ${flow}", then restart the agent.`,
+        remedy: `Restore the topic. Or accept that records may be written twice: "millrace progress reset --bootstrap-server ${settings.bootstrapServers[0]} --topic ${topic} --flow ${flow} --execute", then restart the agent.`,
       },
     )
   }
