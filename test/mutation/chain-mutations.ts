@@ -196,8 +196,72 @@ const planted: readonly Omit<Mutation, 'tests'>[] = [
   },
 ]
 
-export const chainMutations: readonly Mutation[] = planted.map(one => ({
-  ...one,
-  tests: [chainTest],
-  seeds: 2_000,
-}))
+const writer = 'src/sinks/kafka/exactly-once/origin-writer.ts'
+const progress = 'src/sinks/kafka/exactly-once/progress-topic.ts'
+const coverage = 'src/origin/coverage.ts'
+const once = 'test/simulation/exactly-once.test.ts'
+
+/** Of exactly-once delivery. What no simulated broker does (a leader that cuts off records) a smaller test finds. */
+const plantedOnce: readonly Omit<Mutation, 'seeds'>[] = [
+  {
+    name: 'progress is written outside of the transaction of its records',
+    file: writer,
+    from: 'await producer.send([...records, progressOf(written)], signal)\n',
+    to: 'await producer.send(records, signal)\n      await producer.commit(signal)\n      producer.begin()\n      await producer.send([progressOf(written)], signal)\n',
+    tests: [once],
+  },
+  {
+    name: 'progress is read before the writer before is fenced',
+    file: writer,
+    from: 'await producer.init(signal)\n',
+    to: 'const early = await read()\n    await producer.init(signal)\n    if (producer.recognizesFenced) return early\n',
+    tests: [once],
+  },
+  {
+    name: 'progress is read no further than it goes at the moment',
+    file: progress,
+    from: 'if (position >= end) left.delete(partition)',
+    to: 'left.delete(partition)',
+    tests: [once],
+  },
+  {
+    name: 'an event closes what was jumped over',
+    file: coverage,
+    from: 'if (reading?.next === from) reading.next = to + 1',
+    to: 'if (reading !== undefined) reading.next = to + 1',
+    tests: ['src/topology/coverage.test.ts'],
+  },
+  {
+    name: 'an event closes the offset before what was handed over',
+    file: coverage,
+    from: 'reading.closed.get(channel) ?? reading.begin',
+    to: 'Math.max(0, (reading.closed.get(channel) ?? reading.begin) - 1)',
+    tests: ['src/topology/coverage.test.ts'],
+  },
+  {
+    name: 'what one of two channels closes counts for the other',
+    file: coverage,
+    from: 'this.#namesChannels = channels > 1',
+    to: 'this.#namesChannels = channels > 1_000',
+    tests: [once],
+  },
+  {
+    name: 'an event that is written counts as written in every leader epoch',
+    file: 'src/origin/written.ts',
+    from: 'range.from <= to && range.leaderEpoch >= leaderEpoch',
+    to: 'range.from <= to',
+    tests: ['test/exactly-once/sink.test.ts'],
+  },
+  {
+    name: 'a topic that was created again is the one before',
+    file: 'src/origin/origin.ts',
+    from: "${encodeURIComponent(of.topicId) || '-'}",
+    to: '-',
+    tests: ['test/exactly-once/source.test.ts'],
+  },
+]
+
+export const chainMutations: readonly Mutation[] = [
+  ...planted.map(one => ({ ...one, tests: [chainTest], seeds: 2_000 })),
+  ...plantedOnce.map(one => ({ ...one, seeds: 400 })),
+]

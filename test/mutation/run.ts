@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { chainMutations, chainTest } from './chain-mutations.ts'
+import { chainMutations } from './chain-mutations.ts'
 import { mutations as channelMutations, type Mutation } from './mutations.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -46,7 +46,6 @@ function findingOf({
     ])
     if (loaded.status !== 0) throw new Error(`${file} cannot be loaded: ${String(loaded.stderr)}`)
     for (const test of tests) {
-      const isChain = test === chainTest
       const run = spawnSync(
         process.execPath,
         ['--test', '--test-force-exit', `--test-timeout=${mostMs}`, test],
@@ -63,7 +62,7 @@ function findingOf({
       const failing = run.stdout.slice(run.stdout.indexOf('failing tests:'))
       const said = /\n✖ ([^\n]*?) \([\d.]+ms\)/.exec(failing)?.[1] ?? 'it did not end'
       const [, seed, violation] = /seed (\d+) \(MILLRACE_SEED=\d+\): Error: ([^\n;]*)/.exec(failing) ?? []
-      return { test, said: isChain && seed !== undefined ? `seed ${seed}: ${violation}` : said }
+      return { test, said: seed !== undefined ? `seed ${seed}: ${violation}` : said }
     }
     return null
   } finally {

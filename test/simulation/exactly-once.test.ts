@@ -6,7 +6,7 @@ import { runSeed } from './once-seed.ts'
 import { runSeeds } from './seeds-in-threads.ts'
 
 const seeds = Number(
-  process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 200 : 10_000),
+  process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 60 : 10_000),
 )
 const onlySeed = process.env['MILLRACE_SEED']
 const module = new URL('once-seed.ts', import.meta.url)
@@ -18,7 +18,7 @@ if (onlySeed !== undefined)
   })
 else
   it('loses, doubles, invents and reorders nothing, and drains when the faults are over', async t => {
-    const { traces, counted, again } = await runSeeds(module, seeds, { again: Math.min(seeds, 10) })
+    const { traces, counted, again } = await runSeeds(module, seeds, { again: Math.min(seeds, 5) })
     t.diagnostic(`${traces.length} chains: ${JSON.stringify(counted)}`)
     assert.equal(traces.length, seeds)
     assert.deepEqual(traces.slice(0, again.length), again)
