@@ -29,8 +29,8 @@ const planted: readonly Omit<Mutation, 'tests'>[] = [
   {
     name: 'a position is committed while the channel has yet to take the events',
     file: intake,
-    from: 'if (flight.events.length > 0) await this.#parts.processor.processUntilAccepted(flight.events, signal)',
-    to: 'if (flight.events.length > 0) void this.#parts.processor.processUntilAccepted(flight.events, signal).catch(() => {})',
+    from: 'await this.#parts.processor.processUntilAccepted(events, signal, handovers)',
+    to: 'void this.#parts.processor.processUntilAccepted(events, signal, handovers).catch(() => {})',
   },
   {
     name: 'a put that failed is dropped by the lane of its channel',
