@@ -9,7 +9,7 @@
 // the other when asked; changing a header or the body drops the encoded side.
 import { Fault } from './errors.ts'
 import { AvroReader, longSize, writeLong } from './wire/avro/binary.ts'
-import { maxHeaders } from './wire/avro/flume-event.ts'
+import { findHeader, maxHeaders } from './wire/avro/flume-event.ts'
 
 /** Headers of an event: name to value, in the order in which they were set. */
 export type Headers = Map<string, string>
@@ -59,6 +59,11 @@ export class Event {
   checkHeaders(): void {
     if (this.#headers !== null || this.#encoded![0] === 0) return
     if (new AvroReader(this.#encoded!).readBlockCount() > maxHeaders) throw new TooManyHeaders(this)
+  }
+
+  /** One header, without decoding the others; its name is ASCII. */
+  header(name: string): string | undefined {
+    return this.#headers === null ? findHeader(new AvroReader(this.#encoded!), name) : this.#headers.get(name)
   }
 
   get body(): Buffer {

@@ -67,7 +67,7 @@ a1.sinks.k3.kafka.producer.sasl.jaas.config = org.apache.kafka.common.security.p
 function pathsOf(value: unknown, path = '', found = new Map<string, Set<string>>()): typeof found {
   const note = (type: string) => void found.set(path, (found.get(path) ?? new Set()).add(type))
   if (value === null) note('null')
-  else if (Array.isArray(value) && !path.endsWith('.value') && !path.endsWith('.default'))
+  else if (Array.isArray(value) && !/\.(value|default|ranges|repeats)$/.test(path))
     for (const one of value) pathsOf(one, `${path}[]`, found)
   else if (typeof value === 'object' && !Array.isArray(value)) {
     const areNames = /\.(options|counters|ownCounters)$/.test(path)

@@ -16,6 +16,7 @@ const kafkaTools: Readonly<Record<string, (words: readonly string[], program: st
   groups: async words => (await import('./groups-command.ts')).runGroups(words),
   offsets: async words => (await import('./offsets-command.ts')).runOffsets(words),
   progress: async (words, program_) => (await import('./progress-command.ts')).runProgress(words, program_),
+  ledger: async (words, program_) => (await import('./ledger-command.ts')).runLedger(words, program_),
   audit: async (words, program_) => (await import('./audit-command.ts')).runAudit(words, program_),
 }
 

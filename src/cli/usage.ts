@@ -77,6 +77,7 @@ export const millraceUsage = `Usage: millrace <command> [options]...
                                     Kafka's tools, with their options: millrace topics --help
   progress list|reset --bootstrap-server HOST:PORT
                                     what flows with exactly-once delivery have written: millrace progress --help
+  ledger [--agents HOST:PORT,...]   what agents have read, have and have written, and whether it balances
   audit --from HOST:PORT/TOPIC --to HOST:PORT/TOPIC
                                     which records are missing, doubled or changed: millrace audit --help
   init interceptor|sink|source NAME write a component of your own in TypeScript, with its test

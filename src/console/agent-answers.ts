@@ -10,6 +10,8 @@ import {
   optional,
   readJson,
   text,
+  tuple,
+  whole,
 } from '../json-shape.ts'
 import type { Peek, TapSample } from '../observe/event-view.ts'
 import type { SeenSnapshot } from './flow.ts'
@@ -66,6 +68,21 @@ const snapshot = object({
   ),
   sinks: listOf(object({ ...component, flows, channel: text, group: nullable(text) })),
   sinkGroups: listOf(object({ name: text, sinks: listOf(text), processor: object(part) })),
+  // Of agents that have one.
+  ledger: optional(
+    listOf(
+      object({
+        origin: nullable(text),
+        component: text,
+        step: text,
+        events: whole,
+        repeated: whole,
+        ranges: nullable(listOf(tuple(whole, whole))),
+        forgottenBelow: whole,
+        repeats: nullable(listOf(tuple(whole, whole))),
+      }),
+    ),
+  ),
   conditions: listOf(
     object({ component: text, name: text, problem: text, remedy: text, since: number, isRed: flag }),
   ),

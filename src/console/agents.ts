@@ -109,6 +109,11 @@ export class Agents {
     return this.#flow
   }
 
+  /** What each has answered last. */
+  get views(): readonly AgentView[] {
+    return this.#agents.map(({ view }) => view)
+  }
+
   /** Each flow as it is made; gives what ends it. */
   watch(read: (flow: Flow) => void): () => void {
     this.#readers.add(read)

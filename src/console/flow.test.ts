@@ -76,6 +76,7 @@ function view({
     ],
     sinks: [{ ...component('k1', 'avro'), flows: [writes], channel: 'c1', group: null }],
     sinkGroups: [],
+    ledger: [],
     conditions,
   }
   return { address, kind: 'millrace', problem: problem ?? null, seenAt: 5, snapshot }

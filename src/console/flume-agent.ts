@@ -73,6 +73,7 @@ export class FlumeAgent {
         group: null,
       })),
       sinkGroups: [],
+      ledger: [],
       conditions: [],
     }
   }

@@ -78,6 +78,7 @@ function sample() {
       channels: [{ ...component(channel), size: 3, capacity: 10, diskBytes: null, oldestEventAgeMs: 1.5 }],
       sinks: [{ ...component(sink), flows: [], channel: 'c1', group: null }],
       sinkGroups: [],
+      ledger: [],
       conditions,
     }),
   }

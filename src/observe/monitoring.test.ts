@@ -23,6 +23,7 @@ const agent: Observed = {
     channels: [],
     sinks: [],
     sinkGroups: [],
+    ledger: [],
     conditions: [],
   }),
 }

@@ -16,6 +16,8 @@ export interface Snapshot {
   readonly channels: readonly ChannelSnapshot[]
   readonly sinks: readonly SinkSnapshot[]
   readonly sinkGroups: readonly SinkGroupSnapshot[]
+  /** Which events of each origin partition have passed each step, since the agent was started. */
+  readonly ledger: readonly LedgerStep[]
   /** Those that are raised, in the order in which they were. */
   readonly conditions: readonly ConditionSnapshot[]
 }
@@ -125,6 +127,29 @@ export interface SinkGroupSnapshot {
   readonly name: string
   readonly sinks: readonly string[]
   readonly processor: PartSnapshot
+}
+
+/** One step of the ledger, for one partition. */
+export interface LedgerStep {
+  /** The partition as `millrace.origin` names it; null: events without that header. */
+  readonly origin: string | null
+  /** As /metrics names it: SOURCE.r for `read` and `dropped`, CHANNEL.c, SINK.k. */
+  readonly component: string
+  /**
+   * `dropped`: by interceptors, or because the selector chose no channel. `delivered` of a channel: by any of its sinks,
+   * or set aside. `under way`: taken by the sink and not known to be delivered.
+   */
+  readonly step: 'read' | 'dropped' | 'put' | 'delivered' | 'under way' | 'set aside'
+  /** Of `read`: 0, because offsets alone are known. */
+  readonly events: number
+  /** Those of the events that had passed this step before. */
+  readonly repeated: number
+  /** Offsets that the events close, from and to; null where they are only counted. */
+  readonly ranges: readonly (readonly [from: number, to: number])[] | null
+  /** Nothing is known of offsets below. */
+  readonly forgottenBelow: number
+  /** Offsets of the repeated events, the latest ones of many. */
+  readonly repeats: readonly (readonly [from: number, to: number])[] | null
 }
 
 /** A condition that is raised: what is wrong with a component, since when, and what to do. */

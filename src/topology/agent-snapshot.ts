@@ -9,6 +9,7 @@ import type {
   AgentState,
   ComponentSnapshot,
   FlowSnapshot,
+  LedgerStep,
   PartSnapshot,
   Snapshot,
 } from '../observe/snapshot.ts'
@@ -75,6 +76,7 @@ export interface AgentParts {
   readonly counters: Iterable<Counters>
   /** Sources and sinks that run, as /metrics names them. */
   readonly running: readonly string[]
+  readonly ledger: Iterable<LedgerStep>
   readonly conditions: readonly RaisedCondition[]
   readonly rates: EventRates
 }
@@ -156,6 +158,7 @@ export function snapshotOf(parts: AgentParts): Snapshot {
         ? []
         : [{ name, sinks: sinks.map(sink => sink.name), processor: partOf(processor) }],
     ),
+    ledger: [...parts.ledger],
     conditions: conditions.map(({ component, name, problem, remedy, since, isRed }) => ({
       component,
       name,

@@ -197,6 +197,9 @@ export class Agent implements EventView {
       channels: new Map([...this.#channels].map(([name, { channel }]) => [name, channel])),
       counters: this.counters(),
       running: [...this.#sinkGroups.values(), ...this.#sources.values()].flatMap(({ running }) => running),
+      ledger: this.#context.edges.ledger(
+        [...this.#sinkGroups.values()].flatMap(({ underWay = [] }) => underWay),
+      ),
       conditions: this.#conditions.raised,
       rates: this.#rates,
       memory: this.#context.system.memory,

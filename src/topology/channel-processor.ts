@@ -12,6 +12,7 @@ import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import { ChannelLane } from './channel-lane.ts'
 import { Standstill } from './standstill.ts'
+import type { SourceLedger } from './ledger.ts'
 import type { Edge } from './taps.ts'
 
 export interface ProcessorParts {
@@ -20,6 +21,7 @@ export interface ProcessorParts {
   readonly channels: ReadonlyMap<string, Channel>
   /** To the channels; those that can be tapped. */
   readonly edges?: ReadonlyMap<string, Edge>
+  readonly ledger?: SourceLedger
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -99,8 +101,10 @@ export class SourceChannelProcessor implements ChannelProcessor {
     handovers?: Handovers,
   ): Promise<void> {
     const shares: Shares = { required: new Map(), optional: new Map() }
-    if (handovers !== undefined)
-      (this.#coverage ??= new Coverage(this.#parts.channels.size)).handOver(handovers)
+    if (handovers !== undefined) {
+      ;(this.#coverage ??= new Coverage(this.#parts.channels.size)).handOver(handovers)
+      this.#parts.ledger?.read(handovers)
+    }
     this.#shareOut(this.#intercept(events), shares)
     if (shares.required.size === 1) {
       const [[name, share]] = shares.required as unknown as [[string, readonly Event[]]]
@@ -118,20 +122,24 @@ export class SourceChannelProcessor implements ChannelProcessor {
 
   #intercept(events: readonly Event[]): readonly Event[] {
     let kept = events
+    const dropped: Event[] = []
     for (const interceptor of this.#parts.interceptors) {
       const next: Event[] = []
       for (const event of kept) {
         const result = interceptor.intercept(event)
         if (result !== null) next.push(result)
+        else dropped.push(event)
       }
       kept = next
     }
+    if (dropped.length > 0) this.#parts.ledger?.dropped(dropped)
     return kept
   }
 
   #shareOut(events: readonly Event[], { required, optional }: Shares): void {
     for (const event of events) {
       const selection = this.#parts.selector.select(event)
+      if (selection.required.length + selection.optional.length === 0) this.#parts.ledger?.dropped([event])
       for (const name of selection.required) this.#add(required, name, event)
       for (const name of selection.optional) this.#add(optional, name, event)
     }

@@ -2,6 +2,7 @@
 // sink or sink group with its runner. Nothing here starts anything by itself.
 import type { Pace } from '../system/pace.ts'
 import type { AgentContext, Channel, ComponentContext, CountedContext, Sink } from '../component.ts'
+import type { Event } from '../event.ts'
 import type { Conditions } from '../observe/conditions.ts'
 import { Counters, type CounterKind } from '../observe/counters.ts'
 import { shutdownMetricLines } from '../observe/shutdown-metrics.ts'
@@ -29,6 +30,8 @@ export interface Instance {
   readonly counters: readonly Counters[]
   /** Those of its components that run, as /metrics names them. */
   readonly running: readonly string[]
+  /** Events that its sinks have at the moment, by sink as /metrics names it. */
+  readonly underWay?: readonly (readonly [component: string, events: readonly Event[]])[]
   start(): Promise<void>
   /** Does not wait in its start for others any more: `stop` follows. */
   giveUp?(): void
@@ -106,7 +109,8 @@ export function makeSource(
   const edges = new Map(
     part.channels.map(name => [name, shared.edges.between(counters.component, `CHANNEL.${name}`)]),
   )
-  const processor = new SourceChannelProcessor({ ...given, selector, channels, edges })
+  const ledger = shared.edges.ofSource(counters.component)
+  const processor = new SourceChannelProcessor({ ...given, selector, channels, edges, ledger })
   const source = part.definition.create(part.options, { ...context, processor })
   const onStarted = () => tellStart(counters, { ...shared, log })
   const runner = new SourceRunner({ ...given, name: part.name, source, onStarted, pace: shared.pace })
@@ -163,6 +167,9 @@ export function makeSinkGroup(
     counters: members.map(({ counters }) => counters),
     get running() {
       return isStarted ? members.map(({ counters }) => counters.component) : []
+    },
+    get underWay() {
+      return runners.flatMap(runner => runner.underWay)
     },
     async start() {
       for (const { sink, counters } of members) {

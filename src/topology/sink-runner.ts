@@ -88,6 +88,13 @@ export class SinkRunner {
     this.#divert = members.find(({ sink }) => sink.divert !== undefined)?.sink.divert
   }
 
+  /** What sinks have, and is not known to be delivered. */
+  get underWay(): readonly (readonly [component: string, events: readonly Event[]])[] {
+    return this.#flights.flatMap(({ member, sent }) =>
+      member === null ? [] : [[`SINK.${member.name}`, sent] as const],
+    )
+  }
+
   start(): void {
     this.#running = this.#run()
   }
@@ -238,10 +245,8 @@ export class SinkRunner {
     if (!goOn) return false
     if (error === undefined) {
       this.#flights.shift()
-      if (flight.member !== null) {
-        this.#route.delivered(flight.member, flight.sent)
-        flight.member.edge?.passed(flight.sent)
-      }
+      if (flight.member !== null) this.#route.delivered(flight.member, flight.sent)
+      this.#passed(flight, [])
       this.#outage.clear(`${this.#doing} succeeds again`)
       this.#poison.passed(flight.sent)
       this.#end(flight.batch, flight.batch.events.slice(flight.sent.length))
@@ -263,6 +268,7 @@ export class SinkRunner {
       // The first of a session counts: what is behind it failed with it.
       if (error !== undefined) failures.set(member, { error, sent })
       const undelivered = error === undefined ? [] : undeliveredOf(error, sent)
+      this.#passed(flights[index]!, undelivered)
       this.#end(batch, [...undelivered, ...batch.events.slice(sent.length)])
     }
     for (const member of failures.keys()) if (member !== null) void this.#close(member)
@@ -274,6 +280,18 @@ export class SinkRunner {
     if (aside !== undefined) return this.#report(aside)
     for (const [member, failure] of failures) this.#route.failed(member!, failure)
     return this.#route.next() === null ? this.#report(this.#route.exhausted()) : 0
+  }
+
+  /** Tells who watches what has left the channel. */
+  #passed({ member, sent }: Flight, undelivered: readonly Event[]): void {
+    if (undelivered.length === sent.length) return
+    if (member === null)
+      this.#parts.members.find(one => one.sink.divert !== undefined)?.edge?.setAside(sent[0]!)
+    else if (undelivered.length === 0) member.edge?.passed(sent)
+    else {
+      const left = new Set(undelivered)
+      member.edge?.passed(sent.filter(event => !left.has(event)))
+    }
   }
 
   /** Says what no sink could deliver, and why; gives the milliseconds to rest. */
