@@ -8,7 +8,7 @@
 // several channels may meet again in one sink, so that they name the channel in which they close something.
 import type { Handovers } from '../component.ts'
 import type { Event } from '../event.ts'
-import { decodeOrigin, encodeOrigin, originChannel, originHeader } from './origin.ts'
+import { encodeOrigin, originChannel, originHeader, originOf } from './origin.ts'
 
 interface Reading {
   readonly begin: number
@@ -41,8 +41,7 @@ export class Coverage {
    * copy, since other channels have the same event.
    */
   cover(channel: string, event: Event): Event {
-    const text = event.headers.get(originHeader)
-    const origin = text === undefined ? null : decodeOrigin(text)
+    const origin = originOf(event)
     const reading = origin === null ? undefined : this.#readings.get(origin.partition)
     if (origin === null || reading === undefined) return event
     const closed = reading.closed.get(channel) ?? reading.begin

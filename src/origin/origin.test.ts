@@ -52,6 +52,7 @@ test('a text that no source has written is no origin', () => {
     whole.replace('c/t/i/0', 'c/t/0'),
     whole.replace('t/', 't o/'),
     `${whole} `,
+    whole.replace('t/', `${'t'.repeat(1_000)}/`),
     `${whole}\n`,
   ])
     assert.equal(decodeOrigin(text), null, text)

@@ -35,11 +35,21 @@ export function encodeOrigin({ partition, leaderEpoch, from, to }: Origin): stri
   return `1 ${partition} ${leaderEpoch} ${from === to ? '' : `${from}-`}${to}`
 }
 
+/** Longer than any that a source writes: ids of Kafka have 22 characters, topics 249. */
+const mostCharacters = 1_000
+
 const form =
   /^1 ([^\s/]+\/[\w.-]+\/[^\s/]+\/\d{1,10}(?:\/[^\s/]+)?) (-1|\d{1,10}) (?:(\d{1,16})-)?(\d{1,16})$/
 
+/** Where the event names one. Throws as its headers do. */
+export function originOf({ headers }: { readonly headers: ReadonlyMap<string, string> }): Origin | null {
+  const text = headers.get(originHeader)
+  return text === undefined ? null : decodeOrigin(text)
+}
+
 /** Null where the text is none of ours: anybody can send a header of this name. */
 export function decodeOrigin(text: string): Origin | null {
+  if (text.length > mostCharacters) return null
   const [, partition, leaderEpoch, first, last] = form.exec(text) ?? []
   if (partition === undefined) return null
   const to = Number(last)

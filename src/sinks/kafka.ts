@@ -4,7 +4,7 @@ import { DeadLetterFile, examineDeadLetters } from '../dead-letter.ts'
 import { DeliveryFault } from '../delivery-fault.ts'
 import { Fault } from '../errors.ts'
 import { hostOf } from '../java/escapes.ts'
-import type { Event } from '../event.ts'
+import { TooManyHeaders, type Event } from '../event.ts'
 import {
   createProducer,
   examineSecurity,
@@ -16,6 +16,7 @@ import {
   type ProducerSettings,
 } from '../kafka-client/kafka-client.ts'
 import { kafkaSinkCounters } from '../observe/counters.ts'
+import { originOf, type Origin } from '../origin/origin.ts'
 import { DeadLetterTopic, maxRequestSize } from './kafka/dead-letter-topic.ts'
 import { ExactlyOnce } from './kafka/exactly-once/exactly-once.ts'
 import {
@@ -297,8 +298,18 @@ class KafkaSink implements SessionSink {
 
   async #divertToFile(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
     await this.#letters!.keep([event], reason)
-    if (this.#exactlyOnce?.isKnown(event) === true)
-      await this.#exactlyOnce.close(event, null, maxRequestSize, signal)
+    const origin = this.#originOf(event)
+    if (origin !== null) await this.#exactlyOnce!.close(event, origin, null, maxRequestSize, signal)
+  }
+
+  /** Null where nothing is known of what was written, or the headers cannot be looked at. */
+  #originOf(event: Event): Origin | null {
+    try {
+      return this.#exactlyOnce === null ? null : originOf(event)
+    } catch (error) {
+      if (error instanceof TooManyHeaders) return null
+      throw error
+    }
   }
 
   #divertToTopic(event: Event, reason: Fault, signal: AbortSignal): Promise<void> {
@@ -313,10 +324,10 @@ class KafkaSink implements SessionSink {
       component: name,
     })
     const meant = { content: this.#maker.contentOf(event), target: this.#maker.targetOf(event) }
-    if (this.#exactlyOnce?.isKnown(event) !== true)
-      return this.#letterTopic.keep(event, meant, reason, signal)
+    const origin = this.#originOf(event)
+    if (origin === null) return this.#letterTopic.keep(event, meant, reason, signal)
     const letter = this.#letterTopic.letterOf(event, meant, reason)
-    return this.#exactlyOnce.close(event, letter, maxRequestSize, signal)
+    return this.#exactlyOnce!.close(event, origin, letter, maxRequestSize, signal)
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,7 @@
 // The Kafka sink with deliveryGuarantee = exactly-once against a broker in this process.
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { DeliveryFault } from '../../src/delivery-fault.ts'
 import { Event } from '../../src/event.ts'
@@ -176,6 +178,26 @@ describe('dead letters', () => {
     }))
 })
 
+describe('dead letters in a file', () => {
+  it('close the range of their event, and keep one whose headers are too many as well', () =>
+    onStage(async stage => {
+      const file = join(stage.running.directory, 'letters.jsonl')
+      const { sink, deliver } = await stage.sink({ 'deadLetter.file': file })
+      await deliver(eventsOf(0, 1))
+      const never = new AbortController().signal
+      const reason = new DeliveryFault('UNDELIVERABLE', 'for the test', { undelivered: [] })
+      await sink.divert!(eventOf(1), reason, never)
+      const wide = Event.fromEncoded(
+        Event.of(Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`h${at}`, '']))).encoded,
+      )
+      await sink.divert!(wide, reason, never)
+      assert.equal((await readFile(file, 'utf8')).trim().split('\n').length, 2)
+      await deliver(eventsOf(0, 3))
+      assert.deepEqual(await stage.read(), ['0:0', '0:2'])
+      assert.equal((await progressOf(stage)).at(-1), '0-2@0')
+    }))
+})
+
 describe('the progress topic', () => {
   const policyOf = async ({ admin }: { admin: Admin }) =>
     (await admin.topics.settings(['millrace-progress']))!
@@ -204,10 +226,11 @@ describe('the progress topic', () => {
 
   it('that was deleted while the sink writes, or before it starts, is not taken for an empty one', () =>
     onStage(async stage => {
-      const one = await stage.sink({
-        'kafka.producer': { 'max.block.ms': '1', 'retry.backoff.max.ms': '100' },
-      })
+      const one = await stage.sink()
       await one.deliver(eventsOf(0, 3))
+      // So that the writer begins again.
+      const before = await stage.sink()
+      await before.deliver(eventsOf(0, 1))
       await stage.admin.topics.delete('millrace-progress')
       await assert.rejects(one.deliver(eventsOf(3, 1)))
       await assert.rejects(

@@ -14,7 +14,7 @@ import {
 import type { Condition } from '../../../observe/conditions.ts'
 import type { Logger } from '../../../observe/log.ts'
 import { sparing } from '../../../observe/sparing-log.ts'
-import { decodeOrigin, originHeader } from '../../../origin/origin.ts'
+import { originHeader, type Origin } from '../../../origin/origin.ts'
 import { encodeProgress, progressKey, transactionalIdOf } from '../../../origin/progress.ts'
 import type { Written } from '../../../origin/written.ts'
 import { printable, countOf } from '../../../printable.ts'
@@ -86,23 +86,17 @@ export class ExactlyOnce {
     return this.#session
   }
 
-  /** Whether the event has an origin: then it is closed by `close`. */
-  isKnown(event: Event): boolean {
-    const text = event.headers.get(originHeader)
-    return text !== undefined && decodeOrigin(text) !== null
-  }
-
   /**
    * Closes the range of an event that was set aside, with the record that keeps it, or with none where it is kept elsewhere.
    * The record may be larger than those of the sink.
    */
   async close(
     event: Event,
+    origin: Origin,
     record: ProducerRecord | null,
     maxRequestSize: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const origin = decodeOrigin(event.headers.get(originHeader)!)!
     await this.#session?.release(origin.partition)
     const delivery = new Delivery(0, [event])
     const lose: WriterParts['onFailed'] = (items, error, bad) => {

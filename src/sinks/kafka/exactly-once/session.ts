@@ -10,7 +10,7 @@ import {
   type ProducerRecord,
   type ProducerSession,
 } from '../../../kafka-client/kafka-client.ts'
-import { decodeOrigin, originHeader } from '../../../origin/origin.ts'
+import { originOf } from '../../../origin/origin.ts'
 import type { Clock, Timer } from '../../../system/clock.ts'
 import { Delivery } from './delivery.ts'
 import { OriginWriter, type Item, type WriterParts } from './origin-writer.ts'
@@ -30,6 +30,8 @@ export interface SessionParts {
 
 /** A writer that has had nothing to do for so long is closed: its connections, and its id at the brokers, are let go. */
 const idleMs = 60_000
+/** From so many on, those that have nothing to do at the moment are closed for others. */
+const mostWriters = 256
 
 export class ExactlyOnceSession implements SinkSession {
   readonly #parts: SessionParts
@@ -78,8 +80,7 @@ export class ExactlyOnceSession implements SinkSession {
     const plain: { event: Event; record: ProducerRecord }[] = []
     for (const [at, event] of events.entries()) {
       const record = records[at]!
-      const text = event.headers.get(originHeader)
-      const origin = text === undefined ? null : decodeOrigin(text)
+      const origin = originOf(event)
       if (origin === null) plain.push({ event, record })
       else this.#writerOf(origin.partition).push({ event, origin, record, delivery })
     }
@@ -111,6 +112,7 @@ export class ExactlyOnceSession implements SinkSession {
   #writerOf(partition: string): OriginWriter {
     let writer = this.#writers.get(partition)
     if (writer === undefined) {
+      if (this.#writers.size >= mostWriters) this.#releaseIdle(0)
       writer = this.#parts.makeWriter(partition, this.#parts.signal, (...failed) => this.#failed(...failed))
       this.#writers.set(partition, writer)
     }
@@ -149,11 +151,16 @@ export class ExactlyOnceSession implements SinkSession {
   #watchIdle(): Timer {
     const { clock } = this.#parts
     const look = (): void => {
-      for (const [partition, writer] of this.#writers)
-        if (writer.isIdle && clock.monotonic() - writer.lastUsed >= idleMs) void this.release(partition)
+      this.#releaseIdle(idleMs)
       this.#idle = this.#watchIdle()
     }
     return clock.after(idleMs, look, { background: true })
+  }
+
+  #releaseIdle(forMs: number): void {
+    const now = this.#parts.clock.monotonic()
+    for (const [partition, writer] of this.#writers)
+      if (writer.isIdle && now - writer.lastUsed >= forMs) void this.release(partition)
   }
 
   async close(): Promise<void> {
