@@ -29,10 +29,26 @@ export const catalogue: readonly CatalogueEntry[] = [
     ['source.http.HTTPSource', 'http', () => import('./sources/http.ts').then(m => m.httpSource)],
     ['source.ThriftSource', 'thrift', no('Thrift source')],
     ['source.ExecSource', 'exec', () => import('./sources/exec.ts').then(m => m.execSource)],
-    ['source.NetcatUdpSource', 'netcatudp', no('netcat UDP source')],
-    ['source.SyslogTcpSource', 'syslogtcp', no('syslog TCP source')],
-    ['source.SyslogUDPSource', 'syslogudp', no('syslog UDP source')],
-    ['source.MultiportSyslogTCPSource', 'multiport_syslogtcp', no('multiport syslog source')],
+    [
+      'source.NetcatUdpSource',
+      'netcatudp',
+      () => import('./sources/netcat-udp.ts').then(m => m.netcatUdpSource),
+    ],
+    [
+      'source.SyslogTcpSource',
+      'syslogtcp',
+      () => import('./sources/syslog-tcp.ts').then(m => m.syslogTcpSource),
+    ],
+    [
+      'source.SyslogUDPSource',
+      'syslogudp',
+      () => import('./sources/syslog-udp.ts').then(m => m.syslogUdpSource),
+    ],
+    [
+      'source.MultiportSyslogTCPSource',
+      'multiport_syslogtcp',
+      () => import('./sources/multiport-syslog.ts').then(m => m.multiportSyslogSource),
+    ],
     [
       'source.SpoolDirectorySource',
       'spooldir',

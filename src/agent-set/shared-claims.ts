@@ -26,13 +26,16 @@ export function findSharedClaims(
   for (const [index, one] of claims.entries())
     for (const other of claims.slice(0, index)) {
       if (one.part.owner === other.part.owner) continue
-      const found = one.claim.startsWith('port ')
+      const found = portClaim.test(one.claim)
         ? sharedPort(one, other, machines)
         : sharedDirectory(one, other, machines)
       if (found !== null) findings.push(found)
     }
   return [...findings, ...sharedGroups(agents, join)]
 }
+
+/** UDP has ports of its own. */
+const portClaim = /^(UDP )?port /
 
 interface Claim {
   readonly part: SetPart
@@ -94,7 +97,9 @@ class Machines {
 }
 
 function sharedPort(one: Claim, other: Claim, machines: Machines): Finding | null {
-  const addressOf = ({ claim }: Claim) => parseAddress(claim.replace(/^port /, ''))
+  const [what = ''] = portClaim.exec(one.claim) ?? []
+  const addressOf = ({ claim }: Claim) => parseAddress(claim.slice(what.length))
+  if (!other.claim.startsWith(what)) return null
   const [at, there] = [addressOf(one), addressOf(other)]
   if (at === null || there === null || at.port !== there.port) return null
   const [host, otherHost] = [normalHost(at.host), normalHost(there.host)]
@@ -105,12 +110,13 @@ function sharedPort(one: Claim, other: Claim, machines: Machines): Finding | nul
   if (nearness === 'apart' || (nearness === 'unknown' && targets > 1)) return null
   // One address for two that listen: one of them gets nothing, or they run on one machine.
   const isSure = nearness === 'together' || targets === 1
+  const key = one.part.written.settings.has('ports') ? 'ports' : 'port'
   return {
     rule: 'shared-port',
     severity: isSure ? 'error' : 'warning',
-    place: placeOf(one.part, 'port'),
-    problem: `${nameOf(one.part)} and ${nameOf(other.part)} both listen on port ${at.port}${isSure ? '' : ', which fails if they run on one machine'}`,
-    fix: `give ${keyOf(one.part, 'port')} another port${isSure ? '' : ', unless they run on different machines'}`,
+    place: placeOf(one.part, key),
+    problem: `${nameOf(one.part)} and ${nameOf(other.part)} both listen on ${what}${at.port}${isSure ? '' : ', which fails if they run on one machine'}`,
+    fix: `give ${keyOf(one.part, key)} another port${isSure ? '' : ', unless they run on different machines'}`,
   }
 }
 

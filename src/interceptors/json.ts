@@ -5,7 +5,7 @@ import { defineInterceptor, type Say } from '../component.ts'
 import type { Event } from '../event.ts'
 import { choice, flag, int, prefix, text, type OptionsOf } from '../fields.ts'
 import { parsePointer, textAt } from './json-pointer.ts'
-import type { TimeReader } from './joda-time.ts'
+import type { TimeReader } from '../java/joda-time.ts'
 import { timeReader } from './time-format.ts'
 
 /** After so long without an invalid body the log reports that they are over, ms. */

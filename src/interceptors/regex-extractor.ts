@@ -2,7 +2,7 @@
 import { defineInterceptor, type Say } from '../component.ts'
 import type { Event } from '../event.ts'
 import { list, prefix, regex } from '../fields.ts'
-import { compileJodaPattern } from './joda-time.ts'
+import { compileJodaPattern } from '../java/joda-time.ts'
 
 const flume = 'org.apache.flume.interceptor.'
 const passThrough = ['default', `${flume}RegexExtractorInterceptorPassThroughSerializer`.toLowerCase()]

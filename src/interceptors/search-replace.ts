@@ -2,6 +2,7 @@
 import { defineInterceptor } from '../component.ts'
 import { regex, text } from '../fields.ts'
 import { charset } from '../java/java-charset.ts'
+import { javaReplacement } from '../java/java-replacement.ts'
 
 export const searchReplaceInterceptor = defineInterceptor({
   type: 'search_replace',
@@ -34,29 +35,3 @@ export const searchReplaceInterceptor = defineInterceptor({
     }
   },
 })
-
-/** Java's replacement text as JavaScript's, for `pattern`. */
-function javaReplacement(text: string, pattern: RegExp): { value: string } | { problem: string } {
-  const groups = new RegExp(`${pattern.source}|`, pattern.flags).exec('')!
-  const count = groups.length - 1
-  let value = ''
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at]!
-    if (character === '\\') {
-      const next = text[++at]
-      if (next === undefined) return { problem: 'a backslash stands at the end' }
-      value += next === '$' ? '$$' : next
-    } else if (character === '$') {
-      const [whole, digit, name] = /^(?:(\d)|\{([A-Za-z][A-Za-z0-9]*)\})/.exec(text.slice(at + 1)) ?? []
-      if (whole === undefined) return { problem: '$ is not followed by a group' }
-      if (
-        Number(digit) > count ||
-        (name !== undefined && groups.groups?.[name] === undefined && !pattern.source.includes(`(?<${name}>`))
-      )
-        return { problem: `there is no group ${digit ?? name} in searchPattern` }
-      value += digit === '0' ? '$&' : digit === undefined ? `$<${name}>` : `$${digit}`
-      at += whole.length
-    } else value += character
-  }
-  return { value }
-}

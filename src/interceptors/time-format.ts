@@ -1,7 +1,7 @@
 // Times in texts, by the name of a format or by a pattern -> milliseconds since 1970: `epoch_ms`, `epoch_s`, `epoch_us`,
 // `epoch_ns`, `iso8601` (2026-11-30T10:47:13.250+01:00), or a pattern of Joda-Time and SimpleDateFormat.
 import { zoneOffset } from '../java/zone-offset.ts'
-import { compileJodaPattern, localToUtc, type TimeReader } from './joda-time.ts'
+import { compileJodaPattern, localToUtc, type TimeReader } from '../java/joda-time.ts'
 
 /** Powers of ten from milliseconds. */
 const epochs: Readonly<Record<string, number>> = { epoch_s: 3, epoch_ms: 0, epoch_us: -3, epoch_ns: -6 }

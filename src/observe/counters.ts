@@ -118,6 +118,7 @@ export const ownCounterMeanings: Readonly<Record<CounterKind, Readonly<Record<st
     records_left_out: 'Records larger than maxRecordBytes that were left out',
     records_gone: 'Records that Kafka removed before they were read',
     records_cut_off: 'Records read that a new leader of the partition does not have',
+    datagrams_discarded: 'Datagrams that arrived faster than the channels took them',
     lines_cut: 'Parts that lines longer than the limit were cut into, without the last one of each',
     partitions_recreated: 'Partitions whose topic was deleted and created again',
     records_not_flume_events: 'Records that are no event and were skipped',

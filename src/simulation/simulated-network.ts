@@ -359,6 +359,7 @@ export class SimulatedNetwork {
           }
           return listener
         }),
+      receive: () => Promise.reject(new Error('a simulated network carries no datagrams')),
       deflate: (stream, level) => new DeflatedStream(stream, level, true),
       hostName: () => machine.name,
       nameOf: async () => null,

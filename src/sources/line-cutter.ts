@@ -23,6 +23,11 @@ export class LineCutter {
     this.#rules = rules
   }
 
+  /** Of the line whose end has not come. */
+  get heldBytes(): number {
+    return this.#bytes
+  }
+
   /** The lines that this piece completes, without their ends; copies, so that a kept line keeps no piece. */
   *add(piece: Buffer): Generator<Buffer, void> {
     let from = this.#isAfterCr && piece[0] === lf ? 1 : 0

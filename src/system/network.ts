@@ -1,16 +1,18 @@
 // The door to the network: TCP and TLS connections and listeners, and names. A connection is a
 // Node Duplex, so that zlib and TLS can be laid over it in either order.
-import { lookup } from 'node:dns'
-import { reverse } from 'node:dns/promises'
-import { createServer, connect as connectTcp, type Server, type Socket } from 'node:net'
+import { lookup, lookupService } from 'node:dns'
+import { createServer, connect as connectTcp, isIP, type Server, type Socket } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
-import { listenFault, whereOf, withoutBrackets } from '../address.ts'
+import { listenFault, whereOf, withoutBrackets, type Address } from '../address.ts'
 import { Fault } from '../errors.ts'
 import { realClock } from './clock.ts'
 import { DeflatedStream } from './compression.ts'
+import { receiveDatagrams, type Listener } from './datagrams.ts'
 import { descriptorLimit } from './descriptors.ts'
 import { sharingLookups } from './name-lookups.ts'
+
+export type { Listener } from './datagrams.ts'
 
 /** A connection's two ends as text, `host:port`. */
 export interface Connection {
@@ -18,13 +20,6 @@ export interface Connection {
   readonly local: string
   readonly remote: string
   readonly remoteAddress: string
-}
-
-export interface Listener {
-  readonly host: string
-  readonly port: number
-  /** Accepts no more; connections that stand are the owner's to end. */
-  close(): Promise<void>
 }
 
 export interface Network {
@@ -51,11 +46,13 @@ export interface Network {
     },
     accept: (connection: Connection) => void,
   ): Promise<Listener>
+  /** Receives UDP datagrams; port 0 takes a free one. Rejects as `listen` does. */
+  receive(at: Address, take: (datagram: Buffer, from: Address) => void): Promise<Listener>
   /** One continuous zlib stream in each direction over the connection; `level` is zlib's, 0 to 9. */
   deflate(stream: Duplex, level: number): Duplex
   /** This machine's name, and its addresses that are not loopback. */
   hostName(): string
-  /** The name an address belongs to by reverse lookup; null where it has none. */
+  /** The name of an address by reverse lookup, as Java finds it: null where there is none, or it is not of that address. */
   nameOf(address: string): Promise<string | null>
   addresses(): string[]
 }
@@ -76,6 +73,25 @@ function connectionOf(socket: Socket): Connection {
 
 /** Of eight threads (bin/find-node.sh). */
 const lookUp = sharingLookups(lookup, 2)
+const lookUpName = sharingLookups(
+  (address, _, callback) => lookupService(address, 0, (error, name) => callback(error, name)),
+  1,
+)
+
+async function nameOf(given: string): Promise<string | null> {
+  const address = given.replace(/^::ffff:(?=\d+\.)/i, '')
+  if (isIP(address) === 0) return null
+  const name = await new Promise<string | null>(resolve =>
+    lookUpName(address, {}, (error, found) => resolve(error === null ? String(found) : null)),
+  )
+  if (name === null) return null
+  return new Promise(resolve =>
+    lookUp(name, { all: true }, (_, found) => {
+      const all = Array.isArray(found) ? found.map(one => one.address) : []
+      resolve(all.includes(address) ? name : null)
+    }),
+  )
+}
 
 export const realNetwork: Network = {
   connect({ host, port, timeoutMs, signal }) {
@@ -132,12 +148,10 @@ export const realNetwork: Network = {
     })
   },
 
+  receive: receiveDatagrams,
   deflate: (stream, level) => new DeflatedStream(stream, level),
   hostName: () => hostname(),
-  nameOf: async address => {
-    const names = await reverse(address).catch(() => [])
-    return names[0] ?? null
-  },
+  nameOf,
   addresses: () =>
     Object.values(networkInterfaces())
       .flatMap(list => list ?? [])

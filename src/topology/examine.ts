@@ -46,10 +46,14 @@ export async function findBusyPorts(
       const at = claim.startsWith('port ') ? parseAddress(claim.slice('port '.length)) : null
       const trouble = at === null ? null : await troubleAt(outside.system.network, at)
       if (trouble !== null)
-        sayOf(written, problems).warning(trouble.isPort ? 'port' : 'bind', trouble.problem, trouble.fix)
+        sayOf(written, problems).warning(keyIn(definition, trouble), trouble.problem, trouble.fix)
     }
   return problems
 }
+
+/** The option that names the port or the address; syslog sources have names of their own for them. */
+const keyIn = ({ options }: Definition, { isPort }: ListenTrouble): string =>
+  (isPort ? ['port', 'ports'] : ['bind', 'host']).find(key => key in options) ?? 'port'
 
 /** What the channels would meet in their directories. Where the agent runs already, that is all that can be said of them. */
 export async function rehearseChannels(

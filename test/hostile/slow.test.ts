@@ -15,7 +15,7 @@ const linesOf = (type: string, more: readonly string[] = []) => [
   'a1.channels = c1',
   'a1.sinks = k1',
   `a1.sources.r1.type = ${type}`,
-  'a1.sources.r1.bind = 127.0.0.1',
+  `a1.sources.r1.${type === 'syslogtcp' ? 'host' : 'bind'} = 127.0.0.1`,
   'a1.sources.r1.port = 0',
   'a1.sources.r1.channels = c1',
   'a1.channels.c1.type = memory',
@@ -58,6 +58,7 @@ for (const [type, bytes, whole, answer] of [
   ['http', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n[', ']', 'HTTP/1.1 200 OK'],
   ['netcat', 'half a li', 'ne\n', 'OK'],
   ['avro', '\0', '\0\0\0', ''],
+  ['syslogtcp', '<13>', 'half a mess', ''],
 ] as const)
   test(`${mostConnections} slow connections to the ${type} source leave 300 more outside`, async t => {
     const agent = await AttackedAgent.start(

@@ -1,7 +1,7 @@
 // Our times against those of Joda-Time.
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
-import { compileJodaPattern } from '../../src/interceptors/joda-time.ts'
+import { compileJodaPattern } from '../../src/java/joda-time.ts'
 import type { JodaCase } from './cases.ts'
 
 /** 2026-11-29T12:00Z, for years of two digits. */

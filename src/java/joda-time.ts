@@ -2,7 +2,7 @@
 // DateTimeFormat.forPattern(pattern).parseDateTime(text): from left to right, each letter taking as much as it can; then
 // fields are set from the largest to the smallest, beginning at 1970-01-01T00:00, or in 2000 where the largest is a
 // month, a week or a day. Names are English. Daylight saving follows the rules that Node has.
-import { zoneOffset } from '../java/zone-offset.ts'
+import { zoneOffset } from './zone-offset.ts'
 import {
   dayMs,
   fields,
