@@ -121,6 +121,14 @@ describe('changes by keys alone', { skip: skipWithoutChromium, timeout: 300_000 
     await notice(page, 'Topic made was created.')
     await page.getByRole('rowheader', { name: 'retention.ms' }).waitFor()
     assert.equal((await world.admin.offsets.of('made')).length, 2)
+    // Another like it, with its own settings.
+    await press(page, 'Create one like it')
+    await heading(page, 'Create a topic')
+    await waitFor(async () => (await page.getByLabel('Partitions').inputValue()) === '2', 'it is filled in')
+    await type(page, 'Name', 'made-too')
+    await page.keyboard.press('Enter')
+    await notice(page, 'Topic made-too was created.')
+    await page.getByRole('rowheader', { name: 'retention.ms' }).waitFor()
     await page.close()
   })
 

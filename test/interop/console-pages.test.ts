@@ -80,7 +80,7 @@ describe('pages', { skip: skipWithoutChromium }, () => {
 
   for (const [path, title] of pages)
     for (const colorScheme of ['light', 'dark'] as const)
-      test(`C13, C16: ${path}, ${colorScheme}: shows itself, fits 320 pixels, and axe-core finds nothing`, async () => {
+      test(`C13, C16: ${path}, ${colorScheme}${colorScheme === 'light' ? ' and forced colours' : ''}: shows itself, fits 320 pixels, and axe-core finds nothing`, async () => {
         const page = await open(addressOf(path), { colorScheme })
         await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor()
         if (path.includes('NODE')) await page.getByRole('heading', { name: 'Events in c1' }).waitFor()
@@ -89,6 +89,9 @@ describe('pages', { skip: skipWithoutChromium }, () => {
           await page.setViewportSize({ width, height: 900 })
           const fits = () => page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth')
           await waitFor(fits, `nothing is wider than ${width} pixels`, 5000)
+          // The colours of the system, which some people choose, once a page.
+          const isForced = width === 1024 && colorScheme === 'light'
+          await page.emulateMedia({ forcedColors: isForced ? 'active' : 'none' })
           // The policy forbids scripts from elsewhere; what a debugger evaluates is not bound by it.
           await page.evaluate(axe)
           const violations = await page.evaluate(async () => {

@@ -14,6 +14,10 @@ export interface Layout {
   readonly rows: number
 }
 
+/** Line by line, from left to right. */
+export const byLines = (one: Placed, other: Placed): number =>
+  one.row - other.row || one.column - other.column
+
 export function layoutOf({ nodes, edges }: Pick<Flow, 'nodes' | 'edges'>): Layout {
   const before = new Map(
     nodes.map(({ id }) => [id, edges.filter(({ to }) => to === id).map(({ from }) => from)]),

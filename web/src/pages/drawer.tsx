@@ -73,8 +73,12 @@ function Facts({ node, takenAt }: { node: FlowNode; takenAt: number }) {
         ] as const)
       : ([
           ...standing,
-          ['Fill', `${percent(fill.size, fill.capacity)} %`],
-          ['Events', `${whole(fill.size)} / ${wholeOr(fill.capacity)}`],
+          ...(fill.capacity === null
+            ? [['Events', whole(fill.size)] as const]
+            : ([
+                ['Fill', `${percent(fill.size, fill.capacity)} %`],
+                ['Events', `${whole(fill.size)} / ${whole(fill.capacity)}`],
+              ] as const)),
           fill.fullInSeconds === null
             ? ['Empty in', duration(fill.emptyInSeconds)]
             : ['Full in', duration(fill.fullInSeconds)],

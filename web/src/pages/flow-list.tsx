@@ -2,7 +2,7 @@
 import { useEffect } from 'preact/hooks'
 import type { Flow, FlowNode } from '../../../src/console/api.ts'
 import { time } from '../format.ts'
-import { layoutOf } from '../layout.ts'
+import { byLines, layoutOf } from '../layout.ts'
 import { Mark, Scroll, Section, State } from '../parts.tsx'
 import { parameter, setParameter } from '../router.ts'
 import { isPaused } from '../store.ts'
@@ -13,10 +13,10 @@ import { kindOf } from './kind.ts'
 import { lasting, NodeName } from './node-name.tsx'
 
 export function Components({ seen }: { seen: Flow }) {
-  // In the order of the flow, as the picture has them.
+  // As the picture has them: line by line, from left to right.
   const components = layoutOf(seen)
     .placed.filter(({ node }) => node.agent !== null)
-    .toSorted((one, other) => one.column - other.column || one.row - other.row)
+    .toSorted(byLines)
     .map(({ node }) => node)
   useKeys(components.map(({ id }) => id))
   const columns: readonly Cell<FlowNode>[] = [

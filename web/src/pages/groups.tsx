@@ -1,7 +1,7 @@
 // Consumer groups of a cluster, and one group.
 import type { Group, GroupRow, Groups } from '../../../src/console/api.ts'
 import { Chart } from '../chart.tsx'
-import { counted, duration, wholeOr } from '../format.ts'
+import { counted, duration, whole, wholeOr } from '../format.ts'
 import { Fact, Page, Section, State } from '../parts.tsx'
 import { pathOf } from '../router.ts'
 import { may, useLook } from '../store.ts'
@@ -123,6 +123,33 @@ const positionColumns: readonly Cell<Group['positions'][number]>[] = [
   { title: 'Read by', drop: 'p1', cell: ({ owner }) => owner ?? <span class="faint">nobody</span> },
 ]
 
+interface TopicSum {
+  readonly topic: string
+  readonly partitions: number
+  readonly read: number
+  readonly lag: number | null
+}
+
+const sumColumns: readonly Cell<TopicSum>[] = [
+  { title: 'Topic', cell: ({ topic }) => <a href={withCluster(pathOf('topics', topic))}>{topic}</a> },
+  { title: 'Partitions', isNumber: true, cell: one => whole(one.partitions) },
+  { title: 'Read by a member', isNumber: true, cell: one => whole(one.read) },
+  {
+    title: 'Lag',
+    isNumber: true,
+    cell: ({ lag }) => <span class={lag === 0 ? 'zero' : ''}>{wholeOr(lag)}</span>,
+  },
+]
+
+/** Of a group that reads several topics. */
+const sumsOf = (positions: Group['positions']): TopicSum[] =>
+  [...Map.groupBy(positions, ({ topic }) => topic)].map(([topic, list]) => ({
+    topic,
+    partitions: list.length,
+    read: list.filter(({ owner }) => owner !== null).length,
+    lag: list.every(({ lag }) => lag === null) ? null : list.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
+  }))
+
 const memberColumns: readonly Cell<Group['members'][number]>[] = [
   { title: 'Client', cell: ({ clientId }) => clientId },
   { title: 'Host', cell: ({ host }) => host },
@@ -178,6 +205,16 @@ export const GroupPage = ({ id }: { id: string }) => (
           lines={[{ name: 'records', values: history.lag, kind: 'a' }]}
           stepSeconds={history.stepSeconds}
         />
+        {row.topics.length < 2 ? null : (
+          <Section title="Topics">
+            <Rows
+              label={`Topics of ${id}`}
+              rows={sumsOf(positions)}
+              columns={sumColumns}
+              nameOf={({ topic }) => topic}
+            />
+          </Section>
+        )}
         <Section title="Positions">
           {positions.length === 0 ? (
             <p class="soft">The group has committed no position and reads no partition.</p>

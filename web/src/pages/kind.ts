@@ -8,6 +8,12 @@ export function kindOf({ kind, type }: FlowNode): string {
     .split('.')
     .at(-1)!
     .replace(/(?<=.)(Source|Channel|Sink)$/, '')
-  const known: Readonly<Record<string, string>> = { avro: 'Avro', http: 'HTTP', kafka: 'Kafka' }
-  return `${known[name.toLowerCase()] ?? name} ${kind}`
+  const known: Readonly<Record<string, string>> = {
+    avro: 'Avro',
+    hdfs: 'HDFS',
+    http: 'HTTP',
+    kafka: 'Kafka',
+    taildir: 'taildir',
+  }
+  return `${known[name.toLowerCase()] ?? name.replaceAll('_', ' ')} ${kind}`
 }

@@ -1,6 +1,6 @@
 // What a component looks like in the picture: its sign, and a channel as a pond that fills from the left.
 import type { FlowNode } from '../../../src/console/api.ts'
-import { bytes, duration, percent, whole, wholeOr } from '../format.ts'
+import { bytes, duration, percent, whole } from '../format.ts'
 import { Number, State } from '../parts.tsx'
 
 export const channelWidth = 136
@@ -59,16 +59,21 @@ export function Pond({ node, isDense = false }: { node: FlowNode; isDense?: bool
     <>
       <span class="pct">
         <span>
-          {percent(fill.size, fill.capacity)}
-          <span class="u"> %</span>
+          {fill.capacity === null ? whole(fill.size) : percent(fill.size, fill.capacity)}
+          <span class="u"> {fill.capacity === null ? 'events' : '%'}</span>
         </span>
         <State level={node.level} word={node.state} />
       </span>
       <dl>
-        <dt>events</dt>
-        <dd>
-          {whole(fill.size)} <span class="u">/ {wholeOr(fill.capacity)}</span>
-        </dd>
+        {/* One without a limit, such as a Kafka channel, shows them above. */}
+        {fill.capacity === null ? null : (
+          <>
+            <dt>events</dt>
+            <dd>
+              {whole(fill.size)} <span class="u">/ {whole(fill.capacity)}</span>
+            </dd>
+          </>
+        )}
         {isDense ? null : (
           <>
             <dt>on disk</dt>

@@ -1,7 +1,7 @@
 // The flow as a picture: a race with ponds in it. From left to right where there is room, else from top to bottom.
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Flow, FlowAgent, FlowEdge, FlowNode } from '../../../src/console/api.ts'
-import { layoutOf, type Layout, type Placed } from '../layout.ts'
+import { byLines, layoutOf, type Layout, type Placed } from '../layout.ts'
 import { State } from '../parts.tsx'
 import { parameter } from '../router.ts'
 import { Figure } from './figures.tsx'
@@ -228,12 +228,18 @@ function NodeNote({ node, takenAt }: { node: FlowNode; takenAt: number }) {
 
 /** From top to bottom, agent by agent: a phone. */
 function Narrow({ seen, layout }: { seen: Flow; layout: Layout }) {
-  const order = layout.placed.toSorted((one, other) => one.column - other.column || one.row - other.row)
+  const order = layout.placed.toSorted(byLines)
   const groups: { agent: string | null; placed: Placed[] }[] = []
   for (const one of order) {
     const last = groups.find(({ agent }) => agent !== null && agent === one.node.agent)
     if (last === undefined) groups.push({ agent: one.node.agent, placed: [one] })
     else last.placed.push(one)
+  }
+  const listed = groups.flatMap(({ placed }) => placed.map(({ node }) => node))
+  /** Named where it is not what stands below. */
+  const targetOf = ({ from, to }: FlowEdge) => {
+    const next = listed[listed.findIndex(({ id }) => id === from) + 1]
+    return next?.id === to ? '' : `to ${listed.find(({ id }) => id === to)?.name ?? ''} `
   }
   return (
     <div class="column">
@@ -265,7 +271,7 @@ function Narrow({ seen, layout }: { seen: Flow; layout: Layout }) {
                       .map(edge => (
                         <li key={edge.to} class={edge.isStuck ? 'stuck' : ''}>
                           <span aria-hidden="true">↓ </span>
-                          <EdgeFigure edge={edge} />{' '}
+                          <EdgeFigure edge={edge} /> {targetOf(edge)}
                           {edge.isStuck ? (
                             <State level="bad" word="stuck" />
                           ) : (

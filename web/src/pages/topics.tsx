@@ -264,6 +264,11 @@ export const TopicPage = ({ name }: { name: string }) => {
       }
       action={
         <>
+          {may('operator') ? (
+            <a class="btn quiet" href={`${taskHref('create', 'topics')}&like=${encodeURIComponent(name)}`}>
+              Create one like it
+            </a>
+          ) : null}
           {may('admin', name) ? (
             <>
               <a class="btn quiet" href={taskHref('empty', 'topics', name)}>

@@ -1,11 +1,11 @@
 // Pages that make, grow, empty and delete topics.
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { Outcome, Outcomes, Topic } from '../../../src/console/api.ts'
-import { bytes, counted, whole } from '../format.ts'
+import { bytes, counted, refusalText, whole } from '../format.ts'
 import { Choice, Number as Figure } from '../parts.tsx'
 import { apiOf } from '../pages/shared.tsx'
 import { parameter, pathOf, setParameter } from '../router.ts'
-import { useLook } from '../store.ts'
+import { ask, useLook } from '../store.ts'
 import { Effects, Field, leave, Pairs, Task, TaskWaiting, useChange, type Pair, Confirm } from './form.tsx'
 
 /** Those that are set most. */
@@ -33,6 +33,21 @@ export function CreateTopic() {
     problem: change.problemOf(name),
   })
   const [settings, setSettings] = useState<readonly Pair[]>([])
+  const like = parameter('like')
+  useEffect(() => {
+    if (like === null) return
+    void ask<Topic>(apiOf('topics', like)).then(found => {
+      if ('refusal' in found) return change.refuse(refusalText(found.refusal))
+      const { row, settings: all } = found.data
+      setParameter('partitions', String(row.partitions), false)
+      setParameter('replicas', String(row.replicas), false)
+      setSettings(
+        (all ?? []).flatMap(({ name, value, source }) =>
+          source === 'topic' && value !== null ? [{ name, value }] : [],
+        ),
+      )
+    })
+  }, [like])
   const submit = async () => {
     const name = of('name').trim()
     if (name === '') return change.refuse('A topic has a name.', 'name')
@@ -53,8 +68,12 @@ export function CreateTopic() {
   return (
     <Task
       title="Create a topic"
-      sub="Kafka validates the topic before it is created"
-      back="/topics"
+      sub={
+        like === null
+          ? 'Kafka validates the topic before it is created'
+          : `With the partitions and settings of ${like}; records are not copied`
+      }
+      back={like === null ? '/topics' : pathOf('topics', like)}
       change={change}
       fields={['name', 'partitions', 'replicas', ...(settings.length > 0 ? ['settings'] : [])]}
       button="Create topic"
