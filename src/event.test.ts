@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import avro from 'avsc'
 import fc from '../test/fast-check.ts'
-import { Event, TooManyHeaders } from './event.ts'
+import { Event, HeaderName, TooManyHeaders } from './event.ts'
 import { skipEvent } from './wire/avro/flume-event.ts'
 import { AvroFormatError, AvroReader } from './wire/avro/binary.ts'
 
@@ -30,6 +30,41 @@ test('the encoding is the Avro record another implementation writes and reads', 
       assert.deepEqual(Object.fromEntries(back.headers), { ...headers })
       assert.deepEqual(back.body, body)
     }),
+  )
+})
+
+test('one header and the body are found in an encoding as all are decoded', () => {
+  const name = fc.constantFrom('', 'a', 'b', 'ab', 'é', 'topic')
+  const value = fc.oneof(fc.constantFrom('', 'x', 'y', 'é'.repeat(200)), fc.string({ unit: 'grapheme' }))
+  const asked = ['', 'a', 'b', 'ab', 'é', 'topic', 'absent'].map(text => new HeaderName(text))
+  fc.assert(
+    // Names may come twice, and maps in blocks, with or without their size.
+    fc.property(
+      fc.array(fc.array(fc.tuple(name, value), { minLength: 1 })),
+      fc.boolean(),
+      bodyOf,
+      (blocks, sized, body) => {
+        const long = (number: number) => avro.Type.forSchema('long').toBuffer(number)
+        const text = avro.Type.forSchema('string')
+        const parts = blocks.flatMap(entries => {
+          const items = Buffer.concat(entries.flat().map(one => text.toBuffer(one)))
+          return [
+            sized ? Buffer.concat([long(-entries.length), long(items.length)]) : long(entries.length),
+            items,
+          ]
+        })
+        const encoded = Buffer.concat([...parts, long(0), long(body.length), body])
+        const { headers } = Event.fromEncoded(encoded)
+        for (const one of asked) {
+          const event = Event.fromEncoded(encoded)
+          assert.equal(event.header(one), headers.get(one.text))
+          assert.deepEqual(event.body, body)
+          assert.equal(Event.of(new Map(headers), body).header(one), headers.get(one.text))
+          assert.deepEqual(event.headers, headers)
+          assert.equal(event.header(one), headers.get(one.text))
+        }
+      },
+    ),
   )
 })
 
@@ -88,5 +123,7 @@ test('an event has so many headers and no more, decoded or set', () => {
   const wider = Event.of(new Map(Array.from({ length: 10_001 }, (_, index) => [`h${index}`, ''])))
   const read = Event.fromEncoded(wider.encoded)
   assert.throws(() => read.headers, TooManyHeaders)
+  assert.throws(() => read.header(new HeaderName('h1')), TooManyHeaders)
+  assert.throws(() => read.body, TooManyHeaders)
   assert.throws(() => read.checkHeaders(), { event: read })
 })

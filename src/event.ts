@@ -27,6 +27,33 @@ export class TooManyHeaders extends Fault {
 }
 
 /** An event: headers and a body. Encoded and decoded forms are made from one another when they are asked for. */
+/** Longer values are not kept to be compared with. */
+const keptBytes = 256
+
+/** The name of a header that many events are asked for. */
+export class HeaderName {
+  readonly text: string
+  readonly bytes: Buffer
+  /** What the last event had there: most have the same. */
+  #lastBytes = noBytes
+  #last = ''
+
+  constructor(text: string) {
+    this.text = text
+    this.bytes = Buffer.from(text)
+  }
+
+  /** The text in bytes `start` to `end`, where its value stands. */
+  textOf(bytes: Buffer, start: number, end: number): string {
+    if (end - start > keptBytes) return bytes.toString('utf8', start, end)
+    if (end - start !== this.#lastBytes.length || !isAt(bytes, start, this.#lastBytes)) {
+      this.#lastBytes = Buffer.from(bytes.subarray(start, end))
+      this.#last = this.#lastBytes.toString()
+    }
+    return this.#last
+  }
+}
+
 export class Event {
   #headers: Headers | null
   #body: Buffer | null
@@ -55,6 +82,32 @@ export class Event {
     return this.#headers!
   }
 
+  /** One header; it is looked for in the encoding where that was not decoded. Throws TooManyHeaders, as `headers` does. */
+  header(name: HeaderName): string | undefined {
+    if (this.#headers !== null) return this.#headers.get(name.text)
+    const bytes = this.#encoded!
+    const reader = new AvroReader(bytes)
+    let start = -1
+    let end = -1
+    for (
+      let count = this.#blockOf(reader, 0), all = count;
+      count > 0;
+      all += count = this.#blockOf(reader, all)
+    )
+      for (let index = 0; index < count; index++) {
+        const length = reader.readLength()
+        const isMeant = length === name.bytes.length && isAt(bytes, reader.at, name.bytes)
+        reader.at += length
+        const size = reader.readLength()
+        if (isMeant) {
+          start = reader.at
+          end = start + size
+        }
+        reader.at += size
+      }
+    return start === -1 ? undefined : name.textOf(bytes, start, end)
+  }
+
   /** Throws TooManyHeaders where the encoding begins with more than are allowed, without looking at them. */
   checkHeaders(): void {
     if (this.#headers !== null || this.#encoded![0] === 0) return
@@ -67,8 +120,20 @@ export class Event {
   }
 
   get body(): Buffer {
-    if (this.#body === null) this.#decode()
-    return this.#body!
+    if (this.#body === null) {
+      const reader = new AvroReader(this.#encoded!)
+      for (
+        let count = this.#blockOf(reader, 0), all = count;
+        count > 0;
+        all += count = this.#blockOf(reader, all)
+      )
+        for (let index = 0; index < count; index++) {
+          reader.skipBytes()
+          reader.skipBytes()
+        }
+      this.#body = reader.readBytes()
+    }
+    return this.#body
   }
 
   set body(body: Buffer) {
@@ -118,18 +183,31 @@ export class Event {
   #decode(): void {
     const reader = new AvroReader(this.#encoded!)
     const headers: Headers = new Map()
-    let all = 0
-    for (let count = reader.readBlockCount(); count > 0; count = reader.readBlockCount()) {
-      all += count
-      if (all > maxHeaders) throw new TooManyHeaders(this)
+    for (
+      let count = this.#blockOf(reader, 0), all = count;
+      count > 0;
+      all += count = this.#blockOf(reader, all)
+    )
       for (let index = 0; index < count; index++) {
         const key = reader.readString()
         headers.set(key, reader.readString())
       }
-    }
+    this.#body ??= reader.readBytes()
     this.#headers = headers
-    this.#body = reader.readBytes()
   }
+
+  /** Headers of the next block of the encoding; `before` of them have come. */
+  #blockOf(reader: AvroReader, before: number): number {
+    const count = reader.readBlockCount()
+    if (before + count > maxHeaders) throw new TooManyHeaders(this)
+    return count
+  }
+}
+
+/** Whether all of `wanted` stands in `bytes` from `start` on. */
+function isAt(bytes: Buffer, start: number, wanted: Buffer): boolean {
+  for (let index = 0; index < wanted.length; index++) if (bytes[start + index] !== wanted[index]) return false
+  return true
 }
 
 function encode(headers: Headers, body: Buffer): Buffer {

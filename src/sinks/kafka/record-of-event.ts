@@ -1,7 +1,7 @@
 // An event -> a record of a topic: topic, partition, key, time and headers as Flume's sink chooses them.
 import { Fault, messageOf } from '../../errors.ts'
 import { compileEscapes, hasEscapes } from '../../java/escapes.ts'
-import type { Event } from '../../event.ts'
+import { type Event, HeaderName } from '../../event.ts'
 import type { Logger } from '../../observe/log.ts'
 import { decodeKeptRecord, keptRecordHeader, type KeptRecord } from '../../wire/kafka/kept-record.ts'
 import type { RecordHeader } from '../../wire/kafka/record.ts'
@@ -42,12 +42,26 @@ export interface RecordTarget {
 }
 
 const noHeaders: readonly RecordHeader[] = []
+const keyName = new HeaderName('key')
+const keptName = new HeaderName(keptRecordHeader)
+
+const expandBy =
+  (expand: ReturnType<typeof compileEscapes>) =>
+  ({ headers }: Event): string =>
+    expand(headers)
+
+const valueIn = (event: Event, name: HeaderName | null): string | undefined =>
+  name === null ? undefined : event.header(name)
 
 export class RecordMaker {
   readonly #mapping: EventMapping
   readonly #log: Logger
-  readonly #expandTopic: (headers: ReadonlyMap<string, string>) => string
-  readonly #mapped: readonly (readonly [string, string])[]
+  readonly #expandTopic: (event: Event) => string
+  readonly #mapped: readonly (readonly [HeaderName, string])[]
+  /** Of the headers that are asked for; null where the mapping names none. */
+  readonly #topicHeader: HeaderName | null
+  readonly #partitionHeader: HeaderName | null
+  readonly #timeHeader: HeaderName | null
   readonly #said = new Set<string>()
   #lastTopic = ''
 
@@ -61,46 +75,48 @@ export class RecordMaker {
   ) {
     this.#mapping = mapping
     this.#log = log
-    this.#mapped = Object.entries(mapping.headers)
-    const { topic } = mapping
+    this.#mapped = Object.entries(mapping.headers).map(([from, to]) => [new HeaderName(from), to])
+    const { topic, topicHeader, partitionIdHeader, timestampHeader } = mapping
+    this.#topicHeader = topicHeader === null ? null : new HeaderName(topicHeader)
+    this.#partitionHeader = partitionIdHeader === undefined ? null : new HeaderName(partitionIdHeader)
+    this.#timeHeader = timestampHeader === undefined ? null : new HeaderName(timestampHeader)
     this.#expandTopic =
       mapping.topicHeader !== null && hasEscapes(topic)
-        ? compileEscapes(topic, { now, ...(host === undefined ? {} : { host }) })
+        ? expandBy(compileEscapes(topic, { now, ...(host === undefined ? {} : { host }) }))
         : () => topic
   }
 
   /** Throws UNDELIVERABLE where the event cannot become a record, now or later. */
   make(event: Event): OutgoingRecord {
-    const { headers } = event
-    const topic = this.#check(this.#topicOf(headers))
-    const kept = this.#keptOf(headers)
+    const topic = this.#check(this.#topicOf(event))
+    const kept = this.#keptOf(event)
     return {
       topic,
-      partition: this.#partitionOf(headers, topic),
-      timestamp: kept?.timestamp ?? this.#timeOf(headers),
+      partition: this.#partitionOf(event, topic),
+      timestamp: kept?.timestamp ?? this.#timeOf(event),
       ...this.#contentOf(event, kept),
     }
   }
 
   contentOf(event: Event): RecordContent {
-    return this.#contentOf(event, this.#keptOf(event.headers))
+    return this.#contentOf(event, this.#keptOf(event))
   }
 
   #contentOf(event: Event, kept: KeptRecord | null): RecordContent {
     return {
-      key: this.#keyOf(event.headers.get('key'), kept),
+      key: this.#keyOf(event.header(keyName), kept),
       value: this.#mapping.useFlumeEventFormat ? event.encoded : this.#valueOf(event.body, kept),
       headers:
         kept?.headers !== undefined
-          ? this.#keptHeaders(kept.headers, event.headers)
+          ? this.#keptHeaders(kept.headers, event)
           : this.#mapped.length === 0
             ? noHeaders
-            : this.#headersOf(event.headers),
+            : this.#headersOf(event),
     }
   }
 
-  #keptOf(headers: ReadonlyMap<string, string>): KeptRecord | null {
-    const text = this.#mapping.isExact ? headers.get(keptRecordHeader) : undefined
+  #keptOf(event: Event): KeptRecord | null {
+    const text = this.#mapping.isExact ? event.header(keptName) : undefined
     if (text === undefined) return null
     const kept = decodeKeptRecord(text)
     if (kept === null)
@@ -132,17 +148,14 @@ export class RecordMaker {
   }
 
   /** Headers of the event win where they have changed. */
-  #keptHeaders(
-    kept: NonNullable<KeptRecord['headers']>,
-    headers: ReadonlyMap<string, string>,
-  ): readonly RecordHeader[] {
+  #keptHeaders(kept: NonNullable<KeptRecord['headers']>, event: Event): readonly RecordHeader[] {
     const made: RecordHeader[] = []
     for (const one of kept) {
-      const text = 'eventHeader' in one ? headers.get(one.eventHeader) : undefined
+      const text = 'eventHeader' in one ? event.headers.get(one.eventHeader) : undefined
       if (!('eventHeader' in one)) made.push({ key: one.name, value: one.value })
       else if (text !== undefined) made.push({ key: one.name, value: Buffer.from(text) })
     }
-    for (const { key, value } of this.#headersOf(headers)) {
+    for (const { key, value } of this.#headersOf(event)) {
       const at = made.findLastIndex(one => one.key === key)
       if (at < 0) made.push({ key, value })
       else if (made[at]!.value?.toString() !== value!.toString()) made[at] = { key, value }
@@ -157,37 +170,35 @@ export class RecordMaker {
     this.#log.warn(`${what} (reported once)`)
   }
 
-  targetOf({ headers }: Event): RecordTarget {
-    const { topicHeader, topic, partitionIdHeader, defaultPartitionId } = this.#mapping
-    const override = topicHeader === null ? undefined : headers.get(topicHeader)
-    const partition = partitionIdHeader === undefined ? undefined : headers.get(partitionIdHeader)
+  targetOf(event: Event): RecordTarget {
+    const { topic, defaultPartitionId } = this.#mapping
+    const partition = valueIn(event, this.#partitionHeader)
     return {
-      topic: override ?? this.#expanded(headers) ?? topic,
+      topic: valueIn(event, this.#topicHeader) ?? this.#expanded(event) ?? topic,
       partition: partition ?? defaultPartitionId?.toString(),
     }
   }
 
-  #expanded(headers: ReadonlyMap<string, string>): string | undefined {
+  #expanded(event: Event): string | undefined {
     try {
-      return this.#expandTopic(headers)
+      return this.#expandTopic(event)
     } catch {
       return undefined
     }
   }
 
-  #topicOf(headers: ReadonlyMap<string, string>): string {
-    const { topicHeader } = this.#mapping
-    const override = topicHeader === null ? undefined : headers.get(topicHeader)
+  #topicOf(event: Event): string {
+    const override = valueIn(event, this.#topicHeader)
     if (override !== undefined) {
       if (override === '')
         throw new Fault(
           'UNDELIVERABLE',
-          `the header "${topicHeader}" of an event names an empty topic. Remove the header or set allowTopicOverride = false`,
+          `the header "${this.#mapping.topicHeader}" of an event names an empty topic. Remove the header or set allowTopicOverride = false`,
         )
       return override
     }
     try {
-      return this.#expandTopic(headers)
+      return this.#expandTopic(event)
     } catch (error) {
       throw new Fault('UNDELIVERABLE', `kafka.topic cannot be expanded: ${messageOf(error)}`, {
         cause: error,
@@ -207,9 +218,9 @@ export class RecordMaker {
     return topic
   }
 
-  #partitionOf(headers: ReadonlyMap<string, string>, topic: string): number | undefined {
+  #partitionOf(event: Event, topic: string): number | undefined {
     const { partitionIdHeader, defaultPartitionId } = this.#mapping
-    const given = partitionIdHeader === undefined ? undefined : headers.get(partitionIdHeader)
+    const given = valueIn(event, this.#partitionHeader)
     if (given === undefined) return defaultPartitionId
     const partition = Number(given)
     if (!/^\+?\d+$/.test(given) || partition > 2147483647)
@@ -221,9 +232,9 @@ export class RecordMaker {
     return partition
   }
 
-  #timeOf(headers: ReadonlyMap<string, string>): number | undefined {
+  #timeOf(event: Event): number | undefined {
     const { timestampHeader } = this.#mapping
-    const given = timestampHeader === undefined ? undefined : headers.get(timestampHeader)
+    const given = valueIn(event, this.#timeHeader)
     if (given === undefined) return undefined
     const time = Number(given)
     if (/^\+?\d+$/.test(given) && Number.isSafeInteger(time)) return time
@@ -233,10 +244,10 @@ export class RecordMaker {
     return undefined
   }
 
-  #headersOf(headers: ReadonlyMap<string, string>): readonly RecordHeader[] {
+  #headersOf(event: Event): readonly RecordHeader[] {
     const made: RecordHeader[] = []
     for (const [eventHeader, recordHeader] of this.#mapped) {
-      const value = headers.get(eventHeader)
+      const value = event.header(eventHeader)
       if (value !== undefined) made.push({ key: recordHeader, value: Buffer.from(value) })
     }
     return made
