@@ -127,3 +127,41 @@ test('an event has so many headers and no more, decoded or set', () => {
   assert.throws(() => read.body, TooManyHeaders)
   assert.throws(() => read.checkHeaders(), { event: read })
 })
+
+test('headers that are set one by one are those of a map, asked for in between or not', () => {
+  const name = fc.oneof(
+    fc.constantFrom('a', 'b', 'c'),
+    fc.integer({ min: 0, max: 80 }).map(number => `h${number}`),
+  )
+  const step = fc.oneof(
+    fc.record({
+      set: name,
+      value: fc.oneof(fc.constantFrom('', 'é'.repeat(30)), fc.string({ unit: 'grapheme', maxLength: 50 })),
+    }),
+    fc.record({ remove: name }),
+    fc.constantFrom('look', 'encode', 'clone', 'decode'),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), bodyOf, (steps, body) => {
+      let event = Event.withBody(body)
+      const expected = new Map<string, string>()
+      for (const one of steps)
+        if (one === 'look') assert.deepEqual(event.headers, expected)
+        else if (one === 'encode') assert.equal(event.encoded.length, event.size)
+        else if (one === 'clone') event = event.clone()
+        else if (one === 'decode') event = Event.fromEncoded(event.encoded)
+        else if (typeof one === 'string') assert.fail(one)
+        else if ('set' in one) {
+          event.setHeader(one.set, one.value)
+          expected.set(one.set, one.value)
+          assert.equal(event.header(new HeaderName(one.set)), one.value)
+        } else {
+          event.removeHeader(one.remove)
+          expected.delete(one.remove)
+          assert.equal(event.header(new HeaderName(one.remove)), undefined)
+        }
+      assert.deepEqual(event.encoded, flumeEvent.toBuffer({ headers: Object.fromEntries(expected), body }))
+      assert.deepEqual(event.headers, expected)
+    }),
+  )
+})

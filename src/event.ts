@@ -54,13 +54,24 @@ export class HeaderName {
   }
 }
 
+/** With more headers than half of it a map finds them sooner. */
+const mostFields = 64
+
 export class Event {
   #headers: Headers | null
+  /** Names and values in turn, which cost a tenth of a map: what was set where nobody asked for the map, or a copy of it. */
+  #fields: string[] | null
   #body: Buffer | null
   #encoded: Buffer | null
 
-  private constructor(headers: Headers | null, body: Buffer | null, encoded: Buffer | null) {
+  private constructor(
+    headers: Headers | null,
+    fields: string[] | null,
+    body: Buffer | null,
+    encoded: Buffer | null,
+  ) {
     this.#headers = headers
+    this.#fields = fields
     this.#body = body
     this.#encoded = encoded
   }
@@ -68,12 +79,17 @@ export class Event {
   /** Takes the map and the buffer as they are: neither is copied. */
   static of(headers: Headers | Record<string, string>, body: Buffer | string = noBytes): Event {
     const map = headers instanceof Map ? headers : new Map(Object.entries(headers))
-    return new Event(map, typeof body === 'string' ? Buffer.from(body) : body, null)
+    return new Event(map, null, typeof body === 'string' ? Buffer.from(body) : body, null)
+  }
+
+  /** Without headers, which are to be set. Takes the buffer as it is. */
+  static withBody(body: Buffer): Event {
+    return new Event(null, [], body, null)
   }
 
   /** `encoded` is exactly one encoded event; it is decoded only when somebody looks. */
   static fromEncoded(encoded: Buffer): Event {
-    return new Event(null, null, encoded)
+    return new Event(null, null, null, encoded)
   }
 
   /** The live header map. Do not change it directly: use setHeader and removeHeader. Throws TooManyHeaders, as `body` does. */
@@ -82,9 +98,18 @@ export class Event {
     return this.#headers!
   }
 
+  /** Where its name stands in the fields; their end where it does not. */
+  #fieldOf(name: string): number {
+    const fields = this.#fields!
+    let at = 0
+    while (at < fields.length && fields[at] !== name) at += 2
+    return at
+  }
+
   /** One header; it is looked for in the encoding where that was not decoded. Throws TooManyHeaders, as `headers` does. */
   header(name: HeaderName): string | undefined {
     if (this.#headers !== null) return this.#headers.get(name.text)
+    if (this.#fields !== null) return this.#fields[this.#fieldOf(name.text) + 1]
     const bytes = this.#encoded!
     const reader = new AvroReader(bytes)
     let start = -1
@@ -110,8 +135,8 @@ export class Event {
 
   /** Throws TooManyHeaders where the encoding begins with more than are allowed, without looking at them. */
   checkHeaders(): void {
-    if (this.#headers !== null || this.#encoded![0] === 0) return
-    if (new AvroReader(this.#encoded!).readBlockCount() > maxHeaders) throw new TooManyHeaders(this)
+    if (this.#encoded === null || this.#encoded[0] === 0) return
+    if (new AvroReader(this.#encoded).readBlockCount() > maxHeaders) throw new TooManyHeaders(this)
   }
 
   /** One header, without decoding the others; its name is ASCII. */
@@ -137,38 +162,46 @@ export class Event {
   }
 
   set body(body: Buffer) {
-    if (this.#headers === null) this.#decode()
+    if (this.#fields === null && this.#headers === null) this.#decode()
     this.#body = body
     this.#encoded = null
   }
 
   /** Throws TooManyHeaders where there would be more than the limit. */
   setHeader(name: string, value: string): void {
+    const fields = this.#fields
+    if (this.#headers === null && fields !== null && fields.length < mostFields) {
+      const at = this.#fieldOf(name)
+      if (at === fields.length) fields.push(name, value)
+      else fields[at + 1] = value
+      this.#encoded = null
+      return
+    }
     if (this.#headers === null) this.#decode()
     if (this.#headers!.size >= maxHeaders && !this.#headers!.has(name)) throw new TooManyHeaders(this)
     this.#headers!.set(name, value)
-    this.#encoded = null
+    this.#encoded = this.#fields = null
   }
 
   /** Removes the header, if there is one. Throws TooManyHeaders, as `body` does. */
   removeHeader(name: string): void {
     if (this.#headers === null) this.#decode()
-    if (this.#headers!.delete(name)) this.#encoded = null
+    if (this.#headers!.delete(name)) this.#encoded = this.#fields = null
   }
 
   /** The event's one encoding; made at the first call and kept. */
   get encoded(): Buffer {
-    return (this.#encoded ??= encode(this.#headers!, this.#body!))
+    return (this.#encoded ??= encode(this.#flat(), this.#body!))
   }
 
   /** Bytes of the encoding. */
   get size(): number {
-    return this.#encoded?.length ?? sizeOf(this.#headers!, this.#body!)
+    return this.#encoded?.length ?? sizeOf(this.#flat(), this.#body!)
   }
 
   /** Writes the encoding at `at`, where there must be room for it; gives the position after it. */
   writeTo(target: Buffer, at: number): number {
-    if (this.#encoded === null) return write(target, at, this.#headers!, this.#body!)
+    if (this.#encoded === null) return write(target, at, this.#flat(), this.#body!)
     target.set(this.#encoded, at)
     return at + this.#encoded.length
   }
@@ -176,13 +209,27 @@ export class Event {
   /** A copy with a header map of its own, so that changing it does not change this one. */
   clone(): Event {
     return this.#encoded === null
-      ? new Event(new Map(this.#headers!), this.#body, null)
-      : new Event(null, null, this.#encoded)
+      ? new Event(null, [...this.#flat()], this.#body, null)
+      : new Event(null, null, null, this.#encoded)
+  }
+
+  /** Not to be changed. */
+  #flat(): readonly string[] {
+    if (this.#fields !== null) return this.#fields
+    const fields: string[] = []
+    for (const [name, value] of this.#headers!) fields.push(name, value)
+    return (this.#fields = fields)
   }
 
   #decode(): void {
-    const reader = new AvroReader(this.#encoded!)
     const headers: Headers = new Map()
+    if (this.#fields !== null) {
+      const fields = this.#fields
+      for (let at = 0; at < fields.length; at += 2) headers.set(fields[at]!, fields[at + 1]!)
+      this.#headers = headers
+      return
+    }
+    const reader = new AvroReader(this.#encoded!)
     for (
       let count = this.#blockOf(reader, 0), all = count;
       count > 0;
@@ -210,17 +257,17 @@ function isAt(bytes: Buffer, start: number, wanted: Buffer): boolean {
   return true
 }
 
-function encode(headers: Headers, body: Buffer): Buffer {
+function encode(fields: readonly string[], body: Buffer): Buffer {
   // Not from the shared pool: channels keep encodings for long, and a slice of a pool pins all of it.
-  const target = Buffer.allocUnsafeSlow(sizeOf(headers, body))
-  write(target, 0, headers, body)
+  const target = Buffer.allocUnsafeSlow(sizeOf(fields, body))
+  write(target, 0, fields, body)
   return target
 }
 
-function sizeOf(headers: Headers, body: Buffer): number {
+function sizeOf(fields: readonly string[], body: Buffer): number {
   let size = longSize(body.length) + body.length + 1
-  if (headers.size > 0) size += longSize(headers.size)
-  for (const [key, value] of headers) size += textSize(key) + textSize(value)
+  if (fields.length > 0) size += longSize(fields.length / 2)
+  for (let at = 0; at < fields.length; at++) size += textSize(fields[at]!)
   return size
 }
 
@@ -230,17 +277,19 @@ function textSize(text: string): number {
 }
 
 /** Such texts, as keys and most values are, are handled here faster than by a call out of JavaScript. */
+const shortText = 40
+
 function isShortAscii(text: string): boolean {
-  if (text.length > 40) return false
+  if (text.length > shortText) return false
   for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 127) return false
   return true
 }
 
 /** Gives the position after it. */
-function write(target: Buffer, from: number, headers: Headers, body: Buffer): number {
+function write(target: Buffer, from: number, fields: readonly string[], body: Buffer): number {
   let at = from
-  if (headers.size > 0) at = writeLong(target, at, headers.size)
-  for (const [key, value] of headers) at = writeText(target, writeText(target, at, key), value)
+  if (fields.length > 0) at = writeLong(target, at, fields.length / 2)
+  for (let index = 0; index < fields.length; index++) at = writeText(target, at, fields[index]!)
   at = writeLong(target, at, 0)
   at = writeLong(target, at, body.length)
   target.set(body, at)
@@ -248,10 +297,13 @@ function write(target: Buffer, from: number, headers: Headers, body: Buffer): nu
 }
 
 function writeText(target: Buffer, from: number, text: string): number {
-  if (isShortAscii(text)) {
-    let at = writeLong(target, from, text.length)
-    for (let index = 0; index < text.length; index++) target[at++] = text.charCodeAt(index)
-    return at
+  if (text.length <= shortText) {
+    target[from] = text.length * 2
+    let at = from + 1
+    let code = 0
+    for (let index = 0; index < text.length && code < 128; index++)
+      target[at++] = code = text.charCodeAt(index)
+    if (code < 128) return at
   }
   const length = Buffer.byteLength(text)
   const at = writeLong(target, from, length)

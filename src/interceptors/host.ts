@@ -1,5 +1,6 @@
 // The host interceptor: this machine's address or name, as a header.
 import { defineInterceptor } from '../component.ts'
+import { HeaderName } from '../event.ts'
 import { flag, text } from '../fields.ts'
 
 export const hostInterceptor = defineInterceptor({
@@ -21,9 +22,10 @@ looked up once, when the agent starts. Flume asks the resolver for the host name
     const addresses = network.addresses()
     const address = addresses.find(one => !one.includes(':')) ?? addresses[0] ?? '127.0.0.1'
     const value = useIP ? address : network.hostName()
+    const name = new HeaderName(hostHeader)
     return {
       intercept(event) {
-        if (!preserveExisting || !event.headers.has(hostHeader)) event.setHeader(hostHeader, value)
+        if (!preserveExisting || event.header(name) === undefined) event.setHeader(hostHeader, value)
         return event
       },
     }

@@ -1,5 +1,6 @@
 // The static interceptor: one header, the same for every event.
 import { defineInterceptor } from '../component.ts'
+import { HeaderName } from '../event.ts'
 import { flag, text } from '../fields.ts'
 
 export const staticInterceptor = defineInterceptor({
@@ -17,9 +18,10 @@ headers take several interceptors.`,
     { does: 'set-header', header: key, value, overwrite: !preserveExisting },
   ],
   create({ preserveExisting, key, value }) {
+    const name = new HeaderName(key)
     return {
       intercept(event) {
-        if (!preserveExisting || !event.headers.has(key)) event.setHeader(key, value)
+        if (!preserveExisting || event.header(name) === undefined) event.setHeader(key, value)
         return event
       },
     }

@@ -1,5 +1,6 @@
 // The timestamp interceptor: when the event came in, as a header.
 import { defineInterceptor } from '../component.ts'
+import { HeaderName } from '../event.ts'
 import { flag, text } from '../fields.ts'
 
 export const timestampInterceptor = defineInterceptor({
@@ -14,9 +15,10 @@ export const timestampInterceptor = defineInterceptor({
     { does: 'set-header', header: headerName, value: null, overwrite: !preserveExisting },
   ],
   create({ preserveExisting, headerName }, { system: { clock } }) {
+    const name = new HeaderName(headerName)
     return {
       intercept(event) {
-        if (!preserveExisting || !event.headers.has(headerName))
+        if (!preserveExisting || event.header(name) === undefined)
           event.setHeader(headerName, String(clock.now()))
         return event
       },

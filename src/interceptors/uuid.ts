@@ -1,5 +1,6 @@
 // The UUID interceptor: an identity for every event, as a header.
 import { defineInterceptor } from '../component.ts'
+import { HeaderName } from '../event.ts'
 import { flag, text } from '../fields.ts'
 
 export const uuidInterceptor = defineInterceptor({
@@ -16,9 +17,10 @@ export const uuidInterceptor = defineInterceptor({
     { does: 'set-header', header: headerName, value: null, overwrite: !preserveExisting },
   ],
   create({ headerName, preserveExisting, prefix }, { system: { random } }) {
+    const name = new HeaderName(headerName)
     return {
       intercept(event) {
-        if (!preserveExisting || !event.headers.has(headerName))
+        if (!preserveExisting || event.header(name) === undefined)
           event.setHeader(headerName, prefix + random.uuid())
         return event
       },

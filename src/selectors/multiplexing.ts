@@ -1,5 +1,6 @@
 // The multiplexing selector: the value of one header says which channels an event goes to.
 import { defineSelector, type Selection } from '../component.ts'
+import { HeaderName } from '../event.ts'
 import { list, prefix, text } from '../fields.ts'
 import { checkChannels } from './channel-names.ts'
 
@@ -60,12 +61,13 @@ by blanks, any number of them (Flume: exactly one). A channel that is required a
   ],
   create(given, { log }) {
     const { header, default: fallback } = given
+    const name = new HeaderName(header)
     const byValue = selectionsOf(given)
     const otherwise: Selection = fallback.length === 0 ? nothing : { required: fallback, optional: [] }
     let told = false
     return {
       select(event) {
-        const value = event.headers.get(header)
+        const value = event.header(name)
         const selection = (value === undefined ? undefined : byValue.get(value)) ?? otherwise
         if (selection === nothing && !told) {
           told = true

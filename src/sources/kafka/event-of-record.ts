@@ -1,7 +1,7 @@
 // A record of a topic -> an event: the headers Flume 1.11 sets, and what text headers cannot carry.
 import { isUtf8 } from 'node:buffer'
 import { messageOf } from '../../errors.ts'
-import { Event, type Headers } from '../../event.ts'
+import { Event, HeaderName, TooManyHeaders } from '../../event.ts'
 import { maxHeaders, skipEvent } from '../../wire/avro/flume-event.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
@@ -30,6 +30,15 @@ interface Parts {
   readonly now: () => number
 }
 
+const timeName = new HeaderName('timestamp')
+const partitionName = new HeaderName('partition')
+const offsetName = new HeaderName('offset')
+const keyName = new HeaderName('key')
+
+function setIfAbsent(event: Event, name: HeaderName, value: string): void {
+  if (event.header(name) === undefined) event.setHeader(name.text, value)
+}
+
 export class EventMaker {
   readonly #parts: Parts
   readonly #mapped: readonly (readonly [string, string])[]
@@ -38,11 +47,16 @@ export class EventMaker {
   readonly #mapsTime: boolean
   readonly #warned = new Set<string>()
   #skipped: string | null = null
+  readonly #topicHeader: HeaderName | null
+  #time = -1
+  #timeText = ''
 
   constructor(parts: Parts) {
     this.#parts = parts
     this.#mapped = Object.entries(parts.mapping.headers)
     this.#mapsTime = 'timestamp' in parts.mapping.headers
+    const { topicHeader } = parts.mapping
+    this.#topicHeader = topicHeader === null ? null : new HeaderName(topicHeader)
     this.#mappedKeys = new Set(Object.values(parts.mapping.headers))
   }
 
@@ -64,26 +78,26 @@ export class EventMaker {
   }
 
   #wrap(record: ConsumedRecord, origin: Origin | null): Event {
-    const headers: Headers = new Map()
-    this.#addHeaders(headers, record, origin)
-    if (this.#parts.mapping.isExact) this.#keep(headers, record)
-    return Event.of(headers, record.value ?? Buffer.alloc(0))
+    const event = Event.withBody(record.value ?? Buffer.alloc(0))
+    this.#addHeaders(event, record, origin)
+    if (this.#parts.mapping.isExact) this.#keep(event, record)
+    return event
   }
 
   #unwrap(record: ConsumedRecord, origin: Origin | null): Event | null {
-    let event: Event
     try {
       const bytes = record.value ?? Buffer.alloc(0)
       const end = skipEvent(new AvroReader(bytes))
-      event = Event.fromEncoded(end === bytes.length ? bytes : bytes.subarray(0, end))
+      const event = Event.fromEncoded(end === bytes.length ? bytes : bytes.subarray(0, end))
+      this.#addHeaders(event, record, origin)
+      return event
     } catch (error) {
-      return this.#skip(record, messageOf(error))
+      const isFull = error instanceof TooManyHeaders
+      return this.#skip(
+        record,
+        isFull ? `with those of the source it has more than ${maxHeaders} headers` : messageOf(error),
+      )
     }
-    const headers: Headers = new Map(event.headers)
-    this.#addHeaders(headers, record, origin)
-    if (headers.size > maxHeaders)
-      return this.#skip(record, `with those of the source it has more than ${maxHeaders} headers`)
-    return Event.of(headers, event.body)
   }
 
   #skip({ topic, partition, offset }: ConsumedRecord, why: string): null {
@@ -93,21 +107,18 @@ export class EventMaker {
   }
 
   /** Each only where it is absent, but for the key, the mapped ones and the origin, which overwrite. */
-  #addHeaders(headers: Headers, record: ConsumedRecord, origin: Origin | null): void {
-    const { topicHeader } = this.#parts.mapping
-    const { topic, partition } = record
-    const setIfAbsent = (name: string, value: string) => {
-      if (!headers.has(name)) headers.set(name, value)
-    }
+  #addHeaders(event: Event, record: ConsumedRecord, origin: Origin | null): void {
     // Message format 0 has no times, and brokers give -1 for records converted from it.
     const time = record.timestamp === -1 ? this.#parts.now() : record.timestamp
-    setIfAbsent('timestamp', String(time))
-    if (record.headers.length > 0) this.#mapHeaders(headers, record)
-    if (topicHeader !== null) setIfAbsent(topicHeader, topic)
-    setIfAbsent('partition', String(partition))
-    setIfAbsent('offset', String(record.offset))
+    // Of records of one batch nearly all have the same.
+    if (time !== this.#time) this.#timeText = String((this.#time = time))
+    setIfAbsent(event, timeName, this.#timeText)
+    if (record.headers.length > 0) this.#mapHeaders(event, record)
+    if (this.#topicHeader !== null) setIfAbsent(event, this.#topicHeader, record.topic)
+    setIfAbsent(event, partitionName, String(record.partition))
+    setIfAbsent(event, offsetName, String(record.offset))
     // What the event closes in each channel is not known before the interceptors (coverage.ts).
-    if (origin !== null) headers.set(originHeader, encodeOrigin({ ...origin, from: origin.to }))
+    if (origin !== null) event.setHeader(originHeader, encodeOrigin({ ...origin, from: origin.to }))
     if (record.key === null) return
     if (!isUtf8(record.key))
       this.#lost(
@@ -115,23 +126,23 @@ export class EventMaker {
         'has a key that is not UTF-8; the header "key" cannot carry it unchanged',
         record,
       )
-    headers.set('key', record.key.toString())
+    event.setHeader('key', record.key.toString())
   }
 
   /** Adds what the event's headers, as they are now, and its body do not say. Most records have nothing of the kind. */
-  #keep(headers: Headers, record: ConsumedRecord): void {
+  #keep(event: Event, record: ConsumedRecord): void {
     const { key, value, timestamp, isAppendTime } = record
-    const isKeyKept = key === null ? headers.has('key') : !isUtf8(key)
+    const isKeyKept = key === null ? event.header(keyName) !== undefined : !isUtf8(key)
     // Of a time before 1970 sinks take nothing from a header.
-    const isTimeKept = timestamp < 0 || (this.#mapsTime && headers.get('timestamp') !== String(timestamp))
+    const isTimeKept = timestamp < 0 || (this.#mapsTime && event.header(timeName) !== String(timestamp))
     const isPlain = value !== null && record.headers.length === 0 && isAppendTime !== true
     if (isPlain && !isKeyKept && !isTimeKept) return
-    headers.set(
+    event.setHeader(
       keptRecordHeader,
       encodeKeptRecord({
         ...(isKeyKept ? { key } : {}),
         ...(value === null ? { hasNoValue: true } : {}),
-        ...(record.headers.length === 0 ? {} : { headers: this.#keptHeaders(headers, record.headers) }),
+        ...(record.headers.length === 0 ? {} : { headers: this.#keptHeaders(event.headers, record.headers) }),
         ...(isTimeKept ? { timestamp } : {}),
         ...(isAppendTime === true ? { isAppendTime } : {}),
       }),
@@ -139,7 +150,7 @@ export class EventMaker {
   }
 
   /** Of a mapped one, which the event has already, the event's header is named. */
-  #keptHeaders(headers: Headers, list: readonly RecordHeader[]): KeptHeader[] {
+  #keptHeaders(headers: ReadonlyMap<string, string>, list: readonly RecordHeader[]): KeptHeader[] {
     const kept: KeptHeader[] = []
     const seen = new Set<string>()
     for (const { key: name, value } of list.toReversed()) {
@@ -155,13 +166,13 @@ export class EventMaker {
     return kept.toReversed()
   }
 
-  #mapHeaders(headers: Headers, record: ConsumedRecord): void {
+  #mapHeaders(event: Event, record: ConsumedRecord): void {
     for (const [eventHeader, recordHeader] of this.#mapped) {
       const value = lastOf(record.headers, recordHeader)?.value
       if (value === undefined || value === null) continue
       if (!isUtf8(value))
         this.#lost('records_binary_header', `has a header "${recordHeader}" that is not UTF-8`, record)
-      headers.set(eventHeader, value.toString())
+      event.setHeader(eventHeader, value.toString())
     }
     const dropped = record.headers.find(({ key }) => !this.#mappedKeys.has(key))
     if (dropped !== undefined)
