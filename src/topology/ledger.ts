@@ -1,7 +1,7 @@
 // The ledger of an agent: which events of each origin partition have passed each of its steps. It counts whole calls behind
 // what they do, keeps ranges of offsets in place of events, and outlasts a reload. Events without an origin are counted.
 import type { Handovers } from '../component.ts'
-import type { Event } from '../event.ts'
+import { type Event, HeaderName } from '../event.ts'
 import type { LedgerStep } from '../observe/snapshot.ts'
 import { OffsetSet } from '../origin/offset-set.ts'
 import { decodeOrigin, originHeader, type Origin } from '../origin/origin.ts'
@@ -9,6 +9,8 @@ import { decodeOrigin, originHeader, type Origin } from '../origin/origin.ts'
 /** Origins are what others write: of more of them, or longer ones, nothing but the number is kept. */
 const mostPartitions = 5000
 const longestPartition = 600
+
+const originName = new HeaderName(originHeader)
 
 interface Account {
   events: number
@@ -49,7 +51,7 @@ export class Passage {
     let account: Account | null = null
     let tally: Tally | null = null
     for (const event of events) {
-      const text = event.header(originHeader)
+      const text = event.header(originName)
       if (text === undefined) {
         this.unnamed++
         continue

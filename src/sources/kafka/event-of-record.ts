@@ -1,7 +1,7 @@
 // A record of a topic -> an event: the headers Flume 1.11 sets, and what text headers cannot carry.
 import { isUtf8 } from 'node:buffer'
 import { messageOf } from '../../errors.ts'
-import { Event, HeaderName, TooManyHeaders } from '../../event.ts'
+import { Event, HeaderName, SharedHeaders, TooManyHeaders } from '../../event.ts'
 import { maxHeaders, skipEvent } from '../../wire/avro/flume-event.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Logger } from '../../observe/log.ts'
@@ -34,6 +34,8 @@ const timeName = new HeaderName('timestamp')
 const partitionName = new HeaderName('partition')
 const offsetName = new HeaderName('offset')
 const keyName = new HeaderName('key')
+const constantNames = new Set(['timestamp', 'partition', 'offset', 'key', originHeader, keptRecordHeader])
+const noBytes = Buffer.alloc(0)
 
 function setIfAbsent(event: Event, name: HeaderName, value: string): void {
   if (event.header(name) === undefined) event.setHeader(name.text, value)
@@ -48,8 +50,9 @@ export class EventMaker {
   readonly #warned = new Set<string>()
   #skipped: string | null = null
   readonly #topicHeader: HeaderName | null
-  #time = -1
-  #timeText = ''
+  #shared:
+    | (Pick<ConsumedRecord, 'topic' | 'partition' | 'timestamp'> & { readonly made: SharedHeaders })
+    | null = null
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -78,10 +81,30 @@ export class EventMaker {
   }
 
   #wrap(record: ConsumedRecord, origin: Origin | null): Event {
-    const event = Event.withBody(record.value ?? Buffer.alloc(0))
+    const event = Event.withBody(record.value ?? noBytes, this.#sharedOf(record))
     this.#addHeaders(event, record, origin)
     if (this.#parts.mapping.isExact) this.#keep(event, record)
     return event
+  }
+
+  /** Records of one batch differ in nothing but their offset, most of them. */
+  #sharedOf({ topic, partition, timestamp, headers }: ConsumedRecord): SharedHeaders | null {
+    const name = this.#topicHeader
+    // What is mapped stands before the topic.
+    if (name === null || constantNames.has(name.text) || headers.length > 0 || timestamp === -1) return null
+    const last = this.#shared
+    if (last?.timestamp === timestamp && last.partition === partition && last.topic === topic)
+      return last.made
+    const made = new SharedHeaders([
+      'timestamp',
+      String(timestamp),
+      name.text,
+      topic,
+      'partition',
+      String(partition),
+    ])
+    this.#shared = { topic, partition, timestamp, made }
+    return made
   }
 
   #unwrap(record: ConsumedRecord, origin: Origin | null): Event | null {
@@ -108,14 +131,14 @@ export class EventMaker {
 
   /** Each only where it is absent, but for the key, the mapped ones and the origin, which overwrite. */
   #addHeaders(event: Event, record: ConsumedRecord, origin: Origin | null): void {
-    // Message format 0 has no times, and brokers give -1 for records converted from it.
-    const time = record.timestamp === -1 ? this.#parts.now() : record.timestamp
-    // Of records of one batch nearly all have the same.
-    if (time !== this.#time) this.#timeText = String((this.#time = time))
-    setIfAbsent(event, timeName, this.#timeText)
-    if (record.headers.length > 0) this.#mapHeaders(event, record)
-    if (this.#topicHeader !== null) setIfAbsent(event, this.#topicHeader, record.topic)
-    setIfAbsent(event, partitionName, String(record.partition))
+    if (!event.isShared) {
+      // Message format 0 has no times, and brokers give -1 for records converted from it.
+      const time = record.timestamp === -1 ? this.#parts.now() : record.timestamp
+      setIfAbsent(event, timeName, String(time))
+      if (record.headers.length > 0) this.#mapHeaders(event, record)
+      if (this.#topicHeader !== null) setIfAbsent(event, this.#topicHeader, record.topic)
+      setIfAbsent(event, partitionName, String(record.partition))
+    }
     setIfAbsent(event, offsetName, String(record.offset))
     // What the event closes in each channel is not known before the interceptors (coverage.ts).
     if (origin !== null) event.setHeader(originHeader, encodeOrigin({ ...origin, from: origin.to }))
