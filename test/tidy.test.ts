@@ -213,7 +213,7 @@ test('only the commands and the public door take the real doors', () => {
 
 /** Names of src/system that work on what they are given, and reach nothing by themselves. */
 const inner =
-  /^(createTlsContext|checkTlsPolicy|secureClient|secureServer|lookingDisk|lockFileName|refusalOfUrl|itemBytes|Pace|Arrival)$|memoryBudget/i
+  /^(createTlsContext|checkTlsPolicy|secureClient|secureServer|lookingDisk|lockFileName|refusalOfUrl|itemBytes|Pace|RequestTurns|Arrival)$|memoryBudget/i
 /** Doors that are no part of what components are given, and who goes through them. */
 const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/channels\/file\//, /^commandLine$/],

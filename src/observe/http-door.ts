@@ -9,6 +9,7 @@ import { listenFault, whereOf, withoutBrackets } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import { printable } from '../printable.ts'
 import type { Clock, Timer } from '../system/clock.ts'
+import { RequestTurns } from '../system/request-turns.ts'
 import type { EventView } from './event-view.ts'
 import { healthOf, readinessOf } from './health.ts'
 import type { Logger } from './log.ts'
@@ -67,11 +68,13 @@ const slowness = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCh
 
 /** The pages, to be served wherever connections come from. */
 export function pageServer(parts: PageParts): Server {
-  const { log } = parts
+  const { log, clock } = parts
   const pages = pagesOf(parts)
+  const turns = new RequestTurns(clock)
   return createServer(slowness, (request, response) => {
     request.resume()
     const answer = async () => {
+      await turns.begin(request)
       if (request.method === 'TRACE' || request.method === 'OPTIONS')
         return send(response, 403, plain, 'forbidden\n')
       const path = (request.url ?? '/').split('?', 1)[0]!.toLowerCase()

@@ -11,6 +11,7 @@ import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import { memoryBudgetSetting, type MemoryShare } from '../system/memory-budget.ts'
 import type { Connection, Listener } from '../system/network.ts'
+import { RequestTurns } from '../system/request-turns.ts'
 import type { TlsContext } from '../system/tls.ts'
 import {
   BadRequest,
@@ -151,6 +152,7 @@ class HttpSource implements Source {
   #stopping = false
   /** Of what clients may do as often as they like. */
   readonly #log: Logger
+  readonly #turns: RequestTurns
 
   constructor(
     given: { bind: string; port: number; maxRequestBytes: number; maxConnections: number },
@@ -165,6 +167,7 @@ class HttpSource implements Source {
     this.#handlerFor = handlerFor
     this.#context = context
     this.#log = sparing(context.log, context.system.clock)
+    this.#turns = new RequestTurns(context.system.clock)
     this.#loadTls = loadTls
     this.#server = createServer(slowness, (request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
@@ -210,6 +213,7 @@ class HttpSource implements Source {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.#turns.begin(request)
     const { method = '' } = request
     if (method === 'TRACE' || method === 'OPTIONS') return this.#refuse(request, response, 403, 'Forbidden.')
     if (!['POST', 'GET', 'HEAD'].includes(method))

@@ -1,6 +1,8 @@
 // Lines of bytes that come in pieces. Ends of lines are looked for as bytes, which is right for UTF-8 and for sets of one
 // byte a character: no byte of a longer character is an end.
 
+import { Gathered } from './gathered.ts'
+
 const lf = 0x0a
 const cr = 0x0d
 
@@ -13,9 +15,8 @@ export interface LineRules {
 
 export class LineCutter {
   readonly #rules: LineRules
-  /** The beginning of a line whose end has not come: so many bytes of this. */
-  #held: Buffer = Buffer.alloc(0)
-  #bytes = 0
+  /** The beginning of a line whose end has not come. */
+  #held = new Gathered()
   /** The last piece ended in CR: a LF that follows is of the same end. */
   #isAfterCr = false
 
@@ -25,7 +26,7 @@ export class LineCutter {
 
   /** Of the line whose end has not come. */
   get heldBytes(): number {
-    return this.#bytes
+    return this.#held.bytes
   }
 
   /** The lines that this piece completes, without their ends; copies, so that a kept line keeps no piece. */
@@ -38,7 +39,7 @@ export class LineCutter {
       if (nextLf !== -1 && nextLf < from) nextLf = piece.indexOf(lf, from)
       if (nextCr !== -1 && nextCr < from) nextCr = piece.indexOf(cr, from)
       const end = nextCr === -1 || (nextLf !== -1 && nextLf < nextCr) ? nextLf : nextCr
-      const room = this.#rules.mostBytes - this.#bytes
+      const room = this.#rules.mostBytes - this.#held.bytes
       const most = end === -1 ? piece.length : end
       if (most - from > room) {
         yield this.#lineWith(piece.subarray(from, from + room))
@@ -46,7 +47,7 @@ export class LineCutter {
         continue
       }
       if (end === -1) {
-        this.#hold(piece.subarray(from))
+        this.#held.add(piece.subarray(from))
         return
       }
       yield this.#lineWith(piece.subarray(from, end))
@@ -59,26 +60,17 @@ export class LineCutter {
 
   /** What came behind the last end; null where nothing did. */
   rest(): Buffer | null {
-    return this.#bytes === 0 ? null : this.#lineWith(Buffer.alloc(0))
+    return this.#held.bytes === 0 ? null : this.#lineWith(Buffer.alloc(0))
   }
 
   #lineWith(end: Buffer): Buffer {
-    if (this.#bytes === 0) return Buffer.from(end)
-    const line = Buffer.concat([this.#held.subarray(0, this.#bytes), end])
-    this.#held = Buffer.alloc(0)
-    this.#bytes = 0
-    return line
-  }
-
-  /** In twice the room where there is none: a line may come byte by byte. */
-  #hold(bytes: Buffer): void {
-    const all = this.#bytes + bytes.length
-    if (all > this.#held.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(256, all, Math.min(all * 2, this.#rules.mostBytes)))
-      this.#held.copy(larger, 0, 0, this.#bytes)
-      this.#held = larger
+    if (this.#held.bytes === 0) return Buffer.from(end)
+    this.#held.add(end)
+    const joining = this.#held.join()
+    this.#held = new Gathered()
+    for (;;) {
+      const { done, value } = joining.next()
+      if (done === true) return value
     }
-    bytes.copy(this.#held, this.#bytes)
-    this.#bytes = all
   }
 }

@@ -72,6 +72,27 @@ test('a line may have as many characters as the limit says, its newline counted'
   await source.stop()
 })
 
+test('characters that come in two pieces count once, and a line in single bytes is whole', async () => {
+  const { source, port, bodies } = await run({ 'max-line-length': 4 })
+  const socket = connect(port, '127.0.0.1')
+  socket.setNoDelay(true)
+  let text = ''
+  const answered = new Promise<void>(resolve =>
+    socket.on('data', part => {
+      text += String(part)
+      if (/FAILED[^]*\n$/.test(text)) resolve()
+    }),
+  )
+  // Each byte has left before the next is written, and goes alone as a rule.
+  for (const byte of Buffer.from('€€€\n😀€\n😀😀'))
+    await new Promise(resolve => socket.write(Buffer.of(byte), resolve))
+  await answered
+  assert.match(text, /^OK\nOK\nFAILED: Event exceeds the maximum length \(4 chars/)
+  assert.deepEqual(bodies, ['€€€', '😀€'])
+  socket.destroy()
+  await source.stop()
+})
+
 test('bytes that are not UTF-8 stay as they came', async () => {
   const bodies: string[] = []
   const { source, port } = await run({}, async ([event]) => void bodies.push(event!.body.toString('hex')))

@@ -14,6 +14,7 @@ import type { Logger } from '../observe/log.ts'
 import { sparing } from '../observe/sparing-log.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Connection, Listener } from '../system/network.ts'
+import { Gathered } from './gathered.ts'
 import { claimOfPort, maxConnections, openDoor } from './tcp-door.ts'
 
 const newline = 0x0a
@@ -109,7 +110,9 @@ class Client {
   readonly #behaviour: Behaviour
   readonly #log: Logger
   readonly #clock: Clock
-  #pending: Buffer = Buffer.alloc(0)
+  /** The beginning of a line whose end has not come, and how many characters it has. */
+  #begun = new Gathered()
+  #begunChars = 0
   #busy = false
   #stopping = false
   #ended: Promise<void> = Promise.resolve()
@@ -172,19 +175,19 @@ class Client {
   /** Puts the lines that are complete with `chunk`; false when the connection has to be closed. */
   async #take(chunk: Buffer, closed: Promise<void>): Promise<boolean> {
     const { encoding, ack, maxLineLength } = this.#behaviour
-    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
     let from = 0
     for (let isLast = false; !isLast;) {
       const puts: Promise<string>[] = []
       let tooLong = false
       for (; puts.length < linesAtOnce && !tooLong && !isLast;) {
-        const end = bytes.indexOf(newline, from)
-        const line = bytes.subarray(from, end === -1 ? bytes.length : end)
-        tooLong = this.#lengthOf(line) >= maxLineLength
+        const end = chunk.indexOf(newline, from)
+        const piece = chunk.subarray(from, end === -1 ? chunk.length : end)
+        tooLong = this.#isTooLong(piece)
         isLast = tooLong || end === -1
-        if (end === -1) this.#pending = line
-        else from = end + 1
-        if (!isLast) puts.push(this.#put(line))
+        from = end + 1
+        if (tooLong) break
+        if (isLast) this.#begin(piece)
+        else puts.push(this.#put(this.#begun.bytes === 0 ? piece : await this.#joined(piece)))
       }
       let replies = (await Promise.all(puts)).filter(reply => ack || reply !== 'OK\n').join('')
       if (tooLong) {
@@ -197,9 +200,24 @@ class Client {
       if (replies !== '' && !stream.write(encoding.encode(replies)))
         await Promise.race([closed, new Promise(resolve => stream.once('drain', resolve))])
       if (tooLong) return false
-      if (!isLast) await new Promise<void>(resolve => this.#clock.soon(resolve))
+      if (!isLast) await this.#turn()
     }
     return true
+  }
+
+  #turn(): Promise<void> {
+    return new Promise(resolve => this.#clock.soon(resolve))
+  }
+
+  /** The line that ends with `piece`. */
+  async #joined(piece: Buffer): Promise<Buffer> {
+    this.#begun.add(piece)
+    const joining = this.#begun.join()
+    this.#begun = new Gathered()
+    this.#begunChars = 0
+    let step = joining.next()
+    for (; step.done !== true; step = joining.next()) await this.#turn()
+    return step.value
   }
 
   #put(line: Buffer): Promise<string> {
@@ -212,10 +230,25 @@ class Client {
     )
   }
 
-  /** Characters of the line; bytes where even those are below the limit. */
-  #lengthOf(line: Buffer): number {
-    const { encoding, maxLineLength } = this.#behaviour
-    if (line.length < maxLineLength) return line.length
-    return line.length >= maxLineLength * 4 ? line.length : encoding.decode(line).length
+  #begin(piece: Buffer): void {
+    this.#begun.add(piece)
+    this.#begunChars += this.#charsOf(piece)
+  }
+
+  /** Whether the line that goes on with `piece` has too many characters. */
+  #isTooLong(piece: Buffer): boolean {
+    const { maxLineLength } = this.#behaviour
+    const bytes = this.#begun.bytes + piece.length
+    if (bytes < maxLineLength) return false
+    return bytes >= maxLineLength * 4 || this.#begunChars + this.#charsOf(piece) >= maxLineLength
+  }
+
+  /** As Java counts them. In a set of several bytes a character that is no UTF-8 and comes in two pieces counts twice. */
+  #charsOf(piece: Buffer): number {
+    const { encoding } = this.#behaviour
+    if (encoding.name !== 'UTF-8') return encoding.decode(piece).length
+    let chars = 0
+    for (const byte of piece) chars += byte >= 0xf0 ? 2 : (byte & 0xc0) === 0x80 ? 0 : 1
+    return chars
   }
 }

@@ -13,3 +13,14 @@ test('what is to come in more than 24 days does not come at once', async () => {
   over.abort()
   await slept
 })
+
+test('what was due long ago comes at once, and Node warns of nothing', async () => {
+  const warnings: string[] = []
+  const note = ({ name }: Error) => void warnings.push(name)
+  process.on('warning', note)
+  await realClock.sleep(-Date.now())
+  await new Promise<void>(resolve => realClock.after(-1, resolve))
+  await new Promise<void>(resolve => realClock.soon(resolve))
+  process.off('warning', note)
+  assert.deepEqual(warnings, [])
+})

@@ -23,8 +23,9 @@ export interface Clock {
 /** Node runs what is to come later than this at once. */
 const longestMs = 2_147_483_647
 
+/** What was due in the past is due now: Node would warn of it. */
 const later = (delayMs: number, run: () => void): NodeJS.Timeout =>
-  setTimeout(run, Math.min(delayMs, longestMs))
+  setTimeout(run, Math.min(Math.max(delayMs, 0), longestMs))
 
 export const realClock: Clock = {
   now: () => Date.now(),

@@ -19,13 +19,19 @@ export class AttackedAgent {
     this.directory = directory
   }
 
-  /** Starts agent a1 from the lines, in which DIRECTORY stands for one of its own. */
-  static async start(t: TestContext, lines: readonly string[], limits: Limits = {}): Promise<AttackedAgent> {
+  /** Starts agent a1 from the lines, in which DIRECTORY stands for one of its own; `properties`: `key=value` of -D. */
+  static async start(
+    t: TestContext,
+    lines: readonly string[],
+    limits: Limits = {},
+    properties: readonly string[] = [],
+  ): Promise<AttackedAgent> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-attacked-'))
     t.after(() => rmSync(directory, { recursive: true, force: true }))
     const file = join(directory, 'a1.conf')
     writeFileSync(file, lines.join('\n').replaceAll('DIRECTORY', directory))
-    const { child } = await HostileChild.start<string>(t, 'test/hostile/agent-child.ts', [file], limits)
+    const words = [file, ...properties]
+    const { child } = await HostileChild.start<string>(t, 'test/hostile/agent-child.ts', words, limits)
     child.reset()
     return new AttackedAgent(child, directory)
   }
