@@ -669,6 +669,38 @@ export const brokenSets: Readonly<Record<string, BrokenSet>> = {
       ['b.conf:13: warning: configuration', 'requiredAcks is the deprecated name'],
     ],
   },
+  // ---------------------------------------------------------------------------------------- exactly once
+  'events that name no record, for a sink that writes each once': {
+    files: chain({ write: { deliveryGuarantee: 'exactly-once' } }),
+    says: [
+      [
+        'a.conf:5: warning: exactly-once',
+        'sink k of b writes each record once, and events of source s of a do not name the record',
+        'write a.sources.s.originHeader = true',
+      ],
+    ],
+  },
+  'two sinks in turn, before agents with flows of their own': {
+    files: {
+      'a.conf': agentText('a', reads('in', { originHeader: 'true' }), sends(4141), memory, [
+        'sinks = k k2',
+        'sinks.k2.type = avro',
+        'sinks.k2.hostname = localhost',
+        'sinks.k2.port = 4142',
+        'sinks.k2.channel = c',
+      ]),
+      'b1.conf': agentText('b1', takes(4141), writesOnly('out', { deliveryGuarantee: 'exactly-once' })),
+      'b2.conf': agentText('b2', takes(4142), writesOnly('out', { deliveryGuarantee: 'exactly-once' })),
+    },
+    says: [
+      [
+        'b2.conf:',
+        'error: exactly-once: sinks k and k2 of a take over from each other',
+        'flow b1/k, flow b2/k',
+        'write the same flow',
+      ],
+    ],
+  },
   // -------------------------------------------------------------------------------------- several at once
   'agents of one name in several files': {
     files: {
@@ -754,6 +786,25 @@ export const rightSets: Readonly<Record<string, AgentSet>> = {
       writes('out'),
       memory,
       sets('topic', 'out', { preserveExisting: 'false' }),
+    ),
+  },
+  'two sinks in turn, before agents that share a flow': {
+    'a.conf': agentText('a', reads('in', { originHeader: 'true' }), sends(4141), memory, [
+      'sinks = k k2',
+      'sinks.k2.type = avro',
+      'sinks.k2.hostname = localhost',
+      'sinks.k2.port = 4142',
+      'sinks.k2.channel = c',
+    ]),
+    ...Object.fromEntries(
+      [1, 2].map(at => [
+        `b${at}.conf`,
+        agentText(
+          `b${at}`,
+          takes(4140 + at),
+          writesOnly('out', { deliveryGuarantee: 'exactly-once', flow: 'f' }),
+        ),
+      ]),
     ),
   },
   'a header that is removed by a pattern': {

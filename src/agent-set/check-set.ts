@@ -2,6 +2,7 @@
 import type { Surroundings } from '../component.ts'
 import { AgentJoin } from './agent-join.ts'
 import { findDoubledEvents } from './doubled-events.ts'
+import { findOnceProblems } from './exactly-once.ts'
 import { findLinkProblems } from './links.ts'
 import { findLoops } from './loops.ts'
 import type { Finding, SetAgent } from './set-agent.ts'
@@ -24,6 +25,7 @@ export function checkSet(agents: readonly SetAgent[], surroundings: Surroundings
     ...possible.map((one): Finding => ({ ...one, rule: 'possible-loop', severity: 'note' })),
     ...(proven.length > 0 ? [] : findDoubledEvents(join)),
     ...findLinkProblems(agents, join),
+    ...findOnceProblems(agents, join),
     ...findSharedClaims(agents, join, surroundings),
   ]
   return { findings, loops: proven.length > 0 ? 'found' : possible.length > 0 ? 'possible' : 'none' }

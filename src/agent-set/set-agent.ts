@@ -21,6 +21,7 @@ export const rules = {
   'compression-mismatch': 'Only one side of a connection compresses.',
   'tls-mismatch': 'Only one side of a connection uses TLS.',
   'weak-acks': 'A Kafka sink releases events of a durable channel before all in-sync replicas have them.',
+  'exactly-once': 'Part of a chain breaks exactly-once delivery.',
   broker: 'A cluster does not have, or does not allow, what an agent needs (--live).',
 } as const
 export type Rule = keyof typeof rules
