@@ -335,8 +335,9 @@ export type Flow =
       /** The topic takes only what cannot be delivered elsewhere. */
       isDeadLetter?: boolean
     }
-  | { does: 'send'; host: string; port: number; deflate?: boolean; tls?: boolean }
-  | { does: 'receive'; host: string; port: number; deflate?: boolean; tls?: boolean }
+  /** The protocol is Avro where absent. */
+  | { does: 'send'; host: string; port: number; protocol?: string; deflate?: boolean; tls?: boolean }
+  | { does: 'receive'; host: string; port: number; protocol?: string; deflate?: boolean; tls?: boolean }
   /** A selector: to all channels, to one in turn, or by a header's value (lists of channels). */
   | { does: 'select-all' }
   | { does: 'select-one' }

@@ -27,7 +27,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     ],
     ['source.NetcatSource', 'netcat', () => import('./sources/netcat.ts').then(m => m.netcatSource)],
     ['source.http.HTTPSource', 'http', () => import('./sources/http.ts').then(m => m.httpSource)],
-    ['source.ThriftSource', 'thrift', no('Thrift source')],
+    ['source.ThriftSource', 'thrift', () => import('./sources/thrift.ts').then(m => m.thriftSource)],
     ['source.ExecSource', 'exec', () => import('./sources/exec.ts').then(m => m.execSource)],
     [
       'source.NetcatUdpSource',
@@ -88,7 +88,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     ['sink.LoggerSink', 'logger', () => import('./sinks/logger.ts').then(m => m.loggerSink)],
     ['sink.NullSink', 'null', () => import('./sinks/null.ts').then(m => m.nullSink)],
     ['sink.RollingFileSink', 'file_roll', () => import('./sinks/file-roll.ts').then(m => m.fileRollSink)],
-    ['sink.ThriftSink', 'thrift', no('Thrift sink')],
+    ['sink.ThriftSink', 'thrift', () => import('./sinks/thrift.ts').then(m => m.thriftSink)],
     ['sink.http.HttpSink', 'http', no('HTTP sink')],
     ['sink.hdfs.HDFSEventSink', 'hdfs', () => import('./sinks/hdfs.ts').then(m => m.hdfsSink)],
     ['sink.hive.HiveSink', 'hive', no('Hive sink')],

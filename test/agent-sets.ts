@@ -640,6 +640,14 @@ export const brokenSets: Readonly<Record<string, BrokenSet>> = {
     files: chain({ send: { ssl: 'true', 'trust-all-certs': 'true' } }),
     says: [['a.conf:14: error: tls-mismatch', 'sink k of a uses TLS', 'write b.sources.s.ssl = true']],
   },
+  'a Thrift sink and an Avro source': {
+    files: chain({ send: { type: 'thrift' } }),
+    says: [['a.conf:', 'error: protocol-mismatch', 'sink k of a speaks Thrift (compact), and source s of b']],
+  },
+  'a compact sink and a binary source': {
+    files: chain({ send: { type: 'thrift' }, take: { type: 'thrift', protocol: 'binary' } }),
+    says: [['a.conf:', 'error: protocol-mismatch', 'speaks Thrift (binary)']],
+  },
   'only the source uses TLS': {
     files: chain({ take: { ssl: 'true', keystore: '/etc/k.p12', 'keystore-password': 'x' } }),
     says: [['b.conf:8: error: tls-mismatch', 'source s of b uses TLS', 'write a.sinks.k.ssl = true']],

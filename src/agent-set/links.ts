@@ -118,7 +118,18 @@ function findMismatches({ sink, send, takers }: Link): Finding[] {
           fix: `write ${keyOf(off, key)} = ${value}, or remove ${keyOf(on, key)}`,
         }
       })
+  const protocolOf = ({ protocol = 'Avro' }: Send | Receive): string => protocol
+  const others = takers
+    .filter(({ receive, isSure }) => isSure && protocolOf(receive) !== protocolOf(send))
+    .map(({ source, receive }): Finding => ({
+      rule: 'protocol-mismatch',
+      severity: 'error',
+      place: placeOf(sink, 'protocol', 'type'),
+      problem: `${nameOf(sink)} speaks ${protocolOf(send)}, and ${nameOf(source)} at the other end of ${whereOf(send)} speaks ${protocolOf(receive)}`,
+      fix: 'write the same type, and the same protocol, on both sides',
+    }))
   return [
+    ...others,
     ...differ(
       'compression-mismatch',
       'compression-type',

@@ -18,6 +18,7 @@ export const rules = {
   'shared-directory': 'Two agents use one directory or file.',
   'shared-group': 'Two agents read different topics as one consumer group.',
   'batch-too-large': "A sink's batch does not fit into a transaction of the next agent's channel.",
+  'protocol-mismatch': 'A sink and the source that it sends to speak different protocols.',
   'compression-mismatch': 'Only one side of a connection compresses.',
   'tls-mismatch': 'Only one side of a connection uses TLS.',
   'weak-acks': 'A Kafka sink releases events of a durable channel before all in-sync replicas have them.',

@@ -12,7 +12,8 @@ import { FrameParser } from '../wire/avro-rpc/frame.ts'
 import { decodeHandshakeResponse, encodeHandshakeRequest, windowMeta } from '../wire/avro-rpc/handshake.ts'
 import { protocolHash } from '../wire/avro-rpc/protocol.ts'
 import { KnownClients } from './known-clients.ts'
-import { AvroDialect, type AvroRequest } from './server.ts'
+import type { EventsRequest } from '../rpc-server/rpc-connection.ts'
+import { AvroDialect } from './server.ts'
 
 const handshake = encodeHandshakeRequest({
   clientHash: protocolHash,
@@ -45,7 +46,7 @@ for (const together of [true, false])
         handled.push(bodiesOf(events))
         return handled.at(-1) !== 'c'
       },
-      handleTogether: async (requests: readonly AvroRequest[]) => {
+      handleTogether: async (requests: readonly EventsRequest[]) => {
         if (together) handled.push(requests.map(({ events }) => bodiesOf(events)).join(' and '))
         return together
       },

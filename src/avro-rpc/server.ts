@@ -4,7 +4,15 @@
 // handed on, until the sender has opened a new connection: that keeps the order of a sender that has several requests in
 // flight. A sender that does not reopen by itself is cut off after a while, so that it cannot be refused for ever.
 import { Fault } from '../errors.ts'
-import { type Answer, type Dialect, RequestError, tooManyEvents } from '../rpc-server/rpc-connection.ts'
+import {
+  type Answer,
+  type Dialect,
+  type EventsRequest,
+  type Handle,
+  RequestError,
+  type Reserve,
+  tooManyEvents,
+} from '../rpc-server/rpc-connection.ts'
 import { RpcServer, type ServerPlace } from '../rpc-server/rpc-server.ts'
 import type { TlsContext } from '../system/tls.ts'
 import { AvroFormatError, AvroReader } from '../wire/avro/binary.ts'
@@ -20,19 +28,6 @@ import { type Frame, FrameError, FrameParser } from '../wire/avro-rpc/frame.ts'
 import { KnownClients } from './known-clients.ts'
 import { serverLayers } from './layers.ts'
 
-/** What a server does with events: each is one encoded event; true where all are accepted. Never rejects. */
-export type Handle = (
-  events: readonly Buffer[],
-  message: 'append' | 'appendBatch',
-  /** host:port. */
-  sender: string,
-) => Promise<boolean>
-
-export interface AvroRequest {
-  readonly message: 'append' | 'appendBatch'
-  readonly events: readonly Buffer[]
-}
-
 export interface AvroDialectOptions extends Pick<ServerPlace, 'clock'> {
   /** Longest message taken; longer ones close the connection before anything is stored. */
   readonly maxRequestBytes: number
@@ -42,7 +37,7 @@ export interface AvroDialectOptions extends Pick<ServerPlace, 'clock'> {
   readonly window: number
   readonly handle: Handle
   /** Handles several requests that wait as one; false: nothing was taken, and each is to be handled alone. Never rejects. */
-  readonly handleTogether?: (requests: readonly AvroRequest[], sender: string) => Promise<boolean>
+  readonly handleTogether?: (requests: readonly EventsRequest[], sender: string) => Promise<boolean>
 }
 
 export interface AvroServerOptions extends ServerPlace, AvroDialectOptions {
@@ -110,11 +105,7 @@ export class AvroDialect implements Dialect<Frame> {
     return encodeError(serial, this.#shake, message)
   }
 
-  async answer(
-    { serial, message }: Frame,
-    reserve: (events: number) => Promise<void>,
-    behind: readonly Frame[],
-  ): Promise<Answer> {
+  async answer({ serial, message }: Frame, reserve: Reserve, behind: readonly Frame[]): Promise<Answer> {
     const { handle, window } = this.#options
     const reader = new AvroReader(message)
     this.#shake = null
@@ -168,11 +159,7 @@ export class AvroDialect implements Dialect<Frame> {
    * Each alone waits for a sync of its own in the channel. Gives how many of those behind were handled along: 0 where the first is
    * to be handled alone.
    */
-  async #handleTogether(
-    first: AvroRequest,
-    behind: readonly Frame[],
-    reserve: (events: number) => Promise<void>,
-  ): Promise<number> {
+  async #handleTogether(first: EventsRequest, behind: readonly Frame[], reserve: Reserve): Promise<number> {
     const { handleTogether } = this.#options
     if (handleTogether === undefined || this.#alone-- > 0) return 0
     this.#alone = 0
@@ -194,10 +181,7 @@ export class AvroDialect implements Dialect<Frame> {
   }
 
   /** Null where it is to be answered by itself, whatever is wrong with it. */
-  async #readBehind(
-    message: Buffer,
-    reserve: (events: number) => Promise<void>,
-  ): Promise<AvroRequest | null> {
+  async #readBehind(message: Buffer, reserve: Reserve): Promise<EventsRequest | null> {
     try {
       const reader = new AvroReader(message)
       const name = decodeCallName(reader)
@@ -213,7 +197,7 @@ export class AvroDialect implements Dialect<Frame> {
   }
 
   /** Counts events before they are made, and makes so many in one turn of the event loop. */
-  async #cut(reader: AvroReader, reserve: (events: number) => Promise<void>): Promise<Buffer[]> {
+  async #cut(reader: AvroReader, reserve: Reserve): Promise<Buffer[]> {
     const { maxRequestEvents, clock } = this.#options
     const cutter = new BatchCutter(reader)
     for (let count = cutter.next(); count > 0; count = cutter.next()) {

@@ -392,7 +392,8 @@ function receiverFor(
 function wireOf(sink: SinkSnapshot): string {
   const isTrue = (key: string) => sink.options[key]?.value === true
   const deflate = sink.options['compression-type']?.value === 'deflate'
-  return ['Avro', ...(isTrue('ssl') ? ['TLS'] : []), ...(deflate ? ['deflate'] : [])].join(', ')
+  const protocol = sink.type === 'thrift' ? 'Thrift' : 'Avro'
+  return [protocol, ...(isTrue('ssl') ? ['TLS'] : []), ...(deflate ? ['deflate'] : [])].join(', ')
 }
 
 const topicId = (servers: string, topic: string): string => `topic:${servers}/${topic}`

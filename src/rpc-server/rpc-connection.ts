@@ -17,6 +17,23 @@ export const tooManyEvents = (events: number, most: number): Fault =>
     remedy: 'Lower the batch size of the sender, or raise maxRequestEvents of the source.',
   })
 
+/** What a server does with events: each is one encoded event; true where all are accepted. Never rejects. */
+export type Handle = (
+  events: readonly Buffer[],
+  message: 'append' | 'appendBatch',
+  /** host:port. */
+  sender: string,
+) => Promise<boolean>
+
+/** A request as it was read. */
+export interface EventsRequest {
+  readonly message: 'append' | 'appendBatch'
+  readonly events: readonly Buffer[]
+}
+
+/** Waits until there is room for so many events beyond those before, and for bytes that are made beside the request. */
+export type Reserve = (events: number, bytes?: number) => Promise<void>
+
 /** The bytes of one request. */
 export interface Request {
   readonly message: Buffer
@@ -45,11 +62,10 @@ export interface Dialect<R extends Request = Request> {
     feed(chunk: Buffer, each: (request: R) => void): void
   }
   /**
-   * Handles a request. `reserve` waits until there is room for so many events beyond those before, and comes before they are
-   * made. What waits `behind` may be handled along: the first of it, in order. Rejects with RequestError, or with a Fault of
-   * `reserve`.
+   * Handles a request. `reserve` comes before events are made. What waits `behind` may be handled along: the first of it, in
+   * order. Rejects with RequestError, or with a Fault of `reserve`.
    */
-  answer(request: R, reserve: (events: number) => Promise<void>, behind: readonly R[]): Promise<Answer>
+  answer(request: R, reserve: Reserve, behind: readonly R[]): Promise<Answer>
   /** The answer to a request that a Fault keeps from being handled; the connection ends with it. */
   refuse(request: R, fault: Fault): Buffer
   /** Whether a sender that ends its side without waiting sends again what was not answered. */
@@ -86,8 +102,8 @@ export class RpcConnection {
   #queue: Request[] = []
   #queuedBytes = 0
   readonly #share: MemoryShare
-  /** Of the request being handled. */
-  #events = 0
+  /** Beside the request that is being handled, for its events. */
+  #madeBytes = 0
   readonly #gone = new AbortController()
   #reading = true
   #readSince: number
@@ -184,7 +200,7 @@ export class RpcConnection {
       const frame = this.#queue.shift()!
       const { reply, also } = await this.#answer(frame)
       for (const one of [frame, ...this.#queue.splice(0, also)]) this.#queuedBytes -= one.message.length
-      this.#events = 0
+      this.#madeBytes = 0
       this.#settleBudget()
       if (reply !== null && this.#stream.writable && !this.#stream.write(reply)) await this.#drained()
       if (this.#lastReply) break
@@ -198,7 +214,7 @@ export class RpcConnection {
   async #answer(request: Request): Promise<{ reply: Buffer | null; also: number }> {
     const { dialect, complain, clock } = this.#parts
     try {
-      const reserve = (events: number) => this.#reserve(events)
+      const reserve: Reserve = (events, bytes) => this.#reserve(events, bytes)
       const { bytes, complaint, mustReopen, also = 0 } = await dialect.answer(request, reserve, this.#queue)
       if (complaint !== undefined) complain(complaint)
       this.#lastReply = complaint !== undefined
@@ -217,9 +233,9 @@ export class RpcConnection {
     }
   }
 
-  async #reserve(events: number): Promise<void> {
-    await this.#share.reserve('the events of a request', 0, events, this.#gone.signal)
-    this.#events += events
+  async #reserve(events: number, bytes = 0): Promise<void> {
+    await this.#share.reserve('the events of a request', bytes, events, this.#gone.signal)
+    this.#madeBytes += bytes + events * itemBytes
   }
   #adjustReading(): void {
     if (this.#closed) return
@@ -238,7 +254,7 @@ export class RpcConnection {
 
   #settleBudget(): void {
     if (!this.#closed) {
-      const held = this.#parser.heldBytes + this.#queuedBytes + this.#events * itemBytes
+      const held = this.#parser.heldBytes + this.#queuedBytes + this.#madeBytes
       this.#share.add(held - this.#share.heldBytes)
     }
   }

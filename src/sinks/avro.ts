@@ -1,57 +1,21 @@
 // The Avro sink: sends events by Avro RPC to the Avro source of a Millrace or a Flume agent.
 import { whereOf } from '../address.ts'
-import {
-  type CountedContext,
-  defineSink,
-  sayFailure,
-  type SessionSink,
-  type SinkSession,
-} from '../component.ts'
+import { type CountedContext, defineSink, type SessionSink, type SinkSession } from '../component.ts'
 import { messageOf } from '../errors.ts'
-import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
+import { choice, int, type OptionsOf } from '../fields.ts'
 import { type AvroClient, connectAvro } from '../avro-rpc/client.ts'
 import { UnknownPeer } from '../avro-rpc/unknown-peer.ts'
 import { sinkCounters } from '../observe/counters.ts'
-import { loadClientTls, sslSystemOf, storeRemedy, type SslSystem } from '../security/ssl-settings.ts'
 import type { ClientTls } from '../system/tls.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
-import { RequestSize } from './avro/request-size.ts'
 import { AvroSession } from './avro/session.ts'
+import { examineTls, peerOptions, tlsOf, tlsOptions } from './rpc/client-options.ts'
+import { RequestSize } from './rpc/request-size.ts'
 
 const useGroups = 'sink groups do this: sinkgroups.<g>.processor.type = failover or load_balance'
 
 const options = {
-  hostname: text({ doc: 'Host to send to.', required: true }),
-  port: int({ doc: 'Port to send to.', required: true, min: 1, max: 65_535 }),
-  'batch-size': int({
-    doc: 'Most events of one transaction and one request.',
-    unit: 'events',
-    default: 100,
-    min: 1,
-    badValueMeansDefault: true,
-  }),
-  'connect-timeout': int({
-    doc: 'For connecting, the TLS handshake included.',
-    unit: 'ms',
-    default: 20_000,
-    min: 1000,
-    badValueMeansDefault: true,
-  }),
-  'request-timeout': int({
-    doc: 'For the answer to a request, counted from the answer before it where several are in flight.',
-    unit: 'ms',
-    default: 20_000,
-    min: 1000,
-    badValueMeansDefault: true,
-  }),
-  'reset-connection-interval': int({
-    doc: 'Reconnects before the first batch after this many seconds, for targets behind a load balancer; 0 means never. Requests in flight are answered first.',
-    unit: 's',
-    default: 0,
-    min: 0,
-    badValueMeansDefault: true,
-    differs: 'The time counts for every connection, also those made after a failure.',
-  }),
+  ...peerOptions,
   'compression-type': choice(['none', 'deflate'], {
     doc: 'deflate compresses both directions as one zlib stream each; the source must say the same.',
     default: 'none',
@@ -63,35 +27,7 @@ const options = {
     default: 'zlib-outside',
     since: 'ours',
   }),
-  ssl: flag({ doc: 'TLS from the first byte.', default: false }),
-  'trust-all-certs': flag({
-    doc: 'Accepts every certificate for every host: whoever sits between can read and change everything.',
-    default: false,
-  }),
-  'ssl.disableHostnameVerification': flag({
-    doc: 'Accepts a trusted certificate also where it is for another host, as Flume always does.',
-    default: false,
-    since: 'ours',
-  }),
-  truststore: text({
-    doc: 'Certificates to trust: JKS, PKCS12 or PEM, recognised by its content. The usual authorities where absent.',
-    example: '/etc/flume/truststore.jks',
-  }),
-  'truststore-password': text({ doc: 'Its password.', secret: true }),
-  'truststore-type': text({
-    doc: 'Accepted and not needed.',
-    differs: 'The type is recognised by the content of the file.',
-  }),
-  'include-protocols': list({
-    doc: 'TLS versions to speak, by Java’s names; TLSv1.2 and TLSv1.3 where empty.',
-    since: '1.9',
-  }),
-  'exclude-protocols': list({ doc: 'TLS versions not to speak. SSLv3 never is spoken.' }),
-  'include-cipher-suites': list({
-    doc: 'Cipher suites to use, by Java’s names; all usual ones where empty.',
-    since: '1.9',
-  }),
-  'exclude-cipher-suites': list({ doc: 'Cipher suites not to use.', since: '1.9' }),
+  ...tlsOptions,
   window: int({
     doc: 'Requests in flight toward a Millrace agent (each a transaction of its own); the agent may agree to fewer.',
     default: 8,
@@ -143,7 +79,7 @@ another host, correct it or set \`ssl.disableHostnameVerification = true\`.`,
   batchSize: given => given['batch-size'],
   counters: sinkCounters,
   async examine(given, say, outside) {
-    if (given.ssl) await sayFailure(loadTls(given, sslSystemOf(outside)), say, 'truststore', storeRemedy)
+    await examineTls(given, say, outside)
   },
   create: (given, context) => new AvroSink(given, context),
 })
@@ -218,8 +154,7 @@ export class AvroSink implements SessionSink {
     const { counters, log, system } = this.#context
     const given = this.#options
     try {
-      if (this.#tls === undefined)
-        this.#tls = given.ssl ? await loadTls(given, sslSystemOf(this.#context)) : null
+      if (this.#tls === undefined) this.#tls = await tlsOf(given, this.#context)
       const client = await connectAvro({
         host: given.hostname,
         port: given.port,
@@ -251,20 +186,4 @@ export class AvroSink implements SessionSink {
       throw error
     }
   }
-}
-
-function loadTls(given: Options, system: SslSystem): Promise<ClientTls> {
-  return loadClientTls(
-    {
-      store: given.truststore,
-      password: given['truststore-password'],
-      includeProtocols: given['include-protocols'],
-      excludeProtocols: given['exclude-protocols'],
-      includeCipherSuites: given['include-cipher-suites'],
-      excludeCipherSuites: given['exclude-cipher-suites'],
-      trustsAll: given['trust-all-certs'],
-      verifiesHost: !given['ssl.disableHostnameVerification'],
-    },
-    system,
-  )
 }

@@ -1,21 +1,16 @@
 // The Avro source: a port to which Flume and Millrace agents, and Flume's clients, send events by Avro RPC.
 import { whereOf, withoutBrackets } from '../address.ts'
-import { defineSource, isPutFault, type Source, type SourceContext, pathOf } from '../component.ts'
-import { DeadLetterFile, examineDeadLetters } from '../dead-letter.ts'
-import { Fault, messageOf } from '../errors.ts'
-import { Event } from '../event.ts'
+import { defineSource, type Source, type SourceContext, pathOf } from '../component.ts'
+import { examineDeadLetters } from '../dead-letter.ts'
+import { Fault } from '../errors.ts'
 import { choice, flag, int, list, type OptionsOf, text } from '../fields.ts'
 import { admits, parseIpRules } from '../avro-rpc/ip-filter.ts'
-import { type AvroRequest, AvroServer } from '../avro-rpc/server.ts'
-import type { Condition } from '../observe/conditions.ts'
+import { AvroServer } from '../avro-rpc/server.ts'
 import { sourceCounters } from '../observe/counters.ts'
-import type { Logger } from '../observe/log.ts'
-import { sparingOne } from '../observe/sparing-log.ts'
 import { maxWindow } from '../wire/avro-rpc/handshake.ts'
-import { OversizedBatches } from './avro/oversized-batches.ts'
-import { claimOfPort, examineTls, maxConnections, tlsOf, tlsOptions } from './tcp-door.ts'
+import { Intake, placeOptions, requestOptions } from './rpc/intake.ts'
+import { claimOfPort, examineTls, tlsOf, tlsOptions } from './tcp-door.ts'
 
-const mebibyte = 1024 * 1024
 /**
  * Flume up to 1.9 uses Netty 3, which on a Java with TLS 1.3 offers that version and then stumbles over
  * a server's first answer when its records arrive together ("not an SSL/TLS record"; measured with 1.8.0).
@@ -23,8 +18,7 @@ const mebibyte = 1024 * 1024
 const usualProtocols = ['TLSv1.2']
 
 const options = {
-  bind: text({ doc: 'Address or name to listen on.', required: true, example: '0.0.0.0' }),
-  port: int({ doc: 'Port to listen on; 0 takes a free one.', required: true, min: 0, max: 65_535 }),
+  ...placeOptions,
   'compression-type': choice(['none', 'deflate'], {
     doc: 'deflate compresses both directions as one zlib stream each; the sender must say the same.',
     default: 'none',
@@ -47,39 +41,12 @@ const options = {
     doc: 'Comma list of <allow|deny>:<ip|name>:<pattern>, * and ? are wildcards. The first rule that matches decides; who matches none may connect.',
     example: 'allow:ip:10.1.*,allow:name:localhost,deny:ip:*',
   }),
-  maxRequestBytes: int({
-    doc: 'Longest request taken. A longer one closes the connection before anything is stored.',
-    unit: 'bytes',
-    default: 256 * mebibyte,
-    min: 1024,
-    max: 1024 * mebibyte,
-    since: 'ours',
-  }),
-  maxRequestEvents: int({
-    doc: 'Most events of one request; one with more is answered with an error, and the connection is closed.',
-    unit: 'events',
-    default: 50_000,
-    min: 1,
-    since: 'ours',
-  }),
-  maxConnections,
+  ...requestOptions,
   window: int({
     doc: 'Requests a Millrace sender may have in flight on one connection; 0 allows one.',
     default: 32,
     min: 0,
     max: maxWindow,
-    since: 'ours',
-  }),
-  'deadLetter.file': text({
-    doc: 'File that takes batches which no transaction of a channel can hold, as JSON Lines, an object an event; they are answered `OK` then.',
-    example: '/var/lib/millrace/dead-letters.jsonl',
-    since: 'ours',
-  }),
-  'stall-timeout': int({
-    doc: 'A sender that stops in the middle of a request, or of the TLS handshake, for this long is cut off.',
-    unit: 'ms',
-    default: 10_000,
-    min: 100,
     since: 'ours',
   }),
 }
@@ -139,25 +106,12 @@ export class AvroSource implements Source {
   readonly #options: Options
   readonly #context: SourceContext
   #server: AvroServer | null = null
-  readonly #oversized: OversizedBatches
-  readonly #letters: DeadLetterFile | null
-  /** Of batches that are set aside. */
-  readonly #asideLog: Logger
-  #open = 0
-  /** Its senders have words of their own, and are red. */
-  readonly #refusing: Condition
+  readonly #intake: Intake
 
   constructor(given: Options, context: SourceContext) {
     this.#options = given
     this.#context = context
-    const { agent, name, system } = context
-    const { disk, clock } = system
-    this.#oversized = new OversizedBatches({ source: name, clock, condition: context.condition })
-    this.#asideLog = sparingOne(context.log, clock)
-    this.#refusing = context.condition('refusals', { level: 'warn', isRed: false })
-    const file = given['deadLetter.file']
-    const path = file === undefined ? null : pathOf(file, context.home)
-    this.#letters = path === null ? null : new DeadLetterFile({ path, agent, component: name, disk, clock })
+    this.#intake = new Intake('Avro', given['deadLetter.file'], context)
   }
 
   /** The port listened on; known once started. */
@@ -182,13 +136,10 @@ export class AvroSource implements Source {
       network: this.#context.system.network,
       clock: this.#context.system.clock,
       log,
-      handle: (events, message, sender) => this.#handle(events, message, sender),
-      handleTogether: (requests, sender) => this.#handleTogether(requests, sender),
+      handle: this.#intake.handle,
+      handleTogether: this.#intake.handleTogether,
       ...this.#filter(),
-      connections: open => {
-        this.#context.counters.add('OpenConnectionCount', open - this.#open)
-        this.#open = open
-      },
+      connections: open => this.#intake.connections(open),
     })
     await server.start()
     this.#server = server
@@ -210,75 +161,5 @@ export class AvroSource implements Source {
     return {
       admits: address => admits(parsed.rules, address, one => network.nameOf(one), network.addresses()),
     }
-  }
-
-  async #handle(
-    encoded: readonly Buffer[],
-    message: 'append' | 'appendBatch',
-    sender: string,
-  ): Promise<boolean> {
-    const { counters, processor } = this.#context
-    this.#count('Received', { events: encoded, message })
-    try {
-      await processor.process(encoded.map(Event.fromEncoded))
-    } catch (error) {
-      counters.add(isPutFault(error) ? 'ChannelWriteFail' : 'GenericProcessingFail')
-      if (!(error instanceof Fault) || error.code !== 'TRANSACTION_TOO_LARGE') {
-        this.#refused(error)
-        return false
-      }
-      if (this.#letters !== null) return this.#divert(encoded, sender, error)
-      this.#oversized.refused(sender, encoded.length, error)
-      return false
-    }
-    this.#count('Accepted', { events: encoded, message })
-    this.#accepted(sender, encoded.length)
-    return true
-  }
-
-  async #handleTogether(requests: readonly AvroRequest[], sender: string): Promise<boolean> {
-    const events = requests.flatMap(request => request.events.map(Event.fromEncoded))
-    if ((await this.#context.processor.processTogether?.(events)) !== true) return false
-    for (const request of requests) {
-      this.#count('Received', request)
-      this.#count('Accepted', request)
-      this.#accepted(sender, request.events.length)
-    }
-    return true
-  }
-
-  #count(how: 'Received' | 'Accepted', { events, message }: AvroRequest): void {
-    const { counters } = this.#context
-    counters.add(`${message === 'append' ? 'Append' : 'AppendBatch'}${how}Count`)
-    counters.add(`Event${how}Count`, events.length)
-  }
-
-  /** Sets the batch aside as it came, before interceptors. */
-  async #divert(encoded: readonly Buffer[], sender: string, reason: Fault): Promise<boolean> {
-    const { counters, name } = this.#context
-    try {
-      await this.#letters!.keep(encoded.map(Event.fromEncoded), reason)
-    } catch (error) {
-      this.#refused(error)
-      return false
-    }
-    counters.addOwn('events_diverted', encoded.length)
-    this.#asideLog.warn(
-      `Avro source ${name} set a batch of ${encoded.length} events of ${sender} aside: ${reason.message}. ${reason.remedy}`,
-    )
-    this.#accepted(sender, encoded.length)
-    return true
-  }
-
-  #accepted(sender: string, events: number): void {
-    this.#oversized.accepted(sender, events)
-    this.#refusing.clear(`Avro source ${this.#context.name} accepts events again`)
-  }
-
-  #refused(error: unknown): void {
-    this.#refusing.raise(
-      `Avro source ${this.#context.name} answered FAILED: ${messageOf(error)}`,
-      error instanceof Fault ? { remedy: error.remedy } : {},
-    )
   }
 }

@@ -43,7 +43,10 @@ const values: Readonly<Record<string, string>> = {
 }
 
 /** Values that a required option of one component takes instead. */
-const special: Readonly<Record<string, Readonly<Record<string, string>>>> = { 'sink-avro.md': { port: '1' } }
+const special: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'sink-avro.md': { port: '1' },
+  'sink-thrift.md': { port: '1' },
+}
 
 function optionsOf(definition: Definition): never {
   const place = { file: 'lifecycle.conf', line: 1 }

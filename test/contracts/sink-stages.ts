@@ -4,16 +4,18 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import shout from '../../examples/04-own-component/shout.mjs'
-import type { SinkDefinition } from '../../src/component.ts'
+import type { SinkDefinition, SourceDefinition } from '../../src/component.ts'
 import { Fault } from '../../src/errors.ts'
 import { Event } from '../../src/event.ts'
 import { type AvroSource, avroSource } from '../../src/sources/avro.ts'
+import { type ThriftSource, thriftSource } from '../../src/sources/thrift.ts'
 import { avroSink } from '../../src/sinks/avro.ts'
 import { fileRollSink } from '../../src/sinks/file-roll.ts'
 import { hdfsSink } from '../../src/sinks/hdfs.ts'
 import { kafkaSink } from '../../src/sinks/kafka.ts'
 import { loggerSink } from '../../src/sinks/logger.ts'
 import { nullSink } from '../../src/sinks/null.ts'
+import { thriftSink } from '../../src/sinks/thrift.ts'
 import type { Disk } from '../../src/system/disk.ts'
 import { realSystem, type System } from '../../src/system/system.ts'
 import { errorCodes } from '../../src/wire/kafka/error-codes.ts'
@@ -34,13 +36,14 @@ const stageOf = (given: Omit<SinkStage, 'refuses' | typeof Symbol.asyncDispose>)
   ...given,
 })
 
-async function avroStage() {
+/** A sink that makes requests to a source. */
+async function rpcStage(sourceDefinition: SourceDefinition, definition: SinkDefinition) {
   const received: string[] = []
   let isHanging = false
   const end = Promise.withResolvers<void>()
   const stage = stageOf({ sink: null as never, arrived: () => received })
-  const source = avroSource.create(optionsFor(avroSource, { bind: '127.0.0.1', port: 0 }), {
-    ...contextFor('SOURCE', 'r1', avroSource.counters),
+  const source = sourceDefinition.create(optionsFor(sourceDefinition, { bind: '127.0.0.1', port: 0 }), {
+    ...contextFor('SOURCE', 'r1', sourceDefinition.counters),
     processor: {
       async process(events) {
         if (isHanging) return end.promise
@@ -48,13 +51,13 @@ async function avroStage() {
         if (bodies.some(body => stage.refuses(body))) throw new Fault('CHANNEL_FULL', 'no room')
         received.push(...bodies)
       },
-      processUntilAccepted: () => Promise.reject(new Error('an Avro source does not repeat')),
+      processUntilAccepted: () => Promise.reject(new Error('such a source does not repeat')),
     },
-  }) as AvroSource
+  }) as AvroSource | ThriftSource
   await source.start()
-  const options = optionsFor(avroSink, { hostname: '127.0.0.1', port: source.port })
+  const options = optionsFor(definition, { hostname: '127.0.0.1', port: source.port })
   return Object.assign(stage, {
-    sink: avroSink.create(options, contextOf(avroSink)),
+    sink: definition.create(options, contextOf(definition)),
     hang: () => (isHanging = true),
     [Symbol.asyncDispose]: () => {
       end.resolve()
@@ -178,7 +181,16 @@ function shoutStage() {
 
 /** By the type of the sink. */
 export const sinkPlans: Readonly<Record<string, SinkPlan>> = {
-  avro: { open: avroStage, canRefuse: true, hang: stage => (stage as { hang?(): void }).hang!() },
+  avro: {
+    open: () => rpcStage(avroSource, avroSink),
+    canRefuse: true,
+    hang: stage => (stage as { hang?(): void }).hang!(),
+  },
+  thrift: {
+    open: () => rpcStage(thriftSource, thriftSink),
+    canRefuse: true,
+    hang: stage => (stage as { hang?(): void }).hang!(),
+  },
   'org.apache.flume.sink.kafka.KafkaSink': {
     open: kafkaStage,
     canRefuse: true,

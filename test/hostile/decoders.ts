@@ -4,6 +4,7 @@ import { answerDecoders } from './answer-decoders.ts'
 import { fileDecoders } from './file-decoders.ts'
 import { storeDecoders } from './store-decoders.ts'
 import { textDecoders } from './text-decoders.ts'
+import { thriftDecoders } from './thrift-decoders.ts'
 import { wireDecoders } from './wire-decoders.ts'
 
 export interface Decoder {
@@ -27,6 +28,7 @@ export interface Decoder {
 
 export const decoders: readonly Decoder[] = [
   ...wireDecoders,
+  ...thriftDecoders,
   ...fileDecoders,
   ...storeDecoders,
   ...textDecoders,

@@ -6,7 +6,7 @@ export const chainTest = 'test/simulation/chain.test.ts'
 
 const intake = 'src/sources/kafka/intake.ts'
 const lane = 'src/topology/channel-lane.ts'
-const avroSource = 'src/sources/avro.ts'
+const avroSource = 'src/sources/rpc/intake.ts'
 const avroClient = 'src/avro-rpc/client-connection.ts'
 const produce = 'src/broker/handlers/produce.ts'
 const partitionLog = 'src/broker/log/partition-log.ts'

@@ -7,7 +7,7 @@ import type { Event } from '../../event.ts'
 import { type AvroClient, Refusal } from '../../avro-rpc/client.ts'
 import type { Counters } from '../../observe/counters.ts'
 import type { Clock } from '../../system/clock.ts'
-import type { RequestSize } from './request-size.ts'
+import type { RequestSize } from '../rpc/request-size.ts'
 
 export interface AvroSessionParts {
   /** Connects; the signal gives it up. */

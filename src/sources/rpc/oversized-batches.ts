@@ -17,6 +17,7 @@ interface Sender {
 }
 
 export interface OversizedBatchesParts {
+  /** As messages begin with it. */
   readonly source: string
   readonly clock: Clock
   readonly condition: ConditionMaker
@@ -45,7 +46,7 @@ export class OversizedBatches {
     known.events = events
     known.lastAt = clock.monotonic()
     known.condition.raise(
-      `Avro source ${source} answered FAILED: ${sender} sends a batch of ${events} events, which can never be accepted: ${fault.message}`,
+      `${source} answered FAILED: ${sender} sends a batch of ${events} events, which can never be accepted: ${fault.message}`,
       { remedy: `${fault.remedy} With deadLetter.file such batches are set aside.` },
     )
   }
@@ -58,7 +59,7 @@ export class OversizedBatches {
       if (!condition.isRaised) continue
       const isLarger = host === hostOf(sender) && events >= most
       if (isLarger || now - lastAt >= givenUpMs)
-        condition.clear(`Avro source ${source}: ${host} no longer sends a batch that can never be accepted`)
+        condition.clear(`${source}: ${host} no longer sends a batch that can never be accepted`)
     }
   }
 

@@ -98,7 +98,7 @@ test('a sender that has stopped repeating its batch is forgotten when others pas
   const clock = new VirtualClock()
   const log = new KeptLog()
   const { condition, health } = conditionsOn(clock, log)
-  const batches = new OversizedBatches({ source: 'r1', clock, condition })
+  const batches = new OversizedBatches({ source: 'Avro source r1', clock, condition })
   const fault = new Fault('TRANSACTION_TOO_LARGE', 'too many')
   batches.refused('a:1', 11, fault)
   batches.refused('b:1', 12, fault)
