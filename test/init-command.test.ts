@@ -1,7 +1,7 @@
 // `millrace init`: what it writes passes its own test and runs in an agent, and what it would overwrite stays.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -67,12 +67,14 @@ millrace.classes.com.x.MyETLInterceptor = my-etl-interceptor.ts
 
 test('what is there already stays, and odd names are refused', async () => {
   writeFileSync(join(directory, 'there.ts'), 'mine')
+  writeFileSync(join(directory, 'half.test.ts'), 'mine')
   const answers = await Promise.all([
     init('sink', 'there'),
     init('channel', 'x'),
     init('sink', '../../x'),
     init('sink', '2x'),
     init('sink'),
+    init('sink', 'half'),
   ])
   for (const { code } of answers) assert.equal(code, 1)
   assert.match(answers[0].out, /there\.ts is there already/)
@@ -80,5 +82,7 @@ test('what is there already stays, and odd names are refused', async () => {
   assert.match(answers[2].out, /gives no name of a file/)
   assert.match(answers[3].out, /gives no name of a file/)
   assert.match(answers[4].out, /missing required argument 'name'/)
+  assert.match(answers[5].out, /half\.test\.ts is there already/)
   assert.equal(readFileSync(join(directory, 'there.ts'), 'utf8'), 'mine')
+  assert.equal(existsSync(join(directory, 'half.ts')), false)
 })

@@ -146,6 +146,28 @@ test('mappings that are wrong are problems of their lines', async () => {
   )
 })
 
+test('modules that hold no component, or half of one, are refused', async () => {
+  const said = async (text: string) => {
+    write('code/odd.mjs', text)
+    const odd = mapping.map(one => one.replace('../code/interceptor.ts', '../code/odd.mjs'))
+    return (await problemsOf([...lines, ...odd])).map(one => one.replace(/^.*?odd\.mjs/, ''))
+  }
+  assert.deepEqual(await said('export default null'), [
+    ' exports no interceptor. Export one made with the define functions.',
+  ])
+  assert.deepEqual(await said("export default { kind: 'interceptor', type: 'x', options: null }"), [
+    ' exports has no options, no create. Export one made with the define functions.',
+  ])
+  assert.deepEqual(await said("export const one = { kind: 'sink' }"), [
+    ' exports no interceptor. Export one made with the define functions.',
+  ])
+  assert.deepEqual(await said('throw null'), [' cannot be loaded: null. Correct the module.'])
+  assert.match(
+    (await said("throw new Error('no server')"))[0]!,
+    /cannot be loaded: .*odd\.mjs:1: no server\. Correct the module/,
+  )
+})
+
 test('a class that is not mapped is explained by its name and its place', async () => {
   const said = await problemsOf(
     lines.map(one =>

@@ -17,15 +17,19 @@ export default defineSource({
     let reading = Promise.resolve()
 
     async function read(): Promise<void> {
-      await using file = await open(path)
-      let events: Event[] = []
+      const file = await open(path)
+      const events: Event[] = []
       // Resolves when the channels have the events, and waits while they are full.
-      const put = async () => processor.processUntilAccepted(events.splice(0), stopped.signal)
-      for await (const line of file.readLines()) {
-        events.push(Event.of({}, line))
-        if (events.length === batchSize) await put()
+      const put = () => processor.processUntilAccepted(events.splice(0), stopped.signal)
+      try {
+        for await (const line of file.readLines()) {
+          events.push(Event.of({}, line))
+          if (events.length === batchSize) await put()
+        }
+        await put()
+      } finally {
+        await file.close()
       }
-      await put()
     }
 
     return {

@@ -3,6 +3,7 @@
 import { runnerBackoff } from '../../src/backoff.ts'
 import type { CatalogueEntry, ComponentKind, Definition } from '../../src/component.ts'
 import { faultTable } from '../../src/errors.ts'
+import { adviceFor } from '../../src/java/known-classes.ts'
 import { cell, generated, row, vocabularyTables } from './vocabulary-tables.ts'
 
 const kinds: readonly (readonly [kind: ComponentKind, title: string, one: string])[] = [
@@ -84,7 +85,7 @@ function indexPage(
     lines.push(`## ${title}`, '', '| type | here | |', '|---|---|---|')
     for (const entry of catalogue.filter(one => one.kind === kind)) {
       const definition = loaded.get(entry)
-      if (definition === undefined) lines.push(row([`\`${entry.names[0]}\``, 'absent', `${entry.absent}.`]))
+      if (definition === undefined) lines.push(row([`\`${entry.names[0]}\``, 'absent', absentCell(entry)]))
       else {
         const link = `[\`${definition.type}\`](${pageName(definition)})`
         lines.push(row([link, standingOf(definition), cell(definition.summary)]))
@@ -93,6 +94,12 @@ function indexPage(
     lines.push('')
   }
   return lines.join('\n')
+}
+
+/** Why it is not here, and what to use. */
+function absentCell({ kind, names, absent }: CatalogueEntry): string {
+  const advice = adviceFor(kind, names.at(-1)!, '')
+  return advice?.isKnown === true ? `${absent}; ${cell(advice.use)}.` : `${absent}.`
 }
 
 /** Beside Flume's: whether its page names a difference. */

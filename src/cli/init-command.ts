@@ -1,5 +1,6 @@
 // `millrace init KIND NAME`: writes a component of the operator's own and its test, which run as they are, from the
 // templates in examples/07-templates.
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { Command } from 'commander'
@@ -36,16 +37,13 @@ KIND is ${kinds.join(', ')}; NAME is my-interceptor, or the Java class that it r
   await mkdir(directory, { recursive: true }).catch((error: unknown) => {
     throw new UsageError(`cannot make the directory ${directory}: ${messageOf(error)}`)
   })
+  for (const file of files)
+    if (existsSync(file)) throw new UsageError(`${file} is there already: choose another name, or remove it`)
   for (const [index, suffix] of ['.ts', '.test.ts'].entries()) {
     const template = await readFile(new URL(`own-${kind}${suffix}`, templates), 'utf8')
     await writeFile(files[index]!, template.replaceAll(`own-${kind}`, name), { flag: 'wx' }).catch(
       (error: unknown) => {
-        const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST'
-        throw new UsageError(
-          isThere
-            ? `${files[index]} is there already: choose another name, or remove it`
-            : `cannot write ${files[index]}: ${messageOf(error)}`,
-        )
+        throw new UsageError(`cannot write ${files[index]}: ${messageOf(error)}`)
       },
     )
   }

@@ -78,6 +78,13 @@ test('a module that cannot be loaded tells where, and is tried again', async () 
   await assert.rejects(loadModule(join(directory, 'none.ts')), { code: 'ERR_MODULE_NOT_FOUND' })
 })
 
+test('a module that waits for ever at its top level is given up, and its next version counts', async () => {
+  const path = write('waits.mjs', 'await new Promise(() => {})')
+  await assert.rejects(loadModule(path, 10), /it did not finish loading within 0\.01 s/)
+  write('waits.mjs', 'export const value = 1')
+  assert.equal(await valueOf(path), 1)
+})
+
 test('packages stay as they are, and millrace is the program itself', async () => {
   write('node_modules/pack/package.json', '{"name":"pack","main":"index.js"}')
   write('node_modules/pack/index.js', 'module.exports = 1')

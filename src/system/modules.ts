@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire, registerHooks } from 'node:module'
 import { dirname, sep } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 export interface LoadedModule {
@@ -28,6 +29,9 @@ interface Entry {
 const door = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href
 const ownDirectory = dirname(fileURLToPath(door)) + sep
 
+/** How long a module may take, which may wait for others at its top level. */
+const loadingLimitMs = 20_000
+
 const entries = new Map<string, Entry>()
 /** Which files each file imports. */
 const imports = new Map<string, Set<string>>()
@@ -38,7 +42,7 @@ let generation = 0
 let isHooked = false
 
 /** The module at the absolute path. Rejects as its import does, with the place in the message where that is known. */
-export async function loadModule(path: string): Promise<LoadedModule> {
+export async function loadModule(path: string, limitMs = loadingLimitMs): Promise<LoadedModule> {
   hook()
   const known = entries.get(path)
   if (known !== undefined && known.loaded !== null && !hasChanged(known.files)) return known.loaded
@@ -50,11 +54,17 @@ export async function loadModule(path: string): Promise<LoadedModule> {
   note(path)
   const address = `${pathToFileURL(path).href}${generation === 0 ? '' : `?${generationKey}=${generation}`}`
   let exports: Readonly<Record<string, unknown>>
+  const limit = new AbortController()
   try {
-    exports = (await import(address)) as Record<string, unknown>
+    const late = setTimeout(limitMs, undefined, { signal: limit.signal }).then(() => {
+      throw new Error(`it did not finish loading within ${limitMs / 1000} s`)
+    })
+    exports = await Promise.race([import(address) as Promise<Record<string, unknown>>, late])
   } catch (error) {
     remember(path, null)
     throw withPlace(error, path)
+  } finally {
+    limit.abort()
   }
   const version = createHash('sha256')
   for (const [file, digest] of [...currentFiles(path)].sort()) version.update(`${file} ${digest}\n`)

@@ -233,3 +233,43 @@ test('as many events are gathered as a hundredth of the smallest channel, and as
     7,
   )
 })
+
+test('large events go through interceptors a megabyte in a turn', async () => {
+  const channel = await openChannel('c1')
+  const { processor } = processorOf({ c1: channel }, { required: ['c1'] })
+  let turns = 0
+  const count = () => {
+    turns++
+    if (!isDone) realClock.soon(count)
+  }
+  let isDone = false
+  realClock.soon(count)
+  const events = Array.from({ length: 8 }, () => Event.of({}, Buffer.alloc(600_000)))
+  await processor.process(events)
+  isDone = true
+  assert.ok(turns >= 7, `${turns} turns`)
+  assert.equal(channel.size, 8)
+})
+
+test('an interceptor that gives no event fails the batch with a sentence', async () => {
+  const channel = await openChannel('c1')
+  const log = new KeptLog()
+  for (const [gives, what] of [
+    [undefined, 'undefined'],
+    [Promise.resolve(null), 'a promise'],
+  ] as const) {
+    const processor = new SourceChannelProcessor({
+      interceptors: [{ intercept: () => gives as unknown as null }],
+      selector: { select: () => ({ required: ['c1'], optional: [] }) },
+      channels: new Map([['c1', channel]]),
+      clock: realClock,
+      random: realRandom,
+      log,
+      condition: looseConditions(realClock, log),
+    })
+    const expected = new RegExp(`an interceptor gave ${what} where an event or null belongs`)
+    await assert.rejects(processor.process([Event.of({})]), expected)
+    await assert.rejects(processor.processUntilAccepted([Event.of({})], never), expected)
+  }
+  assert.equal(channel.size, 0)
+})

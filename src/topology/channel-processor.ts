@@ -1,7 +1,7 @@
 // Takes a source's events through its interceptors and its selector into its channels: required
 // channels must take them, optional ones may.
 import type { Channel, ChannelProcessor, Handovers, Interceptor, Selector } from '../component.ts'
-import type { Event } from '../event.ts'
+import { Event } from '../event.ts'
 import { messageOf } from '../errors.ts'
 import { countOf } from '../printable.ts'
 import type { ConditionMaker } from '../observe/conditions.ts'
@@ -28,8 +28,8 @@ export interface ProcessorParts {
   readonly condition: ConditionMaker
 }
 
-/** So many events go through the interceptors in one turn of the event loop, where their order to others does not matter. */
-const eventsInTurn = 5000
+/** So much goes through the interceptors in one turn of the event loop, where the order to other events does not matter. */
+const mostInTurn = { events: 5000, bytes: 1024 * 1024 }
 
 /** The events of one call, by channel. */
 interface Shares {
@@ -65,10 +65,11 @@ export class SourceChannelProcessor implements ChannelProcessor {
 
   async process(events: readonly Event[]): Promise<void> {
     const shares: Shares = { required: new Map(), optional: new Map() }
-    for (let at = 0; at < events.length; at += eventsInTurn) {
+    for (let at = 0; at < events.length;) {
       if (at > 0) await new Promise<void>(resolve => this.#parts.clock.soon(resolve))
-      const some = events.length <= eventsInTurn ? events : events.slice(at, at + eventsInTurn)
-      this.#shareOut(this.#intercept(some), shares)
+      const end = this.#turnEnd(events, at)
+      this.#shareOut(this.#intercept(events.slice(at, end)), shares)
+      at = end
     }
     for (const [name, share] of shares.required) {
       await this.#parts.channels.get(name)!.put(share)
@@ -120,6 +121,15 @@ export class SourceChannelProcessor implements ChannelProcessor {
     await this.#offer(shares.optional)
   }
 
+  /** Where a turn ends that begins with the event at `start`. */
+  #turnEnd(events: readonly Event[], start: number): number {
+    const most = Math.min(events.length, start + mostInTurn.events)
+    if (this.#parts.interceptors.length === 0) return most
+    let bytes = events[start]!.size
+    for (let at = start + 1; at < most; at++) if ((bytes += events[at]!.size) > mostInTurn.bytes) return at
+    return most
+  }
+
   #intercept(events: readonly Event[]): readonly Event[] {
     let kept = events
     const dropped: Event[] = []
@@ -127,8 +137,9 @@ export class SourceChannelProcessor implements ChannelProcessor {
       const next: Event[] = []
       for (const event of kept) {
         const result = interceptor.intercept(event)
-        if (result !== null) next.push(result)
-        else dropped.push(event)
+        if (result instanceof Event) next.push(result)
+        else if (result === null) dropped.push(event)
+        else throw new TypeError(noEvent(result))
       }
       kept = next
     }
@@ -165,3 +176,7 @@ export class SourceChannelProcessor implements ChannelProcessor {
     else share.push(own)
   }
 }
+
+/** For programs in JavaScript, which nobody else checks. */
+const noEvent = (result: unknown): string =>
+  `an interceptor gave ${result instanceof Promise ? 'a promise' : typeof result} where an event or null belongs; correct its module`

@@ -171,8 +171,10 @@ async function findByPath<K extends ComponentKind>(
     module = await loadModule(path)
   } catch (error) {
     const isMissing =
-      (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' &&
-      messageOf(error).includes(`'${path}'`)
+      error instanceof Error &&
+      'code' in error &&
+      error.code === 'ERR_MODULE_NOT_FOUND' &&
+      error.message.includes(`'${path}'`)
     const where = place === undefined ? 'the working directory' : 'the directory of the file it is written in'
     return refuse(
       `${path} cannot be loaded: ${isMissing ? 'there is no such file' : messageOf(error)}`,
@@ -186,5 +188,17 @@ async function findByPath<K extends ComponentKind>(
   )
   if (definition === undefined)
     return refuse(`${path} exports no ${kindWords[kind]}`, 'export one made with the define functions')
+  const parts: Record<string, unknown> = { ...definition }
+  const missing = Object.entries(definitionParts).filter(
+    ([key, is]) => typeof parts[key] !== is || parts[key] === null,
+  )
+  if (missing.length > 0)
+    return refuse(
+      `the ${kindWords[kind]} that ${path} exports has no ${missing.map(([key]) => key).join(', no ')}`,
+      'export one made with the define functions',
+    )
   return { definition: definition as DefinitionOf<K>, version }
 }
+
+/** What no definition can do without. Programs in JavaScript are checked by nobody else. */
+const definitionParts = { type: 'string', options: 'object', create: 'function' }

@@ -79,8 +79,9 @@ test('the packed tarball runs on a Node of the user and carries none', async () 
       files.includes('dist/index.js') && files.includes('dist/index.d.ts'),
       'the public door is built',
     )
+    // Templates of components have theirs.
     assert.deepEqual(
-      files.filter(path => /(^|\/)node(\.exe)?$|\.test\.|^src\/|^test\/|\.map$/.test(path)),
+      files.filter(path => /(^|\/)node(\.exe)?$|^(?!examples\/).*\.test\.|^src\/|^test\/|\.map$/.test(path)),
       [],
     )
     // What is in it leads nowhere outside: neither maps to sources nor imports of a checkout.
@@ -174,6 +175,14 @@ test('the packed tarball runs on a Node of the user and carries none', async () 
     ] as const) {
       const checked = run('bin/millrace', ['check', '--name', name, '-c', 'conf', '-f', example])
       assert.equal(checked.status, 0, `${example}: ${checked.stdout}${checked.stderr}`)
+    }
+    // Templates, with their tests, in a project that has the package.
+    const project = join(directory, 'project')
+    for (const kind of ['interceptor', 'sink', 'source']) {
+      const made = run('bin/millrace', ['init', kind, `my-${kind}`, '-d', project])
+      assert.equal(made.status, 0, made.stderr)
+      const tested = run('node', ['--test', join(project, `my-${kind}.test.ts`)])
+      assert.equal(tested.status, 0, tested.stdout)
     }
     // A component of somebody's own, in a directory that knows nothing of the package.
     cpSync(join(installed, 'examples/04-own-component'), join(directory, 'own'), { recursive: true })
