@@ -23,6 +23,7 @@ place: a record has to be in one of them.
 
   --compare LIST                 what has to be equal: key, value, headers, timestamp. Without it key and value, and headers
                                  where both sides have some
+  --origin-header NAME           record header of the second topic with the origin of the record; millrace.origin where absent
   --ignore-order                 do not look at the order of records of one key and partition
   --since TIME  --until TIME     records of the first topic from then to before then: milliseconds since 1970, or a date
                                  such as 2026-01-31T08:00:00Z
@@ -39,8 +40,6 @@ place: a record has to be in one of them.
 Exit codes: 0 nothing is different, 1 something is, 2 it could not be found out, 130 after Ctrl-C.
 `
 
-/** The record header that names where a record comes from: it is no content. */
-const originHeader = 'millrace.origin'
 /** A line that nobody rewrites is printed less often. */
 const progressMs = { terminal: 500, plain: 10_000 }
 const parts: readonly Part[] = ['key', 'value', 'headers', 'timestamp']
@@ -60,7 +59,7 @@ async function audit(words: readonly string[], program: string): Promise<number>
   const given = readWords(words, {
     usage,
     flags: 'ignore-order',
-    values: `from compare since until offsets isolation-level max-differences format command-config from-config
+    values: `from compare since until offsets isolation-level max-differences origin-header format command-config from-config
       to-config temporary-directory`,
     lists: 'to',
   })
@@ -68,6 +67,7 @@ async function audit(words: readonly string[], program: string): Promise<number>
   const format = given.value('format') ?? 'text'
   if (format !== 'text' && format !== 'json') throw new UsageError(`--format ${format}: write text or json`)
   const compared = comparedOf(given)
+  const origin = given.value('origin-header')
   const mostNamed = given.whole('max-differences', 0) ?? 20
   const window = windowOf(given)
   const targets = given.list('to').map(text => placeOf('to', text))
@@ -118,7 +118,7 @@ async function audit(words: readonly string[], program: string): Promise<number>
           checksOrder: !given.has('ignore-order'),
           isPartial: given.has('since') || given.has('until') || given.has('offsets'),
           mostNamed,
-          originHeader,
+          ...(origin === undefined ? {} : { originHeader: origin }),
           async turn() {
             progress.show()
             await new Promise<void>(resolve => setImmediate(resolve))

@@ -3,7 +3,9 @@
 import type { ConsumedRecord } from '../../kafka-client/kafka-client.ts'
 import { Differences } from './differences.ts'
 import { addTo, bucketsFor, join, placeOf, type JoinEnds, type Place } from './joining.ts'
+import { decodeOrigin, originHeader } from '../../origin/origin.ts'
 import { OrderCheck, type Extent } from './order-check.ts'
+import { OriginJoin } from './origin-join.ts'
 import * as rows from './record-row.ts'
 import { Spill } from './spill.ts'
 
@@ -17,6 +19,8 @@ export interface AuditedSide {
   readonly partitions: readonly AuditedPartition[]
   /** Older records of a key may be gone without a loss. */
   readonly isCompacted: boolean
+  /** The partition, of those looked at, that an origin names; null where it names another. */
+  partitionOf(origin: string): number | null
   /** All records of `partitions`, each partition in its order; `partition` is the index in that list. */
   read(): AsyncIterable<readonly { readonly partition: number; readonly record: ConsumedRecord }[]>
 }
@@ -32,8 +36,8 @@ export interface AuditOptions {
   readonly isPartial: boolean
   /** Most differences of each kind that are named. */
   readonly mostNamed: number
-  /** The record header that holds the origin: it is no content. */
-  readonly originHeader: string
+  /** The record header that holds the origin, where it is another than that of events. */
+  readonly originHeader?: string
   /** Between pieces of work of some milliseconds; rejects where the audit shall end. */
   turn(): Promise<void>
 }
@@ -44,6 +48,12 @@ export interface Tally {
   readonly comparesHeaders: boolean
   /** Records of `from` that are in `to`, the changed ones included. */
   arrived: number
+  /** Those of them that name their origin. */
+  named: number
+  /** Not in `to`, and closed by a later record's origin: interceptors dropped it, or it went elsewhere. */
+  dropped: number
+  /** In `to`, of another source. */
+  foreign: number
   /** Not in `to`, and not needed there: it is compacted, and holds a later record of the key. */
   superseded: number
   /** In `to`, of a part of `from` that is not looked at, or that compaction has removed from `from`. */
@@ -70,6 +80,10 @@ export class Audit {
   readonly #buckets: number
   readonly #spills: Spill[] = []
   readonly #order: OrderCheck
+  readonly #origins: OriginJoin
+  readonly #originHeader: string
+  #foreign = 0
+  #outside = 0
   /** The last offset of each partition of `from` that arrived. */
   readonly #lastArrived: number[]
 
@@ -79,6 +93,8 @@ export class Audit {
     this.#options = options
     this.#buckets = bucketsFor(sizeOf(from) + sizeOf(to))
     this.#order = new OrderCheck(options.directory, to.partitions)
+    this.#origins = new OriginJoin(options.directory, from.partitions)
+    this.#originHeader = options.originHeader ?? originHeader
     this.#lastArrived = from.partitions.map(() => -1)
   }
 
@@ -86,12 +102,14 @@ export class Audit {
   async run(): Promise<Tally> {
     try {
       // Of a flow that goes on, what `from` has more is seen as missing at its end.
-      const to = await this.#load(this.#to)
-      const from = await this.#load(this.#from)
+      const to = await this.#load(this.#to, (row, record) => this.#addNamed(row, record))
+      const isNamed = this.#origins.count > 0
+      const from = await this.#load(this.#from, row => isNamed && (this.#origins.addFrom(row), true))
       return await this.#compare(from, to)
     } finally {
       for (const spill of this.#spills) spill.close()
       this.#order.close()
+      this.#origins.close()
     }
   }
 
@@ -101,17 +119,33 @@ export class Audit {
     return spill
   }
 
-  async #load(side: AuditedSide) {
-    const { compared, originHeader, turn } = this.#options
+  /** Whether the record of `to` belongs to no other join; of another source it belongs to none. */
+  #addNamed(row: Buffer, { headers }: ConsumedRecord): boolean {
+    const value = headers.findLast(({ key }) => key === this.#originHeader)?.value
+    const origin = value ? decodeOrigin(value.toString('latin1')) : null
+    if (origin === null) return false
+    const partition = this.#from.partitionOf(origin.partition)
+    if (partition === null) this.#foreign++
+    else {
+      const channel = origin.partition.split('/')[4] ?? ''
+      const place = { partition, offset: origin.to, first: origin.from, channel }
+      if (!this.#origins.addTo(row, place)) this.#outside++
+    }
+    return true
+  }
+
+  /** `isTaken`: the row goes elsewhere. */
+  async #load(side: AuditedSide, isTaken: (row: Buffer, record: ConsumedRecord) => boolean) {
+    const { compared, turn } = this.#options
     const spill = this.#spill()
     const row = Buffer.alloc(rows.rowBytes)
     const counts = { records: 0, withHeaders: 0 }
     for await (const batch of side.read()) {
       for (const { partition, record } of batch) {
-        rows.describeRecord(row, record, { partition, compared, leftOut: originHeader })
+        rows.describeRecord(row, record, { partition, compared, leftOut: this.#originHeader })
         counts.records++
-        if (rows.hasHeaders(record.headers, originHeader)) counts.withHeaders++
-        addTo(spill, row, rows.content[0])
+        if (rows.hasHeaders(record.headers, this.#originHeader)) counts.withHeaders++
+        if (!isTaken(row, record)) addTo(spill, row, rows.content[0])
       }
       await turn()
     }
@@ -131,8 +165,11 @@ export class Audit {
       to: to.counts,
       comparesHeaders,
       arrived: 0,
+      named: 0,
+      dropped: 0,
+      foreign: this.#foreign,
       superseded: 0,
-      passedOver: 0,
+      passedOver: this.#outside,
       missingAtEnd: 0,
       missing: differences(),
       doubled: differences(),
@@ -147,20 +184,40 @@ export class Audit {
       surplus: this.#spill(),
     }
     let [left, right] = [from.spill, to.spill]
+    const arrived = (row: Buffer) => {
+      tally.arrived++
+      const partition = rows.partitionOf(row)
+      this.#lastArrived[partition] = Math.max(this.#lastArrived[partition]!, rows.offsetOf(row))
+      if (this.#to.isCompacted && rows.isKeyed(row)) addTo(keys.arrived, row, rows.key[0])
+    }
+    const found = (row: Buffer) => {
+      if (this.#from.isCompacted && rows.isKeyed(row)) addTo(keys.found, row, rows.key[0])
+    }
+    if (this.#origins.count > 0)
+      await this.#origins.join(
+        {
+          found: (source, row) => {
+            arrived(source)
+            found(row)
+            tally.named++
+            const what = changeOf(source, row, comparesHeaders, this.#options.compared)
+            if (what !== null) tally.changed.add({ from: placeOf(source), to: placeOf(row), what })
+            if (checksOrder) this.#order.add(placeOf(source), row)
+          },
+          doubled: (place, row) => tally.doubled.add({ from: place, to: placeOf(row) }),
+          gone: row => addTo(keys.surplus, row.subarray(0, rows.rowBytes), rows.key[0]),
+          closed: () => void tally.dropped++,
+          left: row => addTo(left, row, rows.content[0]),
+        },
+        turn,
+      )
     const phase = async (by: readonly [number, number], what: string | null, isLast: boolean) => {
       const [nextLeft, nextRight] = isLast ? [keys.missing, keys.surplus] : [this.#spill(), this.#spill()]
       const nextBy = isLast ? rows.key : rows.content
       const ends: JoinEnds = {
-        arrived: row => {
-          tally.arrived++
-          this.#lastArrived[rows.partitionOf(row)] = Math.max(
-            this.#lastArrived[rows.partitionOf(row)]!,
-            rows.offsetOf(row),
-          )
-          if (this.#to.isCompacted && rows.isKeyed(row)) addTo(keys.arrived, row, rows.key[0])
-        },
+        arrived,
         found: (row, place, isOnlyOne) => {
-          if (this.#from.isCompacted && rows.isKeyed(row)) addTo(keys.found, row, rows.key[0])
+          found(row)
           if (what !== null) tally.changed.add({ from: place, to: placeOf(row), what })
           else if (isOnlyOne && checksOrder) this.#order.add(place!, row)
         },
@@ -214,6 +271,23 @@ export class Audit {
         else tally.unexpected.add({ to: placeOf(row) })
     }
   }
+}
+
+/** What is different of two records, of which one comes from the other. */
+function changeOf(
+  from: Buffer,
+  to: Buffer,
+  headers: boolean,
+  compared: ReadonlySet<rows.Part>,
+): string | null {
+  const differs = ([begin, end]: readonly [number, number]) => from.compare(to, begin, end, begin, end) !== 0
+  const parts = [
+    ...(compared.has('key') && differs(rows.key) ? ['key'] : []),
+    ...(headers && differs([rows.content[1], rows.contentAndHeaders[1]]) ? ['headers'] : []),
+  ]
+  if (differs(rows.content) && !parts.includes('key'))
+    parts.unshift(compared.has('timestamp') ? 'value or timestamp' : 'value')
+  return parts.length === 0 ? null : parts.join(', ')
 }
 
 type Latest = ReadonlyMap<string, number>

@@ -46,6 +46,15 @@ function text(report: AuditReport): string {
     ...(!tally.comparesHeaders && tally.from.withHeaders + tally.to.withHeaders > 0
       ? ['headers are not compared, because only one side has any; --compare key,value,headers compares them']
       : []),
+    ...(tally.named > 0 ? [`paired by their origins: ${countOf(tally.named, 'record')}`] : []),
+    ...(tally.dropped > 0
+      ? [
+          `dropped by interceptors, or sent elsewhere, as the origins say: ${countOf(tally.dropped, 'record')}`,
+        ]
+      : []),
+    ...(tally.foreign > 0
+      ? [`of other sources, as the origins say: ${countOf(tally.foreign, 'record')}`]
+      : []),
     ...(tally.superseded > 0
       ? [`not needed any more in the compacted topic: ${countOf(tally.superseded, 'record')}`]
       : []),
@@ -132,6 +141,9 @@ function json(report: AuditReport): string {
     to: side(to, tally.to),
     compared: comparedParts(report),
     arrived: tally.arrived,
+    named: tally.named,
+    dropped: tally.dropped,
+    foreign: tally.foreign,
     superseded: tally.superseded,
     passedOver: tally.passedOver,
     missing: { ...list(tally.missing), atEnd: tally.missingAtEnd },

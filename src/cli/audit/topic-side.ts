@@ -35,10 +35,13 @@ export async function openSide(
   const { admin, settings } = source
   const where = settings.bootstrapServers.join(',')
   const partitions: AuditedPartition[] = []
+  const ids = new Map<string, string>()
+  const { clusterId } = await admin.brokers.describe().catch(() => ({ clusterId: null }))
   let isCompacted = false
   for (const topic of topics) {
     const found = await findTopic(admin, topic, { create: false, patienceMs: 0 })
     if (found === null) throw new UsageError(`topic ${topic} does not exist at ${where}`)
+    ids.set(topic, found.id)
     const all = found.partitions.map(({ index }) => ({ topic, partition: index }))
     for (const partition of window.offsets?.keys() ?? [])
       if (!all.some(one => one.partition === partition))
@@ -54,6 +57,13 @@ export async function openSide(
     topics,
     partitions,
     isCompacted,
+    partitionOf(origin) {
+      const [cluster = '', topic = '', id = '', number] = origin.split('/')
+      const isSame = (text: string, own: string | null | undefined) =>
+        text === '-' || !own || text === encodeURIComponent(own)
+      if (!isSame(cluster, clusterId) || !isSame(id, ids.get(topic))) return null
+      return indexes.get(`${topic}-${number}`) ?? null
+    },
     async *read() {
       for (const topic of topics) {
         const ranges = partitions
