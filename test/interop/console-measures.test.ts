@@ -302,6 +302,38 @@ describe('the console, measured', { skip: skipWithoutChromium }, () => {
     await context.close()
   })
 
+  test('C20: a tab that falls silent gives the stream up to another, and follows that one when it wakes', async () => {
+    const context = await browser.newContext()
+    let [streams, closed] = [0, 0]
+    const isStream = (request: { url(): string }) => request.url().endsWith('/api/flow/stream')
+    context.on('request', request => (streams += isStream(request) ? 1 : 0))
+    context.on('requestfailed', request => (closed += isStream(request) ? 1 : 0))
+    const open = async () => {
+      const tab = await context.newPage()
+      tab.setDefaultTimeout(60_000)
+      await tab.goto(new URL('/?show=since', world.console.url).href)
+      await tab.locator('.race .st').first().waitFor()
+      return tab
+    }
+    const first = await open()
+    const second = await open()
+    assert.equal(streams, 1)
+    // No timer and no event runs in it, as in a tab that a browser has frozen.
+    const devtools = await context.newCDPSession(first)
+    await devtools.send('Debugger.enable')
+    await devtools.send('Debugger.pause')
+    await waitFor(async () => streams === 2, 'the other tab reads a stream of its own', 60_000)
+    await second.getByRole('alert').waitFor({ state: 'detached' })
+    await send(world, 'test3', 10)
+    await second.getByText('10', { exact: true }).first().waitFor()
+    await devtools.send('Debugger.resume')
+    await first.getByText('10', { exact: true }).first().waitFor()
+    await send(world, 'test3', 7)
+    for (const tab of [first, second]) await tab.getByText('17', { exact: true }).first().waitFor()
+    await waitFor(async () => streams - closed === 1, 'the tab that was silent has left its stream', 60_000)
+    await context.close()
+  })
+
   /** What is to be the same: the page, its fields, what is chosen, opened, sorted and listed. Figures go on. */
   const stateOf = (page: Page): Promise<string> => page.evaluate<string>(describeState)
 
