@@ -98,7 +98,7 @@ export interface Change<
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** A few words: "create topic". The parts of the path stand beside it in the audit log. */
   readonly action: string
-  /** It changes nothing, and is sent with a body alone: a console that is read-only answers it too. */
+  /** It changes nothing, and is sent with a body alone: a console that is read-only answers it too, and no log has it. */
   readonly isQuestion?: true
   /** Of the body, what the audit log holds: no message's content. Values with the name of a secret are hidden there. */
   readonly audited: readonly (keyof Static<Body> & string)[]

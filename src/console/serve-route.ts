@@ -123,7 +123,7 @@ export class RouteServer {
   /** What is done, is done only where it can be written down; however it ends, it is. */
   async #change(route: Change, given: Given<never, never, never>, request: FastifyRequest): Promise<unknown> {
     try {
-      await this.#serving.audit.require()
+      if (route.isQuestion !== true) await this.#serving.audit.require()
       const { session } = given
       const topics = route.touches(given)
       if (topics === null && !session.may(route.role, null)) throw tooLowly(session, route, null)
@@ -138,9 +138,13 @@ export class RouteServer {
     }
   }
 
-  /** Writes down how it ended; not where someone is slowed down, who could fill the disk with it. */
+  /**
+   * Writes down how it ended; not where someone is slowed down, who could fill the disk with it, and not of a question,
+   * which changes nothing.
+   */
   async #tell(route: Route, { body, query, params, session }: FastifyRequest, error: unknown): Promise<void> {
     if (error instanceof Refused && [429, 503].includes(error.status)) return
+    if (isChange(route) && route.isQuestion === true) return
     const [from, names] = isChange(route)
       ? [body, route.audited]
       : [query, (route as { audited?: readonly string[] }).audited ?? []]

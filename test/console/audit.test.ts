@@ -36,6 +36,19 @@ const routes: readonly Route[] = [
       return {}
     },
   }),
+  change({
+    method: 'POST',
+    path: '/api/question',
+    summary: '',
+    role: 'operator',
+    action: 'ask',
+    isQuestion: true,
+    audited: [],
+    body: Type.Object({}),
+    answer: Type.Object({}),
+    touches: () => [],
+    handle: () => ({}),
+  }),
 ]
 
 test('each change is one line of JSON: done, refused and failed; secrets and what is not named stay out', async () => {
@@ -58,7 +71,12 @@ test('each change is one line of JSON: done, refused and failed; secrets and wha
   }
   assert.equal(await send('canary-2'), 200)
   assert.equal(await send('fail'), 409)
+  // Pages ask again and again: what changes nothing is not in the log, whoever asks.
+  const ask = async () =>
+    (await serving.ask('POST', '/api/question', { headers: ownHeaders(serving.host), body: '{}' })).status
+  assert.equal(await ask(), 200)
   role = 'viewer'
+  assert.equal(await ask(), 403)
   assert.equal(await send(''), 403)
   assert.equal((await serving.ask('GET', '/api/audit')).status, 403)
   role = 'admin'

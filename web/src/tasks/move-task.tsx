@@ -358,7 +358,7 @@ function PlanSection({ rows, problems, isOne, bytesPerSecond, edited, edit }: Pl
         of={[
           ['Partitions that move', `${whole(moves.length)} of ${whole(rows.length)}`],
           ['To be copied', <Figure value={bytes(copies)} />],
-          ...(bytesPerSecond !== null && bytesPerSecond > 0
+          ...(bytesPerSecond !== null && bytesPerSecond > 0 && copies > 0
             ? [
                 [
                   'At this limit',
