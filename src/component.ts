@@ -197,8 +197,7 @@ export type Sink = SimpleSink | SessionSink
 /**
  * Deliveries in their order. The first that fails ends the session: what has not left the sink by then, and
  * what is handed over later, however late, is not delivered but rejects. Those before it go on. What was not
- * delivered comes again, in a session that follows. A transaction over several batches would be begun by the
- * first delivery, and ended by the runner between deliveries that have resolved and the commits of their batches.
+ * delivered comes again, in a session that follows.
  */
 export interface SinkSession {
   /** As SimpleSink.deliver, but called before earlier deliveries have resolved, up to the sink's window. */
