@@ -136,7 +136,7 @@ const known: readonly Row[] = [
     'sink',
     /influx|prometheus|graphite|ganglia|opentsdb|statsd/i,
     'writes metrics',
-    byKafka("a sink of that system's"),
+    byKafka('a sink for that system'),
   ],
   [
     'sink',
