@@ -2,6 +2,7 @@
 import { runBrokerBench } from './broker.ts'
 import { runChannelBench } from './channel.ts'
 import { runDoorBench } from './door.ts'
+import { runDrainBench } from './drain.ts'
 import { runTaildirBench } from './taildir.ts'
 import { runTapBench } from './tap.ts'
 import { runGroupsBench } from './groups.ts'
@@ -13,6 +14,7 @@ const benches: Record<string, () => Promise<void>> = {
   broker: runBrokerBench,
   channel: runChannelBench,
   door: runDoorBench,
+  drain: runDrainBench,
   tap: runTapBench,
   taildir: runTaildirBench,
   groups: runGroupsBench,

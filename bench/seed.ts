@@ -6,7 +6,7 @@
 // Throughput: messages produced as fast as the broker takes them, from the first until the last has
 // arrived in the target topic. Latency: 50 messages a second, from send to receipt. CPU and memory are
 // those of both agents together, from /proc. Needs Java and Maven. MILLRACE_BENCH_EVENTS sets the number.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka as KafkaJs, logLevel } from 'kafkajs'
@@ -20,6 +20,7 @@ import {
   type Kafka,
   type Running,
 } from '../test/interop/peers/peers.ts'
+import { body, largeBatches, seedFiles, type Agent, type Chain, type Place } from './chains.ts'
 import { usageOf } from './process-usage.ts'
 import { countOf, createTopic, produceAll } from '../test/interop/peers/topics.ts'
 
@@ -34,102 +35,6 @@ interface Figures {
 
 type Start = (directory: string, agent: Agent) => Promise<Running>
 
-interface Agent {
-  readonly agent: string
-  readonly conf: string
-}
-
-interface Chain {
-  readonly a: Agent
-  readonly b: Agent
-}
-
-interface Place {
-  readonly kafka: Kafka
-  /** Group, and part of the topics' names. */
-  readonly id: string
-  readonly port: number
-  readonly home: string
-}
-
-/**
- * The two files of conf/ with this run's addresses, topics and directories. One line more: with
- * auto.offset.reset at latest, as the files leave it, what is sent before the first assignment is skipped.
- */
-function seedFiles(place: Place): Chain {
-  const read = (agent: string, directory: string) => ({
-    agent,
-    conf: readFileSync(new URL(`../conf/${agent}.conf`, import.meta.url), 'utf8')
-      .replaceAll('192.168.79.129:9092', place.kafka.bootstrap)
-      .replaceAll('192.168.79.129', '127.0.0.1')
-      .replaceAll('44444', String(place.port))
-      .replaceAll('test-consumer-group', place.id)
-      .replaceAll('test3', `in-${place.id}`)
-      .replaceAll('test2', `out-${place.id}`)
-      .replaceAll('checkpontDir', 'checkpointDir')
-      .replaceAll('/home/mywork/tmp', `${place.home}/${directory}`),
-  })
-  const a = read('kafka-memory-avro', 'a')
-  const earliest = 'kafka-memory-avro.sources.s1.kafka.consumer.auto.offset.reset = earliest'
-  return { a: { ...a, conf: `${a.conf}\n${earliest}\n` }, b: read('avro-memory-kafka', 'b') }
-}
-
-const body = (index: number) => `${index} `.padEnd(200, 'x')
-
-/** Batches of 1000 at every step. */
-function largeBatches(place: Place): Chain {
-  const { kafka, id, port, home } = place
-  return {
-    a: {
-      agent: 'A',
-      conf: `
-A.sources = s
-A.channels = c
-A.sinks = k
-A.sources.s.type = org.apache.flume.source.kafka.KafkaSource
-A.sources.s.batchSize = 1000
-A.sources.s.kafka.bootstrap.servers = ${kafka.bootstrap}
-A.sources.s.kafka.topics = in-${id}
-A.sources.s.kafka.consumer.group.id = ${id}
-A.sources.s.kafka.consumer.auto.offset.reset = earliest
-A.sources.s.interceptors = i
-A.sources.s.interceptors.i.type = static
-A.sources.s.interceptors.i.key = topic
-A.sources.s.interceptors.i.preserveExisting = false
-A.sources.s.interceptors.i.value = out-${id}
-A.sources.s.channels = c
-A.channels.c.type = file
-A.channels.c.checkpointDir = ${home}/a/checkpoint
-A.channels.c.dataDirs = ${home}/a/data
-A.sinks.k.type = avro
-A.sinks.k.batch-size = 1000
-A.sinks.k.hostname = 127.0.0.1
-A.sinks.k.port = ${port}
-A.sinks.k.channel = c
-`,
-    },
-    b: {
-      agent: 'B',
-      conf: `
-B.sources = s
-B.channels = c
-B.sinks = k
-B.sources.s.type = avro
-B.sources.s.bind = 127.0.0.1
-B.sources.s.port = ${port}
-B.sources.s.channels = c
-B.channels.c.type = file
-B.channels.c.checkpointDir = ${home}/b/checkpoint
-B.channels.c.dataDirs = ${home}/b/data
-B.sinks.k.type = org.apache.flume.sink.kafka.KafkaSink
-B.sinks.k.kafka.bootstrap.servers = ${kafka.bootstrap}
-B.sinks.k.flumeBatchSize = 1000
-B.sinks.k.channel = c
-`,
-    },
-  }
-}
-
 const later = (ms: number) => new Promise(resolve => void setTimeout(resolve, ms))
 
 async function measure(
@@ -143,7 +48,8 @@ async function measure(
   const home = join(directory, id)
   await createTopic(kafka.bootstrap, `in-${id}`)
   await createTopic(kafka.bootstrap, `out-${id}`)
-  const chain = make({ kafka, id, port: await freePort(), home })
+  const [from, to] = [`in-${id}`, `out-${id}`]
+  const chain = make({ bootstrap: kafka.bootstrap, from, to, group: id, port: await freePort(), home })
   await using agents = new AsyncDisposableStack()
   const begun = performance.now()
   const b = agents.use(await start(home, chain.b))
