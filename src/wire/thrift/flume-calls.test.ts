@@ -67,7 +67,7 @@ for (const encoding of encodings) {
         assert.equal(found.name, 'appendBatch')
         assert.deepEqual(shown(found.events), shown(events))
       }),
-      { numRuns: 50 },
+      { numRuns: 15 },
     )
   })
 
