@@ -36,6 +36,11 @@ export class ChainAgent implements AsyncDisposable {
     return new ChainAgent(name, directory, conf, await freePort())
   }
 
+  /** Of its monitoring page. */
+  get address(): string {
+    return `127.0.0.1:${this.#port}`
+  }
+
   /** The present process, or the last one. */
   get running(): Running {
     assert.ok(this.#running !== null, `agent ${this.name} was never started`)
