@@ -224,6 +224,7 @@ const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/(security|kafka-client\/security|broker\/security)\//, /^(nextTurn|derive\w+)$/],
   [/^src\/security\/ssl-settings\.ts$/, /^environmentVariable$/],
   [/^src\/topology\/find-component\.ts$/, /^loadModule$/],
+  [/^src\/sources\/spooldir\/avro-events\.ts$/, /^unpackedPieces$/],
   [/^src\/sinks\/hdfs\.ts$/, /^(environmentVariable|userName)$/],
   [/^src\/sinks\/hdfs\/webhdfs\.ts$/, /^sendHttp$/],
 ]

@@ -2,7 +2,15 @@
 // so that the pool has threads left for disks, and memory for one set of tables. Where time is simulated they are done at
 // once: simulated time does not wait for threads.
 import { pbkdf2, pbkdf2Sync, scrypt, scryptSync } from 'node:crypto'
-import { zstdCompress, zstdCompressSync, type ZstdOptions } from 'node:zlib'
+import {
+  createInflateRaw,
+  createZstdDecompress,
+  inflateRawSync,
+  zstdCompress,
+  zstdCompressSync,
+  zstdDecompressSync,
+  type ZstdOptions,
+} from 'node:zlib'
 import type { Clock } from './clock.ts'
 
 type Time = Pick<Clock, 'isSimulated'>
@@ -38,6 +46,22 @@ export async function packByZstd(task: ZstdTask, time: Time): Promise<void> {
   } catch {
     task.packed = null
   }
+}
+
+/** Of what is unpacked, bytes. */
+const chunkSize = 1024 * 1024
+
+/** What `data` unpack to, in pieces, as far as somebody asks for more. Throws as zlib does where they are damaged. */
+export async function* unpackedPieces(
+  codec: 'deflate' | 'zstandard',
+  data: Buffer,
+  time: Time,
+): AsyncGenerator<Buffer, void> {
+  if (time.isSimulated === true)
+    return yield codec === 'deflate' ? inflateRawSync(data) : zstdDecompressSync(data)
+  const stream = codec === 'deflate' ? createInflateRaw({ chunkSize }) : createZstdDecompress({ chunkSize })
+  stream.end(data)
+  yield* stream as AsyncIterable<Buffer>
 }
 
 export interface Pbkdf2 {

@@ -4,11 +4,20 @@ import { crc32 } from 'node:zlib'
 import { messageOf } from '../../errors.ts'
 import { Event } from '../../event.ts'
 import { AvroFormatError, AvroReader } from '../../wire/avro/binary.ts'
-import { markerBytes, readContainerHead, unpackBlock, type ContainerHead } from '../../wire/avro/container.ts'
+import {
+  markerBytes,
+  readContainerHead,
+  unknownCodec,
+  type ContainerHead,
+} from '../../wire/avro/container.ts'
 import { skipDatum } from '../../wire/avro/datum.ts'
 import { fingerprint } from '../../wire/avro/fingerprint.ts'
 import { readAvroSchema, type AvroType } from '../../wire/avro/schema.ts'
 import { unpackSnappy } from '../../wire/kafka/snappy.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { Pace } from '../../system/pace.ts'
+import { unpackedPieces } from '../../system/threads.ts'
+import { Gathered } from '../gathered.ts'
 import type { EventReader } from './event-reader.ts'
 import type { FileWindow } from './file-window.ts'
 import { UnreadableFile } from './unreadable-file.ts'
@@ -16,11 +25,17 @@ import { UnreadableFile } from './unreadable-file.ts'
 /** Of one block, packed and unpacked, and of a head. */
 const mostBlockBytes = 128 * 1024 * 1024
 const mostHeadBytes = 4 * 1024 * 1024
+/** Copied at a time. */
+const sliceBytes = 1024 * 1024
+/** Behind a block that Snappy has packed: the checksum of what was packed. */
+const snappySumBytes = 4
 const remedy = 'Move the file away; one that is whole is read under another name.'
 
 export async function avroDeserializer(
   window: FileWindow,
   schemaType: 'HASH' | 'LITERAL',
+  pace: Pace,
+  time: Pick<Clock, 'isSimulated'>,
 ): Promise<EventReader> {
   const begin = window.position
   window.goTo(0)
@@ -31,7 +46,7 @@ export async function avroDeserializer(
       schemaType === 'HASH'
         ? ['flume.avro.schema.hash', fingerprint(schema)]
         : ['flume.avro.schema.literal', schema]
-    return new ObjectReader(window, head, readAvroSchema(schema), header)
+    return new ObjectReader(window, head, readAvroSchema(schema), header, pace, time)
   })
   if (begin > 0) await reader.findBlock(begin)
   return reader
@@ -55,17 +70,28 @@ class ObjectReader implements EventReader {
   readonly #head: ContainerHead
   readonly #type: AvroType
   readonly #header: readonly [string, string]
+  readonly #pace: Pace
+  readonly #time: Pick<Clock, 'isSimulated'>
   #block: AvroReader | null = null
   /** Objects of the block that are left. */
   #left = 0
   /** Where the block of the moment, or the next one, begins. */
   #blockBegin: number
 
-  constructor(window: FileWindow, head: ContainerHead, type: AvroType, header: readonly [string, string]) {
+  constructor(
+    window: FileWindow,
+    head: ContainerHead,
+    type: AvroType,
+    header: readonly [string, string],
+    pace: Pace,
+    time: Pick<Clock, 'isSimulated'>,
+  ) {
     this.#window = window
     this.#head = head
     this.#type = type
     this.#header = header
+    this.#pace = pace
+    this.#time = time
     this.#blockBegin = window.position
   }
 
@@ -135,40 +161,64 @@ class ObjectReader implements EventReader {
         )
       if (!(await window.has(size + markerBytes)))
         throw new UnreadableFile(`the block at byte ${this.#blockBegin} is cut off`, remedy)
-      broken(window, () => {
-        const data = window.bytes.subarray(0, size)
+      const data = window.bytes.subarray(0, size)
+      try {
         if (!window.bytes.subarray(size, size + markerBytes).equals(this.#head.marker))
           throw new AvroFormatError('a block does not end in the marker')
-        // A copy, where nothing was unpacked: the window moves on.
-        const unpacked = unpack(this.#head.codec, data)
-        this.#block = new AvroReader(unpacked === data ? Buffer.from(data) : unpacked)
-      })
+        this.#block = new AvroReader(await this.#unpacked(data))
+      } catch (error) {
+        throw damaged(window, error)
+      }
       window.use(size + markerBytes)
       this.#left = count
       if (count > 0) return this.#nextObject()
       this.#blockBegin = window.position
     }
   }
+
+  /** In turns of the event loop that stay short. The window moves on: also what was not packed is copied. */
+  async #unpacked(data: Buffer): Promise<Buffer> {
+    const { codec } = this.#head
+    const all = new Gathered()
+    let sum = 0
+    for await (const piece of this.#pieces(codec, data)) {
+      all.add(piece)
+      if (codec === 'snappy') sum = crc32(piece, sum)
+      if (all.bytes > mostBlockBytes)
+        throw new AvroFormatError(`a block unpacks to more than ${mostBlockBytes} bytes`)
+      if (this.#pace.isOver) await this.#pace.turn()
+    }
+    if (codec === 'snappy' && sum !== data.readUInt32BE(data.length - snappySumBytes))
+      throw new AvroFormatError('the checksum of a Snappy block is wrong')
+    return await this.#pace.run(all.join())
+  }
+
+  #pieces(codec: string, data: Buffer): Iterable<Buffer> | AsyncIterable<Buffer> {
+    switch (codec) {
+      case 'null':
+        return slicesOf(data)
+      case 'deflate':
+      case 'zstandard':
+        return unpackedPieces(codec, data, this.#time)
+      case 'snappy':
+        if (data.length < snappySumBytes) throw new AvroFormatError('a Snappy block is cut off')
+        return unpackSnappy(data.subarray(0, -snappySumBytes), mostBlockBytes)
+    }
+    throw unknownCodec(codec)
+  }
 }
 
-/** Snappy's blocks have a checksum behind them, of what was packed. */
-function unpack(codec: string, data: Buffer): Buffer {
-  if (codec !== 'snappy') {
-    const block = unpackBlock(codec, data, mostBlockBytes)
-    if (block === null) throw new AvroFormatError(`a block unpacks to more than ${mostBlockBytes} bytes`)
-    return block
-  }
-  if (data.length < 4) throw new AvroFormatError('a Snappy block is cut off')
-  const unpacked = Buffer.concat([...unpackSnappy(data.subarray(0, -4), mostBlockBytes)])
-  if (crc32(unpacked) !== data.readUInt32BE(data.length - 4))
-    throw new AvroFormatError('the checksum of a Snappy block is wrong')
-  return unpacked
+function* slicesOf(data: Buffer): Generator<Buffer, void> {
+  for (let at = 0; at < data.length; at += sliceBytes) yield data.subarray(at, at + sliceBytes)
 }
+
+const damaged = (window: FileWindow, error: unknown): UnreadableFile =>
+  new UnreadableFile(`it is damaged at byte ${window.position}: ${messageOf(error)}`, remedy)
 
 function broken<T>(window: FileWindow, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    throw new UnreadableFile(`it is damaged at byte ${window.position}: ${messageOf(error)}`, remedy)
+    throw damaged(window, error)
   }
 }

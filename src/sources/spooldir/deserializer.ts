@@ -1,6 +1,7 @@
 // Deserializers: the bytes of a file -> events, and the position from which the events that follow can be read again.
 import { Event } from '../../event.ts'
 import type { Charset } from '../../java/java-charset.ts'
+import type { Clock } from '../../system/clock.ts'
 import type { Pace } from '../../system/pace.ts'
 import { avroDeserializer } from './avro-events.ts'
 import type { EventReader } from './event-reader.ts'
@@ -65,12 +66,13 @@ export async function deserializer(
   window: FileWindow,
   settings: DeserializerSettings,
   pace: Pace,
+  time: Pick<Clock, 'isSimulated'>,
 ): Promise<Deserializer> {
   switch (settings.kind) {
     case 'line':
       return inBatches(await lineDeserializer(window, settings), pace)
     case 'avro':
-      return inBatches(await avroDeserializer(window, settings.schemaType), pace)
+      return inBatches(await avroDeserializer(window, settings.schemaType, pace, time), pace)
     case 'blob':
       return inBatches(blobDeserializer(window, settings), pace)
   }

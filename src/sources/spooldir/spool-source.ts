@@ -210,7 +210,8 @@ export class SpoolSource implements Source {
       schemaType: given['deserializer.schemaType'],
       onCut,
     }
-    return deserializer(new FileWindow(file, state.bytes, position), settings, this.#pace)
+    const { clock } = this.#context.system
+    return deserializer(new FileWindow(file, state.bytes, position), settings, this.#pace, clock)
   }
 
   #notOpened(path: string, error: unknown): null {

@@ -118,5 +118,8 @@ export function unpackBlock(codec: string, data: Buffer, mostBytes: number): Buf
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return null
     throw new AvroFormatError(`a block cannot be unpacked (${codec}): ${(error as Error).message}`)
   }
-  throw new AvroFormatError(`blocks are packed by the codec ${codec.slice(0, 40)}, which is not read here`)
+  throw unknownCodec(codec)
 }
+
+export const unknownCodec = (codec: string): AvroFormatError =>
+  new AvroFormatError(`blocks are packed by the codec ${codec.slice(0, 40)}, which is not read here`)
