@@ -22,6 +22,7 @@ export interface OutsideParts {
   readonly log: ChainLog
   /** Of what is written alone: the same seed writes the same, whatever else happens. */
   readonly random: SeededRandom
+  readonly readCommitted: boolean
   onFailed(sentence: string): void
 }
 
@@ -104,7 +105,7 @@ export class ChainOutside {
 
   /** Hands every record of the topic to `take`, for ever. */
   read({ broker, name: topic, partitions }: ChainTopic, take: (body: Buffer | null) => void): void {
-    const { system, log, onFailed } = this.#parts
+    const { system, log, readCommitted, onFailed } = this.#parts
     const own = log.of(`reader of ${topic}`)
     const reader = new PartitionReader({
       system,
@@ -114,7 +115,7 @@ export class ChainOutside {
         ...consumerDefaults,
         bootstrapServers: [broker],
         fetchMaxWaitMs: readerMaxWaitMs,
-        readCommitted: true,
+        readCommitted,
       },
     })
     reader.add(Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 })))

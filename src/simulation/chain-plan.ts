@@ -62,6 +62,8 @@ export interface ChainPlan {
   /** Most events that one fault may repeat: what is between two keepers at a time. */
   readonly inFlight: number
   readonly keepsOrder: boolean
+  /** Whether topics are read without what belongs to no committed transaction. */
+  readonly readsCommitted: boolean
   /** How long records are written and faults happen, and how long agents run before that. */
   readonly stormMs: number
   readonly warmUpMs: number

@@ -219,6 +219,7 @@ export async function planOf(seed: number, records = 100, isOnce = false): Promi
     inFlight: isOnce
       ? 0
       : Math.max(shape.avroBatch * shape.avroWindow, shape.kafkaBatch * 8, shape.sourceBatch * 4, 120),
+    readsCommitted: isOnce,
     keepsOrder:
       shape.receivers === 1 &&
       shape.senders === 1 &&

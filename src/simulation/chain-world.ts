@@ -113,6 +113,7 @@ class ChainWorld {
       system: machine('outside', []).start().system,
       log: this.#log,
       random: new SeededRandom(plan.writingSeed),
+      readCommitted: plan.readsCommitted,
       onFailed: sentence => this.#violated(sentence),
     })
     this.#log.onLine = line => {

@@ -128,6 +128,7 @@ export function planOfFiles(
       hasModels: sinks.some(mustModelSink),
       inFlight: Infinity,
       keepsOrder: false,
+      readsCommitted: sinks.some(sink => flowOf(sink, 'write-topic')?.onceIn !== undefined),
       stormMs: given.stormMs,
       warmUpMs: agentWarmUpMs,
       restarts: false,
