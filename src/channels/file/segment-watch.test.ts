@@ -101,7 +101,7 @@ it('raises a condition when its checkpoint directory is deleted, and writes it a
   await put(channel, 0, 10)
   await rm(home.at('c'), { recursive: true })
   await home.context.log.line(
-    /WARN directory \S+\/c was removed or renamed while the channel runs, and no checkpoint can be written\. Put it back, or make it again/,
+    /WARN directory \S+\/c was removed or renamed while the channel runs, and no checkpoint can be written\. Put it back, or create it/,
   )
   await put(channel, 10, 20)
   await mkdir(home.at('c'))
