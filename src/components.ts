@@ -60,7 +60,7 @@ export const catalogue: readonly CatalogueEntry[] = [
       () => import('./sources/taildir.ts').then(m => m.taildirSource),
     ],
     ['source.jms.JMSSource', 'jms', no('JMS source')],
-    ['source.StressSource', null, no('stress source')],
+    ['source.StressSource', null, () => import('./sources/stress.ts').then(m => m.stressSource)],
     ['source.twitter.TwitterSource', null, 'The API the Twitter source used no longer exists'],
     ['source.scribe.ScribeSource', null, no('Scribe source')],
     ['source.avroLegacy.AvroLegacySource', null, no('source for Flume 0.9 senders')],

@@ -3,11 +3,7 @@ import { defineSource } from '../component.ts'
 import { Event } from '../event.ts'
 import { int } from '../fields.ts'
 import { sourceCounters } from '../observe/counters.ts'
-
-/** Events handed over in one round, in as many batches as that takes; a round ends with a turn of the event loop. */
-const roundEvents = 1000
-/** Most batches under way at once: the channel makes them durable together. */
-const roundBatches = 64
+import { GeneratedEvents, sleepFields } from './generated-events.ts'
 
 export const sequenceSource = defineSource({
   type: 'seq',
@@ -24,53 +20,26 @@ start. Several batches are under way at once (Flume: one).`,
       min: 0,
       unit: 'events',
     }),
-    backoffSleepIncrement: int({ doc: 'Has no effect: nothing sleeps here.', default: 1000, unit: 'ms' }),
-    maxBackoffSleep: int({ doc: 'Has no effect: nothing sleeps here.', default: 5000, unit: 'ms' }),
+    ...sleepFields,
   },
   batchSize: options => options.batchSize,
-  create({ batchSize, totalEvents }, { processor, counters, system: { clock } }) {
-    let next = 0
-    const batches = Math.min(roundBatches, Math.max(1, Math.ceil(roundEvents / batchSize)))
-
-    async function put(first: number, end: number, signal: AbortSignal): Promise<void> {
-      const events: Event[] = []
-      for (let value = first; value < end; value++) events.push(Event.of(new Map(), String(value)))
-      if (batchSize > 1) counters.add('AppendBatchReceivedCount')
-      try {
-        await processor.processUntilAccepted(events, signal)
-      } catch (error) {
-        // Made again from the first that was refused.
-        next = Math.min(next, first)
-        throw error
-      }
-      if (batchSize > 1) counters.add('AppendBatchAcceptedCount')
-      counters.add('EventAcceptedCount', events.length)
-    }
-
-    return {
-      async start() {
-        next = 0
+  create({ batchSize, totalEvents }, context) {
+    const { counters } = context
+    return new GeneratedEvents(
+      {
+        batchSize,
+        total: totalEvents,
+        perSecond: Infinity,
+        make: number => Event.of(new Map(), String(number)),
+        begun() {
+          if (batchSize > 1) counters.add('AppendBatchReceivedCount')
+        },
+        accepted(events) {
+          if (batchSize > 1) counters.add('AppendBatchAcceptedCount')
+          counters.add('EventAcceptedCount', events)
+        },
       },
-      async stop() {},
-      async poll(signal) {
-        if (next >= totalEvents) return untilAborted(signal)
-        const puts: Promise<void>[] = []
-        while (puts.length < batches && next < totalEvents) {
-          const first = next
-          next = Math.min(first + batchSize, totalEvents)
-          puts.push(put(first, next, signal))
-        }
-        const failure = (await Promise.allSettled(puts)).find(one => one.status === 'rejected')
-        if (failure !== undefined) throw failure.reason
-        await new Promise<void>(resolve => clock.soon(resolve))
-      },
-    }
+      context,
+    )
   },
 })
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}

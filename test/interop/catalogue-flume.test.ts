@@ -82,6 +82,13 @@ const sources: Readonly<Record<string, Settings>> = {
     keepFields: 'timestamp priority',
   },
   latin: { type: 'multiport_syslogtcp', 'charset.default': 'ISO-8859-1', eventSize: 100 },
+  stress: {
+    type: 'org.apache.flume.source.StressSource',
+    size: 7,
+    batchSize: 3,
+    maxTotalEvents: 20,
+    maxSuccessfulEvents: 16,
+  },
   netcat: { type: 'netcatudp', bind: '127.0.0.1', remoteAddress: 'sender' },
 }
 
@@ -278,6 +285,13 @@ describe('beside Flume 1.11.0', { skip: skipWithoutPeers, timeout: 4 * hangMs },
     assert.deepEqual(sorted(own), sorted(theirs))
     const [all, ownAll] = await both('whole', wellFormed)
     assert.deepEqual(sorted(ownAll), sorted(all))
+  })
+
+  test('the stress source', async () => {
+    const all = [flume, ours].map(({ deliveries }) => deliveries.of('stress'))
+    await waitFor(() => all.every(arrived => arrived.length >= 18), 'events of the stress source')
+    assert.deepEqual(all[1], Array(18).fill({ headers: {}, body: '\x7f'.repeat(7) }))
+    assert.deepEqual(all[0], all[1])
   })
 
   test('netcatudp', async () => {
