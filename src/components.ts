@@ -89,7 +89,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     ['sink.NullSink', 'null', () => import('./sinks/null.ts').then(m => m.nullSink)],
     ['sink.RollingFileSink', 'file_roll', () => import('./sinks/file-roll.ts').then(m => m.fileRollSink)],
     ['sink.ThriftSink', 'thrift', () => import('./sinks/thrift.ts').then(m => m.thriftSink)],
-    ['sink.http.HttpSink', 'http', no('HTTP sink')],
+    ['sink.http.HttpSink', 'http', () => import('./sinks/http.ts').then(m => m.httpSink)],
     ['sink.hdfs.HDFSEventSink', 'hdfs', () => import('./sinks/hdfs.ts').then(m => m.hdfsSink)],
     ['sink.hive.HiveSink', 'hive', no('Hive sink')],
     ['sink.hbase.HBaseSink', 'hbase', no('HBase sink')],

@@ -135,7 +135,7 @@ interface Case {
   readonly says: readonly string[]
 }
 
-const sinks = 'avro, org.apache.flume.sink.kafka.KafkaSink, logger, null, file_roll, hdfs'
+const sinks = 'avro, org.apache.flume.sink.kafka.KafkaSink, logger, null, file_roll, thrift, http, hdfs'
 const dropped = 'is dropped, because it begins no escape of a properties file. Write each backslash twice.'
 const behind =
   'the text from # on is part of the value, because a properties file has no comments behind values. Write the comment on a line of its own, or \\u0023 for a # that is meant.'

@@ -225,6 +225,7 @@ const sideDoors: readonly (readonly [place: RegExp, names: RegExp])[] = [
   [/^src\/security\/ssl-settings\.ts$/, /^environmentVariable$/],
   [/^src\/topology\/find-component\.ts$/, /^loadModule$/],
   [/^src\/sources\/spooldir\/avro-events\.ts$/, /^unpackedPieces$/],
+  [/^src\/sinks\/http\.ts$/, /^HttpPosts$/],
   [/^src\/sinks\/hdfs\.ts$/, /^(environmentVariable|userName)$/],
   [/^src\/sinks\/hdfs\/webhdfs\.ts$/, /^sendHttp$/],
 ]

@@ -86,6 +86,16 @@ export function sendHttp(request: HttpRequest): Promise<HttpAnswer> {
   })
 }
 
+/** Of a request to an https server. */
+export const tlsOptionsOf = (tls: ClientTls | undefined) =>
+  tls === undefined
+    ? {}
+    : {
+        secureContext: tls.context,
+        rejectUnauthorized: tls.verifiesCertificate,
+        ...(tls.verifiesHost ? {} : { checkServerIdentity: () => undefined }),
+      }
+
 const hostOf = ({ url, socketPath }: HttpRequest): string => socketPath ?? new URL(url).host
 
 function askedOf({ url, method, headers, body = '', tls, signal, socketPath }: HttpRequest): ClientRequest {
@@ -96,16 +106,8 @@ function askedOf({ url, method, headers, body = '', tls, signal, socketPath }: H
     ...(signal === undefined ? {} : { signal }),
     ...(socketPath === undefined ? {} : { socketPath }),
   }
-  const secured =
-    tls === undefined
-      ? {}
-      : {
-          secureContext: tls.context,
-          rejectUnauthorized: tls.verifiesCertificate,
-          ...(tls.verifiesHost ? {} : { checkServerIdentity: () => undefined }),
-        }
   return new URL(url).protocol === 'https:'
-    ? requestHttps(url, { ...options, ...secured })
+    ? requestHttps(url, { ...options, ...tlsOptionsOf(tls) })
     : requestHttp(url, options)
 }
 

@@ -24,6 +24,7 @@ const values: Readonly<Record<string, string>> = {
   bind: '127.0.0.1',
   port: '0',
   ports: '0 0',
+  endpoint: 'http://127.0.0.1:1/',
   hostname: '127.0.0.1',
   'kafka.bootstrap.servers': '127.0.0.1:1',
   'kafka.topics': 't',

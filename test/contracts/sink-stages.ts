@@ -1,6 +1,8 @@
 // Each sink of the catalogue, and the one of examples/04, on a stage: what it delivers to is real, and refuses
 // what the test says.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import shout from '../../examples/04-own-component/shout.mjs'
@@ -11,6 +13,7 @@ import { type AvroSource, avroSource } from '../../src/sources/avro.ts'
 import { type ThriftSource, thriftSource } from '../../src/sources/thrift.ts'
 import { avroSink } from '../../src/sinks/avro.ts'
 import { fileRollSink } from '../../src/sinks/file-roll.ts'
+import { httpSink } from '../../src/sinks/http.ts'
 import { hdfsSink } from '../../src/sinks/hdfs.ts'
 import { kafkaSink } from '../../src/sinks/kafka.ts'
 import { loggerSink } from '../../src/sinks/logger.ts'
@@ -97,6 +100,38 @@ async function kafkaStage() {
   return Object.assign(stage, {
     hang: () => (isHanging = true),
     [Symbol.asyncDispose]: () => broker.stop(),
+  })
+}
+
+async function httpStage() {
+  const received: string[] = []
+  let isHanging = false
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => void chunks.push(chunk))
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString()
+      if (isHanging) return
+      const isRefused = stage.refuses(body)
+      if (!isRefused) received.push(body)
+      response.writeHead(isRefused ? 503 : 200).end('an answer')
+    })
+  })
+  await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const stage = stageOf({
+    sink: httpSink.create(
+      optionsFor(httpSink, { endpoint: `http://127.0.0.1:${port}/` }),
+      contextOf(httpSink),
+    ),
+    arrived: () => received,
+  })
+  return Object.assign(stage, {
+    hang: () => (isHanging = true),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
   })
 }
 
@@ -201,6 +236,7 @@ export const sinkPlans: Readonly<Record<string, SinkPlan>> = {
       'it cannot become a record': () => Event.of({ p: 'none' }, 'x'),
     },
   },
+  http: { open: httpStage, canRefuse: true, hang: stage => (stage as { hang?(): void }).hang!() },
   file_roll: {
     open: () =>
       filesStage(fileRollSink, directory => ({ 'sink.directory': directory, 'sink.rollInterval': 0 })),

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { createServer } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -89,22 +90,65 @@ const sources: Readonly<Record<string, Settings>> = {
     maxTotalEvents: 20,
     maxSuccessfulEvents: 16,
   },
+  posted: { type: 'netcat', bind: '127.0.0.1', channels: 'h' },
   netcat: { type: 'netcatudp', bind: '127.0.0.1', remoteAddress: 'sender' },
+}
+
+/** Takes what an HTTP sink posts. Answers with the number that the body ends in, or 503 at the first time of `again`. */
+class Posts {
+  readonly requests: (string | undefined)[][] = []
+  readonly #server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => void chunks.push(chunk))
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString()
+      const { method, url, headers } = request
+      const isFirst = this.requests.every(one => one[0] !== body)
+      this.requests.push([body, method, url, headers['content-type'], headers.accept])
+      response.writeHead(isFirst && body === 'again' ? 503 : Number(/\d+$/.exec(body)?.[0] ?? 200)).end('x')
+    })
+  })
+
+  async start(): Promise<number> {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  stop(): void {
+    this.#server.closeAllConnections()
+    this.#server.close()
+  }
 }
 
 class Agent {
   readonly deliveries = new Deliveries()
+  readonly posts = new Posts()
+  monitoring = 0
   readonly ports = new Map<string, number>()
   #running: Running | null = null
 
-  async start(start: (conf: string) => Promise<Running>): Promise<void> {
+  async start(start: (conf: string, monitoring: number) => Promise<Running>): Promise<void> {
+    this.monitoring = await freePort()
     const lines = [
       `A.sources = ${Object.keys(sources).join(' ')}`,
-      'A.channels = c',
-      'A.sinks = k',
+      'A.channels = c h',
+      'A.sinks = k p',
       'A.channels.c.type = memory',
       'A.channels.c.capacity = 10000',
       'A.channels.c.transactionCapacity = 1000',
+      'A.channels.h.type = memory',
+      'A.sinks.p.type = http',
+      'A.sinks.p.channel = h',
+      `A.sinks.p.endpoint = http://127.0.0.1:${await this.posts.start()}/path?a=b`,
+      'A.sinks.p.contentTypeHeader = application/json',
+      'A.sinks.p.acceptHeader = application/xml',
+      'A.sinks.p.defaultBackoff = false',
+      'A.sinks.p.rollback.2XX = false',
+      'A.sinks.p.rollback.4XX = false',
+      'A.sinks.p.rollback.400 = false',
+      'A.sinks.p.incrementMetrics.2XX = true',
+      'A.sinks.p.incrementMetrics.400 = true',
       'A.sinks.k.type = avro',
       'A.sinks.k.channel = c',
       // A larger batch would be waited for.
@@ -127,8 +171,9 @@ class Agent {
       }
       for (const [key, value] of Object.entries(all)) lines.push(`A.sources.${source}.${key} = ${value}`)
     }
-    this.#running = await start(`${lines.join('\n')}\n`)
-    for (const source of Object.keys(sources))
+    this.#running = await start(`${lines.join('\n')}\n`, this.monitoring)
+    // Flume says nothing of those without counters.
+    for (const source of Object.keys(sources).filter(one => !['stress', 'posted', 'netcat'].includes(one)))
       await this.#running.line(new RegExp(`Component type: SOURCE, name: ${source} started`))
   }
 
@@ -138,18 +183,25 @@ class Agent {
     const { type, ssl } = sources[source]!
     const isUdp = type === 'syslogudp' || type === 'netcatudp'
     const arrived = this.deliveries.of(source)
+    const isTrial = ({ body }: Arrived) => body === 'trial'
+    if (type === 'netcatudp')
+      await waitFor(async () => {
+        await sendDatagram(port, 'trial')
+        return arrived.some(isTrial)
+      }, 'netcatudp listens')
     const before = arrived.length
     const last = `<13>Oct  1 12:00:00 h end-${before}`
     for (const message of [...messages, isUdp ? last : `${last}\n`])
       await (isUdp ? sendDatagram : ssl === 'true' ? sendSecured : send)(port, message)
     const isLast = ({ body }: Arrived) => body.endsWith(`end-${before}`)
     await waitFor(() => arrived.slice(before).some(isLast), `the last event of ${source}`)
-    return arrived.slice(before).filter(one => !isLast(one))
+    return arrived.slice(before).filter(one => !isLast(one) && !isTrial(one))
   }
 
   async stop(): Promise<void> {
     await this.#running?.stop()
     await this.deliveries.stop()
+    this.posts.stop()
   }
 }
 
@@ -159,6 +211,23 @@ async function send(port: number, bytes: string | Buffer): Promise<void> {
   socket.resume()
   socket.end(bytes)
   await once(socket, 'close')
+}
+
+const isListening = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+
+/** Resolves when so many bytes have been answered. */
+async function sendAndRead(port: number, bytes: string, answered: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(bytes)
+  let count = 0
+  for await (const chunk of socket as AsyncIterable<Buffer>) if ((count += chunk.length) >= answered) break
+  socket.destroy()
 }
 
 async function sendSecured(port: number, bytes: string | Buffer): Promise<void> {
@@ -182,9 +251,11 @@ describe('beside Flume 1.11.0', { skip: skipWithoutPeers, timeout: 4 * hangMs },
   before(async () => {
     writeFileSync(keystore, createAuthority().sign({ host: 'localhost', ip: '127.0.0.1' }).pkcs12(password))
     // A zone in which clocks are changed.
-    const properties = { 'user.timezone': 'America/New_York', 'file.encoding': 'UTF-8' }
-    const startOf = (start: typeof startMillrace, home: string) => (conf: string) =>
-      start(join(directory, home), { agent: 'A', conf, properties })
+    const encoding = { 'user.timezone': 'America/New_York', 'file.encoding': 'UTF-8' }
+    const startOf = (start: typeof startMillrace, home: string) => (conf: string, monitoring: number) => {
+      const properties = { ...encoding, 'flume.monitoring.type': 'http', 'flume.monitoring.port': monitoring }
+      return start(join(directory, home), { agent: 'A', conf, properties })
+    }
     await Promise.all([
       flume.start(startOf((...given) => startFlume('1.11.0', ...given), 'flume')),
       ours.start(startOf(startMillrace, 'ours')),
@@ -287,10 +358,40 @@ describe('beside Flume 1.11.0', { skip: skipWithoutPeers, timeout: 4 * hangMs },
     assert.deepEqual(sorted(ownAll), sorted(all))
   })
 
+  test('the HTTP sink', async () => {
+    const bodies = ['{"a":1} 200', 'created 201', 'again', 'äöü 400', 'gone 404', 'last 200']
+    const metricsOf = async ({ monitoring }: Agent) =>
+      (
+        (await (await fetch(`http://127.0.0.1:${monitoring}/metrics`)).json()) as Record<
+          string,
+          Record<string, string>
+        >
+      )['SINK.p']!
+    const outcomes = await Promise.all(
+      [flume, ours].map(async agent => {
+        const port = agent.ports.get('posted')!
+        await waitFor(() => isListening(port), 'the netcat source listens')
+        await sendAndRead(port, `${bodies.join('\n')}\n`, bodies.length * 'OK\n'.length)
+        await waitFor(() => agent.posts.requests.length > bodies.length, 'all is posted')
+        await waitFor(
+          async () => (await metricsOf(agent))['EventDrainSuccessCount'] === '5',
+          'all is counted',
+        )
+        const { EventDrainAttemptCount, EventWriteFail } = await metricsOf(agent)
+        return { requests: agent.posts.requests, EventDrainAttemptCount, EventWriteFail }
+      }),
+    )
+    assert.deepEqual(outcomes[1], outcomes[0])
+    assert.equal(outcomes[1]!.requests.length, bodies.length + 1)
+  })
+
   test('the stress source', async () => {
     const all = [flume, ours].map(({ deliveries }) => deliveries.of('stress'))
     await waitFor(() => all.every(arrived => arrived.length >= 18), 'events of the stress source')
-    assert.deepEqual(all[1], Array(18).fill({ headers: {}, body: '\x7f'.repeat(7) }))
+    assert.deepEqual(
+      all[1],
+      Array.from({ length: 18 }, () => ({ headers: {}, body: '\x7f'.repeat(7) })),
+    )
     assert.deepEqual(all[0], all[1])
   })
 
