@@ -26,7 +26,6 @@ export class TooManyHeaders extends Fault {
   }
 }
 
-/** An event: headers and a body. Encoded and decoded forms are made from one another when they are asked for. */
 /** Longer values are not kept to be compared with. */
 const keptBytes = 256
 
@@ -85,6 +84,7 @@ export class SharedHeaders {
 /** With more headers than half of it a map finds them sooner. */
 const mostFields = 64
 
+/** An event: headers and a body. Encoded and decoded forms are made from one another when they are asked for. */
 export class Event {
   #headers: Headers | null
   /** Before the fields, where there are fields. */

@@ -11,7 +11,7 @@ import {
 } from './avro-rpc/client.ts'
 import { realSystem } from './system/system.ts'
 
-export { Event, type Headers } from './event.ts'
+export { Event, HeaderName, type Headers } from './event.ts'
 export { Fault, faultTable, type FaultCode, type FaultOptions, type Retry } from './errors.ts'
 export * from './component.ts'
 export { DeliveryFault } from './delivery-fault.ts'
@@ -47,6 +47,7 @@ export type {
   ComponentSnapshot,
   ConditionSnapshot,
   FlowSnapshot,
+  LedgerStep,
   OptionSnapshot,
   OptionsSnapshot,
   OptionValue,
