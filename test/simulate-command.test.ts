@@ -44,7 +44,7 @@ test('the two agents of conf/ lose nothing, and a seed prints the same again', a
 test('a memory channel loses events to kills, and the report names it and a seed that shows it', async () => {
   const inMemory = changed(a, text => text.replace(/(channels\.c1\.type) = file/, '$1 = memory'))
   const args = ['-f', inMemory, '-f', b, '--faults', 'kill,network']
-  const run = await simulate(...args, '--runs', '8')
+  const run = await simulate(...args, '--runs', '24')
   assert.equal(run.code, 1, run.out + run.err)
   assert.match(run.out, /lost {6}[1-9]\d* events in [1-9]/)
   assert.match(run.out, /channel c1 of kafka-memory-avro keeps events in memory/)
