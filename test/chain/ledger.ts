@@ -10,6 +10,8 @@ export interface Arrival {
   readonly repeats: number
   /** When each of the repeats was sent, ms since 1970. */
   readonly repeatTimes: readonly number[]
+  /** The longest time between two numbers of a partition that had not come before, as their records say, ms. */
+  readonly pausesMs: ReadonlyMap<number, number>
   /** One line for each fault found: missing numbers, wrong order. */
   readonly faults: readonly string[]
 }
@@ -33,6 +35,8 @@ export async function readArrivals(
   const firstOf = (partition: number) => first.get(partition) ?? 0
   const seen = new Map([...expected.keys()].map(partition => [partition, new Set<number>()]))
   const highest = new Map<number, number>()
+  const lastTimes = new Map<number, number>()
+  const pausesMs = new Map<number, number>()
   const faults: string[] = []
   const readUpTo = new Map<number, number>()
   let events = 0
@@ -74,6 +78,10 @@ export async function readArrivals(
           if (numbers.has(number)) return void repeatTimes.push(Number(message.timestamp))
           numbers.add(number)
           lastNew = performance.now()
+          const time = Number(message.timestamp)
+          const pause = time - (lastTimes.get(origin) ?? time)
+          pausesMs.set(origin, Math.max(pause, pausesMs.get(origin) ?? 0))
+          lastTimes.set(origin, time)
           const before = highest.get(origin) ?? -1
           if (number < before) faults.push(`partition ${origin}: ${number} arrived behind ${before}`)
           highest.set(origin, Math.max(before, number))
@@ -93,7 +101,7 @@ export async function readArrivals(
         `partition ${partition}: ${absent.length} of ${count} are missing, ${absent[0]} to ${absent.at(-1)}`,
       )
   }
-  return { events, repeats: repeatTimes.length, repeatTimes, faults }
+  return { events, repeats: repeatTimes.length, repeatTimes, pausesMs, faults }
 }
 
 /** Complete, and at most `mostRepeats` repeats; `logs` are shown where not. Gives the repeats. */

@@ -5,7 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { ChainAgent } from '../chain/agent.ts'
 import { Chain } from '../chain/chain.ts'
+import { assertComplete, readArrivals } from '../chain/ledger.ts'
+import { startLoad } from '../chain/load.ts'
 import {
   controllerOf,
   inSync,
@@ -182,7 +185,98 @@ describe('three brokers of Kafka 4.1, acks = all', { skip: skipWithoutPeers, tim
     }
     await chain.assertComplete(t, 3 * inFlight)
   })
+
+  test('six agents of one group: each is restarted in turn, and then each broker', async t => {
+    const [from, to] = ['six-in', 'six-out']
+    const topics = [from, to].map(topic => ({ topic, numPartitions: 12, replicationFactor: 3 }))
+    await withAdmin(cluster.bootstrap, admin => admin.createTopics({ topics }))
+    await inSync(cluster, [from, to])
+    const agents = await Promise.all(
+      Array.from({ length: 6 }, (_, index) => {
+        const home = join(directory, `six-${index}`)
+        return ChainAgent.of(
+          'A',
+          home,
+          confOfOneAgent({ bootstrap: cluster.bootstrap, home, from, to, index }),
+        )
+      }),
+    )
+    await using stack = new AsyncDisposableStack()
+    for (const agent of agents) stack.use(agent)
+    await Promise.all(agents.map(agent => agent.start()))
+    const load = startLoad(cluster.bootstrap, {
+      topic: from,
+      partitions: 12,
+      batch: 10,
+      perSecond: 1000,
+      apart: true,
+    })
+    stack.defer(async () => void (await load.stop().catch(() => {})))
+    const deliversMore = async (agent: ChainAgent, what: string) => {
+      const delivered = await agent.count('SINK.k', 'EventDrainSuccessCount')
+      await waitFor(async () => (await agent.count('SINK.k', 'EventDrainSuccessCount')) > delivered, what)
+    }
+    const all = async (what: string) => {
+      for (const [index, agent] of agents.entries())
+        await deliversMore(agent, `agent ${index} delivers ${what}`)
+    }
+    await all('after the start')
+    for (const [index, agent] of agents.entries()) {
+      await agent.stop()
+      await agent.start()
+      await deliversMore(agent, `agent ${index} delivers again`)
+    }
+    for (const broker of cluster.brokers) {
+      const isController = controllerOf(cluster) === broker.id
+      await broker.kill('SIGTERM')
+      // Without any controller nobody else can lead.
+      if (!isController || isDeep) await all(`without broker ${broker.id}`)
+      await broker.start(await freePort())
+      await inSync(cluster, [from, to, '__consumer_offsets'])
+      await all(`with broker ${broker.id} back`)
+    }
+    const arrival = await readArrivals(cluster.bootstrap, to, await load.stop())
+    const logs = agents.flatMap(agent => agent.lines.slice(-20))
+    assertComplete(arrival, { mostRepeats: 3 * agents.length * inFlight, logs })
+    const pauses = [...arrival.pausesMs.values()].sort((one, other) => one - other)
+    t.diagnostic(
+      `${arrival.events} events, ${arrival.repeats} repeats; longest pause of a partition: ${pauses.join(', ')} ms`,
+    )
+  })
 })
+
+/** Kafka source, file channel, Kafka sink, under a name by which the group knows the agent again. */
+const confOfOneAgent = (given: {
+  bootstrap: string
+  home: string
+  from: string
+  to: string
+  index: number
+}): string => `
+A.sources = s
+A.channels = c
+A.sinks = k
+A.sources.s.type = org.apache.flume.source.kafka.KafkaSource
+A.sources.s.kafka.bootstrap.servers = ${given.bootstrap}
+A.sources.s.kafka.topics = ${given.from}
+A.sources.s.kafka.consumer.group.id = six
+A.sources.s.kafka.consumer.group.instance.id = agent-${given.index}
+A.sources.s.kafka.consumer.auto.offset.reset = earliest
+A.sources.s.interceptors = i
+A.sources.s.interceptors.i.type = static
+A.sources.s.interceptors.i.key = topic
+A.sources.s.interceptors.i.preserveExisting = false
+A.sources.s.interceptors.i.value = ${given.to}
+A.sources.s.channels = c
+A.channels.c.type = file
+A.channels.c.checkpointDir = ${given.home}/checkpoint
+A.channels.c.dataDirs = ${given.home}/data
+A.sinks.k.type = org.apache.flume.sink.kafka.KafkaSink
+A.sinks.k.kafka.bootstrap.servers = ${given.bootstrap}
+A.sinks.k.kafka.producer.acks = all
+A.sinks.k.flumeBatchSize = 100
+A.sinks.k.channel = c
+`
 
 describe('two brokers of Kafka 0.10.2.1', { skip: skipWithoutPeers }, () => {
   let directory: string
