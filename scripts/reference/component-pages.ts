@@ -127,7 +127,7 @@ function errorsPage(): string {
     '',
     'What can go wrong while an agent runs. Each has a code; the message beside it names the place (host:port, file).',
     '',
-    '| code | tried again | what to do |',
+    '| code | retried | what to do |',
     '|---|---|---|',
   ]
   for (const [code, { retry, remedy }] of Object.entries(faultTable))

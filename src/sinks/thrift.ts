@@ -96,7 +96,7 @@ export class ThriftSink implements SimpleSink {
   start(): Promise<void> {
     this.#connect().catch((error: unknown) => {
       if (!this.#stopped)
-        this.#context.log.warn(`not connected yet, the next batch tries again: ${messageOf(error)}`)
+        this.#context.log.warn(`not connected yet, the next batch reconnects: ${messageOf(error)}`)
     })
     return Promise.resolve()
   }
