@@ -121,7 +121,7 @@ const holdsText = ({ key, value, headers = [] }: ProducerRecord, find: string, w
   )
 }
 
-const topics = isDeep ? 200 : 12
+const topics = isDeep ? 200 : 6
 
 test(`C9: on ${topics} random topics a search finds what looking at every message finds, and pages lose and double nothing`, async () => {
   const sample = fc.sample(

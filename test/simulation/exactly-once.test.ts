@@ -6,7 +6,7 @@ import { runSeed } from './once-seed.ts'
 import { runSeeds } from './seeds-in-threads.ts'
 
 const seeds = Number(
-  process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 60 : 10_000),
+  process.env['MILLRACE_SEEDS'] ?? (process.env['MILLRACE_DEEP'] === undefined ? 30 : 10_000),
 )
 const onlySeed = process.env['MILLRACE_SEED']
 const module = new URL('once-seed.ts', import.meta.url)

@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { after, test } from 'node:test'
-import { descriptorsBelow, TailStage } from '../../test/tail-stage.ts'
+import { descriptorsBelow, TailStage } from '../tail-stage.ts'
 
 const root = fs.mkdtempSync(join(tmpdir(), 'millrace-tail-load-'))
 after(() => fs.rmSync(root, { recursive: true, force: true }))
