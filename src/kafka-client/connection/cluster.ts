@@ -32,6 +32,8 @@ export interface Topic {
   readonly isInternal: boolean
   /** Another once the topic was deleted and created again; '' where the broker does not tell (before 2.8). */
   readonly id: string
+  /** Monotonic ms: when it was asked for last, of the times when it was there. */
+  readonly seenAt: number
 }
 
 /** `isFinal`: asking again does not help by itself. */
@@ -341,12 +343,13 @@ export class Cluster {
   }
 
   async #refresh(): Promise<void> {
+    const askedAt = this.#system.clock.monotonic()
     let answer = await this.#askTopics()
     // What was read of a topic counts no more when its id is another: two answers in a row must tell it.
     const others = answer.topics.filter(one => this.#tellsOtherId(one))
     const told = new Map(others.map(({ name, topicId }) => [name, topicId]))
     if (told.size > 0) answer = await this.#askTopics()
-    this.#take(answer, one => !this.#tellsOtherId(one) || told.get(one.name) === one.topicId)
+    this.#take(answer, askedAt, one => !this.#tellsOtherId(one) || told.get(one.name) === one.topicId)
     this.brokers.judge()
     this.refreshedAt = this.#system.clock.monotonic()
   }
@@ -374,7 +377,11 @@ export class Cluster {
     })
   }
 
-  #take(answer: ResponseOf<typeof metadata>, isBelieved: (topic: TopicAnswer) => boolean): void {
+  #take(
+    answer: ResponseOf<typeof metadata>,
+    askedAt: number,
+    isBelieved: (topic: TopicAnswer) => boolean,
+  ): void {
     this.#nodes.clear()
     for (const { nodeId, host, port } of answer.brokers)
       if (isPossible({ host, port })) this.#nodes.set(nodeId, { host, port })
@@ -393,7 +400,7 @@ export class Cluster {
     for (const topic of answer.topics)
       if (topic.name !== null && this.#wants(topic.name)) {
         named.add(topic.name)
-        if (isBelieved(topic)) this.#takeTopic(topic.name, topic)
+        if (isBelieved(topic)) this.#takeTopic(topic.name, topic, askedAt)
       }
     if (!this.#watchesAll) return
     for (const name of this.#topics.keys())
@@ -405,7 +412,7 @@ export class Cluster {
     return this.#watchesAll || this.#watched.has(name) || this.#borrowed.has(name)
   }
 
-  #takeTopic(name: string, answer: TopicAnswer): void {
+  #takeTopic(name: string, answer: TopicAnswer, askedAt: number): void {
     const { errorCode, isInternal, topicId } = answer
     const id = topicId === zeroUuid ? '' : topicId
     if (this.#formerIds.has(id) && this.#isDoubtful(name, idDoubtMs)) return
@@ -443,6 +450,7 @@ export class Cluster {
         errorCode === 0 && !(isWhole && told.length > 0) ? errorCodes.LEADER_NOT_AVAILABLE : errorCode,
       isInternal,
       id,
+      seenAt: askedAt,
     })
   }
 

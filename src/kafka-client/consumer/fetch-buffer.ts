@@ -49,6 +49,8 @@ export class FetchBuffer {
   maxBytes: number
   /** Bytes of the batches that wait. */
   bytes = 0
+  /** Monotonic ms: when a broker did not know the topic last. */
+  unknownAt = -Infinity
   /** Monotonic ms: not fetched before, after a failure. */
   restsUntil = 0
   failures = 0

@@ -31,6 +31,8 @@ interface Log {
   /** The topic's id; where there is one, topics are fetched by it from version 13 on. */
   readonly id?: string
   readonly fetchVersion?: number
+  /** The broker does not know the topic. */
+  readonly isMissing?: true
 }
 
 /** A fetcher of t-0 on a broker whose log can be exchanged. */
@@ -39,11 +41,13 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
   const broker = stack.use(await new ScriptedBroker().start())
   let current = log
   const topicOf = ({ id }: Log) => ({ t: { leaders: [0], ...(id === undefined ? {} : { id }) } })
-  broker.on(metadata, asked => metadataOf([broker.address], topicOf(current))(asked), [
+  const topicsOf = (one: Log) => (one.isMissing === true ? {} : topicOf(one))
+  broker.on(metadata, asked => metadataOf([broker.address], topicsOf(current))(asked), [
     0,
     log.id === undefined ? 8 : 12,
   ])
   const { fetchVersion = 12 } = log
+  let refusals = 0
   const answer = (question: RequestOf<typeof fetch>) => {
     const { topicId, partitions } = question.topics[0]!
     const { fetchOffset, lastFetchedEpoch } = partitions[0]!
@@ -55,6 +59,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
     const diverges =
       lastFetchedEpoch >= 0 && (endOffset < fetchOffset || before.at(-1)?.epoch !== lastFetchedEpoch)
     const next = entries.find(one => one.offset === fetchOffset)
+    if (current.isMissing === true) refusals++
     const isBeyond = !diverges && fetchOffset > end
     return {
       sessionId: 0,
@@ -65,7 +70,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
           partitions: [
             {
               partitionIndex: 0,
-              errorCode: isUnknown ? 100 : isBeyond ? 1 : 0,
+              errorCode: current.isMissing === true ? 3 : isUnknown ? 100 : isBeyond ? 1 : 0,
               highWatermark: end,
               ...(diverges ? { divergingEpoch: { epoch: before.at(-1)?.epoch ?? -1, endOffset } } : {}),
               abortedTransactions: null,
@@ -132,6 +137,7 @@ async function fetching(log: Log, chosenOutOfRange = -1) {
     },
     refresh: () => cluster.refresh(),
     idOf: () => cluster.idOf('t'),
+    refusals: () => refusals,
     fetchOffset: () => fetcher.buffer({ topic: 't', partition: 0 })!.fetchOffset,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
@@ -191,6 +197,24 @@ describe('a topic that was deleted and created again', () => {
     for (let count = 0; count < 7 && !values.endsWith('ABCDE'); count++)
       values += (await reading.read(1)).join('')
     assert.match(values, /^(D?E?)ABCDE$/)
+  })
+
+  it('is known again before it is read where brokers that are not asked by id did not know it for a moment', async () => {
+    await using reading = await fetching({ entries: entriesOf(0, 0, 'abc'), id: first, fetchVersion: 12 })
+    assert.deepEqual(await reading.read(3), [...'abc'])
+    reading.become({ entries: [], id: first, isMissing: true })
+    await reading.until(() => reading.refusals() > 0)
+    reading.become({ entries: entriesOf(0, 0, 'ABCDE'), id: second })
+    assert.deepEqual(await reading.read(5), [...'ABCDE'])
+    assert.deepEqual(reading.recreated, [3])
+  })
+
+  it('is known by its id before a position beyond its end is given up', async () => {
+    await using reading = await fetching({ entries: entriesOf(0, 0, 'abc'), id: first, fetchVersion: 12 }, 1)
+    assert.deepEqual(await reading.read(3), [...'abc'])
+    reading.become({ entries: entriesOf(0, 0, 'AB'), id: second })
+    assert.deepEqual(await reading.read(2), [...'AB'])
+    assert.deepEqual(reading.recreated, [3])
   })
 
   it('is not left again for the former one, of which a broker that lags behind still tells', async () => {

@@ -2,7 +2,6 @@
 // buffers have room; the next one goes out before the answer is looked at by anybody. A partition is
 // fetched again as soon as it holds less than one answer's worth.
 import { Fault, messageOf } from '../../errors.ts'
-import type { ConditionMaker } from '../../observe/conditions.ts'
 import type { Logger } from '../../observe/log.ts'
 import { sparing } from '../../observe/sparing-log.ts'
 import type { ResponseOf } from '../../wire/kafka/api.ts'
@@ -11,47 +10,21 @@ import { zeroUuid } from '../../wire/kafka/fields.ts'
 import { fetch } from '../../wire/kafka/messages/fetch.ts'
 import { areSoundInSteps } from '../../wire/kafka/record-set.ts'
 import { Pace } from '../../system/pace.ts'
-import type { Cluster } from '../connection/cluster.ts'
-import type { ClientSystem } from '../connection/connection.ts'
 import { FetchBuffer, type Room } from './fetch-buffer.ts'
+import type { FetcherParts } from './fetcher-parts.ts'
 import { PartitionTroubles } from './partition-troubles.ts'
 import { isFinal, isFinalCode, refuse, wordsOf } from '../connection/refusal.ts'
 import {
   nameOf,
   type ConsumedRecord,
-  type ConsumerOptions,
   type Position,
   type RecordLimits,
   type TopicPartition,
 } from '../contract.ts'
-import type { ConsumerSettings } from '../settings.ts'
 import type { Timer } from '../../system/clock.ts'
 
 /** Records fetched but not yet polled, over all partitions, bytes. */
 const readAheadBytes = 16_777_216
-
-export interface FetcherParts {
-  readonly system: ClientSystem
-  readonly log: Logger
-  readonly cluster: Cluster
-  readonly settings: ConsumerSettings
-  readonly condition: ConditionMaker
-  /** Nothing is handed out for now, until wake. */
-  isHeld(): boolean
-  /** The broker does not hold what is asked for: gives where to go on. */
-  resolveOutOfRange(
-    partition: TopicPartition,
-    offset: number,
-    onRefused: (problem: string, isFinal: boolean) => void,
-  ): Promise<number>
-  /** Records that were handed out and are not in the log any more: reading goes on at `from`. */
-  onCut(cut: TopicPartition & { from: number; to: number }): void
-  /** The topic was deleted and created again: what was read and fetched of it is over, and reading begins at 0. */
-  onRecreated(partition: TopicPartition, was: { position: number; fetchOffset: number }): void
-  readonly recordLimits?: RecordLimits | undefined
-  readonly onLeftOut?: ConsumerOptions['onLeftOut']
-  readonly recordOrigins?: boolean | undefined
-}
 
 const defaultRecordLimits: RecordLimits = {
   maxRecordBytes: 67_108_864,
@@ -233,7 +206,7 @@ export class Fetcher {
         this.#kickAt(buffer.restsUntil)
         continue
       }
-      const leader = cluster.leaderOf(buffer.topic, buffer.partition)
+      const leader = this.#isUnknown(buffer) ? -1 : cluster.leaderOf(buffer.topic, buffer.partition)
       if (this.#busyLeaders.has(leader)) continue
       const throttledUntil = this.#throttled.get(leader) ?? 0
       if (throttledUntil > now) {
@@ -266,6 +239,14 @@ export class Fetcher {
     buffer.moveTo(0)
     buffer.isUnreadable = false
     this.#parts.onRecreated(buffer, { position, fetchOffset })
+  }
+
+  /**
+   * A broker did not know the topic, and it was not listed since: one that is there again may be another, of which the
+   * position would be read as if it were the same.
+   */
+  #isUnknown({ topic, unknownAt }: FetchBuffer): boolean {
+    return unknownAt >= (this.#parts.cluster.topic(topic)?.seenAt ?? Infinity)
   }
 
   #miss(buffers: readonly FetchBuffer[]): void {
@@ -375,7 +356,7 @@ export class Fetcher {
         if (topic === '' && buffer.topicId !== topicId) continue
         open.delete(buffer)
         if (one.errorCode !== 0) this.#refused(buffer, one)
-        else if (one.divergingEpoch.endOffset >= 0) this.#cut(buffer, one.divergingEpoch)
+        else if (one.divergingEpoch.endOffset >= 0) void this.#cut(buffer, one.divergingEpoch)
         else if (this.#load(buffer, one, sound)) hasNew = true
       }
     for (const [buffer, offset] of open)
@@ -421,12 +402,19 @@ export class Fetcher {
    * The leader's log parts from what was read before at `endOffset` (KIP-595): a leader before it had more.
    * What has taken its place since must not be passed over.
    */
-  #cut(buffer: FetchBuffer, { epoch, endOffset }: PartitionAnswer['divergingEpoch']): void {
-    const { topic, partition, position } = buffer
-    buffer.moveTo(Math.min(position, endOffset))
-    if (endOffset <= position) buffer.leaderEpoch = epoch
-    this.#failed(buffer, `the log of its leader parts from what was read before, at offset ${endOffset}`)
-    if (endOffset < position) this.#parts.onCut({ topic, partition, from: endOffset, to: position - 1 })
+  async #cut(buffer: FetchBuffer, { epoch, endOffset }: PartitionAnswer['divergingEpoch']): Promise<void> {
+    try {
+      if (!(await this.#isSameTopic(buffer))) return
+      const { topic, partition, position } = buffer
+      buffer.moveTo(Math.min(position, endOffset))
+      if (endOffset <= position) buffer.leaderEpoch = epoch
+      this.#failed(buffer, `the log of its leader parts from what was read before, at offset ${endOffset}`)
+      if (endOffset < position) this.#parts.onCut({ topic, partition, from: endOffset, to: position - 1 })
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#failed(buffer, messageOf(error))
+    } finally {
+      this.kick()
+    }
   }
 
   /** Said, and retried: it is never passed over. */
@@ -439,6 +427,8 @@ export class Fetcher {
     const isHopeless = isFinalCode(errorCode)
     const why = wordsOf(errorCode)
     const isOutOfRange = errorCode === errorCodes.OFFSET_OUT_OF_RANGE
+    if (errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+      buffer.unknownAt = this.#parts.system.clock.monotonic()
     this.#failed(buffer, why, { isFinal: isHopeless && !isOutOfRange })
     if (isOutOfRange) void this.#reset(buffer)
     else if (isHopeless) this.raise(new Fault('KAFKA', `${buffer.name} cannot be read: ${why}`))
@@ -447,8 +437,9 @@ export class Fetcher {
 
   async #reset(buffer: FetchBuffer): Promise<void> {
     const offset = buffer.fetchOffset
-    buffer.isResetting = true
     try {
+      if (!(await this.#isSameTopic(buffer))) return
+      buffer.isResetting = true
       // What was fetched before is handed out all the same, unless others have its offsets now.
       const next = await this.#parts.resolveOutOfRange(buffer, offset, (why, atOnce) =>
         this.#troubles.note(buffer.name, why, { atOnce }),
@@ -464,6 +455,19 @@ export class Fetcher {
       buffer.isResetting = false
       this.kick()
     }
+  }
+
+  /** False where the topic was deleted and created again meanwhile, or the buffer was moved. Rejects when no broker answers. */
+  async #isSameTopic(buffer: FetchBuffer): Promise<boolean> {
+    const offset = buffer.fetchOffset
+    buffer.isResetting = true
+    try {
+      await this.#parts.cluster.refresh()
+    } finally {
+      buffer.isResetting = false
+    }
+    this.#compareIds(buffer)
+    return buffer.fetchOffset === offset
   }
 
   #rest(buffer: FetchBuffer, now: number, atLeastMs = 0): void {
