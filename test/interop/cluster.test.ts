@@ -231,7 +231,7 @@ describe('three brokers of Kafka 4.1, acks = all', { skip: skipWithoutPeers, tim
       await broker.kill('SIGTERM')
       // Without any controller nobody else can lead.
       if (!isController || isDeep) await all(`without broker ${broker.id}`)
-      await broker.start(await freePort())
+      await broker.start()
       await inSync(cluster, [from, to, '__consumer_offsets'])
       await all(`with broker ${broker.id} back`)
     }
