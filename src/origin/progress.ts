@@ -2,7 +2,7 @@
 // in the same transactions as what was written. Text, to be read by people (docs/formats/progress.md):
 //
 //   key    <flow>:<origin partition>
-//   value  {"version":1,"written":["0-1043@0","1050-1050@0"],"time":"2026-01-31T12:00:00.000Z","by":"agent/sink"}
+//   value  {"version":1,"written":["0-1043@0","1050-1050@0"],"time":"2026-01-31T12:00:00.000Z","by":"agent/sink","to":"orders"}
 //
 // A range is <from>-<to>@<leader epoch>. Where the topic was deleted, a record whose key is the flow alone says that an
 // operator accepts that what was written before is not known.
@@ -30,10 +30,12 @@ export interface ProgressNote {
   readonly time: string
   /** Who wrote it: agent/sink. */
   readonly by: string
+  /** The topic that the sink writes to, as its configuration has it; '' where that is not known. */
+  readonly to: string
 }
 
-export const encodeProgress = (written: Written, { time, by }: ProgressNote): string =>
-  JSON.stringify({ version: 1, written: written.ranges.map(textOf), time, by })
+export const encodeProgress = (written: Written, { time, by, to }: ProgressNote): string =>
+  JSON.stringify({ version: 1, written: written.ranges.map(textOf), time, by, to })
 
 export const textOf = ({ from, to, leaderEpoch }: WrittenRange): string => `${from}-${to}@${leaderEpoch}`
 
@@ -45,7 +47,7 @@ export function decodeProgress(text: string): { written: Written; note: Progress
   } catch {
     return null
   }
-  const { version, written: texts, time, by } = (json ?? {}) as Record<string, unknown>
+  const { version, written: texts, time, by, to: target } = (json ?? {}) as Record<string, unknown>
   if (version !== 1 || !Array.isArray(texts)) return null
   const written = new Written()
   for (const one of texts as unknown[]) {
@@ -53,5 +55,8 @@ export function decodeProgress(text: string): { written: Written; note: Progress
     if (from === undefined || Number(from) > Number(to)) return null
     written.add({ from: Number(from), to: Number(to), leaderEpoch: Number(leaderEpoch) })
   }
-  return { written, note: { time: String(time), by: String(by) } }
+  return {
+    written,
+    note: { time: String(time), by: String(by), to: typeof target === 'string' ? target : '' },
+  }
 }

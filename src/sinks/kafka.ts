@@ -235,6 +235,7 @@ class KafkaSink implements SessionSink {
         topic,
         partitions: given['progress.partitions'],
         replicationFactor: given['progress.replicationFactor'],
+        to: given['kafka.topic'],
       },
       settings,
       context: this.#context,

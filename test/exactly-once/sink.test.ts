@@ -52,6 +52,22 @@ describe('what was written', () => {
       )
     }))
 
+  it('is not taken for written by a sink of the same flow that writes to another topic, which refuses', () =>
+    onStage(async stage => {
+      const one = await stage.sink()
+      await one.deliver(eventsOf(0, 3))
+      await stage.admin.topics.create({ name: 'elsewhere', partitions: 1 })
+      const other = await stage.sink({ 'kafka.topic': 'elsewhere' })
+      await assert.rejects(
+        other.deliver(eventsOf(0, 5)),
+        /flow f has written records of cluster\/in\/id\/0 to topic out \(.*\), and this sink writes to elsewhere: .*writes nothing/,
+      )
+      assert.deepEqual(await stage.read('elsewhere'), [])
+      const own = await stage.sink({ 'kafka.topic': 'elsewhere', flow: 'g' })
+      await own.deliver(eventsOf(0, 5))
+      assert.deepEqual(await stage.read('elsewhere'), bodies(0, 5))
+    }))
+
   it('closes over what is known not to come, and keeps gaps for what may', () =>
     onStage(async stage => {
       const { deliver } = await stage.sink()

@@ -29,6 +29,8 @@ export interface ExactlyOnceParts {
     readonly topic: string
     readonly partitions: number
     readonly replicationFactor: number
+    /** What the sink writes to, as `kafka.topic` has it. */
+    readonly to: string
   }
   readonly settings: ProducerSettings
   readonly context: CountedContext
@@ -146,7 +148,11 @@ export class ExactlyOnce {
       read: () => this.#progress.written(partition, signal),
       progressOf: written => {
         this.#noteRanges(partition, written)
-        const note = { time: new Date(system.clock.now()).toISOString(), by: `${agent}/${name}` }
+        const note = {
+          time: new Date(system.clock.now()).toISOString(),
+          by: `${agent}/${name}`,
+          to: this.#parts.progress.to,
+        }
         return { topic, key, value: Buffer.from(encodeProgress(written, note)) }
       },
       onLetGo: (items, isFirst) => this.#noteLetGo(partition, items, isFirst),

@@ -25,6 +25,8 @@ export interface ProgressTopicParts {
   readonly partitions: number
   /** -1 for the brokers' default. */
   readonly replicationFactor: number
+  /** What the sink writes to, as `kafka.topic` has it; absent where nobody writes. */
+  readonly to?: string
   /** Of the sink's own producer. */
   readonly settings: ProducerSettings
   readonly system: ProducerOptions['system']
@@ -65,7 +67,7 @@ export class ProgressTopic {
   /** What the flow has written of the partition, by all that is committed when this is called. */
   async written(partition: string, signal: AbortSignal): Promise<Written> {
     await this.catchUp(signal)
-    const { flow } = this.#parts
+    const { flow, to } = this.#parts
     const written = new Written()
     for (const text of this.#texts.get(progressKey(flow, partition))?.values() ?? []) {
       const known = decodeProgress(text)
@@ -73,6 +75,14 @@ export class ProgressTopic {
         throw new Fault(
           'KAFKA',
           `a record of topic ${this.topic} with the key ${progressKey(flow, partition)} is no progress that this version can read; the sink writes nothing of that partition. Update Millrace, or remove the record by "millrace progress reset"`,
+        )
+      if (known.note.to !== '' && known.note.to !== to)
+        throw new Fault(
+          'KAFKA',
+          `flow ${flow} has written records of ${partition} to topic ${known.note.to} (${known.note.by}, ${known.note.time}), and this sink writes to ${to}: it would let go of them as written. The sink writes nothing of that partition`,
+          {
+            remedy: `Give one of both sinks a flow of its own (flow = NAME). If this is the same flow, which now goes to another topic: "millrace progress reset --bootstrap-server ${this.#parts.settings.bootstrapServers[0]} --topic ${this.topic} --flow ${flow} --execute" lets it begin again.`,
+          },
         )
       for (const range of known.written.ranges) written.add(range)
     }
