@@ -402,19 +402,14 @@ export class Fetcher {
    * The leader's log parts from what was read before at `endOffset` (KIP-595): a leader before it had more.
    * What has taken its place since must not be passed over.
    */
-  async #cut(buffer: FetchBuffer, { epoch, endOffset }: PartitionAnswer['divergingEpoch']): Promise<void> {
-    try {
-      if (!(await this.#isSameTopic(buffer))) return
+  #cut(buffer: FetchBuffer, { epoch, endOffset }: PartitionAnswer['divergingEpoch']): Promise<void> {
+    return this.#goOn(buffer, () => {
       const { topic, partition, position } = buffer
       buffer.moveTo(Math.min(position, endOffset))
       if (endOffset <= position) buffer.leaderEpoch = epoch
       this.#failed(buffer, `the log of its leader parts from what was read before, at offset ${endOffset}`)
       if (endOffset < position) this.#parts.onCut({ topic, partition, from: endOffset, to: position - 1 })
-    } catch (error) {
-      if (!this.#stop.signal.aborted) this.#failed(buffer, messageOf(error))
-    } finally {
-      this.kick()
-    }
+    })
   }
 
   /** Said, and retried: it is never passed over. */
@@ -435,11 +430,8 @@ export class Fetcher {
     else void this.#learnLeaders()
   }
 
-  async #reset(buffer: FetchBuffer): Promise<void> {
-    const offset = buffer.fetchOffset
-    try {
-      if (!(await this.#isSameTopic(buffer))) return
-      buffer.isResetting = true
+  #reset(buffer: FetchBuffer): Promise<void> {
+    return this.#goOn(buffer, async offset => {
       // What was fetched before is handed out all the same, unless others have its offsets now.
       const next = await this.#parts.resolveOutOfRange(buffer, offset, (why, atOnce) =>
         this.#troubles.note(buffer.name, why, { atOnce }),
@@ -447,6 +439,20 @@ export class Fetcher {
       if (buffer.fetchOffset !== offset) return
       if (buffer.hasRecords && next >= offset) buffer.fetchOffset = next
       else buffer.moveTo(next)
+    })
+  }
+
+  /**
+   * The leader does not hold what is asked for: `decide` moves the buffer from its offset, unless the topic was deleted and
+   * created again meanwhile. Only its id, which is asked for first, tells that.
+   */
+  async #goOn(buffer: FetchBuffer, decide: (offset: number) => Promise<void> | void): Promise<void> {
+    const offset = buffer.fetchOffset
+    buffer.isResetting = true
+    try {
+      await this.#parts.cluster.refresh()
+      this.#compareIds(buffer)
+      if (buffer.fetchOffset === offset) await decide(offset)
     } catch (error) {
       if (this.#stop.signal.aborted) return
       this.#failed(buffer, messageOf(error), { isFinal: isFinal(error), atLeastMs: 1_000 })
@@ -455,19 +461,6 @@ export class Fetcher {
       buffer.isResetting = false
       this.kick()
     }
-  }
-
-  /** False where the topic was deleted and created again meanwhile, or the buffer was moved. Rejects when no broker answers. */
-  async #isSameTopic(buffer: FetchBuffer): Promise<boolean> {
-    const offset = buffer.fetchOffset
-    buffer.isResetting = true
-    try {
-      await this.#parts.cluster.refresh()
-    } finally {
-      buffer.isResetting = false
-    }
-    this.#compareIds(buffer)
-    return buffer.fetchOffset === offset
   }
 
   #rest(buffer: FetchBuffer, now: number, atLeastMs = 0): void {
