@@ -64,13 +64,7 @@ export class SourceChannelProcessor implements ChannelProcessor {
   }
 
   async process(events: readonly Event[]): Promise<void> {
-    const shares: Shares = { required: new Map(), optional: new Map() }
-    for (let at = 0; at < events.length;) {
-      if (at > 0) await new Promise<void>(resolve => this.#parts.clock.soon(resolve))
-      const end = this.#turnEnd(events, at)
-      this.#shareOut(this.#intercept(events.slice(at, end)), shares)
-      at = end
-    }
+    const shares = await this.#sharesOf(events)
     for (const [name, share] of shares.required) {
       await this.#parts.channels.get(name)!.put(share)
       this.#parts.edges?.get(name)?.passed(share)
@@ -82,8 +76,7 @@ export class SourceChannelProcessor implements ChannelProcessor {
     const [[name, channel], ...others] = [...this.#parts.channels] as [[string, Channel], ...unknown[]]
     const mostEvents = Math.min(channel.transactionCapacity, channel.capacity - channel.size)
     if (others.length > 0 || events.length > mostEvents) return false
-    const shares: Shares = { required: new Map(), optional: new Map() }
-    this.#shareOut(this.#intercept(events), shares)
+    const shares = await this.#sharesOf(events)
     const share = shares.required.get(name) ?? []
     try {
       await channel.put(share, { patienceMs: 0 })
@@ -119,6 +112,18 @@ export class SourceChannelProcessor implements ChannelProcessor {
         }),
       )
     await this.#offer(shares.optional)
+  }
+
+  /** Through interceptors and selector, some of them in each turn. */
+  async #sharesOf(events: readonly Event[]): Promise<Shares> {
+    const shares: Shares = { required: new Map(), optional: new Map() }
+    for (let at = 0; at < events.length;) {
+      if (at > 0) await new Promise<void>(resolve => this.#parts.clock.soon(resolve))
+      const end = this.#turnEnd(events, at)
+      this.#shareOut(this.#intercept(events.slice(at, end)), shares)
+      at = end
+    }
+    return shares
   }
 
   /** Where a turn ends that begins with the event at `start`. */
