@@ -212,6 +212,15 @@ test('calls are put together where the only channel has room for all of them, an
   assert.deepEqual([channel.size, other.size], [0, 0])
 })
 
+test('calls among which is an event that no interceptor can read are not put together', async () => {
+  const channel = await openChannel('c1')
+  const { processor } = processorOf({ c1: channel }, { required: ['c1'] })
+  const unreadable = Event.fromEncoded(Buffer.from('01', 'hex'))
+  assert.equal(await processor.processTogether([Event.of({}, 'a'), unreadable]), false)
+  await assert.rejects(processor.process([unreadable]))
+  assert.equal(channel.size, 0)
+})
+
 test('the optional channel of a lone required one is offered what is put together', async () => {
   const channel = await openChannel('c1')
   const { processor } = processorOf({ c1: channel }, { required: [], optional: ['c1'] })

@@ -76,9 +76,11 @@ export class SourceChannelProcessor implements ChannelProcessor {
     const [[name, channel], ...others] = [...this.#parts.channels] as [[string, Channel], ...unknown[]]
     const mostEvents = Math.min(channel.transactionCapacity, channel.capacity - channel.size)
     if (others.length > 0 || events.length > mostEvents) return false
-    const shares = await this.#sharesOf(events)
-    const share = shares.required.get(name) ?? []
+    let shares: Shares
+    let share: readonly Event[]
     try {
+      shares = await this.#sharesOf(events)
+      share = shares.required.get(name) ?? []
       await channel.put(share, { patienceMs: 0 })
     } catch {
       // Whoever calls for each alone learns why.
